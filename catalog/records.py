@@ -1,0 +1,226 @@
+"""What the factory handles: typed, slotted records; the tables' schemas are derived from them.
+
+Media are named by a reference relative to the catalog's root (`media/ab/abcd….mp4`), so a
+catalog can be moved or put on an object store without touching a row.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import types
+import typing
+from dataclasses import dataclass, field
+from typing import Any
+
+import polars as pl
+
+SCORES = ("quality", "alignment", "subtle")
+"""Filters in the order they are asked; the first that rejects gives a pair its reason."""
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """One video as it was found. `licence` and `uri` travel with everything made from it."""
+
+    source_id: str  # sha256 of the file
+    name: str
+    uri: str
+    licence: str
+    width: int  # px, as displayed (after rotation)
+    height: int
+    fps: float  # mean rate
+    frames: int
+    codec: str
+
+
+@dataclass(frozen=True, slots=True)
+class Clip:
+    """A stretch of one source without a cut, at most 500 frames, stored at its own resolution."""
+
+    clip_id: str
+    source_id: str
+    uri: str
+    licence: str
+    video: str  # media reference
+    first_frame: int  # in the source
+    frames: int
+    fps: float
+    width: int
+    height: int
+    caption: str = ""
+    caption_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Track:
+    """One object's masks over a clip. Frames are the clip's; `last_frame` is inclusive."""
+
+    track_id: str
+    clip_id: str
+    label: str
+    score: float  # the detector's, 0–1, best over the keyframes
+    masks: str  # media reference, one mask per frame of the clip (empty where the track is not)
+    first_frame: int
+    last_frame: int
+    confidence: list[float]  # 0–1 per frame of the clip; 0 outside the track
+    area: float  # mean share of the frame covered while alive, 0–1
+    boxes: list[float]  # x0, y0, x1, y1 per frame of the clip, flattened, px; zeros where absent
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """One edit to be made; everything an expert needs, so that the pair can be rebuilt from it."""
+
+    plan_id: str
+    clip_id: str
+    task: str
+    expert: str
+    track_id: str  # empty for tasks without an object
+    label: str
+    prompt: str
+    negative_prompt: str
+    seed: int
+    first_frame: int  # the window in the clip
+    frames: int
+    width: int  # the edit's size
+    height: int
+    params: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """The first-class record: source, target, instruction, and all it takes to trust or rebuild it."""
+
+    pair_id: str
+    clip_id: str
+    source_id: str
+    task: str
+    label: str
+    instruction: str
+    enhanced_instruction: str
+    instruction_by: str  # `model` or `template`
+    instruction_model: str
+    prompt: str
+    negative_prompt: str
+    caption: str
+    source_video: str
+    target_video: str
+    mask: str  # empty where the task has none
+    generated_side: str  # `source` or `target`: the other side is real footage
+    expert: str
+    expert_version: str
+    seed: int
+    params: dict[str, Any]
+    track_id: str
+    first_frame: int
+    source_width: int
+    source_height: int
+    source_frames: int
+    source_fps: float
+    target_width: int
+    target_height: int
+    target_frames: int
+    target_fps: float
+    source_uri: str
+    licence: str
+    keep: bool
+    reason: str  # empty if kept
+    quality_score: float | None
+    quality_reason: str
+    alignment_score: float | None
+    alignment_reason: str
+    subtle_score: float | None
+    subtle_reason: str
+    filter_versions: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Failure:
+    """A record that could not be made. `record` is the id or path it concerns."""
+
+    failure_id: str
+    stage: str
+    record: str
+    reason: str
+    message: str
+
+
+@dataclass(frozen=True, slots=True)
+class ModelRow:
+    """A model that took part in a build, with where it came from and under which licence."""
+
+    model_id: str  # name@version
+    name: str
+    version: str
+    licence: str
+    origin: str
+    metrics: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Release:
+    """A tag: the version of every table at the time, and the recipe that made it."""
+
+    tag: str
+    created_at: str  # ISO 8601, UTC
+    tables: dict[str, Any]  # table name → Delta version
+    recipe: str
+    notes: str
+
+
+TABLES: dict[str, type] = {
+    "sources": Source,
+    "clips": Clip,
+    "tracks": Track,
+    "plans": Plan,
+    "pairs": Pair,
+    "failures": Failure,
+    "models": ModelRow,
+    "releases": Release,
+}
+
+
+def key_column(table: str) -> str:
+    """The column a table is merged on: the record's first field."""
+    return dataclasses.fields(TABLES[table])[0].name
+
+
+def _polars_type(hint: Any) -> pl.DataType:
+    if isinstance(hint, types.UnionType):  # X | None
+        (hint,) = (arg for arg in typing.get_args(hint) if arg is not types.NoneType)
+    if typing.get_origin(hint) is list:
+        return pl.List(_polars_type(typing.get_args(hint)[0]))
+    if typing.get_origin(hint) is dict:
+        return pl.String()  # JSON: parameters differ from expert to expert
+    scalar = {str: pl.String, int: pl.Int64, float: pl.Float64, bool: pl.Boolean}
+    return scalar[hint]()
+
+
+def schema(record: type) -> pl.Schema:
+    """The polars schema of a record type."""
+    hints = typing.get_type_hints(record)
+    return pl.Schema({f.name: _polars_type(hints[f.name]) for f in dataclasses.fields(record)})
+
+
+def to_row(record: Any) -> dict[str, Any]:
+    """A record as a table row; mappings become JSON with sorted keys."""
+    row = {f.name: getattr(record, f.name) for f in dataclasses.fields(record)}
+    return {
+        k: json.dumps(v, sort_keys=True) if isinstance(v, dict) else v for k, v in row.items()
+    }
+
+
+R = typing.TypeVar("R")
+
+
+def from_row(record: type[R], row: dict[str, Any]) -> R:
+    """The record a row holds; the inverse of :func:`to_row`."""
+    hints = typing.get_type_hints(record)
+    values = {
+        f.name: json.loads(row[f.name])
+        if typing.get_origin(hints[f.name]) is dict
+        else row[f.name]
+        for f in dataclasses.fields(record)  # type: ignore[arg-type]
+    }
+    return record(**values)

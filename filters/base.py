@@ -1,0 +1,59 @@
+"""A filter looks at a pair and answers keep, score and reason. Every filter runs on every pair."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Protocol, runtime_checkable
+
+import numpy as np
+from numpy.typing import NDArray
+
+FRAMES = 17
+"""Frames looked at per video (Señorita-2M, quality filter: 17 frames)."""
+
+ABSTAINED = "abstained"
+"""Reason of a filter that cannot tell for this pair: it keeps, and gives a score only for the record."""
+
+
+@dataclass(frozen=True, slots=True)
+class PairSample:
+    """What filters see of a pair: FRAMES frames of each side, evenly spaced, at most 480 px long side.
+
+    `source`, `target` uint8 RGB [17, h, w, 3] (the two sides may differ in size);
+    `mask` bool [17, h, w] at the target's size, or None; `prompt` describes the edited content
+    ("a yellow bird", "watercolor style"); `source_id` is the sha256 of the original footage, by
+    which a model trained on that footage can be kept from judging it.
+    """
+
+    task: str
+    source: NDArray[np.uint8]
+    target: NDArray[np.uint8]
+    mask: NDArray[np.bool_] | None = None
+    prompt: str = ""
+    label: str = ""
+    instruction: str = ""
+    source_id: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """`reason` is empty for a plain keep, a short machine word otherwise; `score` None: not measured."""
+
+    keep: bool
+    score: float | None
+    reason: str = ""
+
+
+@runtime_checkable
+class Filter(Protocol):
+    """One judgement. `load()` and `close()` as for every model; `judge` is batched."""
+
+    name: str
+    version: str
+
+    def load(self) -> None: ...
+
+    def close(self) -> None: ...
+
+    def judge(self, samples: Sequence[PairSample]) -> list[Verdict]: ...
