@@ -1,0 +1,177 @@
+"""Edge maps: Canny, and HED (Xie & Tu, "Holistically-Nested Edge Detection", ICCV 2015)."""
+
+from __future__ import annotations
+
+import itertools
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+
+import cv2
+import h5py
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from experts.base import Frames
+from experts.weights import entry, fetch
+
+CANNY_LOW = 50.0
+CANNY_HIGH = 100.0
+"""Hysteresis thresholds on the L1 gradient of blurred 8-bit luma (half the pair in common use for
+unblurred frames, which loses the outlines of dim or soft objects once they are blurred)."""
+
+CANNY_SIGMA = 1.0
+"""Gaussian blur before Canny, px: keeps codec noise from turning into edges."""
+
+HED_LONG_SIDE = 480
+"""The scale HED was trained at: BSDS500 images are 481×321 px."""
+
+HED_BATCH = 4
+"""Frames per forward: a fifth quicker than one by one, and no gain from more."""
+
+VGG_MEAN_BGR = (104.00699, 116.66877, 122.67892)
+"""ImageNet mean, 0–255, in the channel order of the Caffe VGG-16 that HED starts from."""
+
+VGG_BLOCKS = (
+    (3, 64, 64),
+    (64, 128, 128),
+    (128, 256, 256, 256),
+    (256, 512, 512, 512),
+    (512, 512, 512, 512),
+)
+"""Channels through each block of VGG-16 (Simonyan & Zisserman 2015, configuration D)."""
+
+
+def canny(
+    frames: Frames,
+    low: float = CANNY_LOW,
+    high: float = CANNY_HIGH,
+    sigma: float = CANNY_SIGMA,
+) -> NDArray[np.uint8]:
+    """Canny edges of each frame: [T, H, W, 3] to [T, H, W], 255 on an edge, else 0."""
+    edges = np.empty(frames.shape[:3], np.uint8)
+    for frame, out in zip(frames, edges, strict=True):
+        luma = cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY)
+        if sigma > 0:
+            luma = cv2.GaussianBlur(luma, (0, 0), sigma)
+        cv2.Canny(luma, low, high, edges=out)
+    return edges
+
+
+class HedNetwork(nn.Module):
+    """VGG-16's convolutions with a one-channel side output per block, upsampled and fused."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.blocks = nn.ModuleList(_vgg_block(channels) for channels in VGG_BLOCKS)
+        self.sides = nn.ModuleList(nn.Conv2d(channels[-1], 1, 1) for channels in VGG_BLOCKS)
+        self.fuse = nn.Conv2d(len(VGG_BLOCKS), 1, 1)
+
+    def forward(self, image: Tensor) -> Tensor:
+        """Edge probability [B, 1, H, W], float32, of BGR less its mean, [B, 3, H, W]."""
+        size = image.shape[-2:]
+        outputs = []
+        x = image
+        for depth, (block, side) in enumerate(zip(self.blocks, self.sides, strict=True)):
+            if depth:
+                x = F.max_pool2d(x, 2, ceil_mode=True)
+            x = block(x)
+            outputs.append(F.interpolate(side(x).float(), size, mode="bilinear"))
+        # The last sums decide between neighbouring grey levels: in full precision they are free.
+        weight, bias = self.fuse.weight.float(), self.fuse.bias
+        fused = F.conv2d(torch.cat(outputs, 1), weight, None if bias is None else bias.float())
+        return torch.sigmoid(fused)
+
+
+class Hed:
+    """HED edge maps. Thread-safe once loaded."""
+
+    name = "hed"
+
+    def __init__(self) -> None:
+        # Halves the time and more where the CPU has the instructions, for at most 3 of 255 levels
+        self._dtype = torch.bfloat16 if _has_bfloat16() else torch.float32
+        precision = "bf16" if self._dtype is torch.bfloat16 else "f32"
+        self.version = f"1-{precision}+{entry('hed_bsds500').sha256[:8]}"
+        self._network: HedNetwork | None = None
+        self._loading = threading.Lock()
+
+    def load(self) -> None:
+        """Fetch and open the weights; raises EditmillError if they cannot be had."""
+        with self._loading:
+            if self._network is None:
+                network = HedNetwork()
+                _load_keras(network, fetch("hed_bsds500"))
+                network.eval().requires_grad_(False)
+                self._network = network.to(self._dtype).to(memory_format=torch.channels_last)
+
+    def close(self) -> None:
+        """Free the weights."""
+        self._network = None
+
+    def hed(self, frames: Frames) -> NDArray[np.uint8]:
+        """Edge strength of each frame: [T, H, W, 3] to [T, H, W], 0–255.
+
+        Computed at `HED_LONG_SIDE` (smaller frames at their own size), then resized to the frame.
+        """
+        self.load()
+        network = self._network
+        assert network is not None
+        edges = np.empty(frames.shape[:3], np.uint8)
+        height, width = frames.shape[1:3]
+        scale = min(1.0, HED_LONG_SIDE / max(height, width))
+        inner = (round(width * scale), round(height * scale))
+        for first in range(0, len(frames), HED_BATCH):
+            batch = frames[first : first + HED_BATCH]
+            image = preprocess(batch, inner).to(self._dtype, memory_format=torch.channels_last)
+            with torch.inference_mode():
+                strength = network(image)[:, 0].mul_(255).round_().byte().numpy()
+            for offset, small in enumerate(strength):
+                edges[first + offset] = cv2.resize(
+                    small, (width, height), interpolation=cv2.INTER_LINEAR
+                )
+        return edges
+
+
+def _vgg_block(channels: Sequence[int]) -> nn.Sequential:
+    layers: list[nn.Module] = []
+    for before, after in itertools.pairwise(channels):
+        layers += [nn.Conv2d(before, after, 3, padding=1), nn.ReLU(inplace=True)]
+    return nn.Sequential(*layers)
+
+
+def _has_bfloat16() -> bool:
+    return bool(torch.cpu._is_avx512_bf16_supported())  # the public query is newer than torch 2.6
+
+
+def preprocess(batch: Frames, size: tuple[int, int]) -> Tensor:
+    """BGR less its mean, [B, 3, h, w], float32; `size` is (w, h)."""
+    small = np.stack([cv2.resize(f, size, interpolation=cv2.INTER_AREA) for f in batch])
+    bgr = small[..., ::-1].astype(np.float32) - np.array(VGG_MEAN_BGR, np.float32)
+    return torch.from_numpy(bgr).permute(0, 3, 1, 2)
+
+
+def _load_keras(network: HedNetwork, path: Path) -> None:
+    with h5py.File(path) as file:
+        for number, block in enumerate(network.blocks, start=1):
+            convolutions = [m for m in block.modules() if isinstance(m, nn.Conv2d)]
+            for index, convolution in enumerate(convolutions):
+                suffix = f"_{index}" if index else ""
+                copy_keras(file[f"block{number}/layers/conv2d{suffix}/vars"], convolution)
+        for number, side in enumerate(network.sides, start=1):
+            copy_keras(file[f"dsn{number}/vars"], side)
+        copy_keras(file["fuse/vars"], network.fuse)
+
+
+def copy_keras(variables: h5py.Group, convolution: nn.Module) -> None:
+    """Copy a Keras convolution (kernel [kh, kw, in, out]) into torch's ([out, in, kh, kw])."""
+    kernel, bias = variables["0"][()], variables["1"][()]
+    convolution.load_state_dict(
+        {
+            "weight": torch.from_numpy(kernel.transpose(3, 2, 0, 1).copy()),
+            "bias": torch.from_numpy(bias),
+        }
+    )

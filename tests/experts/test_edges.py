@@ -1,0 +1,111 @@
+from pathlib import Path
+
+import cv2
+import h5py
+import numpy as np
+import pytest
+import torch
+
+from catalog.media import read_video
+from experts.annotate.edges import HED_LONG_SIDE, Hed, canny, copy_keras, preprocess
+from experts.weights import fetch
+
+
+@pytest.fixture(scope="module")
+def hed() -> Hed:
+    hed = Hed()
+    hed.load()
+    return hed
+
+
+def square(size: int = 160, low: int = 60, high: int = 190) -> np.ndarray:
+    """A light square on dark ground, its sides at 40 and `size` - 40."""
+    frame = np.full((size, size, 3), low, np.uint8)
+    frame[40:-40, 40:-40] = high
+    return frame
+
+
+def test_canny_draws_the_square_and_nothing_else() -> None:
+    (edges,) = canny(square()[None])
+    assert edges.dtype == np.uint8
+    assert set(np.unique(edges)) == {0, 255}
+    near = np.zeros((160, 160), bool)
+    near[38:-38, 38:-38] = True
+    near[42:-42, 42:-42] = False
+    assert not edges[~near].any()
+    assert (edges[80] > 0).sum() == 2  # left and right side
+
+
+def test_canny_ignores_noise_and_sees_each_frame_by_itself() -> None:
+    noise = np.random.default_rng(0).normal(127, 4, (64, 64, 3)).clip(0, 255).astype(np.uint8)
+    edges = canny(np.stack([noise, square(64 + 80)[40:-40, 40:-40], noise]))
+    assert edges.shape == (3, 64, 64)
+    assert not edges.any()
+    mixed = canny(np.stack([square(), np.zeros_like(square()), square()]))
+    assert not mixed[1].any()
+    assert np.array_equal(mixed[0], mixed[2])
+    assert mixed[0].any()
+
+
+def test_a_keras_kernel_keeps_its_rows_and_columns(tmp_path: Path) -> None:
+    kernel = np.zeros((3, 3, 2, 1), np.float32)
+    kernel[1, 2, 1, 0] = 5  # row 1, column 2: the right-hand neighbour, in the second channel
+    with h5py.File(tmp_path / "one.h5", "w") as file:
+        file["vars/0"], file["vars/1"] = kernel, np.array([0.5], np.float32)
+        convolution = torch.nn.Conv2d(2, 1, 3, padding=1)
+        copy_keras(file["vars"], convolution)
+    image = torch.zeros(1, 2, 4, 4)
+    image[0, 1, 2, 3] = 1
+    answer = convolution(image)[0, 0] - 0.5
+    assert answer.nonzero().tolist() == [[2, 2]]
+    assert answer[2, 2].item() == pytest.approx(5)
+
+
+def test_the_network_sees_blue_first_and_no_mean() -> None:
+    image = preprocess(np.full((1, 8, 8, 3), (10, 20, 30), np.uint8), (4, 6))
+    assert image.shape == (1, 3, 6, 4)
+    expected = [30 - 104.00699, 20 - 116.66877, 10 - 122.67892]
+    assert image[0, :, 3, 2].tolist() == pytest.approx(expected, abs=1e-4)
+
+
+@pytest.mark.weights
+def test_hed_is_strong_on_the_outline_and_weak_elsewhere(hed: Hed) -> None:
+    (edges,) = hed.hed(square()[None])
+    assert edges.shape == (160, 160)
+    assert edges.dtype == np.uint8
+    outline = np.concatenate([edges[80, 38:43], edges[80, -43:-38]])
+    assert outline.max() > 150
+    assert edges[70:90, 70:90].max() < 60  # inside
+    assert edges[5:15, 5:155].max() < 60  # outside
+
+
+@pytest.mark.weights
+def test_hed_prefers_objects_to_texture(hed: Hed) -> None:
+    # What sets HED apart from a gradient: in the city frame the street's crazy paving and the
+    # rough wall are full of gradients, the car's outline is what a person would draw.
+    frames = read_video(fetch("clip_city"), 40, 1)
+    height, width = frames.shape[1:3]
+    (edges,) = hed.hed(frames)
+    luma = cv2.cvtColor(frames[0], cv2.COLOR_RGB2GRAY).astype(np.float32)
+    slope = np.hypot(cv2.Sobel(luma, cv2.CV_32F, 1, 0), cv2.Sobel(luma, cv2.CV_32F, 0, 1))
+    wall = np.s_[int(0.18 * height) : int(0.3 * height), int(0.9 * width) :]
+    car = np.s_[int(0.56 * height) : int(0.92 * height), int(0.55 * width) : int(0.8 * width)]
+    assert edges[wall].mean() / edges[car].mean() < 0.6 * slope[wall].mean() / slope[car].mean()
+
+
+@pytest.mark.weights
+def test_hed_comes_back_at_the_frames_size(hed: Hed) -> None:
+    wide = cv2.resize(square(), (2 * HED_LONG_SIDE, HED_LONG_SIDE))
+    assert hed.hed(wide[None]).shape == (1, HED_LONG_SIDE, 2 * HED_LONG_SIDE)
+    odd = square()[:131, :77]  # no multiple of the four poolings
+    assert hed.hed(odd[None]).shape == (1, 131, 77)
+    assert hed.hed(np.zeros((0, 40, 40, 3), np.uint8)).shape == (0, 40, 40)
+
+
+@pytest.mark.weights
+def test_hed_gives_the_same_bytes_alone_and_in_a_batch(hed: Hed) -> None:
+    frames = read_video(fetch("clip_bikes"), 0, 5, stride=20, size=(96, 224))
+    together = hed.hed(frames)
+    alone = np.concatenate([hed.hed(frame[None]) for frame in frames])
+    assert np.array_equal(hed.hed(frames), together)
+    assert np.abs(together.astype(int) - alone).max() <= 2
