@@ -1,0 +1,32 @@
+# Each target is a line a person could type. uv does the set-up; it is fetched into .uv/ if absent.
+PYTHON ?= python3
+UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
+BIN := .venv/bin
+export DO_NOT_TRACK := 1
+
+.PHONY: demo test check bench clean
+
+demo: .venv/.ready  ## build a small real dataset into editmill-demo/
+	$(BIN)/editmill models --fetch
+	$(BIN)/editmill build embedded --out editmill-demo
+
+test: .venv/.ready  ## everything but the end-to-end build of .ci/run
+	$(BIN)/editmill models --fetch
+	$(BIN)/pytest
+
+check: .venv/.ready  ## lint, types, import rules
+	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
+
+bench: .venv/.ready  ## the figures of the README
+	$(BIN)/python infra/bench/removal.py
+	$(BIN)/python infra/bench/stability.py
+
+clean:  ## leaves the download cache alone
+	rm -rf .venv .uv editmill-demo
+
+.venv/.ready: pyproject.toml constraints.txt
+	@command -v uv >/dev/null 2>&1 || test -x .uv/bin/uv || \
+		($(PYTHON) -m venv .uv && .uv/bin/python -m pip install --quiet uv)
+	$(UV) venv --quiet --allow-existing --python ">=3.11,<3.14" .venv
+	$(UV) pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable ".[dev]"
+	@touch $@

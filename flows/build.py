@@ -1,0 +1,140 @@
+"""The parent flow: one Prefect task per stage and shard, from sources to a release.
+
+    ingest → annotate → plan → edit → instruct → judge → release, report
+
+Shards run side by side on `run.workers` threads: the heavy calls all release the interpreter lock,
+and so share one copy of every model. Nothing but small records passes between tasks.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any, TypeVar
+
+# Prefect reads these when it is imported. Its embedded server can take long to start on a busy
+# machine, and its own log would break the live progress.
+os.environ.setdefault("DO_NOT_TRACK", "1")
+os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
+os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "300")
+os.environ.setdefault("PREFECT_LOGGING_LEVEL", "CRITICAL")
+os.environ.setdefault("PREFECT_LOGGING_TO_API_ENABLED", "false")
+
+from prefect import flow, task
+from prefect.cache_policies import NO_CACHE
+from prefect.task_runners import ThreadPoolTaskRunner
+
+from flows import retrain, worker
+from flows.context import Context, Stopped, context
+from flows.recipe import Recipe
+from flows.sources import list_sources
+from flows.stages import annotate, edit, ingest, instruct, judge, plan
+
+R = TypeVar("R")
+
+
+def shards(records: Sequence[R], size: int) -> list[Sequence[R]]:
+    """Slices of at most `size` records."""
+    return [records[i : i + size] for i in range(0, len(records), size)]
+
+
+def _shard_task(stage: str, run: Callable[[Context, Any], list[Any]]) -> Any:
+    """A Prefect task that runs one stage on one shard."""
+
+    def shard_task(root: Path, recipe: Recipe, shard: Sequence[Any]) -> list[Any]:
+        ctx = context(root, recipe)
+        worker.limit_threads(recipe.run.threads)
+        with ctx.stats.task():
+            try:
+                return run(ctx, shard)
+            except Exception as error:
+                ctx.fail(error)
+                raise
+
+    # The journal is the cache: it knows records, Prefect would only know whole shards.
+    return task(
+        name=stage, task_run_name=stage, cache_policy=NO_CACHE, persist_result=False, retries=0
+    )(shard_task)
+
+
+_ingest = _shard_task(ingest.STAGE, ingest.run)
+_annotate = _shard_task(annotate.STAGE, annotate.run)
+_plan = _shard_task(plan.STAGE, plan.run)
+_edit = _shard_task(edit.STAGE, edit.run)
+_instruct = _shard_task(instruct.STAGE, instruct.run)
+_judge = _shard_task(judge.STAGE, judge.run)
+_quality = _shard_task(retrain.STAGE, lambda ctx, _: [retrain.ensure_quality_model(ctx)])
+
+
+def _run(root: Path, recipe: Recipe) -> None:
+    ctx = context(root, recipe)
+    size = recipe.run.shard_size
+    quality = _quality.submit(root, recipe, [])
+
+    sources = list(list_sources(recipe))
+    ctx.stats.expect(ingest.STAGE, len(sources))
+    ingested = [_ingest.submit(root, recipe, shard) for shard in shards(sources, size)]
+    clips = [clip for future in ingested for clip in future.result()]
+    for stage in (annotate.STAGE, plan.STAGE):
+        ctx.stats.expect(stage, len(clips))
+
+    # Stage by stage in this order: a worker never waits for a shard that is queued behind it.
+    annotated = [_annotate.submit(root, recipe, shard) for shard in shards(clips, size)]
+    planned = [_plan.submit(root, recipe, shard) for shard in annotated]
+    edited = [_edit.submit(root, recipe, shard) for shard in planned]
+    instructed = [_instruct.submit(root, recipe, shard) for shard in edited]
+    judged = [_judge.submit(root, recipe, shard, wait_for=[quality]) for shard in instructed]
+
+    for future in planned:
+        edits = sum(len(clip.plans) for clip in future.result())
+        for stage in (edit.STAGE, instruct.STAGE, judge.STAGE):
+            ctx.stats.expect(stage, edits)
+    for future in [quality, *judged]:
+        future.result()
+
+
+def run_flow(ctx: Context) -> None:
+    """Runs the build. Raises Stopped after Ctrl-C, EditmillError when it cannot go on; in both
+    cases every finished record is kept and the next run continues from there."""
+    build = flow(
+        name="build",
+        flow_run_name=f"build {ctx.recipe.name}",
+        task_runner=ThreadPoolTaskRunner(max_workers=ctx.recipe.run.workers),  # type: ignore[arg-type]
+        persist_result=False,
+        validate_parameters=False,
+    )(_run)
+    with _stop_on_ctrl_c(ctx), ctx.stats.watch_memory():
+        try:
+            build(ctx.root, ctx.recipe)
+        except Exception:
+            # The first error, not what Prefect makes of the tasks after it.
+            if ctx.error is not None:
+                raise ctx.error from None
+            if not ctx.stop.is_set():
+                raise
+    if ctx.stop.is_set():
+        raise Stopped
+
+
+@contextmanager
+def _stop_on_ctrl_c(ctx: Context) -> Iterator[None]:
+    """The first Ctrl-C lets every record in hand be finished, the second leaves at once; the
+    journal is written so that either is safe."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def stop(_signal: int, _frame: object) -> None:
+        if ctx.stop.is_set():
+            os._exit(130)
+        ctx.stop.set()
+
+    before = signal.signal(signal.SIGINT, stop)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)

@@ -1,0 +1,185 @@
+"""The `editmill` command. Each command's work lies in a module of its own, imported when asked for,
+so that `--help` answers at once."""
+
+from __future__ import annotations
+
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from catalog.errors import EditmillError
+
+app = typer.Typer(
+    name="editmill",
+    help="A dataset factory for instruction-based video editing.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="markdown",
+)
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for a machine to read.")]
+CatalogDir = Annotated[Path, typer.Option("--catalog", help="The catalog's folder.")]
+DEFAULT_OUT = Path("editmill-demo")
+
+
+@app.command(
+    epilog="Examples:\n\n"
+    "`editmill build` · the embedded recipe on the sample clips\n\n"
+    "`editmill build embedded --source ~/footage --out ~/dataset` · your own videos\n\n"
+    "`editmill build my-recipe.yaml --out ~/dataset --tag v2`"
+)
+def build(
+    recipe: Annotated[
+        str, typer.Argument(help="A shipped recipe's name or a YAML file.")
+    ] = "embedded",
+    out: Annotated[Path, typer.Option(help="The catalog's folder; made if absent.")] = DEFAULT_OUT,
+    source: Annotated[
+        Path | None, typer.Option(help="Build from this folder instead of the recipe's sources.")
+    ] = None,
+    tag: Annotated[str | None, typer.Option(help="The release's tag; default: v1, v2 …")] = None,
+    json_: Json = False,
+) -> None:
+    """Build a dataset: from source videos to a release. Run it again to continue or to extend."""
+    from flows import run_build
+
+    raise typer.Exit(run_build.main(recipe, out, source=source, tag=tag, as_json=json_))
+
+
+@app.command(
+    epilog="Examples:\n\n"
+    '`editmill query "select task, count(*) n from pairs where keep group by task"`\n\n'
+    '`editmill query "select * from failures" --ref v1 --json`'
+)
+def query(
+    sql: Annotated[str, typer.Argument(help="SQL over the tables, as polars understands it.")],
+    catalog_dir: CatalogDir = DEFAULT_OUT,
+    ref: Annotated[str, typer.Option(help="A release's tag, or main.")] = "main",
+    json_: Json = False,
+) -> None:
+    """Ask the tables: sources, clips, tracks, plans, pairs, failures, models, releases."""
+    import polars as pl
+
+    import catalog
+
+    frame = catalog.open(catalog_dir, ref=ref).sql(sql)
+    if json_:
+        typer.echo(frame.write_json())
+    else:
+        with pl.Config(
+            tbl_rows=100, tbl_cols=50, fmt_str_lengths=60, tbl_hide_dataframe_shape=True
+        ):
+            typer.echo(frame)
+
+
+@app.command(
+    epilog="Examples:\n\n"
+    "`editmill edit object_removal in.mp4 --mask masks.mkv --object car --out out.mp4`\n\n"
+    "`editmill edit object_removal in.mp4 --object car --out out.mp4` · finds the car itself\n\n"
+    "`editmill edit local_style_transfer in.mp4 --box 40,60,200,180 --prompt red --out out.mp4`"
+)
+def edit(
+    task: Annotated[str, typer.Argument(help="A task's name, as in a recipe.")],
+    video: Annotated[Path, typer.Argument(help="The video to edit.")],
+    out: Annotated[Path, typer.Option(help="Where the edited video goes (.mp4).")],
+    mask: Annotated[
+        str, typer.Option(help="A mask video (.mkv), a folder of mask images, or none.")
+    ] = "none",
+    box: Annotated[
+        str | None, typer.Option(help="x0,y0,x1,y1 in px of the object in the first frame.")
+    ] = None,
+    object_: Annotated[
+        str, typer.Option("--object", help="What the object is: car, person …")
+    ] = "",
+    prompt: Annotated[str, typer.Option(help="What the result shows; stylizers need it.")] = "",
+    seed: Annotated[int, typer.Option(help="Same seed, same result.")] = 0,
+    json_: Json = False,
+) -> None:
+    """Run one expert on one video."""
+    from flows import edit_one
+
+    result = edit_one.edit(
+        task, video, out, mask=mask, box=box, label=object_, prompt=prompt, seed=seed
+    )
+    typer.echo(json.dumps(result) if json_ else edit_one.describe(result))
+
+
+@app.command(
+    epilog="Example:\n\n"
+    "`editmill judge source.mp4 target.mp4 --task object_removal "
+    '--instruction "Remove the car." --json`'
+)
+def judge(
+    source: Annotated[Path, typer.Argument(help="The video before the edit.")],
+    target: Annotated[Path, typer.Argument(help="The video after it.")],
+    task: Annotated[str, typer.Option(help="A task's name, as in a recipe.")],
+    instruction: Annotated[str, typer.Option(help="The instruction of the pair.")],
+    prompt: Annotated[
+        str, typer.Option(help="What the target shows, for the alignment filter.")
+    ] = "",
+    mask: Annotated[str | None, typer.Option(help="A mask video or a folder of images.")] = None,
+    json_: Json = False,
+) -> None:
+    """Ask every filter about one pair: score, verdict and reason."""
+    from flows import judge_one
+
+    verdicts = judge_one.judge_pair(
+        source, target, task=task, instruction=instruction, prompt=prompt, mask=mask
+    )
+    typer.echo(json.dumps(verdicts) if json_ else judge_one.describe(verdicts))
+
+
+@app.command()
+def models(
+    fetch: Annotated[bool, typer.Option("--fetch", help="Download what is missing.")] = False,
+    json_: Json = False,
+) -> None:
+    """What weights and sample clips are needed, present, licensed, and from where."""
+    from flows import models as models_command
+
+    if fetch:
+        models_command.fetch_missing()
+    models_command.show(json_)
+
+
+@app.command()
+def doctor(json_: Json = False) -> None:
+    """What works on this machine, and what a missing piece costs."""
+    from flows import doctor as doctor_command
+
+    raise typer.Exit(doctor_command.show(json_))
+
+
+train = typer.Typer(no_args_is_help=True, help="Retrain what the factory learns.")
+app.add_typer(train, name="train")
+
+
+@train.callback()
+def _train() -> None:
+    """Retrain what the factory learns."""
+
+
+@train.command("quality")
+def train_quality(json_: Json = False) -> None:
+    """Train the quality filter on edits of the sample clips, good ones and ones broken on purpose,
+    and print its AUC on clips it never saw."""
+    from flows import retrain
+
+    metrics = retrain.retrain()
+    typer.echo(json.dumps(metrics) if json_ else retrain.describe_metrics(metrics))
+
+
+def main() -> None:
+    """Runs the command; every expected error is one line on stderr and exit code 1."""
+    try:
+        app()
+    except EditmillError as error:
+        print(f"editmill: {error}", file=sys.stderr)
+        raise SystemExit(1) from None
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,109 @@
+"""One expert on one video: `editmill edit`."""
+
+from __future__ import annotations
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+from catalog import media
+from catalog.errors import EditmillError
+from experts.base import EditRequest
+from experts.edit.materials import MATERIALS
+from experts.edit.recolor import COLOURS
+from experts.edit.styles import STYLES
+from experts.edit.tasks import task_named
+from flows import given_masks, worker
+from flows.recipe import MAX_FRAMES
+
+
+def edit(
+    task_name: str,
+    video: Path,
+    out: Path,
+    *,
+    mask: str = "none",
+    box: str | None = None,
+    label: str = "",
+    prompt: str = "",
+    seed: int = 0,
+) -> dict[str, Any]:
+    """Edits the first MAX_FRAMES frames of `video` at their own size into `out`.
+
+    Where the task needs an object, its masks come from `mask`, else from `box`, else from `label`.
+    Raises EditmillError in one line for whatever is missing or unreadable.
+    """
+    task = task_named(task_name)
+    if out.suffix.lower() != ".mp4":
+        raise EditmillError(f"{out}: the result is an MP4; name it *.mp4")
+    info = media.probe(video)
+    frames = media.read_video(video, count=MAX_FRAMES)
+    height, width = (side // 2 * 2 for side in frames.shape[1:3])  # 4:2:0 needs even sides
+    frames = frames[:, :height, :width]
+    masks = None
+    if mask != "none":
+        masks = given_masks.read(mask, len(frames), height, width)
+    elif box is not None:
+        masks = given_masks.from_box(frames, box, label)
+    elif task.needs_track:
+        masks = given_masks.from_label(frames, label)
+    result = worker.expert(task_name).edit(
+        EditRequest(
+            task=task_name,
+            frames=frames,
+            masks=masks,
+            prompt=prompt or f"Remove {label}".strip(),
+            label=label,
+            seed=seed,
+            params=_look(task_name, prompt),
+        )
+    )
+    codec = media.write_video(out, result.frames, info.fps)
+    count, made_height, made_width = result.frames.shape[:3]
+    return {
+        "task": task_name,
+        "video": str(video),
+        "out": str(out),
+        "side": task.made_side,
+        "frames": count,
+        "cut": bool(info.frames and info.frames > count),
+        "width": made_width,
+        "height": made_height,
+        "codec": codec,
+        "seed": seed,
+        "info": dict(result.info),
+    }
+
+
+def _look(task_name: str, prompt: str) -> dict[str, Any]:
+    """The stylizers' parameters for a prompt that names a colour, a material or a style."""
+    if not task_name.endswith("style_transfer"):
+        return {}
+    words = set(re.findall(r"[a-z_]+", prompt.lower()))
+    styles = [style.name for style in STYLES if style.name in words or style.prompt in prompt]
+    if task_name == "global_style_transfer" and styles:
+        return {"style": styles[0]}
+    if task_name == "local_style_transfer":
+        for kind, known in (("color", COLOURS), ("material", MATERIALS), ("style", styles)):
+            named = [name for name in known if name in words or kind == "style"]
+            if named:
+                return {"kind": kind, kind: named[0]}
+    looks = [style.name for style in STYLES]
+    if task_name == "local_style_transfer":
+        looks = [*COLOURS, *MATERIALS, *looks]
+    raise EditmillError(f"--prompt {prompt!r} names no look; use one of: {', '.join(looks)}")
+
+
+def describe(result: dict[str, Any]) -> str:
+    """The result in two lines for a person."""
+    role = {
+        "target": "the edited video",
+        "source": "the pair's source; your video is its target",
+    }[result["side"]]
+    cut = f", cut to {result['frames']} frames" if result["cut"] else ""
+    return (
+        f"{result['out']}: {role} ({result['frames']} frames, "
+        f"{result['width']}×{result['height']}, {result['codec']}{cut})\n"
+        f"{json.dumps(result['info'])}"
+    )

@@ -1,0 +1,71 @@
+"""Every filter's word on one pair: `editmill judge`."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from catalog import media
+from catalog.errors import BadInput
+from catalog.keys import file_digest
+from catalog.records import SCORES
+from experts.edit.tasks import task_named
+from filters.base import FRAMES
+from filters.judge import judge
+from flows import given_masks
+from flows.filters import encoder, filters_for
+from flows.recipe import Filters
+from flows.stages.judge import LONG_SIDE, pair_sample
+
+SHORTEST = 2
+"""Frames without which nothing about motion can be said."""
+
+
+def judge_pair(
+    source: Path, target: Path, *, task: str, instruction: str, prompt: str, mask: str | None
+) -> dict[str, Any]:
+    """Verdict of each filter (`keep`, `score`, `reason`) and of all together."""
+    task_named(task)
+    videos = {}
+    for path in (source, target):
+        videos[path] = media.sample_frames(path, FRAMES, LONG_SIDE)
+        frames = media.probe(path).frames
+        if frames is not None and frames < SHORTEST:
+            raise BadInput("too_short", f"{path}: {frames} frame; a pair needs at least {SHORTEST}")
+    masks: np.ndarray | None = None
+    if mask is not None:
+        info = media.probe(target)
+        frames = info.frames or FRAMES
+        masks = given_masks.read(mask, frames, info.height, info.width)
+    sample = pair_sample(
+        task=task,
+        source=videos[source],
+        target=videos[target],
+        masks=masks,
+        prompt=prompt,
+        label="",
+        instruction=instruction,
+        source_id=file_digest(source),
+    )
+    (verdicts,) = judge([sample], filters_for(Filters()), encoder())
+    reason = next((verdicts[name].reason for name in SCORES if not verdicts[name].keep), "")
+    return {
+        "keep": not reason,
+        "reason": reason,
+        "filters": {
+            name: {"keep": v.keep, "score": v.score, "reason": v.reason}
+            for name, v in verdicts.items()
+        },
+    }
+
+
+def describe(verdicts: dict[str, Any]) -> str:
+    """The verdicts as a few lines for a person."""
+    lines = ["keep" if verdicts["keep"] else f"reject: {verdicts['reason']}"]
+    for name, verdict in verdicts["filters"].items():
+        score = "—" if verdict["score"] is None else f"{verdict['score']:.3f}"
+        word = "keep" if verdict["keep"] else "reject"
+        lines.append(f"  {name:<10} {score:>6}  {word:<6} {verdict['reason']}")
+    return "\n".join(lines)

@@ -1,0 +1,172 @@
+"""The end of a build: what came out, its release and its report."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import polars as pl
+
+from catalog.records import ModelRow, Pair, from_row
+from catalog.report.build import write_report
+from catalog.report.summary import ModelLine, StageLine, Summary, TaskLine
+from experts import weights
+from experts.edit.tasks import TASKS
+from flows.context import Context
+
+REPORT = "report.html"
+REPORT_PAIRS = 150
+"""Pairs shown in the report; a page that holds their videos must still open."""
+
+
+@dataclasses.dataclass(slots=True)
+class Outcome:
+    """What a build ends with; JSON-able through `dataclasses.asdict`."""
+
+    release: str
+    catalog: str
+    report: str
+    tasks: list[dict[str, Any]]
+    stages: list[dict[str, Any]]
+    totals: dict[str, Any]
+    quality_filter: dict[str, Any] = dataclasses.field(default_factory=dict)
+
+
+def task_lines(ctx: Context) -> list[TaskLine]:
+    """Per task: planned, made, kept, and rejected by reason."""
+    plans = ctx.catalog.tables.scan("plans").group_by("task").len("planned").collect()
+    planned = dict(plans.iter_rows())
+    judged = ctx.catalog.pairs().group_by("task", "keep", "reason").len("n").collect()
+    lines = []
+    for task in sorted(planned, key=list(TASKS).index):
+        rows = judged.filter(pl.col("task") == task)
+        rejected = {r["reason"]: r["n"] for r in rows.iter_rows(named=True) if not r["keep"]}
+        kept = int(rows.filter(pl.col("keep"))["n"].sum())
+        lines.append(
+            TaskLine(
+                task=task,
+                planned=planned[task],
+                made=int(rows["n"].sum()),
+                kept=kept,
+                rejected=dict(sorted(rejected.items())),
+            )
+        )
+    return lines
+
+
+def stage_lines(ctx: Context) -> list[StageLine]:
+    """Per stage: records, seconds and peak memory of this run."""
+    return [
+        StageLine(
+            stage=s.name,
+            records=s.done + s.reused,
+            reused=s.reused,
+            failed=s.failed,
+            seconds=round(s.seconds, 1),
+            peak_memory_mb=round(s.peak_memory_mb),
+        )
+        for s in ctx.stats.stages.values()
+    ]
+
+
+def model_rows(metrics: Mapping[str, Any]) -> list[ModelRow]:
+    """Every file with weights or footage the build may have used, and the quality filter."""
+    rows = []
+    for entry in weights.entries():
+        if not entry.present:
+            continue
+        origin = entry.sources[0]
+        rows.append(
+            ModelRow(
+                model_id=f"{entry.name}@{entry.sha256[:12]}",
+                name=entry.name,
+                version=entry.sha256[:12],
+                licence=f"{entry.licence} ({entry.licence_from})",
+                origin=f"pkg:{origin.kind}/{origin.package}@{origin.version}#{origin.path}",
+                metrics={},
+            )
+        )
+    if metrics:
+        version = str(metrics["version"])
+        rows.append(
+            ModelRow(
+                model_id=f"quality@{version}",
+                name="quality",
+                version=version,
+                licence="Apache-2.0",
+                origin="trained here by `editmill train quality`",
+                metrics=dict(metrics),
+            )
+        )
+    return rows
+
+
+def publish(ctx: Context, tag: str | None, metrics: Mapping[str, Any]) -> Outcome:
+    """Writes the models table, the release and the report; returns what to show."""
+    ctx.catalog.tables.merge("models", model_rows(metrics))
+    release = ctx.catalog.release(
+        tag or _next_tag(ctx), recipe=json.dumps(ctx.recipe.decisions(), sort_keys=True)
+    )
+    tasks, stages = task_lines(ctx), stage_lines(ctx)
+    report = ctx.root / REPORT
+    rows = ctx.catalog.pairs().sort("task", "pair_id").head(REPORT_PAIRS).collect()
+    write_report(
+        report,
+        [from_row(Pair, row) for row in rows.iter_rows(named=True)],
+        ctx.catalog.path,
+        Summary(
+            title=f"editmill · {ctx.recipe.name} · {release.tag}",
+            created=release.created_at,
+            recipe=ctx.recipe.name,
+            tasks=tasks,
+            stages=stages,
+            models=[
+                ModelLine(r["name"], r["version"], r["licence"], r["origin"])
+                for r in ctx.catalog.models().sort("model_id").collect().iter_rows(named=True)
+            ],
+            notes=_notes(metrics),
+        ),
+        cache=ctx.root / "work" / "previews",
+    )
+    return Outcome(
+        release=release.tag,
+        catalog=str(ctx.root),
+        report=str(report),
+        tasks=[dataclasses.asdict(line) for line in tasks],
+        stages=[dataclasses.asdict(line) for line in stages],
+        totals={
+            "sources": _count(ctx, "sources"),
+            "clips": _count(ctx, "clips"),
+            "tracks": _count(ctx, "tracks"),
+            "planned": sum(line.planned for line in tasks),
+            "made": sum(line.made for line in tasks),
+            "kept": sum(line.kept for line in tasks),
+            "failures": _count(ctx, "failures"),
+            "wall_seconds": round(ctx.stats.wall_seconds(), 1),
+            "peak_memory_mb": round(ctx.stats.peak_memory_mb),
+            "orchestration_share": round(ctx.stats.orchestration_share(), 4),
+            "finished_at": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        },
+        quality_filter=dict(metrics),
+    )
+
+
+def _count(ctx: Context, table: str) -> int:
+    return int(ctx.catalog.tables.scan(table).select(pl.len()).collect().item())
+
+
+def _next_tag(ctx: Context) -> str:
+    numbers = [int(r.tag[1:]) for r in ctx.catalog.releases() if r.tag[1:].isdigit()]
+    return f"v{max(numbers, default=0) + 1}"
+
+
+def _notes(metrics: Mapping[str, Any]) -> list[str]:
+    notes = ["Depth tasks are off: no registry carries a depth model good enough for a dataset."]
+    if metrics:
+        notes.insert(
+            0, f"Quality filter: AUC {metrics['auc']:.3f} on clips it never saw (cross-fitted)."
+        )
+    return notes

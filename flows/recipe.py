@@ -1,0 +1,182 @@
+"""What to build, in one validated file.
+
+Every constant has the paper's value as its default, so that a recipe only says what differs.
+"""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from catalog.errors import EditmillError
+from experts.edit.tasks import TASKS
+
+MAX_FRAMES = 500
+"""Longer sources are cut (Señorita-2M, video pre-processing)."""
+
+
+class Part(BaseModel):
+    """A section of a recipe: unknown keys are errors, and nothing changes after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class SampleSources(Part):
+    """Sample clips that package registries carry, by their slot names in experts/weights.toml."""
+
+    kind: Literal["samples"]
+    names: tuple[str, ...] = Field(min_length=1)
+
+
+class FolderSources(Part):
+    """Every video below a folder."""
+
+    kind: Literal["folder"]
+    path: Path
+    licence: str = "unknown"
+
+
+class Clips(Part):
+    """How sources are cut."""
+
+    max_frames: int = Field(default=MAX_FRAMES, ge=33, le=MAX_FRAMES)
+    min_frames: int = Field(default=33, ge=2)  # the shortest edit of either paper
+    per_source: int | None = Field(default=None, ge=1)  # evenly spaced; None keeps all
+    shot_threshold: float = Field(default=0.5, gt=0, lt=1)  # TransNetV2's own default
+
+
+class Annotate(Part):
+    """Detection and tracking."""
+
+    keyframe_interval: int = Field(default=16, ge=1)
+    score_threshold: float = Field(default=0.45, gt=0, lt=1)
+    max_objects: int = Field(default=6, ge=1)
+    labels: tuple[str, ...] | None = None  # the vocabulary that is kept (VIVID-10M); None: all
+
+
+class Planning(Part):
+    """Which edits are drawn."""
+
+    edits_per_clip: int = Field(default=6, ge=1)
+    weights: dict[str, Annotated[float, Field(ge=0)]] = Field(min_length=1)
+    min_area: float = Field(default=0.006, gt=0)  # share of the frame; below, nobody sees the edit
+    max_area: float = Field(default=0.30, le=1)  # above, too little is left to fill a removal from
+    min_confidence: float = Field(default=0.6, ge=0, le=1)
+    frames: int | None = Field(default=None, ge=2)  # caps all tasks; None: the papers'
+    long_side: int | None = Field(default=None, ge=128)  # caps every edit's size; None: the papers'
+
+    @field_validator("weights")
+    @classmethod
+    def _known_tasks(cls, weights: dict[str, float]) -> dict[str, float]:
+        for task in weights:
+            if task not in TASKS:
+                raise ValueError(f"no task is called {task!r}; there are: {', '.join(TASKS)}")
+        if not any(weights.values()):
+            raise ValueError("at least one task needs a weight above 0")
+        return weights
+
+
+class Filters(Part):
+    """Thresholds; None takes the filter's own, calibrated for its encoder."""
+
+    quality: float = Field(default=0.6, ge=0, le=1)  # Señorita-2M
+    quality_per_task: dict[str, float] = Field(default_factory=dict)
+    alignment_per_task: dict[str, float] = Field(default_factory=dict)
+    subtle: float | None = Field(default=None, gt=0, le=1)
+
+
+class Run(Part):
+    """How the work is laid out; changes speed and memory, never a result."""
+
+    shard_size: int = Field(default=4, ge=1)  # records per Prefect task
+    workers: int = Field(default=2, ge=1)  # shards at a time
+    threads: int = Field(default=1, ge=1)  # per model call
+
+
+class Recipe(Part):
+    """A whole build."""
+
+    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
+    seed: int = 0
+    sources: tuple[Annotated[SampleSources | FolderSources, Field(discriminator="kind")], ...] = (
+        Field(min_length=1)
+    )
+    clips: Clips = Clips()
+    annotate: Annotate = Annotate()
+    plan: Planning
+    filters: Filters = Filters()
+    run: Run = Run()
+
+    def decisions(self) -> dict[str, object]:
+        """All that can change a result: the recipe without `run`."""
+        return self.model_dump(mode="json", exclude={"run"})
+
+
+def load(name_or_path: str) -> Recipe:
+    """The recipe of a shipped name (`embedded`) or a YAML file.
+
+    Raises EditmillError, in one line that names the file, the key and what it should be.
+    """
+    shipped = files("flows") / "recipes"
+    path = Path(name_or_path)
+    if path.suffix not in {".yaml", ".yml"} and not path.exists():
+        entry = shipped / f"{name_or_path}.yaml"
+        if not entry.is_file():
+            names = sorted(e.name[:-5] for e in shipped.iterdir() if e.name.endswith(".yaml"))
+            raise EditmillError(
+                f"{name_or_path}: no such recipe; give a YAML file or one of: {', '.join(names)}"
+            )
+        text = entry.read_text(encoding="utf-8")
+    else:
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise EditmillError(
+                f"{path}: the recipe can't be read ({error}); check the path"
+            ) from None
+    return parse(text, where=name_or_path)
+
+
+def parse(text: str, where: str) -> Recipe:
+    """A recipe from YAML text; `where` names it in errors."""
+    try:
+        values = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        line = " ".join(str(error).split())
+        raise EditmillError(f"{where}: not valid YAML ({line}); mend the syntax there") from None
+    if not isinstance(values, dict):
+        raise EditmillError(
+            f"{where}: a recipe is a mapping of keys; see flows/recipes/embedded.yaml"
+        )
+    try:
+        return Recipe.model_validate(values)
+    except ValidationError as error:
+        raise EditmillError(f"{where}: {_first_problem(error)}") from None
+
+
+def _first_problem(error: ValidationError) -> str:
+    first = error.errors()[0]
+    key = ".".join(str(part) for part in first["loc"])
+    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    if first["type"] == "extra_forbidden":
+        known = ", ".join(_siblings(first["loc"]))
+        return f"unknown key `{key}`; this place knows: {known}{more}"
+    message = first["msg"].removeprefix("Value error, ")
+    return f"`{key}`: {message}; correct the value or remove the key{more}"
+
+
+def _siblings(loc: tuple[int | str, ...]) -> list[str]:
+    """The keys allowed beside the one at `loc`."""
+    model: type[BaseModel] = Recipe
+    for part in loc[:-1]:
+        if part in ("samples", "folder"):
+            model = SampleSources if part == "samples" else FolderSources
+        elif isinstance(part, str) and part in model.model_fields:
+            annotation = model.model_fields[part].annotation
+            if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+                model = annotation
+    return sorted(model.model_fields)

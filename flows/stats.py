@@ -1,0 +1,138 @@
+"""What a build spends, by stage: records, seconds, peak memory; and its orchestration's share.
+
+Work is time inside a record's own computation. Everything else a build's wall clock sees, Prefect's
+server, scheduling, hashing, the journal and table writes, is orchestration.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import psutil
+
+SAMPLE_SECONDS = 0.25
+MB = 1 << 20
+
+
+@dataclass(slots=True)
+class StageStats:
+    """Counters of one stage. `reused` records were found in the journal and not computed again."""
+
+    name: str
+    total: int = 0
+    done: int = 0
+    reused: int = 0
+    failed: int = 0
+    seconds: float = 0.0  # summed over workers
+    peak_memory_mb: float = 0.0  # of the process, while the stage was at work
+
+
+@dataclass(slots=True)
+class Stats:
+    """Thread-safe; one per build and process."""
+
+    stages: dict[str, StageStats] = field(default_factory=dict)
+    started: float = field(default_factory=time.monotonic)
+    peak_memory_mb: float = 0.0
+    workers: int = 1
+    _at_work: dict[str, int] = field(default_factory=dict)
+    _tasks: int = 0
+    _tasks_since: float = 0.0
+    _in_tasks: float = 0.0  # wall seconds in which at least one task ran
+    _besides: float = 0.0  # seconds inside tasks, but outside any record's work
+    _local: threading.local = field(default_factory=threading.local)
+    _lock: threading.RLock = field(default_factory=threading.RLock)
+
+    def stage(self, name: str) -> StageStats:
+        with self._lock:
+            return self.stages.setdefault(name, StageStats(name))
+
+    def expect(self, name: str, records: int) -> None:
+        with self._lock:
+            self.stage(name).total += records
+
+    def count(self, name: str, *, done: int = 0, reused: int = 0, failed: int = 0) -> None:
+        with self._lock:
+            stage = self.stage(name)
+            stage.done += done
+            stage.reused += reused
+            stage.failed += failed
+
+    @contextmanager
+    def task(self) -> Iterator[None]:
+        """Wraps a shard's task; what it spends outside `work` is orchestration."""
+        start = time.monotonic()
+        self._local.worked = 0.0
+        with self._lock:
+            if self._tasks == 0:
+                self._tasks_since = start
+            self._tasks += 1
+        try:
+            yield
+        finally:
+            end = time.monotonic()
+            with self._lock:
+                self._tasks -= 1
+                if self._tasks == 0:
+                    self._in_tasks += end - self._tasks_since
+                self._besides += end - start - self._local.worked
+
+    @contextmanager
+    def work(self, name: str) -> Iterator[None]:
+        """Time inside is the stage's computation."""
+        start = time.monotonic()
+        with self._lock:
+            self._at_work[name] = self._at_work.get(name, 0) + 1
+        try:
+            yield
+        finally:
+            seconds = time.monotonic() - start
+            self._local.worked = getattr(self._local, "worked", 0.0) + seconds
+            with self._lock:
+                self.stage(name).seconds += seconds
+                self._at_work[name] -= 1
+
+    def orchestration_share(self) -> float:
+        """Share of the wall time that was orchestration, 0–1: no task running, or a task outside
+        its records' work (divided by the workers that could run beside it)."""
+        wall = self.wall_seconds()
+        return max(0.0, (wall - self._in_tasks + self._besides / self.workers) / wall)
+
+    def wall_seconds(self) -> float:
+        return time.monotonic() - self.started
+
+    def _sample(self, process: psutil.Process) -> None:
+        used = process.memory_info().rss + sum(
+            child.memory_info().rss for child in process.children(recursive=True)
+        )
+        with self._lock:
+            self.peak_memory_mb = max(self.peak_memory_mb, used / MB)
+            for name, workers in self._at_work.items():
+                if workers:
+                    stage = self.stage(name)
+                    stage.peak_memory_mb = max(stage.peak_memory_mb, used / MB)
+
+    @contextmanager
+    def watch_memory(self) -> Iterator[None]:
+        """Samples the memory of this process and its children until left."""
+        stop = threading.Event()
+        process = psutil.Process()
+
+        def loop() -> None:
+            while not stop.wait(SAMPLE_SECONDS):
+                try:
+                    self._sample(process)
+                except psutil.Error:  # a child ended between listing and asking
+                    continue
+
+        thread = threading.Thread(target=loop, name="memory", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            thread.join()

@@ -1,0 +1,115 @@
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from catalog.records import Clip, Track
+from experts.edit.tasks import TASKS
+from flows.recipe import Clips, Planning
+from flows.refer import refer
+from flows.stages.annotate import AnnotatedClip
+from flows.stages.ingest import cuts
+from flows.stages.plan import draw, edit_size, window
+
+CLIP = Clip("c1", "s1", "uri", "MIT", "media/aa/a.mp4", 0, 64, 25.0, 854, 480)
+
+
+def track(name: str, x: float, *, area: float = 0.05, first: int = 0, last: int = 63) -> Track:
+    """A car of 80×60 px centred at x, alive from first to last."""
+    alive = [first <= t <= last for t in range(64)]
+    box = [x - 40, 200.0, x + 40, 260.0]
+    boxes = [value for a in alive for value in (box if a else [0.0] * 4)]
+    confidence = [0.9 if a else 0.0 for a in alive]
+    return Track(name, "c1", "car", 0.8, "media/bb/b.mkv", first, last, confidence, area, boxes)
+
+
+RULES = Planning(edits_per_clip=4, weights={name: 1.0 for name in TASKS})
+
+
+def test_the_same_seed_draws_the_same_plans() -> None:
+    annotated = AnnotatedClip(CLIP, [track("t1", 400)])
+    assert draw(annotated, RULES, 3) == draw(annotated, RULES, 3)
+    assert any(draw(annotated, RULES, 3) != draw(annotated, RULES, s) for s in range(4, 8))
+
+
+@given(st.integers(0, 50), st.integers(1, 20), st.booleans())
+def test_tasks_differ_and_object_tasks_have_an_object(seed: int, count: int, has: bool) -> None:
+    rules = RULES.model_copy(update={"edits_per_clip": count})
+    plans = draw(AnnotatedClip(CLIP, [track("t1", 400)] if has else []), rules, seed)
+    names = [plan.task for plan in plans]
+    assert len(set(names)) == len(names) <= count
+    assert len({plan.plan_id for plan in plans}) == len(plans)
+    for plan in plans:
+        assert bool(plan.track_id) == TASKS[plan.task].needs_track
+        assert plan.width <= CLIP.width
+        assert plan.height <= CLIP.height
+        assert plan.first_frame + plan.frames <= CLIP.frames
+
+
+def test_removal_and_addition_of_one_object_are_the_same_edit() -> None:
+    rules = Planning(edits_per_clip=2, weights={"object_removal": 1, "object_addition": 1})
+    removal, addition = draw(AnnotatedClip(CLIP, [track("t1", 400)]), rules, 0)
+    same = ("seed", "expert", "prompt", "first_frame", "frames", "width", "height", "params")
+    assert all(getattr(removal, f) == getattr(addition, f) for f in same)
+    assert addition.target_prompt == "a car"
+
+
+def test_weight_zero_is_never_drawn() -> None:
+    rules = RULES.model_copy(update={"weights": {"deblur": 1.0, "upscaling": 0.0}})
+    assert [p.task for p in draw(AnnotatedClip(CLIP, []), rules, 0)] == ["deblur"]
+
+
+@pytest.mark.parametrize(
+    ("area", "last"),
+    [(0.001, 63), (0.6, 63), (0.05, 20)],
+    ids=["too small", "too large", "lives too briefly"],
+)
+def test_an_object_that_does_not_suit_gets_no_removal(area: float, last: int) -> None:
+    rules = RULES.model_copy(update={"weights": {"object_removal": 1.0}})
+    assert draw(AnnotatedClip(CLIP, [track("t1", 400, area=area, last=last)]), rules, 0) == []
+
+
+def test_sizes_are_the_papers_but_never_upscaled() -> None:
+    assert edit_size(CLIP, TASKS["object_removal"], RULES) == (336, 592, 33)
+    height, width, frames = edit_size(CLIP, TASKS["inpainting"], RULES)
+    assert (height, width) < (481, 855)
+    assert frames == 64
+    portrait = Clip("c", "s", "u", "MIT", "v", 0, 64, 25.0, 480, 854)
+    assert edit_size(portrait, TASKS["object_removal"], RULES)[:2] == (592, 336)
+
+
+def test_the_window_is_where_the_track_is_surest() -> None:
+    sure = track("t", 400, first=10, last=60)
+    sure.confidence[30:50] = [1.0] * 20
+    first = window(sure, 20)
+    assert first == 30
+    assert window(sure, 60) is None
+
+
+def test_references_tell_instances_apart() -> None:
+    alive = slice(0, 64)
+    left, right, close = track("l", 100), track("r", 700), track("c", 720)
+    assert refer(left, [left], 854, alive) == "car"
+    assert refer(left, [left, right], 854, alive) == "car on the left"
+    assert refer(right, [left, right], 854, alive) == "car on the right"
+    assert refer(right, [left, right, close], 854, alive) is None
+    large = track("b", 710, area=0.3)
+    assert refer(large, [left, right, large], 854, alive) == "large car"
+
+
+def test_cuts_leave_no_scraps_and_spread_over_the_source() -> None:
+    rules = Clips(max_frames=64, min_frames=33)
+    assert cuts([(0, 100), (100, 120), (120, 184)], rules) == [(0, 64), (64, 36), (120, 64)]
+    few = cuts([(0, 640)], rules.model_copy(update={"per_source": 2}))
+    assert few == [(128, 64), (448, 64)]
+
+
+@given(st.lists(st.integers(1, 900), max_size=6), st.integers(33, 500))
+def test_cuts_never_cross_a_shot(lengths: list[int], most: int) -> None:
+    edges = np.cumsum([0, *lengths]).tolist()
+    shots = list(pairwise(edges))
+    for first, count in cuts(shots, Clips(max_frames=most)):
+        assert 33 <= count <= most
+        assert any(a <= first and first + count <= b for a, b in shots)

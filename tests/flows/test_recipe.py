@@ -1,0 +1,67 @@
+from importlib.resources import files
+
+import pytest
+
+from catalog.errors import EditmillError
+from experts.edit.tasks import TASKS
+from flows import recipe
+
+MINIMAL = """
+name: tiny
+sources: [{kind: folder, path: videos}]
+plan: {weights: {deblur: 1}}
+"""
+
+
+def test_every_shipped_recipe_loads() -> None:
+    for entry in (files("flows") / "recipes").iterdir():
+        assert recipe.load(entry.name.removesuffix(".yaml")).name
+
+
+def test_embedded_plans_at_least_ten_tasks() -> None:
+    weights = recipe.load("embedded").plan.weights
+    wanted = {
+        "object_removal", "object_addition", "local_style_transfer", "global_style_transfer",
+        "object_grounding", "inpainting", "outpainting", "canny_to_video", "hed_detection",
+    }  # fmt: skip
+    assert wanted <= weights.keys()
+    assert len(weights) >= 10
+    assert weights.keys() <= TASKS.keys()
+
+
+def test_defaults_are_the_papers() -> None:
+    tiny = recipe.parse(MINIMAL, "tiny")
+    assert tiny.clips.max_frames == 500
+    assert tiny.filters.quality == 0.6
+
+
+def test_run_section_is_no_decision() -> None:
+    a = recipe.parse(MINIMAL, "a")
+    b = recipe.parse(MINIMAL + "run: {workers: 7}\n", "b")
+    assert a.decisions() == b.decisions()
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        (MINIMAL + "speed: 3\n", "unknown key `speed`"),
+        (MINIMAL + "clips: {max_frame: 3}\n", "unknown key `clips.max_frame`; this place knows: "),
+        (MINIMAL + "clips: {max_frames: 900}\n", "`clips.max_frames`"),
+        (MINIMAL.replace("deblur", "debblur"), "no task is called 'debblur'"),
+        (MINIMAL.replace("name: tiny", "name: [1"), "not valid YAML"),
+        ("- 1\n", "a recipe is a mapping"),
+        (MINIMAL.replace("path: videos", "pth: videos"), "sources"),
+    ],
+)  # fmt: skip
+def test_a_wrong_recipe_is_one_line_that_names_the_place(text: str, says: str) -> None:
+    with pytest.raises(EditmillError) as raised:
+        recipe.parse(text, "my.yaml")
+    message = str(raised.value)
+    assert message.startswith("my.yaml: ")
+    assert says in message
+    assert "\n" not in message
+
+
+def test_an_unknown_name_lists_the_known_ones() -> None:
+    with pytest.raises(EditmillError, match="embedded"):
+        recipe.load("embeded")
