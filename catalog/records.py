@@ -78,8 +78,11 @@ class Plan:
     expert: str
     track_id: str  # empty for tasks without an object
     label: str
-    prompt: str
+    phrase: str  # how the instruction refers to the object: "car", "person on the left"
+    count: int  # instances meant
+    prompt: str  # the expert's
     negative_prompt: str
+    target_prompt: str  # what the target shows, for the alignment filter; empty if nothing nameable
     seed: int
     first_frame: int  # the window in the clip
     frames: int
@@ -103,6 +106,7 @@ class Pair:
     instruction_model: str
     prompt: str
     negative_prompt: str
+    target_prompt: str
     caption: str
     source_video: str
     target_video: str
@@ -206,21 +210,26 @@ def schema(record: type) -> pl.Schema:
 def to_row(record: Any) -> dict[str, Any]:
     """A record as a table row; mappings become JSON with sorted keys."""
     row = {f.name: getattr(record, f.name) for f in dataclasses.fields(record)}
-    return {
-        k: json.dumps(v, sort_keys=True) if isinstance(v, dict) else v for k, v in row.items()
-    }
+    return {k: json.dumps(v, sort_keys=True) if isinstance(v, dict) else v for k, v in row.items()}
 
 
 R = typing.TypeVar("R")
 
 
 def from_row(record: type[R], row: dict[str, Any]) -> R:
-    """The record a row holds; the inverse of :func:`to_row`."""
+    """The record a row holds; the inverse of :func:`to_row`.
+
+    A null in a field with a default (one added after the row was written) gives the default.
+    """
     hints = typing.get_type_hints(record)
-    values = {
-        f.name: json.loads(row[f.name])
-        if typing.get_origin(hints[f.name]) is dict
-        else row[f.name]
-        for f in dataclasses.fields(record)  # type: ignore[arg-type]
-    }
+    values = {}
+    for f in dataclasses.fields(record):  # type: ignore[arg-type]
+        value = row[f.name]
+        if value is None and not _is_required(f):
+            continue
+        values[f.name] = json.loads(value) if typing.get_origin(hints[f.name]) is dict else value
     return record(**values)
+
+
+def _is_required(f: dataclasses.Field[Any]) -> bool:
+    return f.default is dataclasses.MISSING and f.default_factory is dataclasses.MISSING

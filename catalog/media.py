@@ -1,0 +1,33 @@
+"""Media in one place: read and write videos and mask tracks, fit sizes, store files by content.
+
+Frames are uint8 `[T, H, W, 3]` RGB, masks bool `[T, H, W]`; sizes are `(height, width)` in px.
+"""
+
+from catalog.decode import (
+    MIN_SIDE,
+    VideoInfo,
+    iter_frames,
+    probe,
+    read_masks,
+    read_video,
+    sample_frames,
+)
+from catalog.encode import CRF, write_masks, write_video
+from catalog.geometry import crop_resize, fit_size
+from catalog.store import MediaStore
+
+__all__ = [
+    "CRF",
+    "MIN_SIDE",
+    "MediaStore",
+    "VideoInfo",
+    "crop_resize",
+    "fit_size",
+    "iter_frames",
+    "probe",
+    "read_masks",
+    "read_video",
+    "sample_frames",
+    "write_masks",
+    "write_video",
+]

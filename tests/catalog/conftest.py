@@ -1,0 +1,78 @@
+"""Small videos with known content."""
+
+from collections.abc import Callable
+from fractions import Fraction
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+Write = Callable[..., Path]
+
+
+def _scene(frames: int, height: int, width: int) -> NDArray[np.uint8]:
+    y, x = np.mgrid[:height, :width]
+    scene = np.empty((frames, height, width, 3), np.uint8)
+    for k in range(frames):
+        scene[k, ..., 0] = 40 + 150 * x / width
+        scene[k, ..., 1] = 60 + 120 * y / height
+        scene[k, ..., 2] = 100
+        left = 4 * k % (width - 16)
+        scene[k, 16:40, left : left + 16] = (200, 180, 40)
+    return scene
+
+
+@pytest.fixture
+def scene() -> Callable[..., NDArray[np.uint8]]:
+    """`scene(frames, height, width)`: a smooth ramp with a block that moves 4 px a frame."""
+    return _scene
+
+
+@pytest.fixture
+def numbered() -> Callable[..., NDArray[np.uint8]]:
+    """`numbered(frames)`: flat 64×64 frames, the k-th of level 20 + 5 k."""
+
+    def make(frames: int) -> NDArray[np.uint8]:
+        levels = (20 + 5 * np.arange(frames)).astype(np.uint8)
+        return np.broadcast_to(levels[:, None, None, None], (frames, 64, 64, 3)).copy()
+
+    return make
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Write:
+    """`write(name, frames, …)`: encode with the given codec, pixel format, times and rotation."""
+
+    def make(
+        name: str,
+        frames: NDArray[np.uint8],
+        codec: str = "libx264",
+        pix_fmt: str = "yuv420p",
+        times: list[int] | None = None,
+        rotation: int = 0,
+        options: dict[str, str] | None = None,
+        aspect: Fraction | None = None,
+    ) -> Path:
+        path = tmp_path / name
+        with av.open(str(path), "w") as container:
+            stream = container.add_stream(codec, rate=Fraction(25))
+            stream.width, stream.height = frames.shape[2], frames.shape[1]
+            stream.pix_fmt = pix_fmt
+            stream.options = options or {}
+            tick = Fraction(1, 25) if times is None else Fraction(1, 1000)
+            stream.codec_context.time_base = tick
+            if aspect is not None:
+                stream.codec_context.sample_aspect_ratio = aspect
+            if rotation:
+                stream.set_display_rotation(rotation)
+            for k, rgb in enumerate(frames):
+                frame = av.VideoFrame.from_ndarray(rgb, format="rgb24").reformat(format=pix_fmt)
+                frame.pts = k if times is None else times[k]
+                frame.time_base = tick
+                container.mux(stream.encode(frame))
+            container.mux(stream.encode(None))
+        return path
+
+    return make

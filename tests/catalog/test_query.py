@@ -1,0 +1,83 @@
+"""Queries: lazy frames and SQL."""
+
+import subprocess
+import sys
+
+import polars as pl
+import pytest
+
+import catalog
+from catalog.errors import EditmillError
+from catalog.query import sql
+from catalog.records import TABLES, Clip, Failure
+
+
+@pytest.fixture
+def at(tmp_path):
+    made = catalog.open(tmp_path / "set", create=True)
+    made.tables.merge(
+        "clips",
+        [Clip(f"c{n}", "s", "u", "CC0", "media/ab/x.mp4", 0, n, 25.0, 96, 80) for n in range(5)],
+    )
+    made.tables.merge("failures", [Failure("f", "ingest", "c1", "corrupt_video", "")])
+    return made
+
+
+def test_every_table_is_a_lazy_frame(at):
+    frames = [at.pairs(), at.clips(), at.tracks(), at.failures(), at.models(), at.sources()]
+    assert all(isinstance(frame, pl.LazyFrame) for frame in frames)
+    assert [len(frame.collect()) for frame in frames] == [0, 5, 0, 1, 0, 0]
+
+
+def test_media_columns_become_paths(at):
+    ref = at.clips().collect()["video"][0]
+    assert at.path(ref) == at.root / "media" / "ab" / "x.mp4"
+
+
+def test_sql(at):
+    found = at.sql(
+        "SELECT c.clip_id, f.reason FROM clips c JOIN failures f ON f.record = c.clip_id"
+    )
+    assert found.rows() == [("c1", "corrupt_video")]
+    assert sql(at, "SELECT SUM(frames) AS n FROM clips")["n"][0] == 10
+    assert sql(at, "SELECT * FROM pairs").is_empty()
+
+
+def test_sql_at_a_release(at):
+    at.release("v1", "")
+    at.tables.delete("clips", ["c0", "c1"])
+    count = "SELECT COUNT(*) AS n FROM clips"
+    assert catalog.open(at.root, "v1").sql(count)["n"][0] == 5
+    assert at.sql(count)["n"][0] == 3
+
+
+@pytest.mark.parametrize(
+    ("query", "told"),
+    [
+        ("SELECT captoin FROM clips", ["captoin", "clips has clip_id", "caption"]),
+        ("SELECT * FROM clip", ["'clip'", *TABLES]),
+        ("SELEC * FROM clips", ["SELEC"]),
+        ("", ["the tables are"]),
+    ],
+)
+def test_a_wrong_query_is_one_line_that_helps(at, query, told):
+    with pytest.raises(EditmillError) as caught:
+        at.sql(query)
+    message = str(caught.value)
+    assert "\n" not in message
+    assert all(word in message for word in told), message
+
+
+def test_import_is_quick():
+    """`import catalog` (and errors, records by need) must not load Delta or PyAV."""
+    code = (
+        "import sys, catalog; print([m for m in ('deltalake', 'av', 'polars') if m in sys.modules])"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code],
+        capture_output=True,
+        text=True,
+        check=True,
+        cwd=catalog.__path__[0] + "/..",
+    )
+    assert done.stdout.strip() == "[]"
