@@ -1,4 +1,4 @@
-"""Errors a user meets. Each message is one line that names the thing, what is wrong and the remedy."""
+"""Errors a user meets: one line that names the thing, what is wrong and the remedy."""
 
 
 class EditmillError(Exception):

@@ -93,7 +93,7 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class Pair:
-    """The first-class record: source, target, instruction, and all it takes to trust or rebuild it."""
+    """The first-class record: source, target, instruction, and what it takes to trust it."""
 
     pair_id: str
     clip_id: str

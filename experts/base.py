@@ -25,8 +25,13 @@ Masks = NDArray[np.bool_]
 class Model(Protocol):
     """Anything with weights."""
 
-    name: str
-    version: str  # changes whenever the same input may give another output
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def version(self) -> str:
+        """Changes whenever the same input may give another output."""
+        ...
 
     def load(self) -> None: ...
 

@@ -13,12 +13,12 @@ FRAMES = 17
 """Frames looked at per video (Señorita-2M, quality filter: 17 frames)."""
 
 ABSTAINED = "abstained"
-"""Reason of a filter that cannot tell for this pair: it keeps, and gives a score only for the record."""
+"""Reason of a filter that cannot tell for this pair: it keeps; a score is only for the record."""
 
 
 @dataclass(frozen=True, slots=True)
 class PairSample:
-    """What filters see of a pair: FRAMES frames of each side, evenly spaced, at most 480 px long side.
+    """What filters see of a pair: FRAMES frames per side, evenly spaced, long side at most 480 px.
 
     `source`, `target` uint8 RGB [17, h, w, 3] (the two sides may differ in size);
     `mask` bool [17, h, w] at the target's size, or None; `prompt` describes the edited content
@@ -38,7 +38,7 @@ class PairSample:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`reason` is empty for a plain keep, a short machine word otherwise; `score` None: not measured."""
+    """`reason`: empty for a plain keep, else a short machine word; `score` None: not measured."""
 
     keep: bool
     score: float | None
@@ -49,8 +49,11 @@ class Verdict:
 class Filter(Protocol):
     """One judgement. `load()` and `close()` as for every model; `judge` is batched."""
 
-    name: str
-    version: str
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def version(self) -> str: ...
 
     def load(self) -> None: ...
 

@@ -72,6 +72,7 @@ _quality = _shard_task(retrain.STAGE, lambda ctx, _: [retrain.ensure_quality_mod
 
 def _run(root: Path, recipe: Recipe) -> None:
     ctx = context(root, recipe)
+    ctx.catalog.products.sweep()
     size = recipe.run.shard_size
     quality = _quality.submit(root, recipe, [])
 

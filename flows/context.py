@@ -13,7 +13,7 @@ from flows.recipe import Recipe
 from flows.stats import Stats
 
 
-class Stopped(Exception):  # noqa: N818 - not an error
+class Stopped(Exception):
     """Ctrl-C was pressed; records already finished are in the journal."""
 
 

@@ -12,10 +12,14 @@ import polars as pl
 
 from catalog.records import ModelRow, Pair, from_row
 from catalog.report.build import write_report
-from catalog.report.summary import ModelLine, StageLine, Summary, TaskLine
+from catalog.report.summary import ModelLine, StageLine, Summary, TaskLine, ThresholdLine
 from experts import weights
 from experts.edit.tasks import TASKS
+from filters.alignment import Alignment
+from filters.subtle import SubtleChange
 from flows.context import Context
+from flows.filters import filters_for
+from flows.recipe import Filters
 
 REPORT = "report.html"
 REPORT_PAIRS = 150
@@ -112,7 +116,7 @@ def publish(ctx: Context, tag: str | None, metrics: Mapping[str, Any]) -> Outcom
     )
     tasks, stages = task_lines(ctx), stage_lines(ctx)
     report = ctx.root / REPORT
-    rows = ctx.catalog.pairs().sort("task", "pair_id").head(REPORT_PAIRS).collect()
+    rows = _pairs_to_show(ctx)
     write_report(
         report,
         [from_row(Pair, row) for row in rows.iter_rows(named=True)],
@@ -128,6 +132,7 @@ def publish(ctx: Context, tag: str | None, metrics: Mapping[str, Any]) -> Outcom
                 for r in ctx.catalog.models().sort("model_id").collect().iter_rows(named=True)
             ],
             notes=_notes(metrics),
+            thresholds=_thresholds(ctx.recipe.filters),
         ),
         cache=ctx.root / "work" / "previews",
     )
@@ -152,6 +157,31 @@ def publish(ctx: Context, tag: str | None, metrics: Mapping[str, Any]) -> Outcom
         },
         quality_filter=dict(metrics),
     )
+
+
+def _pairs_to_show(ctx: Context) -> pl.DataFrame:
+    """An equal share of each task, at most REPORT_PAIRS in all."""
+    pairs = ctx.catalog.pairs()
+    tasks = pairs.select(pl.col("task").n_unique()).collect().item()
+    share = pl.int_range(pl.len()).over("task") < REPORT_PAIRS // max(tasks, 1)
+    return pairs.sort("task", "pair_id").filter(share).collect()
+
+
+def _thresholds(rules: Filters) -> list[ThresholdLine]:
+    lines = [ThresholdLine("quality", rules.quality, "at_least")]
+    lines += [
+        ThresholdLine("quality", value, "at_least", task)
+        for task, value in rules.quality_per_task.items()
+    ]
+    for each in filters_for(rules):
+        if isinstance(each, Alignment):
+            lines += [
+                ThresholdLine(each.name, found.threshold, "at_least", task)
+                for task, found in each.calibrations().items()
+            ]
+        elif isinstance(each, SubtleChange):
+            lines.append(ThresholdLine(each.name, each.threshold, "at_most"))
+    return lines
 
 
 def _count(ctx: Context, table: str) -> int:
