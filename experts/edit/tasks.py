@@ -1,0 +1,181 @@
+"""The registry of editing tasks: which expert serves one, at what size, on which side of the pair.
+
+A task is data: adding one is adding a row here and a class that honours `experts.base.Expert`.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+import threading
+from dataclasses import dataclass
+from typing import Literal, cast
+
+from catalog.errors import EditmillError
+from experts.base import Expert
+
+Side = Literal["source", "target"]
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """Height and width in px of a landscape clip (a portrait one swaps them) and a frame count."""
+
+    height: int
+    width: int
+    frames: int
+
+
+LOCAL = Size(336, 592, 33)
+"""Removal, addition, local style (Señorita-2M: 336×592 or 592×336, 33 frames)."""
+
+GLOBAL_STYLE = Size(336, 592, 33)
+"""Global style. Señorita-2M states its expert's frame count (33) and training sizes only; the
+local edits' size keeps both stylizers' pairs alike."""
+
+HOLE = Size(1280, 1984, 64)
+"""Inpainting and outpainting (Señorita-2M: 1280×1984, 64 frames)."""
+
+CONDITIONAL = Size(1120, 1984, 64)
+"""Object grounding and the conditional tasks (Señorita-2M: 1120×1984, 64 frames)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One editing task.
+
+    `expert` is `module:Class`, imported only when asked for. The expert's output goes to
+    `made_side` of the pair; the other side is real footage. `phrase` is the raw instruction an
+    LLM rewords; `alignment` says whether the text-alignment filter measures the task.
+    """
+
+    name: str
+    expert: str
+    made_side: Side
+    needs_track: bool
+    size: Size
+    phrase: str  # a format string over label, prompt and caption
+    alignment: bool = False
+
+    @property
+    def height(self) -> int:
+        """Height in px of a landscape edit."""
+        return self.size.height
+
+    @property
+    def width(self) -> int:
+        """Width in px of a landscape edit."""
+        return self.size.width
+
+    @property
+    def frames(self) -> int:
+        """Frames of an edit."""
+        return self.size.frames
+
+    def raw(self, label: str = "", prompt: str = "", caption: str = "") -> str:
+        """The raw phrase, with its gaps filled and no space left at an empty one."""
+        return " ".join(self.phrase.format(label=label, prompt=prompt, caption=caption).split())
+
+
+_REMOVER = "experts.edit.remover:Remover"
+_CANNY = "experts.edit.canny:CannyMap"
+_HED = "experts.edit.hed:HedMap"
+
+TASKS: dict[str, Task] = {
+    task.name: task
+    for task in (
+        Task("object_removal", _REMOVER, "target", True, LOCAL, "Remove {label}"),
+        # A removal read backwards: the source lacks the object, the target is the real footage.
+        Task("object_addition", _REMOVER, "source", True, LOCAL, "Add {label}", alignment=True),
+        Task(
+            "local_style_transfer",
+            "experts.edit.local_stylizer:LocalStylizer",
+            "target",
+            True,
+            LOCAL,
+            "Make {label} {prompt}",
+            alignment=True,
+        ),
+        Task(
+            "global_style_transfer",
+            "experts.edit.global_stylizer:GlobalStylizer",
+            "target",
+            False,
+            GLOBAL_STYLE,
+            "Make it {prompt}",
+            alignment=True,
+        ),
+        Task(
+            "object_grounding",
+            "experts.edit.grounding:Grounding",
+            "target",
+            True,
+            CONDITIONAL,
+            "Detect {label}",
+        ),
+        Task(
+            "inpainting",
+            "experts.edit.inpainting:Inpainting",
+            "source",
+            False,
+            HOLE,
+            "inpaint {caption}",
+        ),
+        Task(
+            "outpainting",
+            "experts.edit.outpainting:Outpainting",
+            "source",
+            False,
+            HOLE,
+            "outpaint {caption}",
+        ),
+        Task("canny_to_video", _CANNY, "source", False, CONDITIONAL, "canny to video {caption}"),
+        Task("hed_detection", _HED, "target", False, CONDITIONAL, "Detect HED edges"),
+        Task("hed_to_video", _HED, "source", False, CONDITIONAL, "HED to video {caption}"),
+        Task(
+            "colorization",
+            "experts.edit.colorization:Greying",
+            "source",
+            False,
+            CONDITIONAL,
+            "Colorize {caption}",
+        ),
+        Task("deblur", "experts.edit.deblur:Blurring", "source", False, CONDITIONAL, "Deblur"),
+        Task(
+            "upscaling",
+            "experts.edit.upscaling:Downscaling",
+            "source",
+            False,
+            CONDITIONAL,
+            "Upscale",
+        ),
+    )
+}
+
+
+def task_named(name: str) -> Task:
+    """The task of that name; :class:`EditmillError` naming the known ones if there is none."""
+    try:
+        return TASKS[name]
+    except KeyError:
+        known = ", ".join(sorted(TASKS))
+        raise EditmillError(f"task {name!r} is not known; use one of: {known}") from None
+
+
+_lock = threading.Lock()
+
+
+def expert_for(task: Task | str) -> Expert:
+    """The process's one instance of the task's expert, not yet loaded.
+
+    Tasks of one expert class share the instance, so that its weights are in memory once.
+    """
+    path = (task_named(task) if isinstance(task, str) else task).expert
+    with _lock:  # else two threads might each build one
+        return _build(path)
+
+
+@functools.cache
+def _build(path: str) -> Expert:
+    module, _, name = path.partition(":")
+    return cast(Expert, getattr(importlib.import_module(module), name)())

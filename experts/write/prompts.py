@@ -1,0 +1,54 @@
+"""Few-shot prompts: the conversation a chat model continues with an instruction."""
+
+from __future__ import annotations
+
+import functools
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from experts.write.nouns import article
+from experts.write.request import WriteRequest, video_word
+
+Message = dict[str, str]
+"""`role` (system, user or assistant) and `content`."""
+
+
+@functools.cache
+def _prompts() -> dict[str, Any]:
+    return tomllib.loads(Path(__file__).with_name("prompts.toml").read_text("utf-8"))
+
+
+def _section(request: WriteRequest) -> dict[str, Any]:
+    thing = f"{request.task}_thing"
+    named = thing if request.look_is_a_thing and thing in _prompts() else request.task
+    section: dict[str, Any] = _prompts()[named]
+    return section
+
+
+def note(request: WriteRequest) -> str:
+    """The raw phrase the model is to reword, drawn by the seed: various notes, various answers."""
+    notes: list[str] = _section(request)["notes"]
+    rng = np.random.default_rng((request.seed, 3))
+    return notes[int(rng.integers(len(notes)))].format(
+        the=request.the_object if request.label else "",
+        a=request.an_object if request.label else "",
+        look=request.look,
+        a_look=f"{article(request.look)} {request.look}",
+        caption=request.caption or "the scene",
+        video=video_word(request),
+    )
+
+
+def conversation(request: WriteRequest) -> list[Message]:
+    """System message, the task's examples, and the note; all but the last message depend on the
+    task alone, so a backend can keep their state."""
+    messages = [{"role": "system", "content": _prompts()["system"]}]
+    for user, assistant in _section(request)["examples"]:
+        messages += [
+            {"role": "user", "content": user},
+            {"role": "assistant", "content": assistant},
+        ]
+    return [*messages, {"role": "user", "content": note(request)}]

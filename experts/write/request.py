@@ -1,0 +1,74 @@
+"""What an instruction must say: the request, and the phrases that follow from it."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+import numpy as np
+
+from experts.write.nouns import definite, indefinite, names
+
+_FRAMING = re.compile(
+    r"^(?:(?:it's|it is|make it|make them|turn it into|turn them into|in|the style of"
+    r"|drawn|painted|rendered|shown|as|like|that looks) )+",
+    re.IGNORECASE,
+)
+_DEPICTED = r"(an? .+) of (?:(?:an?|the|some) )?"
+_THING = re.compile(r"(?:an?|the) |.*\b(?:art|with)\b")
+
+
+@dataclass(frozen=True, slots=True)
+class WriteRequest:
+    """One instruction to be written.
+
+    `label` is the edited object ("" for tasks without one), `count` how many of them are edited,
+    `prompt` describes the edited content ("a bronze car", "watercolor style"), `caption` the
+    footage ("two people and a bus"). Two requests that are equal get equal instructions.
+    """
+
+    task: str
+    label: str = ""
+    prompt: str = ""
+    caption: str = ""
+    count: int = 1
+    seed: int = 0
+
+    @property
+    def the_object(self) -> str:
+        """`the car`, `the cars`."""
+        return definite(self.label, self.count)
+
+    @property
+    def an_object(self) -> str:
+        """`a car`, `two cars`."""
+        return indefinite(self.label, self.count)
+
+    @property
+    def look(self) -> str:
+        """The prompt without its framing and without the object: `bronze`, `watercolor`.
+
+        It keeps its article where it is a thing of its own: `a watercolor painting`.
+        """
+        look = _FRAMING.sub("", " ".join(self.prompt.strip(" .").split()))
+        for name in names(self.label, 1) + names(self.label, 2) if self.label else ():
+            if depicted := re.fullmatch(rf"{_DEPICTED}{re.escape(name)}", look):
+                look = depicted[1]  # "a bronze statue of a dog"
+                break
+            if bare := re.fullmatch(rf"(?:an?|the)? ?(.*?) ?\b{re.escape(name)}\b ?(.*)", look):
+                look = _FRAMING.sub("", " ".join(part for part in bare.groups() if part))
+                break
+        return re.sub(r" (?:style|look)$", "", look)
+
+    @property
+    def look_is_a_thing(self) -> bool:
+        """Whether the look is a picture to turn into, not a quality to take on."""
+        return bool(_THING.match(self.look))
+
+
+_VIDEO_WORDS = ("video", "clip", "footage", "scene", "shot")
+
+
+def video_word(request: WriteRequest) -> str:
+    """What the footage is called in this request's instruction: drawn by its seed."""
+    return str(np.random.default_rng((request.seed, 0)).choice(_VIDEO_WORDS))

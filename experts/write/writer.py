@@ -1,0 +1,126 @@
+"""The instruction writer: a model proposes, checks dispose, a template is the last resort."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+from experts.write.chat import ChatBackend
+from experts.write.checks import check, normalise
+from experts.write.prompts import conversation
+from experts.write.request import WriteRequest
+from experts.write.templates import clause_words, enhance, from_template
+
+CANDIDATES = 2
+"""Per round. About half of a 135 M model's candidates pass, so most requests need one round."""
+
+ROUNDS = 4
+"""A request that eight candidates have not served is served by a template."""
+
+TEMPERATURE = 0.85
+"""Cooler repeats itself, hotter wanders off: chosen on the share that passes and on variety."""
+
+MAX_TOKENS = 28
+"""Of a candidate; the longest good ones repeat a caption."""
+
+
+@dataclass(frozen=True, slots=True)
+class Instruction:
+    """`text` is the short command, `enhanced` also says what stays.
+
+    `by` tells whether the model's words passed or a template had to serve; `model` is the model
+    asked either way. `tries` are the candidates that were rejected, each with its reason.
+    """
+
+    text: str
+    enhanced: str
+    by: Literal["model", "template"]
+    model: str
+    tries: tuple[tuple[str, str], ...] = ()
+
+
+class InstructionWriter:
+    """Writes a batch of instructions; equal requests get equal instructions in any batch."""
+
+    name = "instruction_writer"
+
+    def __init__(
+        self,
+        chat: ChatBackend,
+        *,
+        candidates: int = CANDIDATES,
+        rounds: int = ROUNDS,
+        temperature: float = TEMPERATURE,
+        max_tokens: int = MAX_TOKENS,
+    ) -> None:
+        self._chat = chat
+        self._candidates = candidates
+        self._rounds = rounds
+        self._temperature = temperature
+        self._max_tokens = max_tokens
+
+    @property
+    def version(self) -> str:
+        """Of prompts, checks and templates, and the model's."""
+        return f"1+{self._chat.version}"
+
+    def load(self) -> None:
+        self._chat.load()
+
+    def close(self) -> None:
+        self._chat.close()
+
+    def write(self, requests: Sequence[WriteRequest]) -> list[Instruction]:
+        """One instruction per request, in the requests' order."""
+        passed: dict[int, str] = {}
+        tries: list[list[tuple[str, str]]] = [[] for _ in requests]
+        # Requests of a task share their prompt's beginning, which the backend keeps from one to
+        # the next: so one task after the other, each with all its rounds.
+        prompts = [conversation(request) for request in requests]
+        order = sorted(range(len(requests)), key=lambda i: str(prompts[i][:-1]))
+        for _, group in itertools.groupby(order, key=lambda i: str(prompts[i][:-1])):
+            waiting = list(group)
+            for attempt in range(self._rounds):
+                answers = self._chat.complete(
+                    [prompts[i] for i in waiting],
+                    [self._seed(requests[i], attempt) for i in waiting],
+                    n=self._candidates,
+                    temperature=self._temperature,
+                    max_tokens=self._max_tokens,
+                )
+                for i, texts in zip(waiting, answers, strict=True):
+                    for text in map(normalise, texts):
+                        reason = check(text, requests[i])
+                        if not reason:
+                            passed[i] = text
+                            break
+                        tries[i].append((text, reason))
+                waiting = [i for i in waiting if i not in passed]
+                if not waiting:
+                    break
+        return [
+            self._instruction(request, passed.get(i), tries[i])
+            for i, request in enumerate(requests)
+        ]
+
+    def _seed(self, request: WriteRequest, attempt: int) -> int:
+        # Candidate k of a round is drawn with the round's seed + k: rounds must not overlap.
+        return (request.seed * self._rounds + attempt) * self._candidates
+
+    def _instruction(
+        self, request: WriteRequest, text: str | None, tries: list[tuple[str, str]]
+    ) -> Instruction:
+        written = text if text is not None else from_template(request)
+        enhanced = enhance(written, request)
+        reason = check(enhanced, request, enhanced=True, also=clause_words(request.task))
+        if reason:  # only a text at the limit of the short form's length
+            enhanced = enhance(from_template(request), request)
+        return Instruction(
+            written,
+            enhanced,
+            "template" if text is None else "model",
+            f"{self._chat.name}@{self._chat.version}",
+            tuple(tries),
+        )
