@@ -52,26 +52,37 @@ def run(ctx: Context, shard: Sequence[AnnotatedClip]) -> list[PlannedClip]:
 
 
 def draw(annotated: AnnotatedClip, rules: Planning, seed: int) -> list[Plan]:
-    """Up to `edits_per_clip` different tasks by weight, without replacement, among those this clip
-    has an object for; in the registry's order."""
+    """Up to `edits_per_clip` different (task, object) by weight, without replacement; a task's
+    weight is shared by the objects it suits."""
     clip = annotated.clip
     rng = np.random.default_rng(int(digest("plan", seed, clip.clip_id)[:16], 16))
-    choices: dict[str, list[Track]] = {}
+    choices: list[tuple[Task, Track | None]] = []
+    weights: list[float] = []
     for name, weight in rules.weights.items():
-        tracks = [t for t in annotated.tracks if _suits(clip, t, annotated.tracks, name, rules)]
-        if weight > 0 and (tracks or not TASKS[name].needs_track):
-            choices[name] = tracks
+        objects = _objects(clip, annotated.tracks, TASKS[name], rules) if weight else []
+        choices += [(TASKS[name], track) for track in objects]
+        weights += [weight / len(objects) for _ in objects]
     if not choices:
         return []
-    weights = np.array([rules.weights[name] for name in choices])
     count = min(rules.edits_per_clip, len(choices))
-    drawn = rng.choice(list(choices), size=count, replace=False, p=weights / weights.sum())
-    plans = []
-    for name in sorted(drawn, key=list(TASKS).index):
-        tracks = choices[name]
-        track = tracks[int(rng.integers(len(tracks)))] if tracks else None
-        plans.append(_plan(clip, track, annotated.tracks, TASKS[name], rules, rng, seed))
-    return plans
+    share = np.array(weights) / sum(weights)
+    drawn = rng.choice(len(choices), size=count, replace=False, p=share)
+    return [
+        _plan(clip, track, annotated.tracks, task, rules, rng, seed)
+        for task, track in (choices[i] for i in sorted(drawn))
+    ]
+
+
+def _objects(
+    clip: Clip, tracks: list[Track], task: Task, rules: Planning
+) -> list[Track] | list[None]:
+    """What the task may be drawn for: no object at all, or those that suit it."""
+    if not task.needs_track:
+        return [None]
+    suited = [t for t in tracks if _suits(clip, t, tracks, task, rules)]
+    if task.name == "object_grounding":  # shows every instance of a label at once
+        return list({track.label: track for track in reversed(suited)}.values())
+    return suited
 
 
 def edit_size(clip: Clip, task: Task, rules: Planning) -> tuple[int, int, int]:
@@ -86,9 +97,8 @@ def edit_size(clip: Clip, task: Task, rules: Planning) -> tuple[int, int, int]:
     return height, width, min(task.frames, clip.frames, rules.frames or task.frames)
 
 
-def _suits(clip: Clip, track: Track, all_tracks: list[Track], name: str, rules: Planning) -> bool:
-    task = TASKS[name]
-    if not task.needs_track or not rules.min_area <= track.area <= rules.max_area:
+def _suits(clip: Clip, track: Track, tracks: list[Track], task: Task, rules: Planning) -> bool:
+    if not rules.min_area <= track.area <= rules.max_area:
         return False
     height, width, frames = edit_size(clip, task, rules)
     first = window(track, frames)
@@ -97,12 +107,12 @@ def _suits(clip: Clip, track: Track, all_tracks: list[Track], name: str, rules: 
     alive = slice(first, first + frames)
     if float(np.mean(track.confidence[alive])) < rules.min_confidence:
         return False
-    if name == "object_grounding":  # shows every instance, so none need be told apart
+    if task.name == "object_grounding":  # none need be told apart
         return True
     boxes = np.asarray(track.boxes).reshape(-1, 4)[alive]
     if _share_in_view(boxes, clip, height, width) < IN_VIEW:
         return False
-    return refer(track, all_tracks, clip.width, alive) is not None
+    return refer(track, tracks, clip.width, alive) is not None
 
 
 def window(track: Track, frames: int) -> int | None:

@@ -35,11 +35,11 @@ def test_the_same_seed_draws_the_same_plans() -> None:
 
 
 @given(st.integers(0, 50), st.integers(1, 20), st.booleans())
-def test_tasks_differ_and_object_tasks_have_an_object(seed: int, count: int, has: bool) -> None:
+def test_draws_differ_and_object_tasks_have_an_object(seed: int, count: int, has: bool) -> None:
     rules = RULES.model_copy(update={"edits_per_clip": count})
     plans = draw(AnnotatedClip(CLIP, [track("t1", 400)] if has else []), rules, seed)
-    names = [plan.task for plan in plans]
-    assert len(set(names)) == len(names) <= count
+    drawn = [(plan.task, plan.track_id) for plan in plans]
+    assert len(set(drawn)) == len(drawn) <= count
     assert len({plan.plan_id for plan in plans}) == len(plans)
     for plan in plans:
         assert bool(plan.track_id) == TASKS[plan.task].needs_track
