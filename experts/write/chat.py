@@ -27,8 +27,11 @@ class ChatBackend(Protocol):
     before it. Texts are raw: nothing is stripped or checked.
     """
 
-    name: str
-    version: str
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def version(self) -> str: ...
 
     def load(self) -> None: ...
 
