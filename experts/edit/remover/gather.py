@@ -1,0 +1,218 @@
+"""What other frames saw at the places hidden in one frame.
+
+From every hidden pixel, and from a ring of known pixels around it, the background flow is followed
+frame by frame in both directions. The ring tells how good a frame's sample is: there the truth is
+known, so the drift of the path, the change of light and the remaining error can be measured.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from experts.base import Frames, Masks
+from experts.edit.remover.motion import Motion
+
+RING_PX = 12  # width of the ring of known pixels around the hole
+RING_GAP_PX = 2  # its distance from the hole: gradients there need known neighbours
+ROW = 256  # remap takes no map longer than 32767, so pixel lists travel as rows of this length
+MAX_STEP_PX = 0.75  # largest drift corrected per step
+STEP_PRIOR = 2e3  # gray² px⁻² a ring must offer before its word on drift counts
+STEP_NOISE_PX = 0.02  # smaller corrections are not worth sampling again
+LIGHT_LIMIT = 24.0  # gray values a frame may be brighter or darker than another
+OUTLIER = 20.0  # gray values; ring differences above are another thing, not drift or light
+RING_ENOUGH = 200  # ring pixels needed to measure drift
+MASKED = 0.02  # a sample this much under a mask (bilinear) is hidden
+LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
+
+
+@dataclass(frozen=True, slots=True)
+class Region:
+    """The pixels of one frame that take part: hidden ones first, row by row, then the ring."""
+
+    x: NDArray[np.float32]  # [N]
+    y: NDArray[np.float32]
+    hidden: int  # the first `hidden` pixels are to be filled
+
+    def averaged(self, values: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
+        """`values` [N] averaged over each pixel's neighbours in the region (Gaussian, px)."""
+        y, x = self.y.astype(int), self.x.astype(int)
+        place = y - y.min(), x - x.min()
+        both = np.zeros((2, int(np.ptp(self.y)) + 1, int(np.ptp(self.x)) + 1), np.float32)
+        both[0][place], both[1][place] = values, 1
+        total, weight = (cv2.GaussianBlur(image, (0, 0), sigma) for image in both)
+        return np.asarray(total[place] / weight[place], dtype=np.float32)
+
+    def put(
+        self, frame: NDArray[np.uint8], colour: NDArray[np.float32], valid: NDArray[np.bool_]
+    ) -> NDArray[np.bool_]:
+        """Write `colour` [N, 3] of the `valid` [N] hidden pixels into `frame`; where, [H, W]."""
+        use = valid[: self.hidden]
+        where = self.where(valid, frame.shape[:2])
+        frame[where] = np.clip(np.rint(colour[: self.hidden][use]), 0, 255).astype(np.uint8)
+        return where
+
+    def where(self, valid: NDArray[np.bool_], size: tuple[int, ...]) -> NDArray[np.bool_]:
+        """The `valid` [N] among the hidden pixels as a mask of `size` (height, width)."""
+        use = valid[: self.hidden]
+        mask = np.zeros(size, bool)
+        mask[self.y[: self.hidden][use].astype(int), self.x[: self.hidden][use].astype(int)] = True
+        return mask
+
+
+@dataclass(frozen=True, slots=True)
+class Samples:
+    """K samples of the N pixels of a region, the nearest frames' first."""
+
+    colour: NDArray[np.float32]  # [K, N, 3]
+    seen: NDArray[np.bool_]  # [K, N]: inside that frame and not hidden in it
+    error: NDArray[np.float32]  # [K]: mean squared difference on the ring, gray²
+
+
+def region(hole: NDArray[np.bool_]) -> Region:
+    """The pixels of `hole` [H, W] and of the ring around it."""
+    gap, reach = (
+        cv2.dilate(hole.astype(np.uint8), _disc(radius)) > 0
+        for radius in (RING_GAP_PX, RING_GAP_PX + RING_PX)
+    )
+    hole_y, hole_x = np.nonzero(hole)
+    ring_y, ring_x = np.nonzero(reach & ~gap)
+    return Region(
+        np.concatenate([hole_x, ring_x]).astype(np.float32),
+        np.concatenate([hole_y, ring_y]).astype(np.float32),
+        len(hole_x),
+    )
+
+
+def _disc(radius: int) -> NDArray[np.uint8]:
+    disc: NDArray[np.uint8] = cv2.getStructuringElement(
+        cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1)
+    )
+    return disc
+
+
+def at(
+    image: NDArray[Any], x: NDArray[np.float32], y: NDArray[np.float32], how: int
+) -> NDArray[np.float32]:
+    """`image` [H, W] or [H, W, C] at the points (x, y) [N], float32 [N, C]; the border repeats."""
+    n = len(x)
+    if n == 0:
+        return np.zeros((0, 1 if image.ndim == 2 else image.shape[2]), np.float32)
+    rows = -(-n // ROW)
+    px, py = np.zeros((2, rows * ROW), np.float32)
+    px[:n], py[:n] = x, y
+    out = cv2.remap(
+        image, px.reshape(rows, ROW), py.reshape(rows, ROW), how, borderMode=cv2.BORDER_REPLICATE
+    )
+    return np.asarray(out.reshape(rows * ROW, -1)[:n], dtype=np.float32)
+
+
+def inside_frame(
+    x: NDArray[np.float32], y: NDArray[np.float32], size: tuple[int, ...]
+) -> NDArray[np.bool_]:
+    """Which points (x, y) lie in a frame of `size` (height, width)."""
+    return (x >= 0) & (x <= size[1] - 1) & (y >= 0) & (y <= size[0] - 1)
+
+
+def gather(
+    t: int, pixels: Region, frames: Frames, holes: Masks, motion: Motion, steps: tuple[int, ...]
+) -> Samples:
+    """Samples for the pixels of frame `t` from the frames at the distances `steps`, both ways."""
+    n, ring = len(pixels.x), slice(pixels.hidden, None)
+    target = at(frames[t], pixels.x[ring], pixels.y[ring], cv2.INTER_NEAREST)
+    gradient = _gradient(frames[t], pixels.x[ring], pixels.y[ring])
+    basis = _affine_basis(pixels)
+    found: list[tuple[int, NDArray[np.float32], NDArray[np.bool_], float]] = []
+    for sign in (1, -1):
+        x, y = pixels.x, pixels.y
+        inside = np.ones(n, bool)
+        for k in range(1, max(steps) + 1):
+            s = t + sign * k
+            if not 0 <= s < len(frames):
+                break
+            flow = motion.forward[s - 1] if sign > 0 else motion.backward[s]
+            step = at(flow, x, y, cv2.INTER_LINEAR)
+            x, y = x + step[:, 0], y + step[:, 1]
+            inside &= inside_frame(x, y, frames.shape[1:3])
+            if not inside.any():
+                break
+            if k not in steps:
+                continue
+            hidden = at(holes[s].view(np.uint8) * np.uint8(255), x, y, cv2.INTER_LINEAR)[:, 0]
+            seen = inside & (hidden <= 255 * MASKED)
+            colour = at(frames[s], x, y, cv2.INTER_CUBIC)
+            drift = _drift(_luma(target - colour[ring]), gradient, seen[ring], basis, ring)
+            if np.abs(drift).max() > STEP_NOISE_PX:
+                x, y = x + drift[:, 0], y + drift[:, 1]
+                colour = at(frames[s], x, y, cv2.INTER_CUBIC)
+            light, error = _light((target - colour[ring])[seen[ring]])
+            found.append((k, colour + light, seen, error))
+    found.sort(key=lambda sample: sample[0])
+    return Samples(
+        np.array([colour for _, colour, _, _ in found], np.float32).reshape(-1, n, 3),
+        np.array([seen for _, _, seen, _ in found], bool).reshape(-1, n),
+        np.array([error for *_, error in found], np.float32),
+    )
+
+
+def _luma(colour: NDArray[np.float32]) -> NDArray[np.float32]:
+    return np.asarray(colour @ LUMA, dtype=np.float32)
+
+
+def _gradient(
+    frame: NDArray[np.uint8], x: NDArray[np.float32], y: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """d luma / d(x, y) at the points, [N, 2]."""
+    luma = cv2.GaussianBlur(_luma(frame.astype(np.float32)), (3, 3), 0)
+    both = [cv2.Sobel(luma, cv2.CV_32F, i, 1 - i, scale=1 / 8) for i in (1, 0)]
+    return np.concatenate([at(g, x, y, cv2.INTER_NEAREST) for g in both], axis=1)
+
+
+def _affine_basis(pixels: Region) -> NDArray[np.float32]:
+    """x, y (both about -1 to 1 over the region) and 1, [N, 3]."""
+    reach = max(float(np.ptp(pixels.x)), float(np.ptp(pixels.y)), 1.0) / 2
+    centred = ((v - v.mean()) / reach for v in (pixels.x, pixels.y))
+    return np.stack([*centred, np.ones_like(pixels.x)], axis=1)
+
+
+def _drift(
+    difference: NDArray[np.float32],
+    gradient: NDArray[np.float32],
+    seen: NDArray[np.bool_],
+    basis: NDArray[np.float32],
+    ring: slice,
+) -> NDArray[np.float32]:
+    """An affine displacement of the whole region, [N, 2] px, that makes the ring fit better.
+
+    One step of Lucas-Kanade with a change of brightness (Baker & Matthews, IJCV 2004) over the ring
+    pixels that are `seen` and not outliers; at most `MAX_STEP_PX` anywhere.
+    """
+    still = np.zeros((len(basis), 2), np.float32)
+    if seen.sum() < RING_ENOUGH:
+        return still
+    use = seen & (np.abs(difference - np.median(difference[seen])) < OUTLIER)
+    if use.sum() < RING_ENOUGH:
+        return still
+    b, g = basis[ring][use], gradient[use]
+    system = np.concatenate([b * g[:, :1], b * g[:, 1:], b[:, 2:]], axis=1)
+    normal = system.T @ system
+    normal[range(6), range(6)] += STEP_PRIOR
+    solution = np.linalg.solve(normal, system.T @ difference[use]).astype(np.float32)
+    drift = basis @ solution[:6].reshape(2, 3).T
+    largest = float(np.abs(drift).max())
+    return np.asarray(drift * min(1.0, MAX_STEP_PX / max(largest, 1e-6)), np.float32)
+
+
+def _light(difference: NDArray[np.float32]) -> tuple[NDArray[np.float32], float]:
+    """Change of light [3] over ring differences [M, 3], and the mean squared (capped) rest."""
+    if len(difference) < RING_ENOUGH:
+        return np.zeros(3, np.float32), OUTLIER**2
+    light = np.median(difference, axis=0)
+    if np.abs(light).max() > LIGHT_LIMIT:
+        light = np.zeros(3, np.float32)
+    rest = np.minimum(np.square(difference - light), OUTLIER**2)
+    return light, float(rest.mean())

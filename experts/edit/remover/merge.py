@@ -1,0 +1,54 @@
+"""Many samples of a pixel into one colour: a robust, weighted mean."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from experts.edit.remover.gather import OUTLIER, Samples
+
+NOISE = 2.0  # gray values; codec and sensor noise no sample is free of
+ROUNDS = 2  # of reweighting
+NEAREST = 7  # samples the median is taken from, where the mean starts
+
+
+def merge(
+    samples: Samples,
+) -> tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.float32]]:
+    """The colour [N, 3] of each pixel, whether any frame saw it [N], and the samples' spread [N].
+
+    The spread is their mean squared (capped) difference from the colour, gray².
+
+    A sample counts by the error its frame showed on the ring; one that disagrees with the others
+    loses its weight (iteratively reweighted, Cauchy's loss, from the median on).
+    """
+    seen: NDArray[np.bool_] = np.asarray(samples.seen.any(axis=0))
+    if not len(samples.seen):
+        return np.zeros((seen.size, 3), np.float32), seen, np.zeros(seen.size, np.float32)
+    trust = 1.0 / (samples.error + NOISE**2)
+    weight = np.where(samples.seen, trust[:, None], np.float32(0)).astype(np.float32)
+    total = np.maximum(weight.sum(axis=0), 1e-9)
+    colour, spread = _median(samples), np.zeros(seen.size, np.float32)
+    for _ in range(ROUNDS):
+        gap = samples.colour - colour
+        residual = np.einsum("knc,knc->kn", gap, gap) / 3
+        spread = np.einsum("kn,kn->n", weight, np.minimum(residual, OUTLIER**2)) / total
+        loss = residual / np.maximum(0.5 * spread, NOISE**2)
+        share = weight / np.square(1.0 + loss)
+        share /= np.maximum(share.sum(axis=0), 1e-9)
+        colour = np.einsum("kn,knc->nc", share, samples.colour)
+    return colour, seen, spread
+
+
+def _median(samples: Samples) -> NDArray[np.float32]:
+    """Per channel the median of the nearest seen samples, [N, 3]; 0 where there is none."""
+    rank = np.cumsum(samples.seen, axis=0, dtype=np.int16)
+    nearest, n = min(NEAREST, len(rank)), rank.shape[1]
+    values = np.full((nearest + 1, n, 3), np.inf, np.float32)
+    slot = np.where(samples.seen & (rank <= nearest), rank - 1, nearest)
+    np.put_along_axis(values, slot[..., None], samples.colour, axis=0)
+    values = np.sort(values[:nearest], axis=0)
+    count = np.minimum(rank[-1], nearest)
+    pixel = np.arange(n)
+    low, high = values[np.maximum(count - 1, 0) // 2, pixel], values[count // 2 % nearest, pixel]
+    return np.where(count[:, None] > 0, (low + high) / 2, 0).astype(np.float32)

@@ -1,0 +1,220 @@
+"""The remover against truth: a square glides over a texture that is known behind it."""
+
+from __future__ import annotations
+
+import cv2
+import numpy as np
+import pytest
+
+from catalog.errors import BadInput
+from experts.base import EditRequest, Frames, Masks
+from experts.edit.remover import Remover
+from experts.edit.remover.diffuse import diffuse
+from experts.edit.remover.gather import Samples
+from experts.edit.remover.merge import merge
+from experts.edit.remover.motion import Motion
+from experts.edit.remover.unseen import complete
+
+SIZE = (112, 160)
+COUNT = 11
+
+
+def texture(height: int, width: int, seed: int = 0) -> np.ndarray:
+    noise = np.random.default_rng(seed).normal(size=(height, width, 3)).astype(np.float32)
+    grain = cv2.GaussianBlur(noise, (0, 0), 2.0) * 200 + cv2.GaussianBlur(noise, (0, 0), 12.0) * 900
+    return np.clip(128 + grain, 0, 255).astype(np.uint8)
+
+
+def scene(pan: float = 0.0, speed: float = 9.0, light: float = 0.0) -> tuple[Frames, Masks, Frames]:
+    """Frames with a square on them, its masks, and the truth; `pan` and `speed` in px a frame."""
+    height, width = SIZE
+    canvas = texture(height, width + 64)
+    truth, masks = [], np.zeros((COUNT, height, width), bool)
+    for t in range(COUNT):
+        move = np.array([[1, 0, -pan * t], [0, 1, 0]], np.float64)
+        view = cv2.warpAffine(canvas, move, (width, height), flags=cv2.INTER_CUBIC)
+        truth.append(np.clip(view.astype(np.float32) + light * t, 0, 255).astype(np.uint8))
+        left = int(18 + speed * t)
+        masks[t, 40:70, left : left + 30] = True
+    frames = np.stack(truth)
+    frames[masks] = (250, 20, 20)
+    return frames, masks, np.stack(truth)
+
+
+def psnr(a: Frames, b: Frames, where: Masks) -> float:
+    return float(
+        10 * np.log10(255**2 / max(np.mean((a[where] - b[where].astype(float)) ** 2), 1e-9))
+    )
+
+
+def remove(frames: Frames, masks: Masks | None, remover: Remover | None = None):
+    return (remover or Remover()).edit(EditRequest("object_removal", frames, masks))
+
+
+@pytest.mark.parametrize(
+    ("name", "pan", "light", "least"),
+    [("fixed camera", 0.0, 0.0, 40), ("pan", 2.3, 0.0, 32), ("dimming", 0.0, -1.5, 36)],
+)
+def test_brings_back_what_other_frames_saw(
+    name: str, pan: float, light: float, least: float
+) -> None:
+    frames, masks, truth = scene(pan=pan, light=light)
+    result = remove(frames, masks)
+    assert psnr(result.frames, truth, masks) > least, name
+    assert result.info["by_migan"] == 0
+    assert result.info["by_flow"] + result.info["by_median"] == pytest.approx(1)
+
+
+def test_fixed_camera_is_filled_by_the_median_and_a_moving_one_along_the_flow() -> None:
+    assert remove(*scene()[:2]).info["by_median"] > 0.95
+    assert remove(*scene(pan=2.3)[:2]).info["by_flow"] > 0.95
+
+
+def test_pixels_outside_the_mask_are_identical_and_the_input_is_left_alone() -> None:
+    frames, masks, _ = scene(pan=1.5)
+    before, masks_before = frames.copy(), masks.copy()
+    result = remove(frames, masks)
+    assert result.masks is not None
+    assert np.array_equal(result.frames[~result.masks], before[~result.masks])
+    assert np.array_equal(frames, before)
+    assert np.array_equal(masks, masks_before)
+    assert (result.masks >= masks).all()
+    assert result.masks.sum() < 2 * masks.sum()
+    assert result.frames.dtype == np.uint8
+
+
+def test_same_request_same_bytes_whatever_the_threads() -> None:
+    frames, masks, _ = scene(pan=1.5)
+    first = remove(frames, masks, Remover(threads=1)).frames
+    assert np.array_equal(first, remove(frames, masks, Remover(threads=1)).frames)
+    assert np.array_equal(first, remove(frames, masks, Remover(threads=3)).frames)
+
+
+def test_frames_without_the_object_come_back_as_they_were() -> None:
+    frames, masks, _ = scene()
+    masks[4:] = False
+    result = remove(frames, masks)
+    assert np.array_equal(result.frames[4:], frames[4:])
+    assert not np.array_equal(result.frames[:4], frames[:4])
+
+
+def test_empty_masks_change_nothing() -> None:
+    frames, masks, _ = scene()
+    result = remove(frames, np.zeros_like(masks))
+    assert np.array_equal(result.frames, frames)
+    assert result.masks is not None
+    assert not result.masks.any()
+
+
+@pytest.mark.parametrize("shape", [(COUNT - 1, *SIZE), (COUNT, SIZE[0], SIZE[1] - 2), SIZE])
+def test_masks_that_do_not_fit_are_refused_in_one_line(shape: tuple[int, ...]) -> None:
+    with pytest.raises(BadInput) as error:
+        remove(scene()[0], np.ones(shape, bool))
+    assert error.value.reason == "mask_mismatch"
+    assert "\n" not in str(error.value)
+
+
+def test_masks_that_leave_no_background_or_are_missing_are_refused_in_one_line() -> None:
+    frames, masks, _ = scene()
+    with pytest.raises(BadInput) as everything:
+        remove(frames, np.ones_like(masks))
+    with pytest.raises(BadInput) as nothing:
+        remove(frames, None)
+    assert (everything.value.reason, nothing.value.reason) == ("no_background", "no_mask")
+    assert "\n" not in str(everything.value) + str(nothing.value)
+
+
+def test_a_frame_covered_whole_is_filled_from_the_others() -> None:
+    frames, masks, truth = scene()
+    masks[5], frames[5] = True, 0
+    result = remove(frames, masks)
+    assert psnr(result.frames[5], truth[5], masks[5]) > 30
+
+
+@pytest.mark.weights
+def test_a_place_no_frame_saw_is_invented_once_and_holds_still() -> None:
+    frames, masks, _ = scene(speed=0.0)
+    result = remove(frames, masks)
+    assert result.info["by_migan"] > 0.9
+    assert not (result.frames[masks] == (250, 20, 20)).all(axis=-1).any()
+    steps = np.abs(np.diff(result.frames.astype(int), axis=0))[:, 45:65, 22:44]
+    assert steps.mean() < 1.0
+
+
+@pytest.mark.weights
+@pytest.mark.parametrize("height", [17, 64])
+def test_cuts_black_frames_and_tiny_sizes_are_survived(height: int) -> None:
+    frames = np.stack([texture(height, height + 8, seed) for seed in range(6)])
+    frames[3] = 0
+    masks = np.zeros(frames.shape[:3], bool)
+    masks[:, 4:10, 5:12] = True
+    masks[4, :, : height // 2] = True
+    result = remove(frames, masks)
+    assert result.masks is not None
+    assert np.array_equal(result.frames[~result.masks], frames[~result.masks])
+    assert sum(v for k, v in result.info.items() if k.startswith("by_")) == pytest.approx(1)
+
+
+@pytest.mark.weights
+def test_a_single_frame_is_invented() -> None:
+    frames, masks, _ = scene()
+    result = remove(frames[:1], masks[:1])
+    assert result.info["by_migan"] > 0.99
+    assert not np.array_equal(result.frames, frames[:1])
+
+
+def test_what_is_painted_once_travels_with_the_background() -> None:
+    height, width = 64, 96
+    canvas = texture(height, width + 16, seed=3)
+    truth = np.stack([canvas[:, 2 * t : 2 * t + width] for t in range(5)])
+    unseen = np.zeros((5, height, width), bool)
+    for t in range(5):
+        unseen[t, 20:40, 50 - 2 * t : 70 - 2 * t] = True
+    filled = np.where(unseen[..., None], 0, truth).astype(np.uint8)
+    ahead = np.zeros((height, width, 2), np.float32)
+    ahead[..., 0] = -2
+    calls: list[int] = []
+
+    def paint(frame: np.ndarray, hole: np.ndarray) -> np.ndarray:
+        t = next(i for i in range(5) if np.array_equal(hole, unseen[i]))
+        calls.append(t)
+        return np.where(hole[..., None], truth[t], frame)
+
+    frames, painted = complete(filled, unseen, Motion([ahead] * 4, [-ahead] * 4), paint)
+    assert len(calls) == 1
+    assert np.array_equal(painted, unseen)
+    assert np.abs(frames.astype(int) - truth).max() <= 2
+
+
+def test_merge_ignores_a_sample_that_disagrees_and_one_that_saw_nothing() -> None:
+    colour = np.full((5, 3, 3), 100, np.float32)
+    colour[1, 0], colour[2, 1] = 200, 0
+    seen = np.ones((5, 3), bool)
+    seen[2, 1] = False
+    seen[:, 2] = False
+    merged, found, _ = merge(Samples(colour, seen, np.ones(5, np.float32)))
+    assert found.tolist() == [True, True, False]
+    assert np.abs(merged[:2] - 100).max() < 1
+
+
+def test_merge_believes_the_frame_that_fits_the_ring() -> None:
+    colour = np.stack([np.full((1, 3), v, np.float32) for v in (100, 106)])
+    merged, _, _ = merge(Samples(colour, np.ones((2, 1), bool), np.array([0.0, 60.0], np.float32)))
+    assert merged.mean() < 102
+
+
+def test_diffuse_keeps_what_is_known_and_stays_between_its_values() -> None:
+    rng = np.random.default_rng(0)
+    values = rng.uniform(-3, 5, (37, 53, 2)).astype(np.float32)
+    weight = (rng.uniform(size=(37, 53)) < 0.3).astype(np.float32)
+    weight[10:30, 10:40] = 0
+    filled = diffuse(values, weight)
+    assert np.allclose(filled[weight == 1], values[weight == 1], atol=1e-5)
+    assert filled.min() > -3.01
+    assert filled.max() < 5.01
+    assert (
+        np.abs(
+            diffuse(np.full((20, 30), 7, np.float32), np.eye(20, 30, dtype=np.float32)) - 7
+        ).max()
+        < 1e-3
+    )
