@@ -159,7 +159,8 @@ def parse(text: str, where: str) -> Recipe:
 
 
 def _first_problem(error: ValidationError) -> str:
-    first = error.errors()[0]
+    # A misspelt key comes first: it often explains a missing one.
+    first = min(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
     key = ".".join(str(part) for part in first["loc"])
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
     if first["type"] == "extra_forbidden":

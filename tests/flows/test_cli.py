@@ -1,0 +1,166 @@
+"""The command as a user meets it: a process, its output, its exit code."""
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import pytest
+
+import catalog
+from catalog import media
+
+RECIPE = """
+name: tiny
+sources: [{{kind: folder, path: {folder}}}]
+clips: {{max_frames: 33}}
+plan:
+  edits_per_clip: 4
+  weights: {{colorization: 1, deblur: 1, upscaling: 1, canny_to_video: 1, outpainting: 1}}
+run: {{shard_size: 1}}
+"""
+
+
+def editmill(*args: object, home: Path, **env: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "flows.cli", *map(str, args)],
+        capture_output=True,
+        text=True,
+        timeout=280,
+        env=_env(home) | env,
+    )
+
+
+def _env(home: Path) -> dict[str, str]:
+    return os.environ | {"PREFECT_HOME": str(home), "COLUMNS": "160"}
+
+
+@pytest.fixture(scope="module")
+def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return tmp_path_factory.mktemp("prefect")
+
+
+@pytest.fixture(scope="module")
+def recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A recipe over two synthetic videos and a broken one."""
+    folder = tmp_path_factory.mktemp("footage")
+    rng = np.random.default_rng(0)
+    for name in ("a", "b"):
+        texture = rng.integers(0, 255, (12, 40, 3), dtype=np.uint8).repeat(16, 0).repeat(16, 1)
+        frames = np.stack([texture[:160, 4 * t : 4 * t + 256] for t in range(66)])
+        media.write_video(folder / f"{name}.mp4", frames, 25)
+    (folder / "broken.mp4").write_bytes(b"no video")
+    path = folder / "tiny.yaml"
+    path.write_text(RECIPE.format(folder=folder))
+    return path
+
+
+def test_help_shows_examples(home: Path) -> None:
+    for command in ("build", "query", "edit", "judge"):
+        shown = editmill(command, "--help", home=home)
+        assert shown.returncode == 0
+        assert f"editmill {command}" in shown.stdout
+
+
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        (["build", "nosuch"], "nosuch: no such recipe"),
+        (["build", "{tmp}/wrong.yaml", "--out", "{tmp}/out"], "unknown key `speed`"),
+        (["build", "embedded", "--source", "{tmp}/nowhere", "--out", "{tmp}/o"], "not a folder"),
+        (["build", "{tmp}/right.yaml", "--out", "/proc/editmill"], "/proc/editmill"),
+        (["query", "select 1", "--catalog", "{tmp}"], "is not a catalog"),
+        (["edit", "object_remval", "x.mp4", "--out", "o.mp4"], "'object_remval' is not known"),
+        (["edit", "deblur", "{tmp}/none.mp4", "--out", "o.mp4"], "none.mp4"),
+        (["edit", "deblur", "{tmp}/text.mp4", "--out", "{tmp}/o.mp4"], "text.mp4"),
+        (["edit", "deblur", "{tmp}/text.mp4", "--out", "o.gif"], "name it *.mp4"),
+        (["judge", "a.mp4", "b.mp4", "--task", "deblur", "--instruction", "x"], "a.mp4"),
+    ],
+)
+def test_bad_input_is_one_line_and_exit_code_1(
+    args: list[str], says: str, tmp_path: Path, home: Path
+) -> None:
+    (tmp_path / "wrong.yaml").write_text("name: x\nspeed: 3\n")
+    (tmp_path / "right.yaml").write_text(RECIPE.format(folder=tmp_path))
+    (tmp_path / "text.mp4").write_text("not a video")
+    result = editmill(*(arg.format(tmp=tmp_path) for arg in args), home=home)
+    assert result.returncode == 1
+    assert says in result.stderr
+    assert result.stderr.startswith("editmill: ")
+    assert result.stderr.count("\n") == 1
+
+
+def test_no_network_with_a_cold_cache(tmp_path: Path, home: Path) -> None:
+    result = editmill(
+        "build", "embedded", "--out", tmp_path / "out",
+        home=home, EDITMILL_CACHE=str(tmp_path / "cold"), EDITMILL_OFFLINE="1",
+    )  # fmt: skip
+    assert result.returncode == 1
+    assert "clip_motorway" in result.stderr
+    assert result.stderr.count("\n") == 1
+
+
+@pytest.mark.weights
+@pytest.mark.timeout(900)
+def test_a_killed_build_ends_with_the_rows_of_an_undisturbed_one(
+    recipe: Path, tmp_path: Path, home: Path
+) -> None:
+    calm, rough = tmp_path / "calm", tmp_path / "rough"
+    first = editmill("build", recipe, "--out", calm, "--json", home=home)
+    assert first.returncode == 0, first.stderr
+    outcome = json.loads(first.stdout)
+    assert outcome["totals"]["made"] == outcome["totals"]["planned"] == 16
+    assert outcome["totals"]["failures"] == 1
+
+    _interrupt(recipe, rough, home, signal.SIGKILL, products=1)
+    code, printed = _interrupt(recipe, rough, home, signal.SIGINT, products=4)
+    assert code == 130
+    assert "same command" in printed
+    done = {p.name: p.stat().st_mtime_ns for p in (rough / "work" / "edit").rglob("*.json")}
+    last = editmill("build", recipe, "--out", rough, "--json", home=home)
+    assert last.returncode == 0, last.stderr
+    for path in (rough / "work" / "edit").rglob("*.json"):
+        assert done.get(path.name, path.stat().st_mtime_ns) == path.stat().st_mtime_ns
+
+    for table in ("sources", "clips", "tracks", "plans", "pairs", "failures"):
+        rows = [_rows(root, table) for root in (calm, rough)]
+        assert rows[0].equals(rows[1]), table
+    assert not list((rough / "media" / ".tmp").glob("*"))
+
+    again = editmill("build", recipe, "--out", rough, home=home)
+    assert "Nothing was left to do" in again.stdout
+    asked = editmill(
+        "query", "select reason from failures", "--catalog", rough, "--json", home=home
+    )
+    assert json.loads(asked.stdout) == [{"reason": "corrupt_video"}]
+
+
+def _rows(root: Path, table: str) -> pl.DataFrame:
+    frame = catalog.open(root).tables.scan(table).collect()
+    return frame.sort(frame.columns[0])
+
+
+def _interrupt(
+    recipe: Path, out: Path, home: Path, how: signal.Signals, products: int
+) -> tuple[int, str]:
+    """Starts a build and sends the signal once it has journalled that many edits."""
+    process = subprocess.Popen(
+        [sys.executable, "-m", "flows.cli", "build", str(recipe), "--out", str(out)],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=_env(home),
+    )
+    deadline = time.monotonic() + 240
+    while len(list((out / "work" / "edit").rglob("*.json"))) < products:
+        assert process.poll() is None, process.communicate()[0]
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+    process.send_signal(how)
+    printed, _ = process.communicate(timeout=240)
+    return process.returncode, printed
