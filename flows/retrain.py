@@ -62,10 +62,9 @@ def train(path: Path) -> dict[str, Any]:
     encoder = loaded(Encoder)
     samples, labels, groups, kinds = training_set(good_pairs(videos, SEED), SEED)
     features = describe(samples, encoder)
-    described = [descriptor(f, s.task) for s, f in zip(samples, features, strict=True)]
-    x, compact = np.stack([vector for vector, _ in described]), described[0][1]
+    x = np.stack([descriptor(f, s.task) for s, f in zip(samples, features, strict=True)])
     good = np.asarray(labels, bool)
-    model = quality.fit(x, compact, good, groups, SEED, encoder.name)
+    model = quality.fit(x, good, groups, SEED, encoder.name)
     scores = model.score(x, groups)
     tasks = np.array([s.task for s in samples])
     broken = np.array(kinds)

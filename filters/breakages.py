@@ -1,0 +1,218 @@
+"""Edits broken on purpose, in the ways experts fail: training data whose truth is known.
+
+Each breakage takes (source, target, mask, rng, strength) and returns a broken copy of the target:
+frames uint8 [T, h, w, 3] of one size on both sides, mask bool [T, h, w] or None for the whole
+frame, `strength` 0 (mild, but to be seen) to 1. Only what the breakage names is changed.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+Frames = NDArray[np.uint8]
+Mask = NDArray[np.bool_] | None
+Breakage = Callable[[Frames, Frames, Mask, np.random.Generator, float], Frames]
+
+
+def ghosting(
+    source: Frames, target: Frames, mask: Mask, rng: np.random.Generator, strength: float
+) -> Frames:
+    """The source shines through, in place or displaced; without a mask, the previous frames do."""
+    alpha = 0.3 + 0.35 * strength
+    if mask is None:
+        lag = int(rng.integers(1, 3))
+        double = np.concatenate([target[lag:], target[-lag:]])
+        shift = _shift_by(target, rng, 0.02 + 0.04 * strength)
+        ghost = np.stack([_moved(f, shift) for f in double])
+    else:
+        shift = _shift_by(target, rng, 0.02 * strength) if rng.random() < 0.5 else (0, 0)
+        ghost = np.stack([_moved(f, shift) for f in source])
+    return _blend(target, ghost, alpha * _soft(mask, target))
+
+
+def smear(
+    source: Frames, target: Frames, mask: Mask, rng: np.random.Generator, strength: float
+) -> Frames:
+    """The made region is blurred, or drawn out into streaks."""
+    size = _extent(mask, target)
+    length = max(5, int(size * (0.12 + 0.28 * strength))) | 1
+    if rng.random() < 0.5:
+        kernel = cv2.getGaussianKernel(length, length / 4)
+        blurred = np.stack([cv2.sepFilter2D(f, -1, kernel, kernel) for f in target])
+    else:
+        line = np.zeros((length, length), np.float32)
+        if rng.random() < 0.5:
+            line[length // 2] = 1 / length
+        else:
+            line[:, length // 2] = 1 / length
+        blurred = np.stack([cv2.filter2D(f, -1, line) for f in target])
+    return _blend(target, blurred, _soft(mask, target))
+
+
+def wrong_mask(
+    source: Frames, target: Frames, mask: Mask, rng: np.random.Generator, strength: float
+) -> Frames:
+    """The edit landed beside its place: the result lies displaced, the place itself is untouched.
+
+    Without a mask: a part of the frame that the edit never reached.
+    """
+    if mask is None:
+        spot = _blob(target.shape[1:3], rng, 0.35 + 0.25 * strength)
+        return _blend(target, source, np.broadcast_to(spot, target.shape[:3]))
+    size = _extent(mask, target)
+    step = max(4, int(size * (0.35 + 0.4 * strength)))
+    angle = rng.uniform(0, 2 * np.pi)
+    shift = round(step * np.cos(angle)), round(step * np.sin(angle))
+    elsewhere = np.stack([_moved(m.astype(np.uint8), shift) for m in mask]) > 0
+    patch = np.stack([_moved(f, shift) for f in target])
+    where = _soft(elsewhere, target)
+    return _blend(_blend(target, source, _soft(mask, target)), patch, where)
+
+
+def flicker(
+    source: Frames, target: Frames, mask: Mask, rng: np.random.Generator, strength: float
+) -> Frames:
+    """The edit jumps from frame to frame: in brightness and tint, or it comes and goes."""
+    weight = _soft(mask, target)
+    frames = len(target)
+    if rng.random() < 0.5:
+        gains = 1 + (0.12 + 0.25 * strength) * rng.uniform(-1, 1, (frames, 1, 1, 3))
+        gains += (0.1 + 0.2 * strength) * rng.choice([-1, 1], (frames, 1, 1, 1))
+        jumping = np.clip(target * gains, 0, 255).astype(np.uint8)
+        return _blend(target, jumping, weight)
+    off = rng.random(frames) < 0.3 + 0.2 * strength
+    off[rng.integers(1, frames - 1)] = True
+    off[rng.integers(0, frames, 2)] = [False, True]
+    return _blend(target, source, weight * off[:, None, None])
+
+
+def half_done(
+    source: Frames, target: Frames, mask: Mask, rng: np.random.Generator, strength: float
+) -> Frames:
+    """The edit stops midway through the clip, or covers only one half of its region."""
+    frames, height, width = target.shape[:3]
+    undone = np.zeros((frames, height, width), np.float32)
+    share = 0.35 + 0.3 * strength
+    if rng.random() < 0.5:
+        count = max(2, round(share * frames))
+        if rng.random() < 0.5:
+            undone[-count:] = 1
+        else:
+            undone[:count] = 1
+    else:
+        axis, low = int(rng.integers(2)), bool(rng.integers(2))
+        for t in range(frames):
+            where = np.ones((height, width), bool) if mask is None else mask[t]
+            if where.any():
+                undone[t] = _half(where, axis, low, share)
+    return _blend(target, source, _soft(mask, target) * undone)
+
+
+def frozen(
+    source: Frames, target: Frames, mask: Mask, rng: np.random.Generator, strength: float
+) -> Frames:
+    """The made region stands still from some frame on, while the footage goes on."""
+    frames = len(target)
+    first = round((0.5 - 0.45 * strength) * frames)
+    stopped = np.concatenate([target[:first], np.repeat(target[first : first + 1], frames, 0)])
+    return _blend(target, stopped[:frames], _soft(mask, target))
+
+
+def colour_collapse(
+    source: Frames, target: Frames, mask: Mask, rng: np.random.Generator, strength: float
+) -> Frames:
+    """Colours break down: posterised, burnt out, inverted, blocks of noise, or black."""
+    kind = int(rng.integers(5))
+    if kind == 0:
+        step = int(48 + 48 * strength)
+        broken = (target // step * step + step // 2).clip(0, 255).astype(np.uint8)
+    elif kind == 1:
+        gain = 2.0 + 1.5 * strength
+        broken = np.clip((target.astype(np.float32) - 128) * gain + 150, 0, 255).astype(np.uint8)
+    elif kind == 2:
+        broken = 255 - target
+    elif kind == 3:
+        broken = _blocks(target, mask, rng, strength)
+    else:
+        broken = (target * (0.25 - 0.25 * strength)).astype(np.uint8)
+    return _blend(target, broken, _soft(mask, target))
+
+
+BREAKAGES: Mapping[str, Breakage] = {
+    "ghosting": ghosting,
+    "smear": smear,
+    "wrong_mask": wrong_mask,
+    "flicker": flicker,
+    "half_done": half_done,
+    "frozen": frozen,
+    "colour_collapse": colour_collapse,
+}
+
+
+def _blend(under: Frames, over: Frames, weight: NDArray) -> Frames:
+    w = np.asarray(weight, np.float32)[..., None]
+    mixed = np.rint(under + w * (over.astype(np.float32) - under)).astype(np.uint8)
+    return np.where(w > 0, mixed, under)
+
+
+def _soft(mask: Mask, frames: Frames) -> NDArray[np.float32]:
+    """The mask with a soft inner edge, [T, h, w] 0–1; ones without a mask."""
+    if mask is None:
+        return np.ones(frames.shape[:3], np.float32)
+    return np.stack([cv2.blur(m.astype(np.float32), (3, 3)) * m for m in mask])
+
+
+def _extent(mask: Mask, frames: Frames) -> float:
+    """Side, px, of a square as large as the region is on average."""
+    if mask is None:
+        return float(min(frames.shape[1:3])) / 4
+    areas = mask.sum(axis=(1, 2))
+    return float(np.sqrt(areas[areas > 0].mean())) if areas.any() else 1.0
+
+
+def _shift_by(frames: Frames, rng: np.random.Generator, share: float) -> tuple[int, int]:
+    step = max(2, round(share * frames.shape[2]))
+    return int(rng.choice([-1, 1])) * step, int(rng.integers(-step, step + 1))
+
+
+def _moved(image: NDArray[np.uint8], shift: tuple[int, int]) -> NDArray[np.uint8]:
+    matrix = np.array([[1, 0, shift[0]], [0, 1, shift[1]]], np.float32)
+    size = image.shape[1], image.shape[0]
+    edge = cv2.BORDER_CONSTANT if image.ndim == 2 else cv2.BORDER_REFLECT
+    return cv2.warpAffine(image, matrix, size, flags=cv2.INTER_NEAREST, borderMode=edge)
+
+
+def _blob(size: tuple[int, int], rng: np.random.Generator, share: float) -> NDArray[np.float32]:
+    """A smooth random region that covers about `share` of the frame."""
+    coarse = rng.standard_normal((3, 4)).astype(np.float32)
+    field = cv2.resize(coarse, (size[1], size[0]), interpolation=cv2.INTER_CUBIC)
+    return (field > np.quantile(field, 1 - share)).astype(np.float32)
+
+
+def _half(where: NDArray[np.bool_], axis: int, low: bool, share: float) -> NDArray[np.float32]:
+    """The lower or upper `share` of a region along an axis."""
+    positions = np.nonzero(where)[axis]
+    ramp = np.arange(where.shape[axis])
+    cut = np.quantile(positions, share if low else 1 - share)
+    line = ramp <= cut if low else ramp >= cut
+    shape = (-1, 1) if axis == 0 else (1, -1)
+    return (where & line.reshape(shape)).astype(np.float32)
+
+
+def _blocks(target: Frames, mask: Mask, rng: np.random.Generator, strength: float) -> Frames:
+    """Some square blocks of the region show flat, wrong colours, as after numeric overflow."""
+    height, width = target.shape[1:3]
+    side = max(4, int(_extent(mask, target) / 4))
+    grid = -(-height // side), -(-width // side)
+    broken = target.copy()
+    for frame in broken:
+        hit = rng.random(grid) < 0.25 + 0.4 * strength
+        colours = rng.integers(0, 2, (*grid, 3)).astype(np.uint8) * 255
+        large = np.repeat(np.repeat(hit, side, 0), side, 1)[:height, :width]
+        fill = np.repeat(np.repeat(colours, side, 0), side, 1)[:height, :width]
+        frame[large] = fill[large]
+    return broken

@@ -1,0 +1,31 @@
+"""All filters on all pairs, with one pass of the encoder per pair."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Protocol
+
+from filters.base import Filter, PairSample, Verdict
+from filters.encoder import Encoder
+from filters.features import PairFeatures, describe
+
+
+class FeatureFilter(Filter, Protocol):
+    """A filter that judges by the shared features."""
+
+    def verdicts(
+        self, samples: Sequence[PairSample], features: Sequence[PairFeatures]
+    ) -> list[Verdict]: ...
+
+
+def judge(
+    samples: Sequence[PairSample], filters: Sequence[FeatureFilter], encoder: Encoder
+) -> list[dict[str, Verdict]]:
+    """Per sample every filter's verdict by the filter's name, in the filters' order.
+
+    Every filter looks at every pair, whatever the others say. `encoder` is the one the filters
+    were made with.
+    """
+    features = describe(samples, encoder)
+    columns = {f.name: f.verdicts(samples, features) for f in filters}
+    return [{name: verdicts[i] for name, verdicts in columns.items()} for i in range(len(samples))]

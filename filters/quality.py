@@ -1,0 +1,346 @@
+"""Drops failed edits: an ensemble of MLP classifiers on frozen image features of 17 frames.
+
+Señorita-2M trains such an ensemble on hand-labelled pairs. Here the truth is made: good edits and
+edits broken on purpose (filters.breakages). Members differ in features, size and sample. They are
+cross-fitted by source: a member knows which footage it saw, and a pair is scored only by members
+that did not see its footage, so a build may use the very clips the filter was trained on.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from safetensors import SafetensorError, safe_open
+from safetensors.numpy import save as serialise
+from sklearn.exceptions import ConvergenceWarning
+from sklearn.neural_network import MLPClassifier
+
+from catalog.errors import EditmillError
+from filters.base import PairSample, Verdict
+from filters.descriptor import descriptor
+from filters.encoder import Encoder
+from filters.features import PairFeatures, describe
+
+EDIT_FAILED = "edit_failed"
+
+THRESHOLD = 0.6
+"""Least score that is kept (Señorita-2M, quality filter; it may differ per task)."""
+
+MAX_FOLDS = 5
+
+CLIP = 4.0
+"""Scaled features are cut here: footage unlike the training's must not swamp a hidden unit."""
+
+EPOCHS = 60
+
+WORKERS = 2
+"""Threads that encode the training set; each pass of the encoder takes one core."""
+
+_FORMAT = "editmill-quality-1"
+
+
+@dataclass(frozen=True, slots=True)
+class _Strategy:
+    """How a member is trained: on a `share` of the columns, or on `components` of their PCA."""
+
+    hidden: tuple[int, ...]
+    share: float = 1.0
+    components: int = 0
+    decay: float = 1.0  # MLPClassifier's alpha
+
+
+STRATEGIES = (
+    _Strategy((64,)),
+    _Strategy((32, 16), share=0.5),
+    _Strategy((64,), share=0.35),
+    _Strategy((48,), components=60),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One MLP: columns → scale and cut → (projection) → ReLU layers → logistic."""
+
+    columns: NDArray[np.int64]
+    mean: NDArray[np.float64]
+    scale: NDArray[np.float64]
+    projection: NDArray[np.float64] | None
+    weights: tuple[NDArray[np.float64], ...]
+    biases: tuple[NDArray[np.float64], ...]
+    seen: frozenset[str]
+
+    def prepare(self, x: NDArray) -> NDArray[np.float64]:
+        """Descriptors [n, F] → the MLP's inputs."""
+        scaled = np.clip((x[:, self.columns] - self.mean) / self.scale, -CLIP, CLIP)
+        return scaled if self.projection is None else scaled @ self.projection
+
+    def probability(self, x: NDArray) -> NDArray[np.float64]:
+        """[n]: probability that an edit is good; sklearn's predict_proba on `prepare(x)`."""
+        y = self.prepare(x)
+        for w, b in zip(self.weights[:-1], self.biases[:-1], strict=True):
+            y = np.maximum(y @ w + b, 0)
+        logit = (y @ self.weights[-1] + self.biases[-1])[:, 0]
+        return 1 / (1 + np.exp(-logit))
+
+
+@dataclass(frozen=True, slots=True)
+class QualityModel:
+    """The ensemble, and the encoder its features come from."""
+
+    members: tuple[Member, ...]
+    encoder: str
+    facts: Mapping[str, Any]
+
+    def score(self, x: NDArray, source_ids: Sequence[str]) -> NDArray[np.float64]:
+        """[n]: mean probability of the members that never saw the pair's footage.
+
+        Raises EditmillError if every member saw it: then the model was not cross-fitted.
+        """
+        votes = np.stack([member.probability(x) for member in self.members])
+        may = np.array([[s not in m.seen for s in source_ids] for m in self.members])
+        if not may.any(0).all():
+            raise EditmillError(
+                "the quality model has no member that did not train on this pair's footage; "
+                "train it again: editmill train quality"
+            )
+        return (votes * may).sum(0) / may.sum(0)
+
+    def to_bytes(self) -> bytes:
+        """Safetensors: weights as tensors, the rest as JSON; same model, same bytes."""
+        tensors: dict[str, NDArray] = {}
+        members = []
+        for i, member in enumerate(self.members):
+            tensors[f"{i}.columns"] = member.columns
+            tensors[f"{i}.mean"], tensors[f"{i}.scale"] = member.mean, member.scale
+            if member.projection is not None:
+                tensors[f"{i}.projection"] = member.projection
+            for k, (w, b) in enumerate(zip(member.weights, member.biases, strict=True)):
+                tensors[f"{i}.weight.{k}"], tensors[f"{i}.bias.{k}"] = w, b
+            members.append({"layers": len(member.weights), "seen": sorted(member.seen)})
+        head = {
+            "members": members,
+            "encoder": self.encoder,
+            "facts": dict(self.facts),
+            "format": _FORMAT,
+        }
+        return serialise(
+            {name: np.ascontiguousarray(tensor) for name, tensor in tensors.items()},
+            {"quality": json.dumps(head, sort_keys=True)},
+        )
+
+    def save(self, path: Path) -> None:
+        """Writes the file whole or not at all."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        part = path.with_name(path.name + ".part")
+        part.write_bytes(self.to_bytes())
+        part.replace(path)
+
+    @classmethod
+    def load(cls, path: Path) -> QualityModel:
+        """Reads a saved model; EditmillError if there is none or it is not one."""
+        if not path.is_file():
+            raise EditmillError(
+                f"{path}: there is no quality model; make one with: editmill train quality"
+            )
+        try:
+            with safe_open(path, "np") as file:
+                head = json.loads((file.metadata() or {})["quality"])
+                names = set(file.keys())
+                members = []
+                for i, fact in enumerate(head["members"]):
+                    layers = range(fact["layers"])
+                    projection = f"{i}.projection"
+                    members.append(
+                        Member(
+                            file.get_tensor(f"{i}.columns"),
+                            file.get_tensor(f"{i}.mean"),
+                            file.get_tensor(f"{i}.scale"),
+                            file.get_tensor(projection) if projection in names else None,
+                            tuple(file.get_tensor(f"{i}.weight.{k}") for k in layers),
+                            tuple(file.get_tensor(f"{i}.bias.{k}") for k in layers),
+                            frozenset(fact["seen"]),
+                        )
+                    )
+        except (SafetensorError, KeyError, ValueError) as error:
+            raise EditmillError(
+                f"{path}: not a quality model of this version ({type(error).__name__}); "
+                "make one with: editmill train quality"
+            ) from error
+        return cls(tuple(members), head["encoder"], head["facts"])
+
+
+class QualityFilter:
+    """Keeps a pair whose score reaches the threshold; the score is the probability of a good edit.
+
+    `model` is a trained model or the path of one, read at `load`. `thresholds` overrides per task.
+    """
+
+    name = "quality"
+
+    def __init__(
+        self,
+        encoder: Encoder,
+        model: QualityModel | Path,
+        threshold: float = THRESHOLD,
+        thresholds: Mapping[str, float] | None = None,
+    ) -> None:
+        self.encoder = encoder
+        self.threshold = threshold
+        self.thresholds = dict(thresholds or {})
+        self._path = model if isinstance(model, Path) else None
+        self._model = None if isinstance(model, Path) else model
+        self._version = ""
+
+    @property
+    def version(self) -> str:
+        """Digest of the model's file."""
+        if not self._version:
+            content = self._loaded().to_bytes()
+            self._version = f"1+{hashlib.sha256(content).hexdigest()[:8]}"
+        return self._version
+
+    def load(self) -> None:
+        """Opens encoder and model. Raises EditmillError if there is no model, or it isn't ours."""
+        self.encoder.load()
+        model = self._loaded()
+        if model.encoder != self.encoder.name:
+            raise EditmillError(
+                f"the quality model was trained on {model.encoder}, not on {self.encoder.name}; "
+                "train one for this encoder: editmill train quality"
+            )
+
+    def close(self) -> None:
+        """The encoder is shared: whoever made it closes it."""
+        if self._path is not None:
+            self._model, self._version = None, ""
+
+    def judge(self, samples: Sequence[PairSample]) -> list[Verdict]:
+        """One verdict per sample, in order."""
+        return self.verdicts(samples, describe(samples, self.encoder))
+
+    def verdicts(
+        self, samples: Sequence[PairSample], features: Sequence[PairFeatures]
+    ) -> list[Verdict]:
+        """The same from features already computed."""
+        if not samples:
+            return []
+        x = np.stack([descriptor(f, s.task) for s, f in zip(samples, features, strict=True)])
+        scores = self._loaded().score(x, [s.source_id for s in samples])
+        return [self._verdict(s.task, float(v)) for s, v in zip(samples, scores, strict=True)]
+
+    def _verdict(self, task: str, score: float) -> Verdict:
+        keep = score >= self.thresholds.get(task, self.threshold)
+        return Verdict(keep, score, "" if keep else EDIT_FAILED)
+
+    def _loaded(self) -> QualityModel:
+        if self._model is None:
+            assert self._path is not None
+            self._model = QualityModel.load(self._path)
+        return self._model
+
+
+def train(
+    samples: Sequence[PairSample],
+    labels: Sequence[bool],
+    groups: Sequence[str],
+    seed: int,
+    encoder: Encoder,
+) -> QualityModel:
+    """An ensemble from labelled pairs (True: a good edit); `groups` are their source ids.
+
+    Raises EditmillError unless there are two sources and both labels.
+    """
+    features = describe(samples, encoder, WORKERS)
+    x = np.stack([descriptor(f, s.task) for s, f in zip(samples, features, strict=True)])
+    return fit(x, np.asarray(labels, bool), groups, seed, encoder.name)
+
+
+def fit(
+    x: NDArray,
+    labels: NDArray[np.bool_],
+    groups: Sequence[str],
+    seed: int,
+    encoder: str,
+) -> QualityModel:
+    """The same from descriptors [n, F]."""
+    sources = sorted(set(groups))
+    if len(sources) < 2 or len(set(labels.tolist())) < 2:
+        raise EditmillError(
+            "the quality filter needs good and failed edits from at least two source videos, so "
+            "that none judges its own footage; add source videos"
+        )
+    rng = np.random.default_rng(seed)
+    folds = np.array_split(rng.permutation(sources), min(MAX_FOLDS, len(sources)))
+    group = np.asarray(groups)
+    members = []
+    for held_out in folds:
+        rows = np.flatnonzero(~np.isin(group, held_out))
+        seen = frozenset(str(s) for s in set(group[rows]))
+        if len(set(labels[rows].tolist())) < 2:
+            continue
+        for strategy in STRATEGIES:
+            members.append(train_member(strategy, x, labels, rows, seen, rng)[0])
+    facts = {
+        "samples": len(labels),
+        "good": int(labels.sum()),
+        "sources": len(sources),
+        "seed": seed,
+    }
+    return QualityModel(tuple(members), encoder, facts)
+
+
+def train_member(
+    strategy: _Strategy,
+    x: NDArray,
+    labels: NDArray[np.bool_],
+    rows: NDArray[np.int64],
+    seen: frozenset[str],
+    rng: np.random.Generator,
+) -> tuple[Member, MLPClassifier]:
+    """One member on a balanced bootstrap of `rows`, and the classifier it was taken from."""
+    count = max(1, round(strategy.share * x.shape[1]))
+    columns = np.sort(rng.choice(x.shape[1], count, replace=False))
+    good, failed = rows[labels[rows]], rows[~labels[rows]]
+    each = max(len(good), len(failed))
+    drawn = np.concatenate([rng.choice(good, each), rng.choice(failed, each)])
+    mean = x[rows][:, columns].mean(0, dtype=np.float64)
+    scale = np.maximum(x[rows][:, columns].std(0, dtype=np.float64), 1e-6)
+    projection = None
+    if strategy.components:
+        scaled = np.clip((x[rows][:, columns] - mean) / scale, -CLIP, CLIP)
+        _, lengths, axes = np.linalg.svd(scaled, full_matrices=False)
+        kept = min(strategy.components, int((lengths > 1e-6).sum()))
+        projection = axes[:kept].T / lengths[:kept] * np.sqrt(len(rows))
+    blank = Member(columns, mean, scale, projection, (), (), seen)
+    classifier = MLPClassifier(
+        strategy.hidden,
+        alpha=strategy.decay,
+        max_iter=EPOCHS,
+        learning_rate_init=3e-3,
+        batch_size=min(64, len(drawn)),
+        random_state=int(rng.integers(2**31)),
+    )
+    with warnings.catch_warnings():
+        # A fixed number of epochs is meant: it holds the members back as decay does
+        warnings.simplefilter("ignore", ConvergenceWarning)
+        classifier.fit(blank.prepare(x[drawn]), labels[drawn])
+    return (
+        Member(
+            columns,
+            mean,
+            scale,
+            projection,
+            tuple(classifier.coefs_),
+            tuple(classifier.intercepts_),
+            seen,
+        ),
+        classifier,
+    )

@@ -1,0 +1,98 @@
+"""What every filter must do, whichever it is."""
+
+from __future__ import annotations
+
+import re
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from catalog.records import SCORES
+from filters.alignment import Alignment
+from filters.base import Filter, PairSample, Verdict
+from filters.descriptor import GROUPS
+from filters.judge import judge
+from filters.quality import QualityFilter, train
+from filters.subtle import SubtleChange
+
+pytestmark = pytest.mark.weights
+
+WORD = re.compile(r"[a-z]+(_[a-z]+)*")
+
+
+@pytest.fixture(scope="module")
+def samples(moving, box):
+    noise = np.random.default_rng(0).integers(0, 255, moving.shape, dtype=np.uint8)
+    other = np.ascontiguousarray(moving[:, ::-1])
+    return [
+        PairSample("object_removal", moving, moving.copy(), box, "a car", "car", source_id="a"),
+        PairSample("object_removal", moving, noise, box, "a car", "car", source_id="b"),
+        PairSample("object_addition", other, moving, box, "a dog", "dog", source_id="a"),
+        PairSample("object_addition", other, moving, box, "a person", "person", source_id="b"),
+        PairSample("local_style_transfer", moving, other, box, "a red car", "car", source_id="a"),
+        PairSample("global_style_transfer", moving, noise, None, "a soft watercolor painting"),
+        PairSample("deblur", moving, noise, source_id="b"),
+        PairSample("something_new", noise, moving, source_id="c"),
+    ]
+
+
+@pytest.fixture(scope="module")
+def filters(encoder, samples):
+    labels = [i % 2 == 0 for i in range(len(samples))]
+    groups = ["a", "a", "b", "b", "a", "b", "a", "b"]
+    quality = QualityFilter(encoder, train(samples, labels, groups, 0, encoder))
+    made = [quality, Alignment(encoder), SubtleChange(encoder)]
+    for one in made:
+        one.load()
+    return made
+
+
+def test_they_are_the_catalogs_in_order(filters):
+    assert tuple(f.name for f in filters) == SCORES
+    assert all(isinstance(f, Filter) and f.version for f in filters)
+
+
+def test_verdicts_are_well_formed(filters, samples):
+    for one in filters:
+        verdicts = one.judge(samples)
+        assert len(verdicts) == len(samples)
+        for verdict in verdicts:
+            assert isinstance(verdict, Verdict) and isinstance(verdict.keep, bool)
+            assert verdict.score is None or isinstance(verdict.score, float)
+            assert not verdict.reason or WORD.fullmatch(verdict.reason)
+            assert verdict.keep or (verdict.reason and verdict.score is not None)
+            if verdict.reason in ("abstained", "not_measured"):
+                assert verdict.keep
+
+
+def test_a_batch_is_judged_as_one_by_one_and_again_the_same(filters, samples):
+    for one in filters:
+        batch = one.judge(samples)
+        single = [one.judge([s])[0] for s in samples]
+        assert [v.keep for v in batch] == [v.keep for v in single]
+        assert [v.reason for v in batch] == [v.reason for v in single]
+        for a, b in zip(batch, single, strict=True):
+            assert a.score == b.score or a.score == pytest.approx(b.score, abs=1e-6)
+        assert one.judge(samples) == batch
+        assert one.judge([]) == []
+
+
+def test_judging_together_is_judging_apart(filters, samples, encoder):
+    together = judge(samples, filters, encoder)
+    assert [list(row) for row in together] == [list(SCORES)] * len(samples)
+    for one in filters:
+        assert [row[one.name] for row in together] == one.judge(samples)
+
+
+def test_two_threads_get_the_same(filters, samples, encoder):
+    expected = judge(samples, filters, encoder)
+    with ThreadPoolExecutor(2) as pool:
+        results = list(pool.map(lambda _: judge(samples, filters, encoder), range(2)))
+    assert results == [expected] * 2
+
+
+def test_every_task_of_the_registry_has_a_group():
+    from experts.edit.tasks import TASKS
+
+    assert set(TASKS) <= set(GROUPS)
