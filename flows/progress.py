@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 
@@ -13,6 +14,7 @@ from rich.table import Table
 from flows.stats import StageStats, Stats
 
 REFRESH_PER_SECOND = 4
+SECONDS_PER_LINE = 20.0
 
 
 def _clock(seconds: float) -> str:
@@ -53,9 +55,31 @@ class _LiveTable:
 
 @contextmanager
 def live(stats: Stats, console: Console) -> Iterator[None]:
-    """Shows `stats` until left. Nothing is drawn when the console is no terminal."""
+    """Shows `stats` until left: a live table on a terminal, else a line now and then."""
     if not console.is_terminal:
-        yield
+        with _lines(stats, console):
+            yield
         return
     with Live(_LiveTable(stats), console=console, refresh_per_second=REFRESH_PER_SECOND):
         yield
+
+
+@contextmanager
+def _lines(stats: Stats, console: Console) -> Iterator[None]:
+    stop = threading.Event()
+
+    def loop() -> None:
+        while not stop.wait(SECONDS_PER_LINE):
+            counts = (
+                f"{s.name} {s.done + s.reused + s.failed}/{s.total}"
+                for s in [*stats.stages.values()]
+            )
+            console.print(_clock(stats.wall_seconds()), *counts, highlight=False)
+
+    thread = threading.Thread(target=loop, name="progress", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        stop.set()
+        thread.join()

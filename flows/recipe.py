@@ -65,6 +65,7 @@ class Planning(Part):
     weights: dict[str, Annotated[float, Field(ge=0)]] = Field(min_length=1)
     min_area: float = Field(default=0.006, gt=0)  # share of the frame; below, nobody sees the edit
     max_area: float = Field(default=0.30, le=1)  # above, too little is left to fill a removal from
+    max_invented: float = Field(default=0.02, ge=0, le=1)  # of the frame, painted unseen by anyone
     min_confidence: float = Field(default=0.6, ge=0, le=1)
     frames: int | None = Field(default=None, ge=2)  # caps all tasks; None: the papers'
     long_side: int | None = Field(default=None, ge=128)  # caps every edit's size; None: the papers'

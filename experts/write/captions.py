@@ -4,10 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-from experts.write.nouns import indefinite
+from experts.write.nouns import indefinite, plural
 
 MOST = 4
 """Kinds of object named: more reads like a stock list, and is no longer short."""
+
+COUNTED = 3
+"""Instances counted exactly; of more, a tracker may have missed some, and nobody counts them."""
 
 
 def caption(counts: Mapping[str, int]) -> str:
@@ -17,7 +20,11 @@ def caption(counts: Mapping[str, int]) -> str:
     alphabet's order, so that equal detections make equal captions.
     """
     seen = sorted((-count, label) for label, count in counts.items() if count > 0)[:MOST]
-    phrases = [indefinite(label, -negative) for negative, label in seen]
+    phrases = [_phrase(label, -negative) for negative, label in seen]
     if len(phrases) < 2:
         return "".join(phrases)
     return f"{', '.join(phrases[:-1])} and {phrases[-1]}"
+
+
+def _phrase(label: str, count: int) -> str:
+    return f"several {plural(label)}" if count > COUNTED else indefinite(label, count)

@@ -81,7 +81,9 @@ def _annotate(ctx: Context, clip: Clip, tracker: Tracker) -> Document:
         with ctx.catalog.media.writing(".mkv") as out:
             media.write_masks(out.path, found.masks, clip.fps)
         tracks.append(_row(clip, i, found, out.ref))
-    counts = Counter(found.label for found in objects)
+    # Only what is there for most of the clip is worth naming.
+    lasting = [f for f in objects if 2 * (f.last - f.first + 1) > len(frames)]
+    counts = Counter(found.label for found in lasting)
     return {"tracks": [to_row(track) for track in tracks], "caption": caption(counts)}
 
 

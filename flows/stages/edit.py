@@ -12,7 +12,7 @@ from catalog import media
 from catalog.errors import BadInput
 from catalog.keys import digest
 from catalog.records import Clip, Plan, Track
-from experts.base import EditRequest, Frames, Masks
+from experts.base import EditRequest, EditResult, Frames, Masks
 from experts.edit.tasks import TASKS
 from flows import journal, worker
 from flows.context import Context
@@ -81,7 +81,7 @@ def run(ctx: Context, shard: Sequence[PlannedClip]) -> list[Edit]:
         ctx,
         STAGE,
         jobs,
-        key=_key,
+        key=lambda job: _key(ctx, job),
         work=lambda batch: [_edit(ctx, job, footage) for job in batch],
         name=lambda job: f"{job.plan.task} {job.plan.plan_id}",
     )
@@ -100,7 +100,7 @@ def run(ctx: Context, shard: Sequence[PlannedClip]) -> list[Edit]:
     ]
 
 
-def _key(job: _Job) -> str:
+def _key(ctx: Context, job: _Job) -> str:
     """All that the pixels depend on. The task's name is not in it: an addition finds the edit that
     the removal of the same object made."""
     expert = worker.expert(job.plan.task)
@@ -108,7 +108,7 @@ def _key(job: _Job) -> str:
     return digest(
         (expert.name, expert.version, job.clip.video, [job.tracks[t].masks for t in job.track_ids]),
         (plan.first_frame, plan.frames, plan.width, plan.height, plan.seed, plan.params),
-        (plan.prompt, plan.negative_prompt, media.CRF),
+        (plan.prompt, plan.negative_prompt, media.CRF, ctx.recipe.plan.max_invented),
     )
 
 
@@ -171,6 +171,7 @@ def _edit(ctx: Context, job: _Job, footage: _Footage) -> Document:
             params=params,
         )
     )
+    _refuse_invention(ctx, job, result)
     real = footage.stored(job)
     made = store(ctx, result.frames, job.clip.fps)
     return {
@@ -181,6 +182,20 @@ def _edit(ctx: Context, job: _Job, footage: _Footage) -> Document:
         "expert_version": expert.version,
         "info": dict(result.info),
     }
+
+
+def _refuse_invention(ctx: Context, job: _Job, result: EditResult) -> None:
+    """A small unseen place can be painted so that nobody notices, a large one cannot."""
+    if result.masks is None:
+        return
+    invented = float(result.info.get("by_migan", 0.0)) * float(result.masks.mean())
+    most = ctx.recipe.plan.max_invented
+    if invented > most:
+        raise BadInput(
+            "background_unseen",
+            f"{job.plan.plan_id}: {invented:.1%} of the picture was never seen behind the "
+            f"{job.plan.label}; plan.max_invented allows {most:.1%}",
+        )
 
 
 def _fields(side: Side) -> Document:

@@ -18,6 +18,7 @@ from catalog.records import Clip, Plan, Track
 from experts.edit.adjectives import local_adjectives
 from experts.edit.styles import global_style
 from experts.edit.tasks import TASKS, Task
+from flows.carried import carried
 from flows.context import Context
 from flows.recipe import Planning
 from flows.refer import refer
@@ -161,6 +162,8 @@ def _plan(
             # Señorita-2M, remover: positive and negative prompt.
             prompt, negative = f"Remove {label}", f"Generate {label}"
             target_prompt = f"a {label}" if task.name == "object_addition" else ""
+            if track and (things := carried(track, tracks, slice(first, first + frames))):
+                params = {"tracks": [track.track_id, *sorted(t.track_id for t in things)]}
         case "local_style_transfer":
             prompt, params = local_adjectives(rng, label)
             target_prompt = prompt

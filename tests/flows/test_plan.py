@@ -1,3 +1,4 @@
+import dataclasses
 from itertools import pairwise
 
 import numpy as np
@@ -7,6 +8,7 @@ from hypothesis import strategies as st
 
 from catalog.records import Clip, Track
 from experts.edit.tasks import TASKS
+from flows.carried import carried
 from flows.recipe import Clips, Planning
 from flows.refer import refer
 from flows.stages.annotate import AnnotatedClip
@@ -113,3 +115,17 @@ def test_cuts_never_cross_a_shot(lengths: list[int], most: int) -> None:
     for first, count in cuts(shots, Clips(max_frames=most)):
         assert 33 <= count <= most
         assert any(a <= first and first + count <= b for a, b in shots)
+
+
+def test_a_person_takes_the_bag_along() -> None:
+    alive = slice(0, 64)
+    person, bag, far = (
+        dataclasses.replace(track(name, x), label=label)
+        for name, x, label in (("p", 400, "person"), ("b", 410, "handbag"), ("f", 700, "handbag"))
+    )
+    assert carried(person, [person, bag, far], alive) == [bag]
+    assert carried(bag, [person, bag, far], alive) == []
+    rules = RULES.model_copy(update={"weights": {"object_removal": 1.0}, "edits_per_clip": 9})
+    plans = draw(AnnotatedClip(CLIP, [person, bag, far]), rules, 0)
+    taken = {plan.label: plan.params.get("tracks") for plan in plans}
+    assert taken["person"] == ["p", "b"]
