@@ -12,7 +12,7 @@ demo: .venv/.ready  ## build a small real dataset into editmill-demo/
 
 test: .venv/.ready  ## everything but the end-to-end build of .ci/run
 	$(BIN)/editmill models --fetch
-	$(BIN)/pytest
+	$(BIN)/python -m pytest
 
 check: .venv/.ready  ## lint, types, import rules
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
@@ -26,7 +26,8 @@ clean:  ## leaves the download cache alone
 
 .venv/.ready: pyproject.toml constraints.txt
 	@command -v uv >/dev/null 2>&1 || test -x .uv/bin/uv || \
-		($(PYTHON) -m venv .uv && .uv/bin/python -m pip install --quiet uv)
+		($(PYTHON) -m venv .uv && .uv/bin/python -m pip install --quiet uv) || \
+		$(PYTHON) -m pip install --quiet --target .uv uv
 	$(UV) venv --quiet --allow-existing --python ">=3.11,<3.14" .venv
 	$(UV) pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable ".[dev]"
 	@touch $@
