@@ -28,7 +28,7 @@ from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 from prefect.task_runners import ThreadPoolTaskRunner
 
-from flows import retrain, worker
+from flows import probes, retrain, worker
 from flows.context import Context, Stopped, context
 from flows.recipe import Recipe
 from flows.sources import list_sources
@@ -69,12 +69,14 @@ _instruct = _shard_task(instruct.STAGE, instruct.run)
 _judge = _shard_task(judge.STAGE, judge.run)
 _quality = _shard_task(retrain.STAGE, lambda ctx, _: [retrain.ensure_quality_model(ctx)])
 
+_probes = _shard_task(probes.STAGE, lambda ctx, _: [probes.ensure_probes(ctx)])
+
 
 def _run(root: Path, recipe: Recipe) -> None:
     ctx = context(root, recipe)
     ctx.catalog.products.sweep()
     size = recipe.run.shard_size
-    quality = _quality.submit(root, recipe, [])
+    learnt = [_quality.submit(root, recipe, []), _probes.submit(root, recipe, [])]
 
     sources = list(list_sources(recipe))
     ctx.stats.expect(ingest.STAGE, len(sources))
@@ -83,18 +85,26 @@ def _run(root: Path, recipe: Recipe) -> None:
     for stage in (annotate.STAGE, plan.STAGE):
         ctx.stats.expect(stage, len(clips))
 
-    # Stage by stage in this order: a worker never waits for a shard that is queued behind it.
+    # In this order a worker seldom waits for a shard that is queued behind it, and the writer,
+    # which runs on one core, shares the time with the experts.
     annotated = [_annotate.submit(root, recipe, shard) for shard in shards(clips, size)]
     planned = [_plan.submit(root, recipe, shard) for shard in annotated]
-    edited = [_edit.submit(root, recipe, shard) for shard in planned]
-    instructed = [_instruct.submit(root, recipe, shard) for shard in edited]
-    judged = [_judge.submit(root, recipe, shard, wait_for=[quality]) for shard in instructed]
+    edited, instructed, judged = [], [], []
+    lag = recipe.run.workers
+    for k in range(len(planned) + 2 * lag):
+        if k < len(planned):
+            edited.append(_edit.submit(root, recipe, planned[k]))
+        if 0 <= k - lag < len(planned):
+            instructed.append(_instruct.submit(root, recipe, edited[k - lag]))
+        if 0 <= k - 2 * lag < len(planned):
+            shard = instructed[k - 2 * lag]
+            judged.append(_judge.submit(root, recipe, shard, wait_for=learnt))
 
     for future in planned:
         edits = sum(len(clip.plans) for clip in future.result())
         for stage in (edit.STAGE, instruct.STAGE, judge.STAGE):
             ctx.stats.expect(stage, edits)
-    for future in [quality, *judged]:
+    for future in [*learnt, *judged]:
         future.result()
 
 

@@ -53,8 +53,8 @@ class Annotate(Part):
     """Detection and tracking."""
 
     keyframe_interval: int = Field(default=16, ge=1)
-    score_threshold: float = Field(default=0.45, gt=0, lt=1)
-    max_objects: int = Field(default=6, ge=1)
+    score_threshold: float = Field(default=0.35, gt=0, lt=1)
+    max_objects: int = Field(default=10, ge=1)
     labels: tuple[str, ...] | None = None  # the vocabulary that is kept (VIVID-10M); None: all
 
 

@@ -60,7 +60,8 @@ def run(ctx: Context, shard: Sequence[Clip]) -> list[AnnotatedClip]:
 def _tracker(ctx: Context) -> Tracker:
     rules = ctx.recipe.annotate
     detector = loaded(Detector, threshold=rules.score_threshold, threads=ctx.recipe.run.threads)
-    segmenter = loaded(Segmenter, threads=ctx.recipe.run.threads)
+    # Its encodes take turns, for memory's sake, so each may use what all workers have.
+    segmenter = loaded(Segmenter, threads=ctx.recipe.run.workers * ctx.recipe.run.threads)
     return Tracker(
         detector,
         segmenter,
