@@ -9,17 +9,18 @@ score only for the catalog.
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
 
+from catalog.keys import file_digest
 from filters.base import ABSTAINED, PairSample, Verdict
 from filters.encoder import Encoder
 from filters.features import PairFeatures, describe
-from filters.probe import PROBES, Probe, load_probes
+from filters.probe import Probe, load_probes, missing
 
 TEXT_MISMATCH = "text_mismatch"
 
@@ -64,26 +65,32 @@ MEASURED = frozenset(CLIP_THRESHOLDS)
 class Alignment:
     """Keeps a pair whose score reaches its task's threshold; `thresholds` overrides per task.
 
-    A pair without a prompt falls back on its label; with neither it is not measured.
+    `probes` is the style probes' file, opened by `load`. A pair without a prompt falls back on its
+    label; with neither it is not measured.
     """
 
     name = "alignment"
 
-    def __init__(self, encoder: Encoder, thresholds: Mapping[str, float] | None = None) -> None:
+    def __init__(
+        self, encoder: Encoder, probes: Path, thresholds: Mapping[str, float] | None = None
+    ) -> None:
         self.encoder = encoder
+        self.probes = probes
         self.thresholds = dict(thresholds or {})
         self._probes: dict[str, Probe] | None = None
 
     @property
     def version(self) -> str:
-        probes = hashlib.sha256(PROBES.read_bytes()).hexdigest()[:8]
-        return f"1+{self.encoder.version}+{probes}"
+        """Changes with the encoder's weights and with the probes' content."""
+        if not self.probes.is_file():
+            raise missing(self.probes)
+        return f"1+{self.encoder.version}+{file_digest(self.probes)[:8]}"
 
     def load(self) -> None:
-        """Opens the encoder and the style probes."""
+        """Opens the encoder and the style probes; EditmillError if either cannot be had."""
         self.encoder.load()
         if self._probes is None:
-            self._probes = load_probes()
+            self._probes = load_probes(self.probes)
 
     def close(self) -> None:
         """The encoder is shared: whoever made it closes it."""
@@ -94,7 +101,10 @@ class Alignment:
         self.load()
         assert self._probes is not None
         known = dict(OBJECTS)
-        known |= {task: Calibration(p.auc, p.threshold) for task, p in self._probes.items()}
+        known |= {
+            task: Calibration(p.measured.auc, p.measured.threshold)
+            for task, p in self._probes.items()
+        }
         return {
             task: Calibration(found.auc, self.thresholds.get(task, found.threshold))
             for task, found in known.items()

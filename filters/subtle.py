@@ -1,13 +1,16 @@
 """Drops edits nobody would see: source and target whose embeddings are too similar.
 
 Similarity is taken over the view of the pair (see filters.features): a box around the mask if there
-is one, because the edit of a small object hardly moves an embedding of the whole frame.
+is one, because the edit of a small object hardly moves an embedding of the whole frame. An
+embedding also sees what compression did to fine texture, which nobody calls an edit: a pair whose
+coarse picture stands still is subtle whatever its similarity.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
+import cv2
 import numpy as np
 from numpy.typing import NDArray
 
@@ -19,12 +22,23 @@ SUBTLE = "subtle"
 
 THRESHOLDS: Mapping[str, float] = {
     "clip": 0.95,  # Señorita-2M, subtle-change filter: CLIP image similarity
-    # Measured at 320 px on five clips, with and without a mask: encoded again at CRF 17 .962–.985,
-    # at CRF 28 .865–.935, noise of 2 levels .949 and more, 2 % brighter .998 and more; 45 real
-    # edits at most .946. At 256 px one clip encoded again at CRF 17 had .938 and would be kept.
+    # infra/bench/subtle.py, at 320 px on five clips: encoded again at CRF 17 .962–.985, noise of 2
+    # levels .949 and more, 2 % brighter .998 and more; 45 real edits at most .946
     "efficientnet_lite0+minilm": 0.955,
 }
 """Largest similarity that is kept, per encoder: another encoder's scale is another scale."""
+
+COARSE_SIDE = 64
+"""Long side, px, of the coarse picture: a cell averages compression away, not an edit."""
+
+SEEN_SHARE = 0.005
+"""Share of the coarse picture, over all frames, that must change for an edit to be seen: a little
+under the smallest object that is edited (recipe, plan.min_area)."""
+
+SEEN_LEVELS = 20.0
+"""Change of a cell, levels of 255, that is seen. At that share, on four clips at 256 and 480 px,
+2 % brighter reached 5, encoded again at CRF 17 5–14, at CRF 28 11–14 (480 px) and 21–25 (256 px);
+the weakest of 17 real edits reached 45 or more."""
 
 MEASURED = frozenset(
     {
@@ -44,7 +58,10 @@ and maps (canny, HED) cannot come out similar."""
 
 
 class SubtleChange:
-    """Keeps a pair if its similarity is at most `threshold`; the score is the similarity."""
+    """Keeps a pair whose similarity is at most `threshold` and whose change is `seen`.
+
+    The score is the similarity, so a dropped pair may have one below the threshold.
+    """
 
     name = "subtle"
 
@@ -54,7 +71,7 @@ class SubtleChange:
 
     @property
     def version(self) -> str:
-        return f"1+{self.encoder.version}"
+        return f"2+{self.encoder.version}"
 
     def load(self) -> None:
         """Opens the encoder."""
@@ -77,13 +94,35 @@ class SubtleChange:
         if sample.task not in MEASURED:
             return Verdict(True, None, "not_measured")
         score = similarity(features.source, features.target)
-        keep = score <= self.threshold
+        keep = score <= self.threshold and seen(sample.source, sample.target, sample.mask)
         return Verdict(keep, score, "" if keep else SUBTLE)
 
 
 def similarity(source: Encoding, target: Encoding) -> float:
     """Mean over frames of the cosine of the two sides' embeddings, −1…1."""
     return float(np.mean(_cosine(source.embedding, target.embedding)))
+
+
+def seen(
+    source: NDArray[np.uint8], target: NDArray[np.uint8], mask: NDArray[np.bool_] | None
+) -> bool:
+    """Whether the coarse pictures of the two sides [T, h, w, 3] differ, inside the mask if any."""
+    height, width = target.shape[1:3]
+    scale = COARSE_SIDE / max(height, width)
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    before, after = _coarse(source, size), _coarse(target, size)
+    change = np.abs(before - after).max(axis=-1)
+    if mask is not None and mask.any():
+        inside = _coarse(mask.astype(np.float32), size)
+        change = change[inside >= min(0.5, float(inside.max()))]
+    return bool(np.quantile(change, 1 - SEEN_SHARE) >= SEEN_LEVELS)
+
+
+def _coarse(
+    frames: NDArray[np.uint8] | NDArray[np.float32], size: tuple[int, int]
+) -> NDArray[np.float32]:
+    small = [cv2.resize(f, size, interpolation=cv2.INTER_AREA) for f in frames]
+    return np.stack(small).astype(np.float32)
 
 
 def _cosine(a: NDArray[np.float32], b: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -76,7 +76,6 @@ def _run(root: Path, recipe: Recipe) -> None:
     ctx = context(root, recipe)
     ctx.catalog.products.sweep()
     size = recipe.run.shard_size
-    learnt = [_quality.submit(root, recipe, []), _probes.submit(root, recipe, [])]
 
     sources = list(list_sources(recipe))
     ctx.stats.expect(ingest.STAGE, len(sources))
@@ -85,6 +84,8 @@ def _run(root: Path, recipe: Recipe) -> None:
     for stage in (annotate.STAGE, plan.STAGE):
         ctx.stats.expect(stage, len(clips))
 
+    # Beside the first shards, since judging comes last.
+    learnt = [_quality.submit(root, recipe, []), _probes.submit(root, recipe, [])]
     # In this order a worker seldom waits for a shard that is queued behind it, and the writer,
     # which runs on one core, shares the time with the experts.
     annotated = [_annotate.submit(root, recipe, shard) for shard in shards(clips, size)]

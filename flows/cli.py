@@ -172,6 +172,16 @@ def train_quality(json_: Json = False) -> None:
     typer.echo(json.dumps(metrics) if json_ else retrain.describe_metrics(metrics))
 
 
+@train.command("alignment")
+def train_alignment(json_: Json = False) -> None:
+    """Train the alignment filter's style probes on the stylizers' own looks, and print how well
+    each task tells matched from swapped prompts."""
+    from flows import probes
+
+    metrics = probes.train_probes(probes.probes_path())
+    typer.echo(json.dumps(metrics, indent=None if json_ else 2))
+
+
 def main() -> None:
     """Runs the command; every expected error is one line on stderr and exit code 1."""
     try:

@@ -9,7 +9,7 @@ from filters.encoder import Encoder
 from filters.judge import FeatureFilter
 from filters.quality import QualityFilter, QualityModel
 from filters.subtle import SubtleChange
-from flows import retrain
+from flows import probes, retrain
 from flows.recipe import Filters
 from flows.worker import loaded
 
@@ -27,7 +27,7 @@ def filters_for(rules: Filters) -> Sequence[FeatureFilter]:
     shared = encoder()
     filters = (
         QualityFilter(shared, _model(), rules.quality, rules.quality_per_task),
-        Alignment(shared, rules.alignment_per_task),
+        Alignment(shared, probes.probes_path(), rules.alignment_per_task),
         SubtleChange(shared, rules.subtle),
     )
     for each in filters:

@@ -38,11 +38,11 @@ def samples(moving, box):
 
 
 @pytest.fixture(scope="module")
-def filters(encoder, samples):
+def filters(encoder, samples, probes):
     labels = [i % 2 == 0 for i in range(len(samples))]
     groups = ["a", "a", "b", "b", "a", "b", "a", "b"]
     quality = QualityFilter(encoder, train(samples, labels, groups, 0, encoder))
-    made = [quality, Alignment(encoder), SubtleChange(encoder)]
+    made = [quality, Alignment(encoder, probes), SubtleChange(encoder)]
     for one in made:
         one.load()
     return made

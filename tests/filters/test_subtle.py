@@ -6,19 +6,42 @@ import numpy as np
 import pytest
 
 from filters.base import PairSample
-from filters.subtle import THRESHOLDS, SubtleChange
-
-pytestmark = pytest.mark.weights
+from filters.subtle import COARSE_SIDE, THRESHOLDS, SubtleChange, seen
 
 
-@pytest.fixture(scope="module")
-def mask(footage):
-    shape = next(iter(footage.values())).shape[:3]
-    small = np.zeros(shape, bool)
-    small[:, 40:80, 90:140] = True
-    return small
+@pytest.mark.parametrize("levels", [0, 19, 20, 60])
+def test_a_change_is_seen_from_20_levels_on(levels):
+    source = np.full((17, COARSE_SIDE, COARSE_SIDE, 3), 100, np.uint8)
+    assert seen(source, source + np.uint8(levels), None) == (levels >= 20)
 
 
+def test_fine_noise_is_not_seen_and_a_small_block_is():
+    rng = np.random.default_rng(0)
+    source = np.full((17, 256, 256, 3), 100, np.uint8)
+    noisy = np.clip(source + rng.normal(0, 12, source.shape), 0, 255).astype(np.uint8)
+    assert not seen(source, noisy, None)
+    block = source.copy()
+    block[:, 100:124, 60:84] += 40  # 0.9 % of the picture
+    assert seen(source, block, None)
+
+
+def test_a_change_beside_the_mask_is_not_seen():
+    source = np.full((2, 128, 128, 3), 100, np.uint8)
+    target = source.copy()
+    target[:, :64] = 200
+    mask = np.zeros((2, 128, 128), bool)
+    mask[:, 90, 90] = True  # thinner than a cell, and still looked at
+    assert not seen(source, target, mask)
+    assert seen(source, target, np.roll(mask, -60, axis=1))
+
+
+def test_sides_of_different_size_are_compared():
+    source = np.full((2, 64, 96, 3), 100, np.uint8)
+    target = np.full((2, 128, 192, 3), 100, np.uint8)
+    assert not seen(source, target, None)
+
+
+@pytest.mark.weights
 def test_an_identical_pair_is_dropped(encoder, footage):
     for frames in footage.values():
         (verdict,) = SubtleChange(encoder).judge(
@@ -28,6 +51,7 @@ def test_an_identical_pair_is_dropped(encoder, footage):
         assert verdict.score == pytest.approx(1, abs=1e-5)
 
 
+@pytest.mark.weights
 def test_the_same_footage_encoded_again_is_dropped(encoder, footage):
     from filters.training import encoded
 
@@ -35,9 +59,10 @@ def test_the_same_footage_encoded_again_is_dropped(encoder, footage):
         (verdict,) = SubtleChange(encoder).judge(
             [PairSample("global_style_transfer", frames, encoded(frames))]
         )
-        assert not verdict.keep
+        assert not verdict.keep and verdict.reason == "subtle"
 
 
+@pytest.mark.weights
 def test_a_strong_edit_of_a_small_object_is_kept(encoder, footage):
     frames = footage["clip_city"]
     mask = np.zeros(frames.shape[:3], bool)
@@ -52,11 +77,13 @@ def test_a_strong_edit_of_a_small_object_is_kept(encoder, footage):
     assert local.score < blind.score  # the whole frame hardly moves
 
 
+@pytest.mark.weights
 def test_restoration_is_not_measured(encoder, moving):
     (verdict,) = SubtleChange(encoder).judge([PairSample("deblur", moving, moving)])
     assert verdict.keep and verdict.score is None and verdict.reason == "not_measured"
 
 
+@pytest.mark.weights
 def test_clips_threshold_is_not_the_embedded_encoders(encoder):
     assert THRESHOLDS["clip"] == 0.95
     assert SubtleChange(encoder).threshold == THRESHOLDS[encoder.name] != 0.95
