@@ -15,21 +15,28 @@ from numpy.typing import NDArray
 
 Frames = NDArray[np.uint8]
 Mask = NDArray[np.bool_] | None
+ALIKE = 0.4
+"""Correlation of luma from which two sides show the same thing."""
+
 Breakage = Callable[[Frames, Frames, Mask, np.random.Generator, float], Frames]
 
 
 def ghosting(
     source: Frames, target: Frames, mask: Mask, rng: np.random.Generator, strength: float
 ) -> Frames:
-    """The source shines through, in place or displaced; without a mask, the previous frames do."""
-    alpha = 0.3 + 0.35 * strength
+    """The source shines through; without a mask, the previous frames do, displaced.
+
+    Where both sides share their structure, as a recoloured object does, a ghost in place is only a
+    weaker edit, which nobody rejects: it is displaced. A removed object may also return in place.
+    """
+    alpha = 0.4 + 0.15 * strength
+    shift = _shift_by(target, rng, 0.03 + 0.05 * strength)
     if mask is None:
         lag = int(rng.integers(1, 3))
-        double = np.concatenate([target[lag:], target[-lag:]])
-        shift = _shift_by(target, rng, 0.02 + 0.04 * strength)
-        ghost = np.stack([_moved(f, shift) for f in double])
+        ghost = np.stack([_moved(f, shift) for f in np.concatenate([target[lag:], target[-lag:]])])
+    elif rng.random() < 0.5 and _likeness(source, target, mask) < ALIKE:
+        ghost = source
     else:
-        shift = _shift_by(target, rng, 0.02 * strength) if rng.random() < 0.5 else (0, 0)
         ghost = np.stack([_moved(f, shift) for f in source])
     return _blend(target, ghost, alpha * _soft(mask, target))
 
@@ -39,7 +46,7 @@ def smear(
 ) -> Frames:
     """The made region is blurred, or drawn out into streaks."""
     size = _extent(mask, target)
-    length = max(5, int(size * (0.12 + 0.28 * strength))) | 1
+    length = max(9, int(size * (0.25 + 0.25 * strength))) | 1
     if rng.random() < 0.5:
         kernel = cv2.getGaussianKernel(length, length / 4)
         blurred = np.stack([cv2.sepFilter2D(f, -1, kernel, kernel) for f in target])
@@ -125,20 +132,18 @@ def frozen(
 def colour_collapse(
     source: Frames, target: Frames, mask: Mask, rng: np.random.Generator, strength: float
 ) -> Frames:
-    """Colours break down: posterised, burnt out, inverted, blocks of noise, or black."""
-    kind = int(rng.integers(5))
+    """Colours break down: posterised, burnt out, blocks of noise, or almost black."""
+    kind = int(rng.integers(4))
     if kind == 0:
-        step = int(48 + 48 * strength)
+        step = int(64 + 48 * strength)
         broken = (target // step * step + step // 2).clip(0, 255).astype(np.uint8)
     elif kind == 1:
-        gain = 2.0 + 1.5 * strength
+        gain = 2.5 + 2.0 * strength
         broken = np.clip((target.astype(np.float32) - 128) * gain + 150, 0, 255).astype(np.uint8)
     elif kind == 2:
-        broken = 255 - target
-    elif kind == 3:
         broken = _blocks(target, mask, rng, strength)
     else:
-        broken = (target * (0.25 - 0.25 * strength)).astype(np.uint8)
+        broken = (target * (0.15 - 0.15 * strength)).astype(np.uint8)
     return _blend(target, broken, _soft(mask, target))
 
 
@@ -151,6 +156,13 @@ BREAKAGES: Mapping[str, Breakage] = {
     "frozen": frozen,
     "colour_collapse": colour_collapse,
 }
+
+
+def _likeness(source: Frames, target: Frames, mask: NDArray[np.bool_]) -> float:
+    """Correlation of the sides' luma inside the mask, −1…1."""
+    a, b = (side[mask].mean(-1) for side in (source, target))
+    together = ((a - a.mean()) * (b - b.mean())).mean() if len(a) else 0.0
+    return float(together / (a.std() * b.std() + 1e-3)) if len(a) else 0.0
 
 
 def _blend(under: Frames, over: Frames, weight: NDArray) -> Frames:

@@ -13,16 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from filters.encoder import LEVEL_CHANNELS, REGIONS, Encoding
-from filters.features import PIXEL_MEASURES, PairFeatures
-
-MADE_ON_SOURCE = frozenset({"object_addition", "object_swap"})
-"""Tasks whose source side is the expert's work: an addition is a removal read backwards."""
+from filters.features import MADE_ON_SOURCE, PIXEL_MEASURES, PairFeatures
 
 GROUPS: Mapping[str, str] = {
     "object_removal": "fill",
     "object_addition": "fill",
     "object_swap": "fill",
-    "local_style_transfer": "restyle",
+    "local_style_transfer": "local restyle",
     "global_style_transfer": "restyle",
     "inpainting": "hole",
     "outpainting": "hole",
@@ -58,12 +55,12 @@ def descriptor(features: PairFeatures, task: str) -> Vector:
     masked = not np.array_equal(made.levels[:, 0], made.levels[:, 1])
     values = [float(GROUPS.get(task) == name) for name in GROUP_NAMES]
     values.append(float(masked))
-    values += _level_changes(real, made)
     values += _level_motion(real, made)
     values += _sharpness(real, made)
     values += _map_agreement(real, made)
     values += _embedding_changes(real, made)
     values += _pixel_changes(pixels)
+    values += features.signs.tolist()
     return np.array(values, np.float32)
 
 
@@ -130,20 +127,6 @@ def _steadiness(values: NDArray) -> list[float]:
 
 def _region(encoding: Encoding, name: str) -> NDArray:
     return encoding.levels[:, REGIONS.index(name)]
-
-
-def _level_changes(real: Encoding, made: Encoding) -> list[float]:
-    """Per level: how far made is from real, how steadily, and how much more inside than outside."""
-    out: list[float] = []
-    for columns in (block for pair in _blocks() for block in pair):
-        change = {}
-        for region in ("inside", "outside"):
-            a, b = _region(real, region)[:, columns], _region(made, region)[:, columns]
-            change[region] = _length(b - a) / (_length(a) + _length(b))
-        outside = float(np.log(change["outside"].mean() + _TINY))
-        out += _steadiness(change["inside"])
-        out += [outside, outside - float(np.log(change["inside"].mean() + _TINY))]
-    return out
 
 
 def _level_motion(real: Encoding, made: Encoding) -> list[float]:

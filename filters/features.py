@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from filters.artefacts import signs
 from filters.base import PairSample
 from filters.encoder import Encoder, Encoding, view_size
 
@@ -26,6 +27,9 @@ LEAST_VIEW = 0.25
 
 PIXEL_SIDE = 208
 """Long side, px, at which pixel measures are taken."""
+
+MADE_ON_SOURCE = frozenset({"object_addition", "object_swap"})
+"""Tasks whose source side is the expert's work: an addition is a removal read backwards."""
 
 PIXEL_MEASURES = (
     "change",  # mean |target − source| of RGB, 0–1
@@ -54,11 +58,13 @@ class PairFeatures:
     """Per frame, T of them: the encoder's view of both sides, and pixel measures.
 
     `pixels` [T, 2, len(PIXEL_MEASURES)]: inside the mask, then outside; without one, twice all.
+    `signs` [SIGNS] of the ways to fail, over all frames (see filters.artefacts).
     """
 
     source: Encoding
     target: Encoding
     pixels: NDArray[np.float32]
+    signs: NDArray[np.float32]
 
 
 def describe(
@@ -74,9 +80,9 @@ def describe(
     with ThreadPoolExecutor(workers) as pool:
         encodings = pool.map(lambda side: encode_view(side[0], side[1], encoder), sides.values())
         encoded = dict(zip(sides, encodings, strict=True))
-        measures = pool.map(lambda s: measure(s.source, s.target, s.mask), samples)
+        measures = pool.map(_measures, samples)
         return [
-            PairFeatures(encoded[id(s.source), id(s.mask)], encoded[id(s.target), id(s.mask)], m)
+            PairFeatures(encoded[id(s.source), id(s.mask)], encoded[id(s.target), id(s.mask)], *m)
             for s, m in zip(samples, measures, strict=True)
         ]
 
@@ -129,20 +135,41 @@ def _crop(image: NDArray[np.uint8], box: NDArray[np.float64]) -> NDArray[np.uint
     return image[y : y + h, x : x + w]
 
 
+def _measures(sample: PairSample) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    before, after, inside = _small(sample.source, sample.target, sample.mask)
+    sides = (after, before) if sample.task in MADE_ON_SOURCE else (before, after)
+    found = np.array(signs(sides[0].rgb, sides[1].rgb, inside), np.float32)
+    return _pixels(before, after, inside), found
+
+
 def measure(
     source: NDArray[np.uint8], target: NDArray[np.uint8], mask: NDArray[np.bool_] | None
 ) -> NDArray[np.float32]:
     """[T, 2, len(PIXEL_MEASURES)] of the whole frame: inside the mask, then outside."""
+    return _pixels(*_small(source, target, mask))
+
+
+def _small(
+    source: NDArray[np.uint8], target: NDArray[np.uint8], mask: NDArray[np.bool_] | None
+) -> tuple[_Planes, _Planes, NDArray[np.float32] | None]:
+    """Both sides and how far each pixel is inside the mask, 0–1, at PIXEL_SIDE."""
     height, width = target.shape[1:3]
     scale = min(1.0, PIXEL_SIDE / max(height, width))
     size = max(1, round(width * scale)), max(1, round(height * scale))
     before, after = _planes(source, size), _planes(target, size)
     if mask is None or not mask.any():
+        return before, after, None
+    area = cv2.INTER_AREA
+    inside = [cv2.resize(m.astype(np.float32), size, interpolation=area) for m in mask]
+    return before, after, np.stack(inside)
+
+
+def _pixels(
+    before: _Planes, after: _Planes, inside: NDArray[np.float32] | None
+) -> NDArray[np.float32]:
+    if inside is None:
         regions = [np.ones(before.luma.shape, np.float32)] * 2
     else:
-        inside = np.stack(
-            [cv2.resize(m.astype(np.float32), size, interpolation=cv2.INTER_AREA) for m in mask]
-        )
         regions = [inside, 1 - inside]
     out = [_measure_region(before, after, weight) for weight in regions]
     return np.stack(out, axis=1).astype(np.float32)

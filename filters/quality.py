@@ -1,15 +1,19 @@
 """Drops failed edits: an ensemble of MLP classifiers on frozen image features of 17 frames.
 
 Señorita-2M trains such an ensemble on hand-labelled pairs. Here the truth is made: good edits and
-edits broken on purpose (filters.breakages). Members differ in features, size and sample. They are
+edits broken on purpose (filters.breakages). What is normal differs by task group, so a feature is
+taken as its departure from the good edits of its group. Members differ in features, size and
+sample. They are
 cross-fitted by source: a member knows which footage it saw, and a pair is scored only by members
 that did not see its footage, so a build may use the very clips the filter was trained on.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 import json
+import math
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -25,7 +29,7 @@ from sklearn.neural_network import MLPClassifier
 
 from catalog.errors import EditmillError
 from filters.base import PairSample, Verdict
-from filters.descriptor import descriptor
+from filters.descriptor import GROUP_NAMES, descriptor
 from filters.encoder import Encoder
 from filters.features import PairFeatures, describe
 
@@ -34,84 +38,102 @@ EDIT_FAILED = "edit_failed"
 THRESHOLD = 0.6
 """Least score that is kept (Señorita-2M, quality filter; it may differ per task)."""
 
+GOOD_KEPT = 0.9
+"""Share of the good edits, judged out of fold, that the training puts at THRESHOLD or above."""
+
 MAX_FOLDS = 5
 
-CLIP = 4.0
-"""Scaled features are cut here: footage unlike the training's must not swamp a hidden unit."""
+CLIP = 6.0
+"""Departures are cut here: footage unlike the training's must not swamp a hidden unit."""
 
-EPOCHS = 60
+SHRINK = 4
+"""Pairs' worth of the whole set's spread in a group's own: few good edits vary too little."""
 
-WORKERS = 2
-"""Threads that encode the training set; each pass of the encoder takes one core."""
+EPOCHS = 20
 
-_FORMAT = "editmill-quality-1"
+_FORMAT = "editmill-quality-2"
 
 
 @dataclass(frozen=True, slots=True)
 class _Strategy:
-    """How a member is trained: on a `share` of the columns, or on `components` of their PCA."""
+    """How a member is trained: hidden layers, share of the columns, MLPClassifier's alpha."""
 
     hidden: tuple[int, ...]
-    share: float = 1.0
-    components: int = 0
-    decay: float = 1.0  # MLPClassifier's alpha
+    share: float
+    decay: float
 
 
 STRATEGIES = (
-    _Strategy((64,)),
-    _Strategy((32, 16), share=0.5),
-    _Strategy((64,), share=0.35),
-    _Strategy((48,), components=60),
+    _Strategy((32,), 0.5, 0.1),
+    _Strategy((32,), 0.5, 0.03),
+    _Strategy((64,), 0.5, 0.1),
+    _Strategy((64,), 0.5, 0.3),
+    _Strategy((32, 16), 0.5, 0.1),
+    _Strategy((32, 16), 0.7, 0.3),
 )
 
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One MLP: columns → scale and cut → (projection) → ReLU layers → logistic."""
+    """One MLP: columns → departures from the task group's good edits → ReLU layers → logistic.
+
+    `centre`, `spread` [groups + 1, columns]; the last row is for a task of no known group.
+    """
 
     columns: NDArray[np.int64]
-    mean: NDArray[np.float64]
-    scale: NDArray[np.float64]
-    projection: NDArray[np.float64] | None
+    centre: NDArray[np.float64]
+    spread: NDArray[np.float64]
     weights: tuple[NDArray[np.float64], ...]
     biases: tuple[NDArray[np.float64], ...]
     seen: frozenset[str]
 
     def prepare(self, x: NDArray) -> NDArray[np.float64]:
-        """Descriptors [n, F] → the MLP's inputs."""
-        scaled = np.clip((x[:, self.columns] - self.mean) / self.scale, -CLIP, CLIP)
-        return scaled if self.projection is None else scaled @ self.projection
+        """Descriptors [n, F] → the MLP's inputs: each departure's signed root, and its size."""
+        group = _group(x)
+        z = (x[:, self.columns] - self.centre[group]) / self.spread[group]
+        z = np.clip(z, -CLIP, CLIP)
+        return np.hstack([np.sign(z) * np.sqrt(np.abs(z)), np.abs(z)])
 
-    def probability(self, x: NDArray) -> NDArray[np.float64]:
-        """[n]: probability that an edit is good; sklearn's predict_proba on `prepare(x)`."""
+    def logit(self, x: NDArray) -> NDArray[np.float64]:
+        """[n]: log odds that an edit is good; of sklearn's predict_proba on `prepare(x)`."""
         y = self.prepare(x)
         for w, b in zip(self.weights[:-1], self.biases[:-1], strict=True):
             y = np.maximum(y @ w + b, 0)
-        logit = (y @ self.weights[-1] + self.biases[-1])[:, 0]
-        return 1 / (1 + np.exp(-logit))
+        out: NDArray[np.float64] = (y @ self.weights[-1] + self.biases[-1])[:, 0]
+        return out
+
+
+def _group(x: NDArray) -> NDArray[np.int64]:
+    one_hot = x[:, : len(GROUP_NAMES)]
+    return np.where(one_hot.any(1), one_hot.argmax(1), len(GROUP_NAMES))
 
 
 @dataclass(frozen=True, slots=True)
 class QualityModel:
-    """The ensemble, and the encoder its features come from."""
+    """The ensemble, and the encoder its features come from. `offset` is added to the log odds."""
 
     members: tuple[Member, ...]
     encoder: str
     facts: Mapping[str, Any]
+    offset: float = 0.0
 
-    def score(self, x: NDArray, source_ids: Sequence[str]) -> NDArray[np.float64]:
-        """[n]: mean probability of the members that never saw the pair's footage.
+    def logit(self, x: NDArray, source_ids: Sequence[str]) -> NDArray[np.float64]:
+        """[n]: mean log odds of the members that never saw the pair's footage.
 
         Raises EditmillError if every member saw it: then the model was not cross-fitted.
         """
-        votes = np.stack([member.probability(x) for member in self.members])
+        votes = np.stack([member.logit(x) for member in self.members])
         may = np.array([[s not in m.seen for s in source_ids] for m in self.members])
         if not may.any(0).all():
             raise EditmillError(
                 "the quality model has no member that did not train on this pair's footage; "
                 "train it again: editmill train quality"
             )
-        return (votes * may).sum(0) / may.sum(0)
+        return (votes * may).sum(0) / may.sum(0) + self.offset
+
+    def score(self, x: NDArray, source_ids: Sequence[str]) -> NDArray[np.float64]:
+        """[n]: the same as a probability that the edit is good."""
+        return 1 / (1 + np.exp(-self.logit(x, source_ids)))
 
     def to_bytes(self) -> bytes:
         """Safetensors: weights as tensors, the rest as JSON; same model, same bytes."""
@@ -119,9 +141,7 @@ class QualityModel:
         members = []
         for i, member in enumerate(self.members):
             tensors[f"{i}.columns"] = member.columns
-            tensors[f"{i}.mean"], tensors[f"{i}.scale"] = member.mean, member.scale
-            if member.projection is not None:
-                tensors[f"{i}.projection"] = member.projection
+            tensors[f"{i}.centre"], tensors[f"{i}.spread"] = member.centre, member.spread
             for k, (w, b) in enumerate(zip(member.weights, member.biases, strict=True)):
                 tensors[f"{i}.weight.{k}"], tensors[f"{i}.bias.{k}"] = w, b
             members.append({"layers": len(member.weights), "seen": sorted(member.seen)})
@@ -129,6 +149,7 @@ class QualityModel:
             "members": members,
             "encoder": self.encoder,
             "facts": dict(self.facts),
+            "offset": self.offset,
             "format": _FORMAT,
         }
         return serialise(
@@ -153,17 +174,16 @@ class QualityModel:
         try:
             with safe_open(path, "np") as file:
                 head = json.loads((file.metadata() or {})["quality"])
-                names = set(file.keys())
+                if head["format"] != _FORMAT:
+                    raise ValueError(head["format"])
                 members = []
                 for i, fact in enumerate(head["members"]):
                     layers = range(fact["layers"])
-                    projection = f"{i}.projection"
                     members.append(
                         Member(
                             file.get_tensor(f"{i}.columns"),
-                            file.get_tensor(f"{i}.mean"),
-                            file.get_tensor(f"{i}.scale"),
-                            file.get_tensor(projection) if projection in names else None,
+                            file.get_tensor(f"{i}.centre"),
+                            file.get_tensor(f"{i}.spread"),
                             tuple(file.get_tensor(f"{i}.weight.{k}") for k in layers),
                             tuple(file.get_tensor(f"{i}.bias.{k}") for k in layers),
                             frozenset(fact["seen"]),
@@ -174,7 +194,7 @@ class QualityModel:
                 f"{path}: not a quality model of this version ({type(error).__name__}); "
                 "make one with: editmill train quality"
             ) from error
-        return cls(tuple(members), head["encoder"], head["facts"])
+        return cls(tuple(members), head["encoder"], head["facts"], head["offset"])
 
 
 class QualityFilter:
@@ -247,22 +267,6 @@ class QualityFilter:
         return self._model
 
 
-def train(
-    samples: Sequence[PairSample],
-    labels: Sequence[bool],
-    groups: Sequence[str],
-    seed: int,
-    encoder: Encoder,
-) -> QualityModel:
-    """An ensemble from labelled pairs (True: a good edit); `groups` are their source ids.
-
-    Raises EditmillError unless there are two sources and both labels.
-    """
-    features = describe(samples, encoder, WORKERS)
-    x = np.stack([descriptor(f, s.task) for s, f in zip(samples, features, strict=True)])
-    return fit(x, np.asarray(labels, bool), groups, seed, encoder.name)
-
-
 def fit(
     x: NDArray,
     labels: NDArray[np.bool_],
@@ -270,7 +274,10 @@ def fit(
     seed: int,
     encoder: str,
 ) -> QualityModel:
-    """The same from descriptors [n, F]."""
+    """An ensemble from descriptors [n, F] and labels (True: a good edit); `groups` are source ids.
+
+    Raises EditmillError unless there are two sources and both labels.
+    """
     sources = sorted(set(groups))
     if len(sources) < 2 or len(set(labels.tolist())) < 2:
         raise EditmillError(
@@ -294,7 +301,9 @@ def fit(
         "sources": len(sources),
         "seed": seed,
     }
-    return QualityModel(tuple(members), encoder, facts)
+    model = QualityModel(tuple(members), encoder, facts)
+    lowest = float(np.quantile(model.logit(x, groups)[labels], 1 - GOOD_KEPT))
+    return dataclasses.replace(model, offset=math.log(THRESHOLD / (1 - THRESHOLD)) - lowest)
 
 
 def train_member(
@@ -311,36 +320,35 @@ def train_member(
     good, failed = rows[labels[rows]], rows[~labels[rows]]
     each = max(len(good), len(failed))
     drawn = np.concatenate([rng.choice(good, each), rng.choice(failed, each)])
-    mean = x[rows][:, columns].mean(0, dtype=np.float64)
-    scale = np.maximum(x[rows][:, columns].std(0, dtype=np.float64), 1e-6)
-    projection = None
-    if strategy.components:
-        scaled = np.clip((x[rows][:, columns] - mean) / scale, -CLIP, CLIP)
-        _, lengths, axes = np.linalg.svd(scaled, full_matrices=False)
-        kept = min(strategy.components, int((lengths > 1e-6).sum()))
-        projection = axes[:kept].T / lengths[:kept] * np.sqrt(len(rows))
-    blank = Member(columns, mean, scale, projection, (), (), seen)
+    centre, spread = _normal(x[:, columns], _group(x), rows, labels)
+    blank = Member(columns, centre, spread, (), (), seen)
     classifier = MLPClassifier(
         strategy.hidden,
         alpha=strategy.decay,
         max_iter=EPOCHS,
-        learning_rate_init=3e-3,
-        batch_size=min(64, len(drawn)),
+        learning_rate_init=2e-3,
+        batch_size=min(32, len(drawn)),
         random_state=int(rng.integers(2**31)),
     )
     with warnings.catch_warnings():
         # A fixed number of epochs is meant: it holds the members back as decay does
         warnings.simplefilter("ignore", ConvergenceWarning)
         classifier.fit(blank.prepare(x[drawn]), labels[drawn])
-    return (
-        Member(
-            columns,
-            mean,
-            scale,
-            projection,
-            tuple(classifier.coefs_),
-            tuple(classifier.intercepts_),
-            seen,
-        ),
-        classifier,
-    )
+    weights, biases = tuple(classifier.coefs_), tuple(classifier.intercepts_)
+    return dataclasses.replace(blank, weights=weights, biases=biases), classifier
+
+
+def _normal(
+    x: NDArray, group: NDArray[np.int64], rows: NDArray[np.int64], labels: NDArray[np.bool_]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Median and deviation of the good edits in `rows`, per group and (last) of all groups."""
+    overall = x[rows].std(0, dtype=np.float64)
+    good = rows[labels[rows]]
+    centre = np.tile(np.median(x[good], axis=0).astype(np.float64), (len(GROUP_NAMES) + 1, 1))
+    spread = np.tile(overall + 1e-6, (len(GROUP_NAMES) + 1, 1))
+    for g in np.unique(group[good]):
+        own = x[good[group[good] == g]]
+        centre[g] = np.median(own, axis=0)
+        variance = len(own) * own.var(0, dtype=np.float64) + SHRINK * overall**2
+        spread[g] = np.sqrt(variance / (len(own) + SHRINK)) + 1e-6
+    return centre, spread

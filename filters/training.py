@@ -1,14 +1,16 @@
 """The quality filter's training set: good edits, and the same edits broken on purpose.
 
 All frames go once through the video encoder, good and broken alike: real pairs are files, and a
-classifier must not tell broken ones by what compression left of them.
+classifier must not tell broken ones by what compression left of them. Pairs are made, described
+and dropped one after the other: memory does not grow with the set.
 """
 
 from __future__ import annotations
 
 import dataclasses
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable
+from dataclasses import dataclass
 from pathlib import Path
 
 import cv2
@@ -18,50 +20,79 @@ from numpy.typing import NDArray
 from catalog.media import read_video, write_video
 from filters.base import PairSample
 from filters.breakages import BREAKAGES, Breakage
-from filters.descriptor import MADE_ON_SOURCE
+from filters.descriptor import descriptor
+from filters.encoder import Encoder
+from filters.features import MADE_ON_SOURCE, describe
 
-BROKEN_PER_GOOD = 3
+BROKEN_PER_GOOD = 2
 """Breakages drawn for each good pair; over the set every kind comes up equally often."""
 
-VISIBLE = 4.0
-"""Least mean change, levels of 255, over the changed frames' mask: what stands still on a fixed
-camera is not frozen, and such a sample's label would be wrong."""
+VISIBLE = 10.0
+"""Least mean change, levels of 255, over the mask in the third of the frames where it is greatest.
+Nobody rejects an edit for less: 4 levels are a difference of 36 dB, and what stands still on a
+fixed camera is not frozen. Such a sample's label would be wrong."""
 
 GOOD = "good"
 
 
-def training_set(
-    good: Sequence[PairSample], seed: int
-) -> tuple[list[PairSample], list[bool], list[str], list[str]]:
-    """Samples, labels (True: good), groups (source ids) and kinds (`good` or the breakage's name).
+@dataclass(frozen=True, slots=True)
+class TrainingSet:
+    """Descriptors `x` [n, F] and, per row: `kinds` (GOOD or the breakage's name), task, source, and
+    the clip of that source. The side that the expert made is broken; the other one is shared."""
 
-    The side that the expert made is broken; the other one is shared with the good sample.
-    """
+    x: NDArray[np.float32]
+    kinds: tuple[str, ...]
+    tasks: tuple[str, ...]
+    sources: tuple[str, ...]
+    clips: tuple[str, ...]
+
+    @property
+    def good(self) -> NDArray[np.bool_]:
+        """Labels: True for a good edit."""
+        return np.array([kind == GOOD for kind in self.kinds])
+
+
+def training_set(
+    good: Iterable[tuple[str, PairSample]], seed: int, encoder: Encoder
+) -> TrainingSet:
+    """From (clip id, good pair). Frames are dropped as soon as they are described."""
     rng = np.random.default_rng(seed)
-    samples: list[PairSample] = []
-    kinds: list[str] = []
     queue: list[str] = []
-    for pair in good:
-        whole = dataclasses.replace(pair, source=encoded(pair.source), target=encoded(pair.target))
-        samples.append(whole)
-        kinds.append(GOOD)
-        made = 0
-        for _ in range(3 * BROKEN_PER_GOOD):  # some kinds cannot show on this pair
-            if made == BROKEN_PER_GOOD:
-                break
-            queue = queue or [str(k) for k in rng.permutation(list(BREAKAGES))]
-            kind = queue.pop()
-            broken = broken_pair(pair, BREAKAGES[kind], rng, float(rng.random()))
-            if broken is None:
-                continue
-            made += 1
-            kinds.append(kind)
-            if pair.task in MADE_ON_SOURCE:
-                samples.append(dataclasses.replace(whole, source=encoded(broken.source)))
-            else:
-                samples.append(dataclasses.replace(whole, target=encoded(broken.target)))
-    labels = [kind == GOOD for kind in kinds]
-    return samples, labels, [s.source_id for s in samples], kinds
+    rows: list[NDArray[np.float32]] = []
+    facts: list[tuple[str, str, str, str]] = []
+    for clip, pair in good:
+        versions = with_broken(pair, rng, queue)
+        features = describe([sample for _, sample in versions], encoder)
+        rows += [descriptor(f, pair.task) for f in features]
+        facts += [(kind, pair.task, pair.source_id, clip) for kind, _ in versions]
+    kinds, tasks, sources, clips = zip(*facts, strict=True)
+    return TrainingSet(np.stack(rows), kinds, tasks, sources, clips)
+
+
+def with_broken(
+    pair: PairSample, rng: np.random.Generator, queue: list[str]
+) -> list[tuple[str, PairSample]]:
+    """The pair as read from files and BROKEN_PER_GOOD broken ones or fewer, each with its kind.
+
+    Kinds are taken from `queue`, refilled in random order when it is empty: over many pairs every
+    kind comes up equally often. One that would not show on this pair goes to the queue's start.
+    """
+    whole = dataclasses.replace(pair, source=encoded(pair.source), target=encoded(pair.target))
+    out = [(GOOD, whole)]
+    unfit: list[str] = []
+    while len(out) <= BROKEN_PER_GOOD and len(unfit) < len(BREAKAGES):
+        if not queue:
+            queue += [str(k) for k in rng.permutation(list(BREAKAGES))]
+        kind = queue.pop()
+        broken = broken_pair(pair, BREAKAGES[kind], rng, float(rng.random()))
+        if broken is None:
+            unfit.append(kind)
+        elif pair.task in MADE_ON_SOURCE:
+            out.append((kind, dataclasses.replace(whole, source=encoded(broken.source))))
+        else:
+            out.append((kind, dataclasses.replace(whole, target=encoded(broken.target))))
+    queue[:0] = unfit
+    return out
 
 
 def broken_pair(

@@ -16,6 +16,7 @@ from catalog.report.summary import ModelLine, StageLine, Summary, TaskLine, Thre
 from experts import weights
 from experts.edit.tasks import TASKS
 from filters.alignment import Alignment
+from filters.quality import QualityFilter
 from filters.subtle import SubtleChange
 from flows.context import Context
 from flows.filters import filters_for
@@ -168,13 +169,14 @@ def _pairs_to_show(ctx: Context) -> pl.DataFrame:
 
 
 def _thresholds(rules: Filters) -> list[ThresholdLine]:
-    lines = [ThresholdLine("quality", rules.quality, "at_least")]
-    lines += [
+    lines = [
         ThresholdLine("quality", value, "at_least", task)
         for task, value in rules.quality_per_task.items()
     ]
     for each in filters_for(rules):
-        if isinstance(each, Alignment):
+        if isinstance(each, QualityFilter):
+            lines.append(ThresholdLine(each.name, each.threshold, "at_least"))
+        elif isinstance(each, Alignment):
             lines += [
                 ThresholdLine(each.name, found.threshold, "at_least", task)
                 for task, found in each.calibrations().items()
@@ -197,6 +199,8 @@ def _notes(metrics: Mapping[str, Any]) -> list[str]:
     notes = ["Depth tasks are off: no registry carries a depth model good enough for a dataset."]
     if metrics:
         notes.insert(
-            0, f"Quality filter: AUC {metrics['auc']:.3f} on clips it never saw (cross-fitted)."
+            0,
+            f"Quality filter: AUC {metrics['auc']:.3f} on clips it never saw, "
+            f"{metrics['auc_unseen_sources']:.3f} on sources it never saw.",
         )
     return notes

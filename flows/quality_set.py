@@ -1,14 +1,15 @@
 """Good edits with known truth, made from footage by the real experts, for the quality filter.
 
 An object is pasted onto footage, so that its removal has a truth; the other tasks are what their
-experts make. Experts' own results count as good where a truth says how good they are.
+experts make. Experts' own results count as good where a truth says how good they are. Pairs come
+one at a time: the set is larger than memory should be.
 """
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -19,11 +20,13 @@ from numpy.typing import NDArray
 from catalog.errors import BadInput
 from catalog.media import probe, read_video
 from experts.base import EditRequest
+from experts.edit.materials import MATERIALS
+from experts.edit.styles import STYLES
 from experts.edit.tasks import expert_for
 from filters.base import FRAMES, PairSample
 
-WINDOWS = 2
-"""Stretches taken from each video."""
+WINDOWS = 6
+"""Clips taken from each video: one from each of as many equal parts, so that none overlap."""
 
 STRIDE = 2
 """Frames between two that are taken: 17 of them span the 33 of an edit."""
@@ -39,54 +42,51 @@ GOOD_FILL = 25.0
 SLIGHT = 1.2
 """Standard deviation, levels of 255, of the harmless noise laid on some good edits."""
 
-HED_EVERY = 2
-"""Windows per one whose HED maps are made: the network takes seconds per window."""
-
 _CONDITIONAL = ("canny_to_video", "colorization", "deblur", "upscaling")
 _COLOURS = ("red", "blue", "green", "yellow", "purple", "turquoise")
-_STYLES = (
-    "charcoal",
-    "fiery_oil",
-    "starry_swirls",
-    "watercolor",
-    "pencil_sketch",
-    "cartoon",
-    "ochre_impressionism",
-    "pop_art",
-    "olive_woodcut",
-    "dusk",
-)
 
 Frames = NDArray[np.uint8]
 Masks = NDArray[np.bool_]
 
 
-def good_pairs(videos: Sequence[tuple[str, Path]], seed: int) -> list[PairSample]:
-    """Good pairs of all task groups from (source id, path) of two or more videos."""
-    rng = np.random.default_rng(seed)
-    clips = [(source_id, _window(path, rng)) for source_id, path in videos for _ in range(WINDOWS)]
-    pairs: list[PairSample] = []
-    for i, (source_id, frames) in enumerate(clips):
-        # The pasted object comes from other footage
-        other = clips[(i + WINDOWS) % len(clips)][1]
-        made = [
-            *_fills(frames, other, rng),
-            *_looks(frames, rng),
-            *_holes(frames, rng),
-            *_conditionals(frames, i, rng),
-        ]
-        pairs += [dataclasses.replace(pair, source_id=source_id) for pair in made]
-    return pairs
+def good_pairs(videos: Sequence[tuple[str, Path]], seed: int) -> Iterator[tuple[str, PairSample]]:
+    """Good pairs of all task groups from (source id, path) of videos, each with its clip's id."""
+    for number, (source_id, path) in enumerate(videos):
+        for k in range(WINDOWS):
+            rng = np.random.default_rng((seed, number, k))
+            for pair in _pairs(_window(path, k, rng), k, number + k, rng):
+                yield f"{source_id}:{k}", dataclasses.replace(pair, source_id=source_id)
 
 
-def _window(path: Path, rng: np.random.Generator) -> Frames:
+def _pairs(
+    frames: Frames, window: int, turn: int, rng: np.random.Generator
+) -> Iterator[PairSample]:
+    """Cheap edits of every window; the slow experts' once per video; `turn` picks among tasks."""
+    yield from _removals(frames, window, rng)
+    yield from _looks(frames, window, rng, painted=window == 1 and turn % 2 == 1)
+    hole = ("inpainting", "outpainting")[turn % 2]
+    made = _made(hole, frames, None, rng)
+    yield PairSample(hole, made.frames, frames, made.masks)
+    task = _CONDITIONAL[turn % len(_CONDITIONAL)]
+    yield PairSample(task, _made(task, frames, None, rng).frames, frames)
+    if window % 2:
+        masks = moving_masks(frames.shape[:3], rng)
+        painted = _made("object_grounding", frames, masks, rng).frames
+        yield PairSample("object_grounding", frames, painted, masks)
+    if window == 2:
+        edges = _made("hed_detection", frames, None, rng).frames
+        yield PairSample("hed_detection", frames, edges)
+        yield PairSample("hed_to_video", edges, frames)
+
+
+def _window(path: Path, k: int, rng: np.random.Generator) -> Frames:
     info = probe(path)
-    count = info.frames or FRAMES
-    stride = max(1, min(STRIDE, (count - 1) // (FRAMES - 1)))
-    last = max(0, count - (FRAMES - 1) * stride - 1)
+    part = (info.frames or FRAMES * WINDOWS) // WINDOWS
+    stride = max(1, min(STRIDE, (part - 1) // (FRAMES - 1)))
+    first = k * part + int(rng.integers(max(1, part - (FRAMES - 1) * stride)))
     scale = min(1.0, LONG_SIDE / max(info.width, info.height))
     size = round(info.height * scale) // 2 * 2, round(info.width * scale) // 2 * 2
-    frames = read_video(path, int(rng.integers(last + 1)), FRAMES, stride, size)
+    frames = read_video(path, first, FRAMES, stride, size)
     frames = frames[np.minimum(np.arange(FRAMES), len(frames) - 1)]
     return _part(frames, rng)
 
@@ -100,62 +100,48 @@ def _part(frames: Frames, rng: np.random.Generator) -> Frames:
     return np.ascontiguousarray(part[:, :, ::-1] if rng.random() < 0.5 else part)
 
 
-def _made(task: str, frames: Frames, masks: Masks | None, seed: int, **params: Any) -> Any:
+def _made(
+    task: str, frames: Frames, masks: Masks | None, rng: np.random.Generator, **params: Any
+) -> Any:
     expert = expert_for(task)
     expert.load()
+    seed = int(rng.integers(2**31))
     return expert.edit(EditRequest(task, frames, masks, label="object", seed=seed, params=params))
 
 
-def _fills(frames: Frames, other: Frames, rng: np.random.Generator) -> list[PairSample]:
+def _removals(frames: Frames, window: int, rng: np.random.Generator) -> Iterator[PairSample]:
+    """The truth as the removal's result, clean or not quite; once the real remover's."""
     masks = moving_masks(frames.shape[:3], rng)
-    pasted = paste(frames, other, masks)
-    filled = _made("object_removal", pasted, masks, _seed(rng)).frames
-    pairs = [
-        PairSample("object_removal", pasted, frames, masks),
-        PairSample("object_removal", pasted, _slightly(frames, masks, rng), masks),
-    ]
-    if _psnr(filled[masks], frames[masks]) >= GOOD_FILL:
-        pairs.append(PairSample("object_removal", pasted, filled, masks))
-        pairs.append(PairSample("object_addition", filled, pasted, masks))
-    return pairs
+    pasted = paste(frames, masks, rng)
+    clean = frames if window % 2 else _slightly(frames, masks, rng)
+    yield PairSample("object_removal", pasted, clean, masks)
+    if window == 0:
+        filled = _made("object_removal", pasted, masks, rng).frames
+        if _psnr(filled[masks], frames[masks]) >= GOOD_FILL:
+            yield PairSample("object_removal", pasted, filled, masks)
+            yield PairSample("object_addition", filled, pasted, masks)
+    else:
+        yield PairSample("object_addition", clean, pasted, masks)
 
 
-def _looks(frames: Frames, rng: np.random.Generator) -> list[PairSample]:
+def _looks(
+    frames: Frames, window: int, rng: np.random.Generator, painted: bool
+) -> Iterator[PairSample]:
+    """A new colour or material, and a style for the whole; if `painted` a local style too."""
     masks = moving_masks(frames.shape[:3], rng)
-    colour, style, whole = (str(rng.choice(x)) for x in (_COLOURS, _STYLES, _STYLES))
-    pairs = []
-    for look in ({"kind": "color", "color": colour}, {"kind": "style", "style": style}):
+    local, whole = (str(rng.choice([s.name for s in STYLES])) for _ in range(2))
+    looks = [
+        {"kind": "color", "color": str(rng.choice(_COLOURS))},
+        {"kind": "material", "material": str(rng.choice(list(MATERIALS)))},
+    ][window % 2 :][:1]
+    if painted:
+        looks.append({"kind": "style", "style": local})
+    for look in looks:
         with contextlib.suppress(BadInput):  # the region has that colour already
-            made = _made("local_style_transfer", frames, masks, _seed(rng), **look).frames
-            pairs.append(PairSample("local_style_transfer", frames, made, masks))
-    styled = _made("global_style_transfer", frames, None, _seed(rng), style=whole).frames
-    return [
-        *pairs,
-        PairSample("global_style_transfer", frames, styled),
-        PairSample("global_style_transfer", frames, _slightly(styled, None, rng)),
-    ]
-
-
-def _holes(frames: Frames, rng: np.random.Generator) -> list[PairSample]:
-    pairs = []
-    for task in ("inpainting", "outpainting"):
-        made = _made(task, frames, None, _seed(rng))
-        pairs.append(PairSample(task, made.frames, frames, made.masks))
-    return pairs
-
-
-def _conditionals(frames: Frames, index: int, rng: np.random.Generator) -> list[PairSample]:
-    masks = moving_masks(frames.shape[:3], rng)
-    painted = _made("object_grounding", frames, masks, _seed(rng)).frames
-    pairs = [PairSample("object_grounding", frames, painted, masks)]
-    for k in range(2):
-        task = _CONDITIONAL[(2 * index + k) % len(_CONDITIONAL)]
-        pairs.append(PairSample(task, _made(task, frames, None, _seed(rng)).frames, frames))
-    if index % HED_EVERY == 0:
-        edges = _made("hed_detection", frames, None, _seed(rng)).frames
-        pairs.append(PairSample("hed_detection", frames, edges))
-        pairs.append(PairSample("hed_to_video", edges, frames))
-    return pairs
+            made = _made("local_style_transfer", frames, masks, rng, **look).frames
+            yield PairSample("local_style_transfer", frames, made, masks)
+    styled = _made("global_style_transfer", frames, None, rng, style=whole).frames
+    yield PairSample("global_style_transfer", frames, styled)
 
 
 def moving_masks(shape: tuple[int, ...], rng: np.random.Generator) -> Masks:
@@ -182,14 +168,20 @@ def moving_masks(shape: tuple[int, ...], rng: np.random.Generator) -> Masks:
     return masks
 
 
-def paste(frames: Frames, other: Frames, masks: Masks) -> Frames:
-    """A piece of other footage, moving with the mask, laid over the frames with a soft edge."""
+def paste(frames: Frames, masks: Masks, rng: np.random.Generator) -> Frames:
+    """An object laid over the frames with a soft edge, moving with the mask.
+
+    It is the footage itself turned upside down, enlarged, backwards in time and in other colours:
+    another clip's would tie the two, and one might be trained on, the other tested with.
+    """
+    gain, order = rng.uniform(0.7, 1.3, 3), rng.permutation(3)
     size = frames.shape[2], frames.shape[1]
-    texture = np.stack([cv2.resize(f, size) for f in other]).astype(np.float32)
     out = []
-    for frame, mask, piece in zip(frames, masks, texture, strict=True):
+    for frame, mask, other in zip(frames, masks, frames[::-1], strict=True):
+        middle = other[size[1] // 4 : -size[1] // 4, size[0] // 4 : -size[0] // 4]
+        piece = cv2.resize(middle[::-1, :, order], size).astype(np.float32) * gain
         soft = (cv2.blur(mask.astype(np.float32), (3, 3)) * mask)[..., None]
-        out.append(np.rint(frame + soft * (piece - frame)).astype(np.uint8))
+        out.append(np.clip(np.rint(frame + soft * (piece - frame)), 0, 255).astype(np.uint8))
     return np.stack(out)
 
 
@@ -204,7 +196,3 @@ def _slightly(frames: Frames, masks: Masks | None, rng: np.random.Generator) -> 
 def _psnr(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> float:
     error = float(((a.astype(np.float32) - b) ** 2).mean())
     return 10 * float(np.log10(255**2 / max(error, 1e-6)))
-
-
-def _seed(rng: np.random.Generator) -> int:
-    return int(rng.integers(2**31))

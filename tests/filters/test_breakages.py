@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from filters.breakages import BREAKAGES, flicker, frozen, half_done, wrong_mask
+from filters.breakages import BREAKAGES, flicker, frozen, ghosting, half_done, wrong_mask
 
 STRENGTHS = (0.0, 0.5, 1.0)
 
@@ -79,3 +79,20 @@ def test_flicker_jumps_between_neighbours(moving):
         broken = flicker(still // 3, still, None, np.random.default_rng(seed), 0.0)
         levels = broken.mean(axis=(1, 2, 3))
         assert np.abs(np.diff(levels)).max() > 4
+
+
+def test_a_ghost_in_place_is_made_only_where_the_sides_differ_in_structure(moving, box):
+    """Elsewhere it would be a weaker edit, not a failed one."""
+    dimmed = np.where(box[..., None], moving // 2, moving).astype(np.uint8)
+    rolled = np.where(box[..., None], moving[:, ::-1], moving).astype(np.uint8)
+
+    def in_place(target):
+        found = []
+        for seed in range(12):
+            ghost = ghosting(moving, target, box, np.random.default_rng(seed), 0.5)
+            low, high = np.minimum(moving, target), np.maximum(moving, target)
+            found.append(bool(((ghost >= low) & (ghost <= high)).all()))
+        return found
+
+    assert not any(in_place(dimmed))
+    assert 0 < sum(in_place(rolled)) < 12

@@ -11,9 +11,10 @@ import pytest
 from catalog.records import SCORES
 from filters.alignment import Alignment
 from filters.base import Filter, PairSample, Verdict
-from filters.descriptor import GROUPS
+from filters.descriptor import GROUPS, descriptor
+from filters.features import describe
 from filters.judge import judge
-from filters.quality import QualityFilter, train
+from filters.quality import QualityFilter, fit
 from filters.subtle import SubtleChange
 
 pytestmark = pytest.mark.weights
@@ -41,7 +42,9 @@ def samples(moving, box):
 def filters(encoder, samples, probes):
     labels = [i % 2 == 0 for i in range(len(samples))]
     groups = ["a", "a", "b", "b", "a", "b", "a", "b"]
-    quality = QualityFilter(encoder, train(samples, labels, groups, 0, encoder))
+    described = zip(describe(samples, encoder), samples, strict=True)
+    x = np.stack([descriptor(features, s.task) for features, s in described])
+    quality = QualityFilter(encoder, fit(x, np.array(labels), groups, 0, encoder.name))
     made = [quality, Alignment(encoder, probes), SubtleChange(encoder)]
     for one in made:
         one.load()
