@@ -1,5 +1,6 @@
 """The command as a user meets it: a process, its output, its exit code."""
 
+import contextlib
 import json
 import os
 import signal
@@ -149,18 +150,23 @@ def _interrupt(
     recipe: Path, out: Path, home: Path, how: signal.Signals, products: int
 ) -> tuple[int, str]:
     """Starts a build and sends the signal once it has journalled that many edits."""
-    process = subprocess.Popen(
-        [sys.executable, "-m", "flows.cli", "build", str(recipe), "--out", str(out)],
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        env=_env(home),
-    )
-    deadline = time.monotonic() + 240
-    while len(list((out / "work" / "edit").rglob("*.json"))) < products:
-        assert process.poll() is None, process.communicate()[0]
-        assert time.monotonic() < deadline
-        time.sleep(0.02)
-    process.send_signal(how)
-    printed, _ = process.communicate(timeout=240)
-    return process.returncode, printed
+    log = home / f"{how.name}.log"  # a file: a killed build's server would keep a pipe open
+    with log.open("w") as output:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "flows.cli", "build", str(recipe), "--out", str(out)],
+            stdout=output,
+            stderr=subprocess.STDOUT,
+            env=_env(home),
+            start_new_session=True,
+        )
+    try:
+        deadline = time.monotonic() + 240
+        while len(list((out / "work" / "edit").rglob("*.json"))) < products:
+            assert process.poll() is None, log.read_text()
+            assert time.monotonic() < deadline
+            time.sleep(0.02)
+        process.send_signal(how)
+        return process.wait(timeout=240), log.read_text()
+    finally:
+        with contextlib.suppress(ProcessLookupError):  # the server that a killed build leaves
+            os.killpg(process.pid, signal.SIGKILL)
