@@ -89,21 +89,23 @@ class Alignment:
     def load(self) -> None:
         """Opens the encoder and the style probes; EditmillError if either cannot be had."""
         self.encoder.load()
-        if self._probes is None:
-            self._probes = load_probes(self.probes)
+        self._styles()
 
     def close(self) -> None:
         """The encoder is shared: whoever made it closes it."""
         self._probes = None
 
+    def _styles(self) -> dict[str, Probe]:
+        if self._probes is None:
+            self._probes = load_probes(self.probes)
+        return self._probes
+
     def calibrations(self) -> dict[str, Calibration]:
         """Per task its AUC and the threshold in force."""
-        self.load()
-        assert self._probes is not None
         known = dict(OBJECTS)
         known |= {
             task: Calibration(p.measured.auc, p.measured.threshold)
-            for task, p in self._probes.items()
+            for task, p in self._styles().items()
         }
         return {
             task: Calibration(found.auc, self.thresholds.get(task, found.threshold))
@@ -137,12 +139,11 @@ class Alignment:
 
     def score(self, sample: PairSample, features: PairFeatures) -> float | None:
         """How well the target fits the prompt; None if the prompt is beyond the probe's looks."""
-        self.load()
-        assert self._probes is not None
+        self.encoder.load()
         prompt = sample.prompt or sample.label
         if sample.task in OBJECTS:
             return object_score(features.target.classes, prompt, self.encoder)
-        probe = self._probes[sample.task]
+        probe = self._styles()[sample.task]
         return probe.score(features.target, prompt, sample.label, self.encoder)
 
 

@@ -49,7 +49,10 @@ def judge_pair(
         instruction=instruction,
         source_id=file_digest(source),
     )
-    (verdicts,) = judge([sample], filters_for(Filters()), encoder())
+    filters = filters_for(Filters())
+    for each in filters:
+        each.load()
+    (verdicts,) = judge([sample], filters, encoder())
     reason = next((verdicts[name].reason for name in SCORES if not verdicts[name].keep), "")
     return {
         "keep": not reason,

@@ -74,7 +74,7 @@ def _lines(stats: Stats, console: Console) -> Iterator[None]:
                 f"{s.name} {s.done + s.reused + s.failed}/{s.total}"
                 for s in [*stats.stages.values()]
             )
-            console.print(_clock(stats.wall_seconds()), *counts, highlight=False)
+            console.print(_clock(stats.wall_seconds()), *counts, highlight=False, soft_wrap=True)
 
     thread = threading.Thread(target=loop, name="progress", daemon=True)
     thread.start()

@@ -15,29 +15,19 @@ from catalog.report.build import write_report
 from catalog.report.summary import ModelLine, StageLine, Summary, TaskLine, ThresholdLine
 from experts import weights
 from experts.edit.tasks import TASKS
-from filters.alignment import Alignment
+from filters.alignment import ABSTAIN_BELOW, Alignment
 from filters.quality import QualityFilter
 from filters.subtle import SubtleChange
+from flows import retrain
 from flows.context import Context
 from flows.filters import filters_for
-from flows.recipe import Filters
+from flows.outcome import Outcome
+from flows.recipe import Filters, Recipe
 
 REPORT = "report.html"
+DEPTH_OFF = "Depth tasks are off: no registry carries a depth model good enough for a dataset."
 REPORT_PAIRS = 150
 """Pairs shown in the report; a page that holds their videos must still open."""
-
-
-@dataclasses.dataclass(slots=True)
-class Outcome:
-    """What a build ends with; JSON-able through `dataclasses.asdict`."""
-
-    release: str
-    catalog: str
-    report: str
-    tasks: list[dict[str, Any]]
-    stages: list[dict[str, Any]]
-    totals: dict[str, Any]
-    quality_filter: dict[str, Any] = dataclasses.field(default_factory=dict)
 
 
 def task_lines(ctx: Context) -> list[TaskLine]:
@@ -109,8 +99,10 @@ def model_rows(metrics: Mapping[str, Any]) -> list[ModelRow]:
     return rows
 
 
-def publish(ctx: Context, tag: str | None, metrics: Mapping[str, Any]) -> Outcome:
+def publish(ctx: Context, tag: str | None) -> Outcome:
     """Writes the models table, the release and the report; returns what to show."""
+    metrics = retrain.metrics()
+    worth = filter_notes(metrics, ctx.recipe)
     ctx.catalog.tables.merge("models", model_rows(metrics))
     release = ctx.catalog.release(
         tag or _next_tag(ctx), recipe=json.dumps(ctx.recipe.decisions(), sort_keys=True)
@@ -132,7 +124,7 @@ def publish(ctx: Context, tag: str | None, metrics: Mapping[str, Any]) -> Outcom
                 ModelLine(r["name"], r["version"], r["licence"], r["origin"])
                 for r in ctx.catalog.models().sort("model_id").collect().iter_rows(named=True)
             ],
-            notes=_notes(metrics),
+            notes=[*worth, DEPTH_OFF],
             thresholds=_thresholds(ctx.recipe.filters),
         ),
         cache=ctx.root / "work" / "previews",
@@ -156,7 +148,7 @@ def publish(ctx: Context, tag: str | None, metrics: Mapping[str, Any]) -> Outcom
             "orchestration_share": round(ctx.stats.orchestration_share(), 4),
             "finished_at": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         },
-        quality_filter=dict(metrics),
+        filters=worth,
     )
 
 
@@ -195,12 +187,21 @@ def _next_tag(ctx: Context) -> str:
     return f"v{max(numbers, default=0) + 1}"
 
 
-def _notes(metrics: Mapping[str, Any]) -> list[str]:
-    notes = ["Depth tasks are off: no registry carries a depth model good enough for a dataset."]
-    if metrics:
-        notes.insert(
-            0,
-            f"Quality filter: AUC {metrics['auc']:.3f} on clips it never saw, "
-            f"{metrics['auc_unseen_sources']:.3f} on sources it never saw.",
+def filter_notes(quality: Mapping[str, Any], recipe: Recipe) -> list[str]:
+    """What each filter was measured to be worth, one line each."""
+    notes = []
+    if quality:
+        notes.append(
+            f"Quality filter: AUC {quality['auc']:.3f} on clips it never saw, "
+            f"{quality['auc_unseen_sources']:.3f} on sources it never saw."
         )
+    for each in filters_for(recipe.filters):
+        if isinstance(each, Alignment):
+            measured = sorted(each.calibrations().items())
+            told = ", ".join(
+                f"{task} {found.auc:.3f}" + (" (abstains)" if found.auc < ABSTAIN_BELOW else "")
+                for task, found in measured
+                if recipe.plan.weights.get(task)
+            )
+            notes.append(f"Alignment, AUC of matched against swapped prompts: {told}.")
     return notes

@@ -13,8 +13,8 @@ from rich.table import Table
 import flows
 from catalog.keys import digest
 from flows.context import Context, Stopped, context
+from flows.outcome import Outcome
 from flows.progress import live
-from flows.publish import Outcome
 from flows.recipe import FolderSources, Recipe, load
 from flows.sources import list_sources
 
@@ -52,12 +52,16 @@ def main(
 
 
 def _build(ctx: Context, console: Console, tag: str | None) -> Outcome:
-    # Imported late: Prefect alone takes two seconds, and a finished build needs none of it.
-    from flows import build, publish, retrain
+    # Imported late: this takes seconds, and a finished build needs none of it.
+    from flows import server
+
+    booting = server.boot()
+    from flows import build, publish
 
     with live(ctx.stats, console):
+        booting.result()
         build.run_flow(ctx)
-        return publish.publish(ctx, tag, retrain.metrics())
+        return publish.publish(ctx, tag)
 
 
 def _fingerprint(recipe: Recipe, tag: str | None) -> str:
@@ -93,11 +97,8 @@ def _show(console: Console, outcome: Outcome, as_json: bool, headline: str) -> N
         f"most, orchestration {totals['orchestration_share']:.1%}.",
         highlight=False,
     )
-    if outcome.quality_filter:
-        console.print(
-            f"Quality filter: AUC {outcome.quality_filter['auc']:.3f} on clips it never saw.",
-            highlight=False,
-        )
+    for note in outcome.filters:
+        console.print(note, highlight=False)
     if headline:
         console.print(f"[bold]{headline}[/bold]")
     for line in (

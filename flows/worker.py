@@ -14,7 +14,7 @@ from experts.edit import tasks
 
 M = TypeVar("M", bound=Model)
 
-_loaded: dict[Hashable, Any] = {}
+_shared: dict[Hashable, Any] = {}
 _lock = threading.RLock()
 
 
@@ -24,31 +24,29 @@ def limit_threads(threads: int) -> None:
     cv2.setNumThreads(threads)
 
 
-def loaded(kind: type[M], /, *args: Hashable, **kwargs: Hashable) -> M:
-    """This process's one `kind(*args, **kwargs)`, loaded."""
+def shared(kind: type[M], /, *args: Hashable, **kwargs: Hashable) -> M:
+    """This process's one `kind(*args, **kwargs)`, perhaps not yet loaded: its version is free,
+    and where every product is in the journal no weight is read."""
     identity = (kind, args, tuple(sorted(kwargs.items())))
     with _lock:
-        if identity not in _loaded:
-            model = kind(*args, **kwargs)
-            model.load()
-            _loaded[identity] = model
-        model = _loaded[identity]
+        if identity not in _shared:
+            _shared[identity] = kind(*args, **kwargs)
+        model: M = _shared[identity]
         return model
+
+
+def ready(model: M) -> M:
+    """The model, loaded; at no cost where it is."""
+    with _lock:  # else two threads might read the same weights
+        model.load()
+        return model
+
+
+def loaded(kind: type[M], /, *args: Hashable, **kwargs: Hashable) -> M:
+    """This process's one `kind(*args, **kwargs)`, loaded."""
+    return ready(shared(kind, *args, **kwargs))
 
 
 def expert(task: str) -> Expert:
     """The task's expert, loaded."""
-    with _lock:
-        made = tasks.expert_for(task)
-        if id(made) not in _loaded:
-            made.load()
-            _loaded[id(made)] = made
-        return made
-
-
-def close_all() -> None:
-    """Frees every model of this process."""
-    with _lock:
-        for model in _loaded.values():
-            model.close()
-        _loaded.clear()
+    return ready(tasks.expert_for(task))

@@ -19,7 +19,7 @@ from experts.write.captions import caption
 from flows import journal
 from flows.context import Context
 from flows.journal import Document
-from flows.worker import loaded
+from flows.worker import ready, shared
 
 STAGE = "annotate"
 CAPTION_BY = "labels"
@@ -44,7 +44,7 @@ def run(ctx: Context, shard: Sequence[Clip]) -> list[AnnotatedClip]:
         key=lambda clip: digest(
             clip.clip_id, clip.video, ctx.recipe.annotate.model_dump(), tracker.version
         ),
-        work=lambda batch: [_annotate(ctx, clip, tracker) for clip in batch],
+        work=lambda batch: [_annotate(ctx, clip, ready(tracker)) for clip in batch],
         name=lambda clip: clip.clip_id,
     )
     annotated = []
@@ -59,9 +59,9 @@ def run(ctx: Context, shard: Sequence[Clip]) -> list[AnnotatedClip]:
 
 def _tracker(ctx: Context) -> Tracker:
     rules = ctx.recipe.annotate
-    detector = loaded(Detector, threshold=rules.score_threshold, threads=ctx.recipe.run.threads)
+    detector = shared(Detector, threshold=rules.score_threshold, threads=ctx.recipe.run.threads)
     # Its encodes take turns, for memory's sake, so each may use what all workers have.
-    segmenter = loaded(Segmenter, threads=ctx.recipe.run.workers * ctx.recipe.run.threads)
+    segmenter = shared(Segmenter, threads=ctx.recipe.run.workers * ctx.recipe.run.threads)
     return Tracker(
         detector,
         segmenter,

@@ -13,7 +13,7 @@ from catalog.errors import BadInput
 from catalog.keys import digest
 from catalog.records import Clip, Plan, Track
 from experts.base import EditRequest, EditResult, Frames, Masks
-from experts.edit.tasks import TASKS
+from experts.edit.tasks import TASKS, expert_for
 from flows import journal, worker
 from flows.context import Context
 from flows.journal import Document
@@ -103,7 +103,7 @@ def run(ctx: Context, shard: Sequence[PlannedClip]) -> list[Edit]:
 def _key(ctx: Context, job: _Job) -> str:
     """All that the pixels depend on. The task's name is not in it: an addition finds the edit that
     the removal of the same object made."""
-    expert = worker.expert(job.plan.task)
+    expert = expert_for(job.plan.task)
     plan = job.plan
     return digest(
         (expert.name, expert.version, job.clip.video, [job.tracks[t].masks for t in job.track_ids]),

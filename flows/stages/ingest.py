@@ -14,7 +14,7 @@ from flows.context import Context
 from flows.journal import Document
 from flows.recipe import Clips
 from flows.sources import SourceFile
-from flows.worker import loaded
+from flows.worker import ready, shared
 
 STAGE = "ingest"
 CLIP_CRF = 15
@@ -24,7 +24,7 @@ CLIP_CRF = 15
 def run(ctx: Context, shard: Sequence[SourceFile]) -> list[Clip]:
     """The clips of a shard of source files."""
     rules = ctx.recipe.clips
-    shots = loaded(ShotDetector, threshold=rules.shot_threshold)
+    shots = shared(ShotDetector, threshold=rules.shot_threshold)
     documents = journal.run(
         ctx,
         STAGE,
@@ -38,7 +38,7 @@ def run(ctx: Context, shard: Sequence[SourceFile]) -> list[Clip]:
             shots.version,
             CLIP_CRF,
         ),
-        work=lambda batch: [_ingest(ctx, source, shots) for source in batch],
+        work=lambda batch: [_ingest(ctx, source, ready(shots)) for source in batch],
         name=lambda s: s.name,
     )
     sources, clips = [], []

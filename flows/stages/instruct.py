@@ -13,7 +13,7 @@ from flows import journal
 from flows.context import Context
 from flows.journal import Document
 from flows.stages.edit import Edit
-from flows.worker import loaded
+from flows.worker import ready, shared
 
 STAGE = "instruct"
 BATCH = 8
@@ -33,14 +33,14 @@ class InstructedEdit:
 
 def run(ctx: Context, shard: Sequence[Edit]) -> list[InstructedEdit]:
     """The shard's edits, each with a short and an enhanced instruction."""
-    chat = loaded(LlamaCppChat, threads=ctx.recipe.run.threads)
+    chat = shared(LlamaCppChat, threads=ctx.recipe.run.threads)
     writer = InstructionWriter(chat)
     documents = journal.run(
         ctx,
         STAGE,
         shard,
         key=lambda edit: digest(writer.version, _fields(edit)),
-        work=lambda batch: _write(writer, batch),
+        work=lambda batch: _write(ready(writer), batch),
         name=lambda edit: f"{edit.plan.task} {edit.plan.plan_id}",
         batch=BATCH,
     )

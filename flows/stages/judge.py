@@ -19,6 +19,7 @@ from flows.context import Context
 from flows.filters import encoder, filters_for
 from flows.journal import Document
 from flows.stages.instruct import InstructedEdit
+from flows.worker import ready
 
 STAGE = "judge"
 BATCH = 4
@@ -56,6 +57,8 @@ def run(ctx: Context, shard: Sequence[InstructedEdit]) -> list[Pair]:
 def _judge(
     ctx: Context, batch: Sequence[InstructedEdit], filters: Sequence[FeatureFilter]
 ) -> list[Document]:
+    for each in filters:
+        ready(each)
     verdicts = judge([_sample(ctx, edit) for edit in batch], filters, encoder())
     return [{name: dataclasses.asdict(v) for name, v in pair.items()} for pair in verdicts]
 

@@ -1,0 +1,20 @@
+"""What a build ends with. Apart from the code that makes it: showing it again costs no import."""
+
+from __future__ import annotations
+
+import dataclasses
+from typing import Any
+
+
+@dataclasses.dataclass(slots=True)
+class Outcome:
+    """JSON-able through `dataclasses.asdict`."""
+
+    release: str
+    catalog: str
+    report: str
+    tasks: list[dict[str, Any]]
+    stages: list[dict[str, Any]]
+    totals: dict[str, Any]
+    filters: list[str] = dataclasses.field(default_factory=list)
+    """What each filter was measured to be worth."""
