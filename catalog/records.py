@@ -86,6 +86,7 @@ class Plan:
     seed: int
     first_frame: int  # the window in the clip
     frames: int
+    crop: list[int]  # what of the clip the edit shows: x, y, width, height, px
     width: int  # the edit's size
     height: int
     params: dict[str, Any] = field(default_factory=dict)

@@ -52,9 +52,9 @@ class Clips(Part):
 class Annotate(Part):
     """Detection and tracking."""
 
-    keyframe_interval: int = Field(default=16, ge=1)
+    keyframe_seconds: float = Field(default=0.64, gt=0)  # between two: 16 frames at 25 fps
     score_threshold: float = Field(default=0.35, gt=0, lt=1)
-    max_objects: int = Field(default=10, ge=1)
+    max_objects: int = Field(default=12, ge=1)
     labels: tuple[str, ...] | None = None  # the vocabulary that is kept (VIVID-10M); None: all
 
 
@@ -63,9 +63,9 @@ class Planning(Part):
 
     edits_per_clip: int = Field(default=6, ge=1)
     weights: dict[str, Annotated[float, Field(ge=0)]] = Field(min_length=1)
-    min_area: float = Field(default=0.006, gt=0)  # share of the frame; below, nobody sees the edit
+    min_area: float = Field(default=0.004, gt=0)  # share of the frame; below, nobody sees the edit
     max_area: float = Field(default=0.30, le=1)  # above, too little is left to fill a removal from
-    max_invented: float = Field(default=0.02, ge=0, le=1)  # of the frame, painted unseen by anyone
+    max_invented: float = Field(default=0.003, ge=0, le=1)  # of the frame, painted unseen by anyone
     min_confidence: float = Field(default=0.6, ge=0, le=1)
     frames: int | None = Field(default=None, ge=2)  # caps all tasks; None: the papers'
     long_side: int | None = Field(default=None, ge=128)  # caps every edit's size; None: the papers'

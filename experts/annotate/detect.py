@@ -26,6 +26,12 @@ SCORE_THRESHOLD = 0.35
 SAME_OBJECT_IOU = 0.7
 """Boxes of one label that overlap more are one object: the built-in NMS is soft and leaves some."""
 
+OBLONG = 1.2
+"""Ratio of the sides from which a frame is looked at in square tiles too."""
+
+CUT = 0.01
+"""Share of a tile's side within which a box that reaches its edge is taken as cut by it."""
+
 PADDING = 127
 """The quantised input's zero point: what the network sees as nothing."""
 
@@ -49,7 +55,7 @@ class Detector:
 
     def __init__(self, threshold: float = SCORE_THRESHOLD, threads: int = 2) -> None:
         self.threshold = threshold
-        self.version = f"1+{entry('efficientdet_lite2').sha256[:8]}"
+        self.version = f"2+{entry('efficientdet_lite2').sha256[:8]}"
         self._threads = threads
         self._interpreter: Any = None
         self._labels: list[str] = []
@@ -78,7 +84,16 @@ class Detector:
             self._interpreter = interpreter
 
     def _detect(self, frame: NDArray[np.uint8]) -> list[Detection]:
+        """Those of the whole frame and of its square tiles, where small objects are larger."""
         height, width = frame.shape[:2]
+        found = self._look(frame, width, height)
+        for x, y, side in tiles(width, height):
+            part = self._look(frame[y : y + side, x : x + side], side, side)
+            moved = (_moved(one, x, y) for one in part)
+            found += [one for one in moved if not _cut((x, y, side), one.box, (width, height))]
+        return drop_doubles(found)
+
+    def _look(self, frame: NDArray[np.uint8], width: int, height: int) -> list[Detection]:
         with self._lock:
             self._open()
             (entrance,) = self._interpreter.get_input_details()
@@ -102,7 +117,35 @@ class Detector:
             visible = box[2] - box[0] >= 1 and box[3] - box[1] >= 1
             if score >= self.threshold and visible and name != UNUSED_LABEL:
                 found.append(Detection(name, float(score), box))
-        return drop_doubles(found)
+        return found
+
+
+def tiles(width: int, height: int) -> list[tuple[int, int, int]]:
+    """Squares (x, y, side) as high as a wide frame, or as wide as a high one, that cover it; none
+    for a frame that is nearly square, which a square network sees well as it is."""
+    side, length = min(width, height), max(width, height)
+    if length < OBLONG * side:
+        return []
+    count = -(-length // side)
+    starts = [round(i * (length - side) / (count - 1)) for i in range(count)]
+    return [(s, 0, side) if width > height else (0, s, side) for s in starts]
+
+
+def _moved(one: Detection, x: int, y: int) -> Detection:
+    x0, y0, x1, y1 = one.box
+    return Detection(one.label, one.score, (x0 + x, y0 + y, x1 + x, y1 + y))
+
+
+def _cut(tile: tuple[int, int, int], box: Box, size: tuple[int, int]) -> bool:
+    """Whether the box ends where the tile does, inside the frame: then part of it is missing."""
+    x, y, side = tile
+    margin = CUT * side
+    return (
+        (x > 0 and box[0] < x + margin)
+        or (y > 0 and box[1] < y + margin)
+        or (x + side < size[0] and box[2] > x + side - margin)
+        or (y + side < size[1] and box[3] > y + side - margin)
+    )
 
 
 def letterbox(frame: NDArray[np.uint8], side: int) -> NDArray[np.uint8]:

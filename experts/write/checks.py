@@ -125,6 +125,8 @@ def _meaning(words: list[str], request: WriteRequest, also: frozenset[str]) -> I
         yield "wrong_action"
     if set(words) & (grammar.contrary - _given(request) - also):
         yield "wrong_action"
+    if request.task == "object_addition" and re.search(r"\bin(?:to)? the background", body):
+        yield "wrong_place"  # nobody asked for it, and it was seldom true
     if request.label:
         called, miscounted = (_any_of(names(request.label, n)) for n in _counts(request))
         if request.count > 1:

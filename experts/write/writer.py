@@ -64,7 +64,7 @@ class InstructionWriter:
     @property
     def version(self) -> str:
         """Of prompts, checks and templates, and the model's."""
-        return f"1+{self._chat.version}"
+        return f"2+{self._chat.version}"
 
     def load(self) -> None:
         self._chat.load()

@@ -65,16 +65,18 @@ def _tracker(ctx: Context) -> Tracker:
     return Tracker(
         detector,
         segmenter,
-        keyframe_interval=rules.keyframe_interval,
         max_objects=rules.max_objects,
     )
 
 
 def _annotate(ctx: Context, clip: Clip, tracker: Tracker) -> Document:
     frames = media.read_video(ctx.catalog.path(clip.video))
+    interval = max(1, round(ctx.recipe.annotate.keyframe_seconds * clip.fps))
     vocabulary = ctx.recipe.annotate.labels
     objects = [
-        found for found in tracker.track(frames) if vocabulary is None or found.label in vocabulary
+        found
+        for found in tracker.track(frames, interval)
+        if vocabulary is None or found.label in vocabulary
     ]
     tracks = []
     for i, found in enumerate(objects):

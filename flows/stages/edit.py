@@ -107,7 +107,8 @@ def _key(ctx: Context, job: _Job) -> str:
     plan = job.plan
     return digest(
         (expert.name, expert.version, job.clip.video, [job.tracks[t].masks for t in job.track_ids]),
-        (plan.first_frame, plan.frames, plan.width, plan.height, plan.seed, plan.params),
+        (plan.first_frame, plan.frames, plan.crop, plan.width, plan.height),
+        (plan.seed, plan.params),
         (plan.prompt, plan.negative_prompt, media.CRF, ctx.recipe.plan.max_invented),
     )
 
@@ -124,12 +125,12 @@ class _Footage:
     def frames(self, job: _Job) -> Frames:
         """The plan's window at the plan's size."""
         plan = job.plan
-        window = (job.clip.video, plan.first_frame, plan.frames, plan.height, plan.width)
+        window = (job.clip.video, plan.first_frame, plan.frames, *plan.crop, plan.height)
         if window != self._window:
             whole = media.read_video(
                 self._ctx.catalog.path(job.clip.video), first=plan.first_frame, count=plan.frames
             )
-            self._frames = media.crop_resize(whole, (plan.height, plan.width))
+            self._frames = _fitted(whole, plan)
             self._window, self._side = window, None
         return self._frames
 
@@ -212,7 +213,14 @@ def _masks(ctx: Context, job: _Job, track: Track) -> Masks:
     masks = media.read_masks(
         ctx.catalog.path(track.masks), first=plan.first_frame, count=plan.frames
     )
-    return media.crop_resize(masks, (plan.height, plan.width))
+    return _fitted(masks, plan)
+
+
+def _fitted(frames: np.ndarray, plan: Plan) -> np.ndarray:
+    """What the plan shows of frames or masks, at its size."""
+    x, y, width, height = plan.crop
+    part = frames[:, y : y + height, x : x + width]
+    return media.crop_resize(part, (plan.height, plan.width))
 
 
 def _store_masks(ctx: Context, masks: Masks | None, fps: float) -> str:

@@ -20,8 +20,9 @@ from experts.edit.styles import global_style
 from experts.edit.tasks import TASKS, Task
 from flows.carried import carried
 from flows.context import Context
+from flows.framing import Crop, around, boxes_of, widest
 from flows.recipe import Planning
-from flows.refer import refer
+from flows.refer import crowded, refer
 from flows.stages.annotate import AnnotatedClip
 
 STAGE = "plan"
@@ -99,8 +100,6 @@ def edit_size(clip: Clip, task: Task, rules: Planning) -> tuple[int, int, int]:
 
 
 def _suits(clip: Clip, track: Track, tracks: list[Track], task: Task, rules: Planning) -> bool:
-    if not rules.min_area <= track.area <= rules.max_area:
-        return False
     height, width, frames = edit_size(clip, task, rules)
     first = window(track, frames)
     if first is None:
@@ -108,12 +107,23 @@ def _suits(clip: Clip, track: Track, tracks: list[Track], task: Task, rules: Pla
     alive = slice(first, first + frames)
     if float(np.mean(track.confidence[alive])) < rules.min_confidence:
         return False
-    if task.name == "object_grounding":  # none need be told apart
-        return True
-    boxes = np.asarray(track.boxes).reshape(-1, 4)[alive]
-    if _share_in_view(boxes, clip, height, width) < IN_VIEW:
+    crop = _crop(clip, track, task, alive, height, width)
+    area = track.area * clip.width * clip.height / (crop.width * crop.height)
+    if not rules.min_area <= area <= rules.max_area:
         return False
-    return refer(track, tracks, clip.width, alive) is not None
+    if task.name == "object_grounding":  # none need be told apart
+        return not crowded(track.label, tracks, crop, alive)
+    in_view = crop.share_in_view(boxes_of(track)[alive]) >= IN_VIEW
+    return in_view and refer(track, tracks, crop, alive) is not None
+
+
+def _crop(
+    clip: Clip, track: Track | None, task: Task, alive: slice, height: int, width: int
+) -> Crop:
+    """Around the object of an edit; the widest where there is none, or all of a kind are meant."""
+    if track is None or task.name == "object_grounding":
+        return widest(clip, height, width)
+    return around(clip, boxes_of(track)[alive], height, width)
 
 
 def window(track: Track, frames: int) -> int | None:
@@ -128,19 +138,6 @@ def window(track: Track, frames: int) -> int | None:
     return track.first_frame + int(best[len(best) // 2])
 
 
-def _share_in_view(boxes: np.ndarray, clip: Clip, height: int, width: int) -> float:
-    """Least share, over frames, of a box that a centre crop to height:width keeps."""
-    scale = min(clip.width / width, clip.height / height)
-    half_w, half_h = width * scale / 2, height * scale / 2
-    x0, y0, x1, y1 = boxes.T
-    left, right = clip.width / 2 - half_w, clip.width / 2 + half_w
-    top, bottom = clip.height / 2 - half_h, clip.height / 2 + half_h
-    kept = np.clip(np.minimum(x1, right) - np.maximum(x0, left), 0, None) * np.clip(
-        np.minimum(y1, bottom) - np.maximum(y0, top), 0, None
-    )
-    return float((kept / np.maximum((x1 - x0) * (y1 - y0), 1)).min())
-
-
 def _plan(
     clip: Clip,
     track: Track | None,
@@ -153,6 +150,8 @@ def _plan(
     height, width, frames = edit_size(clip, task, rules)
     first = window(track, frames) if track else 0
     assert first is not None  # _suits saw to it
+    alive = slice(first, first + frames)
+    crop = _crop(clip, track, task, alive, height, width)
     label = track.label if track else ""
     phrase, count = label, 1
     prompt, negative, target_prompt = "", "", ""
@@ -162,7 +161,7 @@ def _plan(
             # Señorita-2M, remover: positive and negative prompt.
             prompt, negative = f"Remove {label}", f"Generate {label}"
             target_prompt = f"a {label}" if task.name == "object_addition" else ""
-            if track and (things := carried(track, tracks, slice(first, first + frames))):
+            if track and (things := carried(track, tracks, alive)):
                 params = {"tracks": [track.track_id, *sorted(t.track_id for t in things)]}
         case "local_style_transfer":
             prompt, params = local_adjectives(rng, label)
@@ -175,7 +174,7 @@ def _plan(
             params = {"tracks": sorted(same)}
             count = len(same)
     if track and task.name != "object_grounding":
-        phrase = refer(track, tracks, clip.width, slice(first, first + frames)) or label
+        phrase = refer(track, tracks, crop, alive) or label
     track_id = track.track_id if track else ""
     # By expert and not by task: an addition is the same edit as a removal, read backwards.
     edit_seed = int(digest("edit", seed, clip.clip_id, task.expert, track_id)[:8], 16)
@@ -193,6 +192,7 @@ def _plan(
         seed=edit_seed,
         first_frame=first,
         frames=frames,
+        crop=[crop.x, crop.y, crop.width, crop.height],
         width=width,
         height=height,
         params=params,

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catalog.media import read_video
-from experts.annotate.detect import Detection, Detector, drop_doubles, iou, letterbox
+from experts.annotate.detect import Detection, Detector, drop_doubles, iou, letterbox, tiles
 from experts.weights import fetch
 
 
@@ -92,3 +92,28 @@ def test_threads_share_a_detector(detector: Detector) -> None:
     with ThreadPoolExecutor(4) as pool:
         together = list(pool.map(lambda frame: detector.detect([frame])[0], frames))
     assert together == alone
+
+
+@given(st.integers(16, 900), st.integers(16, 900))
+def test_tiles_cover_an_oblong_frame_and_spare_a_square_one(width: int, height: int) -> None:
+    squares = tiles(width, height)
+    if max(width, height) < 1.2 * min(width, height):
+        assert squares == []
+        return
+    covered = np.zeros((height, width), bool)
+    for x, y, side in squares:
+        assert side == min(width, height)
+        assert x + side <= width
+        assert y + side <= height
+        covered[y : y + side, x : x + side] = True
+    assert covered.all()
+
+
+@pytest.mark.weights
+def test_tiles_find_more_and_cut_nothing(detector: Detector) -> None:
+    frame = read_video(fetch("clip_motorway"), 100, 1)[0]
+    whole = drop_doubles(detector._look(frame, frame.shape[1], frame.shape[0]))
+    (found,) = detector.detect([frame])
+    assert len(found) > 1.3 * len(whole)
+    for one in whole:  # a tile's half of an object does not stand beside the whole
+        assert sum(iou(one.box, f.box) > 0.5 and f.label == one.label for f in found) <= 2

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 from catalog.records import Clip, Track
 from experts.edit.tasks import TASKS
 from flows.carried import carried
+from flows.framing import Crop, around, boxes_of, widest
 from flows.recipe import Clips, Planning
 from flows.refer import refer
 from flows.stages.annotate import AnnotatedClip
@@ -93,12 +94,47 @@ def test_the_window_is_where_the_track_is_surest() -> None:
 def test_references_tell_instances_apart() -> None:
     alive = slice(0, 64)
     left, right, close = track("l", 100), track("r", 700), track("c", 720)
-    assert refer(left, [left], 854, alive) == "car"
-    assert refer(left, [left, right], 854, alive) == "car on the left"
-    assert refer(right, [left, right], 854, alive) == "car on the right"
-    assert refer(right, [left, right, close], 854, alive) is None
-    large = track("b", 710, area=0.3)
-    assert refer(large, [left, right, large], 854, alive) == "large car"
+    whole = Crop(0, 0, 854, 480, (854, 480))
+    assert refer(left, [left], whole, alive) == "car"
+    assert refer(left, [left, right], whole, alive) == "car on the left"
+    assert refer(right, [left, right], whole, alive) == "car on the right"
+    assert refer(right, [left, right, close], whole, alive) is None
+    right_half = Crop(427, 0, 427, 480, (854, 480))
+    assert refer(right, [left, right], right_half, alive) == "car"
+
+
+def test_an_object_out_of_sight_still_confuses() -> None:
+    alive, whole = slice(40, 64), Crop(0, 0, 854, 480, (854, 480))
+    middle, lost = track("m", 400), track("l", 100, last=20)
+    gone = track("g", 40, last=20)  # its box touches the edge: it left the picture
+    assert refer(middle, [middle, gone], whole, alive) == "car"
+    assert refer(middle, [middle, lost], whole, alive) is None
+
+
+def test_movement_and_nearness_tell_instances_apart() -> None:
+    alive, whole = slice(0, 64), Crop(0, 0, 854, 480, (854, 480))
+    still, going = track("s", 400), track("g", 400)
+    for t in range(64):
+        going.boxes[4 * t] += 2 * t - 64
+        going.boxes[4 * t + 2] += 2 * t - 64
+    assert refer(going, [still, going], whole, alive) == "car driving to the right"
+    assert refer(still, [still, going], whole, alive) is None
+    near = track("n", 420)
+    for t in range(64):
+        near.boxes[4 * t + 3] += 75
+    assert refer(near, [still, near], whole, alive) == "car in the foreground"
+
+
+@given(st.integers(45, 800), st.sampled_from([(336, 592), (592, 336)]))
+def test_a_frame_holds_its_object_and_never_enlarges(x: int, size: tuple[int, int]) -> None:
+    one = track("t", x)
+    crop = around(CLIP, boxes_of(one), *size)
+    most = widest(CLIP, *size)
+    assert 0 <= crop.x <= CLIP.width - crop.width
+    assert 0 <= crop.y <= CLIP.height - crop.height
+    assert min(size[1], most.width) <= crop.width <= most.width
+    assert crop.share_in_view(boxes_of(one)) > 0.99
+    assert abs(crop.width / crop.height - size[1] / size[0]) < 0.01
 
 
 def test_cuts_leave_no_scraps_and_spread_over_the_source() -> None:
