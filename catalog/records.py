@@ -50,6 +50,8 @@ class Clip:
     height: int
     caption: str = ""
     caption_by: str = ""
+    camera: list[float] = field(default_factory=list)
+    """x, y per frame, flattened, px: how far the background has moved since frame 0."""
 
 
 @dataclass(frozen=True, slots=True)
