@@ -140,6 +140,8 @@ class Pair:
     subtle_score: float | None
     subtle_reason: str
     filter_versions: dict[str, Any]
+    phrasings: list[str] = field(default_factory=list)  # ways to say it, the instruction first
+    phrasings_by: list[str] = field(default_factory=list)  # `model` or `template`, per phrasing
 
 
 @dataclass(frozen=True, slots=True)
