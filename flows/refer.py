@@ -7,6 +7,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 
 from catalog.records import Track
+from experts.write.nouns import GOING
 from flows.framing import Boxes, Crop, boxes_of, present
 
 CROWD = 8
@@ -23,12 +24,6 @@ NEARER = 0.15
 
 GOES = 0.08
 """Widths that an object must travel to be said to go somewhere; half of it is standing."""
-
-GOING = {
-    "person": "walking",
-    **dict.fromkeys(("car", "bus", "truck", "motorcycle"), "driving"),
-    "bicycle": "riding",
-}
 
 
 def crowded(label: str, tracks: Sequence[Track], crop: Crop, alive: slice) -> bool:
