@@ -90,7 +90,7 @@ def _steady(edges: NDArray[np.float64]) -> NDArray[np.float64]:
     padded = np.pad(edges, ((STEADY, STEADY), (0, 0)), mode="edge")
     most = np.lib.stride_tricks.sliding_window_view(padded, size, axis=0).max(-1)
     padded = np.pad(most, ((STEADY, STEADY), (0, 0)), mode="edge")
-    means: NDArray[np.float64] = (
-        np.lib.stride_tricks.sliding_window_view(padded, size, axis=0).mean(-1)
-    )
+    means: NDArray[np.float64] = np.lib.stride_tricks.sliding_window_view(
+        padded, size, axis=0
+    ).mean(-1)
     return means

@@ -62,7 +62,9 @@ class Ground:
     detail: NDArray[np.float64]  # [h, w] of the first frame, levels per px
 
 
-def ground(frames: Frames, occupied: Masks, fields: Sequence[Flow], steps: Sequence[Similarity]) -> Ground:
+def ground(
+    frames: Frames, occupied: Masks, fields: Sequence[Flow], steps: Sequence[Similarity]
+) -> Ground:
     """The background of `frames` [T, h, w, 3], outside `occupied` [T, h, w] and outside what does
     not move as the camera does (`steps`, with the flows `fields`)."""
     gray = cv2.cvtColor(frames[0], cv2.COLOR_RGB2GRAY).astype(np.float32)

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -51,7 +52,7 @@ def working_size(width: int, height: int) -> tuple[int, int]:
 
 def flows(frames: Frames) -> list[Flow]:
     """The flow from each of `frames` to the next: one less than there are frames."""
-    return [flow(a, b) for a, b in zip(frames[:-1], frames[1:], strict=True)]
+    return [flow(a, b) for a, b in pairwise(frames)]
 
 
 def measure(fields: Sequence[Flow], masks: Masks) -> Motion | None:

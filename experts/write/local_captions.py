@@ -140,13 +140,16 @@ def _motion(
 ) -> tuple[str, float]:
     """Where it goes against the background, and how far, in picture widths."""
     height, width = region.masks.shape[1:]
-    path = np.concatenate([chain(region.camera), np.tile([0.0, 0, 1], (len(region.masks), 1, 1))], 1)
+    path = np.concatenate(
+        [chain(region.camera), np.tile([0.0, 0, 1], (len(region.masks), 1, 1))], 1
+    )
     since = path[alive[-1]] @ np.linalg.inv(path[alive[0]])  # the background's way meanwhile
     low, high = boxes[:, :2], boxes[:, 2:]
     centre = np.append((low[0] + high[0]) / 2, 1)
     went = (low[-1] + high[-1]) / 2 - (since @ centre)[:2]
     x, y = went / width
-    cut = (low < EDGE).any(1) | (high > [width - EDGE, height - EDGE]).any(1)
+    beyond = np.concatenate([low < EDGE, high > np.array([width, height]) - EDGE], axis=1)
+    cut = np.asarray(beyond.any(axis=1))
     growth = 1.0
     if not (cut[0] or cut[-1]):
         zoom = np.sqrt(abs(np.linalg.det(since[:2, :2])))
@@ -277,4 +280,3 @@ def _long(facts: Facts) -> Iterator[str]:
 
 
 _TENTHS = ("", "", "two", "three", "four", "five", "six", "seven", "eight", "nine")
-

@@ -7,9 +7,17 @@ import pytest
 
 from experts.annotate.motion import camera, flows
 from experts.write.colours import named_colours
-from experts.write.local_captions import LONG, MEDIUM, SHORT, Facts, MeasuredCaptioner, Region
+from experts.write.local_captions import (
+    LONG,
+    MEDIUM,
+    SHORT,
+    Facts,
+    MeasuredCaptioner,
+    Region,
+    words,
+    write,
+)
 from experts.write.local_captions import measure as measure_region
-from experts.write.local_captions import words, write
 
 HEIGHT, WIDTH, FRAMES = 120, 200, 16
 RED = (200, 30, 30)
@@ -50,9 +58,7 @@ def square(
 def test_a_red_square_moving_right() -> None:
     captions = MeasuredCaptioner().captions(square(step=(5, 0)))
     assert captions.short == "a red square moving right"
-    assert captions.medium == (
-        "a small red square at the left of the picture, moving to the right"
-    )
+    assert captions.medium == ("a small red square at the left of the picture, moving to the right")
     assert captions.long == (
         "A small red square at the left of the picture, moving to the right. "
         "It covers about 2 percent of the picture and is about as wide as tall. "

@@ -56,15 +56,17 @@ def test_a_mask_lies_on_calm_ground_away_from_every_object(follows: bool) -> Non
     steps = camera(fields, occupied)
     where = ground(clip, occupied, fields, steps)
     box = np.array([300.0, 100.0, 340.0, 140.0])  # 40×40 px of a larger clip
-    way = travel(np.stack([box + [4 * k, 0, 4 * k, 0] for k in range(FRAMES)]))
+    way = travel(np.stack([box + np.array([4, 0, 4, 0]) * k for k in range(FRAMES)]))
     path = chain(steps) if follows else None
     rng = np.random.default_rng(1)
     place = find_place(where, way, path, 0.6, rng, min_area=0.004)
     assert place is not None
     assert place.detail <= place.usual_detail
     size = (40 * place.scale, 40 * place.scale)
-    boxes = carried(size, (place.x, place.y), path) if follows else (
-        way * place.scale + [place.x, place.y, place.x, place.y]
+    boxes = (
+        carried(size, (place.x, place.y), path)
+        if follows
+        else (way * place.scale + [place.x, place.y, place.x, place.y])
     )
     assert (boxes[:, 1] >= 40).all() and boxes[0, 2] <= 110
     assert find_place(where, way, path, 0.6, np.random.default_rng(1), 0.004) == place
