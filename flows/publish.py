@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import polars as pl
@@ -135,21 +135,26 @@ def publish(ctx: Context, tag: str | None) -> Outcome:
         report=str(report),
         tasks=[dataclasses.asdict(line) for line in tasks],
         stages=[dataclasses.asdict(line) for line in stages],
-        totals={
-            "sources": count(ctx, "sources"),
-            "clips": count(ctx, "clips"),
-            "tracks": count(ctx, "tracks"),
-            "planned": sum(line.planned for line in tasks),
-            "made": sum(line.made for line in tasks),
-            "kept": sum(line.kept for line in tasks),
-            "failures": count(ctx, "failures"),
-            "wall_seconds": round(ctx.stats.wall_seconds(), 1),
-            "peak_memory_mb": round(ctx.stats.peak_memory_mb),
-            "orchestration_share": round(ctx.stats.orchestration_share(), 4),
-            "finished_at": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        },
+        totals=totals(ctx, tasks),
         filters=worth,
     )
+
+
+def totals(ctx: Context, tasks: Sequence[TaskLine]) -> dict[str, Any]:
+    """What the build came to, in numbers."""
+    return {
+        "sources": count(ctx, "sources"),
+        "clips": count(ctx, "clips"),
+        "tracks": count(ctx, "tracks"),
+        "planned": sum(line.planned for line in tasks),
+        "made": sum(line.made for line in tasks),
+        "kept": sum(line.kept for line in tasks),
+        "failures": count(ctx, "failures"),
+        "wall_seconds": round(ctx.stats.wall_seconds(), 1),
+        "peak_memory_mb": round(ctx.stats.peak_memory_mb),
+        "orchestration_share": round(ctx.stats.orchestration_share(), 4),
+        "finished_at": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    }
 
 
 def _pairs_to_show(ctx: Context) -> pl.DataFrame:

@@ -21,6 +21,7 @@ class Player {
       target: card.querySelector(".target canvas"),
     };
     this.caption = card.querySelector(".target .name");
+    this.bare = "bare" in card.dataset; // the right side is masked already
     this.name = this.caption?.textContent;
     this.origin = card.querySelector(".target .origin");
     this.button = card.querySelector(".play");
@@ -106,7 +107,7 @@ class Player {
     const { source, target, masks } = this.preview;
     const outlines = view.mask ? masks[this.frame] : null;
     this.half(this.canvases.source, source, null, outlines);
-    this.half(this.canvases.target, target, view.difference ? source : null, outlines);
+    this.half(this.canvases.target, target, view.difference ? source : null, this.bare ? null : outlines);
     this.caption.textContent = view.difference ? `difference × ${2 ** GAIN_DOUBLINGS}` : this.name;
     this.origin.hidden = view.difference;
   }

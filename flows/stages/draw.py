@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import cycle, islice
 from typing import Any
 
 import numpy as np
@@ -118,14 +119,13 @@ def draw(scene: Scene, rules: Records, seed: int) -> list[LocalEdit]:
             f"{rules.min_seconds:g}",
         )
     rng = np.random.default_rng(int(digest("draw", seed, clip.clip_id)[:16], 16))
-    donors = list(scene.donors.values())
+    donors = cycle(scene.donors.values())  # few lend more than once
     drafts = []
     for subset, count in (("video", rules.per_clip), ("image", _images(rules))):
-        deletions = min(_deletions(count, rules), len(donors))
+        deletions = _deletions(count, rules) if scene.donors else 0
         drafts += _objects(scene, subset, count - deletions, rules, rng, seed)
-        for donor in donors[:deletions]:
+        for donor in islice(donors, deletions):
             drafts.append(_deletion(clip, donor, subset, rules, rng, seed))
-        donors = donors[deletions:]
     return drafts
 
 
