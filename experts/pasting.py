@@ -36,8 +36,9 @@ SHRINK = 0.75
 TRIES = 5
 """A mask that finds no place is shrunk by SHRINK and tried again, TRIES times in all."""
 
-BEST = 12
-"""The seed chooses among so many of the calmest places."""
+CALM = 0.6
+"""Most detail of a place over the picture's mean; the seed chooses among all calm ones, since the
+calmest would always be the sky."""
 
 Boxes = NDArray[np.float64]
 """[T, 4]: x0, y0, x1, y1, px."""
@@ -125,7 +126,7 @@ def find_place(
                     boxes = carried((w, h), (x, y), path[:frames])
                 if _lies_free(boxes, blocked):
                     found.append((_sum(detail, boxes[:1])[0] / (w * h), x, y))
-        calm = sorted(f for f in found if f[0] <= usual)[:BEST]
+        calm = [place for place in found if place[0] <= CALM * usual]
         if calm:
             mean, x, y = calm[int(rng.integers(len(calm)))]
             return Place(x, y, scale, round(float(mean), 3), round(usual, 3))

@@ -33,6 +33,7 @@ TINY, SMALL, LARGE = 0.01, 0.05, 0.2  # shares of the picture
 GOES = 0.08  # picture widths an object must travel to go somewhere; under half of it, it stays
 NEARS = 1.25  # growth of its sides that makes it come closer; under NEAR_STILL it stays
 NEAR_STILL = 1.1
+HALF_SHARE = 0.25  # of the whole way, at least, in either half of the time
 HASTE = 1.6  # own heights per second, faster than people walk: they run, or ride something
 STILL_STANDS = frozenset(("car", "bus", "truck", "motorcycle", "bicycle", "train"))
 EDGE = 2  # px; what touches the border is cut off there
@@ -73,7 +74,7 @@ class MeasuredCaptioner:
     """Says what is measured, and no more."""
 
     name = "measured"
-    version = "1"
+    version = "2"
 
     def captions(self, region: Region) -> LocalCaptions:
         """Three captions. Raises ValueError where the mask is empty in every frame."""
@@ -111,7 +112,7 @@ def measure(region: Region) -> Facts:
     x, y = (boxes[0, :2] + boxes[0, 2:]) / 2
     return Facts(
         label=region.label,
-        colours=[name for name, _ in named_colours(_pixels(region, alive))],
+        colours=[name for name, _ in named_colours(_pixels(region, alive), _picture(region))],
         area=float(region.masks[alive].mean()),
         place=(_third(y / height, "top", "bottom"), _third(x / width, "left", "right")),
         shape=float(np.median(sides[:, 0] / sides[:, 1])),
@@ -131,6 +132,10 @@ def _pixels(region: Region, alive: NDArray[np.intp]) -> NDArray[np.uint8]:
     return np.concatenate(found)
 
 
+def _picture(region: Region) -> NDArray[np.uint8]:
+    return np.asarray(region.frames[len(region.frames) // 2][::4, ::4])
+
+
 def _third(share: float, low: str, high: str) -> str:
     return low if share < 1 / 3 else high if share > 2 / 3 else ""
 
@@ -138,34 +143,45 @@ def _third(share: float, low: str, high: str) -> str:
 def _motion(
     region: Region, alive: NDArray[np.intp], boxes: NDArray[np.float64]
 ) -> tuple[str, float]:
-    """Where it goes against the background, and how far, in picture widths."""
+    """Where it goes against the background, and how far, in picture widths.
+
+    What only half of the time shows is no motion: something in front hid a part and let it go.
+    """
     height, width = region.masks.shape[1:]
-    path = np.concatenate(
-        [chain(region.camera), np.tile([0.0, 0, 1], (len(region.masks), 1, 1))], 1
-    )
-    since = path[alive[-1]] @ np.linalg.inv(path[alive[0]])  # the background's way meanwhile
-    low, high = boxes[:, :2], boxes[:, 2:]
-    centre = np.append((low[0] + high[0]) / 2, 1)
-    went = (low[-1] + high[-1]) / 2 - (since @ centre)[:2]
-    x, y = went / width
-    beyond = np.concatenate([low < EDGE, high > np.array([width, height]) - EDGE], axis=1)
-    cut = np.asarray(beyond.any(axis=1))
-    growth = 1.0
-    if not (cut[0] or cut[-1]):
+    row = np.tile([0.0, 0, 1], (len(region.masks), 1, 1))
+    path = np.concatenate([chain(region.camera), row], axis=1)
+    at = [0, len(alive) // 2, len(alive) - 1]
+    low, high = boxes[at, :2], boxes[at, 2:]
+    start = np.append((low[0] + high[0]) / 2, 1)
+    went, grown = np.zeros((3, 2)), np.ones((3, 2))
+    for k in (1, 2):
+        since = path[alive[at[k]]] @ np.linalg.inv(path[alive[0]])  # the background's way meanwhile
+        went[k] = ((low[k] + high[k]) / 2 - (since @ start)[:2]) / width
         zoom = np.sqrt(abs(np.linalg.det(since[:2, :2])))
-        both = (high[-1] - low[-1]) / (high[0] - low[0]) / zoom
-        # What something in front hides or lets go changes one side more than the other.
-        growth = float(both.min() if both.min() > 1 else both.max() if both.max() < 1 else 1)
+        grown[k] = (high[k] - low[k]) / (high[0] - low[0]) / zoom
+    x, y = went[2]
     travel = float(np.hypot(x, y))
-    if abs(x) >= GOES and abs(x) >= abs(y):
+    if abs(x) >= GOES and abs(x) >= abs(y) and _throughout(went[:, 0]):
         return ("right" if x > 0 else "left"), travel
-    if growth >= NEARS or growth <= 1 / NEARS:
-        return ("closer" if growth > 1 else "away"), travel
-    if abs(y) >= GOES:
+    beyond = np.concatenate([low < EDGE, high > np.array([width, height]) - EDGE], axis=1)
+    if not beyond.any() and all(_throughout(side) for side in np.log(grown).T):
+        if grown[2].min() >= NEARS:
+            return "closer", travel
+        if grown[2].max() <= 1 / NEARS:
+            return "away", travel
+    if abs(y) >= GOES and abs(y) > abs(x) and _throughout(went[:, 1]):
         return ("down" if y > 0 else "up"), travel
-    if travel < GOES / 2 and 1 / NEAR_STILL < growth < NEAR_STILL:
+    sizes = grown[2]
+    if travel < GOES / 2 and sizes.min() > 1 / NEAR_STILL and sizes.max() < NEAR_STILL:
         return "still", travel
     return "", travel
+
+
+def _throughout(values: NDArray[np.float64]) -> bool:
+    """Whether of the way from the first to the last value each half takes its share."""
+    whole = values[2] - values[0]
+    halves = np.diff(values)
+    return bool(whole != 0 and (halves / whole >= HALF_SHARE).all())
 
 
 def _hasty(
@@ -265,14 +281,17 @@ def _long(facts: Facts) -> Iterator[str]:
     covers = f"about {percent} percent" if percent else "less than one percent"
     shape = "wider than tall" if facts.shape > 1.2 else "about as wide as tall"
     shape = "taller than wide" if facts.shape < 1 / 1.2 else shape
-    second = f"It covers {covers} of the picture and is {shape}."
+    it = "The person" if facts.label == "person" else "It"
+    second = f"{it} covers {covers} of the picture and is {shape}."
     more = []
     if len(facts.colours) > 1:
-        more.append(f"Besides {facts.colours[0]} it shows some {facts.colours[1]}.")
+        more.append(f"Besides {facts.colours[0]} there is some {facts.colours[1]}.")
     if facts.motion in ("left", "right", "up", "down"):
         far = max(1, round(10 * facts.travel))
         ways = "a tenth" if far == 1 else f"{_TENTHS[far]} tenths" if far < 10 else "more than all"
-        more.append(f"Against the background it goes {ways} of the picture's width.")
+        more.append(
+            f"Against the background {it[0].lower()}{it[1:]} goes {ways} of the picture's width."
+        )
     while more:
         yield " ".join([first, second, *more])
         more.pop()

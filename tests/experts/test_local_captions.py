@@ -120,6 +120,29 @@ def test_colours_have_their_names_in_any_light(rgb: tuple[int, int, int], name: 
     assert named_colours(pixels)[0][0] == name
 
 
+def test_the_light_is_taken_off() -> None:
+    """A grey car at dusk is grey, a blue one stays blue, and a lawn is no light."""
+    dusk, grey, blue = (
+        (84, 98, 124),
+        np.full((50, 3), (66, 80, 106)),
+        np.full((50, 3), (30, 70, 150)),
+    )
+    street = np.broadcast_to(np.array(dusk, np.uint8), (40, 60, 3))
+    assert named_colours(grey.astype(np.uint8))[0][0] == "blue"
+    assert named_colours(grey.astype(np.uint8), street)[0][0] == "grey"
+    assert named_colours(blue.astype(np.uint8), street)[0][0] == "blue"
+    lawn = np.broadcast_to(np.array((60, 130, 50), np.uint8), (40, 60, 3))
+    assert named_colours(np.full((50, 3), 128, np.uint8), lawn)[0][0] == "grey"
+
+
+def test_what_was_hidden_and_comes_into_view_does_not_come_closer() -> None:
+    clip = square(start=(90, 45), side=30)
+    masks = clip.masks.copy()
+    masks[:5, 62:] = masks[:5, :, 108:] = False  # a post in front of two of its sides
+    hidden = Region(clip.label, clip.frames, masks, clip.fps, clip.camera)
+    assert measure_region(hidden).motion == ""
+
+
 def test_a_red_car_is_red_despite_its_windows_and_a_motley_one_has_no_colour() -> None:
     red, dark = np.full((40, 3), RED, np.uint8), np.full((60, 3), 20, np.uint8)
     assert [name for name, _ in named_colours(np.concatenate([red, dark]))] == ["red", "black"]
