@@ -124,7 +124,8 @@ class Records(Part):
     min_area: float = Field(default=0.004, gt=0)  # share of the picture; ours, as are those below
     max_area: float = Field(default=0.35, le=1)
     max_masked: float = Field(default=0.6, le=1)  # of the picture, after augmentation
-    min_confidence: float = Field(default=0.6, ge=0, le=1)
+    min_score: float = Field(default=0.5, ge=0, le=1)  # the detector's; below, posters turn people
+    min_confidence: float = Field(default=0.6, ge=0, le=1)  # the tracker's, mean over the window
 
     @field_validator("weights", "kinds")
     @classmethod

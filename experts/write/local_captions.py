@@ -29,7 +29,7 @@ SHORT, MEDIUM, LONG = (3, 6), (8, 15), (20, 40)
 
 LOOKS = 5  # frames whose colours are looked at
 RIM = 1  # px along the outline that show other things, too
-TINY, SMALL, LARGE = 0.01, 0.05, 0.2  # shares of the picture
+SMALL, LARGE = 0.05, 0.2  # shares of the picture
 GOES = 0.08  # picture widths an object must travel to go somewhere; under half of it, it stays
 NEARS = 1.25  # growth of its sides that makes it come closer; under NEAR_STILL it stays
 NEAR_STILL = 1.1
@@ -74,7 +74,7 @@ class MeasuredCaptioner:
     """Says what is measured, and no more."""
 
     name = "measured"
-    version = "2"
+    version = "3"
 
     def captions(self, region: Region) -> LocalCaptions:
         """Three captions. Raises ValueError where the mask is empty in every frame."""
@@ -215,17 +215,13 @@ def _fitting(candidates: Iterator[str], limits: tuple[int, int]) -> str:
     return text
 
 
-def _noun(facts: Facts, size: str = "", colour: bool = True) -> str:
-    """ "a small red car", "a person in black"."""
+def _noun(facts: Facts, colour: bool = True) -> str:
+    """ "a red car", "a person in black". Not "a small car": that would be another car."""
     if not (colour and facts.colours):
-        return indefinite(f"{size} {facts.label}".strip())
+        return indefinite(facts.label)
     if facts.label == "person":  # the clothes are seen, not the person's colour
-        return f"{indefinite(f'{size} person'.strip())} in {facts.colours[0]}"
-    return indefinite(f"{size} {facts.colours[0]} {facts.label}".strip())
-
-
-def _size(facts: Facts) -> str:
-    return "small" if facts.area < SMALL else "large" if facts.area >= LARGE else ""
+        return f"{indefinite('person')} in {facts.colours[0]}"
+    return indefinite(f"{facts.colours[0]} {facts.label}")
 
 
 def _place(facts: Facts) -> str:
@@ -238,7 +234,7 @@ def _going(facts: Facts) -> str:
         case "left" | "right":
             return f"{facts.verb} to the {facts.motion}"
         case "up" | "down":
-            return f"{facts.verb} {facts.motion} the picture"
+            return f"moving {facts.motion} the picture"
         case "closer":
             return f"{facts.verb} towards the camera"
         case "away":
@@ -252,29 +248,30 @@ def _short(facts: Facts) -> Iterator[str]:
     doing = {
         "left": f"{facts.verb} left",
         "right": f"{facts.verb} right",
-        "up": f"{facts.verb} upwards",
-        "down": f"{facts.verb} downwards",
+        "up": "moving upwards",
+        "down": "moving downwards",
         "closer": "coming closer",
         "away": "going away",
         "still": _going(facts),
     }.get(facts.motion)
-    side = facts.place[1]
-    doing = doing or (f"on the {side}" if side else "in the middle")
-    for colour in (True, False):
-        yield f"{_noun(facts, colour=colour)} {doing}"
-    yield _noun(facts, "small" if facts.area < SMALL else "")
+    level, side = facts.place
+    where = f"on the {side}" if side else f"at the {level}" if level else "in the middle"
+    yield f"{_noun(facts)} {doing or where}"
+    if not doing:
+        yield _noun(facts)
+    yield f"{_noun(facts, colour=False)} {doing or where}"
+    yield _noun(facts)
 
 
 def _medium(facts: Facts) -> Iterator[str]:
     going = f", {_going(facts)}" if facts.motion else ""
-    yield f"{_noun(facts, _size(facts))} {_place(facts)}{going}"
     yield f"{_noun(facts)} {_place(facts)}{going}"
     yield f"{_noun(facts, colour=False)} {_place(facts)}{going}"
     yield f"{_noun(facts)} {_place(facts)}"
 
 
 def _long(facts: Facts) -> Iterator[str]:
-    noun = _noun(facts, _size(facts))
+    noun = _noun(facts)
     going = f", {_going(facts)}" if facts.motion else ""
     first = f"{noun[0].upper()}{noun[1:]} {_place(facts)}{going}."
     percent = round(100 * facts.area)
@@ -282,7 +279,10 @@ def _long(facts: Facts) -> Iterator[str]:
     shape = "wider than tall" if facts.shape > 1.2 else "about as wide as tall"
     shape = "taller than wide" if facts.shape < 1 / 1.2 else shape
     it = "The person" if facts.label == "person" else "It"
+    size = "small" if facts.area < SMALL else "large" if facts.area >= LARGE else ""
     second = f"{it} covers {covers} of the picture and is {shape}."
+    if size and it == "It":  # people would be told to be small
+        second = f"It is {size}, {covers} of the picture, and {shape}."
     more = []
     if len(facts.colours) > 1:
         more.append(f"Besides {facts.colours[0]} there is some {facts.colours[1]}.")

@@ -165,8 +165,9 @@ def _donor(clip: Clip, track: Track, rules: Records) -> Donor | None:
 
 def _wanted(track: Track, rules: Records, alive: slice) -> bool:
     named = rules.labels is None or track.label in rules.labels
+    found = track.score >= rules.min_score
     sure = float(np.mean(track.confidence[alive])) >= rules.min_confidence
-    return named and sure and rules.min_area <= track.area <= rules.max_area
+    return named and found and sure and rules.min_area <= track.area <= rules.max_area
 
 
 def _objects(

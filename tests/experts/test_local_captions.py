@@ -58,10 +58,10 @@ def square(
 def test_a_red_square_moving_right() -> None:
     captions = MeasuredCaptioner().captions(square(step=(5, 0)))
     assert captions.short == "a red square moving right"
-    assert captions.medium == ("a small red square at the left of the picture, moving to the right")
+    assert captions.medium == ("a red square at the left of the picture, moving to the right")
     assert captions.long == (
-        "A small red square at the left of the picture, moving to the right. "
-        "It covers about 2 percent of the picture and is about as wide as tall. "
+        "A red square at the left of the picture, moving to the right. "
+        "It is small, about 2 percent of the picture, and about as wide as tall. "
         "Against the background it goes four tenths of the picture's width."
     )
 
@@ -87,7 +87,7 @@ def test_motion_is_against_the_background(clip: dict, motion: str) -> None:
 def test_an_image_does_not_move() -> None:
     captions = MeasuredCaptioner().captions(square(frames=1))
     assert captions.short == "a red square on the left"
-    assert captions.medium == "a small red square at the left of the picture"
+    assert captions.medium == "a red square at the left of the picture"
 
 
 def test_nobody_walks_faster_than_people_do() -> None:

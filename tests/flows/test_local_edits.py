@@ -126,7 +126,7 @@ def test_captions_say_what_is_known(built) -> None:
         colour = "red" if edit.clip_id == "one" else "blue"
         goes = "driving right" if edit.subset == "video" else "on the left"
         assert edit.caption_short == f"a {colour} car {goes}"
-        assert f"a small {colour} car at the bottom left of the picture" in edit.caption_medium
+        assert f"a {colour} car at the bottom left of the picture" in edit.caption_medium
 
 
 def test_motion_is_measured_for_videos_only(built) -> None:
