@@ -30,6 +30,7 @@ DEFAULT_OUT = Path("editmill-demo")
     epilog="Examples:\n\n"
     "`editmill build` · the embedded recipe on the sample clips\n\n"
     "`editmill build embedded --source ~/footage --out ~/dataset` · your own videos\n\n"
+    "`editmill build vivid-embedded --out ~/records` · local-editing records instead of pairs\n\n"
     "`editmill build my-recipe.yaml --out ~/dataset --tag v2`"
 )
 def build(
@@ -60,7 +61,8 @@ def query(
     ref: Annotated[str, typer.Option(help="A release's tag, or main.")] = "main",
     json_: Json = False,
 ) -> None:
-    """Ask the tables: sources, clips, tracks, plans, pairs, failures, models, releases."""
+    """Ask the tables: sources, clips, tracks, plans, pairs, local_edits, statistics, failures,
+    models, releases."""
     import polars as pl
 
     import catalog

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import polars as pl
@@ -106,7 +106,7 @@ def publish(ctx: Context, tag: str | None) -> Outcome:
     worth, words = filter_notes(metrics, ctx.recipe), instruction_notes(ctx)
     ctx.catalog.tables.merge("models", model_rows(metrics))
     release = ctx.catalog.release(
-        tag or _next_tag(ctx), recipe=json.dumps(ctx.recipe.decisions(), sort_keys=True)
+        tag or next_tag(ctx), recipe=json.dumps(ctx.recipe.decisions(), sort_keys=True)
     )
     tasks, stages = task_lines(ctx), stage_lines(ctx)
     report = ctx.root / REPORT
@@ -136,21 +136,26 @@ def publish(ctx: Context, tag: str | None) -> Outcome:
         report=str(report),
         tasks=[dataclasses.asdict(line) for line in tasks],
         stages=[dataclasses.asdict(line) for line in stages],
-        totals={
-            "sources": _count(ctx, "sources"),
-            "clips": _count(ctx, "clips"),
-            "tracks": _count(ctx, "tracks"),
-            "planned": sum(line.planned for line in tasks),
-            "made": sum(line.made for line in tasks),
-            "kept": sum(line.kept for line in tasks),
-            "failures": _count(ctx, "failures"),
-            "wall_seconds": round(ctx.stats.wall_seconds(), 1),
-            "peak_memory_mb": round(ctx.stats.peak_memory_mb),
-            "orchestration_share": round(ctx.stats.orchestration_share(), 4),
-            "finished_at": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        },
+        totals=totals(ctx, tasks),
         notes=[*worth, *words],
     )
+
+
+def totals(ctx: Context, tasks: Sequence[TaskLine]) -> dict[str, Any]:
+    """What the build came to, in numbers."""
+    return {
+        "sources": count(ctx, "sources"),
+        "clips": count(ctx, "clips"),
+        "tracks": count(ctx, "tracks"),
+        "planned": sum(line.planned for line in tasks),
+        "made": sum(line.made for line in tasks),
+        "kept": sum(line.kept for line in tasks),
+        "failures": count(ctx, "failures"),
+        "wall_seconds": round(ctx.stats.wall_seconds(), 1),
+        "peak_memory_mb": round(ctx.stats.peak_memory_mb),
+        "orchestration_share": round(ctx.stats.orchestration_share(), 4),
+        "finished_at": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    }
 
 
 def _pairs_to_show(ctx: Context) -> pl.DataFrame:
@@ -179,11 +184,13 @@ def _thresholds(rules: Filters) -> list[ThresholdLine]:
     return lines
 
 
-def _count(ctx: Context, table: str) -> int:
+def count(ctx: Context, table: str) -> int:
+    """How many rows a table has."""
     return int(ctx.catalog.tables.scan(table).select(pl.len()).collect().item())
 
 
-def _next_tag(ctx: Context) -> str:
+def next_tag(ctx: Context) -> str:
+    """The tag after the last of v1, v2 …"""
     numbers = [int(r.tag[1:]) for r in ctx.catalog.releases() if r.tag[1:].isdigit()]
     return f"v{max(numbers, default=0) + 1}"
 

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalog.records import Track
+from experts.write.nouns import GOING
 from flows.framing import Boxes, Crop, boxes_of, present
 
 CROWD = 8
@@ -27,12 +28,6 @@ NEARER = 0.15
 
 GOES = 0.08
 """Widths that an object must travel to be said to go somewhere; half of it is standing."""
-
-GOING = {
-    "person": "walking",
-    **dict.fromkeys(("car", "bus", "truck", "motorcycle"), "driving"),
-    "bicycle": "riding",
-}
 
 
 def crowded(label: str, tracks: Sequence[Track], crop: Crop, alive: slice) -> bool:
