@@ -63,25 +63,26 @@ def publish(ctx: Context, tag: str | None) -> Outcome:
     )
     tasks, stages = task_lines(ctx), stage_lines(ctx)
     report = ctx.root / REPORT
-    write_local_report(
-        report,
-        _to_show(edits),
-        ctx.catalog,
-        bars,
-        Summary(
-            title=f"editmill · {ctx.recipe.name} · {release.tag}",
-            created=release.created_at,
-            recipe=ctx.recipe.name,
-            tasks=tasks,
-            stages=stages,
-            models=[
-                ModelLine(r["name"], r["version"], r["licence"], r["origin"])
-                for r in ctx.catalog.models().sort("model_id").collect().iter_rows(named=True)
-            ],
-            notes=NOTES,
-        ),
-        cache=ctx.root / "work" / "previews",
-    )
+    with ctx.stats.task(), ctx.stats.work("report"):  # mostly its previews
+        write_local_report(
+            report,
+            _to_show(edits),
+            ctx.catalog,
+            bars,
+            Summary(
+                title=f"editmill · {ctx.recipe.name} · {release.tag}",
+                created=release.created_at,
+                recipe=ctx.recipe.name,
+                tasks=tasks,
+                stages=stages,
+                models=[
+                    ModelLine(r["name"], r["version"], r["licence"], r["origin"])
+                    for r in ctx.catalog.models().sort("model_id").collect().iter_rows(named=True)
+                ],
+                notes=NOTES,
+            ),
+            cache=ctx.root / "work" / "previews",
+        )
     return Outcome(
         release=release.tag,
         catalog=str(ctx.root),

@@ -91,7 +91,8 @@ def test_choosing_and_seeing_the_mask(page: Path, tmp_path: Path) -> None:
         assert [card.is_displayed() for card in cards] == [True, False]
 
         # In x the mask is tinted, in x̃ black; the rest of both is the footage.
-        read = """return [...arguments[0].querySelectorAll("canvas")].map((c) => [[.5, .5], [.1, .1]]
+        read = """return [...arguments[0].querySelectorAll("canvas")].map((c) =>
+          [[.5, .5], [.1, .1]]
           .map(([x, y]) => [...c.getContext("2d").getImageData(x * c.width, y * c.height, 1, 1)
           .data].slice(0, 3)));"""
 
