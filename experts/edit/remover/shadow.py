@@ -69,8 +69,10 @@ def shadows(frames: Frames, holes: Masks, motion: Motion) -> Masks:
     places = {int(t): _middle(holes[t]) for t in alive}
     for t in alive:
         voters = [s for s in looked if abs(s - t) <= SPAN]
-        moved = [_moved(looked[s], places[int(t)] - places[s]) for s in voters]
-        dark, known = np.sum(moved, axis=0, dtype=np.float32).transpose(2, 0, 1)
+        votes = np.zeros((*holes.shape[1:], 2), np.float32)
+        for s in voters:
+            votes += _moved(looked[s], places[int(t)] - places[s])
+        dark, known = votes[..., 0], votes[..., 1]
         found[t] = _attached((dark >= known / 2) & (known > 0.5), holes[t])
     if found.sum() > MOST * holes.sum():
         return np.zeros_like(holes)
