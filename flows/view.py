@@ -17,7 +17,7 @@ from catalog.records import Clip, Track
 from experts.edit.tasks import Task
 from flows.framing import Boxes, Crop, area_of, around, boxes_of, never_uncovered, widest
 from flows.recipe import Planning
-from flows.refer import crowded, refer
+from flows.refer import crowded, in_doubt, refer
 
 IN_VIEW = 0.8
 """Share of an object's box that must lie within the picture in every frame."""
@@ -127,7 +127,9 @@ def _phrase(
     if not rules.min_area <= area <= rules.max_area:
         return None
     if task.name == "object_grounding":  # none need be told apart
-        return None if crowded(track.label, tracks, crop, alive) else track.label
+        unclear = crowded(track.label, tracks, crop, alive)
+        unclear = unclear or in_doubt(track.label, tracks, crop, alive)
+        return None if unclear else track.label
     boxes = boxes_of(track)[alive]
     if crop.share_in_view(boxes) < IN_VIEW:
         return None

@@ -7,7 +7,11 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from hypothesis import settings
 from numpy.typing import NDArray
+
+settings.register_profile("editmill", deadline=None)  # a busy machine is no error
+settings.load_profile("editmill")
 
 Write = Callable[..., Path]
 

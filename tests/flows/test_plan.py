@@ -191,3 +191,17 @@ def test_an_object_half_lost_for_a_while_is_not_edited(spoilt: str) -> None:
     task = TASKS["local_style_transfer"]
     assert view(CLIP, whole, [whole], task, RULES)
     assert view(CLIP, lost, [lost], task, RULES) is None
+
+
+def test_cars_are_not_pointed_out_beside_what_may_be_a_car_too() -> None:
+    car, van = track("t1", 200), dataclasses.replace(track("t2", 600), label="vehicle")
+    grounding, look = TASKS["object_grounding"], TASKS["local_style_transfer"]
+    assert view(CLIP, car, [car], grounding, RULES)
+    assert view(CLIP, car, [car, van], grounding, RULES) is None
+    both = view(CLIP, van, [car, van], grounding, RULES)
+    assert both
+    assert both.phrase == "vehicle"
+    shown = view(CLIP, car, [car, van], look, RULES)
+    assert shown is None or shown.phrase != "car"
+    plans = draw(AnnotatedClip(CLIP, [car, van]), Planning(weights={"object_grounding": 1}), 0)
+    assert [(p.label, p.count, p.params["tracks"]) for p in plans] == [("vehicle", 2, ["t1", "t2"])]
