@@ -160,6 +160,8 @@ def _edit(ctx: Context, job: _Job, footage: _Footage) -> Document:
         raise BadInput("no_mask", f"{plan.plan_id}: the object is outside the edit's crop")
     if "tracks" in params:
         params["instance_masks"] = instances
+    if "donor" in params:
+        params |= _donor(ctx, job)
     result = expert.edit(
         EditRequest(
             task=plan.task,
@@ -185,11 +187,29 @@ def _edit(ctx: Context, job: _Job, footage: _Footage) -> Document:
     }
 
 
+def _donor(ctx: Context, job: _Job) -> dict[str, Any]:
+    """What a swap needs beside the footage: the donor's part of its own clip, with its masks, and
+    the masks of what may hide the object."""
+    plan, donor = job.plan, job.plan.params["donor"]
+    x, y, width, height = donor["crop"]
+    part = slice(None), slice(y, y + height), slice(x, x + width)
+    window = {"first": donor["first_frame"], "count": plan.frames}
+    read = [media.read_masks(ctx.catalog.path(ref), **window)[part] for ref in donor["masks"]]
+    handed: dict[str, Any] = {
+        "donor_frames": media.read_video(ctx.catalog.path(donor["video"]), **window)[part],
+        "donor_masks": np.logical_or.reduce(read),
+    }
+    nearer = [_masks(ctx, job, job.tracks[track_id]) for track_id in plan.params["in_front"]]
+    handed["in_front"] = np.logical_or.reduce(nearer) if nearer else None
+    return handed
+
+
 def _refuse_invention(ctx: Context, job: _Job, result: EditResult) -> None:
     """A small unseen place can be painted so that nobody notices, a large one cannot."""
     if result.masks is None:
         return
-    invented = float(result.info.get("by_migan", 0.0)) * float(result.masks.mean())
+    # A swap covers most of what its removal invents: only what lies bare may be seen.
+    invented = result.info.get("exposed", result.info.get("by_migan", 0.0)) * result.masks.mean()
     most = ctx.recipe.plan.max_invented
     if invented > most:
         raise BadInput(

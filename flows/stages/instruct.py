@@ -54,6 +54,7 @@ def _fields(edit: Edit) -> Document:
     return {
         "task": plan.task,
         "label": plan.phrase,
+        "other": plan.params.get("donor", {}).get("phrase", ""),
         "prompt": plan.target_prompt,
         "caption": edit.clip.caption,
         "count": plan.count,
