@@ -188,7 +188,9 @@ def _view(
     def called(crop: Crop, alive: slice) -> str | None:
         like = [t for t in rivals if t.label != label or t not in unlike]
         phrase = refer(here, [here, *like], crop, alive)
-        return phrase and phrase.replace(label, _described(label, colour), 1)
+        if phrase is None or phrase == "large person":  # nobody is called that
+            return None
+        return phrase.replace(label, _described(label, colour), 1)
 
     shown = view(exhibit.clip, track, tracks, task, rules, called)
     if shown is None or _rides(exhibit, shown.alive):

@@ -98,6 +98,7 @@ def test_good_instructions_pass(text: str, request_: WriteRequest) -> None:
         ("wrong_number", "Replace the bus on the left with cars.", CAR_FOR_BUS),
         ("wrong_action", "Remove the bus on the left and add a car.", CAR_FOR_BUS),
         ("wrong_action", "Replace the bus on the left with a car, and remove it.", CAR_FOR_BUS),
+        ("wrong_construction", "Replace the bus on the left for a car.", CAR_FOR_BUS),
         ("wrong_construction", "Replace a bus on the left with the car.", CAR_FOR_BUS),
         ("extra_object", "Replace the bus on the left with a car and a dog.", CAR_FOR_BUS),
         ("missing_style", "Make the car look good.", BRONZE_CAR),

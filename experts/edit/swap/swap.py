@@ -64,7 +64,7 @@ good as the same object."""
 
 RIM_PX = 8
 """px; what was invented in a strip no wider than twice this, between the cut-out and the footage,
-nobody sees: it was looked for in eleven swaps, at three times the size."""
+nobody sees. Looked for in eight swaps, and not found."""
 
 COVERS = 0.95
 """Share from which the cut-out hides what is behind it."""
@@ -110,7 +110,7 @@ class Swap:
 
     @property
     def version(self) -> str:
-        return f"2+{expert_for('object_removal').version}"
+        return f"1+{expert_for('object_removal').version}"
 
     def load(self) -> None:
         """Opens the remover, which is shared."""
@@ -170,7 +170,11 @@ Layer = tuple[Image, Image]
 def _donor(request: EditRequest) -> tuple[Frames, Masks]:
     frames, masks = (request.params.get(name) for name in ("donor_frames", "donor_masks"))
     if frames is None or masks is None:
-        raise BadInput("no_donor", "params: no donor_frames and donor_masks; a swap needs both")
+        raise BadInput(
+            "no_donor",
+            "a swap needs another clip's object, which a build finds in its bank: "
+            "params: donor_frames, donor_masks",
+        )
     count = len(request.frames)
     if len(frames) != count or masks.shape != frames.shape[:3] or not masks.any():
         raise BadInput(

@@ -17,7 +17,7 @@ from experts.annotate.camera import camera_path
 from experts.base import Frames, Masks
 from experts.masks import box_of
 
-SMOOTH = 3.0
+SMOOTH = 5.0
 """Frames; deviation of the Gaussian a way is smoothed by. A segmenter's edge jitters by a pixel."""
 
 Matrix = NDArray[np.float64]
