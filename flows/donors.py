@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections import Counter, defaultdict
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
+from catalog.keys import digest
 from catalog.records import Clip, Track
 from experts.edit.object_bank import Fit, Look, Stand, comparable, fit, stand, twins
 from experts.edit.tasks import Task
@@ -18,6 +19,10 @@ from flows.framing import Crop, boxes_of
 from flows.recipe import Planning
 from flows.refer import refer
 from flows.view import View, edit_size, view
+
+MOST = 200
+"""Objects of a label that are offered across sources, picked by a hash of their own: the search
+grows with the footage, not with its square, and more footage changes few of the choices."""
 
 STEP = 4
 """Frames between the stretches of a donor that are tried."""
@@ -64,9 +69,14 @@ class Bank:
     """
 
     def __init__(self, exhibits: Sequence[Exhibit]) -> None:
-        self.exhibits = tuple(exhibits)
-        self._by_track = {e.track.track_id: e for e in self.exhibits}
-        self._stretches: dict[int, list[Donor]] = {}
+        self._by_track = {e.track.track_id: e for e in exhibits}
+        self._by_source: dict[str, list[Exhibit]] = defaultdict(list)
+        by_label: dict[str, list[Exhibit]] = defaultdict(list)
+        for exhibit in sorted(exhibits, key=lambda e: digest("donor", e.track.track_id)):
+            self._by_source[exhibit.clip.source_id].append(exhibit)
+            by_label[exhibit.track.label].append(exhibit)
+        self._sample = [e for label in sorted(by_label) for e in by_label[label][:MOST]]
+        self._stretches: dict[tuple[str, int], list[Donor]] = {}
 
     def exhibit(self, track: Track) -> Exhibit | None:
         """The track's, if it is in the bank."""
@@ -83,12 +93,15 @@ class Bank:
         colours = Counter(look.colour for look in found.looks) if found else Counter()
         return max(sorted(colours), key=lambda c: colours[c]) if colours else ""
 
-    def donors(self, frames: int, rules: Planning) -> list[Donor]:
-        """Every stretch of `frames` frames of an object that may be cut out."""
-        if frames not in self._stretches:
-            found = [d for e in self.exhibits for d in _stretches(e, frames, rules)]
-            self._stretches[frames] = found
-        return self._stretches[frames]
+    def donors(self, source_id: str, frames: int, rules: Planning) -> Iterator[Donor]:
+        """Every stretch of `frames` frames of an object that may be cut out: all of that source,
+        where it is most like, and MOST objects of a label of the others."""
+        others = (e for e in self._sample if e.clip.source_id != source_id)
+        for exhibit in (*self._by_source.get(source_id, ()), *others):
+            key = exhibit.track.track_id, frames
+            if key not in self._stretches:
+                self._stretches[key] = list(_stretches(exhibit, frames, rules))
+            yield from self._stretches[key]
 
 
 @dataclass(frozen=True, slots=True)
@@ -148,7 +161,7 @@ def swaps(
         return []
     found: dict[str, Swap] = {}
     views: dict[tuple[str, str], tuple[View, Stand] | None] = {}
-    for donor in bank.donors(edit_size(clip, task, rules)[2], rules):
+    for donor in bank.donors(clip.source_id, edit_size(clip, task, rules)[2], rules):
         other = donor.exhibit
         if other.clip.clip_id == clip.clip_id or not _same_rate(clip, other.clip, track.label):
             continue
@@ -208,7 +221,7 @@ def chosen(found: Sequence[Swap], rng: np.random.Generator) -> Swap:
     return best[int(rng.choice(len(best), p=weights / weights.sum()))]
 
 
-def _stretches(exhibit: Exhibit, frames: int, rules: Planning) -> Iterable[Donor]:
+def _stretches(exhibit: Exhibit, frames: int, rules: Planning) -> Iterator[Donor]:
     track = exhibit.track
     for first in range(track.first_frame, track.last_frame - frames + 2, STEP):
         alive = slice(first, first + frames)

@@ -160,6 +160,20 @@ def test_the_same_seed_draws_the_same_donor_whatever_the_banks_order() -> None:
     assert len(one) == 1
 
 
+def test_a_large_bank_offers_a_part_but_all_of_the_same_source(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr("flows.donors.MOST", 2)
+    near = dataclasses.replace(THERE, clip_id="near", source_id="s1")
+
+    def many(where: Clip) -> list[Exhibit]:
+        tracks = [track(f"{where.clip_id}{i}", where, "person", 420) for i in range(5)]
+        return [Exhibit(where, t, (t,), looks(t, "dark clothes", 15.0)) for t in tracks]
+
+    assert 1 <= len(found(*many(THERE))) <= 2  # Anna herself may be one of the two
+    assert len(found(*many(near))) == 5
+
+
 def test_without_a_bank_nothing_is_swapped() -> None:
     assert draw(AnnotatedClip(HERE, [ANNA]), RULES, 0) == []
 
