@@ -142,6 +142,7 @@ class Pair:
     filter_versions: dict[str, Any]
     phrasings: list[str] = field(default_factory=list)  # ways to say it, the instruction first
     phrasings_by: list[str] = field(default_factory=list)  # `model` or `template`, per phrasing
+    plan_id: str = ""  # its row in `plans` is what `editmill rebuild` starts from
 
 
 @dataclass(frozen=True, slots=True)

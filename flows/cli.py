@@ -134,6 +134,35 @@ def judge(
     typer.echo(json.dumps(verdicts) if json_ else judge_one.describe(verdicts))
 
 
+@app.command(
+    epilog="Examples:\n\n"
+    "`editmill rebuild 3f9c01 --out again/` · source, target and mask once more\n\n"
+    "`editmill rebuild 3f9c01 --check` · exit code 1 where a byte differs"
+)
+def rebuild(
+    pair_id: Annotated[str, typer.Argument(help="The pair's id, or how it begins.")],
+    catalog_dir: CatalogDir = DEFAULT_OUT,
+    ref: Annotated[str, typer.Option(help="A release's tag, or main.")] = "main",
+    out: Annotated[Path | None, typer.Option(help="The folder for the pair's files.")] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Compare with what the catalog holds.")
+    ] = False,
+    json_: Json = False,
+) -> None:
+    """Make one pair again from its row."""
+    import dataclasses
+
+    from flows import rebuild as rebuild_command
+
+    rebuilt = rebuild_command.rebuild(catalog_dir, pair_id, ref=ref, out=out)
+    if json_:
+        typer.echo(json.dumps(dataclasses.asdict(rebuilt)))
+    else:
+        typer.echo(rebuild_command.describe(rebuilt, check))
+    if check and not rebuilt.identical:
+        raise typer.Exit(1)
+
+
 @app.command()
 def models(
     fetch: Annotated[bool, typer.Option("--fetch", help="Download what is missing.")] = False,

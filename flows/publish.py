@@ -111,25 +111,26 @@ def publish(ctx: Context, tag: str | None) -> Outcome:
     tasks, stages = task_lines(ctx), stage_lines(ctx)
     report = ctx.root / REPORT
     rows = _pairs_to_show(ctx)
-    write_report(
-        report,
-        [from_row(Pair, row) for row in rows.iter_rows(named=True)],
-        ctx.catalog.path,
-        Summary(
-            title=f"editmill · {ctx.recipe.name} · {release.tag}",
-            created=release.created_at,
-            recipe=ctx.recipe.name,
-            tasks=tasks,
-            stages=stages,
-            models=[
-                ModelLine(r["name"], r["version"], r["licence"], r["origin"])
-                for r in ctx.catalog.models().sort("model_id").collect().iter_rows(named=True)
-            ],
-            notes=[*worth, *words, DEPTH_OFF],
-            thresholds=_thresholds(ctx.recipe.filters),
-        ),
-        cache=ctx.root / "work" / "previews",
-    )
+    with ctx.stats.task(), ctx.stats.work("report"):  # mostly its previews
+        write_report(
+            report,
+            [from_row(Pair, row) for row in rows.iter_rows(named=True)],
+            ctx.catalog.path,
+            Summary(
+                title=f"editmill · {ctx.recipe.name} · {release.tag}",
+                created=release.created_at,
+                recipe=ctx.recipe.name,
+                tasks=tasks,
+                stages=stages,
+                models=[
+                    ModelLine(r["name"], r["version"], r["licence"], r["origin"])
+                    for r in ctx.catalog.models().sort("model_id").collect().iter_rows(named=True)
+                ],
+                notes=[*worth, *words, DEPTH_OFF],
+                thresholds=_thresholds(ctx.recipe.filters),
+            ),
+            cache=ctx.root / "work" / "previews",
+        )
     return Outcome(
         release=release.tag,
         catalog=str(ctx.root),

@@ -15,7 +15,7 @@ import numpy as np
 from catalog.media import fit_size
 from catalog.records import Clip, Track
 from experts.edit.tasks import Task
-from flows.framing import Boxes, Crop, around, boxes_of, never_uncovered, widest
+from flows.framing import Boxes, Crop, area_of, around, boxes_of, never_uncovered, widest
 from flows.recipe import Planning
 from flows.refer import crowded, refer
 
@@ -24,6 +24,12 @@ IN_VIEW = 0.8
 
 MASK_OF_BOX = 0.5
 """Share of its box that an object covers, more or less."""
+
+LEAST_SURE = 0.1
+"""Share of an edit's frames that may be less sure than `min_confidence`."""
+
+STEADY = 0.4
+"""An object's smallest box over its usual one, areas: below it, most of it is hidden there."""
 
 PLACES = (0.5, 0.3, 0.7)
 """Where across the picture the object's way may have its middle, as shares of the width."""
@@ -65,7 +71,7 @@ def view(
         return View(0, frames, widest(clip, height, width), height, width, "")
     for first in windows(track, frames):
         alive = slice(first, first + frames)
-        if float(np.mean(track.confidence[alive])) < rules.min_confidence:
+        if not _followed(track, alive, rules):
             continue
         for crop in _crops(clip, track, task, alive, (height, width)):
             phrase = _phrase(clip, track, tracks, task, rules, crop, alive, called)
@@ -97,6 +103,14 @@ def windows(track: Track, frames: int) -> list[int]:
     best = np.flatnonzero(sums == sums.max())
     surest = track.first_frame + int(best[len(best) // 2])
     return list(dict.fromkeys((surest, track.first_frame, last_start)))
+
+
+def _followed(track: Track, alive: slice, rules: Planning) -> bool:
+    """Whether the track is sure of its object in nearly every frame, and has all of it: one lost
+    half behind another leaves its other half in the picture."""
+    sure = float(np.quantile(track.confidence[alive], LEAST_SURE))
+    areas = area_of(boxes_of(track)[alive])
+    return sure >= rules.min_confidence and areas.min() >= STEADY * np.median(areas)
 
 
 def _crops(

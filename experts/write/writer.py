@@ -16,8 +16,8 @@ from experts.write.templates import all_from_templates, clause_words, enhance
 CANDIDATES = 2
 """Per round. About half of a 135 M model's candidates pass, so most requests need one round."""
 
-ROUNDS = 4
-"""A request that eight candidates have not served is served by a template."""
+ROUNDS = 2
+"""A request that four candidates have not served is served by a template."""
 
 PHRASINGS = 3
 """Ways to say it per request: who trains on one wording per edit learns the wording."""

@@ -37,7 +37,7 @@ class AnnotatedClip:
 
 def run(ctx: Context, shard: Sequence[Clip]) -> list[AnnotatedClip]:
     """The shard's clips, captioned, each with its tracks."""
-    tracker = _tracker(ctx)
+    tracker = tracker_for(ctx)
     documents = journal.run(
         ctx,
         STAGE,
@@ -63,7 +63,8 @@ def run(ctx: Context, shard: Sequence[Clip]) -> list[AnnotatedClip]:
     return annotated
 
 
-def _tracker(ctx: Context) -> Tracker:
+def tracker_for(ctx: Context) -> Tracker:
+    """This process's tracker by the recipe, perhaps not yet loaded."""
     rules = ctx.recipe.annotate
     detector = shared(Detector, threshold=rules.score_threshold, threads=ctx.recipe.run.threads)
     # Its encodes take turns, for memory's sake, so each may use what all workers have.

@@ -96,8 +96,9 @@ def test_the_plan_names_the_donor(swapped) -> None:
 
 
 def test_the_words_are_asked_for_both(swapped) -> None:
-    fields = instruct._fields(swapped[1][0])
-    assert (fields["other"], fields["label"]) == ("person in green", "person in red")
+    made = swapped[1][0]
+    wanted = instruct.words_wanted(made.plan, made.clip)
+    assert (wanted.other, wanted.label) == ("person in green", "person in red")
 
 
 def test_both_clips_licences_hold() -> None:

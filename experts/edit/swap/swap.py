@@ -155,7 +155,7 @@ class Swap:
         ]
         dressing = _dressing(frames, masks, cut_frames, cut_masks, matrices)
         cut = [_dressed(layer, dressing) for layer in cut]
-        removal = self._remover.remove(request)
+        removal = self._remover.remove(request, keep_shadow=True)
         in_front = request.params.get("in_front")
         made, hidden = _composed(frames, removal, cut, in_front)
         rng = np.random.default_rng(request.seed)
