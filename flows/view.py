@@ -7,7 +7,7 @@ so several are tried, the best first.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -35,6 +35,10 @@ PLACES = (0.5, 0.3, 0.7)
 """Where across the picture the object's way may have its middle, as shares of the width."""
 
 
+Refer = Callable[[Crop, slice], str | None]
+"""What an object is called in a picture over some frames; None if nothing tells it apart."""
+
+
 @dataclass(frozen=True, slots=True)
 class View:
     """`frames` frames of a clip from `first` on, `crop` of them, brought to height × width."""
@@ -52,10 +56,16 @@ class View:
 
 
 def view(
-    clip: Clip, track: Track | None, tracks: Sequence[Track], task: Task, rules: Planning
+    clip: Clip,
+    track: Track | None,
+    tracks: Sequence[Track],
+    task: Task,
+    rules: Planning,
+    called: Refer | None = None,
 ) -> View | None:
     """The best one for the task on this object, or for one without an object (`track` None);
-    None if the object does not suit the task."""
+    None if the object does not suit the task. `called` names what the instruction speaks of, if
+    that is not the object itself."""
     height, width, frames = edit_size(clip, task, rules)
     if track is None:
         return View(0, frames, widest(clip, height, width), height, width, "")
@@ -64,7 +74,7 @@ def view(
         if not _followed(track, alive, rules):
             continue
         for crop in _crops(clip, track, task, alive, (height, width)):
-            phrase = _phrase(clip, track, tracks, task, rules, crop, alive)
+            phrase = _phrase(clip, track, tracks, task, rules, crop, alive, called)
             if phrase:
                 return View(first, frames, crop, height, width, phrase)
     return None
@@ -121,6 +131,7 @@ def _phrase(
     rules: Planning,
     crop: Crop,
     alive: slice,
+    called: Refer | None,
 ) -> str | None:
     """What the object is called in this picture; None if it does not suit the task there."""
     area = track.area * clip.width * clip.height / (crop.width * crop.height)
@@ -135,7 +146,7 @@ def _phrase(
         return None
     if "remover" in task.expert and _invents(clip, boxes, alive, crop) > rules.max_invented:
         return None
-    return refer(track, tracks, crop, alive)
+    return called(crop, alive) if called else refer(track, tracks, crop, alive)
 
 
 def _invents(clip: Clip, boxes: Boxes, alive: slice, crop: Crop) -> float:

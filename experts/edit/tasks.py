@@ -27,7 +27,7 @@ class Size:
 
 
 LOCAL = Size(336, 592, 33)
-"""Removal, addition, local style (Señorita-2M: 336×592 or 592×336, 33 frames)."""
+"""Removal, addition, swap, local style (Señorita-2M: 336×592 or 592×336, 33 frames)."""
 
 GLOBAL_STYLE = Size(336, 592, 33)
 """Global style. Señorita-2M states its expert's frame count (33) and training sizes only; the
@@ -54,7 +54,7 @@ class Task:
     made_side: Side
     needs_track: bool
     size: Size
-    phrase: str  # a format string over label, prompt and caption
+    phrase: str  # a format string over label, other, prompt and caption
     alignment: bool = False
 
     @property
@@ -72,9 +72,10 @@ class Task:
         """Frames of an edit."""
         return self.size.frames
 
-    def raw(self, label: str = "", prompt: str = "", caption: str = "") -> str:
+    def raw(self, label: str = "", prompt: str = "", caption: str = "", other: str = "") -> str:
         """The raw phrase, with its gaps filled and no space left at an empty one."""
-        return " ".join(self.phrase.format(label=label, prompt=prompt, caption=caption).split())
+        filled = self.phrase.format(label=label, other=other, prompt=prompt, caption=caption)
+        return " ".join(filled.split())
 
 
 _REMOVER = "experts.edit.remover:Remover"
@@ -87,6 +88,16 @@ TASKS: dict[str, Task] = {
         Task("object_removal", _REMOVER, "target", True, LOCAL, "Remove {label}"),
         # A removal read backwards: the source lacks the object, the target is the real footage.
         Task("object_addition", _REMOVER, "source", True, LOCAL, "Add {label}", alignment=True),
+        # Likewise: the source shows another clip's object (`other`) in the place of the real one.
+        Task(
+            "object_swap",
+            "experts.edit.swap:Swap",
+            "source",
+            True,
+            LOCAL,
+            "Swap {other} for {label}",
+            alignment=True,
+        ),
         Task(
             "local_style_transfer",
             "experts.edit.local_stylizer:LocalStylizer",

@@ -1,7 +1,7 @@
 """Instructions written by people, for when the model wrote none that holds, and what stays.
 
-A template's `{the}`, `{a}`, `{look}`, `{shows}` are filled from the request; `{video}` varies.
-Every template passes `checks.check` for every label.
+A template's `{the}`, `{a}`, `{other}`, `{look}`, `{shows}` are filled from the request; `{video}`
+varies. Every template passes `checks.check` for every label.
 """
 
 from __future__ import annotations
@@ -47,6 +47,16 @@ _TEMPLATES: dict[str, tuple[str, ...]] = {
         "Make {a} appear in the {video}",
         "Bring {a} into the {video}",
         "Include {a} in this {video}",
+    ),
+    "object_swap": (
+        "Replace {other} with {a}",
+        "Swap {other} for {a}",
+        "Change {other} into {a}",
+        "Turn {other} into {a}",
+        "Swap out {other} for {a}",
+        "Put {a} in the place of {other}",
+        "Exchange {other} for {a}",
+        "Show {a} instead of {other}",
     ),
     "object_grounding": (
         "Detect {the}",
@@ -142,6 +152,11 @@ _KEEP: dict[str, tuple[str, ...]] = {
         "with the same look in every frame, keeping the layout and the motion unchanged",
         "while the objects, the camera motion and the layout of the scene stay the same",
     ),
+    "object_swap": (
+        "moving along the same path at the same place, and leave everything else exactly unchanged",
+        "so that it fits the light and the motion, while the rest stays the same",
+        "in the same place and with the same motion, while everything else stays unchanged",
+    ),
     "object_grounding": (
         "painting each instance in a bright color of its own and everything else black",
         "following every instance from frame to frame, and leave everything else in plain black",
@@ -215,6 +230,7 @@ def fill(template: str, request: WriteRequest) -> str:
         template.format(
             the=request.the_object if request.label else f"the {video}",
             a=request.an_object if request.label else "",
+            other=request.the_other,
             look=request.look,
             a_look=f"{article(request.look)} {request.look}",
             shows=shows,

@@ -15,6 +15,8 @@ from experts.write.templates import all_from_templates, clause_words, enhance, f
 REMOVE_DOG = WriteRequest("object_removal", "dog")
 REMOVE_DOGS = WriteRequest("object_removal", "dog", count=2)
 ADD_BUS = WriteRequest("object_addition", "bus")
+CAR_FOR_BUS = WriteRequest("object_swap", "car", other="bus on the left")
+BLACK_FOR_WHITE = WriteRequest("object_swap", "black car", other="white car")
 BRONZE_CAR = WriteRequest("local_style_transfer", "car", prompt="a bronze car")
 SKETCH = WriteRequest("global_style_transfer", prompt="a pencil sketch")
 INPAINT = WriteRequest("inpainting", caption="two people and a bus")
@@ -36,6 +38,11 @@ CANNY = WriteRequest("canny_to_video", caption="a bird")
         ("Put a bus into the scene.", ADD_BUS),
         ("Add an umbrella.", WriteRequest("object_addition", "umbrella")),
         ("Insert two dogs into the footage.", WriteRequest("object_addition", "dog", count=2)),
+        ("Replace the bus on the left with a car.", CAR_FOR_BUS),
+        ("Please swap the bus on the left for a car.", CAR_FOR_BUS),
+        ("Turn the bus on the left into a car.", CAR_FOR_BUS),
+        ("Put a car in the place of the bus on the left.", CAR_FOR_BUS),
+        ("Change the white car into a black car.", BLACK_FOR_WHITE),
         ("Make the car bronze.", BRONZE_CAR),
         ("Give the car a bronze look.", BRONZE_CAR),
         ("Turn the whole clip into a pencil sketch.", SKETCH),
@@ -83,6 +90,17 @@ def test_good_instructions_pass(text: str, request_: WriteRequest) -> None:
         ("wrong_object", "Remove the cat from the scene.", REMOVE_DOG),
         ("wrong_number", "Remove the dogs from the scene.", REMOVE_DOG),
         ("wrong_number", "Remove the dog from the scene.", REMOVE_DOGS),
+        ("wrong_direction", "Replace the car with a bus on the left.", CAR_FOR_BUS),
+        ("wrong_direction", "Turn the black car into a white car.", BLACK_FOR_WHITE),
+        ("wrong_object", "Replace the bus on the left with a truck.", CAR_FOR_BUS),
+        ("wrong_object", "Replace the bus with a car.", CAR_FOR_BUS),
+        ("wrong_object", "Put a car into the scene.", CAR_FOR_BUS),
+        ("wrong_number", "Replace the bus on the left with cars.", CAR_FOR_BUS),
+        ("wrong_action", "Remove the bus on the left and add a car.", CAR_FOR_BUS),
+        ("wrong_action", "Replace the bus on the left with a car, and remove it.", CAR_FOR_BUS),
+        ("wrong_construction", "Replace the bus on the left for a car.", CAR_FOR_BUS),
+        ("wrong_construction", "Replace a bus on the left with the car.", CAR_FOR_BUS),
+        ("extra_object", "Replace the bus on the left with a car and a dog.", CAR_FOR_BUS),
         ("missing_style", "Make the car look good.", BRONZE_CAR),
         ("missing_style", "Turn the video into a pencil painting.", SKETCH),
         ("missing_caption", "Inpaint the missing part of the video showing a bus.", INPAINT),
@@ -161,7 +179,7 @@ def requests(draw: st.DrawFn) -> WriteRequest:
     counts = draw(st.dictionaries(LABELS, st.integers(1, 12), max_size=4))
     return WriteRequest(
         task, label, look, caption(counts), draw(st.integers(1, 12)) if label else 1,
-        draw(st.integers(0, 2**40)),
+        draw(st.integers(0, 2**40)), draw(LABELS) if task == "object_swap" else "",
     )  # fmt: skip
 
 

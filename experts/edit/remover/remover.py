@@ -14,6 +14,7 @@ hold up to 13 MB a frame of that size.
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
@@ -48,6 +49,17 @@ UNSEEN = np.float32(OUTLIER**2)
 """The spread of a pixel no frame saw: as bad as any."""
 
 
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """Frames without an object: `holes` is where they were filled, `painted` where with what no
+    frame ever saw, both [T, H, W]; `info` is the expert's."""
+
+    frames: Frames
+    holes: Masks
+    painted: Masks
+    info: dict[str, float]
+
+
 class Remover:
     """Fills along the optical flow from other frames, and by MI-GAN only where none saw the place.
 
@@ -73,6 +85,15 @@ class Remover:
     def edit(self, request: EditRequest) -> EditResult:
         """The request's frames without what its masks cover; identical outside `result.masks`.
 
+        Raises as `remove` does.
+        """
+        removal = self.remove(request)
+        return EditResult(removal.frames, removal.holes, removal.info)
+
+    def remove(self, request: EditRequest, keep_shadow: bool = False) -> Removal:
+        """The same, with what was invented, for an expert that covers some of it; the shadow may
+        stay, for another object to cast it.
+
         Raises BadInput if there are no masks, if they don't fit the frames, or if they leave no
         background at all.
         """
@@ -86,10 +107,10 @@ class Remover:
             )
         sources = dict.fromkeys(("by_flow", "by_median", "by_migan", "by_telea", "shadow"), 0.0)
         if not holes.any():
-            return EditResult(frames.copy(), holes, {**sources, "dilation_px": radius})
+            return Removal(frames.copy(), holes, holes, {**sources, "dilation_px": radius})
 
         motion, rigid = background_motion(frames, holes)
-        cast = shadows(frames, holes, rigid)
+        cast = np.zeros_like(holes) if keep_shadow else shadows(frames, holes, rigid)
         holes |= dilated(cast, radius)
         guess, seen, _ = self._fill(frames, holes, (motion, rigid), GUESS_STEPS)
         for t in np.flatnonzero((holes & ~seen).any(axis=(1, 2))):
@@ -108,7 +129,7 @@ class Remover:
             ("by_telea", holes & ~seen & ~painted),
         ):
             sources[key] = int(part.sum()) / area
-        return EditResult(filled, holes, {**sources, "dilation_px": radius})
+        return Removal(filled, holes, painted, {**sources, "dilation_px": radius})
 
     def _fill(
         self, frames: Frames, holes: Masks, motions: tuple[Motion, ...], steps: tuple[int, ...]
