@@ -15,6 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from experts.annotate.kinds import alike
 from experts.edit.appearance import Frame, Mask, blur_of, lab, light_of, ring
 from experts.masks import box_of, dilate
 from experts.write.colours import GREYS, named_colours
@@ -31,7 +32,7 @@ GRID = 24
 EDGE = 3
 """px; an object this near to the picture's edge is cut by it."""
 
-VEHICLES = {"car": 1.8, "truck": 1.95, "bus": 2.4}
+VEHICLES = {"car": 1.8, "vehicle": 1.9, "truck": 1.95, "bus": 2.4}
 """Usual width in m, from ahead or behind: what a lane gives to all is steadier than height."""
 
 KINDS: tuple[dict[str, float], ...] = (
@@ -317,7 +318,7 @@ def _told_apart(place: Stand, donor: Stand) -> bool:
     if float(np.linalg.norm(place.light - donor.light)) < UNLIKE:
         return False
     named = place.colour and donor.colour and place.colour != donor.colour
-    return bool(named) or donor.label != place.label
+    return bool(named) or not alike(donor.label, place.label)
 
 
 def twins(one: Stand, other: Stand) -> bool:
