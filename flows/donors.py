@@ -16,6 +16,7 @@ from experts.edit.object_bank import Fit, Look, Stand, comparable, fit, stand, t
 from experts.edit.tasks import Task
 from flows.carried import carried
 from flows.framing import Crop, boxes_of
+from flows.meeting import met, near
 from flows.recipe import Planning
 from flows.refer import refer
 from flows.view import View, edit_size, view
@@ -293,20 +294,13 @@ def _described(label: str, colour: str) -> str:
 def _in_front(track: Track, tracks: Sequence[Track], shown: View) -> tuple[Track, ...]:
     """The objects that may hide this one: they come near it, and stand nearer, which is lower."""
     own = boxes_of(track)[shown.alive]
-    room = 0.5 * (own[:, 2:] - own[:, :2])
-    wide = np.concatenate([own[:, :2] - room, own[:, 2:] + room], axis=1)
     found = []
-    for other in tracks:
-        boxes = boxes_of(other)[shown.alive]
-        there = (boxes[:, 2] > boxes[:, 0]) & (
-            (np.minimum(wide[:, 2:], boxes[:, 2:]) > np.maximum(wide[:, :2], boxes[:, :2])).all(1)
-        )
-        if other is not track and there.any():
-            lower = np.median(boxes[there, 3] - own[there, 3])
-            if lower > 0:
-                found.append(other)
-    taken = {t.track_id for t in carried(track, tracks, shown.alive)}
-    return tuple(t for t in found if t.track_id not in taken)
+    for other in met(track, tracks, shown.alive):
+        there = near(track, other, shown.alive)
+        lower = np.median(boxes_of(other)[shown.alive][there, 3] - own[there, 3])
+        if lower > 0:
+            found.append(other)
+    return tuple(found)
 
 
 def _crop(clip: Clip, tracks: Sequence[Track], alive: slice) -> list[int]:

@@ -51,7 +51,8 @@ class Job:
     def media(self) -> list[str]:
         """References of all it is made from, of a swap's donor too."""
         donor = self.plan.params.get("donor", {})
-        masks = [self.tracks[t].masks for t in self.track_ids if t in self.tracks]
+        used = [*self.track_ids, *self.plan.params.get("others", ())]
+        masks = [self.tracks[t].masks for t in used if t in self.tracks]
         return [
             self.clip.video,
             *masks,
@@ -131,6 +132,8 @@ def carry_out(job: Job, footage: Footage) -> EditResult:
         raise BadInput("no_mask", f"{plan.plan_id}: the object is outside the edit's crop")
     if "tracks" in params:
         params["instance_masks"] = instances
+    if "others" in params:
+        params["others"] = footage.masks(job, params["others"])
     if "donor" in params:
         params |= footage.donor(job)
     return worker.expert(plan.task).edit(

@@ -22,6 +22,7 @@ from experts.edit.tasks import TASKS, Task
 from flows.carried import carried
 from flows.context import Context
 from flows.donors import Bank, Swap, chosen, swaps
+from flows.meeting import met
 from flows.recipe import Planning
 from flows.stages.annotate import AnnotatedClip
 from flows.view import view
@@ -117,8 +118,11 @@ def _plan(
             # Señorita-2M, remover: positive and negative prompt.
             prompt, negative = f"Remove {label}", f"Generate {label}"
             target_prompt = f"a {label}" if task.name == "object_addition" else ""
-            if track and (things := carried(track, tracks, shown.alive)):
+            assert track is not None
+            if things := carried(track, tracks, shown.alive):
                 params = {"tracks": [track.track_id, *sorted(t.track_id for t in things)]}
+            if others := met(track, tracks, shown.alive):
+                params["others"] = sorted(t.track_id for t in others)
         case "object_swap":
             assert track is not None and swap is not None
             # the remover's prompts, and what the footage shows in truth

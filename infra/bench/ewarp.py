@@ -5,7 +5,9 @@ side's, task by task.
 
 Ewarp is `experts.edit.temporal.warp_error` (×10⁻³ MSE), along the real side's optical flow; where
 the edit changes what moves (removal, addition, swap) each side's along its own. A ratio of 1 is as
-still as the footage. It means little where the expert's side shows something else by the task's own
+still as the footage. The same misfit of a pixel's way weighs more on sharper edges, so the ratio is
+also given per unit of gradient energy: a style with black outlines has more of it than the footage
+it was painted over. Both mean little where the expert's side shows something else by the task's own
 meaning: maps of edges and strokes, instances in flat colours, black holes.
 """
 
@@ -18,6 +20,7 @@ from collections import defaultdict
 from pathlib import Path
 from typing import Any
 
+import cv2
 import numpy as np
 import polars as pl
 
@@ -44,8 +47,8 @@ LONG_SIDE = 592
 ALLOWED = 1.1
 
 
-def ratio(dataset: Queries, pair: dict[str, Any]) -> float:
-    """Ewarp of the made side over that of the real one."""
+def ratios(dataset: Queries, pair: dict[str, Any]) -> tuple[float, float]:
+    """Ewarp of the made side over that of the real one; the same per gradient energy."""
     sides = {side: _read(dataset, pair[f"{side}_video"]) for side in ("source", "target")}
     made_side = pair["generated_side"]
     made = sides.pop(made_side)
@@ -54,7 +57,18 @@ def ratio(dataset: Queries, pair: dict[str, Any]) -> float:
         made = crop_resize(made, real.shape[1:3])
     way = motion(real)
     own = motion(made) if pair["task"] in OWN_MOTION else way
-    return warp_error(made, own) / max(warp_error(real, way), 1e-6)
+    plain = warp_error(made, own) / max(warp_error(real, way), 1e-6)
+    return plain, plain * energy(real) / max(energy(made), 1e-6)
+
+
+def energy(frames: Frames) -> float:
+    """Mean squared gradient, levels² per px²."""
+    total = 0.0
+    for frame in frames:
+        image = frame.astype(np.float32)
+        dx, dy = (cv2.Sobel(image, cv2.CV_32F, i, 1 - i, scale=1 / 8) for i in (1, 0))
+        total += float((dx * dx + dy * dy).mean())
+    return total / len(frames)
 
 
 def _read(dataset: Queries, ref: str) -> Frames:
@@ -69,17 +83,18 @@ def main() -> None:
     parser.add_argument("--json", action="store_true", help="one JSON object a task")
     options = parser.parse_args()
     dataset = catalog.open(options.catalog)
-    found: dict[str, list[tuple[float, str]]] = defaultdict(list)
+    found: dict[str, list[tuple[float, float, str]]] = defaultdict(list)
     pairs = dataset.pairs().filter(pl.col("keep")).sort("task", "pair_id").collect()
     for pair in pairs.iter_rows(named=True):
-        found[pair["task"]].append((ratio(dataset, pair), pair["pair_id"]))
-    for task, ratios in found.items():
-        values = np.array([value for value, _ in ratios])
-        worst, pair_id = max(ratios)
+        found[pair["task"]].append((*ratios(dataset, pair), pair["pair_id"]))
+    for task, rows in found.items():
+        values = np.array([plain for plain, _, _ in rows])
+        worst, _, pair_id = max(rows)
         row = {
             "task": task,
             "pairs": len(values),
             "median": float(np.median(values)),
+            "median_per_energy": float(np.median([each for _, each, _ in rows])),
             "above": int((values > ALLOWED).sum()),
             "most": worst,
             "pair": pair_id[:8],
@@ -89,7 +104,8 @@ def main() -> None:
             print(json.dumps(row), flush=True)
             continue
         print(
-            f"{task:<26}{row['pairs']:>4} pairs  median {row['median']:6.2f}  most {worst:6.2f} "
+            f"{task:<26}{row['pairs']:>4} pairs  median {row['median']:6.2f} "
+            f"(per energy {row['median_per_energy']:5.2f})  most {worst:6.2f} "
             f"({row['pair']})  above {ALLOWED}: {row['above']}"
             + ("  (means otherwise)" if row["means_otherwise"] else ""),
             flush=True,

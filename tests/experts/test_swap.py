@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 from catalog.errors import BadInput
 from experts.base import EditRequest, EditResult
 from experts.edit.appearance import blur_of, grain_of
+from experts.edit.matte import depth_in, own_colours
 from experts.edit.swap import Swap
-from experts.edit.swap.matte import depth_in, own_colours
 from experts.edit.swap.way import Way, placements, smoothed, way_of
 
 FRAMES, HEIGHT, WIDTH = 6, 120, 200

@@ -205,3 +205,13 @@ def test_cars_are_not_pointed_out_beside_what_may_be_a_car_too() -> None:
     assert shown is None or shown.phrase != "car"
     plans = draw(AnnotatedClip(CLIP, [car, van]), Planning(weights={"object_grounding": 1}), 0)
     assert [(p.label, p.count, p.params["tracks"]) for p in plans] == [("vehicle", 2, ["t1", "t2"])]
+
+
+def test_a_removal_knows_what_comes_near_its_object() -> None:
+    rules = Planning(edits_per_clip=1, weights={"object_removal": 1})
+    near, far = track("t2", 470, area=0.001), track("t3", 700, area=0.001)  # too small themselves
+    near, far = (dataclasses.replace(t, label="dog") for t in (near, far))
+    (plan,) = draw(AnnotatedClip(CLIP, [track("t1", 400), near, far]), rules, 0)
+    assert (plan.track_id, plan.params["others"]) == ("t1", ["t2"])
+    (plan,) = draw(AnnotatedClip(CLIP, [track("t1", 400), far]), rules, 0)
+    assert "others" not in plan.params

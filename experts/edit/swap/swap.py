@@ -20,8 +20,8 @@ from numpy.typing import NDArray
 from catalog.errors import BadInput
 from experts.base import EditRequest, EditResult, Frames, Masks
 from experts.edit.appearance import Frame, Light, Mask, blur_of, grain_of, lab, light_of, rgb, ring
+from experts.edit.matte import Image, depth_in, own_colours, share
 from experts.edit.remover import Removal, Remover
-from experts.edit.swap.matte import Image, depth_in, own_colours, share
 from experts.edit.swap.way import Matrix, brought, placements, way_of
 from experts.edit.tasks import expert_for
 from experts.masks import box_of
