@@ -80,6 +80,8 @@ class Task:
 _REMOVER = "experts.edit.remover:Remover"
 _CANNY = "experts.edit.canny:CannyMap"
 _HED = "experts.edit.hed:HedMap"
+_SCRIBBLE = "experts.edit.fake_scribble:FakeScribbleMap"
+_DEPTH = "experts.edit.depth:DepthMap"
 
 TASKS: dict[str, Task] = {
     task.name: task
@@ -132,6 +134,24 @@ TASKS: dict[str, Task] = {
         Task("canny_to_video", _CANNY, "source", False, CONDITIONAL, "canny to video {caption}"),
         Task("hed_detection", _HED, "target", False, CONDITIONAL, "Detect HED edges"),
         Task("hed_to_video", _HED, "source", False, CONDITIONAL, "HED to video {caption}"),
+        Task(
+            "fake_scribble_detection",
+            _SCRIBBLE,
+            "target",
+            False,
+            CONDITIONAL,
+            "Detect fake scribbles",
+        ),
+        Task(
+            "fake_scribble_to_video",
+            _SCRIBBLE,
+            "source",
+            False,
+            CONDITIONAL,
+            "fake scribble to video {caption}",
+        ),
+        Task("depth_detection", _DEPTH, "target", False, CONDITIONAL, "Detect depth"),
+        Task("depth_to_video", _DEPTH, "source", False, CONDITIONAL, "depth to video {caption}"),
         Task(
             "colorization",
             "experts.edit.colorization:Greying",

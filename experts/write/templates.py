@@ -95,6 +95,36 @@ _TEMPLATES: dict[str, tuple[str, ...]] = {
         "Trace the object boundaries in every frame",
         "Convert this {video} into soft edges",
     ),
+    "fake_scribble_detection": (
+        "Turn the {video} into rough scribbles",
+        "Draw simple scribbles of this {video}",
+        "Extract a scribble map from the {video}",
+        "Convert this {video} into a scribble drawing",
+        "Show the {video} as a few thick strokes",
+        "Reduce the {video} to a rough scribble",
+    ),
+    "fake_scribble_to_video": (
+        "Turn the scribbles into a realistic video{shows}",
+        "Generate a video{shows} from the scribble map",
+        "Create realistic footage{shows} that follows the rough strokes",
+        "Convert the scribble drawing into a natural video{shows}",
+        "Render the rough scribbles into a full-color video{shows}",
+    ),
+    "depth_detection": (
+        "Estimate the depth of the {video}",
+        "Turn this {video} into a depth map",
+        "Detect the depth in every frame",
+        "Convert the {video} into a grayscale depth map",
+        "Show the depth of this {video}",
+        "Compute a depth map of the {video}",
+    ),
+    "depth_to_video": (
+        "Turn the depth map into a realistic video{shows}",
+        "Generate a video{shows} from the depth map",
+        "Create realistic footage{shows} that follows the depth",
+        "Convert the depth maps into a natural video{shows}",
+        "Render the depth map into a full-color video{shows}",
+    ),
     "colorization": (
         "Colorize the {video}",
         "Colorize this black-and-white {video}",
@@ -171,6 +201,26 @@ _KEEP: dict[str, tuple[str, ...]] = {
         "showing strong boundaries brightly and weak ones faintly on black, in place and in motion",
         "as white lines on black, and keep every shape and its motion in place",
         "drawing only the outlines, white on black, while shapes and motion stay in place",
+    ),
+    "fake_scribble_detection": (
+        "with only the main shapes in white on black, while all motion stays in place",
+        "as thick white strokes on black, and keep every shape and its motion in place",
+        "with only a few strokes for each shape, and keep the whole motion unchanged",
+    ),
+    "fake_scribble_to_video": (
+        "keeping every shape in its place, with natural light, colors and textures in between",
+        "with natural colors and light, while all shapes and their motion stay the same",
+        "so that every shape and its motion stay in place, and the look is natural",
+    ),
+    "depth_detection": (
+        "showing near parts brightly and far parts darkly, and keep every shape in place",
+        "with bright tones for what is near, while all shapes and motion stay unchanged",
+        "in gray tones that stay steady over time, and keep every shape in place",
+    ),
+    "depth_to_video": (
+        "keeping near and far in their places, with natural light, colors and textures",
+        "with natural colors and light, while all shapes and their motion stay the same",
+        "so that every shape and its distance stay in place, and the look is natural",
     ),
     "colorization": (
         "with the same colors in every frame, and keep all detail, light and motion unchanged",

@@ -1,0 +1,154 @@
+"""Fake scribbles: HED edge maps reduced to the few thick strokes a hand would draw.
+
+ControlNet's practice (Zhang, Rao, Agrawala, "Adding conditional control to text-to-image diffusion
+models", ICCV 2023): blur, non-maximum suppression in four directions, a threshold, and another
+blur with a low threshold that makes strokes of the thin lines. It is made for single images; frame
+by frame, strokes near the threshold come and go. So edge strengths are first averaged along the
+footage's optical flow, and the threshold has a memory: a line that was drawn goes on at a lower
+strength than a new one needs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from experts.annotate.flow import Flow, consistent, flow, warp
+from experts.base import Frames
+
+Strength = NDArray[np.float32]
+"""[H, W], 0–255."""
+
+Lines = NDArray[np.bool_]
+"""[H, W]: one pixel wide, or as wide as a stroke."""
+
+MEMORY = 0.7
+"""Weight of the frame before in the average along the flow: about three frames each way."""
+
+FADE = 0.6
+"""Share of the threshold at which a line that was there in the neighbouring frame stays."""
+
+REACH = 5
+"""px by which the flow may miss a line."""
+
+SHORTEST = 0.04
+"""Shortest line that is drawn, share of the short side; below it is a speck."""
+
+STROKE_LEVEL = 4.0
+"""Of 255 on the blurred lines, above which there is a stroke (ControlNet's)."""
+
+_DIRECTIONS = ((0, 1), (1, 0), (1, 1), (1, -1))
+"""(down, right): each stands for itself and its opposite."""
+
+
+def ridges(strength: Strength, sigma: float) -> Strength:
+    """The blurred strength where it is highest along one of four directions, else 0.
+
+    ControlNet keeps a pixel that is highest along any of them, also along the edge itself, where
+    chance decides: that leaves spurs. Here the direction is the one in which the strength is most
+    curved, which is across the edge.
+    """
+    soft = cv2.GaussianBlur(strength, (0, 0), sigma)
+    height, width = soft.shape
+    rim = cv2.copyMakeBorder(soft, 1, 1, 1, 1, cv2.BORDER_REPLICATE)
+    steepest = np.zeros(soft.shape, np.float32)
+    top = np.zeros(soft.shape, bool)
+    for down, right in _DIRECTIONS:
+        one = rim[1 + down : 1 + down + height, 1 + right : 1 + right + width]
+        other = rim[1 - down : 1 - down + height, 1 - right : 1 - right + width]
+        apart = down * down + right * right  # px²
+        curved = (2 * soft - one - other) / apart
+        across = curved > steepest
+        steepest[across] = curved[across]
+        # of two equal neighbours the line goes through one
+        top[across] = ((soft > one) & (soft >= other))[across]
+    return np.asarray(np.where(top, soft, 0), np.float32)
+
+
+def flows(frames: Frames) -> tuple[list[Flow | None], list[Flow | None]]:
+    """Per frame of [T, H, W, 3] the flow to the one before and to the one after, NaN where it
+    cannot be trusted; None at the clip's ends."""
+    before: list[Flow | None] = [None]
+    after: list[Flow | None] = []
+    for a, b in zip(frames[:-1], frames[1:], strict=True):
+        forward, backward = flow(a, b), flow(b, a)
+        after.append(_trusted(forward, backward))
+        before.append(_trusted(backward, forward))
+    return before, [*after, None]
+
+
+def steady_lines(
+    strengths: NDArray[np.uint8], footage: Frames, sigma: float, threshold: float
+) -> NDArray[np.bool_]:
+    """Thin lines [T, H, W] of edge strengths [T, H, W] (0–255), followed along the footage.
+
+    `sigma` in px of the first blur, `threshold` of 255 for a new line.
+    """
+    before, after = flows(footage)
+    raw = [strength.astype(np.float32) for strength in strengths]
+    early = _averaged(raw, before)
+    late = _averaged(raw[::-1], after[::-1])[::-1]
+    # each holds the frame itself with weight 1 - MEMORY: counted once
+    own = 1 - MEMORY
+    averages = [
+        (a + b - own * r) / (2 - own) for a, b, r in zip(early, late, raw, strict=True)
+    ]
+    found = [ridges(average, sigma) for average in averages]
+    kept = _remembered(found, before, threshold)
+    again = _remembered(found[::-1], after[::-1], threshold)[::-1]
+    shortest = SHORTEST * min(strengths.shape[1:])
+    return np.stack([_long(a | b, shortest) for a, b in zip(kept, again, strict=True)])
+
+
+def strokes(lines: Lines, sigma: float, size: tuple[int, int]) -> Lines:
+    """Lines [h, w] thickened by a blur of `sigma` px and drawn at `size` (height, width)."""
+    soft = cv2.GaussianBlur(lines.astype(np.float32) * 255, (0, 0), sigma)
+    large = cv2.resize(soft, size[::-1], interpolation=cv2.INTER_CUBIC)
+    return np.asarray(large > STROKE_LEVEL)
+
+
+def _trusted(there: Flow, back: Flow) -> Flow:
+    sure = consistent(there, back)
+    return np.asarray(np.where(sure[..., None], there, np.nan), np.float32)
+
+
+def _averaged(strengths: Sequence[Strength], ways: Sequence[Flow | None]) -> list[Strength]:
+    """Each strength mixed with the average before it; `ways[t]` leads from frame t to the one
+    before in this order."""
+    averages: list[Strength] = []
+    for strength, way in zip(strengths, ways, strict=True):
+        if way is None:
+            averages.append(strength)
+            continue
+        moved = warp(averages[-1], np.nan_to_num(way))
+        known = ~np.isnan(way[..., 0])
+        mixed = MEMORY * moved + (1 - MEMORY) * strength
+        averages.append(np.asarray(np.where(known, mixed, strength), np.float32))
+    return averages
+
+
+def _remembered(
+    found: Sequence[Strength], ways: Sequence[Flow | None], threshold: float
+) -> list[Lines]:
+    """Lines above the threshold, and above `FADE` of it where the frame before had one."""
+    brush = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * REACH + 1, 2 * REACH + 1))
+    lines: list[Lines] = []
+    for ridge, way in zip(found, ways, strict=True):
+        drawn = ridge > threshold
+        if way is not None:
+            near = cv2.dilate(lines[-1].astype(np.uint8), brush) > 0
+            there = warp(near, np.nan_to_num(way)) & ~np.isnan(way[..., 0])
+            drawn |= (ridge > FADE * threshold) & there
+        lines.append(np.asarray(drawn))
+    return lines
+
+
+def _long(lines: Lines, shortest: float) -> Lines:
+    """Without connected lines of fewer than `shortest` px."""
+    _, parts, stats, _ = cv2.connectedComponentsWithStats(lines.astype(np.uint8), connectivity=8)
+    long = stats[:, cv2.CC_STAT_AREA] >= shortest
+    long[0] = False
+    return np.asarray(long[parts])
