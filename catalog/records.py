@@ -50,6 +50,8 @@ class Clip:
     height: int
     caption: str = ""
     caption_by: str = ""
+    camera: list[float] = field(default_factory=list)
+    """x, y per frame, flattened, px: how far the background has moved since frame 0."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,6 +140,8 @@ class Pair:
     subtle_score: float | None
     subtle_reason: str
     filter_versions: dict[str, Any]
+    phrasings: list[str] = field(default_factory=list)  # ways to say it, the instruction first
+    phrasings_by: list[str] = field(default_factory=list)  # `model` or `template`, per phrasing
 
 
 @dataclass(frozen=True, slots=True)

@@ -41,7 +41,7 @@ def signs(real: Plane, made: Plane, mask: Plane | None) -> list[float]:
         ring = np.stack([cv2.dilate(m, kernel) for m in mask]) * (mask < _TINY)
     before, after = (side @ np.array([0.299, 0.587, 0.114], np.float32) for side in (real, made))
     few = slice(None, None, THINNING)
-    regions = inside[few], ring[few]
+    regions = (inside[few],) * 2 if mask is None else (inside[few], ring[few])
     return [
         *_copies(before[few], after[few], inside[few]),
         *_bands(before[few], after[few], *regions),
@@ -125,7 +125,9 @@ def _tones(real: Plane, made: Plane, inside: Plane, ring: Plane) -> list[float]:
     """Colour collapse: tones missing, burnt, black, or in flat patches."""
 
     def facts(side: Plane, weight: Plane) -> NDArray[np.float64]:
-        lowest, highest = side.min(-1), side.max(-1)
+        red, green, blue = side[..., 0], side[..., 1], side[..., 2]
+        lowest = np.minimum(np.minimum(red, green), blue)  # tenfold faster than .min(-1)
+        highest = np.maximum(np.maximum(red, green), blue)
         entropies = []
         for channel in range(3):
             bins = np.minimum(side[..., channel] * BINS, BINS - 1).astype(int).ravel()
@@ -147,7 +149,8 @@ def _tones(real: Plane, made: Plane, inside: Plane, ring: Plane) -> list[float]:
             ]
         )
 
-    before, after, around = facts(real, inside), facts(made, inside), facts(made, ring)
+    before, after = facts(real, inside), facts(made, inside)
+    around = after if ring is inside else facts(made, ring)
     return [float(v) for v in (*after, *(after - before), *(after - around))]
 
 
@@ -188,7 +191,9 @@ def _stillness(real: Plane, made: Plane, inside: Plane, ring: Plane) -> list[flo
         ratio = np.log((after + 0.01) / (other + 0.01))
         ordered = np.sort(ratio)
         out += [float(ordered[:3].mean()), float(np.median(ratio)), float(ordered[-3:].mean())]
-        out += [float(abs(ratio[8:].mean() - ratio[:8].mean())), float(ratio.std())]
+        middle = len(ratio) // 2
+        early, late = ratio[: max(1, middle)], ratio[middle:]  # one step alone is both
+        out += [float(abs(late.mean() - early.mean())), float(ratio.std())]
     still = after < 0.35 * np.maximum(before, around)
     out += [float(still.mean()), float(after.min()), float(np.sort(after)[:4].mean())]
     spread = float(after.std() * before.std())

@@ -41,6 +41,25 @@ def ghosting(
     return _blend(target, ghost, alpha * _soft(mask, target))
 
 
+def residue(
+    source: Frames, target: Frames, mask: Mask, rng: np.random.Generator, strength: float
+) -> Frames:
+    """What was there before stays in part: its rim, drawn out into the region, as where a mask was
+    too small for its object; or pieces of it, whole or washed out."""
+    if mask is not None and rng.random() < 0.5:
+        return _blend(target, _drawn_in(source, mask, 0.08 + 0.08 * strength), _soft(mask, target))
+    within = np.ones(target.shape[1:3], bool) if mask is None else mask.any(0)
+    ys, xs = np.nonzero(within)
+    box = slice(ys.min(), ys.max() + 1), slice(xs.min(), xs.max() + 1)
+    pieces = np.zeros(within.shape, np.float32)
+    pieces[box] = _blob(pieces[box].shape, rng, 0.3 + 0.3 * strength, (int(rng.integers(3, 8)), 6))
+    rest = source
+    if rng.random() < 0.5:
+        sigma = max(1.0, _extent(mask, target) / 12)
+        rest = np.stack([cv2.GaussianBlur(f, (0, 0), sigma) for f in source])
+    return _blend(target, rest, _soft(mask, target) * pieces)
+
+
 def smear(
     source: Frames, target: Frames, mask: Mask, rng: np.random.Generator, strength: float
 ) -> Frames:
@@ -149,6 +168,7 @@ def colour_collapse(
 
 BREAKAGES: Mapping[str, Breakage] = {
     "ghosting": ghosting,
+    "residue": residue,
     "smear": smear,
     "wrong_mask": wrong_mask,
     "flicker": flicker,
@@ -198,11 +218,28 @@ def _moved(image: NDArray[np.uint8], shift: tuple[int, int]) -> NDArray[np.uint8
     return cv2.warpAffine(image, matrix, size, flags=cv2.INTER_NEAREST, borderMode=edge)
 
 
-def _blob(size: tuple[int, int], rng: np.random.Generator, share: float) -> NDArray[np.float32]:
-    """A smooth random region that covers about `share` of the frame."""
-    coarse = rng.standard_normal((3, 4)).astype(np.float32)
+def _blob(
+    size: tuple[int, ...], rng: np.random.Generator, share: float, cells: tuple[int, int] = (3, 4)
+) -> NDArray[np.float32]:
+    """A smooth random region, of `cells` down and across, that covers about `share` of `size`."""
+    coarse = rng.standard_normal(cells).astype(np.float32)
     field = cv2.resize(coarse, (size[1], size[0]), interpolation=cv2.INTER_CUBIC)
     return (field > np.quantile(field, 1 - share)).astype(np.float32)
+
+
+def _drawn_in(source: Frames, mask: NDArray[np.bool_], share: float) -> Frames:
+    """The source with the masks' inside painted anew from a rim of it, `share` of the extent."""
+    rim = 2 * max(1, round(share * _extent(mask, source))) + 1
+    brush = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (rim, rim))
+    half = source.shape[2] // 2, source.shape[1] // 2  # a painted fill is soft, and this is quick
+    out = []
+    for frame, where in zip(source, mask, strict=True):
+        inner = cv2.erode(where.astype(np.uint8), brush)
+        small = cv2.resize(inner, half, interpolation=cv2.INTER_NEAREST)
+        fill = cv2.inpaint(cv2.resize(frame, half), small, 3, cv2.INPAINT_TELEA)
+        fill = cv2.resize(fill, source.shape[2:0:-1], interpolation=cv2.INTER_CUBIC)
+        out.append(np.where(inner[..., None] > 0, fill, frame))
+    return np.stack(out)
 
 
 def _half(where: NDArray[np.bool_], axis: int, low: bool, share: float) -> NDArray[np.float32]:

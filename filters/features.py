@@ -57,7 +57,7 @@ PIXEL_MEASURES = (
 class PairFeatures:
     """Per frame, T of them: the encoder's view of both sides, and pixel measures.
 
-    `pixels` [T, 2, len(PIXEL_MEASURES)]: inside the mask, then outside; without one, twice all.
+    `pixels` [T, 2, len(PIXEL_MEASURES)]: inside the mask, then around it; without one, twice all.
     `signs` [SIGNS] of the ways to fail, over all frames (see filters.artefacts).
     """
 
@@ -80,7 +80,8 @@ def describe(
     with ThreadPoolExecutor(workers) as pool:
         encodings = pool.map(lambda side: encode_view(side[0], side[1], encoder), sides.values())
         encoded = dict(zip(sides, encodings, strict=True))
-        measures = pool.map(_measures, samples)
+        known: _Known = {}
+        measures = pool.map(lambda sample: _measures(sample, known), samples)
         return [
             PairFeatures(encoded[id(s.source), id(s.mask)], encoded[id(s.target), id(s.mask)], *m)
             for s, m in zip(samples, measures, strict=True)
@@ -127,7 +128,7 @@ def view_boxes(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
     return boxes
 
 
-def _crop(image: NDArray[np.uint8], box: NDArray[np.float64]) -> NDArray[np.uint8]:
+def _crop(image: NDArray, box: NDArray[np.float64]) -> NDArray:
     height, width = image.shape[:2]
     x, y = int(box[0] * width), int(box[1] * height)
     w = max(1, round((box[2] - box[0]) * width))
@@ -135,8 +136,8 @@ def _crop(image: NDArray[np.uint8], box: NDArray[np.float64]) -> NDArray[np.uint
     return image[y : y + h, x : x + w]
 
 
-def _measures(sample: PairSample) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    before, after, inside = _small(sample.source, sample.target, sample.mask)
+def _measures(sample: PairSample, known: _Known) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    before, after, inside = _small(sample.source, sample.target, sample.mask, known)
     sides = (after, before) if sample.task in MADE_ON_SOURCE else (before, after)
     found = np.array(signs(sides[0].rgb, sides[1].rgb, inside), np.float32)
     return _pixels(before, after, inside), found
@@ -145,22 +146,37 @@ def _measures(sample: PairSample) -> tuple[NDArray[np.float32], NDArray[np.float
 def measure(
     source: NDArray[np.uint8], target: NDArray[np.uint8], mask: NDArray[np.bool_] | None
 ) -> NDArray[np.float32]:
-    """[T, 2, len(PIXEL_MEASURES)] of the whole frame: inside the mask, then outside."""
-    return _pixels(*_small(source, target, mask))
+    """[T, 2, len(PIXEL_MEASURES)]: inside the mask, then around it; without one, twice all."""
+    return _pixels(*_small(source, target, mask, {}))
 
 
 def _small(
-    source: NDArray[np.uint8], target: NDArray[np.uint8], mask: NDArray[np.bool_] | None
+    source: NDArray[np.uint8],
+    target: NDArray[np.uint8],
+    mask: NDArray[np.bool_] | None,
+    known: _Known,
 ) -> tuple[_Planes, _Planes, NDArray[np.float32] | None]:
-    """Both sides and how far each pixel is inside the mask, 0–1, at PIXEL_SIDE."""
-    height, width = target.shape[1:3]
+    """Both sides and how far each pixel is inside the mask, 0–1, at PIXEL_SIDE or less.
+
+    With a mask they are cut to a still box around it, so that a small object is not lost among
+    few pixels. A side's planes are kept in `known` for other pairs that share side and mask.
+    """
+    if mask is None or not mask.any():
+        mask, box = None, np.array([0.0, 0.0, 1.0, 1.0])
+    else:
+        box = view_boxes(np.asarray(mask.any(axis=0, keepdims=True)))[0]
+    height, width = _crop(target[0], box).shape[:2]
     scale = min(1.0, PIXEL_SIDE / max(height, width))
     size = max(1, round(width * scale)), max(1, round(height * scale))
-    before, after = _planes(source, size), _planes(target, size)
-    if mask is None or not mask.any():
+    for side in (source, target):
+        if (id(side), id(mask), size) not in known:
+            cut = [_crop(frame, box) for frame in side]
+            known[id(side), id(mask), size] = _planes(cut, size)
+    before, after = (known[id(side), id(mask), size] for side in (source, target))
+    if mask is None:
         return before, after, None
     area = cv2.INTER_AREA
-    inside = [cv2.resize(m.astype(np.float32), size, interpolation=area) for m in mask]
+    inside = [cv2.resize(_crop(m.astype(np.float32), box), size, interpolation=area) for m in mask]
     return before, after, np.stack(inside)
 
 
@@ -168,10 +184,9 @@ def _pixels(
     before: _Planes, after: _Planes, inside: NDArray[np.float32] | None
 ) -> NDArray[np.float32]:
     if inside is None:
-        regions = [np.ones(before.luma.shape, np.float32)] * 2
+        out = [_measure_region(before, after, np.ones(before.luma.shape, np.float32))] * 2
     else:
-        regions = [inside, 1 - inside]
-    out = [_measure_region(before, after, weight) for weight in regions]
+        out = [_measure_region(before, after, weight) for weight in (inside, 1 - inside)]
     return np.stack(out, axis=1).astype(np.float32)
 
 
@@ -185,7 +200,11 @@ class _Planes:
     dy: NDArray[np.float32]
 
 
-def _planes(frames: NDArray[np.uint8], size: tuple[int, int]) -> _Planes:
+_Known = dict[tuple[int, int, tuple[int, int]], _Planes]
+"""Planes of a side by the identities of its frames and of the mask, and by size."""
+
+
+def _planes(frames: Sequence[NDArray[np.uint8]], size: tuple[int, int]) -> _Planes:
     small = np.stack([cv2.resize(f, size, interpolation=cv2.INTER_AREA) for f in frames])
     rgb: NDArray[np.float32] = small.astype(np.float32) / np.float32(255)
     red, green, blue = rgb[..., 0], rgb[..., 1], rgb[..., 2]

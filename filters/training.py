@@ -118,7 +118,8 @@ def broken_pair(
 def _visible(
     before: NDArray[np.uint8], after: NDArray[np.uint8], mask: NDArray[np.bool_] | None
 ) -> bool:
-    change = np.abs(after.astype(np.int16) - before).mean(-1)
+    difference = cv2.absdiff(before, after)
+    change = difference.sum(-1, dtype=np.uint16) / 3
     area = change[0].size if mask is None else max(1.0, float(mask.sum(axis=(1, 2)).mean()))
     per_frame = change.sum(axis=(1, 2)) / area
     strongest = np.sort(per_frame)[-max(2, len(per_frame) // 3) :]

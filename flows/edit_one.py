@@ -45,9 +45,9 @@ def edit(
     if mask != "none":
         masks = given_masks.read(mask, len(frames), height, width)
     elif box is not None:
-        masks = given_masks.from_box(frames, box, label)
+        masks = given_masks.from_box(frames, box, label, info.fps)
     elif task.needs_track:
-        masks = given_masks.from_label(frames, label)
+        masks = given_masks.from_label(frames, label, info.fps)
     result = worker.expert(task_name).edit(
         EditRequest(
             task=task_name,

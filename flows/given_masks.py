@@ -14,10 +14,20 @@ from experts.annotate.detect import Detection, Detector
 from experts.annotate.segment import Segmenter
 from experts.annotate.track import Tracker
 from experts.base import Frames, Masks
+from flows.recipe import Annotate
 from flows.worker import loaded
 
 IMAGE_SUFFIXES = frozenset((".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff"))
 HALF = 128
+
+ALL = 50
+"""Objects tracked when a label asks for all there are."""
+
+CHANGED = 24
+"""Levels of 255: above what compression does to footage that was not edited."""
+
+OPENING = np.ones((3, 3), np.uint8)
+CLOSING = 15  # px: joins the parts of an object whose colours hardly differ from what replaced them
 
 
 def read(where: str, frames: int, height: int, width: int) -> Masks:
@@ -42,6 +52,17 @@ def read(where: str, frames: int, height: int, width: int) -> Masks:
             f"{width}×{height}; they must cover the same picture",
         )
     return media.crop_resize(masks[:frames], (height, width))
+
+
+def from_change(source: Frames, target: Frames) -> Masks:
+    """Where the two sides differ by CHANGED or more, gaps closed: the mask of a local edit that
+    came without one. Both [T, H, W, 3]; answered at the target's size."""
+    height, width = target.shape[1:3]
+    before = media.crop_resize(source, (height, width))
+    kernel = np.ones((CLOSING, CLOSING), np.uint8)
+    change = np.abs(before.astype(np.int16) - target).max(-1) >= CHANGED
+    opened = [cv2.morphologyEx(c.astype(np.uint8), cv2.MORPH_OPEN, OPENING) for c in change]
+    return np.stack([cv2.morphologyEx(c, cv2.MORPH_CLOSE, kernel) > 0 for c in opened])
 
 
 def _images(folder: Path) -> Masks:
@@ -79,7 +100,7 @@ class _GivenBox:
         return found
 
 
-def from_box(frames: Frames, text: str, label: str) -> Masks:
+def from_box(frames: Frames, text: str, label: str, fps: float) -> Masks:
     """The object inside the box `x0,y0,x1,y1` (px) of the first frame, tracked over all frames."""
     try:
         x0, y0, x1, y1 = (float(value) for value in text.split(","))
@@ -90,19 +111,20 @@ def from_box(frames: Frames, text: str, label: str) -> Masks:
     height, width = frames.shape[1:3]
     if not (0 <= x0 < x1 <= width and 0 <= y0 < y1 <= height):
         raise EditmillError(f"--box {text}: not a box inside the {width}×{height} picture")
-    return _tracked(frames, _GivenBox((x0, y0, x1, y1), label), f"--box {text}")
+    return _tracked(frames, fps, _GivenBox((x0, y0, x1, y1), label), f"--box {text}")
 
 
-def from_label(frames: Frames, label: str) -> Masks:
+def from_label(frames: Frames, label: str, fps: float) -> Masks:
     """Every object of that label the detector finds, tracked over all frames."""
     detector = loaded(Detector)
     if not label:
         raise EditmillError("no object given; add --object, --box or --mask")
-    return _tracked(frames, detector, f"--object {label}", label)
+    return _tracked(frames, fps, detector, f"--object {label}", label)
 
 
-def _tracked(frames: Frames, detector: object, asked: str, label: str = "") -> Masks:
-    found = Tracker(detector, loaded(Segmenter)).track(frames)  # type: ignore[arg-type]
+def _tracked(frames: Frames, fps: float, detector: object, asked: str, label: str = "") -> Masks:
+    interval = max(1, round(Annotate().keyframe_seconds * fps))
+    found = Tracker(detector, loaded(Segmenter), max_objects=ALL).track(frames, interval)  # type: ignore[arg-type]
     seen = sorted({f.label for f in found})
     found = [f for f in found if not label or f.label == label]
     if not found:

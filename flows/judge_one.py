@@ -27,7 +27,7 @@ def judge_pair(
     source: Path, target: Path, *, task: str, instruction: str, prompt: str, mask: str | None
 ) -> dict[str, Any]:
     """Verdict of each filter (`keep`, `score`, `reason`) and of all together."""
-    task_named(task)
+    known = task_named(task)
     videos = {}
     for path in (source, target):
         videos[path] = media.sample_frames(path, FRAMES, LONG_SIDE)
@@ -39,6 +39,8 @@ def judge_pair(
         info = media.probe(target)
         frames = info.frames or FRAMES
         masks = given_masks.read(mask, frames, info.height, info.width)
+    elif known.needs_track:
+        masks = given_masks.from_change(videos[source], videos[target])
     sample = pair_sample(
         task=task,
         source=videos[source],

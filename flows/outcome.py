@@ -16,5 +16,5 @@ class Outcome:
     tasks: list[dict[str, Any]]
     stages: list[dict[str, Any]]
     totals: dict[str, Any]
-    filters: list[str] = dataclasses.field(default_factory=list)
-    """What each filter was measured to be worth."""
+    notes: list[str] = dataclasses.field(default_factory=list)
+    """What each filter was measured to be worth, and how the instructions came out."""

@@ -15,6 +15,7 @@ from catalog.report.build import write_report
 from catalog.report.summary import ModelLine, StageLine, Summary, TaskLine, ThresholdLine
 from experts import weights
 from experts.edit.tasks import TASKS
+from experts.write.variety import distinct
 from filters.alignment import ABSTAIN_BELOW, Alignment
 from filters.quality import QualityFilter
 from filters.subtle import SubtleChange
@@ -102,7 +103,7 @@ def model_rows(metrics: Mapping[str, Any]) -> list[ModelRow]:
 def publish(ctx: Context, tag: str | None) -> Outcome:
     """Writes the models table, the release and the report; returns what to show."""
     metrics = retrain.metrics()
-    worth = filter_notes(metrics, ctx.recipe)
+    worth, words = filter_notes(metrics, ctx.recipe), instruction_notes(ctx)
     ctx.catalog.tables.merge("models", model_rows(metrics))
     release = ctx.catalog.release(
         tag or _next_tag(ctx), recipe=json.dumps(ctx.recipe.decisions(), sort_keys=True)
@@ -124,7 +125,7 @@ def publish(ctx: Context, tag: str | None) -> Outcome:
                 ModelLine(r["name"], r["version"], r["licence"], r["origin"])
                 for r in ctx.catalog.models().sort("model_id").collect().iter_rows(named=True)
             ],
-            notes=[*worth, DEPTH_OFF],
+            notes=[*worth, *words, DEPTH_OFF],
             thresholds=_thresholds(ctx.recipe.filters),
         ),
         cache=ctx.root / "work" / "previews",
@@ -148,7 +149,7 @@ def publish(ctx: Context, tag: str | None) -> Outcome:
             "orchestration_share": round(ctx.stats.orchestration_share(), 4),
             "finished_at": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         },
-        filters=worth,
+        notes=[*worth, *words],
     )
 
 
@@ -185,6 +186,20 @@ def _count(ctx: Context, table: str) -> int:
 def _next_tag(ctx: Context) -> str:
     numbers = [int(r.tag[1:]) for r in ctx.catalog.releases() if r.tag[1:].isdigit()]
     return f"v{max(numbers, default=0) + 1}"
+
+
+def instruction_notes(ctx: Context) -> list[str]:
+    """Who wrote the phrasings, and how varied they are; nothing where there are none."""
+    columns = ctx.catalog.pairs().select("phrasings", "phrasings_by").drop_nulls().collect()
+    texts = [text for row in columns["phrasings"] for text in row]
+    if not texts:
+        return []
+    by_model = sum(by == "model" for row in columns["phrasings_by"] for by in row) / len(texts)
+    variety = ", ".join(f"distinct-{n} {distinct(texts, n):.2f}" for n in (1, 2))
+    return [
+        f"Instructions: {len(texts) / len(columns):.1f} phrasings per pair, {by_model:.0%} by the "
+        f"model, the others by templates; {variety}."
+    ]
 
 
 def filter_notes(quality: Mapping[str, Any], recipe: Recipe) -> list[str]:

@@ -1,14 +1,14 @@
 """Good edits with known truth, made from footage by the real experts, for the quality filter.
 
 An object is pasted onto footage, so that its removal has a truth; the other tasks are what their
-experts make. Experts' own results count as good where a truth says how good they are. Pairs come
-one at a time: the set is larger than memory should be.
+experts make. Pairs come one at a time: the set is larger than memory should be.
 """
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
+import itertools
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -28,25 +28,43 @@ from filters.base import FRAMES, PairSample
 WINDOWS = 6
 """Clips taken from each video: one from each of as many equal parts, so that none overlap."""
 
-STRIDE = 2
-"""Frames between two that are taken: 17 of them span the 33 of an edit."""
+STRIDES = (2, 4)
+"""Frames between two that are taken: 17 of them span the 33 of a local edit, the 65 of others."""
 
-LONG_SIDE = 320
-"""px; features are taken at about 210, so a larger frame would cost time and show little more."""
+LONG_SIDE = 720
+"""px, before a crop, at which footage is read; the pairs are of half that: filters look at real
+ones at 480, shrunk from the size they were edited at, and features are taken at about 210."""
 
 ZOOM = 0.6
 
-GOOD_FILL = 25.0
-"""dB. A real fill at least this close to the truth inside the mask is a good edit."""
-
 SLIGHT = 1.2
 """Standard deviation, levels of 255, of the harmless noise laid on some good edits."""
+
+AREAS = (0.008, 0.16)
+"""Least and greatest share of the frame of an edited object, as in real pairs."""
+
+FILLED = 0.6
+"""Of its box by a polygon, about."""
+
+INSTANCES = 6
+"""At most in one grounding."""
+
+BRIEF = 0.2
+"""Share of a grounding's instances that come late or go early."""
+
+TRIES = 12
+"""Places from which a patch of like colour is grown before a polygon must do."""
+
+CUT_OUT_SIDE = 200
+"""px, long side, at which objects are cut out and followed."""
 
 _CONDITIONAL = ("canny_to_video", "colorization", "deblur", "upscaling")
 _COLOURS = ("red", "blue", "green", "yellow", "purple", "turquoise")
 
 Frames = NDArray[np.uint8]
 Masks = NDArray[np.bool_]
+Way = NDArray[np.float32]
+"""[h, w, 2]: where, x and y, each pixel of a frame was in the frame before, px of CUT_OUT_SIDE."""
 
 
 def good_pairs(videos: Sequence[tuple[str, Path]], seed: int) -> Iterator[tuple[str, PairSample]]:
@@ -54,50 +72,74 @@ def good_pairs(videos: Sequence[tuple[str, Path]], seed: int) -> Iterator[tuple[
     for number, (source_id, path) in enumerate(videos):
         for k in range(WINDOWS):
             rng = np.random.default_rng((seed, number, k))
-            for pair in _pairs(_window(path, k, rng), k, number + k, rng):
+            frames = _window(path, k, rng)
+            pairs = itertools.chain(
+                _slow_pairs(_part(frames, rng), k, number + k, rng),
+                _quick_pairs(_part(frames, rng), k, number + k, rng),
+            )
+            for pair in pairs:
                 yield f"{source_id}:{k}", dataclasses.replace(pair, source_id=source_id)
 
 
-def _pairs(
+def _slow_pairs(
     frames: Frames, window: int, turn: int, rng: np.random.Generator
 ) -> Iterator[PairSample]:
-    """Cheap edits of every window; the slow experts' once per video; `turn` picks among tasks."""
-    yield from _removals(frames, window, rng)
-    yield from _looks(frames, window, rng, painted=window == 1 and turn % 2 == 1)
+    """One part of a window, with what slow experts make of it; `turn` picks among tasks."""
+    frames = _halved(frames)
+    yield _removal(frames, window, rng)[turn % 2]
+    yield from _looks(frames, turn, rng, painted=turn % 2 == 1)
+    style = str(rng.choice([s.name for s in STYLES]))
+    styled = _made("global_style_transfer", frames, None, rng, style=style).frames
+    yield PairSample("global_style_transfer", frames, styled)
     hole = ("inpainting", "outpainting")[turn % 2]
     made = _made(hole, frames, None, rng)
     yield PairSample(hole, made.frames, frames, made.masks)
-    task = _CONDITIONAL[turn % len(_CONDITIONAL)]
-    yield PairSample(task, _made(task, frames, None, rng).frames, frames)
-    if window % 2:
-        masks = moving_masks(frames.shape[:3], rng)
-        painted = _made("object_grounding", frames, masks, rng).frames
-        yield PairSample("object_grounding", frames, painted, masks)
-    if window == 2:
+    if window in (1, 4):
         edges = _made("hed_detection", frames, None, rng).frames
         yield PairSample("hed_detection", frames, edges)
-        yield PairSample("hed_to_video", edges, frames)
+        if window == 1:
+            yield PairSample("hed_to_video", edges, frames)
+
+
+def _quick_pairs(
+    frames: Frames, window: int, turn: int, rng: np.random.Generator
+) -> Iterator[PairSample]:
+    """Another part of the window, with edits that cost little."""
+    large, frames = frames, _halved(frames)
+    yield _removal(frames, window + 1, rng)[(turn + 1) % 2]
+    yield from _looks(frames, turn + 1, rng, painted=False)
+    for offset in (0, 2):
+        task = _CONDITIONAL[(turn + offset) % len(_CONDITIONAL)]
+        # Edges one pixel wide and the like are drawn at full size, and fade where they are shrunk
+        made = _made(task, large, None, rng).frames
+        yield PairSample(task, _halved(made) if made.shape == large.shape else made, frames)
+    yield PairSample("object_grounding", frames, _grounded(frames, rng))
 
 
 def _window(path: Path, k: int, rng: np.random.Generator) -> Frames:
     info = probe(path)
     part = (info.frames or FRAMES * WINDOWS) // WINDOWS
-    stride = max(1, min(STRIDE, (part - 1) // (FRAMES - 1)))
+    stride = max(1, min(int(rng.choice(STRIDES)), (part - 1) // (FRAMES - 1)))
     first = k * part + int(rng.integers(max(1, part - (FRAMES - 1) * stride)))
     scale = min(1.0, LONG_SIDE / max(info.width, info.height))
     size = round(info.height * scale) // 2 * 2, round(info.width * scale) // 2 * 2
     frames = read_video(path, first, FRAMES, stride, size)
-    frames = frames[np.minimum(np.arange(FRAMES), len(frames) - 1)]
-    return _part(frames, rng)
+    return frames[np.minimum(np.arange(FRAMES), len(frames) - 1)]
 
 
 def _part(frames: Frames, rng: np.random.Generator) -> Frames:
     """A crop of ZOOM of the sides or more, perhaps mirrored: few sources, more scenes."""
     height, width = frames.shape[1:3]
-    h, w = (int(side * rng.uniform(ZOOM, 1)) // 4 * 4 for side in (height, width))
+    h, w = (int(side * rng.uniform(ZOOM, 1)) // 8 * 8 for side in (height, width))
     y, x = int(rng.integers(height - h + 1)), int(rng.integers(width - w + 1))
     part = frames[:, y : y + h, x : x + w]
     return np.ascontiguousarray(part[:, :, ::-1] if rng.random() < 0.5 else part)
+
+
+def _halved(frames: Frames) -> Frames:
+    """At half the size; half of a side must be even, as a video file's is."""
+    size = frames.shape[2] // 2, frames.shape[1] // 2
+    return np.stack([cv2.resize(f, size, interpolation=cv2.INTER_AREA) for f in frames])
 
 
 def _made(
@@ -109,39 +151,123 @@ def _made(
     return expert.edit(EditRequest(task, frames, masks, label="object", seed=seed, params=params))
 
 
-def _removals(frames: Frames, window: int, rng: np.random.Generator) -> Iterator[PairSample]:
-    """The truth as the removal's result, clean or not quite; once the real remover's."""
-    masks = moving_masks(frames.shape[:3], rng)
+def _removal(frames: Frames, turn: int, rng: np.random.Generator) -> tuple[PairSample, PairSample]:
+    """The truth as the removal's result, clean or not quite, and the same as an addition."""
+    masks = drifting(object_masks(frames[:1], rng)[0], len(frames), rng)
     pasted = paste(frames, masks, rng)
-    clean = frames if window % 2 else _slightly(frames, masks, rng)
-    yield PairSample("object_removal", pasted, clean, masks)
-    if window == 0:
-        filled = _made("object_removal", pasted, masks, rng).frames
-        if _psnr(filled[masks], frames[masks]) >= GOOD_FILL:
-            yield PairSample("object_removal", pasted, filled, masks)
-            yield PairSample("object_addition", filled, pasted, masks)
-    else:
-        yield PairSample("object_addition", clean, pasted, masks)
+    # A remover's mask is wider than its object: the rim of one is seldom found exactly
+    brush = np.ones([2 * int(rng.integers(1, 5)) + 1] * 2, np.uint8)
+    masks = np.stack([cv2.dilate(m.astype(np.uint8), brush) for m in masks]) > 0
+    clean = frames if turn % 2 else _slightly(frames, masks, rng)
+    removal = PairSample("object_removal", pasted, clean, masks)
+    return removal, PairSample("object_addition", clean, pasted, masks)
 
 
 def _looks(
-    frames: Frames, window: int, rng: np.random.Generator, painted: bool
+    frames: Frames, turn: int, rng: np.random.Generator, painted: bool
 ) -> Iterator[PairSample]:
-    """A new colour or material, and a style for the whole; if `painted` a local style too."""
-    masks = moving_masks(frames.shape[:3], rng)
-    local, whole = (str(rng.choice([s.name for s in STYLES])) for _ in range(2))
+    """A new colour or material for something in the footage; if `painted` a style too."""
+    masks = object_masks(frames, rng)
+    style = {"kind": "style", "style": str(rng.choice([s.name for s in STYLES]))}
     looks = [
         {"kind": "color", "color": str(rng.choice(_COLOURS))},
         {"kind": "material", "material": str(rng.choice(list(MATERIALS)))},
-    ][window % 2 :][:1]
-    if painted:
-        looks.append({"kind": "style", "style": local})
-    for look in looks:
+    ][turn % 2 :][:1]
+    for look in looks + [style] * painted:
         with contextlib.suppress(BadInput):  # the region has that colour already
             made = _made("local_style_transfer", frames, masks, rng, **look).frames
             yield PairSample("local_style_transfer", frames, made, masks)
-    styled = _made("global_style_transfer", frames, None, rng, style=whole).frames
-    yield PairSample("global_style_transfer", frames, styled)
+
+
+def _grounded(frames: Frames, rng: np.random.Generator) -> Frames:
+    """A map of one to INSTANCES objects, some of which enter or leave late."""
+    motion = _way(frames)
+    instances = []
+    for _ in range(int(rng.integers(1, INSTANCES + 1))):
+        masks = object_masks(frames, rng, motion)
+        if rng.random() < BRIEF:
+            at = int(rng.integers(4, FRAMES - 4))
+            masks[slice(at) if rng.random() < 0.5 else slice(at, None)] = False
+        instances.append(masks)
+    painted: Frames = _made("object_grounding", frames, None, rng, instance_masks=instances).frames
+    return painted
+
+
+def object_masks(
+    frames: Frames, rng: np.random.Generator, motion: Sequence[Way] | None = None
+) -> Masks:
+    """A patch of AREAS of the frame followed through the footage, [T, h, w]: its outline has
+    corners and gaps as an object's has, and it moves as the footage does.
+
+    `motion` is `_way(frames)`, where several are wanted.
+    """
+    height, width = frames.shape[1:3]
+    small = cv2.resize(frames[0], _small_size(height, width), interpolation=cv2.INTER_AREA)
+    mask = _cut_out(small, rng)
+    masks = [mask]
+    for way in _way(frames) if motion is None else motion:
+        masks.append(cv2.remap(masks[-1], way, None, cv2.INTER_LINEAR))
+    whole = [cv2.resize(m, (width, height), interpolation=cv2.INTER_CUBIC) for m in masks]
+    found: Masks = np.stack(whole) > 0.5
+    return found if found.any(axis=(1, 2)).all() else moving_masks(frames.shape[:3], rng)
+
+
+def _cut_out(picture: NDArray[np.uint8], rng: np.random.Generator) -> NDArray[np.float32]:
+    """A patch of like colour with what it surrounds, or as often a polygon, 0 or 1 [h, w]."""
+    height, width = picture.shape[:2]
+    smooth = cv2.medianBlur(picture, 5)
+    closing = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (9, 9))
+    for _ in range(int(rng.integers(2)) * TRIES):
+        seed = int(rng.integers(width)), int(rng.integers(height))
+        tolerance = [float(rng.uniform(4, 20))] * 3
+        found = np.zeros((height + 2, width + 2), np.uint8)
+        how = 4 | cv2.FLOODFILL_MASK_ONLY | cv2.FLOODFILL_FIXED_RANGE | 1 << 8
+        cv2.floodFill(smooth, found, seed, 0, [3 * t for t in tolerance], tolerance, how)
+        closed = cv2.morphologyEx(found[1:-1, 1:-1], cv2.MORPH_CLOSE, closing)
+        if AREAS[0] < closed.mean() < AREAS[1]:
+            return np.asarray(closed, np.float32)
+    polygon = np.zeros((height, width), np.float32)
+    return cv2.fillPoly(polygon, [_polygon(height, width, rng)], 1).astype(np.float32)
+
+
+def _polygon(height: int, width: int, rng: np.random.Generator) -> NDArray[np.int32]:
+    """Corners [n, 2], px, of a star: upright as a person is, or wide as a car."""
+    area = np.exp(rng.uniform(*np.log(AREAS))) * height * width / FILLED
+    stretch = np.exp(rng.uniform(-0.9, 0.6))
+    size = np.clip(np.sqrt([area * stretch, area / stretch]), 6, (0.8 * width, 0.8 * height))
+    corners = int(rng.integers(6, 14))
+    angles = (np.arange(corners) + rng.uniform(-0.4, 0.4, corners)) / corners * 2 * np.pi
+    star = np.stack([np.cos(angles), np.sin(angles)], 1) * rng.uniform(0.5, 1, (corners, 1))
+    star = (star - star.min(0)) / np.ptp(star, axis=0)
+    return np.rint(star * size + rng.uniform(0, (width, height) - size)).astype(np.int32)
+
+
+def _way(frames: Frames) -> list[Way]:
+    """Of each frame but the first."""
+    height, width = frames.shape[1:3]
+    size = _small_size(height, width)
+    greys = [cv2.cvtColor(cv2.resize(f, size), cv2.COLOR_RGB2GRAY) for f in frames]
+    flow = cv2.DISOpticalFlow.create(cv2.DISOPTICAL_FLOW_PRESET_FAST)
+    grid = np.stack(np.meshgrid(*(np.arange(n, dtype=np.float32) for n in size)), axis=-1)
+    return [grid + flow.calc(now, before, None) for before, now in itertools.pairwise(greys)]
+
+
+def _small_size(height: int, width: int) -> tuple[int, int]:
+    """Width and height, px, at which objects are cut out: enough for an outline, and quick."""
+    scale = CUT_OUT_SIDE / max(height, width)
+    return round(width * scale), round(height * scale)
+
+
+def drifting(mask: NDArray[np.bool_], count: int, rng: np.random.Generator) -> Masks:
+    """The mask moved steadily through `count` frames or, as often, standing still."""
+    height, width = mask.shape
+    speed = rng.uniform(-0.012, 0.012, 2) * (width, height) * (rng.random() < 0.5)
+    out = []
+    for t in range(count):
+        matrix = np.array([[1, 0, speed[0] * t], [0, 1, speed[1] * t]], np.float32)
+        out.append(cv2.warpAffine(mask.astype(np.uint8), matrix, (width, height)) > 0)
+    moved: Masks = np.stack(out)
+    return moved if moved.any(axis=(1, 2)).all() else np.repeat(mask[None], count, 0)
 
 
 def moving_masks(shape: tuple[int, ...], rng: np.random.Generator) -> Masks:
@@ -191,8 +317,3 @@ def _slightly(frames: Frames, masks: Masks | None, rng: np.random.Generator) -> 
     noisy = soft + rng.normal(0, SLIGHT, frames.shape)
     changed = np.clip(np.rint(noisy), 0, 255).astype(np.uint8)
     return changed if masks is None else np.where(masks[..., None], changed, frames)
-
-
-def _psnr(a: NDArray[np.uint8], b: NDArray[np.uint8]) -> float:
-    error = float(((a.astype(np.float32) - b) ** 2).mean())
-    return 10 * float(np.log10(255**2 / max(error, 1e-6)))

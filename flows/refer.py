@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from catalog.records import Track
 from flows.framing import Boxes, Crop, boxes_of, present
@@ -17,6 +18,9 @@ APART = 0.12
 
 MUCH_LARGER = 2.5
 """Area ratio from which anybody would call an object the large one."""
+
+ALWAYS = 0.04
+"""Least lead, in widths, of the outermost object over every other in every frame."""
 
 NEARER = 0.15
 """Least distance, in heights, of the lower edges of the foremost object and the next one."""
@@ -34,45 +38,23 @@ GOING = {
 def crowded(label: str, tracks: Sequence[Track], crop: Crop, alive: slice) -> bool:
     """Whether in the picture there are too many of a kind to be sure of having all."""
     same = (t for t in tracks if t.label == label)
-    return sum(len(_seen(t, crop, alive)) > 0 for t in same) >= CROWD
+    return sum(bool(crop.view(boxes_of(t)[alive]).any()) for t in same) >= CROWD
 
 
 def refer(track: Track, tracks: Sequence[Track], crop: Crop, alive: slice) -> str | None:
     """ "car", "car on the left", "person walking to the right": a phrase that only this track
     answers to, in the picture that `crop` shows over the frames `alive`; None if there is none."""
     rivals = [t for t in tracks if t.label == track.label and t is not track]
-    others = [boxes for t in rivals if len(boxes := _suspected(t, crop, alive))]
+    others = [boxes for t in rivals if (boxes := crop.view(_suspected(t, crop)[alive])).any()]
     if not others:
         return track.label
     if crowded(track.label, tracks, crop, alive):
         return None
-    return next(_phrases(track.label, _seen(track, crop, alive), others), None)
+    return next(_phrases(track.label, crop.view(boxes_of(track)[alive]), others), None)
 
 
-def _phrases(label: str, own: Boxes, others: Sequence[Boxes]) -> Iterator[str]:
-    """Every phrase that fits the one and none of the others, the plainest first."""
-    centres = [_centre(boxes) for boxes in others]
-    if _centre(own) < 0.5 and _centre(own) < min(centres) - APART:
-        yield f"{label} on the left"
-    if _centre(own) > 0.5 and _centre(own) > max(centres) + APART:
-        yield f"{label} on the right"
-    if _area(own) > MUCH_LARGER * max(map(_area, others)):
-        yield f"large {label}"
-    if _foot(own) > max(map(_foot, others)) + NEARER:
-        yield f"{label} in the foreground"
-    ways = [_travel(boxes) for boxes in others]
-    for side, sign in (("left", -1), ("right", 1)):
-        if sign * _travel(own) > GOES and all(sign * way < GOES / 2 for way in ways):
-            yield f"{label} {GOING.get(label, 'moving')} to the {side}"
-
-
-def _seen(track: Track, crop: Crop, alive: slice) -> Boxes:
-    """[n, 4], shares of the picture's sides, over the frames in which the object can be seen."""
-    return present(crop.view(boxes_of(track)[alive]))
-
-
-def _suspected(track: Track, crop: Crop, alive: slice) -> Boxes:
-    """The same for an object that might confuse: the detector may have lost it, but what did not
+def _suspected(track: Track, crop: Crop) -> Boxes:
+    """The boxes of an object that might confuse: the detector may have lost it, but what did not
     walk out of the clip is still there, and what did not walk in has been."""
     boxes = boxes_of(track).copy()
     first, last = track.first_frame, track.last_frame
@@ -80,22 +62,55 @@ def _suspected(track: Track, crop: Crop, alive: slice) -> Boxes:
         boxes[:first] = boxes[first]
     if not crop.leaves(boxes[last]):
         boxes[last + 1 :] = boxes[last]
-    return present(crop.view(boxes[alive]))
+    return boxes
+
+
+def _phrases(label: str, own: Boxes, others: Sequence[Boxes]) -> Iterator[str]:
+    """Every phrase that fits the one and none of the others, the plainest first; boxes per frame,
+    shares of the picture's sides."""
+    gap_left = min(map(_centre, others)) - _centre(own)
+    gap_right = _centre(own) - max(map(_centre, others))
+    if _centre(own) < 0.5 and gap_left > APART:
+        yield f"{label} on the left"
+    if _centre(own) > 0.5 and gap_right > APART:
+        yield f"{label} on the right"
+    if _area(own) > MUCH_LARGER * max(map(_area, others)):
+        yield f"large {label}"
+    if _foot(own) > max(map(_foot, others)) + NEARER:
+        yield f"{label} in the foreground"
+    leads = [_lead(own, boxes) for boxes in others]
+    if _centre(own) < 0.5 and max(lead.max() for lead in leads) < -ALWAYS:
+        yield f"{label} on the far left"
+    if _centre(own) > 0.5 and min(lead.min() for lead in leads) > ALWAYS:
+        yield f"{label} on the far right"
+    ways = [_travel(boxes) for boxes in others]
+    for side, sign in (("left", -1), ("right", 1)):
+        if sign * _travel(own) > GOES and all(sign * way < GOES / 2 for way in ways):
+            yield f"{label} {GOING.get(label, 'moving')} to the {side}"
 
 
 def _centre(boxes: Boxes) -> float:
-    return float(boxes[:, [0, 2]].mean())
+    return float(present(boxes)[:, [0, 2]].mean())
 
 
 def _area(boxes: Boxes) -> float:
-    return float((boxes[:, 2:] - boxes[:, :2]).prod(1).mean())
+    there = present(boxes)
+    return float((there[:, 2:] - there[:, :2]).prod(1).mean())
 
 
 def _foot(boxes: Boxes) -> float:
     """The lower edge: the lower on the picture, the nearer on the ground."""
-    return float(np.median(boxes[:, 3]))
+    return float(np.median(present(boxes)[:, 3]))
 
 
 def _travel(boxes: Boxes) -> float:
     """From the first to the last frame, to the right."""
-    return float((boxes[-1, [0, 2]] - boxes[0, [0, 2]]).mean())
+    there = present(boxes)
+    return float((there[-1, [0, 2]] - there[0, [0, 2]]).mean())
+
+
+def _lead(own: Boxes, other: Boxes) -> NDArray[np.float64]:
+    """Per frame with both, how far the one is to the right of the other; [0.0] if never both."""
+    both = (own[:, 2] > own[:, 0]) & (other[:, 2] > other[:, 0])
+    lead: NDArray[np.float64] = (own - other)[both][:, [0, 2]].mean(1)
+    return lead if len(lead) else np.zeros(1)

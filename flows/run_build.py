@@ -97,7 +97,7 @@ def _show(console: Console, outcome: Outcome, as_json: bool, headline: str) -> N
         f"most, orchestration {totals['orchestration_share']:.1%}.",
         highlight=False,
     )
-    for note in outcome.filters:
+    for note in outcome.notes:
         console.print(note, highlight=False)
     if headline:
         console.print(f"[bold]{headline}[/bold]")

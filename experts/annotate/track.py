@@ -208,7 +208,7 @@ class Tracker:
     @property
     def version(self) -> str:
         parts = [getattr(part, "version", "?") for part in (self.detector, self.segmenter)]
-        return "1+" + "+".join(parts)
+        return "2+" + "+".join(parts)
 
     def load(self) -> None:
         self.detector.load()

@@ -250,11 +250,11 @@ def templates(request: WriteRequest) -> tuple[str, ...]:
     return _TEMPLATES[request.task]
 
 
-def from_template(request: WriteRequest) -> str:
-    """One of the task's templates, drawn by the request's seed, filled and normalised."""
+def all_from_templates(request: WriteRequest) -> list[str]:
+    """The task's templates in an order drawn by the request's seed, filled and normalised."""
     options = templates(request)
-    rng = np.random.default_rng((request.seed, 1))
-    return fill(options[int(rng.integers(len(options)))], request)
+    order = np.random.default_rng((request.seed, 1)).permutation(len(options))
+    return [fill(options[i], request) for i in order]
 
 
 def fill(template: str, request: WriteRequest) -> str:

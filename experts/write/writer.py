@@ -11,13 +11,16 @@ from experts.write.chat import ChatBackend
 from experts.write.checks import check, normalise
 from experts.write.prompts import conversation
 from experts.write.request import WriteRequest
-from experts.write.templates import clause_words, enhance, from_template
+from experts.write.templates import all_from_templates, clause_words, enhance
 
 CANDIDATES = 2
 """Per round. About half of a 135 M model's candidates pass, so most requests need one round."""
 
 ROUNDS = 4
 """A request that eight candidates have not served is served by a template."""
+
+PHRASINGS = 3
+"""Ways to say it per request: who trains on one wording per edit learns the wording."""
 
 TEMPERATURE = 0.85
 """Cooler repeats itself, hotter wanders off: chosen on the share that passes and on variety."""
@@ -26,18 +29,25 @@ MAX_TOKENS = 28
 """Of a candidate; the longest good ones repeat a caption."""
 
 
+Writer = Literal["model", "template"]
+
+
 @dataclass(frozen=True, slots=True)
 class Instruction:
     """`text` is the short command, `enhanced` also says what stays.
 
     `by` tells whether the model's words passed or a template had to serve; `model` is the model
-    asked either way. `tries` are the candidates that were rejected, each with its reason.
+    asked either way. `phrasings` are different ways to say the same, `text` first and then what
+    else the model wrote that holds, filled up from templates; `phrasings_by` goes with them.
+    `tries` are the candidates that were rejected, each with its reason.
     """
 
     text: str
     enhanced: str
-    by: Literal["model", "template"]
+    by: Writer
     model: str
+    phrasings: tuple[str, ...]
+    phrasings_by: tuple[Writer, ...]
     tries: tuple[tuple[str, str], ...] = ()
 
 
@@ -64,7 +74,7 @@ class InstructionWriter:
     @property
     def version(self) -> str:
         """Of prompts, checks and templates, and the model's."""
-        return f"2+{self._chat.version}"
+        return f"3+{self._chat.version}"
 
     def load(self) -> None:
         self._chat.load()
@@ -74,7 +84,7 @@ class InstructionWriter:
 
     def write(self, requests: Sequence[WriteRequest]) -> list[Instruction]:
         """One instruction per request, in the requests' order."""
-        passed: dict[int, str] = {}
+        passed: dict[int, list[str]] = {}
         tries: list[list[tuple[str, str]]] = [[] for _ in requests]
         # Requests of a task share their prompt's beginning, which the backend keeps from one to
         # the next: so one task after the other, each with all its rounds.
@@ -93,15 +103,15 @@ class InstructionWriter:
                 for i, texts in zip(waiting, answers, strict=True):
                     for text in map(normalise, texts):
                         reason = check(text, requests[i])
-                        if not reason:
-                            passed[i] = text
-                            break
-                        tries[i].append((text, reason))
+                        if reason:
+                            tries[i].append((text, reason))
+                        elif text not in passed.setdefault(i, []):
+                            passed[i].append(text)
                 waiting = [i for i in waiting if i not in passed]
                 if not waiting:
                     break
         return [
-            self._instruction(request, passed.get(i), tries[i])
+            self._instruction(request, passed.get(i, []), tries[i])
             for i, request in enumerate(requests)
         ]
 
@@ -110,17 +120,23 @@ class InstructionWriter:
         return (request.seed * self._rounds + attempt) * self._candidates
 
     def _instruction(
-        self, request: WriteRequest, text: str | None, tries: list[tuple[str, str]]
+        self, request: WriteRequest, passed: list[str], tries: list[tuple[str, str]]
     ) -> Instruction:
-        written = text if text is not None else from_template(request)
-        enhanced = enhance(written, request)
+        others = [text for text in all_from_templates(request) if text not in passed]
+        phrasings = (passed + others)[:PHRASINGS]
+        written: tuple[Writer, ...] = tuple(
+            "model" if text in passed else "template" for text in phrasings
+        )
+        enhanced = enhance(phrasings[0], request)
         reason = check(enhanced, request, enhanced=True, also=clause_words(request.task))
         if reason:  # only a text at the limit of the short form's length
-            enhanced = enhance(from_template(request), request)
+            enhanced = enhance(others[0], request)
         return Instruction(
-            written,
+            phrasings[0],
             enhanced,
-            "template" if text is None else "model",
+            written[0],
             f"{self._chat.name}@{self._chat.version}",
+            tuple(phrasings),
+            written,
             tuple(tries),
         )

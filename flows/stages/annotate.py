@@ -12,6 +12,7 @@ import numpy as np
 from catalog import media
 from catalog.keys import digest
 from catalog.records import Clip, Track, from_row, to_row
+from experts.annotate.camera import camera_path
 from experts.annotate.detect import Detector
 from experts.annotate.segment import Segmenter
 from experts.annotate.track import TrackedObject, Tracker
@@ -50,7 +51,12 @@ def run(ctx: Context, shard: Sequence[Clip]) -> list[AnnotatedClip]:
     annotated = []
     for clip, document in documents:
         tracks = [from_row(Track, row) for row in document["tracks"]]
-        captioned = dataclasses.replace(clip, caption=document["caption"], caption_by=CAPTION_BY)
+        captioned = dataclasses.replace(
+            clip,
+            caption=document["caption"],
+            caption_by=CAPTION_BY,
+            camera=document["camera"],
+        )
         annotated.append(AnnotatedClip(captioned, tracks))
     ctx.catalog.tables.merge("clips", [a.clip for a in annotated])
     ctx.catalog.tables.merge("tracks", [track for a in annotated for track in a.tracks])
@@ -87,7 +93,13 @@ def _annotate(ctx: Context, clip: Clip, tracker: Tracker) -> Document:
     # Only what is there for most of the clip is worth naming.
     lasting = [f for f in objects if 2 * (f.last - f.first + 1) > len(frames)]
     counts = Counter(found.label for found in lasting)
-    return {"tracks": [to_row(track) for track in tracks], "caption": caption(counts)}
+    moving = np.logical_or.reduce([found.masks for found in objects]) if objects else None
+    camera = camera_path(frames, moving)
+    return {
+        "tracks": [to_row(track) for track in tracks],
+        "caption": caption(counts),
+        "camera": [round(float(v), 2) for v in camera.ravel()],
+    }
 
 
 def _row(clip: Clip, index: int, found: TrackedObject, masks: str) -> Track:

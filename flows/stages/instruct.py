@@ -29,6 +29,8 @@ class InstructedEdit:
     enhanced: str
     by: str
     model: str
+    phrasings: list[str]
+    phrasings_by: list[str]
 
 
 def run(ctx: Context, shard: Sequence[Edit]) -> list[InstructedEdit]:
@@ -62,6 +64,13 @@ def _fields(edit: Edit) -> Document:
 def _write(writer: InstructionWriter, batch: Sequence[Edit]) -> list[Document]:
     written = writer.write([WriteRequest(**_fields(edit)) for edit in batch])
     return [
-        {"instruction": w.text, "enhanced": w.enhanced, "by": w.by, "model": w.model}
+        {
+            "instruction": w.text,
+            "enhanced": w.enhanced,
+            "by": w.by,
+            "model": w.model,
+            "phrasings": list(w.phrasings),
+            "phrasings_by": list(w.phrasings_by),
+        }
         for w in written
     ]

@@ -149,4 +149,6 @@ def _pair(
         reason=reason,
         **scores,
         filter_versions=versions,
+        phrasings=instructed.phrasings,
+        phrasings_by=instructed.phrasings_by,
     )

@@ -13,21 +13,17 @@ from typing import Any
 import numpy as np
 
 from catalog.keys import digest
-from catalog.media import fit_size
 from catalog.records import Clip, Plan, Track
 from experts.edit.adjectives import local_adjectives
 from experts.edit.styles import global_style
 from experts.edit.tasks import TASKS, Task
 from flows.carried import carried
 from flows.context import Context
-from flows.framing import Crop, around, boxes_of, widest
 from flows.recipe import Planning
-from flows.refer import crowded, refer
 from flows.stages.annotate import AnnotatedClip
+from flows.view import view
 
 STAGE = "plan"
-IN_VIEW = 0.8
-"""Share of an object's box that must lie within an edit's crop."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,61 +77,10 @@ def _objects(
     """What the task may be drawn for: no object at all, or those that suit it."""
     if not task.needs_track:
         return [None]
-    suited = [t for t in tracks if _suits(clip, t, tracks, task, rules)]
+    suited = [t for t in tracks if view(clip, t, tracks, task, rules)]
     if task.name == "object_grounding":  # shows every instance of a label at once
         return list({track.label: track for track in reversed(suited)}.values())
     return suited
-
-
-def edit_size(clip: Clip, task: Task, rules: Planning) -> tuple[int, int, int]:
-    """(height, width, frames): the task's, turned for a portrait clip, at most the clip's own."""
-    height, width = task.height, task.width
-    if clip.height > clip.width:
-        height, width = width, height
-    if rules.long_side and max(height, width) > rules.long_side:
-        scale = rules.long_side / max(height, width)
-        height, width = round(height * scale), round(width * scale)
-    height, width = fit_size(clip.width, clip.height, height, width)
-    return height, width, min(task.frames, clip.frames, rules.frames or task.frames)
-
-
-def _suits(clip: Clip, track: Track, tracks: list[Track], task: Task, rules: Planning) -> bool:
-    height, width, frames = edit_size(clip, task, rules)
-    first = window(track, frames)
-    if first is None:
-        return False
-    alive = slice(first, first + frames)
-    if float(np.mean(track.confidence[alive])) < rules.min_confidence:
-        return False
-    crop = _crop(clip, track, task, alive, height, width)
-    area = track.area * clip.width * clip.height / (crop.width * crop.height)
-    if not rules.min_area <= area <= rules.max_area:
-        return False
-    if task.name == "object_grounding":  # none need be told apart
-        return not crowded(track.label, tracks, crop, alive)
-    in_view = crop.share_in_view(boxes_of(track)[alive]) >= IN_VIEW
-    return in_view and refer(track, tracks, crop, alive) is not None
-
-
-def _crop(
-    clip: Clip, track: Track | None, task: Task, alive: slice, height: int, width: int
-) -> Crop:
-    """Around the object of an edit; the widest where there is none, or all of a kind are meant."""
-    if track is None or task.name == "object_grounding":
-        return widest(clip, height, width)
-    return around(clip, boxes_of(track)[alive], height, width)
-
-
-def window(track: Track, frames: int) -> int | None:
-    """The first frame of the stretch of `frames` frames, all with the object, in which the track is
-    surest; None if it does not live that long."""
-    last_start = track.last_frame - frames + 1
-    if last_start < track.first_frame:
-        return None
-    sums = np.convolve(track.confidence, np.ones(frames), "valid")
-    sums = np.round(sums[track.first_frame : last_start + 1], 6)
-    best = np.flatnonzero(sums == sums.max())
-    return track.first_frame + int(best[len(best) // 2])
 
 
 def _plan(
@@ -147,13 +92,9 @@ def _plan(
     rng: np.random.Generator,
     seed: int,
 ) -> Plan:
-    height, width, frames = edit_size(clip, task, rules)
-    first = window(track, frames) if track else 0
-    assert first is not None  # _suits saw to it
-    alive = slice(first, first + frames)
-    crop = _crop(clip, track, task, alive, height, width)
-    label = track.label if track else ""
-    phrase, count = label, 1
+    shown = view(clip, track, tracks, task, rules)
+    assert shown is not None  # else it had not been drawn
+    label, count = track.label if track else "", 1
     prompt, negative, target_prompt = "", "", ""
     params: dict[str, Any] = {}
     match task.name:
@@ -161,7 +102,7 @@ def _plan(
             # Señorita-2M, remover: positive and negative prompt.
             prompt, negative = f"Remove {label}", f"Generate {label}"
             target_prompt = f"a {label}" if task.name == "object_addition" else ""
-            if track and (things := carried(track, tracks, alive)):
+            if track and (things := carried(track, tracks, shown.alive)):
                 params = {"tracks": [track.track_id, *sorted(t.track_id for t in things)]}
         case "local_style_transfer":
             prompt, params = local_adjectives(rng, label)
@@ -173,8 +114,6 @@ def _plan(
             same = [t.track_id for t in tracks if t.label == label]
             params = {"tracks": sorted(same)}
             count = len(same)
-    if track and task.name != "object_grounding":
-        phrase = refer(track, tracks, crop, alive) or label
     track_id = track.track_id if track else ""
     # By expert and not by task: an addition is the same edit as a removal, read backwards.
     edit_seed = int(digest("edit", seed, clip.clip_id, task.expert, track_id)[:8], 16)
@@ -184,17 +123,17 @@ def _plan(
         expert=task.expert,
         track_id=track_id,
         label=label,
-        phrase=phrase,
+        phrase=shown.phrase,
         count=count,
         prompt=prompt,
         negative_prompt=negative,
         target_prompt=target_prompt,
         seed=edit_seed,
-        first_frame=first,
-        frames=frames,
-        crop=[crop.x, crop.y, crop.width, crop.height],
-        width=width,
-        height=height,
+        first_frame=shown.first,
+        frames=shown.frames,
+        crop=[shown.crop.x, shown.crop.y, shown.crop.width, shown.crop.height],
+        width=shown.width,
+        height=shown.height,
         params=params,
     )
     return Plan(plan_id=digest("plan", fields), **fields)

@@ -11,7 +11,7 @@ from experts.write.chat import LlamaCppChat, OpenAIChat
 from experts.write.checks import ENHANCED_WORDS, check, words_of
 from experts.write.prompts import Message, conversation
 from experts.write.request import WriteRequest
-from experts.write.writer import ROUNDS, InstructionWriter
+from experts.write.writer import PHRASINGS, ROUNDS, InstructionWriter
 
 REQUESTS = [
     WriteRequest("object_removal", "dog", seed=1),
@@ -64,6 +64,17 @@ def test_garbage_falls_to_a_template_and_every_try_is_recorded() -> None:
         assert check(instruction.text, request) == ""
         assert len(instruction.tries) == 2 * ROUNDS
         assert {reason for _, reason in instruction.tries} == {"not_imperative", "quotes"}
+
+
+def test_every_phrasing_holds_and_no_two_are_alike() -> None:
+    chat = FakeChat("Erase the dog.", "Erase the dog.")
+    for request, made in zip(REQUESTS, InstructionWriter(chat).write(REQUESTS), strict=True):
+        assert made.phrasings[0] == made.text
+        assert len(set(made.phrasings)) == len(made.phrasings) == PHRASINGS
+        assert all(check(text, request) == "" for text in made.phrasings)
+        assert len(made.phrasings_by) == PHRASINGS
+    first = InstructionWriter(chat).write(REQUESTS[:1])[0]
+    assert first.phrasings_by == ("model", "template", "template")
 
 
 def test_enhanced_names_what_stays_and_has_its_length() -> None:

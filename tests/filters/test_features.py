@@ -7,6 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from filters.artefacts import signs
 from filters.base import PairSample
 from filters.features import LEAST_VIEW, PIXEL_MEASURES, describe, measure, view_boxes
 
@@ -84,3 +85,25 @@ def test_sides_may_differ_in_size(encoder, moving, box):
     small = moving[:, ::2, ::2].copy()
     (found,) = describe([PairSample("upscaling", small, moving, box)], encoder)
     assert found.source.levels.shape == found.target.levels.shape
+
+
+def test_a_small_object_is_measured_among_many_pixels(moving):
+    height, width = moving.shape[1:3]
+    mask = np.zeros(moving.shape[:3], bool)
+    mask[:, : height // 8, : width // 8] = True
+    target = moving.copy()
+    target[mask] = 255 - target[mask]
+    large, large_mask = (np.repeat(np.repeat(a, 4, 1), 4, 2) for a in (target, mask))
+    source = np.repeat(np.repeat(moving, 4, 1), 4, 2)
+    names = list(PIXEL_MEASURES)
+    fine = measure(source, large, large_mask)[:, 0, names.index("change")]
+    plain = measure(moving, target, mask)[:, 0, names.index("change")]
+    assert np.allclose(fine, plain, rtol=0.15)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("frames", [2, 3, 8, 9, 17])
+def test_signs_of_a_short_clip_are_numbers(frames, moving, box):
+    clip = np.resize(moving, (frames, *moving.shape[1:])).astype(np.float32) / 255
+    found = signs(clip, 1 - clip, np.ones(clip.shape[:3], np.float32))
+    assert np.isfinite(found).all()

@@ -14,9 +14,11 @@ from flows.recipe import Clips, Planning
 from flows.refer import refer
 from flows.stages.annotate import AnnotatedClip
 from flows.stages.ingest import cuts
-from flows.stages.plan import draw, edit_size, window
+from flows.stages.plan import draw
+from flows.view import edit_size, windows
 
-CLIP = Clip("c1", "s1", "uri", "MIT", "media/aa/a.mp4", 0, 64, 25.0, 854, 480)
+PAN = [value for t in range(64) for value in (4.0 * t, 0.0)]
+CLIP = Clip("c1", "s1", "uri", "MIT", "media/aa/a.mp4", 0, 64, 25.0, 854, 480, camera=PAN)
 
 
 def track(name: str, x: float, *, area: float = 0.05, first: int = 0, last: int = 63) -> Track:
@@ -86,9 +88,8 @@ def test_sizes_are_the_papers_but_never_upscaled() -> None:
 def test_the_window_is_where_the_track_is_surest() -> None:
     sure = track("t", 400, first=10, last=60)
     sure.confidence[30:50] = [1.0] * 20
-    first = window(sure, 20)
-    assert first == 30
-    assert window(sure, 60) is None
+    assert windows(sure, 20) == [30, 10, 41]
+    assert windows(sure, 60) == []
 
 
 def test_references_tell_instances_apart() -> None:
@@ -101,6 +102,16 @@ def test_references_tell_instances_apart() -> None:
     assert refer(right, [left, right, close], whole, alive) is None
     right_half = Crop(427, 0, 427, 480, (854, 480))
     assert refer(right, [left, right], right_half, alive) == "car"
+
+
+def test_what_hides_its_background_throughout_is_not_removed() -> None:
+    rules = RULES.model_copy(update={"weights": {"object_removal": 1.0}})
+    tracks = [track("t1", 400)]
+    still = dataclasses.replace(CLIP, camera=[0.0] * 128)
+    assert draw(AnnotatedClip(still, tracks), rules, 0) == []
+    assert len(draw(AnnotatedClip(CLIP, tracks), rules, 0)) == 1
+    everything = rules.model_copy(update={"max_invented": 1.0})
+    assert len(draw(AnnotatedClip(still, tracks), everything, 0)) == 1
 
 
 def test_an_object_out_of_sight_still_confuses() -> None:

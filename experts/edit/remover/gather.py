@@ -76,7 +76,7 @@ class Samples:
 def region(hole: NDArray[np.bool_]) -> Region:
     """The pixels of `hole` [H, W] and of the ring around it."""
     gap, reach = (
-        cv2.dilate(hole.astype(np.uint8), _disc(radius)) > 0
+        cv2.dilate(hole.astype(np.uint8), disc(radius)) > 0
         for radius in (RING_GAP_PX, RING_GAP_PX + RING_PX)
     )
     hole_y, hole_x = np.nonzero(hole)
@@ -88,11 +88,11 @@ def region(hole: NDArray[np.bool_]) -> Region:
     )
 
 
-def _disc(radius: int) -> NDArray[np.uint8]:
-    disc: NDArray[np.uint8] = cv2.getStructuringElement(
+def disc(radius: int) -> NDArray[np.uint8]:
+    kernel: NDArray[np.uint8] = cv2.getStructuringElement(
         cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1)
     )
-    return disc
+    return kernel
 
 
 def at(

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from catalog.errors import BadInput
 from experts.base import EditRequest, EditResult, Frames, Masks
-from experts.edit.remover.gather import OUTLIER, gather, region
+from experts.edit.remover.gather import OUTLIER, disc, gather, region
 from experts.edit.remover.merge import merge
 from experts.edit.remover.migan import Migan
 from experts.edit.remover.motion import Motion, background_motion
@@ -59,7 +59,7 @@ class Remover:
 
     def __init__(self, threads: int = 2) -> None:
         self.threads = threads
-        self.version = f"1+{entry('migan').sha256[:8]}"
+        self.version = f"2+{entry('migan').sha256[:8]}"
         self._migan = Migan(threads)
 
     def load(self) -> None:
@@ -138,8 +138,8 @@ class Remover:
 
 def dilated(masks: Masks, radius: int) -> Masks:
     """`masks` [T, H, W] grown by a disc of `radius` px."""
-    disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1))
-    return np.stack([cv2.dilate(m.astype(np.uint8), disc) > 0 for m in masks])
+    kernel = disc(radius)
+    return np.stack([cv2.dilate(m.astype(np.uint8), kernel) > 0 for m in masks])
 
 
 def _checked(request: EditRequest) -> NDArray[np.bool_]:

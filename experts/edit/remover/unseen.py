@@ -2,6 +2,8 @@
 
 Inventing them frame by frame flickers. So the frame with the most unseen pixels is painted first,
 every other frame takes what it can from it, and what is still open is painted the same way.
+Slivers are left to Telea's method: a network that works at its own size would fill them with what
+it takes for their surroundings, which is the removed object.
 """
 
 from __future__ import annotations
@@ -13,13 +15,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experts.base import Frames, Masks
-from experts.edit.remover.gather import at, inside_frame, region
+from experts.edit.remover.gather import at, disc, inside_frame, region
 from experts.edit.remover.motion import Motion
 from experts.edit.remover.seam import match_rim
 
 PAINTINGS = 5  # at most, per clip: each costs about a second
 WORTH_PAINTING_PX = 64  # fewer open pixels in a frame are closed by Telea's method
 TELEA_RADIUS = 5.0  # px
+SLIVER_PX = 3  # a place no disc of this radius fits into is a sliver
 
 Paint = Callable[[NDArray[np.uint8], NDArray[np.bool_]], NDArray[np.uint8]]
 
@@ -30,25 +33,37 @@ def complete(filled: Frames, unseen: Masks, motion: Motion, paint: Paint) -> tup
     `filled` [T, H, W, 3] must be right outside `unseen` [T, H, W]; both are left as they are.
     `paint` gets a frame and a hole and returns the frame with that hole closed.
     """
-    frames, left = filled.copy(), unseen.copy()
+    frames, left = filled.copy(), np.stack([_thick(hole) for hole in unseen])
     painted = np.zeros_like(unseen)
     for _ in range(PAINTINGS):
         areas = left.sum(axis=(1, 2))
         t = int(areas.argmax())
         if areas[t] < WORTH_PAINTING_PX:
             break
-        frames[t] = paint(frames[t], left[t])
+        frames[t] = paint(_closed(frames[t], unseen[t] & ~painted[t]), left[t])
         painted[t] |= left[t]
         left[t] = False
         for s in np.flatnonzero(left.any(axis=(1, 2))):
             taken = _carry(frames, left[s], motion, int(s), t)
             painted[s] |= taken
             left[s] &= ~taken
-    for last in np.flatnonzero(left.any(axis=(1, 2))):
-        t = int(last)
-        hole = left[t].astype(np.uint8)
-        frames[t] = cv2.inpaint(frames[t], hole, TELEA_RADIUS, cv2.INPAINT_TELEA)
+    rest = unseen & ~painted
+    for last in np.flatnonzero(rest.any(axis=(1, 2))):
+        frames[last] = _closed(frames[last], rest[last])
     return frames, painted
+
+
+def _thick(hole: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    """The hole without its slivers."""
+    kernel = disc(SLIVER_PX)
+    opened = cv2.morphologyEx(hole.astype(np.uint8), cv2.MORPH_OPEN, kernel)
+    return np.asarray(hole & (cv2.dilate(opened, kernel) > 0))
+
+
+def _closed(frame: NDArray[np.uint8], hole: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """The frame with the hole closed from its rim."""
+    closed = cv2.inpaint(frame, hole.astype(np.uint8), TELEA_RADIUS, cv2.INPAINT_TELEA)
+    return np.asarray(closed, np.uint8)
 
 
 def _carry(

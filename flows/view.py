@@ -1,0 +1,129 @@
+"""What of a clip an edit shows, when, and what its object is called there.
+
+The object must be there throughout, large enough, surely tracked and, if it is to be removed, step
+aside from what it hides. Some stretches and frames tell it apart from its like and others do not,
+so several are tried, the best first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from catalog.media import fit_size
+from catalog.records import Clip, Track
+from experts.edit.tasks import Task
+from flows.framing import Boxes, Crop, around, boxes_of, never_uncovered, widest
+from flows.recipe import Planning
+from flows.refer import crowded, refer
+
+IN_VIEW = 0.8
+"""Share of an object's box that must lie within the picture in every frame."""
+
+MASK_OF_BOX = 0.5
+"""Share of its box that an object covers, more or less."""
+
+PLACES = (0.5, 0.3, 0.7)
+"""Where across the picture the object's way may have its middle, as shares of the width."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """`frames` frames of a clip from `first` on, `crop` of them, brought to height × width."""
+
+    first: int
+    frames: int
+    crop: Crop
+    height: int
+    width: int
+    phrase: str
+
+    @property
+    def alive(self) -> slice:
+        return slice(self.first, self.first + self.frames)
+
+
+def view(
+    clip: Clip, track: Track | None, tracks: Sequence[Track], task: Task, rules: Planning
+) -> View | None:
+    """The best one for the task on this object, or for one without an object (`track` None);
+    None if the object does not suit the task."""
+    height, width, frames = edit_size(clip, task, rules)
+    if track is None:
+        return View(0, frames, widest(clip, height, width), height, width, "")
+    for first in windows(track, frames):
+        alive = slice(first, first + frames)
+        if float(np.mean(track.confidence[alive])) < rules.min_confidence:
+            continue
+        for crop in _crops(clip, track, task, alive, (height, width)):
+            phrase = _phrase(clip, track, tracks, task, rules, crop, alive)
+            if phrase:
+                return View(first, frames, crop, height, width, phrase)
+    return None
+
+
+def edit_size(clip: Clip, task: Task, rules: Planning) -> tuple[int, int, int]:
+    """(height, width, frames): the task's, turned for a portrait clip, at most the clip's own."""
+    height, width = task.height, task.width
+    if clip.height > clip.width:
+        height, width = width, height
+    if rules.long_side and max(height, width) > rules.long_side:
+        scale = rules.long_side / max(height, width)
+        height, width = round(height * scale), round(width * scale)
+    height, width = fit_size(clip.width, clip.height, height, width)
+    return height, width, min(task.frames, clip.frames, rules.frames or task.frames)
+
+
+def windows(track: Track, frames: int) -> list[int]:
+    """First frames of stretches of `frames` frames, all with the object: where the track is surest,
+    then its first and its last; none if it does not live that long."""
+    last_start = track.last_frame - frames + 1
+    if last_start < track.first_frame:
+        return []
+    sums = np.convolve(track.confidence, np.ones(frames), "valid")
+    sums = np.round(sums[track.first_frame : last_start + 1], 6)
+    best = np.flatnonzero(sums == sums.max())
+    surest = track.first_frame + int(best[len(best) // 2])
+    return list(dict.fromkeys((surest, track.first_frame, last_start)))
+
+
+def _crops(
+    clip: Clip, track: Track, task: Task, alive: slice, size: tuple[int, int]
+) -> Iterator[Crop]:
+    """Around the object of an edit; the widest where all of a kind are meant."""
+    if task.name != "object_grounding":
+        for place in PLACES:
+            yield around(clip, boxes_of(track)[alive], *size, place)
+    yield widest(clip, *size)
+
+
+def _phrase(
+    clip: Clip,
+    track: Track,
+    tracks: Sequence[Track],
+    task: Task,
+    rules: Planning,
+    crop: Crop,
+    alive: slice,
+) -> str | None:
+    """What the object is called in this picture; None if it does not suit the task there."""
+    area = track.area * clip.width * clip.height / (crop.width * crop.height)
+    if not rules.min_area <= area <= rules.max_area:
+        return None
+    if task.name == "object_grounding":  # none need be told apart
+        return None if crowded(track.label, tracks, crop, alive) else track.label
+    boxes = boxes_of(track)[alive]
+    if crop.share_in_view(boxes) < IN_VIEW:
+        return None
+    if "remover" in task.expert and _invents(clip, boxes, alive, crop) > rules.max_invented:
+        return None
+    return refer(track, tracks, crop, alive)
+
+
+def _invents(clip: Clip, boxes: Boxes, alive: slice, crop: Crop) -> float:
+    """Share of the picture that a removal would have to paint without ever having seen it."""
+    camera = np.asarray(clip.camera, np.float64).reshape(-1, 2)
+    camera = camera[alive] if len(camera) else np.zeros((len(boxes), 2))
+    return MASK_OF_BOX * never_uncovered(boxes, camera) / (crop.width * crop.height)
