@@ -5,11 +5,12 @@ models", ICCV 2023): blur, non-maximum suppression in four directions, a thresho
 blur with a low threshold that makes strokes of the thin lines. It is made for single images; frame
 by frame, strokes near the threshold come and go. So edge strengths are first averaged along the
 footage's optical flow, and the threshold has a memory: a line that was drawn goes on at a lower
-strength than a new one needs.
+strength than a new one needs, along itself and into the neighbouring frames.
 """
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Sequence
 
 import cv2
@@ -25,13 +26,20 @@ Strength = NDArray[np.float32]
 Lines = NDArray[np.bool_]
 """[H, W]: one pixel wide, or as wide as a stroke."""
 
+Ways = tuple[list[Flow | None], list[Flow | None]]
+"""Per frame the flow to the one before and the flow to the one after, NaN where it cannot be
+trusted; None at the clip's ends."""
+
 MEMORY = 0.7
 """Weight of the frame before in the average along the flow: about three frames each way."""
 
-FADE = 0.6
-"""Share of the threshold at which a line that was there in the neighbouring frame stays."""
+FADE = 0.8
+"""Share of the threshold above which a line goes on, along itself or over time."""
 
-REACH = 5
+HELD = 0.6
+"""Share of a weak line that must lie on the neighbouring frame's lines to be one of them."""
+
+REACH = 3
 """px by which the flow may miss a line."""
 
 SHORTEST = 0.04
@@ -68,38 +76,39 @@ def ridges(strength: Strength, sigma: float) -> Strength:
     return np.asarray(np.where(top, soft, 0), np.float32)
 
 
-def flows(frames: Frames) -> tuple[list[Flow | None], list[Flow | None]]:
-    """Per frame of [T, H, W, 3] the flow to the one before and to the one after, NaN where it
-    cannot be trusted; None at the clip's ends."""
+def ways_of(frames: Frames) -> Ways:
+    """The ways of footage [T, H, W, 3]."""
     before: list[Flow | None] = [None]
     after: list[Flow | None] = []
-    for a, b in zip(frames[:-1], frames[1:], strict=True):
+    for a, b in itertools.pairwise(frames):
         forward, backward = flow(a, b), flow(b, a)
         after.append(_trusted(forward, backward))
         before.append(_trusted(backward, forward))
     return before, [*after, None]
 
 
-def steady_lines(
-    strengths: NDArray[np.uint8], footage: Frames, sigma: float, threshold: float
-) -> NDArray[np.bool_]:
-    """Thin lines [T, H, W] of edge strengths [T, H, W] (0–255), followed along the footage.
-
-    `sigma` in px of the first blur, `threshold` of 255 for a new line.
-    """
-    before, after = flows(footage)
+def steady_ridges(strengths: NDArray[np.uint8], ways: Ways, sigma: float) -> list[Strength]:
+    """Ridges of edge strengths [T, H, W] (0–255), averaged along the footage's `ways` first;
+    `sigma` in px of the blur."""
+    before, after = ways
     raw = [strength.astype(np.float32) for strength in strengths]
     early = _averaged(raw, before)
     late = _averaged(raw[::-1], after[::-1])[::-1]
     # each holds the frame itself with weight 1 - MEMORY: counted once
     own = 1 - MEMORY
-    averages = [
-        (a + b - own * r) / (2 - own) for a, b, r in zip(early, late, raw, strict=True)
+    return [
+        ridges(np.asarray((a + b - own * r) / (2 - own), np.float32), sigma)
+        for a, b, r in zip(early, late, raw, strict=True)
     ]
-    found = [ridges(average, sigma) for average in averages]
+
+
+def steady_lines(found: Sequence[Strength], ways: Ways, threshold: float) -> NDArray[np.bool_]:
+    """Thin lines [T, H, W] along ridges, followed along the footage's `ways`; `threshold` of 255
+    for a new line."""
+    before, after = ways
     kept = _remembered(found, before, threshold)
     again = _remembered(found[::-1], after[::-1], threshold)[::-1]
-    shortest = SHORTEST * min(strengths.shape[1:])
+    shortest = SHORTEST * min(found[0].shape)
     return np.stack([_long(a | b, shortest) for a, b in zip(kept, again, strict=True)])
 
 
@@ -133,16 +142,22 @@ def _averaged(strengths: Sequence[Strength], ways: Sequence[Flow | None]) -> lis
 def _remembered(
     found: Sequence[Strength], ways: Sequence[Flow | None], threshold: float
 ) -> list[Lines]:
-    """Lines above the threshold, and above `FADE` of it where the frame before had one."""
+    """Connected lines above `FADE` of the threshold that reach it somewhere, or that lie where the
+    frame before had lines. Whole ones: by pixels they would creep along from frame to frame."""
     brush = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * REACH + 1, 2 * REACH + 1))
     lines: list[Lines] = []
     for ridge, way in zip(found, ways, strict=True):
-        drawn = ridge > threshold
+        _, parts = cv2.connectedComponents((ridge > FADE * threshold).astype(np.uint8))
+        inside = parts > 0
+        labels = parts[inside]
+        kept = np.bincount(labels, ridge[inside] > threshold, parts.max() + 1) > 0
         if way is not None:
             near = cv2.dilate(lines[-1].astype(np.uint8), brush) > 0
             there = warp(near, np.nan_to_num(way)) & ~np.isnan(way[..., 0])
-            drawn |= (ridge > FADE * threshold) & there
-        lines.append(np.asarray(drawn))
+            share = np.bincount(labels, there[inside], len(kept))
+            kept |= share > HELD * np.bincount(labels, minlength=len(kept))
+        kept[0] = False
+        lines.append(np.asarray(kept[parts]))
     return lines
 
 

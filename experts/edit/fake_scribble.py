@@ -9,12 +9,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experts.annotate.edges import Hed
-from experts.annotate.scribble import steady_lines, strokes
+from experts.annotate.scribble import steady_lines, steady_ridges, strokes, ways_of
 from experts.base import EditRequest, EditResult, Frames
 
-WORKING_SIDE = 512
-"""px of the short side at which lines are found; ControlNet's detector works at that size, and its
-figures below are px of it. Smaller frames are worked on at their own size."""
+REFERENCE_SIDE = 512
+"""px of the short side that the lengths below refer to: that of ControlNet's own detector."""
+
+WORKING_SIDE = 384
+"""px of the short side at which lines are found; smaller frames are worked on at their own size.
+HED's own scale is coarser still, and flow at twice the size costs four times as much."""
 
 SIMPLIFY_SIGMA = (2.0, 4.0)
 """px; blur before lines are found: the more, the fewer and rounder they are. ControlNet: 3."""
@@ -25,19 +28,21 @@ THRESHOLD = (102.0, 153.0)
 STROKE_SIGMA = (1.6, 3.2)
 """px; makes strokes 7 to 13 px wide of the lines. ControlNet: 3."""
 
-FEWEST = 0.01
-"""Least mean share of the picture under strokes; soft footage gets a lower threshold."""
+SHARE = (0.01, 0.28)
+"""Least and largest mean share of the picture under strokes that is aimed at: soft footage gets a
+lower threshold, busy footage a higher one, as a hand would leave out its details."""
 
-LOWER = 0.75
-LOWEST = 4
-"""Factor on the threshold, and how many times it is tried."""
+STEP = 0.85
+LIMITS = (50.0, 200.0)
+"""Factor on the threshold, and how far it may go: above, HED is as sure of details as of outlines,
+and all lines would go at once."""
 
 
 class FakeScribbleMap:
     """White strokes on black, the same in all three channels.
 
     How simple and how thick the strokes are is drawn from the seed. `info`: `simplify_sigma` and
-    `stroke_sigma` (px of the working size, short side `working_side`), `threshold` (of 255),
+    `stroke_sigma` (px where the short side is REFERENCE_SIDE), `threshold` (of 255),
     `strokes` (share of the picture under them).
     """
 
@@ -64,24 +69,28 @@ class FakeScribbleMap:
         simplify, threshold, width = (
             float(rng.uniform(*limits)) for limits in (SIMPLIFY_SIGMA, THRESHOLD, STROKE_SIGMA)
         )
-        height, full_width = request.frames.shape[1:3]
+        size = request.frames.shape[1:3]
         small = _shrunk(request.frames)
         side = min(small.shape[1:3])
-        scale = min(1.0, side / WORKING_SIDE)
-        strengths = self._hed.hed(small)
-        for attempt in range(LOWEST):
-            level = threshold * LOWER**attempt
-            lines = steady_lines(strengths, small, max(0.5, simplify * scale), level)
-            drawn = np.stack(
-                [strokes(each, max(0.5, width * scale), (height, full_width)) for each in lines]
-            )
-            if drawn.mean() >= FEWEST:
+        scale = min(1.0, side / REFERENCE_SIDE)
+        ways = ways_of(small)
+        ridges = steady_ridges(self._hed.hed(small), ways, max(0.5, simplify * scale))
+
+        def draw(level: float) -> NDArray[np.bool_]:
+            lines = steady_lines(ridges, ways, level)
+            return np.stack([strokes(each, max(0.5, width * scale), size) for each in lines])
+
+        level, drawn = threshold, draw(threshold)
+        factor = STEP if drawn.mean() < SHARE[0] else 1 / STEP
+        while not SHARE[0] <= drawn.mean() <= SHARE[1]:
+            if not LIMITS[0] <= level * factor <= LIMITS[1]:
                 break
+            level *= factor
+            drawn = draw(level)
         info: dict[str, Any] = {
             "simplify_sigma": round(simplify, 3),
             "threshold": round(level, 2),
             "stroke_sigma": round(width, 3),
-            "working_side": side,
             "strokes": round(float(drawn.mean()), 4),
         }
         return EditResult(_white(drawn), info=info)

@@ -7,9 +7,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from experts.annotate.scribble import ridges, steady_lines, strokes
+from experts.annotate.scribble import ridges, steady_lines, steady_ridges, strokes, ways_of
 from experts.base import EditRequest
-from experts.edit.fake_scribble import FakeScribbleMap
+from experts.edit.fake_scribble import LIMITS, STEP, FakeScribbleMap
+from experts.edit.fake_scribble import THRESHOLD as THRESHOLDS
 from experts.masks import dilate
 
 SIGMA, THRESHOLD = 2.0, 100.0
@@ -31,6 +32,13 @@ def bars(levels: list[int], step: int = 0) -> NDArray[np.uint8]:
     return maps
 
 
+def followed(
+    maps: NDArray[np.uint8], frames: NDArray[np.uint8], sigma: float, threshold: float
+) -> NDArray[np.bool_]:
+    ways = ways_of(frames)
+    return steady_lines(steady_ridges(maps, ways, sigma), ways, threshold)
+
+
 def test_a_ridge_is_a_thin_line_along_the_edge() -> None:
     line = ridges(bars([255])[0].astype(np.float32), SIGMA) > THRESHOLD
     assert line[30:90].sum(axis=1).tolist() == [1] * 60
@@ -38,16 +46,16 @@ def test_a_ridge_is_a_thin_line_along_the_edge() -> None:
 
 
 def test_a_line_near_the_threshold_is_there_all_the_time_or_never() -> None:
-    around = [140, 118, 140, 118, 122, 140, 118, 140]  # after the blur, on both sides of 100
+    around = [140, 104, 140, 104, 112, 140, 104, 140]  # after the blur, on both sides of 100
     alone = [ridges(m.astype(np.float32), SIGMA)[60] > THRESHOLD for m in bars(around)]
     assert 0 < sum(row.any() for row in alone) < len(alone)
-    lines = steady_lines(bars(around), footage(), SIGMA, THRESHOLD)
+    lines = followed(bars(around), footage(), SIGMA, THRESHOLD)
     assert len({bool(each[60, 76:85].any()) for each in lines}) == 1
 
 
 def test_a_line_follows_the_footage_through_a_weak_frame() -> None:
     levels = [220, 220, 220, 120, 220, 220, 220, 220]
-    lines = steady_lines(bars(levels, step=2), footage(step=2), SIGMA, THRESHOLD)
+    lines = followed(bars(levels, step=2), footage(step=2), SIGMA, THRESHOLD)
     for t, each in enumerate(lines):
         assert each[60, 80 - 2 * t - 2 : 80 - 2 * t + 3].any()
         assert not each[60, 80 - 2 * t + 8 :].any()
@@ -56,7 +64,7 @@ def test_a_line_follows_the_footage_through_a_weak_frame() -> None:
 def test_a_speck_is_not_drawn() -> None:
     maps = np.zeros((3, 120, 160), np.uint8)
     maps[:, 60:62, 60:62] = 255
-    assert not steady_lines(maps, footage(3), 1.0, 20.0).any()
+    assert not followed(maps, footage(3), 1.0, 90.0).any()
 
 
 def test_strokes_are_thick_and_keep_their_place_at_any_size() -> None:
@@ -91,5 +99,27 @@ def test_scribbles_of_a_moving_square_are_its_outline() -> None:
 def test_the_seed_draws_how_simple_and_how_thick_strokes_are() -> None:
     frames = footage(2)
     expert = FakeScribbleMap()
-    infos = [expert.edit(EditRequest("fake_scribble_detection", frames, seed=s)).info for s in (1, 2)]
+    infos = [
+        expert.edit(EditRequest("fake_scribble_detection", frames, seed=s)).info for s in (1, 2)
+    ]
     assert infos[0]["stroke_sigma"] != infos[1]["stroke_sigma"]
+
+
+@pytest.mark.weights
+def test_still_footage_gives_still_scribbles() -> None:
+    frames = np.repeat(footage(1), 5, axis=0)
+    request = EditRequest("fake_scribble_detection", frames, seed=3)
+    result = FakeScribbleMap().edit(request)
+    assert result.frames.any()
+    assert (result.frames == result.frames[0]).all()
+    assert FakeScribbleMap().edit(request).frames.tobytes() == result.frames.tobytes()
+
+
+@pytest.mark.weights
+def test_soft_footage_gets_a_lower_threshold_and_black_footage_ends() -> None:
+    soft = np.stack([cv2.GaussianBlur(frame, (0, 0), 4) for frame in footage(2)])
+    for frames in (soft, np.zeros_like(soft)):
+        info = FakeScribbleMap().edit(EditRequest("fake_scribble_detection", frames, seed=1)).info
+        assert LIMITS[0] <= info["threshold"] <= THRESHOLDS[1]
+    assert info["strokes"] == 0
+    assert info["threshold"] < LIMITS[0] / STEP
