@@ -223,9 +223,9 @@ _KEEP: dict[str, tuple[str, ...]] = {
         "so that every shape and its distance stay in place, and the look is natural",
     ),
     "colorization": (
-        "with the same colors in every frame, and keep all detail, light and motion unchanged",
-        "but keep the brightness, the details and the motion of the picture as they are",
-        "choosing natural tones that stay steady over time, while shapes and light stay unchanged",
+        "with the same colors in every frame, and keep every shape and its motion unchanged",
+        "but keep the content, the layout and the motion of the picture as they are",
+        "choosing natural tones that stay steady over time, while shapes and motion stay unchanged",
     ),
     "deblur": (
         "bringing back fine edges and textures, and keep colors, content and motion as they are",
