@@ -2,7 +2,9 @@
 
 No package registry carries a good depth model, so the checkpoint is the user's: a folder or a hub
 id in `EDITMILL_DEPTH`, in transformers' own layout (`config.json`, `model.safetensors`,
-`preprocessor_config.json`), for instance Depth Anything V2 (Yang et al., NeurIPS 2024).
+`preprocessor_config.json`), for instance Depth Anything V2 (Yang et al., NeurIPS 2024). Of that
+family the Small model is Apache-2.0; Base and Large are CC-BY-NC-4.0, and so not for a dataset that
+anybody may use.
 
 Such a model says for each frame by itself which of two points is nearer; scale and offset are free
 and jump from frame to frame. Here each frame's median and spread are brought to what they are on
@@ -13,6 +15,8 @@ average over the neighbouring frames, and one pair of robust quantiles maps the 
 from __future__ import annotations
 
 import functools
+import importlib.metadata
+import importlib.util
 import os
 import threading
 from pathlib import Path
@@ -37,6 +41,9 @@ EXAMPLE = "depth-anything/Depth-Anything-V2-Small-hf"
 FILES = ("config.json", "model.safetensors", "preprocessor_config.json")
 """What is read of a checkpoint; weights only as safetensors, which cannot run code."""
 
+KINDS = ("depth_anything", "dpt")
+"""Model types whose prediction is a disparity, larger where nearer; others predict distances."""
+
 BATCH = 4
 """Frames per forward."""
 
@@ -48,7 +55,7 @@ QUANTILES = (0.01, 0.99)
 """Of the clip's values: the darkest and the brightest grey."""
 
 Depth = NDArray[np.float32]
-"""[T, H, W]: disparity up to scale and offset; larger is nearer."""
+"""[T, h, w]: disparity up to scale and offset; larger is nearer."""
 
 
 class DepthModel:
@@ -64,8 +71,10 @@ class DepthModel:
 
     @property
     def version(self) -> str:
-        """Of the checkpoint's bytes. Raises EditmillError where there is none."""
-        return f"1+{_fingerprint(str(checkpoint()))[:8]}"
+        """Of the checkpoint's bytes and the library that runs it. Raises EditmillError, one line,
+        where either is missing; nothing is loaded."""
+        fingerprint = _fingerprint(str(checkpoint()))[:8]
+        return f"1+{fingerprint}+transformers-{_installed()}"
 
     def load(self) -> None:
         """Opens the checkpoint; raises EditmillError, one line, if it cannot be had."""
@@ -81,12 +90,20 @@ class DepthModel:
                 model = transformers.AutoModelForDepthEstimation.from_pretrained(
                     folder, local_files_only=True, use_safetensors=True
                 )
-            except (OSError, ValueError, KeyError) as error:
-                said = " ".join(str(error).split())
+            except Exception as error:  # whatever is wrong with somebody's files
+                said = " ".join(str(error).split())[:200]
                 raise EditmillError(
                     f"{folder}: is no depth model that transformers can open ({said}); set "
                     f"{VARIABLE} to a folder or hub id such as {EXAMPLE}"
                 ) from None
+            config = model.config
+            metric = getattr(config, "depth_estimation_type", "relative") == "metric"
+            if config.model_type not in KINDS or metric:
+                kind = f"metric {config.model_type}" if metric else config.model_type
+                raise EditmillError(
+                    f"{folder}: is a {kind} model, which predicts distances; set {VARIABLE} to a "
+                    f"relative one of type {' or '.join(KINDS)}, such as {EXAMPLE}"
+                )
             self._processor = processor
             self._model = model.eval().requires_grad_(False).to(self._device)
 
@@ -95,23 +112,19 @@ class DepthModel:
         self._model = self._processor = None
 
     def disparity(self, frames: Frames) -> Depth:
-        """What the model says of each frame by itself, [T, H, W, 3] to float32 [T, H, W]."""
+        """What the model says of each frame [T, H, W, 3] by itself, at the size it works at."""
         import torch
 
         self.load()
         model, processor = self._model, self._processor
-        height, width = frames.shape[1:3]
-        found = np.empty(frames.shape[:3], np.float32)
+        found: list[Depth] = []
         for first in range(0, len(frames), BATCH):
             batch = list(frames[first : first + BATCH])
             inputs = processor(images=batch, return_tensors="pt").to(self._device)
             with torch.inference_mode():
                 answer: torch.Tensor = model(**inputs).predicted_depth
-            for offset, small in enumerate(answer.float().cpu().numpy()):
-                found[first + offset] = cv2.resize(
-                    small, (width, height), interpolation=cv2.INTER_CUBIC
-                )
-        return found
+            found.append(answer.float().cpu().numpy())
+        return np.concatenate(found)
 
 
 def steadied(disparity: Depth, smooth: float = SMOOTH) -> Depth:
@@ -126,14 +139,18 @@ def steadied(disparity: Depth, smooth: float = SMOOTH) -> Depth:
     )
 
 
-def greys(disparity: Depth) -> tuple[NDArray[np.uint8], tuple[float, float]]:
-    """0–255 [T, H, W], near is bright, and the clip's two quantiles that became 0 and 255.
+def greys(disparity: Depth, size: tuple[int, int]) -> tuple[NDArray[np.uint8], tuple[float, float]]:
+    """0–255 [T, *size], near is bright, and the clip's two quantiles that became 0 and 255.
 
     A clip of one depth is black.
     """
     low, high = (float(q) for q in np.quantile(disparity, QUANTILES))
-    scaled = (disparity - low) * (255 / (high - low)) if high > low else disparity * 0
-    return np.rint(np.clip(scaled, 0, 255)).astype(np.uint8), (low, high)
+    gain = 255 / (high - low) if high > low else 0.0
+    grey = np.empty((len(disparity), *size), np.uint8)
+    for frame, out in zip(disparity, grey, strict=True):
+        large = cv2.resize((frame - low) * gain, size[::-1], interpolation=cv2.INTER_CUBIC)
+        out[:] = np.rint(np.clip(large, 0, 255))
+    return grey, (low, high)
 
 
 def checkpoint() -> Path:
@@ -183,14 +200,23 @@ def _fingerprint(folder: str) -> str:
     return digest([file_digest(Path(folder) / name) for name in FILES])
 
 
-def _transformers() -> Any:
-    try:
-        import transformers
-    except ImportError:
+def _installed() -> str:
+    """transformers' version."""
+    if importlib.util.find_spec("transformers") is None:
         raise EditmillError(
             "the depth tasks need transformers, which is not installed; "
-            "install it with: pip install 'editmill[gpu]'"
-        ) from None
+            "install it with: pip install 'editmill[depth]'"
+        )
+    return importlib.metadata.version("transformers")
+
+
+def _transformers() -> Any:
+    _installed()
+    import transformers
+
+    # A build shows its own progress, and which of two image libraries scales is no news.
+    transformers.utils.logging.disable_progress_bar()
+    transformers.utils.logging.set_verbosity_error()
     return transformers
 
 

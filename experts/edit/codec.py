@@ -19,9 +19,9 @@ from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoRef
 from numpy.typing import NDArray
 
 from experts.base import Frames
-from experts.edit.degrade import Drawn
+from experts.edit.degrade import Drawn, one_of
 
-CODECS = (("h264", 0.6), ("mpeg4", 0.2), ("jpeg", 0.2))
+CODECS = {"h264": 0.6, "mpeg4": 0.2, "jpeg": 0.2}
 """Shares: nearly all footage that people have is H.264; MPEG-4 part 2 is what old cameras wrote,
 JPEG what cheap ones write for each frame."""
 
@@ -41,8 +41,7 @@ _ACCURATE = Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT | Interpol
 def draw_codec(rng: np.random.Generator, crf: tuple[int, int]) -> Drawn:
     """A codec and its quality; `crf` limits x264's (0 lossless to 51). Where this FFmpeg has no
     x264, MPEG-4 stands in."""
-    names, shares = zip(*CODECS, strict=True)
-    codec = str(rng.choice(names, p=shares))
+    codec = one_of(rng, CODECS)
     quality = float(rng.random())
     if codec == "h264" and "libx264" not in av.codecs_available:
         codec = "mpeg4"
@@ -77,7 +76,9 @@ def _jpeg(frames: Frames, drawn: Drawn) -> Iterator[NDArray[np.uint8]]:
         _, data = cv2.imencode(
             ".jpg", frame[..., ::-1], [cv2.IMWRITE_JPEG_QUALITY, drawn["quality"]]
         )
-        yield np.asarray(cv2.imdecode(data, cv2.IMREAD_COLOR)[..., ::-1], np.uint8)
+        bgr = cv2.imdecode(data, cv2.IMREAD_COLOR)
+        assert bgr is not None  # it was written the line before
+        yield np.asarray(bgr[..., ::-1], np.uint8)
 
 
 def _video(frames: Frames, drawn: Drawn) -> Iterator[NDArray[np.uint8]]:

@@ -27,11 +27,12 @@ from experts.edit.degrade import (
     draw_noise,
     levels,
     noisy,
+    one_of,
     path_kernel,
 )
 from experts.edit.weightless import Weightless
 
-WAYS = (("lens", 0.35), ("focus", 0.25), ("shutter", 0.4))
+WAYS = {"lens": 0.35, "focus": 0.25, "shutter": 0.4}
 """Shares of the three ways."""
 
 LENS_SIGMA = (0.004, 0.010)
@@ -98,8 +99,7 @@ class Blurring(Weightless):
 def draw_kernels(rng: np.random.Generator, frames: Frames) -> tuple[Drawn, list[Kernel]]:
     """What blurs the clip, and each frame's kernel."""
     count, side = len(frames), min(frames.shape[1:3])
-    names, shares = zip(*WAYS, strict=True)
-    way = str(rng.choice(names, p=shares))
+    way = one_of(rng, WAYS)
     if way == "lens":
         lens = draw_blur(rng, (LENS_SIGMA[0] * side, LENS_SIGMA[1] * side))
         return {"way": way} | lens, [blur_kernel(lens)] * count

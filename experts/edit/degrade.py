@@ -11,6 +11,7 @@ those numbers alone; it holds for the whole clip. Only noise is drawn anew for e
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 import cv2
@@ -26,7 +27,7 @@ Kernel = NDArray[np.float32]
 Picture = NDArray[np.float32]
 """[H, W, 3] RGB, 0–255."""
 
-FAMILIES = (("gaussian", 0.70), ("generalized", 0.15), ("plateau", 0.15))
+FAMILIES = {"gaussian": 0.70, "generalized": 0.15, "plateau": 0.15}
 ANISOTROPIC = 0.3
 """Shares of the blur kernels' shapes (Real-ESRGAN, first order: 0.45 + 0.25, 0.12 + 0.03, 0.12 +
 0.03, of which 0.31 are anisotropic)."""
@@ -48,10 +49,14 @@ INTERPOLATIONS = {
 """Ways of resizing (Real-ESRGAN)."""
 
 
+def one_of(rng: np.random.Generator, shares: Mapping[str, float]) -> str:
+    """A name, as often as its share of 1 says."""
+    return str(rng.choice(list(shares), p=list(shares.values())))
+
+
 def draw_blur(rng: np.random.Generator, sigma: tuple[float, float]) -> Drawn:
     """A blur of one of the FAMILIES; `sigma` limits its standard deviations, px."""
-    names, shares = zip(*FAMILIES, strict=True)
-    family = str(rng.choice(names, p=shares))
+    family = one_of(rng, FAMILIES)
     long = float(rng.uniform(*sigma))
     short = float(rng.uniform(sigma[0], long)) if rng.random() < ANISOTROPIC else long
     return {

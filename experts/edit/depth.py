@@ -34,6 +34,7 @@ class DepthMap:
         self._model.close()
 
     def edit(self, request: EditRequest) -> EditResult:
-        grey, (low, high) = greys(steadied(self._model.disparity(request.frames)))
+        steady = steadied(self._model.disparity(request.frames))
+        grey, (low, high) = greys(steady, request.frames.shape[1:3])
         info = {"darkest": round(low, 4), "brightest": round(high, 4)}
         return EditResult(np.repeat(grey[..., None], 3, axis=3), info=info)

@@ -46,7 +46,8 @@ class Task:
 
     `expert` is `module:Class`, imported only when asked for. The expert's output goes to
     `made_side` of the pair; the other side is real footage. `phrase` is the raw instruction an
-    LLM rewords; `alignment` says whether the text-alignment filter measures the task.
+    LLM rewords; `alignment` says whether the text-alignment filter measures the task. `checkpoint`
+    is the environment variable that must name a model, where no registry carries one.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Task:
     size: Size
     phrase: str  # a format string over label, prompt and caption
     alignment: bool = False
+    checkpoint: str = ""
 
     @property
     def height(self) -> int:
@@ -150,8 +152,24 @@ TASKS: dict[str, Task] = {
             CONDITIONAL,
             "fake scribble to video {caption}",
         ),
-        Task("depth_detection", _DEPTH, "target", False, CONDITIONAL, "Detect depth"),
-        Task("depth_to_video", _DEPTH, "source", False, CONDITIONAL, "depth to video {caption}"),
+        Task(
+            "depth_detection",
+            _DEPTH,
+            "target",
+            False,
+            CONDITIONAL,
+            "Detect depth",
+            checkpoint="EDITMILL_DEPTH",
+        ),
+        Task(
+            "depth_to_video",
+            _DEPTH,
+            "source",
+            False,
+            CONDITIONAL,
+            "depth to video {caption}",
+            checkpoint="EDITMILL_DEPTH",
+        ),
         Task(
             "colorization",
             "experts.edit.colorization:Greying",
