@@ -46,7 +46,8 @@ class Task:
 
     `expert` is `module:Class`, imported only when asked for. The expert's output goes to
     `made_side` of the pair; the other side is real footage. `phrase` is the raw instruction an
-    LLM rewords; `alignment` says whether the text-alignment filter measures the task.
+    LLM rewords; `alignment` says whether the text-alignment filter measures the task. `checkpoint`
+    is the environment variable that must name a model, where no registry carries one.
     """
 
     name: str
@@ -56,6 +57,7 @@ class Task:
     size: Size
     phrase: str  # a format string over label, other, prompt and caption
     alignment: bool = False
+    checkpoint: str = ""
 
     @property
     def height(self) -> int:
@@ -81,6 +83,8 @@ class Task:
 _REMOVER = "experts.edit.remover:Remover"
 _CANNY = "experts.edit.canny:CannyMap"
 _HED = "experts.edit.hed:HedMap"
+_SCRIBBLE = "experts.edit.fake_scribble:FakeScribbleMap"
+_DEPTH = "experts.edit.depth:DepthMap"
 
 TASKS: dict[str, Task] = {
     task.name: task
@@ -143,6 +147,40 @@ TASKS: dict[str, Task] = {
         Task("canny_to_video", _CANNY, "source", False, CONDITIONAL, "canny to video {caption}"),
         Task("hed_detection", _HED, "target", False, CONDITIONAL, "Detect HED edges"),
         Task("hed_to_video", _HED, "source", False, CONDITIONAL, "HED to video {caption}"),
+        Task(
+            "fake_scribble_detection",
+            _SCRIBBLE,
+            "target",
+            False,
+            CONDITIONAL,
+            "Detect fake scribbles",
+        ),
+        Task(
+            "fake_scribble_to_video",
+            _SCRIBBLE,
+            "source",
+            False,
+            CONDITIONAL,
+            "fake scribble to video {caption}",
+        ),
+        Task(
+            "depth_detection",
+            _DEPTH,
+            "target",
+            False,
+            CONDITIONAL,
+            "Detect depth",
+            checkpoint="EDITMILL_DEPTH",
+        ),
+        Task(
+            "depth_to_video",
+            _DEPTH,
+            "source",
+            False,
+            CONDITIONAL,
+            "depth to video {caption}",
+            checkpoint="EDITMILL_DEPTH",
+        ),
         Task(
             "colorization",
             "experts.edit.colorization:Greying",

@@ -154,7 +154,7 @@ def _turned(request: WriteRequest) -> WriteRequest | None:
 
 def _shows_caption(request: WriteRequest) -> bool:
     """Whether the task's instruction says what is to be seen."""
-    return request.task in ("inpainting", "outpainting", "canny_to_video", "hed_to_video")
+    return request.task in ("inpainting", "outpainting") or request.task.endswith("_to_video")
 
 
 def _says(words: list[str], phrase: str) -> bool:

@@ -23,6 +23,10 @@ INPAINT = WriteRequest("inpainting", caption="two people and a bus")
 OUTPAINT = WriteRequest("outpainting", caption="two people and a bus")
 EDGES = WriteRequest("hed_detection")
 CANNY = WriteRequest("canny_to_video", caption="a bird")
+SCRIBBLES = WriteRequest("fake_scribble_detection")
+FROM_SCRIBBLES = WriteRequest("fake_scribble_to_video", caption="a bird")
+DEPTH = WriteRequest("depth_detection")
+FROM_DEPTH = WriteRequest("depth_to_video", caption="a bird")
 
 
 @pytest.mark.parametrize(
@@ -53,6 +57,10 @@ CANNY = WriteRequest("canny_to_video", caption="a bird")
         ("Inpaint the missing part of the video showing two people and a bus.", INPAINT),
         ("Extract the soft edges from the video.", EDGES),
         ("Create a realistic video of a bird from the Canny edges.", CANNY),
+        ("Sketch the scene in a few thick white strokes.", SCRIBBLES),
+        ("Turn the rough scribbles into a realistic video of a bird.", FROM_SCRIBBLES),
+        ("Predict a dense depth map of the video.", DEPTH),
+        ("Generate natural footage showing a bird that follows the depth map.", FROM_DEPTH),
         ("Turn this gray clip into full color.", WriteRequest("colorization")),
         ("Bring the scene back into focus.", WriteRequest("deblur")),
         ("Increase the resolution of this video.", WriteRequest("upscaling")),
@@ -87,6 +95,9 @@ def test_good_instructions_pass(text: str, request_: WriteRequest) -> None:
         ("wrong_action", "Remove the dog and add a tree.", REMOVE_DOG),
         ("wrong_action", "Remove the bus from the scene.", ADD_BUS),
         ("wrong_action", "Remove the edges.", EDGES),
+        ("wrong_action", "Turn the scribbles into a realistic video.", DEPTH),
+        ("wrong_action", "Convert the video into a soft scribble drawing.", SCRIBBLES),
+        ("wrong_action", "Turn the Canny scribble into a video of a bird.", FROM_SCRIBBLES),
         ("wrong_object", "Remove the cat from the scene.", REMOVE_DOG),
         ("wrong_number", "Remove the dogs from the scene.", REMOVE_DOG),
         ("wrong_number", "Remove the dog from the scene.", REMOVE_DOGS),
@@ -111,6 +122,10 @@ def test_good_instructions_pass(text: str, request_: WriteRequest) -> None:
         ("wrong_construction", "Add an bus to the scene.", ADD_BUS),
         ("wrong_construction", "Change the car bronze.", BRONZE_CAR),
         ("wrong_construction", "Turn the video into the edges of a bird.", CANNY),
+        ("wrong_construction", "Turn the scribbles into the video.", SCRIBBLES),
+        ("wrong_construction", "Detect the video in depth.", DEPTH),
+        ("missing_caption", "Turn the scribbles into a realistic video.", FROM_SCRIBBLES),
+        ("missing_caption", "Turn the depth map into a realistic video.", FROM_DEPTH),
         ("wrong_construction", "Restore the scene from memory.", WriteRequest("deblur")),
         ("extra_object", "Remove the dog from the couch.", REMOVE_DOG),
         ("unknown_word", "Remove the dog from the garden.", REMOVE_DOG),

@@ -19,6 +19,9 @@ from experts.edit.tasks import TASKS, Task, expert_for
 
 pytestmark = pytest.mark.weights
 
+CHECKPOINTS = {"EDITMILL_DEPTH": "tiny_depth"}
+"""Fixture that gives what a task's variable must name."""
+
 FRAMES, HEIGHT, WIDTH = 4, 96, 160
 
 LOOKS = {
@@ -74,12 +77,17 @@ def task(request: pytest.FixtureRequest) -> Task:
 
 
 @pytest.fixture(scope="module")
-def expert(task: Task) -> Iterator[Expert]:
-    expert = expert_for(task)
-    expert.load()
-    yield expert
-    expert.close()
-    expert.load()  # the process shares the instance: leave it as others expect it
+def expert(task: Task, request: pytest.FixtureRequest) -> Iterator[Expert]:
+    with pytest.MonkeyPatch.context() as patch:
+        if task.checkpoint:
+            patch.setenv(
+                task.checkpoint, str(request.getfixturevalue(CHECKPOINTS[task.checkpoint]))
+            )
+        expert = expert_for(task)
+        expert.load()
+        yield expert
+        expert.close()
+        expert.load()  # the process shares the instance: leave it as others expect it
 
 
 @pytest.fixture(scope="module")

@@ -51,6 +51,8 @@ def test_what_is_generated_lies_on_the_stated_side() -> None:
         "outpainting",
         "canny_to_video",
         "hed_to_video",
+        "fake_scribble_to_video",
+        "depth_to_video",
         "colorization",
         "deblur",
         "upscaling",
@@ -76,6 +78,7 @@ def test_raw_phrases() -> None:
 
 def test_tasks_of_one_class_share_one_expert() -> None:
     assert expert_for("hed_detection") is expert_for(TASKS["hed_to_video"])
+    assert expert_for("fake_scribble_detection") is expert_for("fake_scribble_to_video")
     assert expert_for("inpainting") is not expert_for("outpainting")
 
 
