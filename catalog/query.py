@@ -30,6 +30,14 @@ class Queries:
         """Every pair made, kept or rejected, with its scores and reasons (`Pair`)."""
         return self.tables.scan("pairs")
 
+    def local_edits(self) -> pl.LazyFrame:
+        """The local-editing records (`LocalEdit`); :func:`catalog.local_edits.read` opens one."""
+        return self.tables.scan("local_edits")
+
+    def statistics(self) -> pl.LazyFrame:
+        """Distributions over the local-editing records (`Statistic`)."""
+        return self.tables.scan("statistics")
+
     def clips(self) -> pl.LazyFrame:
         """The clips the sources were cut into (`Clip`)."""
         return self.tables.scan("clips")

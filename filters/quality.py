@@ -41,7 +41,7 @@ THRESHOLD = 0.6
 GOOD_KEPT = 0.9
 """Share of the good edits, judged out of fold, that the training puts at THRESHOLD or above."""
 
-MAX_FOLDS = 10
+MAX_FOLDS = 5
 
 CLIP = 6.0
 """Departures are cut here: footage unlike the training's must not swamp a hidden unit."""

@@ -1,6 +1,7 @@
 """The parent flow: one Prefect task per stage and shard, from sources to a release.
 
-    ingest → annotate → plan → edit → instruct → judge → release, report
+    ingest → annotate → plan → edit → instruct → judge → release, report   pairs
+    ingest → annotate → draw → local_edit → release, report                local-editing records
 
 Shards run side by side on `run.workers` threads: the heavy calls all release the interpreter lock,
 and so share one copy of every model. Nothing but small records passes between tasks.
@@ -20,11 +21,12 @@ from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 from prefect.task_runners import ThreadPoolTaskRunner
 
+from catalog.records import Clip
 from flows import probes, retrain, worker
 from flows.context import Context, Stopped, context
-from flows.recipe import Recipe
+from flows.recipe import Recipe, Records
 from flows.sources import list_sources
-from flows.stages import annotate, edit, ingest, instruct, judge, plan
+from flows.stages import annotate, draw, edit, ingest, instruct, judge, local_edit, plan
 
 R = TypeVar("R")
 
@@ -59,6 +61,8 @@ _plan = _shard_task(plan.STAGE, plan.run)
 _edit = _shard_task(edit.STAGE, edit.run)
 _instruct = _shard_task(instruct.STAGE, instruct.run)
 _judge = _shard_task(judge.STAGE, judge.run)
+_draw = _shard_task(draw.STAGE, draw.run)
+_local_edit = _shard_task(local_edit.STAGE, local_edit.run)
 _quality = _shard_task(retrain.STAGE, lambda ctx, _: [retrain.ensure_quality_model(ctx)])
 
 _probes = _shard_task(probes.STAGE, lambda ctx, _: [probes.ensure_probes(ctx)])
@@ -73,9 +77,32 @@ def _run(root: Path, recipe: Recipe) -> None:
     ctx.stats.expect(ingest.STAGE, len(sources))
     ingested = [_ingest.submit(root, recipe, shard) for shard in shards(sources, size)]
     clips = [clip for future in ingested for clip in future.result()]
-    for stage in (annotate.STAGE, plan.STAGE):
-        ctx.stats.expect(stage, len(clips))
+    ctx.stats.expect(annotate.STAGE, len(clips))
+    if recipe.records is None:
+        _pairs(ctx, root, recipe, clips)
+    else:
+        _records(ctx, root, recipe, recipe.records, clips)
 
+
+def _records(
+    ctx: Context, root: Path, recipe: Recipe, rules: Records, clips: Sequence[Clip]
+) -> None:
+    size = recipe.run.shard_size
+    annotated = [_annotate.submit(root, recipe, shard) for shard in shards(clips, size)]
+    # A deletion takes its mask from another source, so all must be annotated by now.
+    cast = draw.cast([clip for future in annotated for clip in future.result()], rules, recipe.seed)
+    ctx.stats.expect(draw.STAGE, len(cast))
+    drawn = [_draw.submit(root, recipe, shard) for shard in shards(cast, size)]
+    made = [_local_edit.submit(root, recipe, shard) for shard in drawn]
+    for future in drawn:
+        ctx.stats.expect(local_edit.STAGE, sum(len(scene.drafts) for scene in future.result()))
+    for future in made:
+        future.result()
+
+
+def _pairs(ctx: Context, root: Path, recipe: Recipe, clips: Sequence[Clip]) -> None:
+    size = recipe.run.shard_size
+    ctx.stats.expect(plan.STAGE, len(clips))
     # Beside the first shards, since judging comes last.
     learnt = [_quality.submit(root, recipe, []), _probes.submit(root, recipe, [])]
     # In this order a worker seldom waits for a shard that is queued behind it, and the writer,

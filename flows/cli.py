@@ -30,6 +30,7 @@ DEFAULT_OUT = Path("editmill-demo")
     epilog="Examples:\n\n"
     "`editmill build` · the embedded recipe on the sample clips\n\n"
     "`editmill build embedded --source ~/footage --out ~/dataset` · your own videos\n\n"
+    "`editmill build vivid-embedded --out ~/records` · local-editing records instead of pairs\n\n"
     "`editmill build my-recipe.yaml --out ~/dataset --tag v2`"
 )
 def build(
@@ -60,7 +61,8 @@ def query(
     ref: Annotated[str, typer.Option(help="A release's tag, or main.")] = "main",
     json_: Json = False,
 ) -> None:
-    """Ask the tables: sources, clips, tracks, plans, pairs, failures, models, releases."""
+    """Ask the tables: sources, clips, tracks, plans, pairs, local_edits, statistics, failures,
+    models, releases."""
     import polars as pl
 
     import catalog
@@ -130,6 +132,35 @@ def judge(
         source, target, task=task, instruction=instruction, prompt=prompt, mask=mask
     )
     typer.echo(json.dumps(verdicts) if json_ else judge_one.describe(verdicts))
+
+
+@app.command(
+    epilog="Examples:\n\n"
+    "`editmill rebuild 3f9c01 --out again/` · source, target and mask once more\n\n"
+    "`editmill rebuild 3f9c01 --check` · exit code 1 where a byte differs"
+)
+def rebuild(
+    pair_id: Annotated[str, typer.Argument(help="The pair's id, or how it begins.")],
+    catalog_dir: CatalogDir = DEFAULT_OUT,
+    ref: Annotated[str, typer.Option(help="A release's tag, or main.")] = "main",
+    out: Annotated[Path | None, typer.Option(help="The folder for the pair's files.")] = None,
+    check: Annotated[
+        bool, typer.Option("--check", help="Compare with what the catalog holds.")
+    ] = False,
+    json_: Json = False,
+) -> None:
+    """Make one pair again from its row."""
+    import dataclasses
+
+    from flows import rebuild as rebuild_command
+
+    rebuilt = rebuild_command.rebuild(catalog_dir, pair_id, ref=ref, out=out)
+    if json_:
+        typer.echo(json.dumps(dataclasses.asdict(rebuilt)))
+    else:
+        typer.echo(rebuild_command.describe(rebuilt, check))
+    if check and not rebuilt.identical:
+        raise typer.Exit(1)
 
 
 @app.command()

@@ -41,7 +41,9 @@ class Crop:
 
     def share_in_view(self, boxes: Boxes) -> float:
         """The least share of a box that lies inside."""
-        return float((_area(self.view(boxes) * self._sides) / np.maximum(_area(boxes), 1)).min())
+        return float(
+            (area_of(self.view(boxes) * self._sides) / np.maximum(area_of(boxes), 1)).min()
+        )
 
     def leaves(self, box: NDArray[np.float64]) -> bool:
         """Whether a box touches the edge of the clip."""
@@ -100,6 +102,7 @@ def present(boxes: Boxes) -> Boxes:
     return boxes[boxes[:, 2] > boxes[:, 0]]
 
 
-def _area(boxes: Boxes) -> NDArray[np.float64]:
+def area_of(boxes: Boxes) -> NDArray[np.float64]:
+    """px² of each box."""
     areas: NDArray[np.float64] = (boxes[:, 2:] - boxes[:, :2]).prod(1)
     return areas

@@ -16,5 +16,7 @@ class Outcome:
     tasks: list[dict[str, Any]]
     stages: list[dict[str, Any]]
     totals: dict[str, Any]
+    product: str = "pairs"
+    """The table that was built: `pairs` or `local_edits`."""
     notes: list[str] = dataclasses.field(default_factory=list)
     """What each filter was measured to be worth, and how the instructions came out."""

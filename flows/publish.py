@@ -6,7 +6,7 @@ import dataclasses
 import datetime
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import polars as pl
@@ -125,51 +125,57 @@ def publish(ctx: Context, tag: str | None) -> Outcome:
     ]
     ctx.catalog.tables.merge("models", model_rows(metrics, ctx.recipe))
     release = ctx.catalog.release(
-        tag or _next_tag(ctx), recipe=json.dumps(ctx.recipe.decisions(), sort_keys=True)
+        tag or next_tag(ctx), recipe=json.dumps(ctx.recipe.decisions(), sort_keys=True)
     )
     tasks, stages = task_lines(ctx), stage_lines(ctx)
     report = ctx.root / REPORT
     rows = _pairs_to_show(ctx)
-    write_report(
-        report,
-        [from_row(Pair, row) for row in rows.iter_rows(named=True)],
-        ctx.catalog.path,
-        Summary(
-            title=f"editmill · {ctx.recipe.name} · {release.tag}",
-            created=release.created_at,
-            recipe=ctx.recipe.name,
-            tasks=tasks,
-            stages=stages,
-            models=[
-                ModelLine(r["name"], r["version"], r["licence"], r["origin"])
-                for r in ctx.catalog.models().sort("model_id").collect().iter_rows(named=True)
-            ],
-            notes=notes,
-            thresholds=_thresholds(ctx.recipe.filters),
-        ),
-        cache=ctx.root / "work" / "previews",
-    )
+    with ctx.stats.task(), ctx.stats.work("report"):  # mostly its previews
+        write_report(
+            report,
+            [from_row(Pair, row) for row in rows.iter_rows(named=True)],
+            ctx.catalog.path,
+            Summary(
+                title=f"editmill · {ctx.recipe.name} · {release.tag}",
+                created=release.created_at,
+                recipe=ctx.recipe.name,
+                tasks=tasks,
+                stages=stages,
+                models=[
+                    ModelLine(r["name"], r["version"], r["licence"], r["origin"])
+                    for r in ctx.catalog.models().sort("model_id").collect().iter_rows(named=True)
+                ],
+                notes=notes,
+                thresholds=_thresholds(ctx.recipe.filters),
+            ),
+            cache=ctx.root / "work" / "previews",
+        )
     return Outcome(
         release=release.tag,
         catalog=str(ctx.root),
         report=str(report),
         tasks=[dataclasses.asdict(line) for line in tasks],
         stages=[dataclasses.asdict(line) for line in stages],
-        totals={
-            "sources": _count(ctx, "sources"),
-            "clips": _count(ctx, "clips"),
-            "tracks": _count(ctx, "tracks"),
-            "planned": sum(line.planned for line in tasks),
-            "made": sum(line.made for line in tasks),
-            "kept": sum(line.kept for line in tasks),
-            "failures": _count(ctx, "failures"),
-            "wall_seconds": round(ctx.stats.wall_seconds(), 1),
-            "peak_memory_mb": round(ctx.stats.peak_memory_mb),
-            "orchestration_share": round(ctx.stats.orchestration_share(), 4),
-            "finished_at": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        },
+        totals=totals(ctx, tasks),
         notes=notes,
     )
+
+
+def totals(ctx: Context, tasks: Sequence[TaskLine]) -> dict[str, Any]:
+    """What the build came to, in numbers."""
+    return {
+        "sources": count(ctx, "sources"),
+        "clips": count(ctx, "clips"),
+        "tracks": count(ctx, "tracks"),
+        "planned": sum(line.planned for line in tasks),
+        "made": sum(line.made for line in tasks),
+        "kept": sum(line.kept for line in tasks),
+        "failures": count(ctx, "failures"),
+        "wall_seconds": round(ctx.stats.wall_seconds(), 1),
+        "peak_memory_mb": round(ctx.stats.peak_memory_mb),
+        "orchestration_share": round(ctx.stats.orchestration_share(), 4),
+        "finished_at": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    }
 
 
 def _pairs_to_show(ctx: Context) -> pl.DataFrame:
@@ -198,11 +204,13 @@ def _thresholds(rules: Filters) -> list[ThresholdLine]:
     return lines
 
 
-def _count(ctx: Context, table: str) -> int:
+def count(ctx: Context, table: str) -> int:
+    """How many rows a table has."""
     return int(ctx.catalog.tables.scan(table).select(pl.len()).collect().item())
 
 
-def _next_tag(ctx: Context) -> str:
+def next_tag(ctx: Context) -> str:
+    """The tag after the last of v1, v2 …"""
     numbers = [int(r.tag[1:]) for r in ctx.catalog.releases() if r.tag[1:].isdigit()]
     return f"v{max(numbers, default=0) + 1}"
 
@@ -222,8 +230,9 @@ def instruction_notes(ctx: Context) -> list[str]:
 
 
 def off_notes(recipe: Recipe) -> list[str]:
-    """Tasks that stay off because their model is the user's to choose; nothing if all are on."""
-    off = [t for t in TASKS.values() if t.checkpoint and not recipe.plan.weights.get(t.name)]
+    """Tasks that the recipe names and leaves off because their model is the user's to choose."""
+    given = recipe.plan.weights
+    off = [t for t in TASKS.values() if t.checkpoint and t.name in given and not given[t.name]]
     if not off:
         return []
     names = " and ".join(task.name for task in off)

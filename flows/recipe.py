@@ -10,10 +10,18 @@ from pathlib import Path
 from typing import Annotated, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
 
 from catalog.errors import EditmillError
 from experts.edit.tasks import TASKS
+from experts.mask_kinds import KINDS
 
 MAX_FRAMES = 500
 """Longer sources are cut (Señorita-2M, video pre-processing)."""
@@ -66,7 +74,7 @@ class Planning(Part):
     min_area: float = Field(default=0.004, gt=0)  # share of the frame; below, nobody sees the edit
     max_area: float = Field(default=0.30, le=1)  # above, too little is left to fill a removal from
     max_invented: float = Field(default=0.003, ge=0, le=1)  # of the frame, painted unseen by anyone
-    min_confidence: float = Field(default=0.6, ge=0, le=1)
+    min_confidence: float = Field(default=0.65, ge=0, le=1)  # in nine tenths of an edit's frames
     frames: int | None = Field(default=None, ge=2)  # caps all tasks; None: the papers'
     long_side: int | None = Field(default=None, ge=128)  # caps every edit's size; None: the papers'
 
@@ -90,6 +98,47 @@ class Filters(Part):
     subtle: float | None = Field(default=None, gt=0, le=1)
 
 
+Share = Annotated[float, Field(ge=0)]
+
+
+class Records(Part):
+    """Which local-editing records are drawn; the defaults are VIVID-10M's unless marked ours."""
+
+    per_clip: int = Field(default=8, ge=1)  # videos; ours
+    images_per_video: float = Field(default=10, ge=0)  # Sec. 4.4, training batches
+    weights: dict[Literal["addition", "modification", "deletion"], Share] = Field(
+        default={"addition": 1.5, "modification": 1.5, "deletion": 1}  # Sec. 4.4: together 3:1
+    )
+    kinds: dict[Literal[KINDS], Share] = Field(  # type: ignore[valid-type]
+        default=dict.fromkeys(KINDS, 1.0)  # Sec. 3.3: every mask in all six
+    )
+    labels: tuple[str, ...] | None = None  # objects drawn, the vocabulary of Sec. 3.1; None: all
+    min_seconds: float = Field(default=5, gt=0)  # Sec. 3, videos
+    min_lines: int = Field(default=720, ge=64)  # Sec. 1, the source's shorter side
+    lines: int = Field(default=720, ge=64)  # Table 1, a record's shorter side; never upscaled
+    background_share: float = Field(
+        default=0.5, ge=0, le=1
+    )  # of deletions, rest by trajectory; ours
+    grow: tuple[float, float] = (0.04, 0.2)  # `expand` over the object's mean side; ours
+    paste_scale: tuple[float, float] = (0.6, 1.2)  # of a pasted mask against its own picture; ours
+    min_area: float = Field(default=0.004, gt=0)  # share of the picture; ours, as are those below
+    max_area: float = Field(default=0.35, le=1)
+    max_masked: float = Field(default=0.6, le=1)  # of the picture, after augmentation
+    min_score: float = Field(default=0.5, ge=0, le=1)  # the detector's; below, posters turn people
+    min_confidence: float = Field(default=0.6, ge=0, le=1)  # the tracker's, mean over the window
+
+    @field_validator("weights", "kinds")
+    @classmethod
+    def _any(cls, weights: dict[str, float]) -> dict[str, float]:
+        if not any(weights.values()):
+            raise ValueError("at least one needs a weight above 0")
+        return weights
+
+
+NO_PAIRS = Planning.model_construct(weights={})
+"""What stands in for `plan` in a recipe for records."""
+
+
 class Run(Part):
     """How the work is laid out; changes speed and memory, never a result."""
 
@@ -99,7 +148,7 @@ class Run(Part):
 
 
 class Recipe(Part):
-    """A whole build."""
+    """A whole build: of pairs, which `plan` describes, or of local-editing `records`."""
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
     seed: int = 0
@@ -108,9 +157,18 @@ class Recipe(Part):
     )
     clips: Clips = Clips()
     annotate: Annotate = Annotate()
-    plan: Planning
+    plan: Planning = NO_PAIRS
     filters: Filters = Filters()
+    records: Records | None = None
     run: Run = Run()
+
+    @model_validator(mode="after")
+    def _one_product(self) -> Recipe:
+        if ("plan" in self.model_fields_set) == (self.records is not None):
+            raise ValueError(
+                "either `plan`, for pairs, or `records`, for local edits, must be there"
+            )
+        return self
 
     def decisions(self) -> dict[str, object]:
         """All that can change a result: the recipe without `run`."""
@@ -168,6 +226,8 @@ def _first_problem(error: ValidationError) -> str:
         known = ", ".join(_siblings(first["loc"]))
         return f"unknown key `{key}`; this place knows: {known}{more}"
     message = first["msg"].removeprefix("Value error, ")
+    if not key:
+        return message
     return f"`{key}`: {message}; correct the value or remove the key{more}"
 
 

@@ -21,6 +21,11 @@ from flows.sources import list_sources
 
 STAGE = "build"
 INTERRUPTED = 130
+PRODUCTS = {
+    "pairs": ("pairs", "select task, instruction from pairs where keep"),
+    "local_edits": ("records", "select task, subset, caption_medium from local_edits"),
+}
+"""What a product's rows are called, and a first question about them."""
 
 
 def main(
@@ -57,12 +62,13 @@ def _build(ctx: Context, console: Console, tag: str | None) -> Outcome:
     from flows import server
 
     booting = server.boot()
-    from flows import build, publish
+    from flows import build, publish, publish_local
 
+    product = publish if ctx.recipe.records is None else publish_local
     with live(ctx.stats, console):
         booting.result()
         build.run_flow(ctx)
-        return publish.publish(ctx, tag)
+        return product.publish(ctx, tag)
 
 
 def _fingerprint(recipe: Recipe, tag: str | None) -> str:
@@ -101,8 +107,9 @@ def _show(console: Console, outcome: Outcome, as_json: bool, headline: str) -> N
     console.print(_task_table(outcome.tasks))
     console.print(_stage_table(outcome.stages))
     totals = outcome.totals
+    what, asked = PRODUCTS[outcome.product]
     console.print(
-        f"{totals['kept']} pairs kept of {totals['made']} made, from {totals['clips']} clips of "
+        f"{totals['kept']} {what} kept of {totals['made']} made, from {totals['clips']} clips of "
         f"{totals['sources']} sources; {totals['failures']} failures. "
         f"{totals['wall_seconds'] / 60:.1f} minutes, {totals['peak_memory_mb'] / 1024:.1f} GiB at "
         f"most, orchestration {totals['orchestration_share']:.1%}.",
@@ -115,8 +122,7 @@ def _show(console: Console, outcome: Outcome, as_json: bool, headline: str) -> N
     for line in (
         f"catalog  {outcome.catalog} (release {outcome.release})",
         f"report   {outcome.report}",
-        f'next     editmill query "select task, instruction from pairs where keep" '
-        f"--catalog {outcome.catalog} --ref {outcome.release}",
+        f'next     editmill query "{asked}" --catalog {outcome.catalog} --ref {outcome.release}',
     ):
         console.print(line, highlight=False, soft_wrap=True, markup=False)
 

@@ -15,15 +15,21 @@ import numpy as np
 from catalog.media import fit_size
 from catalog.records import Clip, Track
 from experts.edit.tasks import Task
-from flows.framing import Boxes, Crop, around, boxes_of, never_uncovered, widest
+from flows.framing import Boxes, Crop, area_of, around, boxes_of, never_uncovered, widest
 from flows.recipe import Planning
-from flows.refer import crowded, refer
+from flows.refer import crowded, in_doubt, refer
 
 IN_VIEW = 0.8
 """Share of an object's box that must lie within the picture in every frame."""
 
 MASK_OF_BOX = 0.5
 """Share of its box that an object covers, more or less."""
+
+LEAST_SURE = 0.1
+"""Share of an edit's frames that may be less sure than `min_confidence`."""
+
+STEADY = 0.4
+"""An object's smallest box over its usual one, areas: below it, most of it is hidden there."""
 
 PLACES = (0.5, 0.3, 0.7)
 """Where across the picture the object's way may have its middle, as shares of the width."""
@@ -55,7 +61,7 @@ def view(
         return View(0, frames, widest(clip, height, width), height, width, "")
     for first in windows(track, frames):
         alive = slice(first, first + frames)
-        if float(np.mean(track.confidence[alive])) < rules.min_confidence:
+        if not _followed(track, alive, rules):
             continue
         for crop in _crops(clip, track, task, alive, (height, width)):
             phrase = _phrase(clip, track, tracks, task, rules, crop, alive)
@@ -89,6 +95,14 @@ def windows(track: Track, frames: int) -> list[int]:
     return list(dict.fromkeys((surest, track.first_frame, last_start)))
 
 
+def _followed(track: Track, alive: slice, rules: Planning) -> bool:
+    """Whether the track is sure of its object in nearly every frame, and has all of it: one lost
+    half behind another leaves its other half in the picture."""
+    sure = float(np.quantile(track.confidence[alive], LEAST_SURE))
+    areas = area_of(boxes_of(track)[alive])
+    return sure >= rules.min_confidence and areas.min() >= STEADY * np.median(areas)
+
+
 def _crops(
     clip: Clip, track: Track, task: Task, alive: slice, size: tuple[int, int]
 ) -> Iterator[Crop]:
@@ -113,7 +127,9 @@ def _phrase(
     if not rules.min_area <= area <= rules.max_area:
         return None
     if task.name == "object_grounding":  # none need be told apart
-        return None if crowded(track.label, tracks, crop, alive) else track.label
+        unclear = crowded(track.label, tracks, crop, alive)
+        unclear = unclear or in_doubt(track.label, tracks, crop, alive)
+        return None if unclear else track.label
     boxes = boxes_of(track)[alive]
     if crop.share_in_view(boxes) < IN_VIEW:
         return None

@@ -14,8 +14,9 @@ from dataclasses import asdict
 from datetime import UTC, datetime
 from importlib.resources import files
 from pathlib import Path
+from typing import TypeVar
 
-from jinja2 import Environment, StrictUndefined
+from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from catalog.errors import BadInput
@@ -27,6 +28,8 @@ from catalog.report.summary import Summary
 
 THREADS = 2
 """Previews made at a time; decoding and encoding release the interpreter."""
+
+R = TypeVar("R")
 
 _HERE = files("catalog.report")
 
@@ -46,59 +49,80 @@ def write_report(
     which says why. Raises EditmillError where the page or the cache cannot be written.
     """
     out = Path(out)
+    alike = {_media(pair): pair for pair in pairs}  # pairs of the same media share a preview
+    made = make_previews(
+        list(alike.values()), lambda pair, kept: preview(pair, media, kept), cache, threads
+    )
+    previews = dict(zip(alike, made, strict=True))
+    spans = axes(pairs, summary.thresholds)
+    cards = [
+        card(pair, previews[_media(pair)], summary.thresholds, spans, media, out) for pair in pairs
+    ]
+    write_page(
+        out,
+        "page.html.j2",
+        summary=summary,
+        cards=cards,
+        scores=SCORES,
+        tasks=counted(pair.task for pair in pairs),
+        reasons=counted(pair.reason for pair in pairs if not pair.keep),
+        footage=footage((pair.source_uri, pair.licence) for pair in pairs),
+    )
+    return out
+
+
+def make_previews(
+    records: Sequence[R],
+    make: Callable[[R, Path], Preview],
+    cache: str | Path | None,
+    threads: int = THREADS,
+) -> list[Preview | str]:
+    """A preview of each record, made in the folder `cache`, or why there is none."""
+
+    def attempt(record: R, kept: Path) -> Preview | str:
+        try:
+            return make(record, kept)
+        except BadInput as error:
+            return str(error)
+
     with nullcontext(cache) if cache else tempfile.TemporaryDirectory() as folder:
         kept = Path(folder)
         try:
             kept.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise unwritable(kept, error) from None
-        alike = {_media(pair): pair for pair in pairs}  # pairs of the same media share a preview
         with ThreadPoolExecutor(threads) as pool:
-            made = pool.map(lambda pair: _preview(pair, media, kept), alike.values())
-            previews = dict(zip(alike, made, strict=True))
-    spans = axes(pairs, summary.thresholds)
-    cards = [
-        card(pair, previews[_media(pair)], summary.thresholds, spans, media, out) for pair in pairs
-    ]
+            return list(pool.map(lambda record: attempt(record, kept), records))
+
+
+def write_page(out: Path, template: str, **values: object) -> None:
+    """Renders a template with the style and the script that its policy allows."""
     script = _text("page.js")
     page = (
         _environment()
-        .from_string(_text("page.html.j2"))
+        .get_template(template)
         .render(
-            summary=summary,
-            cards=cards,
-            scores=SCORES,
-            tasks=_counted(pair.task for pair in pairs),
-            reasons=_counted(pair.reason for pair in pairs if not pair.keep),
-            footage=_footage(pairs),
             css=Markup(_text("page.css")),
             script=Markup(script),
             script_hash=base64.b64encode(hashlib.sha256(script.encode()).digest()).decode(),
+            **values,
         )
     )
     write_bytes(out, page.encode())
-    return out
 
 
 def _media(pair: Pair) -> tuple[str, str, str]:
     return pair.source_video, pair.target_video, pair.mask
 
 
-def _preview(pair: Pair, media: Callable[[str], Path], cache: Path) -> Preview | str:
-    try:
-        return preview(pair, media, cache)
-    except BadInput as error:
-        return str(error)
-
-
-def _counted(values: Iterable[str]) -> dict[str, int]:
+def counted(values: Iterable[str]) -> dict[str, int]:
+    """How often each occurs, in the alphabet's order."""
     return dict(sorted(Counter(values).items()))
 
 
-def _footage(pairs: Sequence[Pair]) -> list[tuple[str, str, int]]:
-    """Where the footage comes from, its licence, and how many pairs stand on it."""
-    counts = Counter((pair.source_uri, pair.licence) for pair in pairs)
-    return [(uri, licence, count) for (uri, licence), count in sorted(counts.items())]
+def footage(origins: Iterable[tuple[str, str]]) -> list[tuple[str, str, int]]:
+    """Where the footage comes from, its licence, and how many records stand on it."""
+    return [(uri, licence, count) for (uri, licence), count in sorted(Counter(origins).items())]
 
 
 def _text(name: str) -> str:
@@ -107,7 +131,11 @@ def _text(name: str) -> str:
 
 def _environment() -> Environment:
     environment = Environment(
-        autoescape=True, trim_blocks=True, lstrip_blocks=True, undefined=StrictUndefined
+        loader=FunctionLoader(_text),
+        autoescape=True,
+        trim_blocks=True,
+        lstrip_blocks=True,
+        undefined=StrictUndefined,
     )
     environment.filters["words"] = words
     environment.filters["when"] = _when

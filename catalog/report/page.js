@@ -6,7 +6,7 @@
 const GAIN_DOUBLINGS = 2; // the difference is shown × 2^2
 
 const view = {
-  mask: false,
+  mask: document.getElementById("mask")?.getAttribute("aria-pressed") === "true",
   difference: false,
   speed: 1,
   playing: !window.matchMedia("(prefers-reduced-motion: reduce)").matches,
@@ -21,6 +21,8 @@ class Player {
       target: card.querySelector(".target canvas"),
     };
     this.caption = card.querySelector(".target .name");
+    this.bare = "bare" in card.dataset; // the right side is masked already
+    this.name = this.caption?.textContent;
     this.origin = card.querySelector(".target .origin");
     this.button = card.querySelector(".play");
     this.scrub = card.querySelector(".scrub");
@@ -105,8 +107,8 @@ class Player {
     const { source, target, masks } = this.preview;
     const outlines = view.mask ? masks[this.frame] : null;
     this.half(this.canvases.source, source, null, outlines);
-    this.half(this.canvases.target, target, view.difference ? source : null, outlines);
-    this.caption.textContent = view.difference ? `difference × ${2 ** GAIN_DOUBLINGS}` : "target";
+    this.half(this.canvases.target, target, view.difference ? source : null, this.bare ? null : outlines);
+    this.caption.textContent = view.difference ? `difference × ${2 ** GAIN_DOUBLINGS}` : this.name;
     this.origin.hidden = view.difference;
   }
 
@@ -212,6 +214,9 @@ function main(list) {
 
   // --- which pairs are shown ---------------------------------------------------------------------
 
+  const facets = [...new Set([...form.querySelectorAll("[data-facet]")].map((each) => each.name))];
+  const judged = facets.includes("verdict");
+
   const chosen = () => {
     const values = Object.fromEntries(new FormData(form));
     values.search = values.search.trim().toLowerCase();
@@ -219,12 +224,10 @@ function main(list) {
   };
 
   const passes = (card, values, but) => {
-    const { task, verdict, reason, search } = card.dataset;
+    const { dataset } = card;
     return (
-      (but === "task" || !values.task || values.task === task) &&
-      (but === "verdict" || !values.verdict || values.verdict === verdict) &&
-      (but === "reason" || !values.reason || values.reason === reason) &&
-      values.search.split(/\s+/).every((word) => search.includes(word))
+      facets.every((name) => but === name || !values[name] || values[name] === dataset[name]) &&
+      values.search.split(/\s+/).every((word) => dataset.search.includes(word))
     );
   };
 
@@ -243,16 +246,18 @@ function main(list) {
       kept += !card.hidden && card.dataset.verdict === "kept";
     }
     count.textContent =
-      `${shown} of ${cards.length} pairs` + (shown ? ` · ${kept} kept, ${shown - kept} rejected` : "");
+      `${shown} of ${cards.length} ${form.dataset.noun}` +
+      (shown && judged ? ` · ${kept} kept, ${shown - kept} rejected` : "");
     empty.hidden = shown > 0;
-    clear.hidden = !(values.task || values.verdict || values.reason || values.search);
+    clear.hidden = !values.search && facets.every((name) => !values[name]);
     recount(values);
     toFirst();
   };
 
   // How many pairs each choice would show, the other filters staying as they are.
   const recount = (values) => {
-    for (const facet of ["task", "reason"]) {
+    for (const facet of facets) {
+      if (!form.elements[facet].options) continue; // radio buttons: below
       const counts = new Map();
       for (const card of cards) {
         if (passes(card, values, facet)) {
@@ -265,10 +270,10 @@ function main(list) {
         }
       }
     }
-    const open = cards.filter((card) => passes(card, values, "verdict"));
     for (const badge of form.querySelectorAll("[data-count]")) {
-      const verdict = badge.dataset.count.split(":")[1];
-      badge.textContent = open.filter((c) => !verdict || c.dataset.verdict === verdict).length;
+      const [facet, wanted] = badge.dataset.count.split(":");
+      const open = cards.filter((card) => passes(card, values, facet));
+      badge.textContent = open.filter((c) => !wanted || c.dataset[facet] === wanted).length;
     }
   };
 
@@ -339,12 +344,13 @@ function main(list) {
   all.addEventListener("click", () => setPlaying(!view.playing));
 
   const flip = (name) => {
+    if (!document.getElementById(name)) return; // this page has no such layer
     view[name] = !view[name];
     document.getElementById(name).setAttribute("aria-pressed", String(view[name]));
     players.forEach((player) => player.paint());
   };
   document.getElementById("mask").addEventListener("click", () => flip("mask"));
-  document.getElementById("difference").addEventListener("click", () => flip("difference"));
+  document.getElementById("difference")?.addEventListener("click", () => flip("difference"));
   document.getElementById("speed").addEventListener("change", (event) => {
     view.speed = Number(event.target.value);
     players.forEach((player) => {

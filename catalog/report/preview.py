@@ -28,7 +28,10 @@ from numpy.typing import NDArray
 from catalog.decode import probe, read_masks, sample_frames
 from catalog.encode import write_video
 from catalog.files import unwritable, write_bytes
-from catalog.records import Pair
+from catalog.geometry import crop_resize
+from catalog.local_edits import LocalSample, read
+from catalog.query import Queries
+from catalog.records import LocalEdit, Pair, to_row
 
 LONG_SIDE = 320
 """px of a side's longer edge; nothing is enlarged."""
@@ -76,13 +79,36 @@ def preview(pair: Pair, media: Callable[[str], Path], cache: Path) -> Preview:
     """
     identity = [pair.source_video, pair.target_video, pair.mask]
     settings = [FORMAT, LONG_SIDE, MAX_FRAMES, CRF, TOLERANCE, SPECK]
-    key = hashlib.sha256(json.dumps([identity, settings]).encode()).hexdigest()[:32]
+    return _cached(cache, [identity, settings], lambda video: _make(pair, media, video))
+
+
+def local_preview(edit: LocalEdit, catalog: Queries, cache: Path) -> Preview:
+    """The same of a local edit: x on the left, x̃ on the right, m as outlines."""
+    identity = [edit.video, edit.mask, edit.first_frame, edit.frames, edit.crop, edit.width]
+    settings = [FORMAT, LONG_SIDE, MAX_FRAMES, CRF, TOLERANCE, SPECK]
+    return _cached(cache, [identity, settings], lambda video: _make_local(edit, catalog, video))
+
+
+def _cached(cache: Path, identity: object, make: Callable[[Path], Preview]) -> Preview:
+    key = hashlib.sha256(json.dumps(identity).encode()).hexdigest()[:32]
     stored = cache / f"{key}.json"
     if stored.is_file():
         return _load(stored)
-    made = _make(pair, media, cache / f"{key}.{uuid.uuid4().hex}.mp4")
+    made = make(cache / f"{key}.{uuid.uuid4().hex}.mp4")
     write_bytes(stored, json.dumps(asdict(made), separators=(",", ":")).encode())
     return made
+
+
+def _make_local(edit: LocalEdit, catalog: Queries, video: Path) -> Preview:
+    sample = read(catalog, to_row(edit))
+    picked = np.unique(np.rint(np.linspace(0, edit.frames - 1, MAX_FRAMES)).astype(int))
+    scale = min(1.0, LONG_SIDE / max(edit.width, edit.height))
+    size = (round(edit.height * scale), round(edit.width * scale))
+    small = LocalSample(
+        crop_resize(sample.x[picked], size), crop_resize(sample.m[picked], size), sample.captions
+    )
+    fps = edit.fps * len(picked) / edit.frames
+    return _assemble(small.x, small.masked, [_polygons(m) for m in small.m], fps, video)
 
 
 def _make(pair: Pair, media: Callable[[str], Path], video: Path) -> Preview:
@@ -91,7 +117,18 @@ def _make(pair: Pair, media: Callable[[str], Path], video: Path) -> Preview:
     frames = min(max(seen.frames, made.frames), MAX_FRAMES)
     left = sample_frames(source, frames, LONG_SIDE)
     right = sample_frames(target, frames, LONG_SIDE)
-    fps = frames / made.duration
+    size = right.shape[1], right.shape[2]
+    outlines = _outlines(media(pair.mask), frames, size) if pair.mask else []
+    return _assemble(left, right, outlines, frames / made.duration, video)
+
+
+def _assemble(
+    left: NDArray[np.uint8],
+    right: NDArray[np.uint8],
+    outlines: list[Outlines],
+    fps: float,
+    video: Path,
+) -> Preview:
     try:
         write_video(video, _side_by_side(left, right), fps, CRF)
         encoded = base64.b64encode(video.read_bytes()).decode()
@@ -102,10 +139,10 @@ def _make(pair: Pair, media: Callable[[str], Path], video: Path) -> Preview:
     height, width = right.shape[1:3]
     return Preview(
         fps=fps,
-        frames=frames,
+        frames=len(right),
         source=(0, 0, left.shape[2], left.shape[1]),
         target=(_aligned(left.shape[2]), 0, width, height),
-        masks=_outlines(media(pair.mask), frames, (height, width)) if pair.mask else [],
+        masks=outlines,
         video=encoded,
     )
 

@@ -148,6 +148,8 @@ def warp_error(frames: Frames, motion: Motion) -> float:
     """
     errors = []
     for t, step in enumerate(motion.ahead):
+        if not step.seen.any():
+            continue
         gap = frames[t].astype(np.float32) - warp(frames[t + 1], step.flow)
         errors.append(np.square(gap / 255.0).mean(axis=-1)[step.seen].mean())
     return 1e3 * float(np.mean(errors)) if errors else 0.0

@@ -44,6 +44,13 @@ SYNONYMS = {
 }
 """Other names that mean the same thing to everybody; nothing narrower (a person is not a man)."""
 
+GOING = {
+    "person": "walking",
+    **dict.fromkeys(("car", "bus", "truck", "vehicle", "motorcycle"), "driving"),
+    "bicycle": "riding",
+}
+"""How what moves is said to move; everything else is just moving."""
+
 _IRREGULAR = {
     "person": "people",
     "man": "men",

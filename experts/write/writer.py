@@ -16,8 +16,8 @@ from experts.write.templates import all_from_templates, clause_words, enhance
 CANDIDATES = 2
 """Per round. About half of a 135 M model's candidates pass, so most requests need one round."""
 
-ROUNDS = 4
-"""A request that eight candidates have not served is served by a template."""
+ROUNDS = 2
+"""A request that four candidates have not served is served by a template."""
 
 PHRASINGS = 3
 """Ways to say it per request: who trains on one wording per edit learns the wording."""
@@ -74,7 +74,7 @@ class InstructionWriter:
     @property
     def version(self) -> str:
         """Of prompts, checks and templates, and the model's."""
-        return f"3+{self._chat.version}"
+        return f"4+{self._chat.version}"
 
     def load(self) -> None:
         self._chat.load()

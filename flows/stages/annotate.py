@@ -14,6 +14,7 @@ from catalog.keys import digest
 from catalog.records import Clip, Track, from_row, to_row
 from experts.annotate.camera import camera_path
 from experts.annotate.detect import Detector
+from experts.annotate.kinds import counted
 from experts.annotate.segment import Segmenter
 from experts.annotate.track import TrackedObject, Tracker
 from experts.write.captions import caption
@@ -37,7 +38,7 @@ class AnnotatedClip:
 
 def run(ctx: Context, shard: Sequence[Clip]) -> list[AnnotatedClip]:
     """The shard's clips, captioned, each with its tracks."""
-    tracker = _tracker(ctx)
+    tracker = tracker_for(ctx)
     documents = journal.run(
         ctx,
         STAGE,
@@ -63,7 +64,8 @@ def run(ctx: Context, shard: Sequence[Clip]) -> list[AnnotatedClip]:
     return annotated
 
 
-def _tracker(ctx: Context) -> Tracker:
+def tracker_for(ctx: Context) -> Tracker:
+    """This process's tracker by the recipe, perhaps not yet loaded."""
     rules = ctx.recipe.annotate
     detector = shared(Detector, threshold=rules.score_threshold, threads=ctx.recipe.run.threads)
     # Its encodes take turns, for memory's sake, so each may use what all workers have.
@@ -97,7 +99,7 @@ def _annotate(ctx: Context, clip: Clip, tracker: Tracker) -> Document:
     camera = camera_path(frames, moving)
     return {
         "tracks": [to_row(track) for track in tracks],
-        "caption": caption(counts),
+        "caption": caption(counted(counts)),
         "camera": [round(float(v), 2) for v in camera.ravel()],
     }
 

@@ -2,34 +2,24 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
-
 from catalog import media
 from catalog.errors import BadInput
 from catalog.keys import digest
-from catalog.records import Clip, Plan, Track
-from experts.base import EditRequest, EditResult, Frames, Masks
+from catalog.records import Clip, Plan
+from experts.base import EditResult
 from experts.edit.tasks import TASKS, expert_for
-from flows import journal, worker
+from flows import journal
 from flows.context import Context
+from flows.editing import Footage, Job, Side, carry_out, store_masks, store_video
 from flows.journal import Document
 from flows.stages.plan import PlannedClip
 
 STAGE = "edit"
-
-
-@dataclass(frozen=True, slots=True)
-class Side:
-    """One video of a pair."""
-
-    video: str  # media reference
-    width: int
-    height: int
-    frames: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,24 +49,10 @@ class Edit:
         return self.made if self.made_side == "target" else self.real
 
 
-@dataclass(frozen=True, slots=True)
-class _Job:
-    plan: Plan
-    clip: Clip
-    tracks: dict[str, Track]
-
-    @property
-    def track_ids(self) -> list[str]:
-        """The tracks whose masks the edit works on."""
-        if "tracks" in self.plan.params:
-            return list(self.plan.params["tracks"])
-        return [self.plan.track_id] if self.plan.track_id else []
-
-
 def run(ctx: Context, shard: Sequence[PlannedClip]) -> list[Edit]:
     """The shard's edits, clip by clip."""
-    jobs = [_Job(plan, p.clip, p.tracks) for p in shard for plan in p.plans]
-    footage = _Footage(ctx)
+    jobs = [Job(plan, p.clip, p.tracks) for p in shard for plan in p.plans]
+    footage = Footage(ctx.catalog, ctx.catalog.media)
     documents = journal.run(
         ctx,
         STAGE,
@@ -100,7 +76,7 @@ def run(ctx: Context, shard: Sequence[PlannedClip]) -> list[Edit]:
     ]
 
 
-def _key(ctx: Context, job: _Job) -> str:
+def _key(ctx: Context, job: Job) -> str:
     """All that the pixels depend on. The task's name is not in it: an addition finds the edit that
     the removal of the same object made."""
     expert = expert_for(job.plan.task)
@@ -113,79 +89,23 @@ def _key(ctx: Context, job: _Job) -> str:
     )
 
 
-class _Footage:
-    """The last window of footage decoded and the last stored: a clip's edits share both."""
-
-    def __init__(self, ctx: Context) -> None:
-        self._ctx = ctx
-        self._window: tuple[Any, ...] = ()
-        self._frames: Frames = np.empty((0, 0, 0, 3), np.uint8)
-        self._side: Side | None = None
-
-    def frames(self, job: _Job) -> Frames:
-        """The plan's window at the plan's size."""
-        plan = job.plan
-        window = (job.clip.video, plan.first_frame, plan.frames, *plan.crop, plan.height)
-        if window != self._window:
-            whole = media.read_video(
-                self._ctx.catalog.path(job.clip.video), first=plan.first_frame, count=plan.frames
-            )
-            self._frames = _fitted(whole, plan)
-            self._window, self._side = window, None
-        return self._frames
-
-    def stored(self, job: _Job) -> Side:
-        """The same as a stored video."""
-        frames = self.frames(job)
-        if self._side is None:
-            self._side = store(self._ctx, frames, job.clip.fps)
-        return self._side
-
-
-def store(ctx: Context, frames: Frames, fps: float) -> Side:
-    """Encodes frames into the catalog's media."""
-    with ctx.catalog.media.writing(".mp4") as out:
-        media.write_video(out.path, frames, fps)
-    count, height, width = frames.shape[:3]
-    return Side(out.ref, width, height, count)
-
-
-def _edit(ctx: Context, job: _Job, footage: _Footage) -> Document:
-    plan = job.plan
-    expert = worker.expert(plan.task)
-    frames = footage.frames(job)
-    instances = [_masks(ctx, job, job.tracks[track_id]) for track_id in job.track_ids]
-    params: dict[str, Any] = dict(plan.params)
-    if TASKS[plan.task].needs_track and not any(m.any() for m in instances):
-        raise BadInput("no_mask", f"{plan.plan_id}: the object is outside the edit's crop")
-    if "tracks" in params:
-        params["instance_masks"] = instances
-    result = expert.edit(
-        EditRequest(
-            task=plan.task,
-            frames=frames,
-            masks=np.logical_or.reduce(instances) if instances else None,
-            prompt=plan.prompt,
-            negative_prompt=plan.negative_prompt,
-            label=plan.label,
-            seed=plan.seed,
-            params=params,
-        )
-    )
+def _edit(ctx: Context, job: Job, footage: Footage) -> Document:
+    expert = expert_for(job.plan.task)
+    result = carry_out(job, footage)
     _refuse_invention(ctx, job, result)
     real = footage.stored(job)
-    made = store(ctx, result.frames, job.clip.fps)
+    made = store_video(ctx.catalog.media, result.frames, job.clip.fps)
     return {
-        "made": _fields(made),
-        "real": _fields(real),
-        "mask": _store_masks(ctx, result.masks, job.clip.fps),
+        "made": dataclasses.asdict(made),
+        "real": dataclasses.asdict(real),
+        "mask": store_masks(ctx.catalog.media, result.masks, job.clip.fps),
         "expert": expert.name,
         "expert_version": expert.version,
         "info": dict(result.info),
     }
 
 
-def _refuse_invention(ctx: Context, job: _Job, result: EditResult) -> None:
+def _refuse_invention(ctx: Context, job: Job, result: EditResult) -> None:
     """A small unseen place can be painted so that nobody notices, a large one cannot."""
     if result.masks is None:
         return
@@ -197,35 +117,3 @@ def _refuse_invention(ctx: Context, job: _Job, result: EditResult) -> None:
             f"{job.plan.plan_id}: {invented:.1%} of the picture was never seen behind the "
             f"{job.plan.label}; plan.max_invented allows {most:.1%}",
         )
-
-
-def _fields(side: Side) -> Document:
-    return {
-        "video": side.video,
-        "width": side.width,
-        "height": side.height,
-        "frames": side.frames,
-    }
-
-
-def _masks(ctx: Context, job: _Job, track: Track) -> Masks:
-    plan = job.plan
-    masks = media.read_masks(
-        ctx.catalog.path(track.masks), first=plan.first_frame, count=plan.frames
-    )
-    return _fitted(masks, plan)
-
-
-def _fitted(frames: np.ndarray, plan: Plan) -> np.ndarray:
-    """What the plan shows of frames or masks, at its size."""
-    x, y, width, height = plan.crop
-    part = frames[:, y : y + height, x : x + width]
-    return media.crop_resize(part, (plan.height, plan.width))
-
-
-def _store_masks(ctx: Context, masks: Masks | None, fps: float) -> str:
-    if masks is None:
-        return ""
-    with ctx.catalog.media.writing(".mkv") as out:
-        media.write_masks(out.path, masks, fps)
-    return out.ref

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 from catalog.keys import digest
+from catalog.records import Clip, Plan
 from experts.write.chat import LlamaCppChat
 from experts.write.request import WriteRequest
 from experts.write.writer import InstructionWriter
@@ -41,7 +43,7 @@ def run(ctx: Context, shard: Sequence[Edit]) -> list[InstructedEdit]:
         ctx,
         STAGE,
         shard,
-        key=lambda edit: digest(writer.version, _fields(edit)),
+        key=lambda edit: digest(writer.version, dataclasses.asdict(_wanted(edit))),
         work=lambda batch: _write(ready(writer), batch),
         name=lambda edit: f"{edit.plan.task} {edit.plan.plan_id}",
         batch=BATCH,
@@ -49,20 +51,24 @@ def run(ctx: Context, shard: Sequence[Edit]) -> list[InstructedEdit]:
     return [InstructedEdit(edit, **document) for edit, document in documents]
 
 
-def _fields(edit: Edit) -> Document:
-    plan = edit.plan
-    return {
-        "task": plan.task,
-        "label": plan.phrase,
-        "prompt": plan.target_prompt,
-        "caption": edit.clip.caption,
-        "count": plan.count,
-        "seed": plan.seed,
-    }
+def words_wanted(plan: Plan, clip: Clip) -> WriteRequest:
+    """What the writer is told of an edit."""
+    return WriteRequest(
+        task=plan.task,
+        label=plan.phrase,
+        prompt=plan.target_prompt,
+        caption=clip.caption,
+        count=plan.count,
+        seed=plan.seed,
+    )
+
+
+def _wanted(edit: Edit) -> WriteRequest:
+    return words_wanted(edit.plan, edit.clip)
 
 
 def _write(writer: InstructionWriter, batch: Sequence[Edit]) -> list[Document]:
-    written = writer.write([WriteRequest(**_fields(edit)) for edit in batch])
+    written = writer.write([_wanted(edit) for edit in batch])
     return [
         {
             "instruction": w.text,

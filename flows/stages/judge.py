@@ -151,4 +151,5 @@ def _pair(
         filter_versions=versions,
         phrasings=instructed.phrasings,
         phrasings_by=instructed.phrasings_by,
+        plan_id=plan.plan_id,
     )

@@ -14,6 +14,7 @@ import numpy as np
 
 from catalog.keys import digest
 from catalog.records import Clip, Plan, Track
+from experts.annotate.kinds import alike
 from experts.edit.adjectives import local_adjectives
 from experts.edit.styles import global_style
 from experts.edit.tasks import TASKS, Task
@@ -111,7 +112,7 @@ def _plan(
             prompt, params = global_style(rng)
             target_prompt = prompt
         case "object_grounding":
-            same = [t.track_id for t in tracks if t.label == label]
+            same = [t.track_id for t in tracks if alike(t.label, label)]
             params = {"tracks": sorted(same)}
             count = len(same)
     track_id = track.track_id if track else ""

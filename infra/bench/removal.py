@@ -12,7 +12,9 @@ it, over the whole clip:
 Cases differ in camera (fixed, panning, zooming, hand-held) and in how the object moves. Cameras
 marked "crop" are a window gliding over fixed-camera footage. The `still` cases hold an object that
 never uncovers its background: only image completion is left, so they are listed apart and not
-part of the mean.
+part of the mean. The `shadow` cases' object darkens the ground beside it, outside of the mask, and
+the PSNR is over mask and shadow; in the `cross` cases a second object, which stays and belongs to
+the truth, passes behind the first.
 
     python infra/bench/removal.py            # the table
     python infra/bench/removal.py --json     # the same, for machines
@@ -44,6 +46,8 @@ FRAMES = 33  # SPEC: local edits
 SIZE = (336, 592)  # SPEC: local edits, (h, w)
 MASK_MARGIN = 3  # px added around the object's exact support
 TELEA_RADIUS = 5.0  # px
+SHADOW = 0.55  # factor of brightness in a case's shadow
+SECOND_TINT = np.array([0.6, 0.8, 1.2], np.float32) * 0.8  # tells the crossing object apart
 
 Path2D = Callable[[float], tuple[float, float]]
 """Object centre (x, y) as shares of the frame at time 0–1."""
@@ -61,6 +65,8 @@ class Case:
     # from, to: window centre (x, y in shares of the source frame) and width (share); None: whole
     follows: bool = False  # the object is fixed to the background, not to the frame
     still: bool = False
+    shadow: bool = False  # the object casts one, which no method's mask covers
+    crossing: Path2D | None = None  # the way of a second object, which is to stay
 
 
 def line(x0: float, y0: float, x1: float, y1: float, wobble: float = 0.0) -> Path2D:
@@ -96,6 +102,30 @@ CASES = (
         crop=((0.4, 0.45, 0.74), (0.6, 0.55, 0.74)),
     ),
     Case(
+        "shadow-motorway", "clip_motorway", 40, "fixed", line(0.2, 0.4, 0.8, 0.5), 0.05, shadow=True
+    ),
+    Case(
+        "shadow-street", "clip_pedestrians", 60, "fixed", line(0.85, 0.4, 0.3, 0.5), 0.03,
+        shadow=True,
+    ),
+    Case("shadow-zoom", "clip_city", 0, "zoom", line(0.2, 0.5, 0.8, 0.4), 0.05, shadow=True),
+    Case(
+        "shadow-pan", "clip_motorway", 100, "crop pan", line(0.3, 0.4, 0.65, 0.5), 0.05,
+        crop=((0.38, 0.5, 0.68), (0.62, 0.52, 0.68)), shadow=True,
+    ),
+    Case(
+        "cross-motorway", "clip_motorway", 200, "fixed", line(0.2, 0.5, 0.8, 0.5), 0.06,
+        crossing=line(0.8, 0.55, 0.2, 0.45),
+    ),
+    Case(
+        "cross-squirrel", "clip_squirrel", 20, "hand-held", line(0.2, 0.5, 0.8, 0.5), 0.06,
+        crossing=line(0.7, 0.3, 0.3, 0.7),
+    ),
+    Case(
+        "cross-pan", "clip_bikes", 205, "pan", line(0.7, 0.5, 0.25, 0.55), 0.06,
+        crossing=line(0.2, 0.5, 0.7, 0.5),
+    ),
+    Case(
         "still-fixed", "clip_motorway", 40, "fixed", line(0.25, 0.7, 0.25, 0.7), 0.06, still=True
     ),
     Case(
@@ -103,6 +133,17 @@ CASES = (
         crop=((0.38, 0.5, 0.68), (0.62, 0.52, 0.68)), follows=True, still=True,
     ),
 )  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Scene:
+    """What is known of a case: the truth, the frames and masks every method gets, and `scored`,
+    where the PSNR is taken."""
+
+    truth: Frames
+    frames: Frames
+    masks: Masks
+    scored: Masks
 
 
 def footage(case: Case) -> tuple[Frames, list[np.ndarray]]:
@@ -144,30 +185,57 @@ def cutout(area: float, size: tuple[int, int], donor: Frames) -> tuple[np.ndarra
     return texture.astype(np.float32), alpha.astype(np.float32)
 
 
-def composite(case: Case, truth: Frames, moves: list[np.ndarray]) -> tuple[Frames, Masks]:
-    """The footage with the object on it, and the masks handed to every method."""
-    t_count, h, w = truth.shape[:3]
+def composite(case: Case, footage: Frames, moves: list[np.ndarray]) -> Scene:
+    """The footage with the object on it, and what there is to know about it."""
+    t_count, h, w = footage.shape[:3]
     donor_name = "clip_city" if case.clip != "clip_city" else "clip_bigbuckbunny"
     donor = read_video(fetch(donor_name), 60, 1)[0]
     texture, alpha = cutout(case.area, (h, w), donor[100:])
-    n = len(alpha)
-    out, masks = truth.copy(), np.zeros((t_count, h, w), bool)
+    truth, frames = footage.copy(), footage.copy()
+    masks, scored = np.zeros((2, t_count, h, w), bool)
     grow = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * MASK_MARGIN + 1,) * 2)
     middle = len(moves) // 2
     anchor = cv2.invertAffineTransform(moves[middle])
     for t in range(t_count):
+        if case.crossing is not None:
+            x, y = case.crossing(t / (t_count - 1))
+            a, obj = _placed(alpha[:, ::-1], texture[::-1] * SECOND_TINT, (x * w, y * h), (h, w))
+            truth[t] = np.rint(truth[t] * (1 - a) + obj * a).astype(np.uint8)
         px, py = case.path(t / (t_count - 1))
         centre = np.array([px * w, py * h, 1.0])
         if case.follows:
             centre = moves[t] @ np.append(anchor @ centre, 1.0)
-        place = np.array(
-            [[1.0, 0.0, centre[0] - n / 2], [0.0, 1.0, centre[1] - n / 2]], dtype=np.float64
-        )
-        a = cv2.warpAffine(alpha, place, (w, h), flags=cv2.INTER_LINEAR)[..., None]
-        obj = cv2.warpAffine(texture, place, (w, h), borderMode=cv2.BORDER_REPLICATE)
-        out[t] = np.rint(truth[t] * (1 - a) + obj * a).astype(np.uint8)
+        a, obj = _placed(alpha, texture, (centre[0], centre[1]), (h, w))
+        under, dark = truth[t].astype(np.float32), np.zeros((h, w, 1), np.float32)
+        if case.shadow:
+            flat = _flat(alpha)
+            foot = (centre[0] + 0.3 * len(alpha), centre[1] + 0.36 * len(alpha))
+            dark = _placed(flat, flat, foot, (h, w))[0]
+            under = under * (1 - (1 - SHADOW) * dark)
+        frames[t] = np.rint(under * (1 - a) + obj * a).astype(np.uint8)
         masks[t] = cv2.dilate((a[..., 0] > 0).astype(np.uint8), grow) > 0
-    return out, masks
+        scored[t] = masks[t] | (dark[..., 0] > 0.05)
+    return Scene(truth, frames, masks, scored)
+
+
+def _placed(
+    alpha: np.ndarray, texture: np.ndarray, centre: tuple[float, float], size: tuple[int, int]
+) -> tuple[np.ndarray, np.ndarray]:
+    """Alpha [h, w, 1] and colours of a cut-out whose middle lies at `centre` (x, y)."""
+    rows, columns = alpha.shape[:2]
+    place = np.array(
+        [[1.0, 0.0, centre[0] - columns / 2], [0.0, 1.0, centre[1] - rows / 2]], dtype=np.float64
+    )
+    a = cv2.warpAffine(alpha, place, size[::-1], flags=cv2.INTER_LINEAR)[..., None]
+    return a, cv2.warpAffine(texture, place, size[::-1], borderMode=cv2.BORDER_REPLICATE)
+
+
+def _flat(alpha: np.ndarray) -> np.ndarray:
+    """An outline laid down on the ground, with a soft edge."""
+    low = cv2.resize(alpha, (len(alpha), max(3, len(alpha) // 3)), interpolation=cv2.INTER_AREA)
+    room = 9
+    low = cv2.copyMakeBorder(low, room, room, room, room, cv2.BORDER_CONSTANT, value=0)
+    return cv2.GaussianBlur(low, (0, 0), 2.5)
 
 
 def telea(frames: Frames, masks: Masks) -> Frames:
@@ -200,8 +268,8 @@ def psnr(a: Frames, b: Frames, where: Masks) -> float:
 
 
 def run(case: Case, remover: Remover, sheets: Path | None) -> dict[str, object]:
-    truth, moves = footage(case)
-    frames, masks = composite(case, truth, moves)
+    scene = composite(case, *footage(case))
+    truth, frames, masks = scene.truth, scene.frames, scene.masks
     by_telea = telea(frames, masks)
     by_median = temporal_median(frames, masks, by_telea)
     started, cpu_started = time.perf_counter(), time.process_time()
@@ -210,9 +278,9 @@ def run(case: Case, remover: Remover, sheets: Path | None) -> dict[str, object]:
     assert result.masks is not None
     outside = bool(np.array_equal(result.frames[~result.masks], frames[~result.masks]))
     scores = {
-        "telea": psnr(by_telea, truth, masks),
-        "median": psnr(by_median, truth, masks),
-        "ours": psnr(result.frames, truth, masks),
+        "telea": psnr(by_telea, truth, scene.scored),
+        "median": psnr(by_median, truth, scene.scored),
+        "ours": psnr(result.frames, truth, scene.scored),
     }
     if sheets is not None:
         sheets.mkdir(parents=True, exist_ok=True)

@@ -65,6 +65,39 @@ def test_brings_back_what_other_frames_saw(
     assert result.info["by_flow"] + result.info["by_median"] == pytest.approx(1)
 
 
+def beside(masks: Masks) -> Masks:
+    """A strip on the ground at the square's feet."""
+    strip = np.zeros_like(masks)
+    for t, mask in enumerate(masks):
+        left = int(np.flatnonzero(mask.any(0))[0])
+        strip[t, 68:80, left + 4 : left + 40] = True
+    return strip & ~masks
+
+
+@pytest.mark.parametrize("pan", [0.0, 2.3])
+def test_a_shadow_goes_with_its_object(pan: float) -> None:
+    frames, masks, truth = scene(pan=pan)
+    shadow = beside(masks)
+    frames[shadow] = np.rint(frames[shadow] * 0.6).astype(np.uint8)
+    result = remove(frames, masks)
+    assert result.masks is not None
+    assert (result.masks & shadow).sum() > 0.95 * shadow.sum()
+    assert psnr(result.frames, truth, masks | shadow) > 32
+    assert result.info["shadow"] > 0
+
+
+def test_what_moves_along_but_is_no_shadow_stays() -> None:
+    frames, masks, _ = scene()
+    thing = beside(masks)
+    frames[thing] = (40, 30, 90)
+    result = remove(frames, masks)
+    assert result.masks is not None
+    kept = thing & ~result.masks
+    assert kept.sum() > 0.5 * thing.sum()  # but for the mask's own margin
+    assert result.info["shadow"] == 0
+    assert remove(*scene()[:2]).info["shadow"] == 0  # nor is anything found where there is none
+
+
 def test_fixed_camera_is_filled_by_the_median_and_a_moving_one_along_the_flow() -> None:
     assert remove(*scene()[:2]).info["by_median"] > 0.95
     assert remove(*scene(pan=2.3)[:2]).info["by_flow"] > 0.95

@@ -1,8 +1,10 @@
 """The command as a user meets it: a process, its output, its exit code."""
 
 import contextlib
+import dataclasses
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -15,6 +17,7 @@ import pytest
 
 import catalog
 from catalog import media
+from catalog.records import Pair, from_row
 
 RECIPE = """
 name: tiny
@@ -110,18 +113,66 @@ def test_no_network_with_a_cold_cache(tmp_path: Path, home: Path) -> None:
     assert result.stderr.count("\n") == 1
 
 
-@pytest.mark.weights
-@pytest.mark.timeout(900)
-def test_a_killed_build_ends_with_the_rows_of_an_undisturbed_one(
-    recipe: Path, tmp_path: Path, home: Path
-) -> None:
-    calm, rough = tmp_path / "calm", tmp_path / "rough"
-    first = editmill("build", recipe, "--out", calm, "--json", home=home)
+@pytest.fixture(scope="module")
+def calm(recipe: Path, tmp_path_factory: pytest.TempPathFactory, home: Path) -> Path:
+    """The catalog of an undisturbed build."""
+    root = tmp_path_factory.mktemp("calm")
+    first = editmill("build", recipe, "--out", root, "--json", home=home)
     assert first.returncode == 0, first.stderr
     outcome = json.loads(first.stdout)
     assert outcome["totals"]["made"] == outcome["totals"]["planned"] == 16
     assert outcome["totals"]["failures"] == 1
+    return root
 
+
+@pytest.mark.weights
+@pytest.mark.timeout(900)
+def test_a_pair_is_rebuilt_from_its_row_byte_for_byte(
+    calm: Path, tmp_path: Path, home: Path
+) -> None:
+    pairs = catalog.open(calm).pairs().sort("task", "pair_id").unique("task").collect()
+    assert len(pairs) >= 3
+    for pair in pairs.iter_rows(named=True):
+        again = tmp_path / pair["task"]
+        args = ("rebuild", pair["pair_id"][:8], "--catalog", calm, "--out", again, "--check")
+        result = editmill(*args, home=home)
+        assert result.returncode == 0, result.stdout
+        assert "identical, byte for byte" in result.stdout
+        for side in ("source", "target"):
+            stored = catalog.open(calm).path(pair[f"{side}_video"])
+            assert (again / f"{side}.mp4").read_bytes() == stored.read_bytes()
+        assert sorted(p.name for p in again.iterdir()) == sorted(
+            name
+            for name in ("source.mp4", "target.mp4", "mask.mkv" if pair["mask"] else "")
+            if name
+        )
+
+
+@pytest.mark.weights
+def test_a_pair_that_differs_is_told_and_fails_the_check(
+    calm: Path, tmp_path: Path, home: Path
+) -> None:
+    altered = tmp_path / "altered"
+    shutil.copytree(calm, altered)
+    tables = catalog.open(altered).tables
+    pairs = tables.scan("pairs").filter(pl.col("task") == "deblur").collect()
+    pair = from_row(Pair, pairs.row(0, named=True))
+    tables.merge("pairs", [dataclasses.replace(pair, source_video="media/00/00.mp4")])
+    args = ("rebuild", pair.pair_id, "--catalog", altered, "--check")
+    result = editmill(*args, home=home)
+    assert result.returncode == 1
+    assert "source differ" in result.stdout
+    missing = editmill("rebuild", "zz", "--catalog", altered, home=home)
+    assert missing.returncode == 1
+    assert missing.stderr.startswith("editmill: 'zz': no pair begins with that id")
+
+
+@pytest.mark.weights
+@pytest.mark.timeout(900)
+def test_a_killed_build_ends_with_the_rows_of_an_undisturbed_one(
+    recipe: Path, calm: Path, tmp_path: Path, home: Path
+) -> None:
+    rough = tmp_path / "rough"
     _interrupt(recipe, rough, home, signal.SIGKILL, products=1)
     code, printed = _interrupt(recipe, rough, home, signal.SIGINT, products=4)
     assert code == 130

@@ -15,7 +15,7 @@ from flows.refer import refer
 from flows.stages.annotate import AnnotatedClip
 from flows.stages.ingest import cuts
 from flows.stages.plan import draw
-from flows.view import edit_size, windows
+from flows.view import edit_size, view, windows
 
 PAN = [value for t in range(64) for value in (4.0 * t, 0.0)]
 CLIP = Clip("c1", "s1", "uri", "MIT", "media/aa/a.mp4", 0, 64, 25.0, 854, 480, camera=PAN)
@@ -176,3 +176,32 @@ def test_a_person_takes_the_bag_along() -> None:
     plans = draw(AnnotatedClip(CLIP, [person, bag, far]), rules, 0)
     taken = {plan.label: plan.params.get("tracks") for plan in plans}
     assert taken["person"] == ["p", "b"]
+
+
+@pytest.mark.parametrize("spoilt", ["confidence", "size"])
+def test_an_object_half_lost_for_a_while_is_not_edited(spoilt: str) -> None:
+    whole = track("t1", 400)
+    confidence, boxes = list(whole.confidence), list(whole.boxes)
+    for t in range(26, 38):  # in the middle, so that no window of 33 frames avoids it
+        if spoilt == "confidence":
+            confidence[t] = 0.4
+        else:
+            boxes[4 * t + 2] = boxes[4 * t] + 20  # a quarter of its width
+    lost = dataclasses.replace(whole, confidence=confidence, boxes=boxes)
+    task = TASKS["local_style_transfer"]
+    assert view(CLIP, whole, [whole], task, RULES)
+    assert view(CLIP, lost, [lost], task, RULES) is None
+
+
+def test_cars_are_not_pointed_out_beside_what_may_be_a_car_too() -> None:
+    car, van = track("t1", 200), dataclasses.replace(track("t2", 600), label="vehicle")
+    grounding, look = TASKS["object_grounding"], TASKS["local_style_transfer"]
+    assert view(CLIP, car, [car], grounding, RULES)
+    assert view(CLIP, car, [car, van], grounding, RULES) is None
+    both = view(CLIP, van, [car, van], grounding, RULES)
+    assert both
+    assert both.phrase == "vehicle"
+    shown = view(CLIP, car, [car, van], look, RULES)
+    assert shown is None or shown.phrase != "car"
+    plans = draw(AnnotatedClip(CLIP, [car, van]), Planning(weights={"object_grounding": 1}), 0)
+    assert [(p.label, p.count, p.params["tracks"]) for p in plans] == [("vehicle", 2, ["t1", "t2"])]

@@ -1,0 +1,141 @@
+"""One plan carried out: its window of footage, its masks, and what the expert makes of them.
+
+The edit stage and `editmill rebuild` both come through here, so that what one made the other makes
+again.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from catalog import media
+from catalog.errors import BadInput
+from catalog.query import Queries
+from catalog.records import Clip, Plan, Track
+from catalog.store import MediaStore
+from experts.base import EditRequest, EditResult, Frames, Masks
+from experts.edit.tasks import TASKS
+from flows import worker
+
+
+@dataclass(frozen=True, slots=True)
+class Side:
+    """One video of a pair."""
+
+    video: str  # media reference
+    width: int
+    height: int
+    frames: int
+
+
+@dataclass(frozen=True, slots=True)
+class Job:
+    """A plan with the clip and the tracks it speaks of."""
+
+    plan: Plan
+    clip: Clip
+    tracks: dict[str, Track]
+
+    @property
+    def track_ids(self) -> list[str]:
+        """The tracks whose masks the edit works on."""
+        if "tracks" in self.plan.params:
+            return list(self.plan.params["tracks"])
+        return [self.plan.track_id] if self.plan.track_id else []
+
+
+class Footage:
+    """The last window of footage decoded and the last stored: a clip's edits share both."""
+
+    def __init__(self, catalog: Queries, store: MediaStore) -> None:
+        """Reads from `catalog`, writes to `store`."""
+        self._catalog = catalog
+        self._store = store
+        self._window: tuple[Any, ...] = ()
+        self._frames: Frames = np.empty((0, 0, 0, 3), np.uint8)
+        self._side: Side | None = None
+
+    def frames(self, job: Job) -> Frames:
+        """The plan's window at the plan's size, [T, H, W, 3]."""
+        plan = job.plan
+        window = (job.clip.video, plan.first_frame, plan.frames, *plan.crop, plan.height)
+        if window != self._window:
+            whole = media.read_video(
+                self._catalog.path(job.clip.video), first=plan.first_frame, count=plan.frames
+            )
+            self._frames = _fitted(whole, plan)
+            self._window, self._side = window, None
+        return self._frames
+
+    def stored(self, job: Job) -> Side:
+        """The same as a stored video."""
+        frames = self.frames(job)
+        if self._side is None:
+            self._side = store_video(self._store, frames, job.clip.fps)
+        return self._side
+
+    def masks(self, job: Job) -> list[Masks]:
+        """Per track of the job its masks in the plan's window, [T, H, W]."""
+        plan = job.plan
+        return [
+            _fitted(
+                media.read_masks(
+                    self._catalog.path(job.tracks[track_id].masks),
+                    first=plan.first_frame,
+                    count=plan.frames,
+                ),
+                plan,
+            )
+            for track_id in job.track_ids
+        ]
+
+
+def carry_out(job: Job, footage: Footage) -> EditResult:
+    """What the task's expert makes of the job. Raises BadInput (`no_mask`) where the object is not
+    in the plan's crop, and whatever the expert refuses."""
+    plan = job.plan
+    frames, instances = footage.frames(job), footage.masks(job)
+    params: dict[str, Any] = dict(plan.params)
+    if TASKS[plan.task].needs_track and not any(m.any() for m in instances):
+        raise BadInput("no_mask", f"{plan.plan_id}: the object is outside the edit's crop")
+    if "tracks" in params:
+        params["instance_masks"] = instances
+    return worker.expert(plan.task).edit(
+        EditRequest(
+            task=plan.task,
+            frames=frames,
+            masks=np.logical_or.reduce(instances) if instances else None,
+            prompt=plan.prompt,
+            negative_prompt=plan.negative_prompt,
+            label=plan.label,
+            seed=plan.seed,
+            params=params,
+        )
+    )
+
+
+def store_video(store: MediaStore, frames: Frames, fps: float) -> Side:
+    """Encodes frames into media."""
+    with store.writing(".mp4") as out:
+        media.write_video(out.path, frames, fps)
+    count, height, width = frames.shape[:3]
+    return Side(out.ref, width, height, count)
+
+
+def store_masks(store: MediaStore, masks: Masks | None, fps: float) -> str:
+    """The reference of stored masks; empty for None."""
+    if masks is None:
+        return ""
+    with store.writing(".mkv") as out:
+        media.write_masks(out.path, masks, fps)
+    return out.ref
+
+
+def _fitted(frames: np.ndarray, plan: Plan) -> np.ndarray:
+    """What the plan shows of frames or masks, at its size."""
+    x, y, width, height = plan.crop
+    part = frames[:, y : y + height, x : x + width]
+    return media.crop_resize(part, (plan.height, plan.width))
