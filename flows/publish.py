@@ -230,8 +230,9 @@ def instruction_notes(ctx: Context) -> list[str]:
 
 
 def off_notes(recipe: Recipe) -> list[str]:
-    """Tasks that stay off because their model is the user's to choose; nothing if all are on."""
-    off = [t for t in TASKS.values() if t.checkpoint and not recipe.plan.weights.get(t.name)]
+    """Tasks that the recipe names and leaves off because their model is the user's to choose."""
+    given = recipe.plan.weights
+    off = [t for t in TASKS.values() if t.checkpoint and t.name in given and not given[t.name]]
     if not off:
         return []
     names = " and ".join(task.name for task in off)
