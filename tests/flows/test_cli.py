@@ -35,7 +35,7 @@ def editmill(*args: object, home: Path, **env: str) -> subprocess.CompletedProce
         [sys.executable, "-m", "flows.cli", *map(str, args)],
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=1500,  # the first build of all trains the quality filter
         env=_env(home) | env,
     )
 
@@ -126,7 +126,7 @@ def calm(recipe: Path, tmp_path_factory: pytest.TempPathFactory, home: Path) -> 
 
 
 @pytest.mark.weights
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_a_pair_is_rebuilt_from_its_row_byte_for_byte(
     calm: Path, tmp_path: Path, home: Path
 ) -> None:
@@ -149,6 +149,7 @@ def test_a_pair_is_rebuilt_from_its_row_byte_for_byte(
 
 
 @pytest.mark.weights
+@pytest.mark.timeout(1800)
 def test_a_pair_that_differs_is_told_and_fails_the_check(
     calm: Path, tmp_path: Path, home: Path
 ) -> None:
@@ -168,7 +169,7 @@ def test_a_pair_that_differs_is_told_and_fails_the_check(
 
 
 @pytest.mark.weights
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_a_killed_build_ends_with_the_rows_of_an_undisturbed_one(
     recipe: Path, calm: Path, tmp_path: Path, home: Path
 ) -> None:
