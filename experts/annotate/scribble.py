@@ -26,7 +26,10 @@ Strength = NDArray[np.float32]
 Lines = NDArray[np.bool_]
 """[H, W]: one pixel wide, or as wide as a stroke."""
 
-Ways = tuple[list[Flow | None], list[Flow | None]]
+Way = NDArray[np.float16]
+"""[H, W, 2], px."""
+
+Ways = tuple[list[Way | None], list[Way | None]]
 """Per frame the flow to the one before and the flow to the one after, NaN where it cannot be
 trusted; None at the clip's ends."""
 
@@ -78,8 +81,8 @@ def ridges(strength: Strength, sigma: float) -> Strength:
 
 def ways_of(frames: Frames) -> Ways:
     """The ways of footage [T, H, W, 3]."""
-    before: list[Flow | None] = [None]
-    after: list[Flow | None] = []
+    before: list[Way | None] = [None]
+    after: list[Way | None] = []
     for a, b in itertools.pairwise(frames):
         forward, backward = flow(a, b), flow(b, a)
         after.append(_trusted(forward, backward))
@@ -91,14 +94,13 @@ def steady_ridges(strengths: NDArray[np.uint8], ways: Ways, sigma: float) -> lis
     """Ridges of edge strengths [T, H, W] (0–255), averaged along the footage's `ways` first;
     `sigma` in px of the blur."""
     before, after = ways
-    raw = [strength.astype(np.float32) for strength in strengths]
-    early = _averaged(raw, before)
-    late = _averaged(raw[::-1], after[::-1])[::-1]
+    early = _averaged(strengths, before)
+    late = _averaged(strengths[::-1], after[::-1])[::-1]
     # each holds the frame itself with weight 1 - MEMORY: counted once
     own = 1 - MEMORY
     return [
         ridges(np.asarray((a + b - own * r) / (2 - own), np.float32), sigma)
-        for a, b, r in zip(early, late, raw, strict=True)
+        for a, b, r in zip(early, late, strengths.astype(np.float16), strict=True)
     ]
 
 
@@ -119,20 +121,27 @@ def strokes(lines: Lines, sigma: float, size: tuple[int, int]) -> Lines:
     return np.asarray(large > STROKE_LEVEL)
 
 
-def _trusted(there: Flow, back: Flow) -> Flow:
+def _trusted(there: Flow, back: Flow) -> Way:
     sure = consistent(there, back)
-    return np.asarray(np.where(sure[..., None], there, np.nan), np.float32)
+    # Half precision, a twentieth of a pixel in a hundred: the ways of a whole clip are held.
+    return np.where(sure[..., None], there, np.nan).astype(np.float16)
 
 
-def _averaged(strengths: Sequence[Strength], ways: Sequence[Flow | None]) -> list[Strength]:
+def _flow(way: Way) -> Flow:
+    """A way as a flow, still where it cannot be trusted."""
+    return np.nan_to_num(way.astype(np.float32))
+
+
+def _averaged(strengths: NDArray[np.uint8], ways: Sequence[Way | None]) -> list[Strength]:
     """Each strength mixed with the average before it; `ways[t]` leads from frame t to the one
     before in this order."""
     averages: list[Strength] = []
-    for strength, way in zip(strengths, ways, strict=True):
+    for level, way in zip(strengths, ways, strict=True):
+        strength = level.astype(np.float32)
         if way is None:
             averages.append(strength)
             continue
-        moved = warp(averages[-1], np.nan_to_num(way))
+        moved = warp(averages[-1], _flow(way))
         known = ~np.isnan(way[..., 0])
         mixed = MEMORY * moved + (1 - MEMORY) * strength
         averages.append(np.asarray(np.where(known, mixed, strength), np.float32))
@@ -140,7 +149,7 @@ def _averaged(strengths: Sequence[Strength], ways: Sequence[Flow | None]) -> lis
 
 
 def _remembered(
-    found: Sequence[Strength], ways: Sequence[Flow | None], threshold: float
+    found: Sequence[Strength], ways: Sequence[Way | None], threshold: float
 ) -> list[Lines]:
     """Connected lines above `FADE` of the threshold that reach it somewhere, or that lie where the
     frame before had lines. Whole ones: by pixels they would creep along from frame to frame."""
@@ -153,7 +162,7 @@ def _remembered(
         kept = np.bincount(labels, ridge[inside] > threshold, parts.max() + 1) > 0
         if way is not None:
             near = cv2.dilate(lines[-1].astype(np.uint8), brush) > 0
-            there = warp(near, np.nan_to_num(way)) & ~np.isnan(way[..., 0])
+            there = warp(near, _flow(way)) & ~np.isnan(way[..., 0])
             share = np.bincount(labels, there[inside], len(kept))
             kept |= share > HELD * np.bincount(labels, minlength=len(kept))
         kept[0] = False
