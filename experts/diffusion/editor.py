@@ -71,9 +71,7 @@ class VideoEditor(CogVideoXTransformer3DModel):
         if control_channels:
             main = config.in_channels + extra_channels
             bias = config.patch_bias
-            self.control = ControlBranch(
-                main, control_channels, control_layers, patch, bias, block
-            )
+            self.control = ControlBranch(main, control_channels, control_layers, patch, bias, block)
         if negative_prompt:
             self.negative_proj = nn.Linear(config.text_embed_dim, width, bias=False)
         self._silence()
@@ -195,9 +193,7 @@ class VideoEditor(CogVideoXTransformer3DModel):
 
         video = self.proj_out(self.norm_out(self.norm_final(video), temb=temb))
         patch = self.config.patch_size
-        output = video.reshape(
-            batch, frames, height // patch, width // patch, -1, patch, patch
-        )
+        output = video.reshape(batch, frames, height // patch, width // patch, -1, patch, patch)
         output = output.permute(0, 1, 4, 2, 5, 3, 6).flatten(5, 6).flatten(3, 4)
         return Transformer2DModelOutput(sample=output) if return_dict else (output,)
 

@@ -45,9 +45,7 @@ def resample(table: Tensor, trained: Grid, grid: Grid) -> Tensor:
     latent frame keeps the k-th place, and frames beyond the last trained one share its place.
     """
     frames, height, width = grid
-    (top, left), (bottom, right) = get_resize_crop_region_for_grid(
-        grid[1:], trained[2], trained[1]
-    )
+    (top, left), (bottom, right) = get_resize_crop_region_for_grid(grid[1:], trained[2], trained[1])
     places = table.float().reshape(*trained, -1).permute(0, 3, 1, 2)  # [T, D, H, W]
     places = places[torch.arange(frames, device=table.device).clamp(max=trained[0] - 1)]
     y = torch.linspace(top, bottom * (height - 1) / height, height, device=table.device)
