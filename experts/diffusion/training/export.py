@@ -33,8 +33,7 @@ def export(
     """
     ema.store(trained)
     ema.copy_to(trained)
-    weights = accelerator.get_state_dict(model)
-    ema.restore(trained)
+    weights = accelerator.get_state_dict(model)  # the parameters themselves, where none is sharded
     if accelerator.is_main_process:
         part = folder.with_name(folder.name + ".part")
         shutil.rmtree(part, ignore_errors=True)
@@ -48,5 +47,6 @@ def export(
         (part / "training.json").write_text(json.dumps(note, indent=1), encoding="utf-8")
         shutil.rmtree(folder, ignore_errors=True)
         part.rename(folder)
+    ema.restore(trained)
     accelerator.wait_for_everyone()
     return folder

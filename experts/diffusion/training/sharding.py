@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from accelerate import Accelerator, FullyShardedDataParallelPlugin
+from accelerate.state import AcceleratorState
 
 from experts.diffusion.editor import VideoEditor
 from experts.diffusion.training.recipe import TrainingRecipe
@@ -23,6 +24,9 @@ def accelerator_for(recipe: TrainingRecipe) -> Accelerator:
             state_dict_type="SHARDED_STATE_DICT",
             cpu_offload=recipe.fsdp.cpu_offload,
         )
+    # accelerate keeps one state per process, and would refuse a second training of another
+    # precision or sharding; the process group itself stays.
+    AcceleratorState._reset_state()
     return Accelerator(
         mixed_precision="bf16" if recipe.precision == "bf16" else "no", fsdp_plugin=plugin
     )

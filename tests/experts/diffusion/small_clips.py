@@ -51,7 +51,7 @@ class Source:
         start, speed = rng.uniform(8, 20, 2), rng.uniform(0.3, 1.2, 2)
         y, x = np.mgrid[: self.height, : self.width]
         places = start + speed * np.arange(self.frames)[:, None]
-        return np.stack([(y - py) ** 2 + (x - px) ** 2 < 49 for py, px in places])
+        return np.stack([(y - py) ** 2 + (x - px) ** 2 < 121 for py, px in places])
 
     def _frames(self) -> Frames:
         rng = np.random.default_rng([self.seed, 0])
