@@ -8,7 +8,7 @@ layer whose output is added to the video tokens of the main blocks it serves and
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any
+from typing import Any, cast
 
 from torch import Tensor, nn
 
@@ -51,14 +51,14 @@ class ControlBranch(nn.Module):
         if self.control_proj.bias is not None:
             nn.init.zeros_(self.control_proj.bias)
         for block in self.blocks:
-            block.silence()
+            cast(ControlBlock, block).silence()
 
-    def start_from(self, proj: nn.Module, blocks: nn.ModuleList) -> None:
+    def start_from(self, proj: nn.Conv2d, blocks: nn.ModuleList) -> None:
         """Begin as a copy of the main branch's patch embedding and first blocks, silent."""
         own = self.main_proj.weight
         nn.init.zeros_(own)  # channels the base does not have
         own.data[:, : proj.weight.shape[1]].copy_(proj.weight)
-        if self.main_proj.bias is not None:
+        if self.main_proj.bias is not None and proj.bias is not None:
             self.main_proj.bias.data.copy_(proj.bias)
         for mine, theirs in zip(self.blocks, blocks, strict=False):
             mine.load_state_dict(theirs.state_dict(), strict=False)

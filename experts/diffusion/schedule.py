@@ -8,14 +8,14 @@ for 2B (tuned for its small latents) and by 1 for the 5B models.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeAlias
 
 from diffusers import CogVideoXDDIMScheduler, CogVideoXDPMScheduler
 from torch import Tensor
 
 from experts.diffusion.specs import Base
 
-Scheduler = CogVideoXDDIMScheduler | CogVideoXDPMScheduler
+Scheduler: TypeAlias = CogVideoXDDIMScheduler | CogVideoXDPMScheduler
 Solver = Literal["ddim", "dpm++"]
 
 STEPS = 1000

@@ -12,10 +12,13 @@ from catalog.errors import EditmillError
 from experts.diffusion.conditions import check_size
 
 
-def open_vae(folder: str | Path, dtype: torch.dtype = torch.bfloat16) -> AutoencoderKLCogVideoX:
+def open_vae(
+    folder: str | Path, dtype: torch.dtype = torch.bfloat16, tiling: bool = False
+) -> AutoencoderKLCogVideoX:
     """The autoencoder of a CogVideoX checkpoint in diffusers' layout; nothing is fetched.
 
-    Its tiling is on: a frame larger than one tile is worked on tile by tile, in less memory.
+    With `tiling`, frames are worked on in overlapping tiles of half the trained size each way:
+    less memory, and numbers that differ a little near the seams.
     """
     path = Path(folder) / "vae"
     if not (path / "config.json").is_file():
@@ -27,7 +30,8 @@ def open_vae(folder: str | Path, dtype: torch.dtype = torch.bfloat16) -> Autoenc
     except (OSError, ValueError, RuntimeError) as error:
         reason = " ".join(str(error).split())[:200]
         raise EditmillError(f"{path}: can't be read ({reason}); copy the folder again") from None
-    vae.enable_tiling()
+    if tiling:
+        vae.enable_tiling()
     return vae.eval()
 
 

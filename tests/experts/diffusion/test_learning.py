@@ -22,7 +22,7 @@ from experts.diffusion.training.prepare import prepare
 from experts.diffusion.training.recipe import TrainingRecipe
 from tests.experts.diffusion.small_clips import BlockEncoders, Source, pixels
 
-FALL = {"global_stylizer": 3, "local_stylizer": 3, "inpainter": 2.5, "remover": 8}
+FALL = {"global_stylizer": 3, "local_stylizer": 3, "inpainter": 2.5, "remover": 15}
 """How many times smaller the loss becomes, at the least."""
 
 
@@ -75,7 +75,7 @@ def test_expert_learns_its_clips(base, tmp_path: Path, name: str):
 
 
 def test_remover_paints_what_belongs_there(base, tmp_path: Path):
-    learned = _learn("remover", 240, base, tmp_path, num_attention_heads=4)
+    learned = _learn("remover", 400, base, tmp_path, num_attention_heads=4, num_layers=3)
     assert np.mean(learned.losses[:10]) > FALL["remover"] * np.mean(learned.losses[-20:])
 
     rows = [k for k, row in enumerate(learned.examples.rows) if row.kind == "unrelated"][:6]
@@ -104,5 +104,5 @@ def test_remover_paints_what_belongs_there(base, tmp_path: Path):
     outside = torch.where(hole, torch.nan, truth).flatten(3).nanmean(-1)
     mean = outside[..., None, None].expand_as(truth)  # the best flat colour, seen from outside
     assert error(black) > 80  # grey levels; the hole is not trivially right
-    assert error(got) < 8
+    assert error(got) < 16
     assert error(got) < 0.5 * error(mean)
