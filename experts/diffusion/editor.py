@@ -33,7 +33,7 @@ class VideoEditor(CogVideoXTransformer3DModel):
     """
 
     _no_split_modules: ClassVar[list[str]] = ["ControlledBlock", "ControlBlock", "PatchEmbed"]
-    _repeated_blocks: ClassVar[list[str]] = ["ControlledBlock", "ControlBlock"]  # compiled one by one
+    _repeated_blocks: ClassVar[list[str]] = ["ControlledBlock", "ControlBlock"]
     ignore_for_config: ClassVar[list[str]] = ["base"]  # whose keys stand in it one by one
 
     @register_to_config
@@ -112,7 +112,7 @@ class VideoEditor(CogVideoXTransformer3DModel):
         editor._silence()
         if editor.control is not None:
             editor.control.start_from(editor.patch_embed.proj, editor.transformer_blocks)
-        return editor.train(base.training)
+        return editor.to(base.device).train(base.training)  # tables are made on the CPU
 
     def added(self) -> dict[str, nn.Module]:
         """The parts the base does not have, by attribute name."""
