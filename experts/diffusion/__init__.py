@@ -1,0 +1,1 @@
+"""CogVideoX as an editor: control branch, conditioning, sampling, training."""

@@ -1,0 +1,114 @@
+"""Opening CogVideoX checkpoints and trained experts from disk; nothing is fetched from anywhere.
+
+A base is a folder in diffusers' layout, the whole pipeline or its `transformer/` alone. An expert
+is a folder of safetensors beside its `config.json` and `scheduler/`.
+"""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import torch
+from diffusers import CogVideoXTransformer3DModel
+from safetensors import SafetensorError
+
+from catalog.errors import EditmillError
+from experts.diffusion.editor import VideoEditor
+
+WEIGHTS = "diffusion_pytorch_model.safetensors"
+INDEX = WEIGHTS + ".index.json"
+
+BASES = "CogVideoX-2b, CogVideoX-5b or CogVideoX-5b-I2V"
+
+
+def open_base(
+    folder: str | Path, dtype: torch.dtype = torch.float32
+) -> CogVideoXTransformer3DModel:
+    """The transformer of a CogVideoX checkpoint, on the CPU.
+
+    Raises EditmillError where it is missing, incomplete or of another architecture.
+    """
+    path = _transformer(Path(folder))
+    config = _config(path)
+    kind = config.get("_class_name")
+    if kind != CogVideoXTransformer3DModel.__name__:
+        raise EditmillError(f"{path}: holds a {kind or 'model without a name'}; name {BASES}")
+    if config.get("patch_size_t") is not None:
+        raise EditmillError(f"{path}: is CogVideoX 1.5, which no expert stands on; name {BASES}")
+    _check_shards(path)
+    model: CogVideoXTransformer3DModel = _load(CogVideoXTransformer3DModel, path, dtype)
+    return model
+
+
+def open_expert(folder: str | Path, dtype: torch.dtype = torch.float32) -> VideoEditor:
+    """A trained expert, on the CPU; raises EditmillError as `open_base` does."""
+    path = Path(folder)
+    kind = _config(path).get("_class_name")
+    if kind != VideoEditor.__name__:
+        raise EditmillError(
+            f"{path}: holds a {kind or 'model without a name'}, no trained expert; "
+            "name a folder that training wrote"
+        )
+    _check_shards(path)
+    model: VideoEditor = _load(VideoEditor, path, dtype)
+    return model
+
+
+def _transformer(folder: Path) -> Path:
+    inside = folder / "transformer"
+    return inside if (inside / "config.json").is_file() else folder
+
+
+def _config(path: Path) -> dict[str, Any]:
+    try:
+        values = json.loads((path / "config.json").read_text(encoding="utf-8"))
+    except OSError:
+        raise EditmillError(f"{path}: no config.json there; name {BASES} on disk") from None
+    except ValueError:
+        raise EditmillError(f"{path / 'config.json'}: not valid JSON; copy it again") from None
+    if not isinstance(values, dict):
+        raise EditmillError(f"{path / 'config.json'}: not a configuration; copy it again")
+    return values
+
+
+def _check_shards(path: Path) -> None:
+    """diffusers would ask a hub for a missing shard; here a missing shard is an error."""
+    if not (path / INDEX).is_file():
+        if not (path / WEIGHTS).is_file():
+            raise EditmillError(f"{path}: {WEIGHTS} is missing; copy the whole folder again")
+        return
+    try:
+        shards = set(json.loads((path / INDEX).read_text(encoding="utf-8"))["weight_map"].values())
+    except (ValueError, KeyError, AttributeError):
+        raise EditmillError(f"{path / INDEX}: not a shard index; copy it again") from None
+    missing = sorted(name for name in shards if not (path / name).is_file())
+    if missing:
+        raise EditmillError(
+            f"{path}: {len(missing)} of {len(shards)} shards missing, the first is {missing[0]}; "
+            "copy the whole folder again"
+        )
+
+
+def _load(kind: Any, path: Path, dtype: torch.dtype) -> Any:
+    try:
+        model, report = kind.from_pretrained(
+            path,
+            torch_dtype=dtype,
+            use_safetensors=True,
+            local_files_only=True,
+            output_loading_info=True,
+        )
+    except (OSError, SafetensorError, RuntimeError, ValueError, TypeError) as error:
+        reason = " ".join(str(error).split())[:200]
+        raise EditmillError(
+            f"{path}: the weights can't be read ({reason}); copy the folder again"
+        ) from None
+    for what in ("missing_keys", "unexpected_keys"):
+        if names := sorted(report[what]):
+            raise EditmillError(
+                f"{path}: {len(names)} {what.replace('_', ' ')}, the first is {names[0]}: "
+                f"weights and config.json don't belong together; copy the folder again"
+            )
+    return model.eval()

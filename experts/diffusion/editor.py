@@ -1,0 +1,209 @@
+"""The editing model: CogVideoX with more input channels, a control branch, a negative prompt.
+
+Whatever is added to the base goes through weights that start at zero and is *added* to what the
+base computes, in layers of its own. Widening the base's layers instead would change the order in
+which a matrix product sums, and with it the last bit of the untrained editor's output.
+"""
+
+from __future__ import annotations
+
+import inspect
+from typing import Any, ClassVar
+
+import torch
+from accelerate import init_empty_weights
+from diffusers import CogVideoXTransformer3DModel
+from diffusers.configuration_utils import register_to_config
+from diffusers.models.modeling_outputs import Transformer2DModelOutput
+from torch import Tensor, nn
+
+from experts.diffusion.blocks import ControlledBlock
+from experts.diffusion.control import ControlBranch
+from experts.diffusion.positions import PatchEmbed, Rotary, patches, rotary
+
+
+class VideoEditor(CogVideoXTransformer3DModel):
+    """CogVideoXTransformer3DModel, whose parameters keep their names, and what editing adds.
+
+    extra_channels: of the main input, beyond the base's own; 0 for none.
+    control_channels, control_layers: of the control branch; 0 channels for no branch.
+    negative_prompt: whether a negative prompt goes in beside the prompt, through channels of the
+        text embedding that start at zero (Señorita-2M's inpainter).
+    The rest are the base's own arguments.
+    """
+
+    _no_split_modules: ClassVar[list[str]] = ["ControlledBlock", "ControlBlock", "PatchEmbed"]
+    _repeated_blocks: ClassVar[list[str]] = ["ControlledBlock", "ControlBlock"]
+    ignore_for_config: ClassVar[list[str]] = ["base"]  # whose keys stand in it one by one
+
+    @register_to_config
+    def __init__(
+        self,
+        extra_channels: int = 0,
+        control_channels: int = 0,
+        control_layers: int = 0,
+        negative_prompt: bool = False,
+        **base: Any,
+    ) -> None:
+        super().__init__(**base)
+        config = self.config
+        width = config.num_attention_heads * config.attention_head_dim
+        block: dict[str, Any] = {
+            "dim": width,
+            "num_attention_heads": config.num_attention_heads,
+            "attention_head_dim": config.attention_head_dim,
+            "time_embed_dim": config.time_embed_dim,
+            "dropout": config.dropout,
+            "activation_fn": config.activation_fn,
+            "attention_bias": config.attention_bias,
+            "norm_elementwise_affine": config.norm_elementwise_affine,
+            "norm_eps": config.norm_eps,
+        }
+        # The same layers, in classes that take control and serve every size.
+        for one in self.transformer_blocks:
+            one.__class__ = ControlledBlock
+        self.patch_embed.__class__ = PatchEmbed
+        self.extra_proj: nn.Conv2d | None = None
+        self.control: ControlBranch | None = None
+        self.negative_proj: nn.Linear | None = None
+        patch = config.patch_size
+        if extra_channels:
+            self.extra_proj = nn.Conv2d(extra_channels, width, patch, patch, bias=False)
+        if control_channels:
+            main = config.in_channels + extra_channels
+            bias = config.patch_bias
+            self.control = ControlBranch(main, control_channels, control_layers, patch, bias, block)
+        if negative_prompt:
+            self.negative_proj = nn.Linear(config.text_embed_dim, width, bias=False)
+        self._silence()
+
+    @staticmethod
+    def _get_init_keys(input_class: type) -> set[str]:
+        # diffusers reads the configuration's keys off the signature, where the base's are `**base`.
+        own = set(inspect.signature(input_class.__init__).parameters) - {"base"}  # type: ignore[misc]
+        return own | set(inspect.signature(CogVideoXTransformer3DModel.__init__).parameters)
+
+    @classmethod
+    def from_base(
+        cls,
+        base: CogVideoXTransformer3DModel,
+        *,
+        extra_channels: int = 0,
+        control_channels: int = 0,
+        control_layers: int = 0,
+        negative_prompt: bool = False,
+    ) -> VideoEditor:
+        """An untrained editor around `base`; what it computes is the base's output, bit for bit.
+
+        Takes over the base's parameters without copying them; its control branch starts as a copy
+        of the first blocks.
+        """
+        with init_empty_weights(include_buffers=False):
+            editor = cls(
+                extra_channels=extra_channels,
+                control_channels=control_channels,
+                control_layers=control_layers,
+                negative_prompt=negative_prompt,
+                **{k: v for k, v in base.config.items() if not k.startswith("_")},
+            )
+        editor.load_state_dict(base.state_dict(), strict=False, assign=True)
+        for part in editor.added().values():
+            part.to_empty(device=base.device).to(base.dtype)
+        editor._silence()
+        if editor.control is not None:
+            editor.control.start_from(editor.patch_embed.proj, editor.transformer_blocks)
+        return editor.to(base.device).train(base.training)  # tables are made on the CPU
+
+    def added(self) -> dict[str, nn.Module]:
+        """The parts the base does not have, by attribute name."""
+        parts = {
+            "extra_proj": self.extra_proj,
+            "control": self.control,
+            "negative_proj": self.negative_proj,
+        }
+        return {name: part for name, part in parts.items() if part is not None}
+
+    def _silence(self) -> None:
+        for layer in (self.extra_proj, self.negative_proj):
+            if layer is not None:
+                nn.init.zeros_(layer.weight)
+        if self.control is not None:
+            self.control.silence()
+
+    def forward(
+        self,
+        hidden_states: Tensor,
+        encoder_hidden_states: Tensor,
+        timestep: Tensor,
+        control: Tensor | None = None,
+        negative_hidden_states: Tensor | None = None,
+        timestep_cond: Tensor | None = None,
+        ofs: Tensor | None = None,
+        image_rotary_emb: Rotary | None = None,
+        attention_kwargs: dict[str, Any] | None = None,
+        return_dict: bool = True,
+    ) -> tuple[Tensor] | Transformer2DModelOutput:
+        """The prediction (v) for noisy latents: [B, T, out channels, H, W].
+
+        hidden_states: [B, T, base + extra channels, H, W], the base's channels first; without
+            the extra ones the base alone is asked.
+        encoder_hidden_states: the prompt's embedding [B, L, text width].
+        timestep: [B], 0 … 999.
+        control: the branch's condition [B, T, control channels, H, W]; None leaves it out.
+        negative_hidden_states: the negative prompt's embedding [B, L, text width] or None.
+        image_rotary_emb: computed if the model needs it and it is None.
+        `timestep_cond`, `ofs` and `attention_kwargs` are the base's; no expert uses them.
+        """
+        batch, frames, _, height, width = hidden_states.shape
+        main = hidden_states[:, :, : self.config.in_channels]
+        temb = self.time_embedding(self.time_proj(timestep).to(main.dtype), timestep_cond)
+        grid = self.patch_embed.grid(main)
+        if image_rotary_emb is None and self.config.use_rotary_positional_embeddings:
+            trained = self.patch_embed.trained[1:]
+            image_rotary_emb = rotary(
+                grid, trained, self.config.attention_head_dim, hidden_states.device
+            )
+
+        tokens = self.embedding_dropout(self.patch_embed(encoder_hidden_states, main))
+        length = encoder_hidden_states.shape[1]
+        text, video = tokens[:, :length], tokens[:, length:]
+        if self.extra_proj is not None and hidden_states.shape[2] > main.shape[2]:
+            extra = hidden_states[:, :, self.config.in_channels :]
+            video = video + patches(self.extra_proj, extra)
+        if self.negative_proj is not None and negative_hidden_states is not None:
+            text = text + self.negative_proj(negative_hidden_states)
+
+        steering: list[Tensor] = []
+        if self.control is not None and control is not None:
+            table = self.patch_embed.table(grid, hidden_states.device)
+            places = None if table is None else table[:, length:]
+            steering = self.control(
+                hidden_states, control, text, places, temb, image_rotary_emb, self._run
+            )
+        for k, block in enumerate(self.transformer_blocks):
+            serving = k * len(steering) // len(self.transformer_blocks)
+            video, text = self._run(
+                block,
+                video,
+                text,
+                temb,
+                image_rotary_emb,
+                attention_kwargs,
+                *([steering[serving]] if steering else []),
+            )
+
+        video = self.proj_out(self.norm_out(self.norm_final(video), temb=temb))
+        patch = self.config.patch_size
+        output = video.reshape(batch, frames, height // patch, width // patch, -1, patch, patch)
+        output = output.permute(0, 1, 4, 2, 5, 3, 6).flatten(5, 6).flatten(3, 4)
+        return Transformer2DModelOutput(sample=output) if return_dict else (output,)
+
+    def _run(self, block: nn.Module, *args: Any) -> tuple[Tensor, Tensor]:
+        if torch.is_grad_enabled() and self.gradient_checkpointing:
+            outputs: tuple[Tensor, Tensor] = self._gradient_checkpointing_func(block, *args)
+            return outputs
+        names = ("hidden_states", "encoder_hidden_states", "temb", "image_rotary_emb",
+                 "attention_kwargs", "control")  # fmt: skip
+        # By name: the caches' hooks look for the first two.
+        outputs = block(**dict(zip(names, args, strict=False)))
+        return outputs

@@ -1,0 +1,21 @@
+"""What training may change.
+
+Señorita-2M (Appendix B.3 to B.5) freezes the feed-forward layers of every block but the first:
+they hold most of the parameters, and what the base knows about pictures stays as it was.
+"""
+
+from __future__ import annotations
+
+from experts.diffusion.editor import VideoEditor
+from experts.diffusion.specs import ExpertSpec
+
+
+def freeze(editor: VideoEditor, spec: ExpertSpec) -> None:
+    """Set `requires_grad` of every parameter as the spec says; the control branch is always free.
+
+    The feed-forward layers of its blocks are its own, and steer rather than paint.
+    """
+    editor.requires_grad_(True)
+    if spec.freeze_ffn:
+        for block in editor.transformer_blocks[1:]:
+            block.ff.requires_grad_(False)

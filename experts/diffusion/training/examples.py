@@ -1,0 +1,104 @@
+"""Cached examples, put into batches of one size.
+
+Which examples a step sees is a function of the seed and the step alone: a training that is
+stopped and goes on sees what it would have seen.
+"""
+
+from __future__ import annotations
+
+import functools
+import json
+from collections import defaultdict
+from pathlib import Path
+
+import numpy as np
+from safetensors import SafetensorError
+from safetensors.torch import load_file
+from torch import Tensor
+from torch.utils.data import Dataset
+
+from catalog.errors import EditmillError
+from experts.diffusion.training.prepare import INDEX, Example
+
+Item = dict[str, Tensor]
+"""`target`, `prompt`, and the conditions the expert has."""
+
+
+class Examples(Dataset[Item]):
+    """The examples of a folder that `prepare` filled.
+
+    Raises EditmillError where there are none, or none for the expert.
+    """
+
+    def __init__(self, folder: str | Path, expert: str) -> None:
+        self._folder = Path(folder)
+        try:
+            index = json.loads((self._folder / INDEX).read_text(encoding="utf-8"))
+        except (OSError, ValueError):
+            raise EditmillError(f"{folder}: no prepared examples; prepare them first") from None
+        if index["expert"] != expert:
+            raise EditmillError(
+                f"{folder}: holds examples for the {index['expert']}, not for the {expert}; "
+                "prepare them anew"
+            )
+        self.rows = [
+            Example(**row | {"latents": tuple(row["latents"])}) for row in index["examples"]
+        ]
+        self._empty: str = index["empty"]
+
+    def __len__(self) -> int:
+        return len(self.rows)
+
+    def __getitem__(self, index: int) -> Item:
+        row = self.rows[index]
+        tensors = {k: v.float() for k, v in self._read("latents", row.key).items()}
+        tensors["prompt"] = self._read("prompts", row.prompt)["embedding"].float()
+        if row.beside:
+            tensors["beside"] = self._read("prompts", row.beside)["embedding"].float()
+        return tensors
+
+    def empty_prompt(self) -> Tensor:
+        """The embedding of no prompt [L, text width]."""
+        return self._read("prompts", self._empty)["embedding"].float()
+
+    def _read(self, kind: str, key: str) -> Item:
+        path = self._folder / kind / f"{key}.safetensors"
+        try:
+            return load_file(path)
+        except (OSError, SafetensorError) as error:
+            raise EditmillError(f"{path}: can't be read ({error}); prepare again") from None
+
+
+class Batches:
+    """Which examples each step of one stage takes: batches of one latent size each.
+
+    An epoch shuffles every size's examples, fills its last batch from their beginning, and
+    shuffles the batches.
+    """
+
+    def __init__(self, rows: list[Example], stage: int, batch_size: int, seed: int) -> None:
+        buckets: dict[tuple[int, int, int], list[int]] = defaultdict(list)
+        for index, row in enumerate(rows):
+            if row.stage == stage:
+                buckets[row.latents].append(index)
+        if not buckets:
+            raise EditmillError(f"no example for stage {stage + 1}; prepare clips large enough")
+        self._buckets = [buckets[size] for size in sorted(buckets)]
+        self._batch_size, self._seed, self._stage = batch_size, seed, stage
+        self.per_epoch = sum(-(-len(bucket) // batch_size) for bucket in self._buckets)
+        self._epoch = functools.lru_cache(maxsize=2)(self._shuffled)
+
+    def at(self, step: int) -> list[int]:
+        """The examples of a step, counted within the stage; the whole batch, of all devices."""
+        epoch, place = divmod(step, self.per_epoch)
+        return self._epoch(epoch)[place]
+
+    def _shuffled(self, epoch: int) -> list[list[int]]:
+        rng = np.random.default_rng([self._seed, self._stage, epoch])
+        batches = []
+        for bucket in self._buckets:
+            order = rng.permutation(bucket)
+            whole = -(-len(order) // self._batch_size) * self._batch_size
+            batches += np.resize(order, whole).reshape(-1, self._batch_size).tolist()
+        rng.shuffle(batches)
+        return batches

@@ -1,0 +1,52 @@
+"""A trained expert as a folder that `checkpoint.open_expert` opens."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from pathlib import Path
+
+import torch
+from accelerate import Accelerator
+from diffusers.training_utils import EMAModel
+from torch import nn
+
+from experts.diffusion.editor import VideoEditor
+from experts.diffusion.schedule import Scheduler
+from experts.diffusion.training.recipe import TrainingRecipe
+
+
+def export(
+    accelerator: Accelerator,
+    model: nn.Module,
+    ema: EMAModel,
+    trained: list[nn.Parameter],
+    schedule: Scheduler,
+    recipe: TrainingRecipe,
+    folder: Path,
+    steps: int,
+) -> Path:
+    """Write the averaged weights as bfloat16 or float32, as they were computed with.
+
+    The model itself keeps its own weights. Beside them stand the noise schedule and `training.json`
+    with the recipe and the steps done.
+    """
+    ema.store(trained)
+    ema.copy_to(trained)
+    weights = accelerator.get_state_dict(model)  # the parameters themselves, where none is sharded
+    if accelerator.is_main_process:
+        part = folder.with_name(folder.name + ".part")
+        shutil.rmtree(part, ignore_errors=True)
+        expert = VideoEditor.from_config(accelerator.unwrap_model(model).config)
+        expert.load_state_dict(weights)
+        if recipe.precision == "bf16":
+            expert.to(torch.bfloat16)
+        expert.save_pretrained(part)
+        schedule.save_pretrained(part / "scheduler")
+        note = {"recipe": recipe.model_dump(mode="json"), "steps": steps}
+        (part / "training.json").write_text(json.dumps(note, indent=1), encoding="utf-8")
+        shutil.rmtree(folder, ignore_errors=True)
+        part.rename(folder)
+    ema.restore(trained)
+    accelerator.wait_for_everyone()
+    return folder

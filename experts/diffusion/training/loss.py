@@ -1,0 +1,52 @@
+"""The loss of a batch: squared error of the predicted velocity."""
+
+from __future__ import annotations
+
+import torch
+from torch import Tensor, nn
+from torch.nn import functional as F
+
+from experts.diffusion.conditions import Conditions, control_input, main_input
+from experts.diffusion.schedule import Scheduler, velocity
+from experts.diffusion.specs import ExpertSpec
+from experts.diffusion.training.chance import Chance
+from experts.diffusion.training.examples import Item
+
+
+def conditions_of(batch: Item) -> Conditions:
+    """The conditions of a batch of cached examples."""
+    control = {
+        name.removeprefix("control."): tensor
+        for name, tensor in batch.items()
+        if name.startswith("control.")
+    }
+    return Conditions(batch.get("first_frame"), batch.get("masked"), batch.get("mask"), control)
+
+
+def loss_of(
+    model: nn.Module,
+    spec: ExpertSpec,
+    schedule: Scheduler,
+    batch: Item,
+    chance: Chance,
+    empty: Tensor,
+) -> Tensor:
+    """The mean over the batch and all latents, in float32.
+
+    `model` is the editor, perhaps wrapped; `empty` the embedding of no prompt [L, text width].
+    """
+    clean = batch["target"]
+    noise = chance.noise(tuple(clean.shape[1:])).to(clean.device)
+    timesteps = chance.timesteps.to(clean.device)
+    noisy = schedule.add_noise(clean, noise, timesteps)
+    null = chance.null.to(clean.device)[:, None, None]
+    conditions = conditions_of(batch)
+    predicted = model(
+        main_input(spec, noisy, conditions),
+        torch.where(null, empty.to(clean.device), batch["prompt"]),
+        timesteps,
+        control=control_input(spec, conditions),
+        negative_hidden_states=batch.get("beside"),
+        return_dict=False,
+    )[0]
+    return F.mse_loss(predicted.float(), velocity(schedule, clean, noise, timesteps))

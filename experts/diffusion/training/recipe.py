@@ -1,0 +1,173 @@
+"""How an expert is trained, in one validated file; the shipped ones hold the paper's values."""
+
+from __future__ import annotations
+
+from importlib.resources import files
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from catalog.errors import EditmillError
+from experts.diffusion.conditions import check_size
+from experts.diffusion.specs import EXPERTS, ExpertSpec
+
+MASKS = ("exact", "expand", "box", "random")
+"""The inpainter's four mask kinds. The paper says four, "including random and precise shapes",
+grown from an object's mask; which they are is our reading: the object's own, the same grown, its
+box, and the grown mask of an object from another clip."""
+
+Share = Annotated[float, Field(ge=0, le=1)]
+
+
+class Part(BaseModel):
+    """A section: unknown keys are errors, and nothing changes after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Stage(Part):
+    """A resolution, and how long to train at it. Portrait clips are trained with sides swapped."""
+
+    height: int = Field(default=336, ge=16)
+    width: int = Field(default=592, ge=16)
+    frames: int = Field(default=33, ge=1)
+    steps: int = Field(ge=1)  # optimizer steps; the paper gives none
+    batch_size: int = Field(default=16, ge=1)  # over all devices (Appendix B.3 to B.5)
+    per_device: int = Field(default=1, ge=1)  # examples at a time; the rest is accumulated
+    learning_rate: float = Field(default=1e-5, gt=0)  # Appendix B.3 to B.5
+    warmup_steps: int = Field(default=100, ge=0)  # ours
+
+    @model_validator(mode="after")
+    def _size(self) -> Stage:
+        try:
+            check_size(self.frames, self.height, self.width)
+        except EditmillError as error:
+            raise ValueError(str(error)) from None
+        return self
+
+    def micro_batches(self, devices: int) -> int:
+        """Forward passes per device and step; EditmillError if the batch can't be split so."""
+        count, rest = divmod(self.batch_size, self.per_device * devices)
+        if rest or not count:
+            raise EditmillError(
+                f"batch_size {self.batch_size} is no multiple of per_device {self.per_device} × "
+                f"{devices} devices; change per_device or batch_size"
+            )
+        return count
+
+
+class Draws(Part):
+    """What is made of a clip: its windows, masks and prompts."""
+
+    per_clip: int = Field(default=4, ge=1)  # ours: windows and masks of one clip
+    stride: int = Field(default=2, ge=1)  # frames between two that are taken (Appendix B.4, B.5)
+    unrelated: Share = 0.9  # of the remover's masks; the rest is exact (Appendix B.5)
+    masks: dict[Literal[MASKS], Annotated[float, Field(ge=0)]] = Field(  # type: ignore[valid-type]
+        default=dict.fromkeys(MASKS, 1.0)
+    )
+    grow: tuple[Share, Share] = (0.04, 0.2)  # of the object's mean side; ours
+
+    @field_validator("masks")
+    @classmethod
+    def _any(cls, weights: dict[str, float]) -> dict[str, float]:
+        if not any(weights.values()):
+            raise ValueError("at least one kind needs a weight above 0")
+        return weights
+
+
+class Fsdp(Part):
+    """Sharding over GPUs, handed to accelerate's plugin as it stands."""
+
+    strategy: Literal["FULL_SHARD", "SHARD_GRAD_OP"] = "FULL_SHARD"
+    cpu_offload: bool = False
+
+
+class TrainingRecipe(Part):
+    """A whole training."""
+
+    expert: str
+    seed: int = 0
+    stages: tuple[Stage, ...] = Field(min_length=1)
+    draws: Draws = Draws()
+    null_prompt: Share = 0.1  # share of prompts left empty, for guidance (Appendix B.2)
+    weight_decay: float = Field(default=1e-4, ge=0)  # Appendix B.3, B.5
+    betas: tuple[Share, Share] = (0.9, 0.95)  # CogVideoX's fine-tuning scripts
+    clip_norm: float = Field(default=1.0, gt=0)  # the same
+    ema: float = Field(default=0.9999, ge=0, lt=1)  # decay; ours
+    precision: Literal["bf16", "fp32"] = "bf16"
+    gradient_checkpointing: bool = True
+    save_every: int = Field(default=500, ge=1)  # steps between two checkpoints
+    keep: int = Field(default=2, ge=1)  # checkpoints that stay
+    workers: int = Field(default=2, ge=0)  # processes that read examples
+    fsdp: Fsdp | None = None
+
+    @field_validator("expert")
+    @classmethod
+    def _known(cls, name: str) -> str:
+        if name not in EXPERTS:
+            raise ValueError(f"no expert is called {name!r}; there are: {', '.join(EXPERTS)}")
+        return name
+
+    @property
+    def spec(self) -> ExpertSpec:
+        """The expert that is trained."""
+        return EXPERTS[self.expert]
+
+    @property
+    def steps(self) -> int:
+        """Optimizer steps of all stages."""
+        return sum(stage.steps for stage in self.stages)
+
+    def stage_at(self, step: int) -> tuple[int, int]:
+        """The stage of a step, counted from 0, and the step's number within it."""
+        for k, stage in enumerate(self.stages):
+            if step < stage.steps:
+                return k, step
+            step -= stage.steps
+        raise IndexError(step)
+
+
+def load(name_or_path: str) -> TrainingRecipe:
+    """The recipe of an expert's name, or of a YAML file.
+
+    Raises EditmillError, in one line that names the file, the key and what it should be.
+    """
+    path = Path(name_or_path)
+    entry = files("experts.diffusion.training") / "recipes" / f"{name_or_path}.yaml"
+    try:
+        shipped = name_or_path in EXPERTS and not path.is_file()
+        text = (entry if shipped else path).read_text(encoding="utf-8")
+    except (OSError, UnicodeDecodeError) as error:
+        known = ", ".join(sorted(EXPERTS))
+        raise EditmillError(
+            f"{name_or_path}: can't be read ({error}); give a YAML file or one of: {known}"
+        ) from None
+    return parse(text, where=name_or_path)
+
+
+def parse(text: str, where: str) -> TrainingRecipe:
+    """A recipe from YAML text; `where` names it in errors."""
+    try:
+        values = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        line = " ".join(str(error).split())
+        raise EditmillError(f"{where}: not valid YAML ({line}); mend the syntax there") from None
+    if not isinstance(values, dict):
+        raise EditmillError(f"{where}: a training recipe is a mapping of keys, `expert` first")
+    try:
+        return TrainingRecipe.model_validate(values)
+    except ValidationError as error:
+        raise EditmillError(f"{where}: {_first_problem(error)}") from None
+
+
+def _first_problem(error: ValidationError) -> str:
+    # A misspelt key comes first: it often explains a missing one.
+    first = min(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
+    key = ".".join(str(part) for part in first["loc"])
+    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    if first["type"] == "extra_forbidden":
+        return f"unknown key `{key}`; remove it or mend its name{more}"
+    message = first["msg"].removeprefix("Value error, ")
+    return f"`{key}`: {message}; correct the value{more}"

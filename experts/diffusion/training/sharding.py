@@ -1,0 +1,32 @@
+"""An Accelerator for a recipe; sharding over GPUs is its FSDP plugin's."""
+
+from __future__ import annotations
+
+from accelerate import Accelerator, FullyShardedDataParallelPlugin
+from accelerate.state import AcceleratorState
+
+from experts.diffusion.editor import VideoEditor
+from experts.diffusion.training.recipe import TrainingRecipe
+
+
+def accelerator_for(recipe: TrainingRecipe) -> Accelerator:
+    """The process's accelerator: its device, precision, and sharding if the recipe asks for it.
+
+    Several GPUs are several processes, started by `accelerate launch` or `torchrun`.
+    """
+    plugin = None
+    if recipe.fsdp is not None:
+        plugin = FullyShardedDataParallelPlugin(
+            fsdp_version=2,
+            reshard_after_forward=recipe.fsdp.strategy == "FULL_SHARD",
+            auto_wrap_policy="transformer_based_wrap",
+            transformer_cls_names_to_wrap=list(VideoEditor._no_split_modules),
+            state_dict_type="SHARDED_STATE_DICT",
+            cpu_offload=recipe.fsdp.cpu_offload,
+        )
+    # accelerate keeps one state per process, and would refuse a second training of another
+    # precision or sharding; the process group itself stays.
+    AcceleratorState._reset_state()
+    return Accelerator(
+        mixed_precision="bf16" if recipe.precision == "bf16" else "no", fsdp_plugin=plugin
+    )
