@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
 import threading
 from collections.abc import Hashable
 from typing import Any, TypeVar
 
 import cv2
 import torch
+from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from experts.base import Expert, Model
 from experts.edit import tasks
@@ -18,10 +20,15 @@ _shared: dict[Hashable, Any] = {}
 _lock = threading.RLock()
 
 
+@functools.cache
 def limit_threads(threads: int) -> None:
-    """Threads each model call may use; shards already keep the other cores busy."""
+    """Threads each model call may use; shards already keep the other cores busy.
+
+    NumPy's linear algebra too: small matrices on two threads wait for each other most of the time.
+    """
     torch.set_num_threads(threads)
     cv2.setNumThreads(threads)
+    threadpool_limits(threads)
 
 
 def shared(kind: type[M], /, *args: Hashable, **kwargs: Hashable) -> M:
