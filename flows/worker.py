@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import threading
 from collections.abc import Hashable
 from typing import Any, TypeVar
@@ -20,7 +19,6 @@ _shared: dict[Hashable, Any] = {}
 _lock = threading.RLock()
 
 
-@functools.cache
 def limit_threads(threads: int) -> None:
     """Threads each model call may use; shards already keep the other cores busy.
 
