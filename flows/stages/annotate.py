@@ -24,6 +24,9 @@ from flows.journal import Document
 from flows.worker import ready, shared
 
 STAGE = "annotate"
+VERSION = "2"
+"""Rises whenever the same tracks may give another caption or camera path."""
+
 CAPTION_BY = "labels"
 """The embedded recipe has no captioner: a caption names the objects that were tracked."""
 
@@ -44,7 +47,8 @@ def run(ctx: Context, shard: Sequence[Clip]) -> list[AnnotatedClip]:
         STAGE,
         shard,
         key=lambda clip: digest(
-            clip.clip_id, clip.video, ctx.recipe.annotate.model_dump(), tracker.version
+            (VERSION, clip.clip_id, clip.video),
+            (ctx.recipe.annotate.model_dump(), tracker.version),
         ),
         work=lambda batch: [_annotate(ctx, clip, ready(tracker)) for clip in batch],
         name=lambda clip: clip.clip_id,
@@ -94,12 +98,14 @@ def _annotate(ctx: Context, clip: Clip, tracker: Tracker) -> Document:
         tracks.append(_row(clip, i, found, out.ref))
     # Only what is there for most of the clip is worth naming.
     lasting = [f for f in objects if 2 * (f.last - f.first + 1) > len(frames)]
-    counts = Counter(found.label for found in lasting)
+    counts = counted(Counter(found.label for found in lasting))
+    ever = counted(Counter(found.label for found in objects))
+    more = {label for label, count in counts.items() if ever.get(label, 0) > count}
     moving = np.logical_or.reduce([found.masks for found in objects]) if objects else None
     camera = camera_path(frames, moving)
     return {
         "tracks": [to_row(track) for track in tracks],
-        "caption": caption(counted(counts)),
+        "caption": caption(counts, more),
         "camera": [round(float(v), 2) for v in camera.ravel()],
     }
 
