@@ -95,7 +95,8 @@ def _darkened(t: int, frames: Frames, holes: Masks, motion: Motion) -> NDArray[n
     known &= ~holes[t]
 
     now = cv2.GaussianBlur(frames[t].astype(np.float32), (0, 0), SMOOTH_PX)
-    then = cv2.GaussianBlur(beneath, (0, 0), SMOOTH_PX)
+    # bicubic samples overshoot below black
+    then = np.maximum(cv2.GaussianBlur(beneath, (0, 0), SMOOTH_PX), 0)
     factors = (now + 1) / (then + 1)
     factor = ((now @ LUMA) + 1) / ((then @ LUMA) + 1)
     mean = cv2.blur(factor, (5, 5))
