@@ -64,8 +64,8 @@ def hull(mask: Mask) -> Mask:
     turn = 1 if cv2.contourArea(corners.astype(np.int32), oriented=True) >= 0 else -1
     for (ax, ay), (bx, by) in zip(corners, ahead, strict=True):
         inside &= turn * ((bx - ax) * (y - ay) - (by - ay) * (x - ax)) >= 0
-    out = mask.copy()  # a hull of one or two points has no area, but is still there
-    out[y0 : y1 + 1, x0 : x1 + 1] |= inside & (len(corners) > 2)
+    out = np.zeros_like(mask)
+    out[y0 : y1 + 1, x0 : x1 + 1] = inside
     return out
 
 

@@ -24,9 +24,10 @@ from prefect.task_runners import ThreadPoolTaskRunner
 from catalog.records import Clip
 from flows import probes, retrain, worker
 from flows.context import Context, Stopped, context
+from flows.donors import Bank
 from flows.recipe import Recipe, Records
 from flows.sources import list_sources
-from flows.stages import annotate, draw, edit, ingest, instruct, judge, local_edit, plan
+from flows.stages import annotate, bank, draw, edit, ingest, instruct, judge, local_edit, plan
 
 R = TypeVar("R")
 
@@ -57,7 +58,8 @@ def _shard_task(stage: str, run: Callable[[Context, Any], list[Any]]) -> Any:
 
 _ingest = _shard_task(ingest.STAGE, ingest.run)
 _annotate = _shard_task(annotate.STAGE, annotate.run)
-_plan = _shard_task(plan.STAGE, plan.run)
+_bank = _shard_task(bank.STAGE, bank.run)
+_plan = _shard_task(plan.STAGE, lambda ctx, given: plan.run(ctx, *given))
 _edit = _shard_task(edit.STAGE, edit.run)
 _instruct = _shard_task(instruct.STAGE, instruct.run)
 _judge = _shard_task(judge.STAGE, judge.run)
@@ -108,7 +110,13 @@ def _pairs(ctx: Context, root: Path, recipe: Recipe, clips: Sequence[Clip]) -> N
     # In this order a worker seldom waits for a shard that is queued behind it, and the writer,
     # which runs on one core, shares the time with the experts.
     annotated = [_annotate.submit(root, recipe, shard) for shard in shards(clips, size)]
-    planned = [_plan.submit(root, recipe, shard) for shard in annotated]
+    donors = Bank(())
+    if recipe.plan.weights.get("object_swap"):
+        ctx.stats.expect(bank.STAGE, len(clips))
+        banked = [_bank.submit(root, recipe, shard) for shard in annotated]
+        # A donor may come from any clip, so all must have been looked at by now.
+        donors = Bank([exhibit for future in banked for exhibit in future.result()])
+    planned = [_plan.submit(root, recipe, (shard, donors)) for shard in annotated]
     edited, instructed, judged = [], [], []
     lag = recipe.run.workers
     for k in range(len(planned) + 2 * lag):

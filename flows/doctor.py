@@ -27,7 +27,9 @@ from rich.console import Console
 from rich.table import Table
 
 from catalog.encode import ENCODERS
+from catalog.errors import EditmillError
 from experts import registry, weights
+from experts.annotate import depth
 
 PYTHON = ((3, 11), (3, 14))
 """First version that works, first that is not supported; as in pyproject.toml."""
@@ -82,6 +84,7 @@ def run() -> list[Check]:
         check_prefect,
         check_limits,
         check_gpu,
+        check_depth,
     ]
     return [check() for check in checks]
 
@@ -240,6 +243,18 @@ def check_gpu() -> Check:
         return Check("gpu", "ok", f"{torch.cuda.get_device_name(0)}, {memory:.0f} GB")
     cost = "the CogVideoX experts stay off; the embedded recipe does not need one"
     return Check("gpu", "warn", "no CUDA device", cost)
+
+
+def check_depth() -> Check:
+    """The user's depth model; one on the hub is not asked for."""
+    chosen = os.environ.get(depth.VARIABLE, "")
+    if chosen and not Path(chosen).expanduser().is_dir():
+        return Check("depth model", "ok", f"{chosen}, on the hub if it is there")
+    try:
+        return Check("depth model", "ok", f"{chosen}, version {depth.DepthModel().version}")
+    except EditmillError as error:
+        cost = "the depth tasks stay off; the embedded recipe does without"
+        return Check("depth model", "warn", chosen or "none", cost, str(error))
 
 
 def _need(missing: list[weights.Entry]) -> float:

@@ -6,6 +6,7 @@ again.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -46,6 +47,19 @@ class Job:
             return list(self.plan.params["tracks"])
         return [self.plan.track_id] if self.plan.track_id else []
 
+    @property
+    def media(self) -> list[str]:
+        """References of all it is made from, of a swap's donor too."""
+        donor = self.plan.params.get("donor", {})
+        used = [*self.track_ids, *self.plan.params.get("others", ())]
+        masks = [self.tracks[t].masks for t in used if t in self.tracks]
+        return [
+            self.clip.video,
+            *masks,
+            *donor.get("masks", ()),
+            *filter(None, [donor.get("video")]),
+        ]
+
 
 class Footage:
     """The last window of footage decoded and the last stored: a clip's edits share both."""
@@ -77,8 +91,8 @@ class Footage:
             self._side = store_video(self._store, frames, job.clip.fps)
         return self._side
 
-    def masks(self, job: Job) -> list[Masks]:
-        """Per track of the job its masks in the plan's window, [T, H, W]."""
+    def masks(self, job: Job, track_ids: Sequence[str] | None = None) -> list[Masks]:
+        """Per track of the job, or of these, its masks in the plan's window, [T, H, W]."""
         plan = job.plan
         return [
             _fitted(
@@ -89,8 +103,23 @@ class Footage:
                 ),
                 plan,
             )
-            for track_id in job.track_ids
+            for track_id in (job.track_ids if track_ids is None else track_ids)
         ]
+
+    def donor(self, job: Job) -> dict[str, Any]:
+        """What a swap needs beside the footage: the donor's part of its own clip, with its masks,
+        and the masks of what may hide the object."""
+        donor = job.plan.params["donor"]
+        x, y, width, height = donor["crop"]
+        part = slice(None), slice(y, y + height), slice(x, x + width)
+        window = {"first": donor["first_frame"], "count": job.plan.frames}
+        masks = [media.read_masks(self._catalog.path(m), **window)[part] for m in donor["masks"]]
+        nearer = self.masks(job, job.plan.params["in_front"])
+        return {
+            "donor_frames": media.read_video(self._catalog.path(donor["video"]), **window)[part],
+            "donor_masks": np.logical_or.reduce(masks),
+            "in_front": np.logical_or.reduce(nearer) if nearer else None,
+        }
 
 
 def carry_out(job: Job, footage: Footage) -> EditResult:
@@ -103,6 +132,10 @@ def carry_out(job: Job, footage: Footage) -> EditResult:
         raise BadInput("no_mask", f"{plan.plan_id}: the object is outside the edit's crop")
     if "tracks" in params:
         params["instance_masks"] = instances
+    if "others" in params:
+        params["others"] = footage.masks(job, params["others"])
+    if "donor" in params:
+        params |= footage.donor(job)
     return worker.expert(plan.task).edit(
         EditRequest(
             task=plan.task,

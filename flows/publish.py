@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import json
+import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -14,7 +15,7 @@ from catalog.records import ModelRow, Pair, from_row
 from catalog.report.build import write_report
 from catalog.report.summary import ModelLine, StageLine, Summary, TaskLine, ThresholdLine
 from experts import weights
-from experts.edit.tasks import TASKS
+from experts.edit.tasks import TASKS, expert_for
 from experts.write.variety import distinct
 from filters.alignment import ABSTAIN_BELOW, Alignment
 from filters.quality import QualityFilter
@@ -26,7 +27,6 @@ from flows.outcome import Outcome
 from flows.recipe import Filters, Recipe
 
 REPORT = "report.html"
-DEPTH_OFF = "Depth tasks are off: no registry carries a depth model good enough for a dataset."
 REPORT_PAIRS = 150
 """Pairs shown in the report; a page that holds their videos must still open."""
 
@@ -68,8 +68,9 @@ def stage_lines(ctx: Context) -> list[StageLine]:
     ]
 
 
-def model_rows(metrics: Mapping[str, Any]) -> list[ModelRow]:
-    """Every file with weights or footage the build may have used, and the quality filter."""
+def model_rows(metrics: Mapping[str, Any], recipe: Recipe) -> list[ModelRow]:
+    """Every file with weights or footage the build may have used, the user's own checkpoints, and
+    the quality filter."""
     rows = []
     for entry in weights.entries():
         if not entry.present:
@@ -82,6 +83,20 @@ def model_rows(metrics: Mapping[str, Any]) -> list[ModelRow]:
                 version=entry.sha256[:12],
                 licence=f"{entry.licence} ({entry.licence_from})",
                 origin=f"pkg:{origin.kind}/{origin.package}@{origin.version}#{origin.path}",
+                metrics={},
+            )
+        )
+    used = [
+        task for task in TASKS.values() if task.checkpoint and recipe.plan.weights.get(task.name)
+    ]
+    for expert, variable in {(expert_for(task), task.checkpoint) for task in used}:
+        rows.append(
+            ModelRow(
+                model_id=f"{expert.name}@{expert.version}",
+                name=expert.name,
+                version=expert.version,
+                licence="the checkpoint's own (Depth-Anything-V2-Small: Apache-2.0)",
+                origin=f"{variable}={os.environ.get(variable, '')}",
                 metrics={},
             )
         )
@@ -103,8 +118,12 @@ def model_rows(metrics: Mapping[str, Any]) -> list[ModelRow]:
 def publish(ctx: Context, tag: str | None) -> Outcome:
     """Writes the models table, the release and the report; returns what to show."""
     metrics = retrain.metrics()
-    worth, words = filter_notes(metrics, ctx.recipe), instruction_notes(ctx)
-    ctx.catalog.tables.merge("models", model_rows(metrics))
+    notes = [
+        *filter_notes(metrics, ctx.recipe),
+        *instruction_notes(ctx),
+        *off_notes(ctx.recipe),
+    ]
+    ctx.catalog.tables.merge("models", model_rows(metrics, ctx.recipe))
     release = ctx.catalog.release(
         tag or next_tag(ctx), recipe=json.dumps(ctx.recipe.decisions(), sort_keys=True)
     )
@@ -126,7 +145,7 @@ def publish(ctx: Context, tag: str | None) -> Outcome:
                     ModelLine(r["name"], r["version"], r["licence"], r["origin"])
                     for r in ctx.catalog.models().sort("model_id").collect().iter_rows(named=True)
                 ],
-                notes=[*worth, *words, DEPTH_OFF],
+                notes=notes,
                 thresholds=_thresholds(ctx.recipe.filters),
             ),
             cache=ctx.root / "work" / "previews",
@@ -138,7 +157,7 @@ def publish(ctx: Context, tag: str | None) -> Outcome:
         tasks=[dataclasses.asdict(line) for line in tasks],
         stages=[dataclasses.asdict(line) for line in stages],
         totals=totals(ctx, tasks),
-        notes=[*worth, *words],
+        notes=notes,
     )
 
 
@@ -207,6 +226,20 @@ def instruction_notes(ctx: Context) -> list[str]:
     return [
         f"Instructions: {len(texts) / len(columns):.1f} phrasings per pair, {by_model:.0%} by the "
         f"model, the others by templates; {variety}."
+    ]
+
+
+def off_notes(recipe: Recipe) -> list[str]:
+    """Tasks that the recipe names and leaves off because their model is the user's to choose."""
+    given = recipe.plan.weights
+    off = [t for t in TASKS.values() if t.checkpoint and t.name in given and not given[t.name]]
+    if not off:
+        return []
+    names = " and ".join(task.name for task in off)
+    variables = " and ".join(sorted({task.checkpoint for task in off}))
+    return [
+        f"Off: {names}; no registry carries a model good enough for a dataset. To turn them on, "
+        f"name one in {variables} and give them weights in the recipe (docs/tasks.md)."
     ]
 
 

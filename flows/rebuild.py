@@ -129,8 +129,7 @@ def _job(dataset: Queries, pair: Pair) -> Job:
         raise EditmillError(f"{pair.pair_id}: this version has no task {plan.task!r} any more")
     by_id = {row["track_id"]: from_row(Track, row) for row in tracks.iter_rows(named=True)}
     job = Job(plan, clip, by_id)
-    media = [clip.video, *(by_id[t].masks for t in job.track_ids if t in by_id)]
-    gone = [ref for ref in media if not dataset.path(ref).is_file()]
+    gone = [ref for ref in job.media if not dataset.path(ref).is_file()]
     if gone or not by_id.keys() >= set(job.track_ids):
         raise EditmillError(
             f"{pair.pair_id}: what it was made of is gone ({', '.join(gone) or 'its track'}); "

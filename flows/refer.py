@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalog.records import Track
+from experts.annotate.kinds import VEHICLE, alike
 from experts.write.nouns import GOING
 from flows.framing import Boxes, Crop, boxes_of, present
 
@@ -32,14 +33,21 @@ GOES = 0.08
 
 def crowded(label: str, tracks: Sequence[Track], crop: Crop, alive: slice) -> bool:
     """Whether in the picture there are too many of a kind to be sure of having all."""
-    same = (t for t in tracks if t.label == label)
+    same = (t for t in tracks if alike(t.label, label))
     return sum(bool(crop.view(boxes_of(t)[alive]).any()) for t in same) >= CROWD
+
+
+def in_doubt(label: str, tracks: Sequence[Track], crop: Crop, alive: slice) -> bool:
+    """Whether the picture has something that might be one of a kind as well: a vehicle that is
+    perhaps a car. Of doubtful ones themselves all alike are meant."""
+    unsure = (t for t in tracks if t.label == VEHICLE != label and alike(t.label, label))
+    return any(crop.view(boxes_of(t)[alive]).any() for t in unsure)
 
 
 def refer(track: Track, tracks: Sequence[Track], crop: Crop, alive: slice) -> str | None:
     """ "car", "car on the left", "person walking to the right": a phrase that only this track
     answers to, in the picture that `crop` shows over the frames `alive`; None if there is none."""
-    rivals = [t for t in tracks if t.label == track.label and t is not track]
+    rivals = [t for t in tracks if alike(t.label, track.label) and t is not track]
     others = [boxes for t in rivals if (boxes := crop.view(_suspected(t, crop)[alive])).any()]
     if not others:
         return track.label

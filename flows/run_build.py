@@ -12,6 +12,7 @@ from rich.table import Table
 
 import flows
 from catalog.keys import digest
+from experts.edit.tasks import TASKS, expert_for
 from flows.context import Context, Stopped, context
 from flows.outcome import Outcome
 from flows.progress import live
@@ -36,8 +37,8 @@ def main(
     if source is not None:
         sources = (FolderSources(kind="folder", path=source),)
         recipe = recipe.model_copy(update={"sources": sources})
+    fingerprint = _fingerprint(recipe, tag)  # before there is a catalog: a checkpoint may lack
     ctx = context(out, recipe)
-    fingerprint = _fingerprint(recipe, tag)
     finished = ctx.catalog.products.get(STAGE, fingerprint)
     if finished is not None and Path(finished["report"]).is_file():
         outcome = Outcome(**finished)
@@ -71,11 +72,21 @@ def _build(ctx: Context, console: Console, tag: str | None) -> Outcome:
 
 
 def _fingerprint(recipe: Recipe, tag: str | None) -> str:
-    """All a build depends on: its recipe, its sources as they lie there now, and the code."""
+    """All a build depends on: its recipe, its sources as they lie there now, checkpoints of the
+    user's, and the code. Raises EditmillError where a checkpoint cannot be had."""
     files = [
         (s.name, s.path.stat().st_size, s.path.stat().st_mtime_ns) for s in list_sources(recipe)
     ]
-    return digest(recipe.decisions(), files, tag or "", _code_digest())
+    return digest(recipe.decisions(), files, tag or "", _code_digest(), _checkpoints(recipe))
+
+
+def _checkpoints(recipe: Recipe) -> dict[str, str]:
+    """Version of each expert in use whose weights are the user's."""
+    return {
+        task: expert_for(task).version
+        for task, weight in recipe.plan.weights.items()
+        if weight and TASKS[task].checkpoint
+    }
 
 
 def _code_digest() -> str:

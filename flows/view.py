@@ -7,7 +7,7 @@ so several are tried, the best first.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,7 +17,7 @@ from catalog.records import Clip, Track
 from experts.edit.tasks import Task
 from flows.framing import Boxes, Crop, area_of, around, boxes_of, never_uncovered, widest
 from flows.recipe import Planning
-from flows.refer import crowded, refer
+from flows.refer import crowded, in_doubt, refer
 
 IN_VIEW = 0.8
 """Share of an object's box that must lie within the picture in every frame."""
@@ -33,6 +33,10 @@ STEADY = 0.4
 
 PLACES = (0.5, 0.3, 0.7)
 """Where across the picture the object's way may have its middle, as shares of the width."""
+
+
+Refer = Callable[[Crop, slice], str | None]
+"""What an object is called in a picture over some frames; None if nothing tells it apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +56,16 @@ class View:
 
 
 def view(
-    clip: Clip, track: Track | None, tracks: Sequence[Track], task: Task, rules: Planning
+    clip: Clip,
+    track: Track | None,
+    tracks: Sequence[Track],
+    task: Task,
+    rules: Planning,
+    called: Refer | None = None,
 ) -> View | None:
     """The best one for the task on this object, or for one without an object (`track` None);
-    None if the object does not suit the task."""
+    None if the object does not suit the task. `called` names what the instruction speaks of, if
+    that is not the object itself."""
     height, width, frames = edit_size(clip, task, rules)
     if track is None:
         return View(0, frames, widest(clip, height, width), height, width, "")
@@ -64,7 +74,7 @@ def view(
         if not _followed(track, alive, rules):
             continue
         for crop in _crops(clip, track, task, alive, (height, width)):
-            phrase = _phrase(clip, track, tracks, task, rules, crop, alive)
+            phrase = _phrase(clip, track, tracks, task, rules, crop, alive, called)
             if phrase:
                 return View(first, frames, crop, height, width, phrase)
     return None
@@ -121,19 +131,22 @@ def _phrase(
     rules: Planning,
     crop: Crop,
     alive: slice,
+    called: Refer | None,
 ) -> str | None:
     """What the object is called in this picture; None if it does not suit the task there."""
     area = track.area * clip.width * clip.height / (crop.width * crop.height)
     if not rules.min_area <= area <= rules.max_area:
         return None
     if task.name == "object_grounding":  # none need be told apart
-        return None if crowded(track.label, tracks, crop, alive) else track.label
+        unclear = crowded(track.label, tracks, crop, alive)
+        unclear = unclear or in_doubt(track.label, tracks, crop, alive)
+        return None if unclear else track.label
     boxes = boxes_of(track)[alive]
     if crop.share_in_view(boxes) < IN_VIEW:
         return None
     if "remover" in task.expert and _invents(clip, boxes, alive, crop) > rules.max_invented:
         return None
-    return refer(track, tracks, crop, alive)
+    return called(crop, alive) if called else refer(track, tracks, crop, alive)
 
 
 def _invents(clip: Clip, boxes: Boxes, alive: slice, crop: Crop) -> float:

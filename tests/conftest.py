@@ -7,7 +7,12 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from hypothesis import settings
 from numpy.typing import NDArray
+
+# The same examples every time, and a busy machine is no error.
+settings.register_profile("editmill", derandomize=True, deadline=None)
+settings.load_profile("editmill")
 
 Write = Callable[..., Path]
 

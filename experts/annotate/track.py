@@ -32,6 +32,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from experts.annotate.kinds import named
 from experts.annotate.propagate import Soft, Span, trace
 from experts.base import Frames, Masks
 from experts.masks import Box, Mask, box_iou, box_of, clean, dilate, iou
@@ -208,7 +209,7 @@ class Tracker:
     @property
     def version(self) -> str:
         parts = [getattr(part, "version", "?") for part in (self.detector, self.segmenter)]
-        return "2+" + "+".join(parts)
+        return "3+" + "+".join(parts)
 
     def load(self) -> None:
         self.detector.load()
@@ -532,7 +533,8 @@ class _Run:
                 box = box_of(masks[t])
                 if box is not None:
                     boxes[t] = box
-        return TrackedObject(track.label, track.score, masks, confidence, first, last, boxes)
+        label = named(track.label, track.score)
+        return TrackedObject(label, track.score, masks, confidence, first, last, boxes)
 
 
 def _area(box: Box) -> float:

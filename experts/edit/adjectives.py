@@ -15,7 +15,9 @@ _GOODS = tuple(COLOURS)
 _FUR = ("black", "brown", "white", "orange")
 
 PAINTS: dict[str, tuple[str, ...]] = {
-    **dict.fromkeys(("car", "bus", "truck", "train", "motorcycle", "airplane", "boat"), _VEHICLE),
+    **dict.fromkeys(
+        ("car", "bus", "truck", "vehicle", "train", "motorcycle", "airplane", "boat"), _VEHICLE
+    ),
     **dict.fromkeys(("bicycle", "bench", "stop sign", "fire hydrant", "parking meter"), _GOODS),
     **dict.fromkeys(("backpack", "umbrella", "handbag", "tie", "suitcase"), _GOODS),
     **dict.fromkeys(("frisbee", "sports ball", "kite", "skateboard", "surfboard"), _GOODS),

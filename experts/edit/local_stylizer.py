@@ -35,7 +35,7 @@ LONG_SIDE = 448
 
 MAX_ENLARGEMENT = 2.5
 
-GLAZED = ("car", "bus", "truck", "train")
+GLAZED = ("car", "bus", "truck", "vehicle", "train")
 """Labels with windows above and paint below."""
 
 SAMPLE = 8192

@@ -27,7 +27,7 @@ class Size:
 
 
 LOCAL = Size(336, 592, 33)
-"""Removal, addition, local style (Señorita-2M: 336×592 or 592×336, 33 frames)."""
+"""Removal, addition, swap, local style (Señorita-2M: 336×592 or 592×336, 33 frames)."""
 
 GLOBAL_STYLE = Size(336, 592, 33)
 """Global style. Señorita-2M states its expert's frame count (33) and training sizes only; the
@@ -46,7 +46,8 @@ class Task:
 
     `expert` is `module:Class`, imported only when asked for. The expert's output goes to
     `made_side` of the pair; the other side is real footage. `phrase` is the raw instruction an
-    LLM rewords; `alignment` says whether the text-alignment filter measures the task.
+    LLM rewords; `alignment` says whether the text-alignment filter measures the task. `checkpoint`
+    is the environment variable that must name a model, where no registry carries one.
     """
 
     name: str
@@ -54,8 +55,9 @@ class Task:
     made_side: Side
     needs_track: bool
     size: Size
-    phrase: str  # a format string over label, prompt and caption
+    phrase: str  # a format string over label, other, prompt and caption
     alignment: bool = False
+    checkpoint: str = ""
 
     @property
     def height(self) -> int:
@@ -72,14 +74,17 @@ class Task:
         """Frames of an edit."""
         return self.size.frames
 
-    def raw(self, label: str = "", prompt: str = "", caption: str = "") -> str:
+    def raw(self, label: str = "", prompt: str = "", caption: str = "", other: str = "") -> str:
         """The raw phrase, with its gaps filled and no space left at an empty one."""
-        return " ".join(self.phrase.format(label=label, prompt=prompt, caption=caption).split())
+        filled = self.phrase.format(label=label, other=other, prompt=prompt, caption=caption)
+        return " ".join(filled.split())
 
 
 _REMOVER = "experts.edit.remover:Remover"
 _CANNY = "experts.edit.canny:CannyMap"
 _HED = "experts.edit.hed:HedMap"
+_SCRIBBLE = "experts.edit.fake_scribble:FakeScribbleMap"
+_DEPTH = "experts.edit.depth:DepthMap"
 
 TASKS: dict[str, Task] = {
     task.name: task
@@ -87,6 +92,16 @@ TASKS: dict[str, Task] = {
         Task("object_removal", _REMOVER, "target", True, LOCAL, "Remove {label}"),
         # A removal read backwards: the source lacks the object, the target is the real footage.
         Task("object_addition", _REMOVER, "source", True, LOCAL, "Add {label}", alignment=True),
+        # Likewise: the source shows another clip's object (`other`) in the place of the real one.
+        Task(
+            "object_swap",
+            "experts.edit.swap:Swap",
+            "source",
+            True,
+            LOCAL,
+            "Swap {other} for {label}",
+            alignment=True,
+        ),
         Task(
             "local_style_transfer",
             "experts.edit.local_stylizer:LocalStylizer",
@@ -132,6 +147,40 @@ TASKS: dict[str, Task] = {
         Task("canny_to_video", _CANNY, "source", False, CONDITIONAL, "canny to video {caption}"),
         Task("hed_detection", _HED, "target", False, CONDITIONAL, "Detect HED edges"),
         Task("hed_to_video", _HED, "source", False, CONDITIONAL, "HED to video {caption}"),
+        Task(
+            "fake_scribble_detection",
+            _SCRIBBLE,
+            "target",
+            False,
+            CONDITIONAL,
+            "Detect fake scribbles",
+        ),
+        Task(
+            "fake_scribble_to_video",
+            _SCRIBBLE,
+            "source",
+            False,
+            CONDITIONAL,
+            "fake scribble to video {caption}",
+        ),
+        Task(
+            "depth_detection",
+            _DEPTH,
+            "target",
+            False,
+            CONDITIONAL,
+            "Detect depth",
+            checkpoint="EDITMILL_DEPTH",
+        ),
+        Task(
+            "depth_to_video",
+            _DEPTH,
+            "source",
+            False,
+            CONDITIONAL,
+            "depth to video {caption}",
+            checkpoint="EDITMILL_DEPTH",
+        ),
         Task(
             "colorization",
             "experts.edit.colorization:Greying",

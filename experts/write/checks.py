@@ -9,6 +9,7 @@ would be a wrong label in the dataset.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import itertools
 import re
@@ -81,7 +82,9 @@ def _faults(
     yield from _meaning(words, request, also)
     heads = [m for p in _heads(request) if (m := p.match(" ".join(words)))]
     if not heads:
-        yield "wrong_construction"
+        turned = _turned(request)
+        backwards = turned and any(p.match(" ".join(words)) for p in _heads(turned))
+        yield "wrong_direction" if backwards else "wrong_construction"
     tail = " ".join(words)[max(m.end() for m in heads) :].split()
     yield from _wording(words, tail, request, also)
 
@@ -133,6 +136,8 @@ def _meaning(words: list[str], request: WriteRequest, also: frozenset[str]) -> I
             called = rf"{called}|\b(?:each|every) {miscounted}"
         if not re.search(called, body):
             yield "wrong_number" if re.search(miscounted, body) else "wrong_object"
+    if request.other and not re.search(_any_of(names(request.other)), body):
+        yield "wrong_object"
     if request.look and GRAMMARS[request.task].thing_heads and not _says(words, request.look):
         yield "missing_style"
     caption = " ".join(words_of(request.caption))
@@ -140,9 +145,16 @@ def _meaning(words: list[str], request: WriteRequest, also: frozenset[str]) -> I
         yield "missing_caption"
 
 
+def _turned(request: WriteRequest) -> WriteRequest | None:
+    """A swap the other way round, which must not be asked for."""
+    if not request.other:
+        return None
+    return dataclasses.replace(request, label=request.other, other=request.label)
+
+
 def _shows_caption(request: WriteRequest) -> bool:
     """Whether the task's instruction says what is to be seen."""
-    return request.task in ("inpainting", "outpainting", "canny_to_video", "hed_to_video")
+    return request.task in ("inpainting", "outpainting") or request.task.endswith("_to_video")
 
 
 def _says(words: list[str], phrase: str) -> bool:
@@ -171,6 +183,7 @@ def _heads(request: WriteRequest) -> tuple[re.Pattern[str], ...]:
     }
     if request.label:
         gaps["{the}"], gaps["{a}"] = _known(request), _new(request)
+    gaps["{other}"] = rf"(?:the|this|that) {_any_of(names(request.other))}"
     patterns = []
     for head in heads:
         for gap, pattern in gaps.items():
@@ -213,6 +226,8 @@ def _given(request: WriteRequest) -> set[str]:
         phrases.append(request.look)
     if request.label:
         phrases += names(request.label, 1) + names(request.label, 2)
+    if request.other:
+        phrases += names(request.other)
     return {word for phrase in phrases for word in words_of(phrase)}
 
 

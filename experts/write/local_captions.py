@@ -35,7 +35,7 @@ NEARS = 1.25  # growth of its sides that makes it come closer; under NEAR_STILL 
 NEAR_STILL = 1.1
 HALF_SHARE = 0.25  # of the whole way, at least, in either half of the time
 HASTE = 1.6  # own heights per second, faster than people walk: they run, or ride something
-STILL_STANDS = frozenset(("car", "bus", "truck", "motorcycle", "bicycle", "train"))
+STILL_STANDS = frozenset(("car", "bus", "truck", "vehicle", "motorcycle", "bicycle", "train"))
 EDGE = 2  # px; what touches the border is cut off there
 
 

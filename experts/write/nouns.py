@@ -46,7 +46,7 @@ SYNONYMS = {
 
 GOING = {
     "person": "walking",
-    **dict.fromkeys(("car", "bus", "truck", "motorcycle"), "driving"),
+    **dict.fromkeys(("car", "bus", "truck", "vehicle", "motorcycle"), "driving"),
     "bicycle": "riding",
 }
 """How what moves is said to move; everything else is just moving."""

@@ -35,6 +35,7 @@ def note(request: WriteRequest) -> str:
     return notes[int(rng.integers(len(notes)))].format(
         the=request.the_object if request.label else "",
         a=request.an_object if request.label else "",
+        other=request.the_other,
         look=request.look,
         a_look=f"{article(request.look)} {request.look}",
         caption=request.caption or "the scene",

@@ -23,8 +23,9 @@ class WriteRequest:
     """One instruction to be written.
 
     `label` is the edited object ("" for tasks without one), `count` how many of them are edited,
-    `prompt` describes the edited content ("a bronze car", "watercolor style"), `caption` the
-    footage ("two people and a bus"). Two requests that are equal get equal instructions.
+    `other` the one object it takes the place of in a swap ("truck on the left"), `prompt`
+    describes the edited content ("a bronze car", "watercolor style"), `caption` the footage ("two
+    people and a bus"). Two requests that are equal get equal instructions.
     """
 
     task: str
@@ -33,6 +34,12 @@ class WriteRequest:
     caption: str = ""
     count: int = 1
     seed: int = 0
+    other: str = ""
+
+    @property
+    def the_other(self) -> str:
+        """`the truck on the left`."""
+        return definite(self.other)
 
     @property
     def the_object(self) -> str:

@@ -1,7 +1,7 @@
 """Instructions written by people, for when the model wrote none that holds, and what stays.
 
-A template's `{the}`, `{a}`, `{look}`, `{shows}` are filled from the request; `{video}` varies.
-Every template passes `checks.check` for every label.
+A template's `{the}`, `{a}`, `{other}`, `{look}`, `{shows}` are filled from the request; `{video}`
+varies. Every template passes `checks.check` for every label.
 """
 
 from __future__ import annotations
@@ -47,6 +47,16 @@ _TEMPLATES: dict[str, tuple[str, ...]] = {
         "Make {a} appear in the {video}",
         "Bring {a} into the {video}",
         "Include {a} in this {video}",
+    ),
+    "object_swap": (
+        "Replace {other} with {a}",
+        "Swap {other} for {a}",
+        "Change {other} into {a}",
+        "Turn {other} into {a}",
+        "Swap out {other} for {a}",
+        "Put {a} in the place of {other}",
+        "Exchange {other} for {a}",
+        "Show {a} instead of {other}",
     ),
     "object_grounding": (
         "Detect {the}",
@@ -95,6 +105,36 @@ _TEMPLATES: dict[str, tuple[str, ...]] = {
         "Trace the object boundaries in every frame",
         "Convert this {video} into soft edges",
     ),
+    "fake_scribble_detection": (
+        "Turn the {video} into rough scribbles",
+        "Draw simple scribbles of this {video}",
+        "Extract a scribble map from the {video}",
+        "Convert this {video} into a scribble drawing",
+        "Show the {video} as a few thick strokes",
+        "Reduce the {video} to a rough scribble",
+    ),
+    "fake_scribble_to_video": (
+        "Turn the scribbles into a realistic video{shows}",
+        "Generate a video{shows} from the scribble map",
+        "Create realistic footage{shows} that follows the rough strokes",
+        "Convert the scribble drawing into a natural video{shows}",
+        "Render the rough scribbles into a full-color video{shows}",
+    ),
+    "depth_detection": (
+        "Estimate the depth of the {video}",
+        "Turn this {video} into a depth map",
+        "Detect the depth in every frame",
+        "Convert the {video} into a grayscale depth map",
+        "Show the depth of this {video}",
+        "Compute a depth map of the {video}",
+    ),
+    "depth_to_video": (
+        "Turn the depth map into a realistic video{shows}",
+        "Generate a video{shows} from the depth map",
+        "Create realistic footage{shows} that follows the depth",
+        "Convert the depth maps into a natural video{shows}",
+        "Render the depth map into a full-color video{shows}",
+    ),
     "colorization": (
         "Colorize the {video}",
         "Colorize this black-and-white {video}",
@@ -142,6 +182,11 @@ _KEEP: dict[str, tuple[str, ...]] = {
         "with the same look in every frame, keeping the layout and the motion unchanged",
         "while the objects, the camera motion and the layout of the scene stay the same",
     ),
+    "object_swap": (
+        "moving along the same path at the same place, and leave everything else exactly unchanged",
+        "so that it fits the light and the motion, while the rest stays the same",
+        "in the same place and with the same motion, while everything else stays unchanged",
+    ),
     "object_grounding": (
         "painting each instance in a bright color of its own and everything else black",
         "following every instance from frame to frame, and leave everything else in plain black",
@@ -172,10 +217,30 @@ _KEEP: dict[str, tuple[str, ...]] = {
         "as white lines on black, and keep every shape and its motion in place",
         "drawing only the outlines, white on black, while shapes and motion stay in place",
     ),
+    "fake_scribble_detection": (
+        "with only the main shapes in white on black, while all motion stays in place",
+        "as thick white strokes on black, and keep every shape and its motion in place",
+        "with only a few strokes for each shape, and keep the whole motion unchanged",
+    ),
+    "fake_scribble_to_video": (
+        "keeping every shape in its place, with natural light, colors and textures in between",
+        "with natural colors and light, while all shapes and their motion stay the same",
+        "so that every shape and its motion stay in place, and the look is natural",
+    ),
+    "depth_detection": (
+        "showing near parts brightly and far parts darkly, and keep every shape in place",
+        "with bright tones for what is near, while all shapes and motion stay unchanged",
+        "in gray tones that stay steady over time, and keep every shape in place",
+    ),
+    "depth_to_video": (
+        "keeping near and far in their places, with natural light, colors and textures",
+        "with natural colors and light, while all shapes and their motion stay the same",
+        "so that every shape and its distance stay in place, and the look is natural",
+    ),
     "colorization": (
-        "with the same colors in every frame, and keep all detail, light and motion unchanged",
-        "but keep the brightness, the details and the motion of the picture as they are",
-        "choosing natural tones that stay steady over time, while shapes and light stay unchanged",
+        "with the same colors in every frame, and keep every shape and its motion unchanged",
+        "but keep the content, the layout and the motion of the picture as they are",
+        "choosing natural tones that stay steady over time, while shapes and motion stay unchanged",
     ),
     "deblur": (
         "bringing back fine edges and textures, and keep colors, content and motion as they are",
@@ -215,6 +280,7 @@ def fill(template: str, request: WriteRequest) -> str:
         template.format(
             the=request.the_object if request.label else f"the {video}",
             a=request.an_object if request.label else "",
+            other=request.the_other,
             look=request.look,
             a_look=f"{article(request.look)} {request.look}",
             shows=shows,

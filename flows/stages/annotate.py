@@ -14,6 +14,7 @@ from catalog.keys import digest
 from catalog.records import Clip, Track, from_row, to_row
 from experts.annotate.camera import camera_path
 from experts.annotate.detect import Detector
+from experts.annotate.kinds import counted
 from experts.annotate.segment import Segmenter
 from experts.annotate.track import TrackedObject, Tracker
 from experts.write.captions import caption
@@ -98,7 +99,7 @@ def _annotate(ctx: Context, clip: Clip, tracker: Tracker) -> Document:
     camera = camera_path(frames, moving)
     return {
         "tracks": [to_row(track) for track in tracks],
-        "caption": caption(counts),
+        "caption": caption(counted(counts)),
         "camera": [round(float(v), 2) for v in camera.ravel()],
     }
 

@@ -109,7 +109,8 @@ def _refuse_invention(ctx: Context, job: Job, result: EditResult) -> None:
     """A small unseen place can be painted so that nobody notices, a large one cannot."""
     if result.masks is None:
         return
-    invented = float(result.info.get("by_migan", 0.0)) * float(result.masks.mean())
+    # A swap covers most of what its removal invents: only what lies bare may be seen.
+    invented = result.info.get("exposed", result.info.get("by_migan", 0.0)) * result.masks.mean()
     most = ctx.recipe.plan.max_invented
     if invented > most:
         raise BadInput(

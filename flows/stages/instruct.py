@@ -56,6 +56,7 @@ def words_wanted(plan: Plan, clip: Clip) -> WriteRequest:
     return WriteRequest(
         task=plan.task,
         label=plan.phrase,
+        other=plan.params.get("donor", {}).get("phrase", ""),
         prompt=plan.target_prompt,
         caption=clip.caption,
         count=plan.count,

@@ -98,6 +98,12 @@ def pair_sample(
     return PairSample(task, source, target, mask, prompt, label, instruction, source_id)
 
 
+def _licence(*licences: str) -> str:
+    """Of what was made from several clips: all that hold, as an SPDX expression."""
+    different = sorted({licence for licence in licences if licence})
+    return " AND ".join(f"({x})" if " " in x and len(different) > 1 else x for x in different)
+
+
 def _pair(
     instructed: InstructedEdit, verdicts: dict[str, Verdict], versions: dict[str, str]
 ) -> Pair:
@@ -144,7 +150,7 @@ def _pair(
         target_frames=edit.target.frames,
         target_fps=clip.fps,
         source_uri=clip.uri,
-        licence=clip.licence,
+        licence=_licence(clip.licence, plan.params.get("donor", {}).get("licence", "")),
         keep=not reason,
         reason=reason,
         **scores,

@@ -14,7 +14,7 @@ marked "crop" are a window gliding over fixed-camera footage. The `still` cases 
 never uncovers its background: only image completion is left, so they are listed apart and not
 part of the mean. The `shadow` cases' object darkens the ground beside it, outside of the mask, and
 the PSNR is over mask and shadow; in the `cross` cases a second object, which stays and belongs to
-the truth, passes behind the first.
+the truth, passes behind the first; ours is told where it is seen, as the tracker would.
 
     python infra/bench/removal.py            # the table
     python infra/bench/removal.py --json     # the same, for machines
@@ -137,13 +137,14 @@ CASES = (
 
 @dataclass(frozen=True)
 class Scene:
-    """What is known of a case: the truth, the frames and masks every method gets, and `scored`,
-    where the PSNR is taken."""
+    """What is known of a case: the truth, the frames and masks every method gets, `scored`, where
+    the PSNR is taken, and `other`, the masks of what is seen of the second object."""
 
     truth: Frames
     frames: Frames
     masks: Masks
     scored: Masks
+    other: Masks
 
 
 def footage(case: Case) -> tuple[Frames, list[np.ndarray]]:
@@ -192,7 +193,7 @@ def composite(case: Case, footage: Frames, moves: list[np.ndarray]) -> Scene:
     donor = read_video(fetch(donor_name), 60, 1)[0]
     texture, alpha = cutout(case.area, (h, w), donor[100:])
     truth, frames = footage.copy(), footage.copy()
-    masks, scored = np.zeros((2, t_count, h, w), bool)
+    masks, scored, other = np.zeros((3, t_count, h, w), bool)
     grow = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * MASK_MARGIN + 1,) * 2)
     middle = len(moves) // 2
     anchor = cv2.invertAffineTransform(moves[middle])
@@ -201,6 +202,7 @@ def composite(case: Case, footage: Frames, moves: list[np.ndarray]) -> Scene:
             x, y = case.crossing(t / (t_count - 1))
             a, obj = _placed(alpha[:, ::-1], texture[::-1] * SECOND_TINT, (x * w, y * h), (h, w))
             truth[t] = np.rint(truth[t] * (1 - a) + obj * a).astype(np.uint8)
+            other[t] = a[..., 0] > 0.5
         px, py = case.path(t / (t_count - 1))
         centre = np.array([px * w, py * h, 1.0])
         if case.follows:
@@ -215,7 +217,8 @@ def composite(case: Case, footage: Frames, moves: list[np.ndarray]) -> Scene:
         frames[t] = np.rint(under * (1 - a) + obj * a).astype(np.uint8)
         masks[t] = cv2.dilate((a[..., 0] > 0).astype(np.uint8), grow) > 0
         scored[t] = masks[t] | (dark[..., 0] > 0.05)
-    return Scene(truth, frames, masks, scored)
+        other[t] &= a[..., 0] < 0.5
+    return Scene(truth, frames, masks, scored, other)
 
 
 def _placed(
@@ -273,7 +276,8 @@ def run(case: Case, remover: Remover, sheets: Path | None) -> dict[str, object]:
     by_telea = telea(frames, masks)
     by_median = temporal_median(frames, masks, by_telea)
     started, cpu_started = time.perf_counter(), time.process_time()
-    result = remover.edit(EditRequest("object_removal", frames, masks))
+    params = {"others": [scene.other]} if case.crossing else {}
+    result = remover.edit(EditRequest("object_removal", frames, masks, params=params))
     seconds, cpu = time.perf_counter() - started, time.process_time() - cpu_started
     assert result.masks is not None
     outside = bool(np.array_equal(result.frames[~result.masks], frames[~result.masks]))

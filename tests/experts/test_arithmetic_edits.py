@@ -8,8 +8,6 @@ from numpy.typing import NDArray
 
 from catalog.errors import BadInput
 from experts.base import EditRequest
-from experts.edit.colorization import Greying
-from experts.edit.deblur import Blurring, motion_kernel
 from experts.edit.grounding import Grounding, palette
 from experts.edit.inpainting import Inpainting, moving_hole
 from experts.edit.outpainting import SIDES, Outpainting
@@ -101,80 +99,6 @@ def test_outpainting_blacks_out_the_told_border_in_every_frame(seed: int) -> Non
     assert np.count_nonzero(result.frames) == inner.size
     assert result.masks is not None
     assert (result.masks == (result.frames == 0).all(axis=3)).all()
-
-
-def test_colorization_source_is_grey_and_keeps_a_grey_video() -> None:
-    made = Greying().edit(EditRequest("colorization", noise())).frames
-    assert (made[..., 0] == made[..., 1]).all() and (made[..., 1] == made[..., 2]).all()
-    grey = np.repeat(noise()[..., :1], 3, axis=3)
-    assert (Greying().edit(EditRequest("colorization", grey)).frames == grey).all()
-
-
-def test_pure_colours_keep_their_bt601_luma() -> None:
-    frames = np.zeros((1, 2, 3, 3), np.uint8)
-    frames[0, :, range(3), range(3)] = 255
-    made = Greying().edit(EditRequest("colorization", frames)).frames
-    assert made[0, 0, :, 0].tolist() == [76, 150, 29]
-
-
-@given(st.floats(2, 40), st.floats(0, 180))
-def test_motion_kernel_is_a_centred_stroke_along_its_angle(length: float, angle: float) -> None:
-    kernel = motion_kernel(length, angle).astype(float)
-    assert kernel.sum() == pytest.approx(1, abs=1e-5)
-    y, x = np.mgrid[: kernel.shape[0], : kernel.shape[1]] - kernel.shape[0] // 2
-    assert (kernel * x).sum() == pytest.approx(0, abs=1e-4)
-    assert (kernel * y).sum() == pytest.approx(0, abs=1e-4)
-    across = x * np.sin(np.radians(angle)) - y * np.cos(np.radians(angle))
-    assert np.abs(across[kernel > 1e-6]).max() <= np.sqrt(2)
-    along = x * np.cos(np.radians(angle)) + y * np.sin(np.radians(angle))
-    # Variance of a uniform stroke, plus at most 1/4 px² each way from the bilinear spreading.
-    assert length**2 / 12 <= (kernel * along**2).sum() <= (length**2 / 12) * 1.1 + 0.5
-
-
-@pytest.mark.parametrize("seed", range(6))
-def test_deblur_source_has_lost_its_detail_and_not_its_light(seed: int) -> None:
-    frames = np.full((2, 336, 592, 3), 100, np.uint8)
-    frames[:, ::8, ::8] = 200  # dots: a shake in any direction smears them
-    result = Blurring().edit(EditRequest("deblur", frames, seed=seed))
-    sharp, soft = frames[0].astype(float), result.frames.mean(axis=0)
-    energy = [sum((np.diff(f, axis=a) ** 2).mean() for a in (0, 1)) for f in (sharp, soft)]
-    assert energy[1] < 0.5 * energy[0]
-    assert result.frames.mean() == pytest.approx(frames.mean(), abs=1.0)
-    assert result.info["blur"] in ("gaussian", "motion")
-    assert ("sigma" in result.info) == (result.info["blur"] == "gaussian")
-
-
-def test_deblur_noise_has_the_told_strength() -> None:
-    flat = np.full((3, 64, 64, 3), 128, np.uint8)
-    result = Blurring().edit(EditRequest("deblur", flat, seed=2))
-    expected = np.hypot(result.info["noise"], 1 / np.sqrt(12))  # and the rounding
-    assert result.frames.std() == pytest.approx(expected, rel=0.05)
-    assert (result.frames[0] != result.frames[1]).any()
-
-
-@pytest.mark.parametrize("seed", range(4))
-@pytest.mark.parametrize(("height", "width"), [(128, 192), (130, 182)])
-def test_upscaling_source_is_the_true_small_size(seed: int, height: int, width: int) -> None:
-    frames = noise(2, height, width)
-    result = Downscaling().edit(EditRequest("upscaling", frames, seed=seed))
-    small = result.frames
-    factor = result.info["factor"]
-    assert small.shape[1] % 2 == 0 and small.shape[2] % 2 == 0
-    assert abs(small.shape[1] - height / factor) <= 1 and abs(small.shape[2] - width / factor) <= 1
-    assert small.mean() == pytest.approx(frames.mean(), abs=1)
-    if height % (2 * factor) == 0:  # whole blocks: area averaging is their mean
-        h, w = small.shape[1:3]
-        blocks = frames.reshape(2, h, factor, w, factor, 3).mean(axis=(2, 4))
-        assert np.abs(small - blocks).max() <= 0.5001
-
-
-def test_both_factors_occur() -> None:
-    frames = noise(1, 128, 192)
-    made = {
-        Downscaling().edit(EditRequest("upscaling", frames, seed=s)).info["factor"]
-        for s in range(10)
-    }
-    assert made == {2, 4}
 
 
 def test_a_tiny_video_is_no_upscaling_target() -> None:

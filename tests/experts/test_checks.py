@@ -15,12 +15,18 @@ from experts.write.templates import all_from_templates, clause_words, enhance, f
 REMOVE_DOG = WriteRequest("object_removal", "dog")
 REMOVE_DOGS = WriteRequest("object_removal", "dog", count=2)
 ADD_BUS = WriteRequest("object_addition", "bus")
+CAR_FOR_BUS = WriteRequest("object_swap", "car", other="bus on the left")
+BLACK_FOR_WHITE = WriteRequest("object_swap", "black car", other="white car")
 BRONZE_CAR = WriteRequest("local_style_transfer", "car", prompt="a bronze car")
 SKETCH = WriteRequest("global_style_transfer", prompt="a pencil sketch")
 INPAINT = WriteRequest("inpainting", caption="two people and a bus")
 OUTPAINT = WriteRequest("outpainting", caption="two people and a bus")
 EDGES = WriteRequest("hed_detection")
 CANNY = WriteRequest("canny_to_video", caption="a bird")
+SCRIBBLES = WriteRequest("fake_scribble_detection")
+FROM_SCRIBBLES = WriteRequest("fake_scribble_to_video", caption="a bird")
+DEPTH = WriteRequest("depth_detection")
+FROM_DEPTH = WriteRequest("depth_to_video", caption="a bird")
 
 
 @pytest.mark.parametrize(
@@ -36,6 +42,11 @@ CANNY = WriteRequest("canny_to_video", caption="a bird")
         ("Put a bus into the scene.", ADD_BUS),
         ("Add an umbrella.", WriteRequest("object_addition", "umbrella")),
         ("Insert two dogs into the footage.", WriteRequest("object_addition", "dog", count=2)),
+        ("Replace the bus on the left with a car.", CAR_FOR_BUS),
+        ("Please swap the bus on the left for a car.", CAR_FOR_BUS),
+        ("Turn the bus on the left into a car.", CAR_FOR_BUS),
+        ("Put a car in the place of the bus on the left.", CAR_FOR_BUS),
+        ("Change the white car into a black car.", BLACK_FOR_WHITE),
         ("Make the car bronze.", BRONZE_CAR),
         ("Give the car a bronze look.", BRONZE_CAR),
         ("Turn the whole clip into a pencil sketch.", SKETCH),
@@ -46,6 +57,10 @@ CANNY = WriteRequest("canny_to_video", caption="a bird")
         ("Inpaint the missing part of the video showing two people and a bus.", INPAINT),
         ("Extract the soft edges from the video.", EDGES),
         ("Create a realistic video of a bird from the Canny edges.", CANNY),
+        ("Sketch the scene in a few thick white strokes.", SCRIBBLES),
+        ("Turn the rough scribbles into a realistic video of a bird.", FROM_SCRIBBLES),
+        ("Predict a dense depth map of the video.", DEPTH),
+        ("Generate natural footage showing a bird that follows the depth map.", FROM_DEPTH),
         ("Turn this gray clip into full color.", WriteRequest("colorization")),
         ("Bring the scene back into focus.", WriteRequest("deblur")),
         ("Increase the resolution of this video.", WriteRequest("upscaling")),
@@ -80,9 +95,23 @@ def test_good_instructions_pass(text: str, request_: WriteRequest) -> None:
         ("wrong_action", "Remove the dog and add a tree.", REMOVE_DOG),
         ("wrong_action", "Remove the bus from the scene.", ADD_BUS),
         ("wrong_action", "Remove the edges.", EDGES),
+        ("wrong_action", "Turn the scribbles into a realistic video.", DEPTH),
+        ("wrong_action", "Convert the video into a soft scribble drawing.", SCRIBBLES),
+        ("wrong_action", "Turn the Canny scribble into a video of a bird.", FROM_SCRIBBLES),
         ("wrong_object", "Remove the cat from the scene.", REMOVE_DOG),
         ("wrong_number", "Remove the dogs from the scene.", REMOVE_DOG),
         ("wrong_number", "Remove the dog from the scene.", REMOVE_DOGS),
+        ("wrong_direction", "Replace the car with a bus on the left.", CAR_FOR_BUS),
+        ("wrong_direction", "Turn the black car into a white car.", BLACK_FOR_WHITE),
+        ("wrong_object", "Replace the bus on the left with a truck.", CAR_FOR_BUS),
+        ("wrong_object", "Replace the bus with a car.", CAR_FOR_BUS),
+        ("wrong_object", "Put a car into the scene.", CAR_FOR_BUS),
+        ("wrong_number", "Replace the bus on the left with cars.", CAR_FOR_BUS),
+        ("wrong_action", "Remove the bus on the left and add a car.", CAR_FOR_BUS),
+        ("wrong_action", "Replace the bus on the left with a car, and remove it.", CAR_FOR_BUS),
+        ("wrong_construction", "Replace the bus on the left for a car.", CAR_FOR_BUS),
+        ("wrong_construction", "Replace a bus on the left with the car.", CAR_FOR_BUS),
+        ("extra_object", "Replace the bus on the left with a car and a dog.", CAR_FOR_BUS),
         ("missing_style", "Make the car look good.", BRONZE_CAR),
         ("missing_style", "Turn the video into a pencil painting.", SKETCH),
         ("missing_caption", "Inpaint the missing part of the video showing a bus.", INPAINT),
@@ -93,6 +122,10 @@ def test_good_instructions_pass(text: str, request_: WriteRequest) -> None:
         ("wrong_construction", "Add an bus to the scene.", ADD_BUS),
         ("wrong_construction", "Change the car bronze.", BRONZE_CAR),
         ("wrong_construction", "Turn the video into the edges of a bird.", CANNY),
+        ("wrong_construction", "Turn the scribbles into the video.", SCRIBBLES),
+        ("wrong_construction", "Detect the video in depth.", DEPTH),
+        ("missing_caption", "Turn the scribbles into a realistic video.", FROM_SCRIBBLES),
+        ("missing_caption", "Turn the depth map into a realistic video.", FROM_DEPTH),
         ("wrong_construction", "Restore the scene from memory.", WriteRequest("deblur")),
         ("extra_object", "Remove the dog from the couch.", REMOVE_DOG),
         ("unknown_word", "Remove the dog from the garden.", REMOVE_DOG),
@@ -161,7 +194,7 @@ def requests(draw: st.DrawFn) -> WriteRequest:
     counts = draw(st.dictionaries(LABELS, st.integers(1, 12), max_size=4))
     return WriteRequest(
         task, label, look, caption(counts), draw(st.integers(1, 12)) if label else 1,
-        draw(st.integers(0, 2**40)),
+        draw(st.integers(0, 2**40)), draw(LABELS) if task == "object_swap" else "",
     )  # fmt: skip
 
 

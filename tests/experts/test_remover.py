@@ -251,3 +251,40 @@ def test_diffuse_keeps_what_is_known_and_stays_between_its_values() -> None:
         ).max()
         < 1e-3
     )
+
+
+def crossing() -> tuple[Frames, Masks, Frames, Masks]:
+    """A square goes to the right, before a plain disc that goes to the left and stays; frames, the
+    square's masks, the truth with the disc, and where the disc is seen."""
+    _, masks, truth = scene(speed=9.0)
+    height, width = SIZE
+    y, x = np.mgrid[:height, :width]
+    disc = np.stack([np.hypot(x - (140 - 12 * t), y - 55) <= 11 for t in range(COUNT)])
+    shading = np.stack([np.full(SIZE, 40.0), 90 + 0.8 * y, np.full(SIZE, 200.0)], axis=-1)
+    for t in range(COUNT):
+        truth[t][disc[t]] = shading[disc[t]].astype(np.uint8)
+    frames = truth.copy()
+    frames[masks] = (250, 20, 20)
+    return frames, masks, truth, disc & ~masks
+
+
+def test_an_object_passing_behind_comes_out_of_the_removed_one() -> None:
+    frames, masks, truth, seen = crossing()
+    hidden = masks & (truth != scene(speed=9.0)[2]).any(-1)  # where the disc is behind the square
+    assert hidden.sum() > 300
+    blind = remove(frames, masks)
+    told = Remover().edit(EditRequest("object_removal", frames, masks, params={"others": [seen]}))
+    assert told.info["by_others"] > 0
+    assert psnr(told.frames, truth, hidden) > psnr(blind.frames, truth, hidden) + 3
+    assert psnr(told.frames, truth, hidden) > 22
+    assert sum(told.info[k] for k in told.info if k.startswith("by_")) == pytest.approx(1)
+
+
+def test_an_object_that_stands_still_is_background() -> None:
+    frames, masks, truth = scene()
+    parked = np.zeros_like(masks)
+    parked[:, 45:65, 90:110] = True
+    params = {"others": [parked & ~masks]}
+    result = Remover().edit(EditRequest("object_removal", frames, masks, params=params))
+    assert result.info["by_others"] == 0
+    assert psnr(result.frames, truth, masks) > 40

@@ -30,6 +30,7 @@ def test_the_issues_ten_and_more_are_there() -> None:
     ("name", "size"),
     [
         ("object_removal", (336, 592, 33)),
+        ("object_swap", (336, 592, 33)),
         ("local_style_transfer", (336, 592, 33)),
         ("inpainting", (1280, 1984, 64)),
         ("object_grounding", (1120, 1984, 64)),
@@ -45,10 +46,13 @@ def test_what_is_generated_lies_on_the_stated_side() -> None:
     made_source = {name for name, task in TASKS.items() if task.made_side == "source"}
     assert made_source == {
         "object_addition",
+        "object_swap",
         "inpainting",
         "outpainting",
         "canny_to_video",
         "hed_to_video",
+        "fake_scribble_to_video",
+        "depth_to_video",
         "colorization",
         "deblur",
         "upscaling",
@@ -57,17 +61,24 @@ def test_what_is_generated_lies_on_the_stated_side() -> None:
 
 def test_alignment_is_measured_where_the_paper_measures_it() -> None:
     measured = {name for name, task in TASKS.items() if task.alignment}
-    assert measured == {"object_addition", "local_style_transfer", "global_style_transfer"}
+    assert measured == {
+        "object_addition",
+        "object_swap",
+        "local_style_transfer",
+        "global_style_transfer",
+    }
 
 
 def test_raw_phrases() -> None:
     assert TASKS["object_removal"].raw("the dog") == "Remove the dog"
+    assert TASKS["object_swap"].raw("a car", other="the bus") == "Swap the bus for a car"
     assert TASKS["inpainting"].raw(caption="two people and a bus") == "inpaint two people and a bus"
     assert TASKS["inpainting"].raw() == "inpaint"
 
 
 def test_tasks_of_one_class_share_one_expert() -> None:
     assert expert_for("hed_detection") is expert_for(TASKS["hed_to_video"])
+    assert expert_for("fake_scribble_detection") is expert_for("fake_scribble_to_video")
     assert expert_for("inpainting") is not expert_for("outpainting")
 
 

@@ -129,6 +129,12 @@ def asked_for(task: str, note: str) -> WriteRequest:
     """The request that a note of the prompts stands for."""
     if ": " in note:
         return WriteRequest(task, caption=note.partition(": ")[2])
+    if task == "object_swap":
+        one, other = re.fullmatch(
+            r"\w+ (?:the|an?) (.*) (?:with|for|into|in place of) (?:the|an?) (.*)", note
+        ).groups()  # type: ignore[union-attr]
+        old, new = (other, one) if note.startswith("Put") else (one, other)
+        return WriteRequest(task, new, other=old)
     if task == "global_style_transfer":
         return WriteRequest(task, prompt=re.sub(r"Give the \w+ an? | look$", "", note))
     if task == "local_style_transfer":

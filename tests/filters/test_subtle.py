@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from filters.base import PairSample
-from filters.subtle import COARSE_SIDE, THRESHOLDS, SubtleChange, seen
+from filters.subtle import COARSE_SIDE, THRESHOLDS, SubtleChange, coloured, seen
 
 
 @pytest.mark.parametrize("levels", [0, 19, 20, 60])
@@ -33,6 +33,24 @@ def test_a_change_beside_the_mask_is_not_seen():
     mask[:, 90, 90] = True  # thinner than a cell, and still looked at
     assert not seen(source, target, mask)
     assert seen(source, target, np.roll(mask, -60, axis=1))
+
+
+def test_dark_colours_are_seen_and_a_change_of_light_is_no_colour():
+    dark = np.full((2, 96, 128, 3), (30, 12, 12), np.uint8)
+    grey = np.full_like(dark, 17)
+    assert not seen(grey, dark, None)
+    assert coloured(grey, dark, None)
+    assert not coloured(grey, grey + np.uint8(60), None)
+    assert seen(grey, grey + np.uint8(60), None)
+
+
+def test_a_spot_of_colour_is_not_a_coloured_video():
+    grey = np.full((2, 96, 128, 3), 90, np.uint8)
+    spot = grey.copy()
+    spot[:, 40:50, 60:70] = (160, 60, 60)  # 0.8 % of the picture
+    assert not coloured(grey, spot, None)
+    spot[:, :24] = (160, 60, 60)
+    assert coloured(grey, spot, None)
 
 
 def test_sides_of_different_size_are_compared():
@@ -75,6 +93,21 @@ def test_a_strong_edit_of_a_small_object_is_kept(encoder, footage):
     )
     assert local.keep and local.reason == ""
     assert local.score < blind.score  # the whole frame hardly moves
+
+
+@pytest.mark.weights
+def test_colorization_of_dark_footage_is_kept_and_of_colourless_footage_is_not(encoder, footage):
+    from experts.base import EditRequest
+    from experts.edit.colorization import Greying
+
+    dark = footage["clip_city"] // 3
+    colourless = np.repeat(footage["clip_city"][..., 1:2], 3, axis=3)
+    kept = []
+    for target in (dark, colourless):
+        source = Greying().edit(EditRequest("colorization", target, seed=2)).frames
+        (verdict,) = SubtleChange(encoder).judge([PairSample("colorization", source, target)])
+        kept.append(verdict.keep)
+    assert kept == [True, False]
 
 
 @pytest.mark.weights

@@ -35,7 +35,7 @@ def editmill(*args: object, home: Path, **env: str) -> subprocess.CompletedProce
         [sys.executable, "-m", "flows.cli", *map(str, args)],
         capture_output=True,
         text=True,
-        timeout=280,
+        timeout=1500,  # the first build of all trains the quality filter
         env=_env(home) | env,
     )
 
@@ -78,6 +78,7 @@ def test_help_shows_examples(home: Path) -> None:
         (["build", "{tmp}/wrong.yaml", "--out", "{tmp}/out"], "unknown key `speed`"),
         (["build", "embedded", "--source", "{tmp}/nowhere", "--out", "{tmp}/o"], "not a folder"),
         (["build", "{tmp}/right.yaml", "--out", "/proc/editmill"], "/proc/editmill"),
+        (["build", "{tmp}/deep.yaml", "--out", "{tmp}/deep"], "set EDITMILL_DEPTH"),
         (["query", "select 1", "--catalog", "{tmp}"], "is not a catalog"),
         (["edit", "object_remval", "x.mp4", "--out", "o.mp4"], "'object_remval' is not known"),
         (["edit", "deblur", "{tmp}/none.mp4", "--out", "o.mp4"], "none.mp4"),
@@ -91,12 +92,15 @@ def test_bad_input_is_one_line_and_exit_code_1(
 ) -> None:
     (tmp_path / "wrong.yaml").write_text("name: x\nspeed: 3\n")
     (tmp_path / "right.yaml").write_text(RECIPE.format(folder=tmp_path))
+    deep = RECIPE.format(folder=tmp_path).replace("deblur: 1", "depth_detection: 1")
+    (tmp_path / "deep.yaml").write_text(deep)
     (tmp_path / "text.mp4").write_text("not a video")
     result = editmill(*(arg.format(tmp=tmp_path) for arg in args), home=home)
     assert result.returncode == 1
     assert says in result.stderr
     assert result.stderr.startswith("editmill: ")
     assert result.stderr.count("\n") == 1
+    assert not (tmp_path / "deep").exists()  # before any work
 
 
 def test_no_network_with_a_cold_cache(tmp_path: Path, home: Path) -> None:
@@ -122,7 +126,7 @@ def calm(recipe: Path, tmp_path_factory: pytest.TempPathFactory, home: Path) -> 
 
 
 @pytest.mark.weights
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_a_pair_is_rebuilt_from_its_row_byte_for_byte(
     calm: Path, tmp_path: Path, home: Path
 ) -> None:
@@ -145,6 +149,7 @@ def test_a_pair_is_rebuilt_from_its_row_byte_for_byte(
 
 
 @pytest.mark.weights
+@pytest.mark.timeout(1800)
 def test_a_pair_that_differs_is_told_and_fails_the_check(
     calm: Path, tmp_path: Path, home: Path
 ) -> None:
@@ -164,7 +169,7 @@ def test_a_pair_that_differs_is_told_and_fails_the_check(
 
 
 @pytest.mark.weights
-@pytest.mark.timeout(900)
+@pytest.mark.timeout(1800)
 def test_a_killed_build_ends_with_the_rows_of_an_undisturbed_one(
     recipe: Path, calm: Path, tmp_path: Path, home: Path
 ) -> None:

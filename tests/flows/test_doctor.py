@@ -3,6 +3,7 @@
 import json
 import resource
 from io import StringIO
+from pathlib import Path
 
 import pytest
 from rich.console import Console
@@ -141,3 +142,15 @@ def test_run_covers_every_check_once(monkeypatch) -> None:
     names = [check.name for check in doctor.run()]
     assert len(names) == len(set(names))
     assert {"python", "memory", "weights", "video encoder", "prefect", "gpu"} <= set(names)
+
+
+def test_a_depth_model_is_wanted_only_for_the_depth_tasks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("EDITMILL_DEPTH", raising=False)
+    none = doctor.check_depth()
+    assert none.status == "warn" and "EDITMILL_DEPTH" in none.remedy
+    monkeypatch.setenv("EDITMILL_DEPTH", str(tmp_path))
+    assert "missing" in doctor.check_depth().remedy
+    monkeypatch.setenv("EDITMILL_DEPTH", "owner/model")
+    assert doctor.check_depth().status == "ok"

@@ -191,3 +191,27 @@ def test_an_object_half_lost_for_a_while_is_not_edited(spoilt: str) -> None:
     task = TASKS["local_style_transfer"]
     assert view(CLIP, whole, [whole], task, RULES)
     assert view(CLIP, lost, [lost], task, RULES) is None
+
+
+def test_cars_are_not_pointed_out_beside_what_may_be_a_car_too() -> None:
+    car, van = track("t1", 200), dataclasses.replace(track("t2", 600), label="vehicle")
+    grounding, look = TASKS["object_grounding"], TASKS["local_style_transfer"]
+    assert view(CLIP, car, [car], grounding, RULES)
+    assert view(CLIP, car, [car, van], grounding, RULES) is None
+    both = view(CLIP, van, [car, van], grounding, RULES)
+    assert both
+    assert both.phrase == "vehicle"
+    shown = view(CLIP, car, [car, van], look, RULES)
+    assert shown is None or shown.phrase != "car"
+    plans = draw(AnnotatedClip(CLIP, [car, van]), Planning(weights={"object_grounding": 1}), 0)
+    assert [(p.label, p.count, p.params["tracks"]) for p in plans] == [("vehicle", 2, ["t1", "t2"])]
+
+
+def test_a_removal_knows_what_comes_near_its_object() -> None:
+    rules = Planning(edits_per_clip=1, weights={"object_removal": 1})
+    near, far = track("t2", 470, area=0.001), track("t3", 700, area=0.001)  # too small themselves
+    near, far = (dataclasses.replace(t, label="dog") for t in (near, far))
+    (plan,) = draw(AnnotatedClip(CLIP, [track("t1", 400), near, far]), rules, 0)
+    assert (plan.track_id, plan.params["others"]) == ("t1", ["t2"])
+    (plan,) = draw(AnnotatedClip(CLIP, [track("t1", 400), far]), rules, 0)
+    assert "others" not in plan.params

@@ -65,3 +65,14 @@ def test_a_wrong_recipe_is_one_line_that_names_the_place(text: str, says: str) -
 def test_an_unknown_name_lists_the_known_ones() -> None:
     with pytest.raises(EditmillError, match="embedded"):
         recipe.load("embeded")
+
+
+def test_embedded_leaves_the_depth_tasks_off_and_the_build_says_so() -> None:
+    from flows.publish import off_notes
+
+    embedded = recipe.load("embedded")
+    off = {task for task, weight in embedded.plan.weights.items() if not weight}
+    assert off == {name for name, task in TASKS.items() if task.checkpoint}
+    (note,) = off_notes(embedded)
+    assert "depth_detection and depth_to_video" in note and "EDITMILL_DEPTH" in note
+    assert off_notes(recipe.parse(MINIMAL, "tiny")) == []  # names no such task

@@ -1,5 +1,5 @@
 """The embedded remover: an object goes, and what other frames saw behind it takes its place."""
 
-from experts.edit.remover.remover import Remover
+from experts.edit.remover.remover import Removal, Remover
 
-__all__ = ["Remover"]
+__all__ = ["Removal", "Remover"]

@@ -14,17 +14,20 @@ hold up to 13 MB a frame of that size.
 from __future__ import annotations
 
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from catalog.errors import BadInput
+from experts.annotate.camera import camera_path
 from experts.base import EditRequest, EditResult, Frames, Masks
 from experts.edit.remover.gather import OUTLIER, disc, gather, region
 from experts.edit.remover.merge import merge
 from experts.edit.remover.migan import Migan
 from experts.edit.remover.motion import Motion, background_motion
+from experts.edit.remover.passing import lay_back, passing
 from experts.edit.remover.seam import match_rim
 from experts.edit.remover.shadow import shadows
 from experts.edit.remover.unseen import TELEA_RADIUS, complete
@@ -48,20 +51,34 @@ UNSEEN = np.float32(OUTLIER**2)
 """The spread of a pixel no frame saw: as bad as any."""
 
 
+@dataclass(frozen=True, slots=True)
+class Removal:
+    """Frames without an object: `holes` is where they were filled, `painted` where with what no
+    frame ever saw, both [T, H, W]; `info` is the expert's."""
+
+    frames: Frames
+    holes: Masks
+    painted: Masks
+    info: dict[str, float]
+
+
 class Remover:
     """Fills along the optical flow from other frames, and by MI-GAN only where none saw the place.
 
+    `params`: `others`, the masks [T, H, W] of objects that stay; one that passes behind the one
+    that goes is laid back (see `passing`).
+
     `info`: shares of the changed pixels, adding up to 1: `by_flow` from frames the background moved
-    between, `by_median` from frames in which it lay still, `by_migan` invented, `by_telea` specks
-    left over. `shadow` is the share that is the object's shadow, `dilation_px` how far both were
-    grown.
+    between, `by_median` from frames in which it lay still, `by_migan` invented, `by_others` objects
+    laid back, `by_telea` specks left over. `shadow` is the share that is the object's shadow,
+    `dilation_px` how far both were grown.
     """
 
     name = "remover-flow"
 
     def __init__(self, threads: int = 2) -> None:
         self.threads = threads
-        self.version = f"3+{entry('migan').sha256[:8]}"
+        self.version = f"4+{entry('migan').sha256[:8]}"
         self._migan = Migan(threads)
 
     def load(self) -> None:
@@ -72,6 +89,15 @@ class Remover:
 
     def edit(self, request: EditRequest) -> EditResult:
         """The request's frames without what its masks cover; identical outside `result.masks`.
+
+        Raises as `remove` does.
+        """
+        removal = self.remove(request)
+        return EditResult(removal.frames, removal.holes, removal.info)
+
+    def remove(self, request: EditRequest, keep_shadow: bool = False) -> Removal:
+        """The same, with what was invented, for an expert that covers some of it; the shadow may
+        stay, for another object to cast it.
 
         Raises BadInput if there are no masks, if they don't fit the frames, or if they leave no
         background at all.
@@ -84,20 +110,29 @@ class Remover:
                 "no_background",
                 "masks: they cover every pixel of every frame; removal needs some background",
             )
-        sources = dict.fromkeys(("by_flow", "by_median", "by_migan", "by_telea", "shadow"), 0.0)
+        sources = dict.fromkeys(
+            ("by_flow", "by_median", "by_migan", "by_others", "by_telea", "shadow"), 0.0
+        )
         if not holes.any():
-            return EditResult(frames.copy(), holes, {**sources, "dilation_px": radius})
+            return Removal(frames.copy(), holes, holes, {**sources, "dilation_px": radius})
 
-        motion, rigid = background_motion(frames, holes)
-        cast = shadows(frames, holes, rigid)
+        others = [np.asarray(m, bool) for m in request.params.get("others", ())]
+        crossing = passing(others, holes, _camera(frames, holes, others)) if others else []
+        apart = np.logical_or.reduce(
+            [dilated(one.masks, radius) for one in crossing] or [holes & False]
+        )
+        motion, rigid = background_motion(frames, holes | apart)
+        cast = np.zeros_like(holes) if keep_shadow else shadows(frames, holes, rigid)
         holes |= dilated(cast, radius)
-        guess, seen, _ = self._fill(frames, holes, (motion, rigid), GUESS_STEPS)
+        guess, seen, _ = self._fill(frames, holes, holes | apart, (motion, rigid), GUESS_STEPS)
         for t in np.flatnonzero((holes & ~seen).any(axis=(1, 2))):
             open_ = (holes[t] & ~seen[t]).astype(np.uint8)
             guess[t] = cv2.inpaint(guess[t], open_, TELEA_RADIUS, cv2.INPAINT_TELEA)
-        motion, rigid = background_motion(guess, holes & ~seen)
-        filled, seen, still = self._fill(frames, holes, (motion, rigid), STEPS)
+        motion, rigid = background_motion(guess, (holes & ~seen) | apart)
+        filled, seen, still = self._fill(frames, holes, holes | apart, (motion, rigid), STEPS)
         filled, painted = complete(filled, holes & ~seen, motion, self._migan.paint)
+        laid = lay_back(filled, frames, holes, crossing)
+        seen, painted = seen & ~laid, painted & ~laid
 
         area = int(holes.sum())
         sources["shadow"] = int(cast.sum()) / area
@@ -105,15 +140,21 @@ class Remover:
             ("by_flow", seen & ~still),
             ("by_median", seen & still),
             ("by_migan", painted),
-            ("by_telea", holes & ~seen & ~painted),
+            ("by_others", laid),
+            ("by_telea", holes & ~seen & ~painted & ~laid),
         ):
             sources[key] = int(part.sum()) / area
-        return EditResult(filled, holes, {**sources, "dilation_px": radius})
+        return Removal(filled, holes, painted, {**sources, "dilation_px": radius})
 
     def _fill(
-        self, frames: Frames, holes: Masks, motions: tuple[Motion, ...], steps: tuple[int, ...]
+        self,
+        frames: Frames,
+        holes: Masks,
+        hidden: Masks,
+        motions: tuple[Motion, ...],
+        steps: tuple[int, ...],
     ) -> tuple[Frames, Masks, Masks]:
-        """`frames` with `holes` filled as far as other frames saw them.
+        """`frames` with `holes` filled as far as other frames saw them, where not `hidden` there.
 
         Of several `motions` each pixel takes the one along which the frames agree best about it.
         The other answers are where a frame saw the hidden background, and where that lay still.
@@ -124,10 +165,10 @@ class Remover:
 
         def one(t: int) -> None:
             pixels = region(holes[t])
-            colour, found, spread = merge(gather(t, pixels, frames, holes, motions[0], steps))
+            colour, found, spread = merge(gather(t, pixels, frames, hidden, motions[0], steps))
             spread = pixels.averaged(np.where(found, spread, UNSEEN), SPREAD_PX)
             for motion, lies_still in zip(motions[1:], stills[1:], strict=True):
-                other = merge(gather(t, pixels, frames, holes, motion, steps))
+                other = merge(gather(t, pixels, frames, hidden, motion, steps))
                 other_spread = pixels.averaged(np.where(other[1], other[2], UNSEEN), SPREAD_PX)
                 better = other[1] & ((other_spread < spread) | ~found)
                 colour[better], spread[better] = other[0][better], other_spread[better]
@@ -139,6 +180,11 @@ class Remover:
         with ThreadPoolExecutor(self.threads) as pool:
             list(pool.map(one, np.flatnonzero(holes.any(axis=(1, 2)))))
         return filled, seen, still
+
+
+def _camera(frames: Frames, holes: Masks, others: list[Masks]) -> NDArray[np.float64]:
+    """[T, 2]: the background's way, px."""
+    return camera_path(frames, np.logical_or.reduce([holes, *others])).astype(np.float64)
 
 
 def dilated(masks: Masks, radius: int) -> Masks:

@@ -1,0 +1,227 @@
+"""Relative depth of video by a monocular model of the Depth Anything kind, steady over time.
+
+No package registry carries a good depth model, so the checkpoint is the user's: a folder or a hub
+id in `EDITMILL_DEPTH`, in transformers' own layout (`config.json`, `model.safetensors`,
+`preprocessor_config.json`), for instance Depth Anything V2 (Yang et al., NeurIPS 2024). Of that
+family the Small model is Apache-2.0; Base and Large are CC-BY-NC-4.0, and so not for a dataset that
+anybody may use.
+
+Such a model says for each frame by itself which of two points is nearer; scale and offset are free
+and jump from frame to frame. Here each frame's median and spread are brought to what they are on
+average over the neighbouring frames, and one pair of robust quantiles maps the whole clip to
+0–255: a still thing keeps its grey.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.metadata
+import importlib.util
+import os
+import threading
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from catalog.errors import EditmillError
+from catalog.keys import digest, file_digest
+from experts.base import Frames
+
+if TYPE_CHECKING:
+    import torch
+
+VARIABLE = "EDITMILL_DEPTH"
+"""Names the checkpoint: a folder, or `owner/name` on the hub."""
+
+EXAMPLE = "depth-anything/Depth-Anything-V2-Small-hf"
+
+FILES = ("config.json", "model.safetensors", "preprocessor_config.json")
+"""What is read of a checkpoint; weights only as safetensors, which cannot run code."""
+
+KINDS = ("depth_anything", "dpt")
+"""Model types whose prediction is a disparity, larger where nearer; others predict distances."""
+
+BATCH = 4
+"""Frames per forward."""
+
+SMOOTH = 4.0
+"""Frames; standard deviation of the window over which a frame's scale is averaged: a zoom passes,
+a jump does not."""
+
+QUANTILES = (0.01, 0.99)
+"""Of the clip's values: the darkest and the brightest grey."""
+
+Depth = NDArray[np.float32]
+"""[T, h, w]: disparity up to scale and offset; larger is nearer."""
+
+
+class DepthModel:
+    """A depth checkpoint behind transformers' interface. Thread-safe once loaded."""
+
+    name = "depth"
+
+    def __init__(self, device: str = "cpu") -> None:
+        self._device = device
+        self._model: Any = None
+        self._processor: Any = None
+        self._loading = threading.Lock()
+
+    @property
+    def version(self) -> str:
+        """Of the checkpoint's bytes and the library that runs it. Raises EditmillError, one line,
+        where either is missing; nothing is loaded."""
+        fingerprint = _fingerprint(str(checkpoint()))[:8]
+        return f"1+{fingerprint}+transformers-{_installed()}"
+
+    def load(self) -> None:
+        """Opens the checkpoint; raises EditmillError, one line, if it cannot be had."""
+        with self._loading:
+            if self._model is not None:
+                return
+            folder = checkpoint()
+            transformers = _transformers()
+            try:
+                processor = transformers.AutoImageProcessor.from_pretrained(
+                    folder, local_files_only=True
+                )
+                model = transformers.AutoModelForDepthEstimation.from_pretrained(
+                    folder, local_files_only=True, use_safetensors=True
+                )
+            except Exception as error:  # whatever is wrong with somebody's files
+                said = " ".join(str(error).split())[:200]
+                raise EditmillError(
+                    f"{folder}: is no depth model that transformers can open ({said}); set "
+                    f"{VARIABLE} to a folder or hub id such as {EXAMPLE}"
+                ) from None
+            config = model.config
+            metric = getattr(config, "depth_estimation_type", "relative") == "metric"
+            if config.model_type not in KINDS or metric:
+                kind = f"metric {config.model_type}" if metric else config.model_type
+                raise EditmillError(
+                    f"{folder}: is a {kind} model, which predicts distances; set {VARIABLE} to a "
+                    f"relative one of type {' or '.join(KINDS)}, such as {EXAMPLE}"
+                )
+            self._processor = processor
+            self._model = model.eval().requires_grad_(False).to(self._device)
+
+    def close(self) -> None:
+        """Frees the weights."""
+        self._model = self._processor = None
+
+    def disparity(self, frames: Frames) -> Depth:
+        """What the model says of each frame [T, H, W, 3] by itself, at the size it works at."""
+        import torch
+
+        self.load()
+        model, processor = self._model, self._processor
+        found: list[Depth] = []
+        for first in range(0, len(frames), BATCH):
+            batch = list(frames[first : first + BATCH])
+            inputs = processor(images=batch, return_tensors="pt").to(self._device)
+            with torch.inference_mode():
+                answer: torch.Tensor = model(**inputs).predicted_depth
+            found.append(answer.float().cpu().numpy())
+        return np.concatenate(found)
+
+
+def steadied(disparity: Depth, smooth: float = SMOOTH) -> Depth:
+    """Frames whose median and spread change no quicker than over `smooth` frames; same shape."""
+    middle = np.median(disparity, axis=(1, 2))
+    spread = np.abs(disparity - middle[:, None, None]).mean(axis=(1, 2))
+    spread = np.maximum(spread, 1e-6)
+    wanted_middle, wanted_spread = _smoothed(middle, smooth), _smoothed(spread, smooth)
+    gain = (wanted_spread / spread)[:, None, None]
+    return np.asarray(
+        (disparity - middle[:, None, None]) * gain + wanted_middle[:, None, None], np.float32
+    )
+
+
+def greys(disparity: Depth, size: tuple[int, int]) -> tuple[NDArray[np.uint8], tuple[float, float]]:
+    """0–255 [T, *size], near is bright, and the clip's two quantiles that became 0 and 255.
+
+    A clip of one depth is black.
+    """
+    low, high = (float(q) for q in np.quantile(disparity, QUANTILES))
+    gain = 255 / (high - low) if high > low else 0.0
+    grey = np.empty((len(disparity), *size), np.uint8)
+    for frame, out in zip(disparity, grey, strict=True):
+        large = cv2.resize((frame - low) * gain, size[::-1], interpolation=cv2.INTER_CUBIC)
+        out[:] = np.rint(np.clip(large, 0, 255))
+    return grey, (low, high)
+
+
+def checkpoint() -> Path:
+    """The folder of the checkpoint that `EDITMILL_DEPTH` names, fetched from the hub if need be.
+
+    Raises EditmillError, in one line that says what to set.
+    """
+    chosen = os.environ.get(VARIABLE, "")
+    if not chosen:
+        raise EditmillError(
+            "the depth tasks need a depth model, which no package registry carries: set "
+            f"{VARIABLE} to a folder or hub id of one, for instance {VARIABLE}={EXAMPLE}"
+        )
+    folder = Path(chosen).expanduser()
+    if not folder.is_dir():
+        folder = _from_hub(chosen)
+    missing = [name for name in FILES if not (folder / name).is_file()]
+    if missing:
+        raise EditmillError(
+            f"{folder}: is no depth model ({', '.join(missing)} missing); set {VARIABLE} to a "
+            f"folder with {', '.join(FILES)}, or to a hub id such as {EXAMPLE}"
+        )
+    return folder
+
+
+@functools.cache
+def _from_hub(name: str) -> Path:
+    import huggingface_hub
+
+    try:
+        offline = os.environ.get("EDITMILL_OFFLINE", "0") not in ("", "0")
+        return Path(
+            huggingface_hub.snapshot_download(
+                name, allow_patterns=list(FILES), local_files_only=offline
+            )
+        )
+    except Exception as error:  # the hub's client has a dozen kinds, none of them our fault
+        said = " ".join(str(error).split())[:200]
+        raise EditmillError(
+            f"{VARIABLE}={name}: is neither a folder here nor to be had from the hub ({said}); "
+            f"set it to the folder of a downloaded model, or to a hub id such as {EXAMPLE}"
+        ) from None
+
+
+@functools.cache
+def _fingerprint(folder: str) -> str:
+    return digest([file_digest(Path(folder) / name) for name in FILES])
+
+
+def _installed() -> str:
+    """transformers' version."""
+    if importlib.util.find_spec("transformers") is None:
+        raise EditmillError(
+            "the depth tasks need transformers, which is not installed; "
+            "install it with: pip install 'editmill[depth]'"
+        )
+    return importlib.metadata.version("transformers")
+
+
+def _transformers() -> Any:
+    _installed()
+    import transformers
+
+    # A build shows its own progress, and which of two image libraries scales is no news.
+    transformers.utils.logging.disable_progress_bar()
+    transformers.utils.logging.set_verbosity_error()
+    return transformers
+
+
+def _smoothed(values: NDArray[np.float32], sigma: float) -> NDArray[np.float64]:
+    """A Gaussian mean over time; at the ends over the frames that are there."""
+    offsets = np.arange(len(values))
+    weights = np.exp(-0.5 * np.square((offsets[:, None] - offsets) / sigma))
+    return np.asarray(weights @ values.astype(np.float64) / weights.sum(axis=1))

@@ -1,0 +1,169 @@
+"""Fake scribbles: HED edge maps reduced to the few thick strokes a hand would draw.
+
+ControlNet's practice (Zhang, Rao, Agrawala, "Adding conditional control to text-to-image diffusion
+models", ICCV 2023): blur, non-maximum suppression in four directions, a threshold, and another
+blur with a low threshold that makes strokes of the thin lines. It is made for single images; frame
+by frame, strokes near the threshold come and go. So edge strengths are first averaged along the
+footage's optical flow, and the threshold has a memory: a line that was drawn goes on at a lower
+strength than a new one needs, along itself and into the neighbouring frames.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from experts.annotate.flow import Flow, consistent, flow, warp
+from experts.base import Frames
+
+Strength = NDArray[np.float32]
+"""[H, W], 0–255."""
+
+Lines = NDArray[np.bool_]
+"""[H, W]: one pixel wide, or as wide as a stroke."""
+
+Ways = tuple[list[Flow | None], list[Flow | None]]
+"""Per frame the flow to the one before and the flow to the one after, NaN where it cannot be
+trusted; None at the clip's ends."""
+
+MEMORY = 0.7
+"""Weight of the frame before in the average along the flow: about three frames each way."""
+
+FADE = 0.8
+"""Share of the threshold above which a line goes on, along itself or over time."""
+
+HELD = 0.6
+"""Share of a weak line that must lie on the neighbouring frame's lines to be one of them."""
+
+REACH = 3
+"""px by which the flow may miss a line."""
+
+SHORTEST = 0.04
+"""Shortest line that is drawn, share of the short side; below it is a speck."""
+
+STROKE_LEVEL = 4.0
+"""Of 255 on the blurred lines, above which there is a stroke (ControlNet's)."""
+
+_DIRECTIONS = ((0, 1), (1, 0), (1, 1), (1, -1))
+"""(down, right): each stands for itself and its opposite."""
+
+
+def ridges(strength: Strength, sigma: float) -> Strength:
+    """The blurred strength where it is highest along one of four directions, else 0.
+
+    ControlNet keeps a pixel that is highest along any of them, also along the edge itself, where
+    chance decides: that leaves spurs. Here the direction is the one in which the strength is most
+    curved, which is across the edge.
+    """
+    soft = cv2.GaussianBlur(strength, (0, 0), sigma)
+    height, width = soft.shape
+    rim = cv2.copyMakeBorder(soft, 1, 1, 1, 1, cv2.BORDER_REPLICATE)
+    steepest = np.zeros(soft.shape, np.float32)
+    top = np.zeros(soft.shape, bool)
+    for down, right in _DIRECTIONS:
+        one = rim[1 + down : 1 + down + height, 1 + right : 1 + right + width]
+        other = rim[1 - down : 1 - down + height, 1 - right : 1 - right + width]
+        apart = down * down + right * right  # px²
+        curved = (2 * soft - one - other) / apart
+        across = curved > steepest
+        steepest[across] = curved[across]
+        # of two equal neighbours the line goes through one
+        top[across] = ((soft > one) & (soft >= other))[across]
+    return np.asarray(np.where(top, soft, 0), np.float32)
+
+
+def ways_of(frames: Frames) -> Ways:
+    """The ways of footage [T, H, W, 3]."""
+    before: list[Flow | None] = [None]
+    after: list[Flow | None] = []
+    for a, b in itertools.pairwise(frames):
+        forward, backward = flow(a, b), flow(b, a)
+        after.append(_trusted(forward, backward))
+        before.append(_trusted(backward, forward))
+    return before, [*after, None]
+
+
+def steady_ridges(strengths: NDArray[np.uint8], ways: Ways, sigma: float) -> list[Strength]:
+    """Ridges of edge strengths [T, H, W] (0–255), averaged along the footage's `ways` first;
+    `sigma` in px of the blur."""
+    before, after = ways
+    raw = [strength.astype(np.float32) for strength in strengths]
+    early = _averaged(raw, before)
+    late = _averaged(raw[::-1], after[::-1])[::-1]
+    # each holds the frame itself with weight 1 - MEMORY: counted once
+    own = 1 - MEMORY
+    return [
+        ridges(np.asarray((a + b - own * r) / (2 - own), np.float32), sigma)
+        for a, b, r in zip(early, late, raw, strict=True)
+    ]
+
+
+def steady_lines(found: Sequence[Strength], ways: Ways, threshold: float) -> NDArray[np.bool_]:
+    """Thin lines [T, H, W] along ridges, followed along the footage's `ways`; `threshold` of 255
+    for a new line."""
+    before, after = ways
+    kept = _remembered(found, before, threshold)
+    again = _remembered(found[::-1], after[::-1], threshold)[::-1]
+    shortest = SHORTEST * min(found[0].shape)
+    return np.stack([_long(a | b, shortest) for a, b in zip(kept, again, strict=True)])
+
+
+def strokes(lines: Lines, sigma: float, size: tuple[int, int]) -> Lines:
+    """Lines [h, w] thickened by a blur of `sigma` px and drawn at `size` (height, width)."""
+    soft = cv2.GaussianBlur(lines.astype(np.float32) * 255, (0, 0), sigma)
+    large = cv2.resize(soft, size[::-1], interpolation=cv2.INTER_CUBIC)
+    return np.asarray(large > STROKE_LEVEL)
+
+
+def _trusted(there: Flow, back: Flow) -> Flow:
+    sure = consistent(there, back)
+    return np.asarray(np.where(sure[..., None], there, np.nan), np.float32)
+
+
+def _averaged(strengths: Sequence[Strength], ways: Sequence[Flow | None]) -> list[Strength]:
+    """Each strength mixed with the average before it; `ways[t]` leads from frame t to the one
+    before in this order."""
+    averages: list[Strength] = []
+    for strength, way in zip(strengths, ways, strict=True):
+        if way is None:
+            averages.append(strength)
+            continue
+        moved = warp(averages[-1], np.nan_to_num(way))
+        known = ~np.isnan(way[..., 0])
+        mixed = MEMORY * moved + (1 - MEMORY) * strength
+        averages.append(np.asarray(np.where(known, mixed, strength), np.float32))
+    return averages
+
+
+def _remembered(
+    found: Sequence[Strength], ways: Sequence[Flow | None], threshold: float
+) -> list[Lines]:
+    """Connected lines above `FADE` of the threshold that reach it somewhere, or that lie where the
+    frame before had lines. Whole ones: by pixels they would creep along from frame to frame."""
+    brush = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * REACH + 1, 2 * REACH + 1))
+    lines: list[Lines] = []
+    for ridge, way in zip(found, ways, strict=True):
+        _, parts = cv2.connectedComponents((ridge > FADE * threshold).astype(np.uint8))
+        inside = parts > 0
+        labels = parts[inside]
+        kept = np.bincount(labels, ridge[inside] > threshold, parts.max() + 1) > 0
+        if way is not None:
+            near = cv2.dilate(lines[-1].astype(np.uint8), brush) > 0
+            there = warp(near, np.nan_to_num(way)) & ~np.isnan(way[..., 0])
+            share = np.bincount(labels, there[inside], len(kept))
+            kept |= share > HELD * np.bincount(labels, minlength=len(kept))
+        kept[0] = False
+        lines.append(np.asarray(kept[parts]))
+    return lines
+
+
+def _long(lines: Lines, shortest: float) -> Lines:
+    """Without connected lines of fewer than `shortest` px."""
+    _, parts, stats, _ = cv2.connectedComponentsWithStats(lines.astype(np.uint8), connectivity=8)
+    long = stats[:, cv2.CC_STAT_AREA] >= shortest
+    long[0] = False
+    return np.asarray(long[parts])
