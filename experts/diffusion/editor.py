@@ -33,7 +33,7 @@ class VideoEditor(CogVideoXTransformer3DModel):
     """
 
     _no_split_modules: ClassVar[list[str]] = ["ControlledBlock", "ControlBlock", "PatchEmbed"]
-    _repeated_blocks: ClassVar[list[str]] = ["ControlledBlock", "ControlBlock"]  # compiled one by one
+    _repeated_blocks: ClassVar[list[str]] = ["ControlledBlock", "ControlBlock"]
     ignore_for_config: ClassVar[list[str]] = ["base"]  # whose keys stand in it one by one
 
     @register_to_config
