@@ -123,8 +123,11 @@ class Footage:
 
 
 def carry_out(job: Job, footage: Footage, expert: Expert | None = None) -> EditResult:
-    """What `expert`, or the task's embedded one, makes of the job. Raises BadInput (`no_mask`) where
-    the object is not in the plan's crop, and whatever the expert refuses."""
+    """What `expert`, or the task's embedded one, makes of the job.
+
+    Raises BadInput (`no_mask`) where the object is not in the plan's crop, and whatever the expert
+    refuses.
+    """
     plan = job.plan
     frames, instances = footage.frames(job), footage.masks(job)
     params: dict[str, Any] = dict(plan.params)

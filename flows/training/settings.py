@@ -98,6 +98,12 @@ def load(name: str, path: Path | None = None) -> Config:
         raise EditmillError(
             f"{where}: is for the {recipe.expert}, not for the {name}; name its own"
         )
+    for k, stage in enumerate(recipe.stages):
+        if stage.frames % 8 != 1:
+            raise EditmillError(
+                f"{where}: `stages.{k}.frames`: {stage.frames}; CogVideoX's autoencoder gives back "
+                "8 n + 1 frames only: use 33, or 9, 17, 25, 49 …"
+            )
     try:
         return Config(recipe, Settings.model_validate(ours))
     except ValidationError as error:

@@ -58,7 +58,7 @@ def measure(
     bf16: bool = False,
 ) -> Measures:
     """Of the examples of the last stage, `most` at the most; `levels` noise levels, evenly over the
-    schedule; `sampled` of the examples are painted in `steps` steps with the expert's guidance."""
+    schedule; `sampled` of the examples are painted in `steps` steps, by the prompt alone."""
     device = next(editor.parameters()).device
     last = max(row.stage for row in examples.rows)
     rows = [k for k, row in enumerate(examples.rows) if row.stage == last]
@@ -107,7 +107,7 @@ def _paint(
         size=(target.shape[1], target.shape[3], target.shape[4]),
         seeds=[seed],
         steps=steps,
-        guidance=1.0,  # the prompt alone: without a "Generate" to lead away from
+        guidance=1.0,
     )
 
 
