@@ -112,7 +112,7 @@ class VideoEditor(CogVideoXTransformer3DModel):
         editor._silence()
         if editor.control is not None:
             editor.control.start_from(editor.patch_embed.proj, editor.transformer_blocks)
-        return editor.train(base.training)
+        return editor.to(base.device).train(base.training)  # tables are made on the CPU
 
     def added(self) -> dict[str, nn.Module]:
         """The parts the base does not have, by attribute name."""

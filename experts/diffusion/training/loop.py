@@ -24,6 +24,7 @@ from torch import nn
 from torch.utils.data import DataLoader
 
 from catalog.errors import EditmillError
+from catalog.files import write_bytes
 from catalog.keys import digest
 from experts.diffusion.editor import VideoEditor
 from experts.diffusion.schedule import Scheduler
@@ -84,6 +85,8 @@ def train(
     )
     checkpoints = folder / "checkpoints"
     begin = state.resume(accelerator, ema, checkpoints, identity)
+    if accelerator.is_main_process:
+        _forget(folder / LOSSES, begin)
     end = recipe.steps if stop_after is None else min(stop_after, recipe.steps)
     empty = examples.empty_prompt()
 
@@ -196,6 +199,14 @@ def _log(path: Path, told: Step) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a", encoding="utf-8") as file:
         file.write(json.dumps(row) + "\n")
+
+
+def _forget(path: Path, begin: int) -> None:
+    """Drop the losses of steps that a run did after its last checkpoint, and that come again."""
+    if path.is_file():
+        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+        kept = [line for line in lines if line.endswith("\n") and json.loads(line)["step"] < begin]
+        write_bytes(path, "".join(kept).encode())
 
 
 def _out_of_memory(

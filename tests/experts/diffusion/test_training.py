@@ -134,6 +134,21 @@ def test_a_checkpoint_of_another_training_is_refused(build_expert, data, tmp_pat
         train(_recipe(seed=1), build_expert(), schedule, examples, tmp_path / "out")
 
 
+def test_losses_of_steps_that_come_again_are_not_listed_twice(build_expert, data, tmp_path: Path):
+    recipe = _recipe()  # saves after 3, 6 and 7 steps
+    examples, schedule = data(recipe), scheduler(recipe.spec.base)
+
+    def killed(step: Step) -> None:
+        if step.step == 4:
+            raise KeyboardInterrupt
+
+    with pytest.raises(KeyboardInterrupt):
+        train(recipe, build_expert(), schedule, examples, tmp_path / "out", killed)
+    train(recipe, build_expert(), schedule, examples, tmp_path / "out")
+    logged = (tmp_path / "out" / "losses.jsonl").read_text().splitlines()
+    assert [json.loads(line)["step"] for line in logged] == list(range(7))
+
+
 def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good_state(
     build_expert, data, tmp_path: Path, monkeypatch
 ):
