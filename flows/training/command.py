@@ -4,10 +4,15 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
+from filelock import FileLock, Timeout
+
+from catalog.errors import EditmillError
 from flows.training import steps
-from flows.training.run import opened
+from flows.training.run import Run, opened
 from flows.training.steps import Trained
 
 
@@ -33,13 +38,29 @@ def main(
     from flows.training import flow
 
     logging.disable_progress_bar()
-    if encode_only:
-        steps.encode(run, flow.tell)
-        return
     if not flow.first_process():
         flow.take_part(run)
         return
-    _show(flow.flow_of(name)(root, ref, config, base), as_json, "")
+    with _alone(run):
+        if encode_only:
+            steps.encode(run, flow.tell)
+            return
+        ended = flow.flow_of(name)(root, ref, config, base)
+    assert ended is not None  # a flow that fails raises
+    _show(ended, as_json, "")
+
+
+@contextmanager
+def _alone(run: Run) -> Iterator[None]:
+    """Two processes must not write one training's checkpoints."""
+    run.folder.mkdir(parents=True, exist_ok=True)
+    try:
+        with FileLock(run.folder / "lock", timeout=0):
+            yield
+    except Timeout:
+        raise EditmillError(
+            f"{run.folder}: another process runs this training; wait for it or end it"
+        ) from None
 
 
 def _show(ended: Trained, as_json: bool, headline: str) -> None:

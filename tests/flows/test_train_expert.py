@@ -10,6 +10,7 @@ import pytest
 import torch
 import yaml
 from click.testing import Result
+from filelock import FileLock
 from typer.testing import CliRunner
 
 import catalog
@@ -23,6 +24,7 @@ from flows.context import Context, context
 from flows.editing import Footage, Job, carry_out
 from flows.stages import edit
 from flows.stages.plan import PlannedClip
+from flows.training.run import opened
 from tests.flows.tiny_training import Written, write_base, write_catalog
 
 TINY: dict[str, Any] = {
@@ -44,6 +46,9 @@ TINY: dict[str, Any] = {
 
 WORSE = {**TINY, "stages": [{**TINY["stages"][0], "steps": 1, "learning_rate": 1e-9}]}
 """Learns nothing."""
+
+OTHER = {**TINY, "seed": 7}
+"""A training that never runs."""
 
 
 @pytest.fixture(scope="module")
@@ -190,6 +195,13 @@ def test_a_killed_training_goes_on_and_ends_the_same(
     assert ended["metrics"] == first["metrics"]
 
 
+def opened_folder(root: Path, base: Path) -> Path:
+    (root.parent / "tiny.yaml").write_text(yaml.safe_dump(OTHER))
+    run = opened(root, "remover", config=root.parent / "tiny.yaml", base=base)
+    run.folder.mkdir(parents=True)
+    return run.folder
+
+
 def failure(result: Result) -> str:
     assert isinstance(result.exception, EditmillError), result.output + repr(result.exception)
     assert "\n" not in str(result.exception)
@@ -213,6 +225,8 @@ def test_bad_input_is_told_in_one_line(
     assert "none of 2 clips has an object's track" in failure(train(bare.root, TINY, base))
     single = write_catalog(tmp_path / "single", sources=1)
     assert "all clips are of one source" in failure(train(single.root, TINY, base))
+    with FileLock(opened_folder(root, base) / "lock"):
+        assert "another process runs this" in failure(train(root, OTHER, base))
     five = {**TINY["stages"][0], "frames": 5}
     assert "8 n + 1 frames only" in failure(train(root, TINY | {"stages": [five]}, base))
     broken = tmp_path / "broken"
