@@ -77,13 +77,14 @@ def trained_expert(dataset: Queries, row: ModelRow) -> Expert:
     return worker.shared(CogVideoXExpert, row.name, row.version, folder, base)
 
 
-def base_folder(base: str, named: str | Path | None = None) -> Path:
-    """The folder of a base checkpoint: what its environment variable says, else `named`.
+def base_folder(base: str, usual: str | Path | None, named: Path | None = None) -> Path:
+    """The folder of a base checkpoint: `named`, else what its environment variable says, else the
+    `usual` one.
 
     Raises EditmillError, saying what to set, where there is none.
     """
     variable = BASES[base]
-    given = os.environ.get(variable) or named
+    given = named or os.environ.get(variable) or usual
     if not given:
         raise EditmillError(
             f"no base checkpoint: set {variable} (or `base` in the training's YAML file) to the "

@@ -100,7 +100,7 @@ def opened(
     settings = load(name, config)
     spec = settings.recipe.spec
     dataset = catalog.open(root, ref)
-    where = base_folder(spec.base, base or settings.settings.base)
+    where = base_folder(spec.base, settings.settings.base, base)
     rules = settings.settings.data
     learn, held = split(collect(dataset, spec, rules, f"{root} at {ref}"), rules.held_out)
     gone = [c for c in (*learn, *held) if not dataset.path(c.row.video).is_file()]
