@@ -211,7 +211,11 @@ class Failure:
 
 @dataclass(frozen=True, slots=True)
 class ModelRow:
-    """A model that took part in a build, with where it came from and under which licence."""
+    """A model that took part in a build, with where it came from and under which licence.
+
+    An expert trained from a catalog (`kind` is `expert`) also says where its weights lie, what it
+    learnt from and by which settings; :mod:`catalog.trained` keeps those.
+    """
 
     model_id: str  # name@version
     name: str
@@ -219,6 +223,13 @@ class ModelRow:
     licence: str
     origin: str
     metrics: dict[str, Any]
+    kind: str = ""  # `expert` for one that was trained here
+    path: str = ""  # its folder, relative to the catalog: `models/<name>/<version>`
+    config: dict[str, Any] = field(default_factory=dict)  # how it was trained
+    data_ref: str = ""  # what it learnt from: a release, or `main` and its tables' versions
+    parent: str = ""  # model_id of the version its training began with; empty for the base
+    promoted: bool = False  # the newest promoted one is `latest`
+    created_at: str = ""  # ISO 8601, UTC
 
 
 @dataclass(frozen=True, slots=True)

@@ -213,6 +213,43 @@ def train_alignment(json_: Json = False) -> None:
     typer.echo(json.dumps(metrics, indent=None if json_ else 2))
 
 
+@train.command(
+    "expert",
+    epilog="Examples:\n\n"
+    "`editmill train expert remover --catalog dataset --ref v3 --base ~/CogVideoX-2b`\n\n"
+    "`editmill train expert remover --catalog dataset --config mine.yaml` · your own settings",
+)
+def train_expert(
+    name: Annotated[
+        str, typer.Argument(help="remover, inpainter, local_stylizer or global_stylizer.")
+    ],
+    catalog_dir: CatalogDir = DEFAULT_OUT,
+    ref: Annotated[
+        str, typer.Option(help="What to learn from: a release's tag, or main.")
+    ] = "main",
+    config: Annotated[
+        Path | None, typer.Option(help="A YAML file; default: the paper's settings.")
+    ] = None,
+    base: Annotated[
+        Path | None, typer.Option(help="The folder of the base checkpoint, in diffusers' layout.")
+    ] = None,
+    encode: Annotated[
+        bool, typer.Option("--encode", help="Encode the clips and stop; then train on many GPUs.")
+    ] = False,
+    json_: Json = False,
+) -> None:
+    """Train a CogVideoX expert on the catalog's clips, judge it on held-out ones, register it, and
+    promote it if it is better. Run it again to continue."""
+    try:
+        from flows.training import command
+    except ImportError as error:
+        raise EditmillError(f"training needs {error.name}; pip install 'editmill[gpu]'") from None
+
+    command.main(
+        name, catalog_dir, ref=ref, config=config, base=base, encode_only=encode, as_json=json_
+    )
+
+
 def main() -> None:
     """Runs the command; every expected error is one line on stderr and exit code 1."""
     try:

@@ -17,7 +17,7 @@ from catalog.errors import BadInput
 from catalog.query import Queries
 from catalog.records import Clip, Plan, Track
 from catalog.store import MediaStore
-from experts.base import EditRequest, EditResult, Frames, Masks
+from experts.base import EditRequest, EditResult, Expert, Frames, Masks
 from experts.edit.tasks import TASKS
 from flows import worker
 
@@ -122,9 +122,12 @@ class Footage:
         }
 
 
-def carry_out(job: Job, footage: Footage) -> EditResult:
-    """What the task's expert makes of the job. Raises BadInput (`no_mask`) where the object is not
-    in the plan's crop, and whatever the expert refuses."""
+def carry_out(job: Job, footage: Footage, expert: Expert | None = None) -> EditResult:
+    """What `expert`, or the task's embedded one, makes of the job.
+
+    Raises BadInput (`no_mask`) where the object is not in the plan's crop, and whatever the expert
+    refuses.
+    """
     plan = job.plan
     frames, instances = footage.frames(job), footage.masks(job)
     params: dict[str, Any] = dict(plan.params)
@@ -136,7 +139,7 @@ def carry_out(job: Job, footage: Footage) -> EditResult:
         params["others"] = footage.masks(job, params["others"])
     if "donor" in params:
         params |= footage.donor(job)
-    return worker.expert(plan.task).edit(
+    return (worker.expert(plan.task) if expert is None else worker.ready(expert)).edit(
         EditRequest(
             task=plan.task,
             frames=frames,

@@ -22,10 +22,10 @@ from catalog.errors import EditmillError
 from catalog.query import Queries
 from catalog.records import Clip, Pair, Plan, Track, from_row
 from catalog.store import MediaStore
-from experts.edit.tasks import TASKS, expert_for
+from experts.edit.tasks import TASKS
 from experts.write.chat import LlamaCppChat
 from experts.write.writer import InstructionWriter
-from flows import worker
+from flows import makes, worker
 from flows.editing import Footage, Job, carry_out, store_masks, store_video
 from flows.stages.instruct import words_wanted
 
@@ -57,11 +57,11 @@ def rebuild(root: Path, pair_id: str, *, ref: str = "main", out: Path | None = N
     dataset = catalog.open(root, ref=ref)
     pair = _find(dataset, pair_id)
     job = _job(dataset, pair)
-    expert = expert_for(job.plan.task)
+    expert = makes.that_made(dataset, pair)
     with _scratch(out) as folder:
         store = MediaStore(folder)
         footage = Footage(dataset, store)
-        result = carry_out(job, footage)
+        result = carry_out(job, footage, expert)
         made = store_video(store, result.frames, job.clip.fps).video
         real = footage.stored(job).video
         mask = store_masks(store, result.masks, job.clip.fps)

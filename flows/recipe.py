@@ -20,7 +20,7 @@ from pydantic import (
 )
 
 from catalog.errors import EditmillError
-from experts.edit.tasks import TASKS
+from experts.edit.tasks import TASKS, TRAINED
 from experts.mask_kinds import KINDS
 
 MAX_FRAMES = 500
@@ -135,6 +135,13 @@ class Records(Part):
         return weights
 
 
+EMBEDDED = "embedded"
+COGVIDEOX = "cogvideox"
+LATEST = "latest"
+
+Make = Annotated[str, Field(pattern=rf"^({EMBEDDED}|{COGVIDEOX}@[0-9a-z]+)$")]
+"""`embedded`, `cogvideox@latest` (the version promoted last) or `cogvideox@<version>`."""
+
 NO_PAIRS = Planning.model_construct(weights={})
 """What stands in for `plan` in a recipe for records."""
 
@@ -160,7 +167,17 @@ class Recipe(Part):
     plan: Planning = NO_PAIRS
     filters: Filters = Filters()
     records: Records | None = None
+    experts: dict[str, Make] = Field(default_factory=dict)  # by task or expert; default embedded
     run: Run = Run()
+
+    @field_validator("experts")
+    @classmethod
+    def _served(cls, makes: dict[str, str]) -> dict[str, str]:
+        known = (*TRAINED, *(task.name for task in TASKS.values() if task.trained))
+        for name in makes:
+            if name not in known:
+                raise ValueError(f"nothing trained serves {name!r}; there are: {', '.join(known)}")
+        return makes
 
     @model_validator(mode="after")
     def _one_product(self) -> Recipe:
@@ -171,8 +188,14 @@ class Recipe(Part):
         return self
 
     def decisions(self) -> dict[str, object]:
-        """All that can change a result: the recipe without `run`."""
-        return self.model_dump(mode="json", exclude={"run"})
+        """All that can change a result: the recipe without `run`, and without an `experts` that
+        names none."""
+        unused = {"run"} if self.experts else {"run", "experts"}
+        return self.model_dump(mode="json", exclude=unused)
+
+    def make_of(self, task: str) -> str:
+        """Which make serves a task; what names the task goes before what names its expert."""
+        return self.experts.get(task) or self.experts.get(TASKS[task].trained, EMBEDDED)
 
 
 def load(name_or_path: str) -> Recipe:

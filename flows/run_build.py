@@ -13,6 +13,7 @@ from rich.table import Table
 import flows
 from catalog.keys import digest
 from experts.edit.tasks import TASKS, expert_for
+from flows import makes
 from flows.context import Context, Stopped, context
 from flows.outcome import Outcome
 from flows.progress import live
@@ -37,6 +38,7 @@ def main(
     if source is not None:
         sources = (FolderSources(kind="folder", path=source),)
         recipe = recipe.model_copy(update={"sources": sources})
+    recipe = makes.pinned(recipe, out)
     fingerprint = _fingerprint(recipe, tag)  # before there is a catalog: a checkpoint may lack
     ctx = context(out, recipe)
     finished = ctx.catalog.products.get(STAGE, fingerprint)

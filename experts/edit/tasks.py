@@ -47,7 +47,8 @@ class Task:
     `expert` is `module:Class`, imported only when asked for. The expert's output goes to
     `made_side` of the pair; the other side is real footage. `phrase` is the raw instruction an
     LLM rewords; `alignment` says whether the text-alignment filter measures the task. `checkpoint`
-    is the environment variable that must name a model, where no registry carries one.
+    is the environment variable that must name a model, where no registry carries one. `trained` is
+    the CogVideoX expert that can serve instead (`experts.diffusion.specs`).
     """
 
     name: str
@@ -58,6 +59,7 @@ class Task:
     phrase: str  # a format string over label, other, prompt and caption
     alignment: bool = False
     checkpoint: str = ""
+    trained: str = ""
 
     @property
     def height(self) -> int:
@@ -89,9 +91,26 @@ _DEPTH = "experts.edit.depth:DepthMap"
 TASKS: dict[str, Task] = {
     task.name: task
     for task in (
-        Task("object_removal", _REMOVER, "target", True, LOCAL, "Remove {label}"),
+        Task(
+            "object_removal",
+            _REMOVER,
+            "target",
+            True,
+            LOCAL,
+            "Remove {label}",
+            trained="remover",
+        ),
         # A removal read backwards: the source lacks the object, the target is the real footage.
-        Task("object_addition", _REMOVER, "source", True, LOCAL, "Add {label}", alignment=True),
+        Task(
+            "object_addition",
+            _REMOVER,
+            "source",
+            True,
+            LOCAL,
+            "Add {label}",
+            alignment=True,
+            trained="remover",
+        ),
         # Likewise: the source shows another clip's object (`other`) in the place of the real one.
         Task(
             "object_swap",
@@ -101,6 +120,7 @@ TASKS: dict[str, Task] = {
             LOCAL,
             "Swap {other} for {label}",
             alignment=True,
+            trained="inpainter",
         ),
         Task(
             "local_style_transfer",
@@ -110,6 +130,7 @@ TASKS: dict[str, Task] = {
             LOCAL,
             "Make {label} {prompt}",
             alignment=True,
+            trained="local_stylizer",
         ),
         Task(
             "global_style_transfer",
@@ -119,6 +140,7 @@ TASKS: dict[str, Task] = {
             GLOBAL_STYLE,
             "Make it {prompt}",
             alignment=True,
+            trained="global_stylizer",
         ),
         Task(
             "object_grounding",
@@ -211,13 +233,18 @@ def task_named(name: str) -> Task:
         raise EditmillError(f"task {name!r} is not known; use one of: {known}") from None
 
 
+TRAINED = tuple(dict.fromkeys(task.trained for task in TASKS.values() if task.trained))
+"""The CogVideoX experts that serve a task."""
+
+
 _lock = threading.Lock()
 
 
 def expert_for(task: Task | str) -> Expert:
-    """The process's one instance of the task's expert, not yet loaded.
+    """The process's one instance of the task's embedded expert, not yet loaded.
 
-    Tasks of one expert class share the instance, so that its weights are in memory once.
+    Which make a recipe wants, `flows.makes` knows. Tasks of one expert class share the instance, so
+    that its weights are in memory once.
     """
     path = (task_named(task) if isinstance(task, str) else task).expert
     with _lock:  # else two threads might each build one

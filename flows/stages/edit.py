@@ -11,9 +11,9 @@ from catalog import media
 from catalog.errors import BadInput
 from catalog.keys import digest
 from catalog.records import Clip, Plan
-from experts.base import EditResult
-from experts.edit.tasks import TASKS, expert_for
-from flows import journal
+from experts.base import EditResult, Expert
+from experts.edit.tasks import TASKS
+from flows import journal, makes
 from flows.context import Context
 from flows.editing import Footage, Job, Side, carry_out, store_masks, store_video
 from flows.journal import Document
@@ -53,12 +53,17 @@ def run(ctx: Context, shard: Sequence[PlannedClip]) -> list[Edit]:
     """The shard's edits, clip by clip."""
     jobs = [Job(plan, p.clip, p.tracks) for p in shard for plan in p.plans]
     footage = Footage(ctx.catalog, ctx.catalog.media)
+    served = {
+        plan.task: makes.serving(ctx.catalog, ctx.recipe, plan.task)
+        for p in shard
+        for plan in p.plans
+    }
     documents = journal.run(
         ctx,
         STAGE,
         jobs,
-        key=lambda job: _key(ctx, job),
-        work=lambda batch: [_edit(ctx, job, footage) for job in batch],
+        key=lambda job: _key(ctx, job, served[job.plan.task]),
+        work=lambda batch: [_edit(ctx, job, footage, served[job.plan.task]) for job in batch],
         name=lambda job: f"{job.plan.task} {job.plan.plan_id}",
     )
     return [
@@ -76,10 +81,9 @@ def run(ctx: Context, shard: Sequence[PlannedClip]) -> list[Edit]:
     ]
 
 
-def _key(ctx: Context, job: Job) -> str:
+def _key(ctx: Context, job: Job, expert: Expert) -> str:
     """All that the pixels depend on. The task's name is not in it: an addition finds the edit that
     the removal of the same object made."""
-    expert = expert_for(job.plan.task)
     plan = job.plan
     return digest(
         (expert.name, expert.version, job.clip.video, [job.tracks[t].masks for t in job.track_ids]),
@@ -89,9 +93,8 @@ def _key(ctx: Context, job: Job) -> str:
     )
 
 
-def _edit(ctx: Context, job: Job, footage: Footage) -> Document:
-    expert = expert_for(job.plan.task)
-    result = carry_out(job, footage)
+def _edit(ctx: Context, job: Job, footage: Footage, expert: Expert) -> Document:
+    result = carry_out(job, footage, expert)
     _refuse_invention(ctx, job, result)
     real = footage.stored(job)
     made = store_video(ctx.catalog.media, result.frames, job.clip.fps)

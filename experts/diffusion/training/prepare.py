@@ -77,15 +77,17 @@ def prepare(
     encoders: Encoders,
     folder: str | Path,
     report: Callable[[int, int], None] = lambda done, of: None,
+    lenders: Sequence[ClipSource] = (),
 ) -> tuple[list[Example], list[Skipped]]:
     """Write the examples of `sources` into `folder`, and say what was left out and why.
 
+    `lenders` are further clips whose masks, but not whose frames, may be used.
     Raises EditmillError where not one example remains.
     """
     spec, out = recipe.spec, Path(folder)
     (out / "latents").mkdir(parents=True, exist_ok=True)
     (out / "prompts").mkdir(exist_ok=True)
-    owners = [source for source in sources if source.labels]
+    owners = [source for source in (*sources, *lenders) if source.labels]
     examples: list[Example] = []
     skipped: list[Skipped] = []
     for done, source in enumerate(sources):

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import TypeVar
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -12,6 +14,8 @@ from experts.diffusion.training.recipe import Stage
 
 Size = tuple[int, int, int]
 """Frames, height, width."""
+
+Video = TypeVar("Video", Frames, Masks)
 
 
 def size_for(stage: Stage, height: int, width: int) -> Size:
@@ -53,10 +57,11 @@ def fit_masks(masks: Masks, size: Size) -> Masks:
     return np.stack(cut).astype(bool)
 
 
-def there_and_back(masks: Masks, frames: int) -> Masks:
-    """Masks [T, …] as [frames, …]: played forward and backward until they are enough."""
+def there_and_back(masks: Video, frames: int) -> Video:
+    """Frames or masks [T, …] as [frames, …]: played forward and backward until they are enough."""
     cycle = np.concatenate([np.arange(len(masks)), np.arange(len(masks) - 2, 0, -1)])
-    return masks[np.resize(cycle, frames)]
+    shown: Video = masks[np.resize(cycle, frames)]
+    return shown
 
 
 def _cover(picture: NDArray[np.uint8], size: Size, how: int) -> NDArray[np.uint8]:

@@ -1,0 +1,67 @@
+"""How a trained expert is asked: stands beside its weights, so that its version covers it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from math import log
+from pathlib import Path
+
+from catalog.errors import EditmillError
+from catalog.files import replacing
+from experts.diffusion.schedule import Solver
+
+FILE = "serving.json"
+
+Size = tuple[int, int, int]
+"""Frames, height, width."""
+
+
+@dataclass(frozen=True, slots=True)
+class Serving:
+    """`sizes` are those it was trained at, landscape; `encoders` is the fingerprint of the
+    autoencoder and text encoder it was trained with; `precision` of its weights, bf16 or fp32."""
+
+    expert: str
+    sizes: tuple[Size, ...]
+    steps: int
+    solver: Solver
+    precision: str
+    encoders: str
+    tiling: bool = False
+
+    def write(self, folder: Path) -> None:
+        with replacing(folder / FILE) as part:
+            part.write_text(json.dumps(asdict(self), indent=1), encoding="utf-8")
+
+    @classmethod
+    def read(cls, folder: Path) -> Serving:
+        """Raises EditmillError where the folder holds none."""
+        try:
+            values = json.loads((folder / FILE).read_text(encoding="utf-8"))
+            return cls(**values | {"sizes": tuple(tuple(size) for size in values["sizes"])})
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise EditmillError(
+                f"{folder / FILE}: can't be read ({error}); restore the folder from a copy"
+            ) from None
+
+
+def bucket(sizes: Sequence[Size], height: int, width: int) -> Size:
+    """The trained size, or one with its sides swapped, nearest in shape to height × width; of
+    several the one nearest in area."""
+    both = [turned for t, h, w in sizes for turned in ((t, h, w), (t, w, h))]
+
+    def distance(size: Size) -> tuple[float, float]:
+        shape = abs(log(size[1] / size[2]) - log(height / width))
+        return round(shape, 3), abs(log(size[1] * size[2]) - log(height * width))
+
+    return min(both, key=distance)
+
+
+def starts(length: int, frames: int) -> list[int]:
+    """Where windows of `frames` begin that cover `length` frames: each on the last frame of the one
+    before, the last one flush with the end. A shorter clip has one window."""
+    if length <= frames:
+        return [0]
+    return [*range(0, length - frames, max(frames - 1, 1)), length - frames]

@@ -1,0 +1,1 @@
+"""Training the CogVideoX experts from a catalog: collect, encode, train, judge, register."""

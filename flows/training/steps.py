@@ -1,0 +1,219 @@
+"""The steps of a training. Each finds what an earlier, interrupted run of it left, and goes on."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import shutil
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+from catalog import trained
+from catalog.files import write_bytes
+from catalog.records import ModelRow
+from experts.diffusion.build import build
+from experts.diffusion.checkpoint import open_base, open_expert
+from experts.diffusion.editor import VideoEditor
+from experts.diffusion.freezing import freeze
+from experts.diffusion.schedule import scheduler
+from experts.diffusion.serving import Serving
+from experts.diffusion.training import loop
+from experts.diffusion.training.encoders import CheckpointEncoders
+from experts.diffusion.training.examples import Examples
+from experts.diffusion.training.loop import Step
+from experts.diffusion.training.measure import Measures, measure
+from experts.diffusion.training.prepare import INDEX, prepare
+from experts.diffusion.vae import open_vae
+from flows.training.collect import CatalogClip
+from flows.training.run import SOURCES, STAGE, Run, sources_of
+from flows.training.verdict import Verdict, compared
+
+LEARN, HELD = "learn", "held"
+
+Report = Callable[[str], None]
+"""Told a line now and then."""
+
+
+@dataclass(frozen=True, slots=True)
+class Trained:
+    """What a training came to; JSON-able through `dataclasses.asdict`."""
+
+    expert: str
+    model_id: str
+    version: str
+    path: str
+    promoted: bool
+    reason: str
+    metrics: dict[str, Any]
+
+
+def done(run: Run) -> Trained | None:
+    """What came of this training, if it has ended and its version is there."""
+    document = run.main().products.get(STAGE, run.key)
+    if document is None or not (run.root / document["path"] / "config.json").is_file():
+        return None
+    return Trained(**document)
+
+
+def encode(run: Run, report: Report) -> None:
+    """Prepare the examples to learn from, after a look at the base: hours later is too late."""
+    if (run.folder / LEARN / INDEX).is_file():
+        return
+    _beginning(run)
+    _prepare(run, _encoders(run), run.learn, LEARN, report)
+
+
+def train(run: Run, report: Report) -> Path:
+    """Train from the newest checkpoint, or the beginning; the folder of the expert."""
+    recipe = run.config.recipe
+    every = max(1, recipe.steps // 20)
+
+    def tell(step: Step) -> None:
+        if (step.step + 1) % every == 0:
+            report(f"step {step.step + 1} of {recipe.steps}: loss {step.loss:.4f}")
+
+    return loop.train(
+        recipe,
+        _beginning(run),
+        scheduler(run.spec.base, folder=run.base),
+        Examples(run.folder / LEARN, run.name),
+        run.folder,
+        on_step=tell,
+    )
+
+
+def judge(run: Run, candidate: Path, report: Report) -> Verdict:
+    """Measure the candidate, and what serves now, on held-out sources that neither has seen.
+
+    Where nothing serves yet, the untrained expert stands in for it.
+    """
+    main, rules = run.main(), run.config.settings.judge
+    current = trained.latest(main, run.name)
+    seen = sources_of(main, current) | sources_of(main, run.parent())
+    fair = [clip for clip in run.held if clip.row.source_id not in seen]
+    if not fair:
+        return compared(None, None, rules, current, 0)
+    _prepare(run, _encoders(run), fair, HELD, report)
+    examples = Examples(run.folder / HELD, run.name)
+    vae = open_vae(run.base, run.dtype).to(run.device)
+    schedule = scheduler(run.spec.base, folder=run.base)
+
+    def measured(editor: VideoEditor) -> Measures:
+        return measure(
+            editor.to(run.device),
+            run.spec,
+            schedule,
+            examples,
+            vae,
+            most=rules.examples,
+            levels=rules.levels,
+            sampled=rules.sampled,
+            steps=rules.steps,
+            bf16=run.bf16,
+        )
+
+    mine = measured(open_expert(candidate))
+    if current is None:
+        theirs = measured(build(run.spec, open_base(run.base)))
+    else:
+        theirs = measured(open_expert(trained.folder_of(main, current)))
+    return compared(mine, theirs, rules, current, len({clip.row.source_id for clip in fair}))
+
+
+def register(run: Run, candidate: Path, verdict: Verdict) -> Trained:
+    """Move the candidate into the catalog and write its row; promoted if the verdict says so."""
+    recipe, settings, main = run.config.recipe, run.config.settings, run.main()
+    parent = run.parent()
+    Serving(
+        expert=run.name,
+        sizes=tuple(dict.fromkeys((s.frames, s.height, s.width) for s in recipe.stages)),
+        steps=settings.serve.steps,
+        solver=settings.serve.solver,
+        precision=recipe.precision,
+        encoders=run.encoders,
+        tiling=settings.serve.tiling,
+    ).write(candidate)
+    seen = sources_of(main, parent) | {clip.row.source_id for clip in run.learn}
+    write_bytes(candidate / SOURCES, json.dumps(sorted(seen)).encode())
+    version, path = trained.keep(run.root, run.name, candidate)
+    licences = sorted({clip.row.licence for clip in run.learn} - {""})
+    row = ModelRow(
+        model_id=f"{run.name}@{version}",
+        name=run.name,
+        version=version,
+        licence=f"{run.spec.base}'s own; learnt from footage under {', '.join(licences) or '?'}",
+        origin=f"trained here by `editmill train expert {run.name}`",
+        metrics=verdict.metrics | {"steps": recipe.steps, "examples_learnt": _count(run)},
+        kind=trained.KIND,
+        path=path,
+        config={"base": str(run.base)} | run.config.decisions(),
+        data_ref=run.data_ref,
+        parent=parent.model_id if parent else "",
+        promoted=verdict.promoted,
+        created_at=datetime.now(UTC).isoformat(timespec="microseconds"),
+    )
+    main.tables.merge("models", [row])
+    ended = Trained(
+        run.name, row.model_id, version, path, row.promoted, verdict.reason, row.metrics
+    )
+    main.products.put(STAGE, run.key, dataclasses.asdict(ended))
+    _drop_checkpoints(run)
+    return ended
+
+
+def _beginning(run: Run) -> VideoEditor:
+    """The editor before the first step. Raises EditmillError for a base of another make."""
+    parent = run.parent()
+    if parent is None:
+        return build(run.spec, open_base(run.base))
+    editor = open_expert(trained.folder_of(run.main(), parent))
+    freeze(editor, run.spec)
+    return editor
+
+
+def _encoders(run: Run) -> CheckpointEncoders:
+    # The prompt's length is the base's; reading its configuration alone is enough.
+    config = json.loads((run.base / "transformer" / "config.json").read_text(encoding="utf-8"))
+    length = int(config.get("max_text_seq_length", 226))
+    return CheckpointEncoders(run.base, run.device, run.dtype, length)
+
+
+def _prepare(
+    run: Run,
+    encoders: CheckpointEncoders,
+    clips: Sequence[CatalogClip],
+    part: str,
+    report: Report,
+) -> None:
+    folder = run.folder / part
+    folder.mkdir(parents=True, exist_ok=True)
+    for kind in ("latents", "prompts"):  # encoded once for all trainings by these encoders
+        (run.cache / kind).mkdir(parents=True, exist_ok=True)
+        if not (folder / kind).is_symlink():
+            (folder / kind).symlink_to((run.cache / kind).resolve(), target_is_directory=True)
+    for clip in clips[:1]:
+        clip.controls.load()
+
+    def tell(clips_done: int, of: int) -> None:
+        if clips_done % max(1, of // 10) == 0:
+            report(f"{part}: {clips_done} of {of} clips encoded")
+
+    lenders = run.learn if part == HELD else ()
+    examples, skipped = prepare(run.config.recipe, clips, encoders, folder, tell, lenders)
+    why = ", ".join(f"{reason} {n}" for reason, n in Counter(s.reason for s in skipped).items())
+    report(f"{part}: {len(examples)} examples; left out: {why or 'none'}")
+    rows = [dataclasses.asdict(each) for each in skipped]
+    write_bytes(folder / "skipped.json", json.dumps(rows, indent=1).encode())
+
+
+def _count(run: Run) -> int:
+    return len(Examples(run.folder / LEARN, run.name))
+
+
+def _drop_checkpoints(run: Run) -> None:
+    """They are several times the weights' size, and the version is safe now."""
+    shutil.rmtree(run.folder / "checkpoints", ignore_errors=True)

@@ -1,0 +1,143 @@
+"""What a trained expert owes its callers, for each of the four, with tiny untrained weights."""
+
+from collections.abc import Callable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+
+from catalog.errors import BadInput, EditmillError
+from experts.base import EditRequest, EditResult, Expert
+from experts.diffusion import expert as module
+from experts.diffusion.build import build
+from experts.diffusion.controls import Controls
+from experts.diffusion.expert import CogVideoXExpert
+from experts.diffusion.fingerprint import ENCODERS, TRANSFORMER, fingerprint
+from experts.diffusion.schedule import scheduler
+from experts.diffusion.serving import Serving, bucket, starts
+from experts.diffusion.specs import EXPERTS
+from tests.experts.diffusion.small_clips import Source
+from tests.flows.tiny_training import write_base
+
+SERVED = {
+    "remover": "object_removal",
+    "local_stylizer": "local_style_transfer",
+    "global_stylizer": "global_style_transfer",
+    "inpainter": "object_swap",
+}
+
+
+@pytest.fixture(scope="module")
+def checkpoint(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return write_base(tmp_path_factory.mktemp("base"))
+
+
+class Embedded:
+    """Stands for the task's embedded expert: paints everything it may white."""
+
+    name = "white"
+    version = "1"
+
+    def load(self) -> None: ...
+
+    def close(self) -> None: ...
+
+    def edit(self, request: EditRequest) -> EditResult:
+        return EditResult(np.full_like(request.frames, 255), request.masks)
+
+
+@pytest.fixture
+def made(
+    base: Callable[..., Any], checkpoint: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> Callable[[str], CogVideoXExpert]:
+    torch.set_num_threads(1)
+    monkeypatch.setattr(module, "expert_for", lambda task: Embedded())
+    monkeypatch.setattr(Controls, "load", lambda self: None)
+    monkeypatch.setattr(Controls, "version", "1")
+    monkeypatch.setattr(Controls, "compute", lambda self, name, frames: 255 - frames)
+
+    def make(name: str) -> CogVideoXExpert:
+        spec = EXPERTS[name]
+        model = base("5B-I2V" if "I2V" in spec.base else "2B", num_layers=2)
+        editor = build(replace(spec, control_layers=1), model)
+        for part in editor.added().values():
+            for parameter in part.parameters():
+                parameter.data.normal_(std=0.2)
+        folder = tmp_path / name
+        editor.save_pretrained(folder)
+        scheduler(spec.base).save_pretrained(folder / "scheduler")
+        encoders = fingerprint(checkpoint, ENCODERS)
+        Serving(name, ((9, 32, 48),), 2, "ddim", "fp32", encoders).write(folder)
+        return CogVideoXExpert(name, "abc", folder, checkpoint)
+
+    return make
+
+
+def request_for(name: str, frames: int = 12, height: int = 48, width: int = 64) -> EditRequest:
+    scene = Source(0, frames, height, width)
+    masks = scene.masks(0) if EXPERTS[name].mask else None
+    params = {"donor": {"label": "dog"}} if name == "inpainter" else {}
+    shown = scene.clip().frames
+    return EditRequest(
+        SERVED[name], shown, masks, "a red disc", label="disc", seed=3, params=params
+    )
+
+
+@pytest.mark.parametrize("name", EXPERTS)
+def test_honours_the_contract(made: Callable[[str], CogVideoXExpert], name: str) -> None:
+    expert, request = made(name), request_for(name)
+    before = request.frames.copy()
+    assert isinstance(expert, Expert) and expert.version.startswith("abc+")
+    result = expert.edit(request)
+    again = expert.edit(request)
+    assert result.frames.dtype == np.uint8 and result.frames.shape == request.frames.shape
+    assert np.array_equal(result.frames, again.frames)
+    assert np.array_equal(request.frames, before)
+    assert not np.array_equal(result.frames, request.frames)
+    assert not np.array_equal(result.frames, expert.edit(replace(request, seed=4)).frames)
+    if EXPERTS[name].mask:
+        assert result.masks is not None
+        assert np.array_equal(result.frames[~result.masks], before[~result.masks])
+        with pytest.raises(BadInput, match="mask"):
+            expert.edit(replace(request, masks=None))
+    else:
+        assert result.masks is None
+    assert result.info["model_size"] == [9, 32, 48] and result.info["windows"] == 2
+
+
+def test_any_size_and_length(made: Callable[[str], CogVideoXExpert]) -> None:
+    expert = made("remover")
+    upright = request_for("remover", frames=5, height=64, width=40)
+    result = expert.edit(upright)
+    assert result.frames.shape == upright.frames.shape
+    assert result.info["model_size"] == [9, 48, 32] and result.info["windows"] == 1
+
+
+def test_other_encoders_are_refused(made: Callable[[str], CogVideoXExpert], tmp_path: Path) -> None:
+    expert = made("remover")
+    other = write_base(tmp_path / "other", seed=1)
+    changed = CogVideoXExpert("remover", "abc", expert._folder, other)
+    with pytest.raises(EditmillError, match="not the checkpoint remover abc was trained with"):
+        changed.load()
+
+
+def test_buckets_and_windows() -> None:
+    sizes = [(33, 336, 592), (33, 448, 896)]
+    assert bucket(sizes, 336, 592) == (33, 336, 592)
+    assert bucket(sizes, 592, 336) == (33, 592, 336)
+    assert bucket(sizes, 500, 1000) == (33, 448, 896)
+    assert bucket([(33, 256, 448), (33, 512, 896)], 540, 945) == (33, 512, 896)
+    assert starts(33, 33) == [0] and starts(20, 33) == [0]
+    assert starts(34, 33) == [0, 1] and starts(65, 33) == [0, 32] and starts(90, 33) == [0, 32, 57]
+
+
+def test_fingerprint_tells_weights_apart(checkpoint: Path, tmp_path: Path) -> None:
+    other = write_base(tmp_path / "other", seed=1)
+    for parts in (ENCODERS, TRANSFORMER):
+        assert fingerprint(checkpoint, parts) == fingerprint(checkpoint, parts)
+        assert fingerprint(checkpoint, parts) != fingerprint(other, parts)
+    with pytest.raises(EditmillError, match="nothing: not there"):
+        fingerprint(checkpoint, ("nothing",))

@@ -1,0 +1,101 @@
+"""A tiny base checkpoint of diffusers' own classes, and a tiny catalog to train from."""
+
+import io
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import sentencepiece
+import torch
+from diffusers import (
+    AutoencoderKLCogVideoX,
+    CogVideoXDDIMScheduler,
+    CogVideoXPipeline,
+    CogVideoXTransformer3DModel,
+)
+from transformers import T5Config, T5EncoderModel, T5Tokenizer
+
+import catalog
+from catalog import media
+from catalog.keys import digest
+from catalog.records import Clip, Plan, Source, Track
+from experts.diffusion.schedule import scheduler
+from tests.experts.diffusion.small_clips import Source as Scene
+
+FRAMES, HEIGHT, WIDTH = 14, 48, 64
+
+
+def write_base(folder: Path, in_channels: int = 16, seed: int = 0) -> Path:
+    """A whole CogVideoX-2b (or, with 32 channels, what is none), some hundred KB large."""
+    torch.manual_seed(seed)
+    folder.mkdir(parents=True, exist_ok=True)
+    model = io.BytesIO()
+    words = [f"{verb} disc {k}" for verb in ("Remove", "Generate") for k in range(9)]
+    sentencepiece.SentencePieceTrainer.train(
+        sentence_iterator=iter(words), model_writer=model, vocab_size=30, hard_vocab_limit=False,
+        pad_id=0, eos_id=1, unk_id=2, bos_id=-1, minloglevel=2,
+    )  # fmt: skip
+    (folder / "spiece.model").write_bytes(model.getvalue())
+    t5 = T5Config(d_model=12, d_ff=16, d_kv=4, num_heads=2, num_layers=1, vocab_size=100)
+    transformer = CogVideoXTransformer3DModel(
+        num_attention_heads=2, attention_head_dim=16, in_channels=in_channels, out_channels=16,
+        time_embed_dim=8, text_embed_dim=12, num_layers=2, sample_width=6, sample_height=4,
+        sample_frames=9, max_text_seq_length=8,
+    )  # fmt: skip
+    CogVideoXPipeline(
+        tokenizer=T5Tokenizer.from_pretrained(folder),
+        text_encoder=T5EncoderModel(t5),
+        vae=AutoencoderKLCogVideoX(
+            block_out_channels=(4, 4, 4, 4), layers_per_block=1, norm_num_groups=2
+        ),
+        transformer=transformer,
+        scheduler=CogVideoXDDIMScheduler.from_config(scheduler("CogVideoX-2b").config),
+    ).save_pretrained(folder / "model")
+    return folder / "model"
+
+
+@dataclass(frozen=True)
+class Written:
+    """The catalog's folder, and an edit of its first clip."""
+
+    root: Path
+    plan: Plan
+
+
+def write_catalog(root: Path, sources: int = 4, objects: bool = True) -> Written:
+    """One clip and one track per source: a disc that crosses a gradient."""
+    dataset = catalog.open(root, create=True)
+    clips, tracks = [], []
+    for k in range(sources):
+        scene = Scene(k, FRAMES, HEIGHT, WIDTH)
+        with dataset.media.writing(".mp4") as video:
+            media.write_video(video.path, scene.clip().frames, 25)
+        with dataset.media.writing(".mkv") as masks:
+            media.write_masks(masks.path, scene.masks(0), 25)
+        source = digest("source", k)
+        clip = Clip(
+            digest("clip", k), source, f"file:{k}", "CC0-1.0", video.ref, 0, FRAMES, 25.0, WIDTH,
+            HEIGHT, caption=f"scene {k}",
+        )  # fmt: skip
+        clips.append(clip)
+        area = float(scene.masks(0).mean())
+        tracks.append(
+            Track(
+                digest("track", k), clip.clip_id, f"disc {k}", 0.9, masks.ref, 0, FRAMES - 1,
+                [1.0] * FRAMES, area, [0.0] * 4 * FRAMES,
+            )
+        )  # fmt: skip
+        dataset.tables.merge(
+            "sources",
+            [Source(source, str(k), f"file:{k}", "CC0-1.0", WIDTH, HEIGHT, 25, FRAMES, "h264")],
+        )
+    dataset.tables.merge("clips", clips)
+    if objects:
+        dataset.tables.merge("tracks", tracks)
+    fields: dict[str, Any] = dict(
+        clip_id=clips[0].clip_id, task="object_removal", expert="experts.edit.remover:Remover",
+        track_id=tracks[0].track_id, label=tracks[0].label, phrase="disc", count=1,
+        prompt="Remove disc 0", negative_prompt="Generate disc 0", target_prompt="", seed=5,
+        first_frame=0, frames=12, crop=[0, 0, WIDTH, HEIGHT], width=WIDTH, height=HEIGHT,
+    )  # fmt: skip
+    return Written(root, Plan(plan_id=digest(fields), **fields))
