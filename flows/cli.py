@@ -136,6 +136,53 @@ def judge(
 
 @app.command(
     epilog="Examples:\n\n"
+    "`editmill evaluate editmill-demo` · every kept pair, task by task\n\n"
+    "`editmill evaluate my-set --ref v1 --task object_removal --json`\n\n"
+    '`editmill evaluate --source in.mp4 --target out.mp4 --mask masks.mkv --prompt "a red car"`'
+)
+def evaluate(
+    catalog_dir: Annotated[
+        Path | None, typer.Argument(metavar="CATALOG", help="The catalog's folder.")
+    ] = None,
+    ref: Annotated[str, typer.Option(help="A release's tag, or main.")] = "main",
+    task: Annotated[
+        str | None, typer.Option(help="Only this task; of a single pair, what it is.")
+    ] = None,
+    limit: Annotated[int, typer.Option(min=0, help="Pairs per task; 0: all of them.")] = 0,
+    source: Annotated[Path | None, typer.Option(help="Instead: the video before an edit.")] = None,
+    target: Annotated[Path | None, typer.Option(help="And the video after it.")] = None,
+    mask: Annotated[str | None, typer.Option(help="A mask video or a folder of images.")] = None,
+    prompt: Annotated[str, typer.Option(help="What the target shows.")] = "",
+    clip: Annotated[
+        str, typer.Option(help="A CLIP in open_clip's layout: a folder or a hub id.")
+    ] = "",
+    json_: Json = False,
+) -> None:
+    """Measure kept pairs, or one pair, with the papers' metrics, beside the papers' figures."""
+    from flows import evaluate as evaluate_command
+
+    if source is None and target is None:
+        if mask is not None or prompt:
+            raise EditmillError("--mask and --prompt go with --source and --target; give both")
+        report = evaluate_command.evaluate_catalog(
+            catalog_dir or DEFAULT_OUT, ref=ref, task=task, clip=clip, limit=limit
+        )
+    elif source is None or target is None:
+        raise EditmillError("a pair needs both --source and --target")
+    elif catalog_dir is not None:
+        raise EditmillError("give a catalog, or --source and --target, not both")
+    else:
+        report = evaluate_command.evaluate_pair(
+            source, target, mask=mask, prompt=prompt, task=task, clip=clip
+        )
+    if json_:
+        typer.echo(json.dumps(report.document()))
+    else:
+        evaluate_command.show(report)
+
+
+@app.command(
+    epilog="Examples:\n\n"
     "`editmill rebuild 3f9c01 --out again/` · source, target and mask once more\n\n"
     "`editmill rebuild 3f9c01 --check` · exit code 1 where a byte differs"
 )

@@ -146,10 +146,20 @@ def warp_error(frames: Frames, motion: Motion) -> float:
     successor warped onto it, where the flow is consistent (Lai et al., "Learning blind video
     temporal consistency", ECCV 2018, eq. 11–12). 0.0 for a single frame.
     """
-    errors = []
-    for t, step in enumerate(motion.ahead):
-        if not step.seen.any():
-            continue
-        gap = frames[t].astype(np.float32) - warp(frames[t + 1], step.flow)
-        errors.append(np.square(gap / 255.0).mean(axis=-1)[step.seen].mean())
-    return 1e3 * float(np.mean(errors)) if errors else 0.0
+    errors = [
+        step_error(frames[t], frames[t + 1], step.flow, step.seen)
+        for t, step in enumerate(motion.ahead)
+    ]
+    known = [error for error in errors if error is not None]
+    return float(np.mean(known)) if known else 0.0
+
+
+def step_error(
+    frame: NDArray[np.uint8], following: NDArray[np.uint8], ahead: Flow, seen: NDArray[np.bool_]
+) -> float | None:
+    """One step's share of :func:`warp_error`, ×10⁻³: `frame` [H, W, 3] against the next, warped
+    along `ahead` (frame → following), where `seen` [H, W]. None if nothing is."""
+    if not seen.any():
+        return None
+    gap = frame.astype(np.float32) - warp(following, ahead)
+    return 1e3 * float(np.square(gap / 255.0).mean(axis=-1)[seen].mean())

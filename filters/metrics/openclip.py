@@ -1,0 +1,153 @@
+"""A real CLIP as image-text encoder, from a checkpoint of the user's in open_clip's own layout.
+
+No package registry carries a CLIP. The checkpoint is a folder or an id on the hub, named by a
+flag or by `EDITMILL_CLIP`, with `open_clip_config.json` and `open_clip_model.safetensors`, as the
+LAION and DataComp ones are published. open_clip itself is an extra: `pip install 'editmill[clip]'`.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib.metadata
+import importlib.util
+import logging
+import os
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from catalog.errors import EditmillError
+from catalog.keys import digest, file_digest
+from filters.metrics.similarity import Seen, Vectors
+
+VARIABLE = "EDITMILL_CLIP"
+"""Names the checkpoint: a folder, or `owner/name` on the hub."""
+
+EXAMPLE = "laion/CLIP-ViT-B-32-laion2B-s34B-b79K"
+
+FILES = ("open_clip_config.json", "open_clip_model.safetensors")
+"""What a checkpoint must have; weights only as safetensors, which cannot run code. Without the
+second open_clip would go on with random weights."""
+
+BATCH = 16
+"""Images per forward."""
+
+
+class OpenClip:
+    """A checkpoint behind open_clip's interface. Thread-safe once loaded."""
+
+    is_clip = True
+
+    def __init__(self, where: str, device: str = "cpu") -> None:
+        self.name = f"open_clip {Path(where).name}"
+        self._where = where
+        self._device = device
+        self._model: Any = None
+        self._transform: Any = None
+        self._tokenize: Any = None
+        self._loading = threading.Lock()
+
+    @property
+    def version(self) -> str:
+        """Of the checkpoint's bytes and the library that runs it. Raises EditmillError, one line,
+        where either is missing; nothing is loaded."""
+        return f"1+{_fingerprint(str(_checkpoint(self._where)))[:8]}+open_clip-{_installed()}"
+
+    def load(self) -> None:
+        """Opens the checkpoint; raises EditmillError, one line, if it cannot be had."""
+        with self._loading:
+            if self._model is not None:
+                return
+            _installed()
+            folder = _checkpoint(self._where)
+            import open_clip
+
+            logging.getLogger("root").setLevel(logging.ERROR)  # open_clip tells its steps there
+            name = f"local-dir:{folder}"
+            try:
+                model, transform = open_clip.create_model_from_pretrained(name, device=self._device)
+                tokenize = open_clip.get_tokenizer(name)
+            except Exception as error:  # whatever is wrong with somebody's files
+                said = " ".join(str(error).split())[:200]
+                raise EditmillError(
+                    f"{folder}: is no CLIP that open_clip can open ({said}); set {VARIABLE} or "
+                    f"--clip to a folder or hub id such as {EXAMPLE}"
+                ) from None
+            self._transform, self._tokenize = transform, tokenize
+            self._model = model.eval().requires_grad_(False)
+
+    def images(self, frames: Sequence[NDArray[np.uint8]]) -> Seen:
+        """RGB frames [h, w, 3], each scaled and cropped as the checkpoint says."""
+        from PIL import Image
+
+        self.load()
+        rows = []
+        for first in range(0, len(frames), BATCH):
+            pictures = [Image.fromarray(f) for f in frames[first : first + BATCH]]
+            batch = torch.stack([self._transform(picture) for picture in pictures])
+            with torch.inference_mode():
+                rows.append(self._model.encode_image(batch.to(self._device), normalize=True))
+        vectors = torch.cat(rows).float().cpu().numpy()
+        return Seen(vectors, vectors)
+
+    def texts(self, texts: Sequence[str]) -> Vectors:
+        """[n, D]; a text beyond the checkpoint's context is cut."""
+        self.load()
+        with torch.inference_mode():
+            tokens = self._tokenize(list(texts)).to(self._device)
+            found: Vectors = self._model.encode_text(tokens, normalize=True).float().cpu().numpy()
+        return found
+
+
+def _checkpoint(where: str) -> Path:
+    folder = Path(where).expanduser()
+    if not folder.is_dir():
+        folder = _from_hub(where)
+    missing = [name for name in FILES if not (folder / name).is_file()]
+    if missing:
+        raise EditmillError(
+            f"{folder}: is no CLIP of open_clip's layout ({', '.join(missing)} missing); set "
+            f"{VARIABLE} or --clip to a folder with {' and '.join(FILES)}, or to a hub id such as "
+            f"{EXAMPLE}"
+        )
+    return folder
+
+
+@functools.cache
+def _from_hub(name: str) -> Path:
+    _installed()
+    import huggingface_hub
+
+    try:
+        offline = os.environ.get("EDITMILL_OFFLINE", "0") not in ("", "0")
+        return Path(
+            huggingface_hub.snapshot_download(
+                name, allow_patterns=list(FILES), local_files_only=offline
+            )
+        )
+    except Exception as error:  # the hub's client has a dozen kinds, none of them our fault
+        said = " ".join(str(error).split())[:200]
+        raise EditmillError(
+            f"CLIP {name}: is neither a folder here nor to be had from the hub ({said}); set "
+            f"{VARIABLE} or --clip to a checkpoint's folder or to a hub id such as {EXAMPLE}"
+        ) from None
+
+
+@functools.cache
+def _fingerprint(folder: str) -> str:
+    return digest([file_digest(Path(folder) / name) for name in FILES])
+
+
+def _installed() -> str:
+    """open_clip's version."""
+    if importlib.util.find_spec("open_clip") is None:
+        raise EditmillError(
+            "a CLIP needs open_clip, which is not installed; "
+            "install it with: pip install 'editmill[clip]'"
+        )
+    return importlib.metadata.version("open-clip-torch")
