@@ -35,7 +35,7 @@ KINDS: dict[str, dict[str, Any]] = {
 Make = Callable[..., CogVideoXTransformer3DModel]
 
 
-def _make(kind: str = "2B", seed: int = 0, **changes: Any) -> CogVideoXTransformer3DModel:
+def tiny_base(kind: str = "2B", seed: int = 0, **changes: Any) -> CogVideoXTransformer3DModel:
     torch.manual_seed(seed)
     model = CogVideoXTransformer3DModel(**TINY | KINDS[kind] | changes)
     if model.config.use_learned_positional_embeddings:
@@ -49,4 +49,4 @@ def _make(kind: str = "2B", seed: int = 0, **changes: Any) -> CogVideoXTransform
 @pytest.fixture(scope="session")
 def base() -> Make:
     """`base(kind)`: an untrained CogVideoX of 2B's, 5B's or 5B-I2V's make, some KB large."""
-    return _make
+    return tiny_base

@@ -1,0 +1,50 @@
+"""Training sharded over two processes is training on one."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+import torch
+
+from experts.diffusion.checkpoint import open_expert
+from experts.diffusion.schedule import scheduler
+from experts.diffusion.training.examples import Examples
+from experts.diffusion.training.loop import train
+from experts.diffusion.training.prepare import prepare
+from experts.diffusion.training.recipe import TrainingRecipe
+from tests.experts.diffusion.small_clips import BlockEncoders, Source
+from tests.experts.diffusion.train_sharded import RECIPE, expert
+
+
+def test_sharded_training_resumes_and_ends_with_the_same_expert(tmp_path: Path):
+    recipe = TrainingRecipe.model_validate(RECIPE)
+    data = tmp_path / "data"
+    prepare(recipe, [Source(0), Source(1), Source(2)], BlockEncoders(), data)
+    parts = [_sharded(data, tmp_path / "two", steps) for steps in (3, 4)]
+
+    losses: list[float] = []
+    examples = Examples(data, recipe.expert)
+    train(recipe, expert(), scheduler(recipe.spec.base), examples, tmp_path / "one",
+          lambda step: losses.append(step.loss))  # fmt: skip
+    assert parts[0] + parts[1] == pytest.approx(losses, rel=1e-5)
+    one, two = (open_expert(tmp_path / name / "expert").state_dict() for name in ("one", "two"))
+    assert one.keys() == two.keys()
+    for name in one:
+        assert torch.allclose(one[name], two[name], atol=1e-4), name
+
+
+def _sharded(data: Path, out: Path, steps: int) -> list[float]:
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node=2"]
+    command += ["-m", "tests.experts.diffusion.train_sharded", data, out, str(steps)]
+    environment = os.environ | {"ACCELERATE_USE_CPU": "true", "OMP_NUM_THREADS": "1"}
+    done = subprocess.run(
+        command, env=environment, capture_output=True, text=True, timeout=240, check=False
+    )
+    assert done.returncode == 0, done.stderr[-2000:]
+    told = json.loads(done.stdout.splitlines()[-1])
+    assert told["parameters"] == ["DTensor"]
+    losses: list[float] = told["losses"]
+    return losses
