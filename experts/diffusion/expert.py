@@ -159,7 +159,7 @@ class CogVideoXExpert:
         count, height, width = request.frames.shape[:3]
         size = bucket(serving.sizes, height, width)
         frames = crop_resize(request.frames, size[1:])
-        holes = None if masks is None else crop_resize(masks, size[1:])
+        holes: Masks | None = None if masks is None else crop_resize(masks, size[1:])
         first = None if guide is None else crop_resize(guide.frames[:1], size[1:])
         prompts = self._prompts(request)
         made = np.empty_like(frames)
