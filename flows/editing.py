@@ -18,6 +18,7 @@ from catalog.query import Queries
 from catalog.records import Clip, Plan, Track
 from catalog.store import MediaStore
 from experts.base import EditRequest, EditResult, Expert, Frames, Masks
+from experts.edit.remover import Span
 from experts.edit.tasks import TASKS
 from flows import worker
 
@@ -91,20 +92,29 @@ class Footage:
             self._side = store_video(self._store, frames, job.clip.fps)
         return self._side
 
-    def masks(self, job: Job, track_ids: Sequence[str] | None = None) -> list[Masks]:
-        """Per track of the job, or of these, its masks in the plan's window, [T, H, W]."""
-        plan = job.plan
+    def masks(
+        self,
+        job: Job,
+        track_ids: Sequence[str] | None = None,
+        window: tuple[int, int] | None = None,
+    ) -> list[Masks]:
+        """Per track of the job, or of these, its masks [T, H, W] in the plan's window or in another
+        one (first frame, frames)."""
+        first, count = (job.plan.first_frame, job.plan.frames) if window is None else window
         return [
             _fitted(
-                media.read_masks(
-                    self._catalog.path(job.tracks[track_id].masks),
-                    first=plan.first_frame,
-                    count=plan.frames,
-                ),
-                plan,
+                media.read_masks(self._catalog.path(job.tracks[track_id].masks), first, count),
+                job.plan,
             )
             for track_id in (job.track_ids if track_ids is None else track_ids)
         ]
+
+    def span(self, job: Job) -> Span:
+        """The longer stretch of footage that the plan's `span` names, at the plan's size."""
+        first, count = window = _span(job.plan)
+        whole = media.read_video(self._catalog.path(job.clip.video), first=first, count=count)
+        masks = np.logical_or.reduce(self.masks(job, window=window))
+        return Span(_fitted(whole, job.plan), masks, job.plan.first_frame - first)
 
     def donor(self, job: Job) -> dict[str, Any]:
         """What a swap needs beside the footage: the donor's part of its own clip, with its masks,
@@ -136,7 +146,9 @@ def carry_out(job: Job, footage: Footage, expert: Expert | None = None) -> EditR
     if "tracks" in params:
         params["instance_masks"] = instances
     if "others" in params:
-        params["others"] = footage.masks(job, params["others"])
+        params["others"] = footage.masks(job, params["others"], _span(plan))
+    if "span" in params:
+        params["span"] = footage.span(job)
     if "donor" in params:
         params |= footage.donor(job)
     return (worker.expert(plan.task) if expert is None else worker.ready(expert)).edit(
@@ -168,6 +180,12 @@ def store_masks(store: MediaStore, masks: Masks | None, fps: float) -> str:
     with store.writing(".mkv") as out:
         media.write_masks(out.path, masks, fps)
     return out.ref
+
+
+def _span(plan: Plan) -> tuple[int, int]:
+    """First frame and frames of what the expert looks at: the plan's window, or more around it."""
+    first, count = plan.params.get("span", (plan.first_frame, plan.frames))
+    return first, count
 
 
 def _fitted(frames: np.ndarray, plan: Plan) -> np.ndarray:

@@ -113,6 +113,21 @@ def _followed(track: Track, alive: slice, rules: Planning) -> bool:
     return sure >= rules.min_confidence and areas.min() >= STEADY * np.median(areas)
 
 
+def span(track: Track, alive: slice, rules: Planning) -> slice:
+    """The frames around `alive` in which the track goes on being as sure, `removal_span` to each
+    side at most: what a removal looks at to see behind the object."""
+    boxes = boxes_of(track)
+    areas = area_of(boxes)
+    least = STEADY * float(np.median(areas[alive]))
+    good = (np.asarray(track.confidence) >= rules.min_confidence) & (areas >= least)
+    first, last = alive.start, alive.stop
+    while first > max(0, alive.start - rules.removal_span) and good[first - 1]:
+        first -= 1
+    while last < min(len(good), alive.stop + rules.removal_span) and good[last]:
+        last += 1
+    return slice(first, last)
+
+
 def _crops(
     clip: Clip, track: Track, task: Task, alive: slice, size: tuple[int, int]
 ) -> Iterator[Crop]:
@@ -144,8 +159,10 @@ def _phrase(
     boxes = boxes_of(track)[alive]
     if crop.share_in_view(boxes) < IN_VIEW:
         return None
-    if "remover" in task.expert and _invents(clip, boxes, alive, crop) > rules.max_invented:
-        return None
+    if "remover" in task.expert:
+        seen = span(track, alive, rules) if task.expert == "remover" else alive
+        if _invents(clip, boxes_of(track)[seen], seen, crop) > rules.max_invented:
+            return None
     return called(crop, alive) if called else refer(track, tracks, crop, alive)
 
 

@@ -25,7 +25,7 @@ from flows.donors import Bank, Swap, chosen, swaps
 from flows.meeting import met
 from flows.recipe import Planning
 from flows.stages.annotate import AnnotatedClip
-from flows.view import view
+from flows.view import span, view
 
 STAGE = "plan"
 
@@ -121,7 +121,10 @@ def _plan(
             assert track is not None
             if things := carried(track, tracks, shown.alive):
                 params = {"tracks": [track.track_id, *sorted(t.track_id for t in things)]}
-            if others := met(track, tracks, shown.alive):
+            seen = span(track, shown.alive, rules)
+            if seen != shown.alive:
+                params["span"] = [seen.start, seen.stop - seen.start]
+            if others := met(track, tracks, seen):
                 params["others"] = sorted(t.track_id for t in others)
         case "object_swap":
             assert track is not None and swap is not None

@@ -8,7 +8,7 @@ import pytest
 
 from catalog.errors import BadInput
 from experts.base import EditRequest, Frames, Masks
-from experts.edit.remover import Remover
+from experts.edit.remover import Remover, Span
 from experts.edit.remover.diffuse import diffuse
 from experts.edit.remover.gather import Samples
 from experts.edit.remover.merge import merge
@@ -63,6 +63,26 @@ def test_brings_back_what_other_frames_saw(
     assert psnr(result.frames, truth, masks) > least, name
     assert result.info["by_migan"] == 0
     assert result.info["by_flow"] + result.info["by_median"] == pytest.approx(1)
+
+
+def test_looks_for_what_lies_behind_before_and_after_the_edit_too() -> None:
+    frames, masks, truth = scene(speed=4.0)  # a square of 30 px uncovers nothing within 5 frames
+    own = slice(3, 8)
+    alone = remove(frames[own], masks[own])
+    span = {"span": Span(frames, masks, own.start)}
+    request = EditRequest("object_removal", frames[own], masks[own], params=span)
+    result = Remover().edit(request)
+    assert result.frames.shape == frames[own].shape
+    assert result.masks is not None and result.masks.shape == masks[own].shape
+    outside = ~result.masks
+    assert (result.frames[outside] == frames[own][outside]).all()
+    assert alone.info["by_migan"] > 0.2
+    assert result.info["by_migan"] < 0.02
+    assert psnr(result.frames, truth[own], masks[own]) > 38
+    assert sum(result.info[k] for k in PARTS) == pytest.approx(1)
+
+
+PARTS = ("by_flow", "by_median", "by_migan", "by_others", "by_telea")
 
 
 def beside(masks: Masks) -> Masks:

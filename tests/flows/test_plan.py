@@ -15,7 +15,7 @@ from flows.refer import refer
 from flows.stages.annotate import AnnotatedClip
 from flows.stages.ingest import cuts
 from flows.stages.plan import draw
-from flows.view import edit_size, view, windows
+from flows.view import edit_size, span, view, windows
 
 PAN = [value for t in range(64) for value in (4.0 * t, 0.0)]
 CLIP = Clip("c1", "s1", "uri", "MIT", "media/aa/a.mp4", 0, 64, 25.0, 854, 480, camera=PAN)
@@ -59,6 +59,23 @@ def test_removal_and_addition_of_one_object_are_the_same_edit() -> None:
     same = ("seed", "expert", "prompt", "first_frame", "frames", "width", "height", "params")
     assert all(getattr(removal, f) == getattr(addition, f) for f in same)
     assert addition.target_prompt == "a car"
+
+
+def test_a_removal_looks_as_far_around_as_its_track_is_sure() -> None:
+    rules = Planning(edits_per_clip=1, weights={"object_removal": 1}, removal_span=20)
+    own = track("t1", 400)
+    alive = slice(24, 57)
+    assert span(own, alive, rules) == slice(4, 64)
+    own.confidence[10] = 0.3
+    own.boxes[4 * 60 : 4 * 61] = [380.0, 200.0, 390.0, 260.0]  # most of it is hidden
+    assert span(own, alive, rules) == slice(11, 60)
+    (plan,) = draw(AnnotatedClip(CLIP, [own]), rules, 0)
+    first, count = plan.params["span"]
+    assert first <= plan.first_frame
+    assert plan.first_frame + plan.frames <= first + count
+    assert count > plan.frames
+    narrow = rules.model_copy(update={"removal_span": 0})
+    assert "span" not in draw(AnnotatedClip(CLIP, [own]), narrow, 0)[0].params
 
 
 def test_weight_zero_is_never_drawn() -> None:

@@ -1,5 +1,5 @@
 """The embedded remover: an object goes, and what other frames saw behind it takes its place."""
 
-from experts.edit.remover.remover import Removal, Remover
+from experts.edit.remover.remover import Removal, Remover, Span
 
-__all__ = ["Removal", "Remover"]
+__all__ = ["Removal", "Remover", "Span"]

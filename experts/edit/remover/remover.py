@@ -13,6 +13,7 @@ hold up to 13 MB a frame of that size.
 
 from __future__ import annotations
 
+import dataclasses
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -52,6 +53,16 @@ UNSEEN = np.float32(OUTLIER**2)
 
 
 @dataclass(frozen=True, slots=True)
+class Span:
+    """A longer stretch of the footage, `frames` and `masks` as a request's; the request's own
+    frames are those from `first` on."""
+
+    frames: Frames
+    masks: Masks
+    first: int
+
+
+@dataclass(frozen=True, slots=True)
 class Removal:
     """Frames without an object: `holes` is where they were filled, `painted` where with what no
     frame ever saw, both [T, H, W]; `info` is the expert's."""
@@ -66,7 +77,8 @@ class Remover:
     """Fills along the optical flow from other frames, and by MI-GAN only where none saw the place.
 
     `params`: `others`, the masks [T, H, W] of objects that stay; one that passes behind the one
-    that goes is laid back (see `passing`).
+    that goes is laid back (see `passing`). `span`, a :class:`Span` whose frames are looked at, too:
+    longer footage shows more of what lies behind; `others` then speak of the span's frames.
 
     `info`: shares of the changed pixels, adding up to 1: `by_flow` from frames the background moved
     between, `by_median` from frames in which it lay still, `by_migan` invented, `by_others` objects
@@ -78,7 +90,7 @@ class Remover:
 
     def __init__(self, threads: int = 2) -> None:
         self.threads = threads
-        self.version = f"4+{entry('migan').sha256[:8]}"
+        self.version = f"5+{entry('migan').sha256[:8]}"
         self._migan = Migan(threads)
 
     def load(self) -> None:
@@ -102,6 +114,10 @@ class Remover:
         Raises BadInput if there are no masks, if they don't fit the frames, or if they leave no
         background at all.
         """
+        own, span = slice(len(request.frames)), request.params.get("span")
+        if span is not None:
+            own = slice(span.first, span.first + len(request.frames))
+            request = dataclasses.replace(request, frames=span.frames, masks=span.masks)
         frames, masks = request.frames, _checked(request)
         radius = max(1, round(DILATE_SHARE * max(masks.shape[1:])))
         holes = dilated(masks, radius)
@@ -114,7 +130,8 @@ class Remover:
             ("by_flow", "by_median", "by_migan", "by_others", "by_telea", "shadow"), 0.0
         )
         if not holes.any():
-            return Removal(frames.copy(), holes, holes, {**sources, "dilation_px": radius})
+            blank = holes[own]
+            return Removal(frames[own].copy(), blank, blank, {**sources, "dilation_px": radius})
 
         others = [np.asarray(m, bool) for m in request.params.get("others", ())]
         crossing = passing(others, holes, _camera(frames, holes, others)) if others else []
@@ -129,12 +146,16 @@ class Remover:
             open_ = (holes[t] & ~seen[t]).astype(np.uint8)
             guess[t] = cv2.inpaint(guess[t], open_, TELEA_RADIUS, cv2.INPAINT_TELEA)
         motion, rigid = background_motion(guess, (holes & ~seen) | apart)
-        filled, seen, still = self._fill(frames, holes, holes | apart, (motion, rigid), STEPS)
-        filled, painted = complete(filled, holes & ~seen, motion, self._migan.paint)
-        laid = lay_back(filled, frames, holes, crossing)
+        wanted = np.zeros_like(holes)
+        wanted[own] = holes[own]
+        filled, seen, still = self._fill(frames, wanted, holes | apart, (motion, rigid), STEPS)
+        filled, painted = complete(filled, wanted & ~seen, motion, self._migan.paint)
+        laid = lay_back(filled, frames, wanted, crossing)
+        filled, holes, cast = filled[own], holes[own], cast[own]
+        seen, still, laid, painted = seen[own], still[own], laid[own], painted[own]
         seen, painted = seen & ~laid, painted & ~laid
 
-        area = int(holes.sum())
+        area = max(1, int(holes.sum()))
         sources["shadow"] = int(cast.sum()) / area
         for key, part in (
             ("by_flow", seen & ~still),
