@@ -43,6 +43,8 @@ _COCO_WORDS = frozenset(word for c in COCO_LABELS for n in (1, 2) for word in na
 _SHOWING = r"\b(?:of|showing|depicting|with) "
 _FOOTAGE = PLACES - word_set("frame frames picture image view background")
 _STEM = 5  # letters: "sharpen" and "sharp" say the same thing
+_TO_VERBS = word_set("add bring introduce")
+_TO_PLACE = re.compile(rf"\bto the (?:{'|'.join(sorted(PLACES))})\b")
 _BARE = word_set("footage frame view background")  # nouns that may stand without an article
 
 
@@ -130,6 +132,8 @@ def _meaning(words: list[str], request: WriteRequest, also: frozenset[str]) -> I
         yield "wrong_action"
     if request.task == "object_addition" and re.search(r"\bin(?:to)? the background", body):
         yield "wrong_place"  # nobody asked for it, and it was seldom true
+    if request.task == "object_addition" and words[0] not in _TO_VERBS and _TO_PLACE.search(body):
+        yield "garbled"  # "place a dog to the scene"
     if request.label:
         called, miscounted = (_any_of(names(request.label, n)) for n in _counts(request))
         if request.count > 1:

@@ -41,6 +41,7 @@ FROM_DEPTH = WriteRequest("depth_to_video", caption="a bird")
         ("Make the people vanish.", WriteRequest("object_removal", "person", count=3)),
         ("Put a bus into the scene.", ADD_BUS),
         ("Add an umbrella.", WriteRequest("object_addition", "umbrella")),
+        ("Bring an umbrella to the scene.", WriteRequest("object_addition", "umbrella")),
         ("Insert two dogs into the footage.", WriteRequest("object_addition", "dog", count=2)),
         ("Replace the bus on the left with a car.", CAR_FOR_BUS),
         ("Please swap the bus on the left for a car.", CAR_FOR_BUS),
@@ -144,6 +145,11 @@ def test_an_experts_prompt_does_not_loosen_the_check_of_a_task_without_a_look() 
     request = WriteRequest("object_removal", "dog", prompt="Remove the dog with a garden hose")
     assert check("Remove the dog.", request) == ""
     assert check("Remove the dog from the garden.", request) == "unknown_word"
+
+
+@pytest.mark.parametrize("verb", ["Place", "Put", "Insert"])
+def test_what_is_put_somewhere_is_not_put_to_it(verb: str) -> None:
+    assert check(f"{verb} a dog to the scene.", WriteRequest("object_addition", "dog")) == "garbled"
 
 
 def test_a_dog_of_another_request_is_not_taken_on_trust() -> None:
