@@ -51,6 +51,11 @@ class Crop:
         x0, y0, x1, y1 = box
         return bool(min(x0, y0) < EDGE or x1 > width - EDGE or y1 > height - EDGE)
 
+    def cuts(self, box: NDArray[np.float64]) -> bool:
+        """Whether part of what is in a box lies beyond the crop, or may lie beyond the clip."""
+        x0, y0, x1, y1 = box - [self.x, self.y, self.x, self.y]
+        return bool(min(x0, y0) < 0 or x1 > self.width or y1 > self.height) or self.leaves(box)
+
     @property
     def _sides(self) -> NDArray[np.float64]:
         return np.array([self.width, self.height] * 2, np.float64)

@@ -31,6 +31,9 @@ LEAST_SURE = 0.1
 STEADY = 0.4
 """An object's smallest box over its usual one, areas: below it, most of it is hidden there."""
 
+MOSTLY_CUT = 0.5
+"""Share of the frames in which the picture's edge may cut what a grounding shows."""
+
 PLACES = (0.5, 0.3, 0.7)
 """Where across the picture the object's way may have its middle, as shares of the width."""
 
@@ -152,11 +155,13 @@ def _phrase(
     area = track.area * clip.width * clip.height / (crop.width * crop.height)
     if not rules.min_area <= area <= rules.max_area:
         return None
+    boxes = boxes_of(track)[alive]
     if task.name == "object_grounding":  # none need be told apart
+        if np.mean([crop.cuts(box) for box in boxes]) > MOSTLY_CUT:
+            return None
         unclear = crowded(track.label, tracks, crop, alive)
         unclear = unclear or in_doubt(track.label, tracks, crop, alive)
         return None if unclear else track.label
-    boxes = boxes_of(track)[alive]
     if crop.share_in_view(boxes) < IN_VIEW:
         return None
     if "remover" in task.expert:

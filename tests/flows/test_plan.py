@@ -78,6 +78,18 @@ def test_a_removal_looks_as_far_around_as_its_track_is_sure() -> None:
     assert "span" not in draw(AnnotatedClip(CLIP, [own]), narrow, 0)[0].params
 
 
+def test_what_the_picture_mostly_cuts_is_not_grounded() -> None:
+    grounding = TASKS["object_grounding"]
+    whole, at_the_edge = track("t1", 400), track("t2", 41)
+    assert view(CLIP, whole, [whole, at_the_edge], grounding, RULES)
+    assert view(CLIP, at_the_edge, [whole, at_the_edge], grounding, RULES) is None
+    square = dataclasses.replace(CLIP, width=854, height=854)
+    above = track("t3", 400)
+    above.boxes[1::4] = [150.0] * 64  # the picture of the edit begins lower
+    above.boxes[3::4] = [210.0] * 64
+    assert view(square, above, [above], grounding, RULES) is None
+
+
 def test_weight_zero_is_never_drawn() -> None:
     rules = RULES.model_copy(update={"weights": {"deblur": 1.0, "upscaling": 0.0}})
     assert [p.task for p in draw(AnnotatedClip(CLIP, []), rules, 0)] == ["deblur"]
