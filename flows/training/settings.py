@@ -11,6 +11,7 @@ import yaml
 from pydantic import Field, ValidationError
 
 from catalog.errors import EditmillError
+from experts.diffusion.caching import Cache
 from experts.diffusion.schedule import Solver
 from experts.diffusion.specs import EXPERTS
 from experts.diffusion.training.recipe import Part, Share, TrainingRecipe, parse
@@ -45,6 +46,8 @@ class Serve(Part):
     steps: int = Field(default=30, ge=1)  # Señorita-2M's released editor
     solver: Solver = "ddim"  # the same
     tiling: bool = False  # of the autoencoder: less memory, faint seams
+    cache: Cache = "none"  # faster, another result; experts/diffusion/caching.py
+    compile: bool = False  # the blocks, on a GPU: a slow first edit, and sums rounded otherwise
 
 
 class Settings(Part):
