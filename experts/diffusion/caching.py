@@ -11,7 +11,8 @@ changes the result; how much is measured by `infra/bench/gpu.py`.
   attention and feed-forward are extrapolated, the control branch's too. Keeps two of each: 7 GB for
   a 2B expert at 33×336×592, 18 GB for a 5B one.
 - taylorseer_lite: the same steps; only the output layer's result is extrapolated, and all blocks
-  rest. Faster, next to no memory, and further from the exact result.
+  rest. Faster, next to no memory, and further from the exact result. For DDIM alone: DPM++ draws
+  noise at every step, which this one would not see.
 - faster: in the later steps every second attention of the main blocks is extrapolated, and four of
   five unguided predictions are estimated from the guided one.
 - pyramid: in the middle steps every second attention, the control branch's too, is the one before.
@@ -40,6 +41,7 @@ from diffusers.hooks.first_block_cache import (
 
 from catalog.errors import EditmillError
 from experts.diffusion.editor import VideoEditor
+from experts.diffusion.schedule import Solver
 
 Cache = Literal["none", "first_block", "taylorseer", "taylorseer_lite", "faster", "pyramid"]
 CACHES: tuple[Cache, ...] = get_args(Cache)
@@ -74,6 +76,15 @@ def cache_named(name: str) -> Cache:
         if name == known:
             return known
     raise EditmillError(f"cache {name!r} is not known; use one of: {', '.join(CACHES)}")
+
+
+def check(cache: Cache, solver: Solver) -> None:
+    """Raises EditmillError for a cache that would spoil what the solver makes."""
+    if cache == "taylorseer_lite" and solver != "ddim":
+        raise EditmillError(
+            f"cache taylorseer_lite goes with solver ddim, not with {solver}, which draws noise at "
+            "every step; use taylorseer"
+        )
 
 
 @contextmanager

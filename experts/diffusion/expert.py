@@ -23,7 +23,7 @@ from catalog.errors import BadInput, EditmillError
 from catalog.geometry import crop_resize
 from catalog.keys import digest
 from experts.base import EditRequest, EditResult, Frames, Masks
-from experts.diffusion.caching import WITHIN_BLOCKS, Cache, cache_named
+from experts.diffusion.caching import WITHIN_BLOCKS, Cache, cache_named, check
 from experts.diffusion.checkpoint import open_expert
 from experts.diffusion.conditions import Conditions, latent_mask
 from experts.diffusion.controls import Controls
@@ -95,7 +95,7 @@ class CogVideoXExpert:
 
     def load(self) -> None:
         """Opens weights and encoders; raises EditmillError where they are not the ones it was
-        trained with."""
+        trained with, or where the cache does not suit the solver."""
         with self._lock:
             if self._loaded is not None:
                 return
@@ -105,9 +105,10 @@ class CogVideoXExpert:
                     f"{self._base}: not the checkpoint {self.spec.name} {self._model_version} was "
                     "trained with: its autoencoder or text encoder differs; name that one"
                 )
+            cache = self._cache or serving.cache
+            check(cache, serving.solver)
             dtype = torch.bfloat16 if serving.precision == "bf16" else torch.float32
             editor = open_expert(self._folder, dtype).to(self._device)
-            cache = self._cache or serving.cache
             compiled = (
                 serving.compile and self._device.type == "cuda" and cache not in WITHIN_BLOCKS
             )

@@ -128,6 +128,9 @@ def test_a_cache_is_the_versions_or_the_recipes(made: Callable[[str], CogVideoXE
     assert np.array_equal(own.edit(request).frames, results[0].frames)
     with pytest.raises(EditmillError, match="cache 'teacache' is not known; use one of: none, "):
         asked("teacache")
+    replace(serving, solver="dpm++").write(plain._folder)
+    with pytest.raises(EditmillError, match="taylorseer_lite goes with solver ddim"):
+        asked("taylorseer_lite").load()
 
 
 def test_any_size_and_length(made: Callable[[str], CogVideoXExpert]) -> None:
