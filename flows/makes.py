@@ -26,7 +26,7 @@ def pinned(recipe: Recipe, root: Path) -> Recipe:
     """The recipe with `latest` replaced by the version it means now in the catalog at `root`, so
     that a build ends with the experts it began with, and its release says which they were.
 
-    Raises EditmillError where a version is not known.
+    Raises EditmillError where a version or a cache is not known.
     """
     wanted = {name: make for name, make in recipe.experts.items() if make != EMBEDDED}
     if not wanted:
@@ -40,8 +40,10 @@ def pinned(recipe: Recipe, root: Path) -> Recipe:
     versions = {}
     for name, make in wanted.items():
         expert = TASKS[name].trained if name in TASKS else name
-        row = trained.find(dataset, expert, make.partition("@")[2])
-        versions[name] = f"{COGVIDEOX}@{row.version}"
+        version, slash, cache = make.partition("@")[2].partition("/")
+        row = trained.find(dataset, expert, version)
+        trained_expert(dataset, row, cache)
+        versions[name] = f"{COGVIDEOX}@{row.version}{slash}{cache}"
     return recipe.model_copy(update={"experts": recipe.experts | versions})
 
 
@@ -50,8 +52,8 @@ def serving(dataset: Queries, recipe: Recipe, task: str) -> Expert:
     make = recipe.make_of(task)
     if make == EMBEDDED:
         return expert_for(task)
-    version = make.partition("@")[2]
-    return trained_expert(dataset, trained.find(dataset, TASKS[task].trained, version))
+    version, _, cache = make.partition("@")[2].partition("/")
+    return trained_expert(dataset, trained.find(dataset, TASKS[task].trained, version), cache)
 
 
 def that_made(dataset: Queries, pair: Pair) -> Expert:
@@ -59,11 +61,13 @@ def that_made(dataset: Queries, pair: Pair) -> Expert:
     if not pair.expert.startswith(f"{COGVIDEOX}-"):
         return expert_for(pair.task)
     name = pair.expert.removeprefix(f"{COGVIDEOX}-")
-    return trained_expert(dataset, trained.find(dataset, name, pair.expert_version.split("+")[0]))
+    version, _, cache = pair.expert_version.split("+")[0].partition("/")
+    return trained_expert(dataset, trained.find(dataset, name, version), cache)
 
 
-def trained_expert(dataset: Queries, row: ModelRow) -> Expert:
-    """A trained version, not yet loaded; the process has one of each."""
+def trained_expert(dataset: Queries, row: ModelRow, cache: str = "") -> Expert:
+    """A trained version, not yet loaded, asked with `cache` or its own; the process has one of
+    each."""
     try:
         from experts.diffusion.expert import CogVideoXExpert
         from experts.diffusion.specs import expert_named
@@ -74,7 +78,7 @@ def trained_expert(dataset: Queries, row: ModelRow) -> Expert:
     spec = expert_named(row.name)
     folder = trained.folder_of(dataset, row).resolve()
     base = base_folder(spec.base, row.config.get("base"))
-    return worker.shared(CogVideoXExpert, row.name, row.version, folder, base)
+    return worker.shared(CogVideoXExpert, row.name, row.version, folder, base, cache)
 
 
 def base_folder(base: str, usual: str | Path | None, named: Path | None = None) -> Path:

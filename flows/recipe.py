@@ -140,8 +140,9 @@ EMBEDDED = "embedded"
 COGVIDEOX = "cogvideox"
 LATEST = "latest"
 
-Make = Annotated[str, Field(pattern=rf"^({EMBEDDED}|{COGVIDEOX}@[0-9a-z]+)$")]
-"""`embedded`, `cogvideox@latest` (the version promoted last) or `cogvideox@<version>`."""
+Make = Annotated[str, Field(pattern=rf"^({EMBEDDED}|{COGVIDEOX}@[0-9a-z]+(/[0-9a-z_]+)?)$")]
+"""`embedded`, `cogvideox@latest` (the version promoted last) or `cogvideox@<version>`; after a `/`
+the cache it is asked with (`experts.diffusion.caching`), where that is not the version's own."""
 
 NO_PAIRS = Planning.model_construct(weights={})
 """What stands in for `plan` in a recipe for records."""

@@ -7,7 +7,7 @@ layer whose output is added to the video tokens of the main blocks it serves and
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any, cast
 
 from torch import Tensor, nn
@@ -73,8 +73,8 @@ class ControlBranch(nn.Module):
         temb: Tensor,
         image_rotary_emb: Rotary | None,
         run: Run,
-    ) -> list[Tensor]:
-        """One [B, N, D] per block of the branch.
+    ) -> Iterator[Tensor]:
+        """One [B, N, D] per block of the branch, computed when it is asked for.
 
         `latents` [B, T, main channels, H, W], `control` [B, T, control channels, H, W], `text`
         tokens [B, L, D], `places` the positional table of the video tokens [1, N, D] or None.
@@ -82,8 +82,6 @@ class ControlBranch(nn.Module):
         video = patches(self.main_proj, latents) + patches(self.control_proj, control)
         if places is not None:
             video = video + places.to(video.dtype)
-        outputs = []
         for block in self.blocks:
             video, text = run(block, video, text, temb, image_rotary_emb, None)
-            outputs.append(video)
-        return outputs
+            yield video

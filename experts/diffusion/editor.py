@@ -8,6 +8,7 @@ which a matrix product sums, and with it the last bit of the untrained editor's 
 from __future__ import annotations
 
 import inspect
+from collections.abc import Iterator
 from typing import Any, ClassVar
 
 import torch
@@ -123,6 +124,16 @@ class VideoEditor(CogVideoXTransformer3DModel):
         }
         return {name: part for name, part in parts.items() if part is not None}
 
+    def compile_blocks(self, **how: Any) -> None:
+        """Compile the blocks; `how` goes to torch.compile.
+
+        Their forward alone, beneath the hooks of a cache. diffusers' `compile_repeated_blocks`
+        takes the hooks into what it compiles, and compiles again whenever they are put on.
+        """
+        for block in self.modules():
+            if type(block).__name__ in self._repeated_blocks:
+                block.forward = torch.compile(block.forward, **how)
+
     def _silence(self) -> None:
         for layer in (self.extra_proj, self.negative_proj):
             if layer is not None:
@@ -173,23 +184,24 @@ class VideoEditor(CogVideoXTransformer3DModel):
         if self.negative_proj is not None and negative_hidden_states is not None:
             text = text + self.negative_proj(negative_hidden_states)
 
-        steering: list[Tensor] = []
+        steering: Iterator[Tensor] = iter(())
+        branch = 0
         if self.control is not None and control is not None:
             table = self.patch_embed.table(grid, hidden_states.device)
             places = None if table is None else table[:, length:]
+            branch = len(self.control.blocks)
             steering = self.control(
                 hidden_states, control, text, places, temb, image_rotary_emb, self._run
             )
+        served = 0
+        steer: list[Tensor] = []
         for k, block in enumerate(self.transformer_blocks):
-            serving = k * len(steering) // len(self.transformer_blocks)
+            # The branch's next block, no sooner than the first main block it serves: a cache that
+            # decides in between can skip both.
+            while branch and served <= k * branch // len(self.transformer_blocks):
+                steer, served = [next(steering)], served + 1
             video, text = self._run(
-                block,
-                video,
-                text,
-                temb,
-                image_rotary_emb,
-                attention_kwargs,
-                *([steering[serving]] if steering else []),
+                block, video, text, temb, image_rotary_emb, attention_kwargs, *steer
             )
 
         video = self.proj_out(self.norm_out(self.norm_final(video), temb=temb))

@@ -23,6 +23,7 @@ from catalog.errors import BadInput, EditmillError
 from catalog.geometry import crop_resize
 from catalog.keys import digest
 from experts.base import EditRequest, EditResult, Frames, Masks
+from experts.diffusion.caching import WITHIN_BLOCKS, Cache, cache_named, check
 from experts.diffusion.checkpoint import open_expert
 from experts.diffusion.conditions import Conditions, latent_mask
 from experts.diffusion.controls import Controls
@@ -58,17 +59,24 @@ class _Loaded:
     vae: AutoencoderKLCogVideoX
     text: TextEncoder
     serving: Serving
+    cache: Cache
+    compiled: bool
     device: torch.device
 
 
 class CogVideoXExpert:
     """A version of the expert `name` in `folder`, with the encoders of the checkpoint `base`.
 
-    `info`: `model_size` (frames, height, width), `windows`, `steps`, `guidance`.
+    `cache` goes before the version's own; raises EditmillError for one that is not known.
+    `info`: `model_size` (frames, height, width), `windows`, `steps`, `guidance`, `cache`,
+    `compiled`.
     """
 
-    def __init__(self, expert: str, version: str, folder: Path, base: Path) -> None:
+    def __init__(
+        self, expert: str, version: str, folder: Path, base: Path, cache: str = ""
+    ) -> None:
         self.spec = expert_named(expert)
+        self._cache = cache_named(cache) if cache else None
         self.name = f"cogvideox-{expert}"
         self._model_version, self._folder, self._base = version, folder, base
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -78,14 +86,16 @@ class CogVideoXExpert:
 
     @property
     def version(self) -> str:
-        """The trained version, and after `+` what else the output depends on."""
+        """The trained version, after `/` a cache that is not its own, and after `+` what else the
+        output depends on."""
+        asked = f"/{self._cache}" if self._cache else ""
         guide = expert_for(GUIDED[self.spec.name]).version if self.spec.first_frame else ""
         rest = digest(ALGORITHM, self._controls.version, guide)[:8]
-        return f"{self._model_version}+{rest}"
+        return f"{self._model_version}{asked}+{rest}"
 
     def load(self) -> None:
         """Opens weights and encoders; raises EditmillError where they are not the ones it was
-        trained with."""
+        trained with, or where the cache does not suit the solver."""
         with self._lock:
             if self._loaded is not None:
                 return
@@ -95,8 +105,15 @@ class CogVideoXExpert:
                     f"{self._base}: not the checkpoint {self.spec.name} {self._model_version} was "
                     "trained with: its autoencoder or text encoder differs; name that one"
                 )
+            cache = self._cache or serving.cache
+            check(cache, serving.solver)
             dtype = torch.bfloat16 if serving.precision == "bf16" else torch.float32
             editor = open_expert(self._folder, dtype).to(self._device)
+            compiled = (
+                serving.compile and self._device.type == "cuda" and cache not in WITHIN_BLOCKS
+            )
+            if compiled:
+                editor.compile_blocks()
             if self.spec.first_frame:
                 expert_for(GUIDED[self.spec.name]).load()
             self._controls.load()
@@ -108,6 +125,8 @@ class CogVideoXExpert:
                     self._device
                 ),
                 serving=serving,
+                cache=cache,
+                compiled=compiled,
                 device=self._device,
             )
 
@@ -182,6 +201,8 @@ class CogVideoXExpert:
             "windows": len(begins),
             "steps": serving.steps,
             "guidance": self.spec.guidance,
+            "cache": self._loaded.cache,
+            "compiled": self._loaded.compiled,
         }
         return crop_resize(made, (height, width)), info
 
@@ -236,6 +257,7 @@ class CogVideoXExpert:
             size=((size[0] - 1) // 4 + 1, size[1] // 8, size[2] // 8),
             seeds=[seed],
             steps=loaded.serving.steps,
+            cache=loaded.cache,
         )
         shown = decode(loaded.vae, made)[0].cpu().numpy()
         return np.asarray(shown, np.uint8)

@@ -8,6 +8,7 @@ import torch
 from diffusers import CogVideoXDPMScheduler
 from torch import Tensor
 
+from experts.diffusion.caching import Cache, caching
 from experts.diffusion.conditions import Conditions, control_input, main_input
 from experts.diffusion.editor import VideoEditor
 from experts.diffusion.schedule import Scheduler
@@ -41,12 +42,14 @@ def sample(
     seeds: list[int],
     steps: int = STEPS,
     guidance: float | None = None,
+    cache: Cache = "none",
 ) -> Tensor:
     """Edited latents [B, T, 16, H, W] for the batch's conditions; `size` is (T, H, W).
 
     Each row's noise comes from its own seed, drawn on the CPU, so that a row is the same in any
     batch and on any device, up to the order in which sums are taken. `guidance` None takes the
-    expert's; 1 asks for the prompt alone, in one pass.
+    expert's; 1 asks for the prompt alone, in one pass. `cache` other than `none` saves work and
+    changes the result (`caching`).
     """
     scale = spec.guidance if guidance is None else guidance
     generators = [torch.Generator().manual_seed(seed) for seed in seeds]
@@ -60,38 +63,41 @@ def sample(
     guided = scale != 1
     twice = 2 if guided else 1
     text = torch.cat([prompts.negative, prompts.positive]) if guided else prompts.positive
-    beside = None if prompts.beside is None else prompts.beside.repeat(twice, 1, 1)
+    given = {"encoder_hidden_states": text.to(dtype)}
+    if prompts.beside is not None:
+        given["negative_hidden_states"] = prompts.beside.repeat(twice, 1, 1).to(dtype)
     control = control_input(spec, conditions)
     if control is not None:
-        control = control.repeat(twice, 1, 1, 1, 1).to(device, dtype)
+        given["control"] = control.repeat(twice, 1, 1, 1, 1).to(device, dtype)
 
     latents = noise()
     schedule.set_timesteps(steps, device=device)
+    levels = schedule.timesteps.tolist()
     previous: Tensor | None = None
-    for k, timestep in enumerate(schedule.timesteps):
-        seen = main_input(spec, latents, conditions).repeat(twice, 1, 1, 1, 1)
-        with editor.cache_context("cond_uncond"):
-            predicted = editor(
-                seen.to(dtype),
-                text.to(dtype),
-                timestep.expand(len(seen)),
-                control=control,
-                negative_hidden_states=None if beside is None else beside.to(dtype),
-                return_dict=False,
-            )[0].float()
-        if guided:
-            away, toward = predicted.chunk(2)
-            predicted = away + scale * (toward - away)
-        if isinstance(schedule, CogVideoXDPMScheduler):
-            latents, previous = schedule.step(
-                predicted,
-                previous,
-                timestep,
-                schedule.timesteps[k - 1] if k else None,
-                latents,
-                generator=generators if len(generators) > 1 else generators[0],
-                return_dict=False,
-            )
-        else:
-            latents = schedule.step(predicted, timestep, latents, return_dict=False)[0]
+    with caching(editor, cache, guided) as clock:
+        for k, timestep in enumerate(schedule.timesteps):
+            clock.timestep = levels[k]
+            seen = main_input(spec, latents, conditions).repeat(twice, 1, 1, 1, 1)
+            with editor.cache_context("cond_uncond"):
+                predicted = editor(
+                    hidden_states=seen.to(dtype),
+                    timestep=timestep.expand(len(seen)),
+                    return_dict=False,
+                    **given,
+                )[0].float()
+            if guided:
+                away, toward = predicted.chunk(2)
+                predicted = away + scale * (toward - away)
+            if isinstance(schedule, CogVideoXDPMScheduler):
+                latents, previous = schedule.step(
+                    predicted,
+                    previous,
+                    timestep,
+                    schedule.timesteps[k - 1] if k else None,
+                    latents,
+                    generator=generators if len(generators) > 1 else generators[0],
+                    return_dict=False,
+                )
+            else:
+                latents = schedule.step(predicted, timestep, latents, return_dict=False)[0]
     return latents

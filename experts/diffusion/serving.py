@@ -10,6 +10,7 @@ from pathlib import Path
 
 from catalog.errors import EditmillError
 from catalog.files import replacing
+from experts.diffusion.caching import Cache, cache_named
 from experts.diffusion.schedule import Solver
 
 FILE = "serving.json"
@@ -21,7 +22,8 @@ Size = tuple[int, int, int]
 @dataclass(frozen=True, slots=True)
 class Serving:
     """`sizes` are those it was trained at, landscape; `encoders` is the fingerprint of the
-    autoencoder and text encoder it was trained with; `precision` of its weights, bf16 or fp32."""
+    autoencoder and text encoder it was trained with; `precision` of its weights, bf16 or fp32;
+    `compile` its blocks, where there is a GPU."""
 
     expert: str
     sizes: tuple[Size, ...]
@@ -30,6 +32,8 @@ class Serving:
     precision: str
     encoders: str
     tiling: bool = False
+    cache: Cache = "none"
+    compile: bool = False
 
     def write(self, folder: Path) -> None:
         with replacing(folder / FILE) as part:
@@ -37,14 +41,16 @@ class Serving:
 
     @classmethod
     def read(cls, folder: Path) -> Serving:
-        """Raises EditmillError where the folder holds none."""
+        """Raises EditmillError where the folder holds none, or one with an unknown cache."""
         try:
             values = json.loads((folder / FILE).read_text(encoding="utf-8"))
-            return cls(**values | {"sizes": tuple(tuple(size) for size in values["sizes"])})
+            serving = cls(**values | {"sizes": tuple(tuple(size) for size in values["sizes"])})
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise EditmillError(
                 f"{folder / FILE}: can't be read ({error}); restore the folder from a copy"
             ) from None
+        cache_named(serving.cache)
+        return serving
 
 
 def bucket(sizes: Sequence[Size], height: int, width: int) -> Size:

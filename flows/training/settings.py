@@ -8,9 +8,10 @@ from pathlib import Path
 from typing import Any, Literal, TypeVar
 
 import yaml
-from pydantic import Field, ValidationError
+from pydantic import Field, ValidationError, model_validator
 
 from catalog.errors import EditmillError
+from experts.diffusion.caching import Cache, check
 from experts.diffusion.schedule import Solver
 from experts.diffusion.specs import EXPERTS
 from experts.diffusion.training.recipe import Part, Share, TrainingRecipe, parse
@@ -45,6 +46,16 @@ class Serve(Part):
     steps: int = Field(default=30, ge=1)  # Señorita-2M's released editor
     solver: Solver = "ddim"  # the same
     tiling: bool = False  # of the autoencoder: less memory, faint seams
+    cache: Cache = "none"  # faster, another result; experts/diffusion/caching.py
+    compile: bool = False  # the blocks, on a GPU: a slow first edit, and sums rounded otherwise
+
+    @model_validator(mode="after")
+    def _suited(self) -> Serve:
+        try:
+            check(self.cache, self.solver)
+        except EditmillError as error:
+            raise ValueError(str(error)) from None
+        return self
 
 
 class Settings(Part):

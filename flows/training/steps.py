@@ -136,6 +136,8 @@ def register(run: Run, candidate: Path, verdict: Verdict) -> Trained:
         precision=recipe.precision,
         encoders=run.encoders,
         tiling=settings.serve.tiling,
+        cache=settings.serve.cache,
+        compile=settings.serve.compile,
     ).write(candidate)
     seen = sources_of(main, parent) | {clip.row.source_id for clip in run.learn}
     write_bytes(candidate / SOURCES, json.dumps(sorted(seen)).encode())

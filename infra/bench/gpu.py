@@ -1,14 +1,21 @@
 """The CogVideoX experts at full size with random weights: speed and memory, no checkpoint needed.
 
-Speed does not depend on what the weights are, so nothing is fetched: the models are built from the
-published checkpoints' own configurations.
+Speed does not depend on what the weights are, so none are fetched but LPIPS's: the models are built
+from the published checkpoints' own configurations. Where LPIPS can't be had its figures are null.
 
 - matmul: the card's rate for an 8192³ bfloat16 product, which the rest is measured against.
 - train: steps of the real loop (data loading, optimizer, averaging) on made-up examples at
   336×592×33. FLOPs are counted over a forward and a backward pass as the expert is frozen, without
   what gradient checkpointing computes twice, so the utilisation is of useful work alone.
 - sample: one guided edit, latents to latents, against diffusers' own pipeline around a base of the
-  same make at the same steps; then the autoencoder, which both share.
+  same make at the same steps; then the autoencoder, which both share. Compiled blocks and
+  `alternatives` do the same sums by other kernels and differ by rounding, which `relative_error` of
+  the latents states. `caches` leave work out: `work` is the share of the FLOPs that is left; LPIPS
+  and PSNR of the decoded video tell how far they are from the exact result.
+
+What a cache loses depends on the weights, and these are random: its distances here show that the
+measuring works and nothing about quality. How much `first_block` leaves out depends on them too, so
+its seconds belong to its `work`; the other caches go by the clock.
 
     python infra/bench/gpu.py --model 2b --json           # one GPU
     python infra/bench/gpu.py --model 5b --parts sample
@@ -23,8 +30,9 @@ import json
 import statistics
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field, replace
+from math import log10
 from typing import Any
 
 import numpy as np
@@ -36,11 +44,15 @@ from diffusers import (
     CogVideoXTransformer3DModel,
 )
 from torch import Tensor
+from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
+from catalog.errors import EditmillError
 from experts.base import Masks
 from experts.diffusion.build import build
+from experts.diffusion.caching import CACHES, WITHIN_BLOCKS, Cache
 from experts.diffusion.conditions import Conditions
+from experts.diffusion.editor import VideoEditor
 from experts.diffusion.sampling import Prompts, sample
 from experts.diffusion.schedule import scheduler
 from experts.diffusion.specs import EXPERTS, ExpertSpec
@@ -52,6 +64,7 @@ from experts.diffusion.training.loss import loss_of
 from experts.diffusion.training.prepare import prepare
 from experts.diffusion.training.recipe import TrainingRecipe
 from experts.diffusion.vae import decode, encode
+from filters.metrics.lpips import Lpips
 
 DEVICE = torch.device("cuda" if torch.cuda.is_available() else "cpu")
 
@@ -124,13 +137,13 @@ class Model:
 MODELS = {
     "2b": Model("remover", SMALL),
     "5b": Model("inpainter", LARGE),
-    "tiny": Model("remover", TINY, 5, 32, 48, TINY_AUTOENCODER),
+    "tiny": Model("remover", TINY, 5, 48, 64, TINY_AUTOENCODER),
     "tiny-i2v": Model(
         "inpainter",
         LARGE | TINY | {"in_channels": 32, "attention_head_dim": 16},
         5,
-        32,
         48,
+        64,
         TINY_AUTOENCODER,
     ),
 }
@@ -141,16 +154,16 @@ def synchronize() -> None:
         torch.cuda.synchronize()
 
 
-def seconds(work: Callable[[], Any], runs: int) -> float:
-    """The median time of `work`, after one run that warms up."""
+def seconds(work: Callable[[], Any], runs: int, warm: bool = False) -> float:
+    """The median time of `work`, after one run that warms up, if it is not `warm`."""
     taken = []
-    for _ in range(runs + 1):
+    for _ in range(runs if warm else runs + 1):
         synchronize()
         begin = time.perf_counter()
         work()
         synchronize()
         taken.append(time.perf_counter() - begin)
-    return statistics.median(taken[1:])
+    return statistics.median(taken[-runs:])
 
 
 def peak_gib() -> float | None:
@@ -290,8 +303,6 @@ def measure_sampling(model: Model, steps: int, runs: int, compiled: bool) -> dic
     their_peak = peak_gib()
 
     editor = build(model.spec, model.base(torch.bfloat16)).eval()
-    if compiled:
-        editor.compile_repeated_blocks()
     frames, height, width = model.latents
 
     def latents(channels: int, count: int = frames) -> Tensor:
@@ -303,27 +314,125 @@ def measure_sampling(model: Model, steps: int, runs: int, compiled: bool) -> dic
     prompts = Prompts(positive, negative, negative if model.spec.negative_channels else None)
     schedule = scheduler(model.spec.base)
 
-    def edit() -> None:
-        sample(editor, model.spec, schedule, conditions, prompts, model.latents, [0], steps, 6.0)
+    def edit(cache: Cache = "none") -> Tensor:
+        return sample(
+            editor, model.spec, schedule, conditions, prompts, model.latents, [0], steps, 6.0, cache
+        )
 
+    exact, flops = counted(edit)
+    cached = {cache: counted(lambda cache=cache: edit(cache)) for cache in CACHES[1:]}
+    if compiled:
+        editor.compile_blocks()
+    peak_gib()
     ours = seconds(edit, runs)
     our_peak = peak_gib()
+    rounding = distance(edit(), exact)
+    video = decode(vae, exact)[0].cpu().numpy()
+    lpips = opened_lpips()
+    caches = {}
+    for cache, (latents_of, left) in cached.items():
+        if compiled and cache in WITHIN_BLOCKS:
+            continue
+        peak_gib()
+        taken = seconds(lambda cache=cache: edit(cache), runs, warm=True)
+        other = decode(vae, latents_of)[0].cpu().numpy()
+        error = float(np.square(video.astype(np.float64) - other).mean())
+        caches[cache] = {
+            "seconds": round(taken, 3),
+            "times_exact": round(ours / taken, 3),
+            "times_diffusers": round(theirs / taken, 3),
+            "work": round(left / flops, 3),
+            "lpips": lpips and round(float(np.mean(lpips.distance(video, other))), 4),
+            "psnr": round(10 * log10(255**2 / error), 2) if error else None,
+            "relative_error": distance(latents_of, exact),
+            "peak_gib": peak_gib(),
+        }
+    alternatives = {}
+    for name, way in WAYS.items():
+        peak_gib()
+        torch.compiler.reset()  # a kernel is chosen when a block is compiled
+        with way(editor):
+            try:
+                taken = seconds(edit, runs)
+            except RuntimeError:  # no such kernel here
+                alternatives[name] = None
+                continue
+            alternatives[name] = {
+                "seconds": round(taken, 3),
+                "times_diffusers": round(theirs / taken, 3),
+                "relative_error": distance(edit(), exact),
+                "peak_gib": peak_gib(),
+            }
     shape = 1, model.frames, model.height, model.width, 3
-    video = torch.zeros(shape, dtype=torch.uint8, device=DEVICE)
-    encoding = seconds(lambda: encode(vae, video), runs)
-    decoding = seconds(lambda: decode(vae, latents(16)), runs)
+    blank = torch.zeros(shape, dtype=torch.uint8, device=DEVICE)
+    encoding = seconds(lambda: encode(vae, blank), runs)
+    decoding = seconds(lambda: decode(vae, exact), runs)
+    peak = peak_gib()
+    channels_last(vae)
     return {
         "steps": steps,
         "compiled": compiled,
         "edit_seconds": round(ours, 3),
         "diffusers_seconds": round(theirs, 3),
         "times_faster": round(theirs / ours, 3),
+        "relative_error": rounding,  # from the blocks as they are, not compiled
         "peak_gib": our_peak,
         "diffusers_peak_gib": their_peak,
+        "alternatives": alternatives,
+        "caches": caches,
+        "caches_note": "random weights: lpips, psnr and relative_error say nothing about quality",
         "encode_seconds": round(encoding, 3),
         "decode_seconds": round(decoding, 3),
-        "autoencoder_peak_gib": peak_gib(),
+        "autoencoder_peak_gib": peak,
+        "decode_channels_last_seconds": round(seconds(lambda: decode(vae, exact), runs), 3),
     }
+
+
+def counted(work: Callable[[], Tensor]) -> tuple[Tensor, int]:
+    """What `work` makes, and its FLOPs."""
+    with FlopCounterMode(display=False) as counter:
+        made = work()
+    return made, int(counter.get_total_flops())
+
+
+def distance(other: Tensor, exact: Tensor) -> float:
+    """‖other − exact‖ / ‖exact‖."""
+    return round(float((other - exact).norm() / exact.norm()), 5)
+
+
+def opened_lpips() -> Lpips | None:
+    """LPIPS; None where its weights can't be had."""
+    metric = Lpips()
+    try:
+        metric.load()
+    except EditmillError:
+        return None
+    return metric
+
+
+@contextlib.contextmanager
+def fused(editor: VideoEditor) -> Iterator[None]:
+    """Queries, keys and values by one product."""
+    editor.fuse_qkv_projections()
+    try:
+        yield
+    finally:
+        editor.unfuse_qkv_projections()
+
+
+WAYS: dict[str, Callable[[VideoEditor], contextlib.AbstractContextManager[None]]] = {
+    "flash attention": lambda _: sdpa_kernel(SDPBackend.FLASH_ATTENTION),
+    "cudnn attention": lambda _: sdpa_kernel(SDPBackend.CUDNN_ATTENTION),
+    "fused projections": fused,
+}
+"""The same sums otherwise; each beside the default, which is torch's own choice of kernel."""
+
+
+def channels_last(vae: AutoencoderKLCogVideoX) -> None:
+    """Lay the weights of its 3D convolutions out with the channels last."""
+    for weight in vae.parameters():
+        if weight.dim() == 5:
+            weight.data = weight.data.contiguous(memory_format=torch.channels_last_3d)
 
 
 def diffusers_edit(
@@ -393,7 +502,12 @@ def main() -> None:
         if isinstance(value, dict):
             print(part)
             for name, figure in value.items():
-                print(f"  {name:22} {figure}")
+                if not isinstance(figure, dict):
+                    print(f"  {name:28} {figure}")
+                    continue
+                print(f"  {name}")
+                for key, inner in figure.items():
+                    print(f"    {key:26} {inner}")
         else:
             print(f"{part:24} {value}")
 

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
 # The CogVideoX experts' speed and memory on one GPU; a line of JSON for each run goes to
-# $OUT/gpu.jsonl. Fetches nothing: the weights are random.
+# $OUT/gpu.jsonl. Fetches LPIPS's weights alone, and goes on without: the models' are random.
 #
 #     infra/bench/gpu.sh            # the 2B and the 5B expert, plain and compiled
 #     infra/bench/gpu.sh tiny       # does it run, on any machine
@@ -16,7 +16,7 @@ bench() { "$python" infra/bench/gpu.py --json "$@" | tee -a "$log"; }
 
 if [ "${1:-full}" = tiny ]; then
   for model in tiny tiny-i2v; do
-    bench --model "$model" --steps 2 --train-steps 2 --runs 1
+    bench --model "$model" --steps 12 --train-steps 2 --runs 1
   done
   exit
 fi

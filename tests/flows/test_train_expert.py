@@ -162,6 +162,21 @@ def test_a_recipe_that_names_it_is_served_by_it(written: Written, first) -> None
     assert not np.array_equal(results[0].frames[masks], real[masks])
 
 
+def test_a_recipe_may_name_a_cache(written: Written, first) -> None:
+    ctx = _context(written, {"remover": "cogvideox@latest/pyramid"})
+    assert ctx.recipe.experts == {"remover": f"cogvideox@{first['version']}/pyramid"}
+    job = _job(written)
+    (made,) = edit.run(ctx, [PlannedClip(job.clip, job.tracks, [job.plan])])
+    assert made.expert_version.startswith(f"{first['version']}/pyramid+")
+    assert made.info["cache"] == "pyramid"
+    pair: Any = type("Row", (), {"task": "object_removal", "expert": made.expert,
+                                 "expert_version": made.expert_version})  # fmt: skip
+    expert = makes.that_made(ctx.catalog, pair)
+    assert expert is makes.serving(ctx.catalog, ctx.recipe, "object_removal")
+    with pytest.raises(EditmillError, match="cache 'teacache' is not known; use one of: none, "):
+        _context(written, {"remover": "cogvideox@latest/teacache"})
+
+
 def test_an_unnamed_expert_is_the_embedded_one(written: Written, first) -> None:
     ctx = _context(written, {})
     assert makes.serving(ctx.catalog, ctx.recipe, "object_removal").name == "remover-flow"

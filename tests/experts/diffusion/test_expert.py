@@ -108,6 +108,31 @@ def test_honours_the_contract(made: Callable[[str], CogVideoXExpert], name: str)
     assert result.info["model_size"] == [9, 32, 48] and result.info["windows"] == 2
 
 
+def test_a_cache_is_the_versions_or_the_recipes(made: Callable[[str], CogVideoXExpert]) -> None:
+    plain, request = made("local_stylizer"), request_for("local_stylizer")
+    exact = plain.edit(request)
+    assert (exact.info["cache"], exact.info["compiled"]) == ("none", False)
+
+    def asked(cache: str) -> CogVideoXExpert:
+        return CogVideoXExpert("local_stylizer", "abc", plain._folder, plain._base, cache)
+
+    serving = Serving.read(plain._folder)
+    replace(serving, steps=6, cache="taylorseer_lite", compile=True).write(plain._folder)
+    own, other, none = asked(""), asked("pyramid"), asked("none")
+    assert own.version == plain.version
+    assert other.version == plain.version.replace("+", "/pyramid+")
+    results = [expert.edit(request) for expert in (own, other, none)]
+    assert [r.info["cache"] for r in results] == ["taylorseer_lite", "pyramid", "none"]
+    assert len({r.frames.tobytes() for r in results}) == 3
+    own.edit(replace(request, seed=4))
+    assert np.array_equal(own.edit(request).frames, results[0].frames)
+    with pytest.raises(EditmillError, match="cache 'teacache' is not known; use one of: none, "):
+        asked("teacache")
+    replace(serving, solver="dpm++").write(plain._folder)
+    with pytest.raises(EditmillError, match="taylorseer_lite goes with solver ddim"):
+        asked("taylorseer_lite").load()
+
+
 def test_any_size_and_length(made: Callable[[str], CogVideoXExpert]) -> None:
     expert = made("remover")
     upright = request_for("remover", frames=5, height=64, width=40)
