@@ -17,6 +17,7 @@ from flows.recipe import COGVIDEOX, EMBEDDED, Recipe
 
 BASES = {
     "CogVideoX-2b": "EDITMILL_COGVIDEOX_2B",
+    "CogVideoX-5b": "EDITMILL_COGVIDEOX_5B",
     "CogVideoX-5b-I2V": "EDITMILL_COGVIDEOX_5B_I2V",
 }
 """The environment variable that names the folder of each base checkpoint."""

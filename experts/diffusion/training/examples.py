@@ -19,6 +19,7 @@ from torch.utils.data import Dataset
 
 from catalog.errors import EditmillError
 from experts.diffusion.training.prepare import INDEX, Example
+from experts.diffusion.training.recipe import TrainingRecipe
 
 Item = dict[str, Tensor]
 """`target`, `prompt`, and the conditions the expert has."""
@@ -102,3 +103,14 @@ class Batches:
             batches += np.resize(order, whole).reshape(-1, self._batch_size).tolist()
         rng.shuffle(batches)
         return batches
+
+
+def counted(recipe: TrainingRecipe, rows: list[Example]) -> TrainingRecipe:
+    """The recipe with each stage's epochs as steps, now that its examples are known."""
+    stages = []
+    for number, stage in enumerate(recipe.stages):
+        if stage.epochs:
+            once = Batches(rows, number, stage.batch_size, recipe.seed).per_epoch
+            stage = stage.model_copy(update={"steps": stage.epochs * once, "epochs": 0})
+        stages.append(stage)
+    return recipe.model_copy(update={"stages": tuple(stages)})

@@ -30,7 +30,7 @@ from experts.diffusion.editor import VideoEditor
 from experts.diffusion.schedule import Scheduler
 from experts.diffusion.training import state
 from experts.diffusion.training.chance import Chance
-from experts.diffusion.training.examples import Batches, Examples, Item
+from experts.diffusion.training.examples import Batches, Examples, Item, counted
 from experts.diffusion.training.export import export
 from experts.diffusion.training.loss import loss_of
 from experts.diffusion.training.recipe import TrainingRecipe
@@ -65,6 +65,7 @@ def train(
     Raises EditmillError when the loss is no number or memory runs out; the last good state is kept.
     """
     folder = Path(out)
+    recipe = counted(recipe, examples.rows)
     accelerator = accelerator_for(recipe)
     if recipe.gradient_checkpointing:
         editor.enable_gradient_checkpointing()

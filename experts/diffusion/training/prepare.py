@@ -128,7 +128,9 @@ def _example(
     rng = np.random.default_rng(int(named, 16))
     size = size_for(settings, *clip.frames.shape[1:3])
     at = times(len(clip.frames), size[0], recipe.draws.stride, rng)
-    drawn = draw(spec, source, strangers, clip.caption, at, size, recipe.draws, rng)
+    said = (clip.caption, *clip.wordings)
+    caption = said[int(rng.integers(len(said)))] if clip.wordings else clip.caption
+    drawn = draw(spec, source, strangers, caption, at, size, recipe.draws, rng)
     mask = None if drawn.masks is None else digest(np.packbits(drawn.masks).tobytes().hex())
     key = digest(named, encoders.key, spec.name, size, [int(t) for t in at], mask)
     target = out / "latents" / f"{key}.safetensors"
@@ -165,15 +167,21 @@ def _encode(
         masks = torch.from_numpy(drawn.masks)
         tensors["mask"] = latent_mask(masks[None])[0]
         tensors["masked"] = latents(np.where(drawn.masks[..., None], np.uint8(0), frames))
+
+    def beside(name: str) -> Tensor:
+        if name not in clip.controls:
+            raise BadInput(f"no_{name}", f"the clip has no {name} video; compute it first")
+        return latents(fit(clip.controls[name][at], size))
+
+    if spec.source:
+        tensors["source"] = beside("source")
     for name in spec.control:
         if name == "mask":
             assert drawn.masks is not None
             shown = np.repeat(drawn.masks[..., None] * np.uint8(255), 3, axis=-1)
-        elif name in clip.controls:
-            shown = fit(clip.controls[name][at], size)
+            tensors["control.mask"] = latents(shown)
         else:
-            raise BadInput(f"no_{name}", f"the clip has no {name} video; compute it first")
-        tensors[f"control.{name}"] = latents(shown)
+            tensors[f"control.{name}"] = beside(name)
     return tensors
 
 
