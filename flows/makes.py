@@ -66,8 +66,9 @@ def that_made(dataset: Queries, pair: Pair) -> Expert:
 def trained_expert(dataset: Queries, row: ModelRow) -> Expert:
     """A trained version, not yet loaded; the process has one of each."""
     try:
+        from experts.diffusion.editing import CogVideoXEditor
         from experts.diffusion.expert import CogVideoXExpert
-        from experts.diffusion.specs import expert_named
+        from experts.diffusion.specs import EDITORS, expert_named
     except ImportError as error:
         raise EditmillError(
             f"{row.model_id}: trained experts need {error.name}; pip install 'editmill[gpu]'"
@@ -75,7 +76,8 @@ def trained_expert(dataset: Queries, row: ModelRow) -> Expert:
     spec = expert_named(row.name)
     folder = trained.folder_of(dataset, row).resolve()
     base = base_folder(spec.base, row.config.get("base"))
-    return worker.shared(CogVideoXExpert, row.name, row.version, folder, base)
+    make = CogVideoXEditor if row.name in EDITORS else CogVideoXExpert
+    return worker.shared(make, row.name, row.version, folder, base)
 
 
 def base_folder(base: str, usual: str | Path | None, named: Path | None = None) -> Path:

@@ -79,7 +79,7 @@ class CogVideoXExpert:
     @property
     def version(self) -> str:
         """The trained version, and after `+` what else the output depends on."""
-        guide = expert_for(GUIDED[self.spec.name]).version if self.spec.first_frame else ""
+        guide = expert_for(GUIDED[self.spec.name]).version if self.spec.name in GUIDED else ""
         rest = digest(ALGORITHM, self._controls.version, guide)[:8]
         return f"{self._model_version}+{rest}"
 
@@ -96,8 +96,8 @@ class CogVideoXExpert:
                     "trained with: its autoencoder or text encoder differs; name that one"
                 )
             dtype = torch.bfloat16 if serving.precision == "bf16" else torch.float32
-            editor = open_expert(self._folder, dtype).to(self._device)
-            if self.spec.first_frame:
+            editor = open_expert(self._folder, dtype, self._base).to(self._device)
+            if self.spec.name in GUIDED:
                 expert_for(GUIDED[self.spec.name]).load()
             self._controls.load()
             self._loaded = _Loaded(
@@ -157,7 +157,7 @@ class CogVideoXExpert:
         assert self._loaded is not None
         serving = self._loaded.serving
         count, height, width = request.frames.shape[:3]
-        size = bucket(serving.sizes, height, width)
+        size = self._size(count, height, width)
         frames = crop_resize(request.frames, size[1:])
         holes: Masks | None = None if masks is None else crop_resize(masks, size[1:])
         first = None if guide is None else crop_resize(guide.frames[:1], size[1:])
@@ -169,7 +169,7 @@ class CogVideoXExpert:
             out = self._window(
                 there_and_back(frames[window], size[0]),
                 None if holes is None else there_and_back(holes[window], size[0]),
-                first if number == 0 or first is None else made[start : start + 1],
+                made[start : start + 1] if number and self._chained else first,
                 prompts,
                 int(digest(request.seed, number)[:15], 16) if number else request.seed,
                 size,
@@ -184,6 +184,16 @@ class CogVideoXExpert:
             "guidance": self.spec.guidance,
         }
         return crop_resize(made, (height, width)), info
+
+    @property
+    def _chained(self) -> bool:
+        """Whether the last frame of a window leads the next."""
+        return self.spec.first_frame or self.spec.keyframe
+
+    def _size(self, count: int, height: int, width: int) -> Size:
+        """Of a window of `count` frames of height × width."""
+        assert self._loaded is not None
+        return bucket(self._loaded.serving.sizes, height, width)
 
     def _prompts(self, request: EditRequest) -> Prompts:
         assert self._loaded is not None
@@ -231,7 +241,13 @@ class CogVideoXExpert:
             loaded.editor,
             self.spec,
             loaded.schedule,
-            Conditions(None if first is None else latents(first, True), masked, mask, control),
+            Conditions(
+                None if first is None else latents(first, True),
+                masked,
+                mask,
+                control,
+                latents(frames) if self.spec.source else None,
+            ),
             prompts,
             size=((size[0] - 1) // 4 + 1, size[1] // 8, size[2] // 8),
             seeds=[seed],

@@ -48,6 +48,9 @@ class ExpertSpec:
         its instruction.
     guidance: classifier-free guidance scale at inference.
     learns_from: the catalog's records it is trained on.
+    lora_rank: of the low-rank layers that are trained in place of the base's own weights; 0 trains
+        those.
+    keyframe: the first frame may be a finished one and its mask empty, to be carried on (KIVE).
     """
 
     name: str
@@ -63,6 +66,8 @@ class ExpertSpec:
     control_layers: int = LAYERS
     source: bool = False
     learns_from: Records = "clips"
+    lora_rank: int = 0
+    keyframe: bool = False
 
     @property
     def frame_channels(self) -> bool:
@@ -176,9 +181,24 @@ EDITORS: dict[str, ExpertSpec] = {
         _senorita("senorita_control_edit", first_frame=False, concatenated=False),
         _senorita("senorita_ff_ins_edit", first_frame=True, concatenated=True),
         _senorita("senorita_ins_edit", first_frame=False, concatenated=True),
+        ExpertSpec(
+            "vivid_editor",  # VIVID-10M, Sec. 4
+            base="CogVideoX-5b",
+            first_frame=False,
+            mask=True,
+            control=(),
+            negative_channels=False,
+            freeze_ffn=False,
+            prompt="{caption}",  # the local caption
+            negative="",
+            guidance=6.0,  # the paper gives none; CogVideoX's pipelines'
+            learns_from="local_edits",
+            lora_rank=32,
+            keyframe=True,
+        ),
     )
 }
-"""Models that edit by an instruction, trained on the dataset."""
+"""Models that edit by an instruction or a local caption, trained on the dataset."""
 
 TRAINABLE = EXPERTS | EDITORS
 

@@ -1,4 +1,4 @@
-"""A catalog's edits as training records: kept pairs, which editors by instruction learn from."""
+"""A catalog's edits as training records: kept pairs and local-editing records, for the editors."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from catalog import local_edits as samples
 from catalog import media
 from catalog.errors import EditmillError
 from catalog.geometry import crop_resize
 from catalog.keys import digest
 from catalog.query import Queries
-from catalog.records import Pair, from_row
+from catalog.records import LocalEdit, Pair, from_row, to_row
 from experts.base import Masks
 from experts.diffusion.specs import ExpertSpec
 from experts.diffusion.training.clip import Clip
@@ -79,3 +80,61 @@ def pairs(dataset: Queries, spec: ExpertSpec, rules: Data, where: str) -> list[C
         )
     kept.sort(key=lambda pair: digest("order", pair.pair_id))
     return [CatalogPair(dataset, pair) for pair in kept[: rules.clips]]
+
+
+@dataclass(frozen=True, slots=True)
+class CatalogLocalEdit:
+    """A local-editing record: its footage is what to make, of its masked footage, by a caption."""
+
+    dataset: Queries
+    row: LocalEdit
+
+    @property
+    def key(self) -> str:
+        """Of footage, mask and words; all of them follow from the row."""
+        return digest(to_row(self.row))
+
+    @property
+    def source_id(self) -> str:
+        return self.row.source_id
+
+    @property
+    def licence(self) -> str:
+        return self.row.licence
+
+    @property
+    def media(self) -> tuple[str, ...]:
+        return self.row.video, self.row.mask
+
+    @property
+    def labels(self) -> tuple[str, ...]:
+        return (self.row.label,)
+
+    def clip(self) -> Clip:
+        sample = samples.read(self.dataset, to_row(self.row))
+        caption, *others = dict.fromkeys(sample.captions)
+        return Clip(sample.x, caption, wordings=tuple(others), task=self.row.task)
+
+    def masks(self, index: int) -> Masks:
+        return media.read_masks(self.dataset.path(self.row.mask))
+
+
+def local_edits(
+    dataset: Queries, spec: ExpertSpec, rules: Data, where: str
+) -> list[CatalogLocalEdit]:
+    """The local-editing records, in an order that depends on them alone.
+
+    Raises EditmillError, saying what `where` lacks, where there are none.
+    """
+    rows = dataset.local_edits().collect().iter_rows(named=True)
+    found = sorted((from_row(LocalEdit, row) for row in rows), key=_order)
+    if not found:
+        raise EditmillError(
+            f"{where}: nothing for the {spec.name} to learn from: no local-editing record; build "
+            "them first (editmill build vivid-embedded), or name another --ref"
+        )
+    return [CatalogLocalEdit(dataset, edit) for edit in found[: rules.clips]]
+
+
+def _order(edit: LocalEdit) -> str:
+    return digest("order", edit.edit_id)

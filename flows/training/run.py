@@ -22,7 +22,7 @@ from experts.diffusion.fingerprint import ENCODERS, TRANSFORMER, fingerprint
 from experts.diffusion.specs import ExpertSpec, Records
 from flows.makes import base_folder
 from flows.training.collect import Record, collect, data_ref, split
-from flows.training.edits import pairs
+from flows.training.edits import local_edits, pairs
 from flows.training.settings import Config, Data, load
 
 STAGE = "train"
@@ -32,6 +32,7 @@ SOURCES = "sources.json"
 COLLECT: dict[Records, Callable[[Queries, ExpertSpec, Data, str], Sequence[Record]]] = {
     "clips": collect,
     "pairs": pairs,
+    "local_edits": local_edits,
 }
 
 

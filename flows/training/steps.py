@@ -117,11 +117,11 @@ def judge(run: Run, candidate: Path, report: Report) -> Verdict:
             bf16=run.bf16,
         )
 
-    mine = measured(open_expert(candidate))
+    mine = measured(open_expert(candidate, base=run.base))
     if current is None:
         theirs = measured(build(run.spec, open_base(run.base)))
     else:
-        theirs = measured(open_expert(trained.folder_of(main, current)))
+        theirs = measured(open_expert(trained.folder_of(main, current), base=run.base))
     return compared(mine, theirs, rules, current, len({record.source_id for record in fair}))
 
 
@@ -172,7 +172,7 @@ def _beginning(run: Run) -> VideoEditor:
     parent = run.parent()
     if parent is None:
         return build(run.spec, open_base(run.base))
-    editor = open_expert(trained.folder_of(run.main(), parent))
+    editor = open_expert(trained.folder_of(run.main(), parent), base=run.base)
     freeze(editor, run.spec)
     return editor
 

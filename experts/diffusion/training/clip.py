@@ -18,12 +18,14 @@ class Clip:
     controls: videos that go with it, by condition (`hed`, `canny`, `depth`, a pair's `source`), of
         the same shape.
     wordings: other ways to say the caption; each is drawn as often.
+    task: of a local-editing record: `addition`, `modification` or `deletion`.
     """
 
     frames: Frames
     caption: str = ""
     controls: Mapping[str, Frames] = field(default_factory=dict)
     wordings: tuple[str, ...] = ()
+    task: str = ""
 
 
 class ClipSource(Protocol):

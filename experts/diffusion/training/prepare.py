@@ -23,11 +23,11 @@ from catalog.errors import BadInput, EditmillError
 from catalog.files import replacing
 from catalog.keys import digest
 from experts.base import Frames
-from experts.diffusion.conditions import latent_mask
+from experts.diffusion.conditions import SPATIAL, TEMPORAL, latent_mask
 from experts.diffusion.specs import ExpertSpec
 from experts.diffusion.training.clip import Clip, ClipSource
-from experts.diffusion.training.draws import Draw, draw
-from experts.diffusion.training.recipe import Stage, TrainingRecipe
+from experts.diffusion.training.draws import Draw, draw, recorded
+from experts.diffusion.training.recipe import TrainingRecipe
 from experts.diffusion.training.window import Size, fit, size_for, times
 
 INDEX = "examples.json"
@@ -127,10 +127,15 @@ def _example(
     named = digest(source.key, recipe.seed, k)
     rng = np.random.default_rng(int(named, 16))
     size = size_for(settings, *clip.frames.shape[1:3])
+    if spec.learns_from == "local_edits" and len(clip.frames) == 1:
+        size = (1, *size[1:])  # an image
     at = times(len(clip.frames), size[0], recipe.draws.stride, rng)
     said = (clip.caption, *clip.wordings)
     caption = said[int(rng.integers(len(said)))] if clip.wordings else clip.caption
-    drawn = draw(spec, source, strangers, caption, at, size, recipe.draws, rng)
+    if spec.learns_from == "local_edits":
+        drawn = recorded(spec, source, clip.task, caption, at, size, recipe.draws, rng)
+    else:
+        drawn = draw(spec, source, strangers, caption, at, size, recipe.draws, rng)
     mask = None if drawn.masks is None else digest(np.packbits(drawn.masks).tobytes().hex())
     key = digest(named, encoders.key, spec.name, size, [int(t) for t in at], mask)
     target = out / "latents" / f"{key}.safetensors"
@@ -141,7 +146,7 @@ def _example(
     return Example(
         key=key,
         stage=stage,
-        latents=_latents(settings, size),
+        latents=((size[0] - 1) // TEMPORAL + 1, size[1] // SPATIAL, size[2] // SPATIAL),
         kind=drawn.kind,
         prompt=_prompt(drawn.prompt, encoders, out),
         beside=_prompt(drawn.beside, encoders, out) if spec.negative_channels else "",
@@ -183,10 +188,6 @@ def _encode(
         else:
             tensors[f"control.{name}"] = beside(name)
     return tensors
-
-
-def _latents(stage: Stage, size: Size) -> tuple[int, int, int]:
-    return (stage.frames - 1) // 4 + 1, size[1] // 8, size[2] // 8
 
 
 def _prompt(prompt: str, encoders: Encoders, out: Path) -> str:

@@ -75,6 +75,7 @@ class Draws(Part):
         default=dict.fromkeys(MASKS, 1.0)
     )
     grow: tuple[Share, Share] = (0.04, 0.2)  # of the object's mean side; ours
+    keyframe: Share = 0.5  # of local-edit videos whose first frame is shown (VIVID-10M, Sec. 4.4)
 
     @field_validator("masks")
     @classmethod
@@ -82,6 +83,13 @@ class Draws(Part):
         if not any(weights.values()):
             raise ValueError("at least one kind needs a weight above 0")
         return weights
+
+
+class Mix(Part):
+    """What a batch of local-editing records is made of; 0 leaves a kind out."""
+
+    images_per_video: float = Field(default=10, ge=0)  # batches, each of one kind (Sec. 4.4)
+    draws_per_deletion: float = Field(default=3, ge=0)  # additions, modifications (Sec. 4.4)
 
 
 class Fsdp(Part):
@@ -98,6 +106,7 @@ class TrainingRecipe(Part):
     seed: int = 0
     stages: tuple[Stage, ...] = Field(min_length=1)
     draws: Draws = Draws()
+    mix: Mix | None = None  # for records of VIVID-10M's kind; None takes examples as they come
     null_prompt: Share = 0.1  # share of prompts left empty, for guidance (Appendix B.2)
     weight_decay: float = Field(default=1e-4, ge=0)  # Appendix B.3, B.5
     betas: tuple[Share, Share] = (0.9, 0.95)  # CogVideoX's fine-tuning scripts
@@ -116,6 +125,15 @@ class TrainingRecipe(Part):
         if name not in TRAINABLE:
             raise ValueError(f"no expert is called {name!r}; there are: {', '.join(TRAINABLE)}")
         return name
+
+    @model_validator(mode="after")
+    def _mixable(self) -> TrainingRecipe:
+        if self.mix is not None and self.spec.learns_from != "local_edits":
+            raise ValueError(
+                f"mix is for local-editing records, the {self.expert} learns from "
+                f"{self.spec.learns_from}; remove it"
+            )
+        return self
 
     @property
     def spec(self) -> ExpertSpec:
