@@ -4,6 +4,8 @@ import json
 from pathlib import Path
 from typing import Any
 
+import cv2
+import numpy as np
 import pytest
 import torch
 import yaml
@@ -11,10 +13,17 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 import catalog
-from catalog import trained
+from catalog import media, trained
 from catalog.errors import EditmillError
+from flows import recipe
 from flows.cli import app
-from tests.flows.tiny_training import write_base, write_catalog, write_pairs
+from tests.experts.diffusion.small_clips import Source
+from tests.flows.tiny_training import (
+    write_base,
+    write_catalog,
+    write_local_edits,
+    write_pairs,
+)
 
 STAGE: dict[str, Any] = {
     "height": 32, "width": 48, "frames": 9, "batch_size": 4, "per_device": 4,
@@ -38,6 +47,15 @@ I2V: dict[str, Any] = {
     "use_learned_positional_embeddings": True,
     "num_layers": 6,
 }
+
+
+ROTARY: dict[str, Any] = {"use_rotary_positional_embeddings": True}
+
+
+def edit(name: str, root: Path, video: Path, out: Path, *more: str) -> Result:
+    torch.set_num_threads(1)
+    named = ["--catalog", str(root), "--out", str(out), "--json"]
+    return CliRunner().invoke(app, ["edit", name, str(video), *named, *more])
 
 
 def train(root: Path, name: str, base: Path, *more: str, **settings: Any) -> Result:
@@ -69,7 +87,23 @@ def image_base(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     written = write_catalog(tmp_path_factory.mktemp("data") / "catalog")
     write_pairs(written.root)
+    write_local_edits(written.root)
     return written.root
+
+
+@pytest.fixture(scope="module")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    video = tmp_path_factory.mktemp("video") / "clip.mp4"
+    media.write_video(video, Source(7, 14, 80, 112).clip().frames, 25)
+    return video
+
+
+@pytest.fixture(scope="module")
+def vivid(root: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
+    base = write_base(tmp_path_factory.mktemp("base"), **ROTARY)
+    stages = [STAGE | {"steps": 12, "learning_rate": 1e-2}]
+    mixed: dict[str, Any] = {"mix": {"images_per_video": 1}}
+    return outcome(train(root, "vivid_editor", base, "--json", stages=stages, **mixed))
 
 
 @pytest.fixture(scope="module")
@@ -101,3 +135,66 @@ def test_without_kept_pairs_nothing_is_learnt(image_base: Path, tmp_path: Path) 
     write_pairs(bare, keep=False)
     said = failure(train(bare, "senorita_ins_edit", image_base, stages=stages))
     assert "nothing for the senorita_ins_edit to learn from: none of 3 pairs is kept" in said
+
+
+def test_the_editor_edits_a_video(root: Path, clip: Path, senorita, tmp_path: Path) -> None:
+    shown = media.read_video(clip)
+    first, out = tmp_path / "first.png", tmp_path / "out.mp4"
+    cv2.imwrite(str(first), cv2.resize(255 - shown[0][..., ::-1], (96, 72)))
+    asked = ("--prompt", "Invert it.", "--first-frame", str(first))
+    made = json.loads(edit("senorita_editor", root, clip, out, *asked).stdout)
+    assert made["side"] == "target" and made["info"]["windows"] == 2
+    assert media.read_video(out).shape == shown.shape
+    version = f"senorita_editor@{senorita['version']}"
+    other = tmp_path / "again.mp4"
+    assert edit(version, root, clip, other, *asked).exit_code == 0
+    assert out.read_bytes() == other.read_bytes()
+
+
+def test_vivids_editor_learns_from_local_edits_and_edits(
+    root: Path, clip: Path, vivid, tmp_path: Path
+) -> None:
+    assert vivid["promoted"], vivid
+    assert vivid["metrics"]["loss"] < vivid["metrics"]["rival_loss"]
+    dataset = catalog.open(root)
+    row = trained.find(dataset, "vivid_editor", "latest")
+    assert row.data_ref == "main@local_edits=1"
+    assert not list((root / row.path).glob("diffusion_pytorch_model*"))
+    masks, out = tmp_path / "masks.mkv", tmp_path / "out.mp4"
+    shown = media.read_video(clip)
+    hole = np.zeros(shown.shape[:3], bool)
+    hole[:, 8:40, 8:40] = True
+    media.write_masks(masks, hole, 25)
+    result = edit("vivid_editor", root, clip, out, "--prompt", "a disc", "--mask", str(masks))
+    assert json.loads(result.stdout)["info"]["windows"] == 2, result.output
+    error = np.abs(media.read_video(out).astype(int) - shown)
+    assert error[hole].mean() > 2 * error[~hole].mean()  # what remains outside is H.264's
+
+
+def test_bad_requests_are_told_in_one_line(
+    root: Path, clip: Path, senorita, vivid, tmp_path: Path
+) -> None:
+    def refused(name: str, *more: str, where: Path = root) -> str:
+        return failure(edit(name, where, clip, tmp_path / "o.mp4", *more))
+
+    told = ("--prompt", "Invert it.")
+    assert "editors: senorita_editor" in refused("senorita", *told)
+    assert "give --prompt" in refused("senorita_editor")
+    assert "led by an edited first frame; give one" in refused("senorita_editor", *told)
+    missing = ("--first-frame", str(tmp_path / "none.png"))
+    assert "not an image" in refused("senorita_editor", *told, *missing)
+    assert "takes no first frame" in refused("object_removal", *told, *missing)
+    assert "no catalog there" in refused("senorita_editor", *told, where=tmp_path)
+    assert "no version 'abc'" in refused("vivid_editor@abc", *told)
+    assert "has no promoted version" in refused("senorita_ins_edit", *told)
+    with pytest.raises(EditmillError, match="nothing trained serves 'vivid_editor'"):
+        recipe.parse(
+            "name: x\nsources: [{kind: folder, path: v}]\nplan: {weights: {deblur: 1}}\n"
+            "experts: {vivid_editor: cogvideox@latest}", "x",
+        )  # fmt: skip
+
+
+def test_without_records_nothing_is_learnt(image_base: Path, tmp_path: Path) -> None:
+    bare = write_catalog(tmp_path / "bare", sources=2).root
+    said = failure(train(bare, "vivid_editor", image_base, stages=[STAGE | {"steps": 1}]))
+    assert "no local-editing record; build them first (editmill build vivid-embedded)" in said

@@ -18,7 +18,7 @@ from transformers import T5Config, T5EncoderModel, T5Tokenizer
 import catalog
 from catalog import media
 from catalog.keys import digest
-from catalog.records import Clip, Pair, Plan, Source, Track
+from catalog.records import Clip, LocalEdit, Pair, Plan, Source, Track
 from experts.diffusion.schedule import scheduler
 from tests.experts.diffusion.small_clips import Source as Scene
 
@@ -134,3 +134,32 @@ def _pair(clip: Clip, target: str, instruction: str, keep: bool) -> Pair:
         phrasings=[instruction, "Turn it into its negative."],
     )  # fmt: skip
     return Pair(pair_id=digest(fields), **fields)
+
+
+def write_local_edits(root: Path) -> None:
+    """Records of each clip of the catalog at `root`: its disc drawn, in the video and in its first
+    frame, and its disc's place as a deletion."""
+    dataset = catalog.open(root)
+    masks = {track.clip_id: track for track in dataset.tables.records("tracks")}  # type: ignore[attr-defined]
+    edits = []
+    for clip in dataset.tables.records("clips"):
+        assert isinstance(clip, Clip)
+        whole = masks[clip.clip_id].masks  # type: ignore[attr-defined]
+        with dataset.media.writing(".mkv") as first:
+            media.write_masks(first.path, media.read_masks(dataset.path(whole), count=1), 25)
+        for task, frames, mask in (
+            ("addition", FRAMES, whole), ("modification", 1, first.ref), ("deletion", FRAMES, whole)
+        ):  # fmt: skip
+            said = ("disc", "a round disc", "a disc that crosses a gradient, slowly")
+            captions = dict(zip(("caption_short", "caption_medium", "caption_long"), said,
+                                strict=True))  # fmt: skip
+            fields: dict[str, Any] = dict(
+                clip_id=clip.clip_id, source_id=clip.source_id,
+                subset="image" if frames == 1 else "video", task=task, label="disc",
+                video=clip.video, first_frame=0, frames=frames, fps=25.0,
+                crop=[0, 0, WIDTH, HEIGHT], width=WIDTH, height=HEIGHT, track_id="",
+                mask_kind="exact", grow=0, propagation="track", seed=0, source_uri=clip.uri,
+                licence=clip.licence, mask=mask, **captions,
+            )  # fmt: skip
+            edits.append(LocalEdit(edit_id=digest(fields), **fields))
+    dataset.tables.merge("local_edits", edits)
