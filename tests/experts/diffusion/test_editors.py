@@ -20,6 +20,7 @@ from experts.diffusion.editor import VideoEditor
 from experts.diffusion.schedule import scheduler
 from experts.diffusion.specs import EDITORS, ExpertSpec
 from experts.diffusion.training import recipe as recipes
+from experts.diffusion.training import sharding
 from experts.diffusion.training.clip import Clip
 from experts.diffusion.training.draws import recorded
 from experts.diffusion.training.examples import Examples, MixedBatches, counted
@@ -356,3 +357,16 @@ def test_a_record_without_anything_masked_is_left_out():
     with pytest.raises(BadInput, match="nothing is masked"):
         recorded(EDITORS["vivid_editor"], Bare(0), "addition", "", np.arange(9), (9, 32, 48),
                  Draws(), np.random.default_rng(0))  # fmt: skip
+
+
+@pytest.mark.parametrize("name", ["senorita_editor", "senorita_ins_edit", "vivid_editor"])
+def test_what_is_sharded_is_there(base, monkeypatch: pytest.MonkeyPatch, name: str):
+    told: dict[str, Any] = {}
+    plugin = "FullyShardedDataParallelPlugin"
+    monkeypatch.setattr(sharding, plugin, lambda **settings: told.update(settings))
+    monkeypatch.setattr(sharding, "Accelerator", lambda **settings: None)
+    sharding.accelerator_for(_recipe(name, fsdp={}))
+    there = {type(module).__name__ for module in editor_of(base, name)[0].modules()}
+    wrapped = set(told["transformer_cls_names_to_wrap"])
+    assert wrapped <= there and "ControlledBlock" in wrapped
+    assert ("ControlBlock" in wrapped) == (name == "senorita_editor")
