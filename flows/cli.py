@@ -81,10 +81,15 @@ def query(
     epilog="Examples:\n\n"
     "`editmill edit object_removal in.mp4 --mask masks.mkv --object car --out out.mp4`\n\n"
     "`editmill edit object_removal in.mp4 --object car --out out.mp4` · finds the car itself\n\n"
-    "`editmill edit local_style_transfer in.mp4 --box 40,60,200,180 --prompt red --out out.mp4`"
+    "`editmill edit local_style_transfer in.mp4 --box 40,60,200,180 --prompt red --out out.mp4`\n\n"
+    '`editmill edit senorita_editor in.mp4 --catalog dataset --prompt "Make it snow." '
+    "--first-frame snow.png --out out.mp4` · an editor trained in a catalog"
 )
 def edit(
-    task: Annotated[str, typer.Argument(help="A task's name, as in a recipe.")],
+    task: Annotated[
+        str,
+        typer.Argument(help="A task's name, as in a recipe, or an editor's, or editor@version."),
+    ],
     video: Annotated[Path, typer.Argument(help="The video to edit.")],
     out: Annotated[Path, typer.Option(help="Where the edited video goes (.mp4).")],
     mask: Annotated[
@@ -96,15 +101,32 @@ def edit(
     object_: Annotated[
         str, typer.Option("--object", help="What the object is: car, person …")
     ] = "",
-    prompt: Annotated[str, typer.Option(help="What the result shows; stylizers need it.")] = "",
+    prompt: Annotated[
+        str, typer.Option(help="What the result shows, for stylizers; what an editor is told.")
+    ] = "",
+    first_frame: Annotated[
+        Path | None, typer.Option(help="An image: the first frame, edited, that leads an editor.")
+    ] = None,
+    catalog_dir: Annotated[
+        Path, typer.Option("--catalog", help="The catalog an editor was trained in.")
+    ] = DEFAULT_OUT,
     seed: Annotated[int, typer.Option(help="Same seed, same result.")] = 0,
     json_: Json = False,
 ) -> None:
-    """Run one expert on one video."""
+    """Run one expert, or an editor trained from a catalog, on one video."""
     from flows import edit_one
 
     result = edit_one.edit(
-        task, video, out, mask=mask, box=box, label=object_, prompt=prompt, seed=seed
+        task,
+        video,
+        out,
+        mask=mask,
+        box=box,
+        label=object_,
+        prompt=prompt,
+        seed=seed,
+        first_frame=first_frame,
+        root=catalog_dir,
     )
     typer.echo(json.dumps(result) if json_ else edit_one.describe(result))
 
@@ -268,7 +290,11 @@ def train_alignment(json_: Json = False) -> None:
 )
 def train_expert(
     name: Annotated[
-        str, typer.Argument(help="remover, inpainter, local_stylizer or global_stylizer.")
+        str,
+        typer.Argument(
+            help="remover, inpainter, local_stylizer or global_stylizer; or an editor: "
+            "senorita_editor, vivid_editor (docs/train.md has its variants)."
+        ),
     ],
     catalog_dir: CatalogDir = DEFAULT_OUT,
     ref: Annotated[
@@ -285,8 +311,8 @@ def train_expert(
     ] = False,
     json_: Json = False,
 ) -> None:
-    """Train a CogVideoX expert on the catalog's clips, judge it on held-out ones, register it, and
-    promote it if it is better. Run it again to continue."""
+    """Train a CogVideoX expert on the catalog's clips, or an editor on its edits, judge it on
+    held-out ones, register it, and promote it if it is better. Run it again to continue."""
     try:
         from flows.training import command
     except ImportError as error:

@@ -1,4 +1,4 @@
-"""One expert on one video: `editmill edit`."""
+"""One expert, or one trained editor, on one video: `editmill edit`."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from experts.base import EditRequest
 from experts.edit.materials import MATERIALS
 from experts.edit.recolor import COLOURS
 from experts.edit.styles import STYLES
-from experts.edit.tasks import task_named
-from flows import given_masks, worker
+from experts.edit.tasks import TASKS
+from flows import edit_trained, given_masks, worker
 from flows.recipe import MAX_FRAMES
 
 
@@ -28,13 +28,22 @@ def edit(
     label: str = "",
     prompt: str = "",
     seed: int = 0,
+    first_frame: Path | None = None,
+    root: Path | None = None,
 ) -> dict[str, Any]:
     """Edits the first MAX_FRAMES frames of `video` at their own size into `out`.
 
     Where the task needs an object, its masks come from `mask`, else from `box`, else from `label`.
-    Raises EditmillError in one line for whatever is missing or unreadable.
+    In place of a task stands the name of an editor of the catalog at `root`, perhaps led by an
+    edited `first_frame`. Raises EditmillError in one line for whatever is missing or unreadable.
     """
-    task = task_named(task_name)
+    editor = None
+    if task_name not in TASKS:
+        editor = edit_trained.editor(task_name, root or Path())
+        if not prompt:
+            raise EditmillError(f"{task_name} does what it is told; give --prompt")
+    if first_frame is not None and not (editor and editor.led):
+        raise EditmillError(f"{task_name} takes no first frame; leave out --first-frame")
     if out.suffix.lower() != ".mp4":
         raise EditmillError(f"{out}: the result is an MP4; name it *.mp4")
     info = media.probe(video)
@@ -46,9 +55,15 @@ def edit(
         masks = given_masks.read(mask, len(frames), height, width)
     elif box is not None:
         masks = given_masks.from_box(frames, box, label, info.fps)
-    elif task.needs_track:
+    elif editor.needs_mask if editor else TASKS[task_name].needs_track:
         masks = given_masks.from_label(frames, label, info.fps)
-    result = worker.expert(task_name).edit(
+    if editor:
+        first = edit_trained.read_first_frame(first_frame, (height, width)) if first_frame else None
+        params = {} if first is None else {"first_frame": first}
+    else:
+        params = _look(task_name, prompt)
+    expert = editor.expert if editor else worker.expert(task_name)
+    result = expert.edit(
         EditRequest(
             task=task_name,
             frames=frames,
@@ -56,7 +71,7 @@ def edit(
             prompt=prompt or f"Remove {label}".strip(),
             label=label,
             seed=seed,
-            params=_look(task_name, prompt),
+            params=params,
         )
     )
     codec = media.write_video(out, result.frames, info.fps)
@@ -65,7 +80,7 @@ def edit(
         "task": task_name,
         "video": str(video),
         "out": str(out),
-        "side": task.made_side,
+        "side": "target" if editor else TASKS[task_name].made_side,
         "frames": count,
         "cut": bool(info.frames and info.frames > count),
         "width": made_width,

@@ -17,6 +17,7 @@ from flows.recipe import COGVIDEOX, EMBEDDED, Recipe
 
 BASES = {
     "CogVideoX-2b": "EDITMILL_COGVIDEOX_2B",
+    "CogVideoX-5b": "EDITMILL_COGVIDEOX_5B",
     "CogVideoX-5b-I2V": "EDITMILL_COGVIDEOX_5B_I2V",
 }
 """The environment variable that names the folder of each base checkpoint."""
@@ -69,8 +70,9 @@ def trained_expert(dataset: Queries, row: ModelRow, cache: str = "") -> Expert:
     """A trained version, not yet loaded, asked with `cache` or its own; the process has one of
     each."""
     try:
+        from experts.diffusion.editing import CogVideoXEditor
         from experts.diffusion.expert import CogVideoXExpert
-        from experts.diffusion.specs import expert_named
+        from experts.diffusion.specs import EDITORS, expert_named
     except ImportError as error:
         raise EditmillError(
             f"{row.model_id}: trained experts need {error.name}; pip install 'editmill[gpu]'"
@@ -78,7 +80,8 @@ def trained_expert(dataset: Queries, row: ModelRow, cache: str = "") -> Expert:
     spec = expert_named(row.name)
     folder = trained.folder_of(dataset, row).resolve()
     base = base_folder(spec.base, row.config.get("base"))
-    return worker.shared(CogVideoXExpert, row.name, row.version, folder, base, cache)
+    make = CogVideoXEditor if row.name in EDITORS else CogVideoXExpert
+    return worker.shared(make, row.name, row.version, folder, base, cache)
 
 
 def base_folder(base: str, usual: str | Path | None, named: Path | None = None) -> Path:

@@ -32,6 +32,7 @@ def build(spec: ExpertSpec, base: CogVideoXTransformer3DModel) -> VideoEditor:
         control_channels=spec.control_channels,
         control_layers=spec.control_layers if spec.control else 0,
         negative_prompt=spec.negative_channels,
+        lora_rank=spec.lora_rank,
     )
     freeze(editor, spec)
     return editor

@@ -1,24 +1,32 @@
 """Opening CogVideoX checkpoints and trained experts from disk; nothing is fetched from anywhere.
 
 A base is a folder in diffusers' layout, the whole pipeline or its `transformer/` alone. An expert
-is a folder of safetensors beside its `config.json` and `scheduler/`.
+is a folder of safetensors beside its `config.json` and `scheduler/`; one with low-rank layers holds
+only what it adds to its base, a hundredth of the weights.
 """
 
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
 import torch
 from diffusers import CogVideoXTransformer3DModel
 from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+from torch import Tensor
 
 from catalog.errors import EditmillError
 from experts.diffusion.editor import VideoEditor
 
 WEIGHTS = "diffusion_pytorch_model.safetensors"
 INDEX = WEIGHTS + ".index.json"
+
+ADAPTER = "adapter.safetensors"
+MARK = "proj_out.weight"
+"""A frozen weight of the base that lies beside the adapter's: it is of no use on another base."""
 
 BASES = "CogVideoX-2b, CogVideoX-5b or CogVideoX-5b-I2V"
 
@@ -42,8 +50,13 @@ def open_base(
     return model
 
 
-def open_expert(folder: str | Path, dtype: torch.dtype = torch.float32) -> VideoEditor:
-    """A trained expert, on the CPU; raises EditmillError as `open_base` does."""
+def open_expert(
+    folder: str | Path, dtype: torch.dtype = torch.float32, base: str | Path | None = None
+) -> VideoEditor:
+    """A trained expert, on the CPU; raises EditmillError as `open_base` does.
+
+    `base` is the checkpoint it was trained on, which an expert with low-rank layers needs.
+    """
     path = Path(folder)
     kind = _config(path).get("_class_name")
     if kind != VideoEditor.__name__:
@@ -51,9 +64,39 @@ def open_expert(folder: str | Path, dtype: torch.dtype = torch.float32) -> Video
             f"{path}: holds a {kind or 'model without a name'}, no trained expert; "
             "name a folder that training wrote"
         )
+    if (path / ADAPTER).is_file():
+        return _adapted(path, dtype, base)
     _check_shards(path)
     model: VideoEditor = _load(VideoEditor, path, dtype)
     return model
+
+
+def save_adapter(
+    editor: VideoEditor, weights: Mapping[str, Tensor], folder: Path, dtype: torch.dtype
+) -> None:
+    """Write what `editor` adds to its base, from its state dict `weights`, for `open_expert`."""
+    editor.save_config(folder)
+    kept = {name: weights[name].to("cpu", dtype).contiguous() for name in editor.adapter()}
+    save_file(kept | {MARK: weights[MARK].cpu().contiguous()}, folder / ADAPTER)
+
+
+def _adapted(path: Path, dtype: torch.dtype, base: str | Path | None) -> VideoEditor:
+    if base is None:
+        raise EditmillError(f"{path}: holds what it adds to its base alone; name the base, too")
+    config = _config(path)
+    added = ("extra_channels", "control_channels", "control_layers", "negative_prompt", "lora_rank")
+    try:
+        weights = load_file(path / ADAPTER)
+    except (OSError, SafetensorError) as error:
+        raise EditmillError(f"{path / ADAPTER}: can't be read ({error}); copy it again") from None
+    editor = VideoEditor.from_base(open_base(base, dtype), **{name: config[name] for name in added})
+    mark, there = weights.pop(MARK, None), editor.state_dict()
+    if weights.keys() != editor.adapter().keys() or mark is None:
+        raise EditmillError(f"{path}: weights and config.json don't belong together; copy it again")
+    if mark.shape != there[MARK].shape or not torch.equal(mark.to(dtype), there[MARK]):
+        raise EditmillError(f"{path}: was trained on another base than {base}; name that one")
+    editor.load_state_dict(weights, strict=False)
+    return editor.eval()
 
 
 def _transformer(folder: Path) -> Path:

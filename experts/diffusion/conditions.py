@@ -1,8 +1,8 @@
 """What an expert sees beside the noise: its conditions as latents, joined into channels.
 
 Latents are [B, T, C, H, W]: T latent frames for 4 (T − 1) + 1 frames, H and W an eighth of the
-frame's. Main branch: noise 16, first frame 16, masked video 16, mask 1, each where the expert has
-it. Control branch: 16 for each of its conditions, in the spec's order.
+frame's. Main branch: noise 16, first frame 16, masked video 16, mask 1, source video 16, each where
+the expert has it. Control branch: 16 for each of its conditions, in the spec's order.
 """
 
 from __future__ import annotations
@@ -32,12 +32,14 @@ class Conditions:
     masked: latents of the video with the masked region blacked out [B, T, 16, H, W].
     mask: share of each latent that is masked, 0 … 1 [B, T, 1, H, W].
     control: latents of each condition, by name [B, T, 16, H, W].
+    source: latents of the video to edit [B, T, 16, H, W].
     """
 
     first_frame: Tensor | None = None
     masked: Tensor | None = None
     mask: Tensor | None = None
     control: Mapping[str, Tensor] = field(default_factory=dict)
+    source: Tensor | None = None
 
 
 def main_input(spec: ExpertSpec, noisy: Tensor, conditions: Conditions) -> Tensor:
@@ -47,9 +49,13 @@ def main_input(spec: ExpertSpec, noisy: Tensor, conditions: Conditions) -> Tenso
         first = _needed(spec, "first_frame", conditions.first_frame)
         rest = first.new_zeros(*noisy.shape[:1], noisy.shape[1] - 1, *first.shape[2:])
         parts.append(torch.cat([first, rest], dim=1))  # CogVideoX-I2V: zero after the first
+    elif spec.frame_channels:
+        parts.append(torch.zeros_like(noisy))
     if spec.mask:
         parts.append(_needed(spec, "masked", conditions.masked))
         parts.append(_needed(spec, "mask", conditions.mask))
+    if spec.source:
+        parts.append(_needed(spec, "source", conditions.source))
     return torch.cat([part.to(noisy.dtype) for part in parts], dim=2)
 
 

@@ -1,4 +1,5 @@
-"""The videos the stylizers are steered by: HED edges, canny edges and depth of a clip's frames."""
+"""The videos that steer a control branch: HED edges, canny edges and depth of a clip's frames, or,
+for an editor, the frames themselves."""
 
 from __future__ import annotations
 
@@ -10,14 +11,14 @@ from experts.annotate.depth import DepthModel, greys, steadied
 from experts.annotate.edges import Hed, canny
 from experts.base import Frames
 
-COMPUTED = ("hed", "canny", "depth")
+KNOWN = ("hed", "canny", "depth", "source")
 
 
 class Controls:
     """Computes those of `names` that it knows; depth is by the model `EDITMILL_DEPTH` names."""
 
     def __init__(self, names: Sequence[str], device: str = "cpu") -> None:
-        self.names = tuple(name for name in names if name in COMPUTED)
+        self.names = tuple(name for name in names if name in KNOWN)
         self._hed = Hed() if "hed" in self.names else None
         self._depth = DepthModel(device) if "depth" in self.names else None
 
@@ -46,7 +47,9 @@ class Controls:
         return _Lazily(self, frames)
 
     def compute(self, name: str, frames: Frames) -> Frames:
-        """One of them, the same in all three channels."""
+        """One of them; all but the source are the same in all three channels."""
+        if name == "source":
+            return frames
         if name == "canny":
             grey = canny(frames)
         elif name == "hed":

@@ -20,6 +20,7 @@ from torch import Tensor, nn
 
 from experts.diffusion.blocks import ControlledBlock
 from experts.diffusion.control import ControlBranch
+from experts.diffusion.lora import add_lora
 from experts.diffusion.positions import PatchEmbed, Rotary, patches, rotary
 
 
@@ -30,6 +31,7 @@ class VideoEditor(CogVideoXTransformer3DModel):
     control_channels, control_layers: of the control branch; 0 channels for no branch.
     negative_prompt: whether a negative prompt goes in beside the prompt, through channels of the
         text embedding that start at zero (Señorita-2M's inpainter).
+    lora_rank: of the low-rank layers beside the base's attention; 0 for none.
     The rest are the base's own arguments.
     """
 
@@ -44,6 +46,7 @@ class VideoEditor(CogVideoXTransformer3DModel):
         control_channels: int = 0,
         control_layers: int = 0,
         negative_prompt: bool = False,
+        lora_rank: int = 0,
         **base: Any,
     ) -> None:
         super().__init__(**base)
@@ -77,6 +80,8 @@ class VideoEditor(CogVideoXTransformer3DModel):
         if negative_prompt:
             self.negative_proj = nn.Linear(config.text_embed_dim, width, bias=False)
         self._silence()
+        if lora_rank:
+            add_lora(self, lora_rank)
 
     @staticmethod
     def _get_init_keys(input_class: type) -> set[str]:
@@ -93,6 +98,7 @@ class VideoEditor(CogVideoXTransformer3DModel):
         control_channels: int = 0,
         control_layers: int = 0,
         negative_prompt: bool = False,
+        lora_rank: int = 0,
     ) -> VideoEditor:
         """An untrained editor around `base`; what it computes is the base's output, bit for bit.
 
@@ -113,6 +119,9 @@ class VideoEditor(CogVideoXTransformer3DModel):
         editor._silence()
         if editor.control is not None:
             editor.control.start_from(editor.patch_embed.proj, editor.transformer_blocks)
+        if lora_rank:  # after the base's weights: it renames the layers it stands beside
+            add_lora(editor, lora_rank)
+            editor.register_to_config(lora_rank=lora_rank)
         return editor.to(base.device).train(base.training)  # tables are made on the CPU
 
     def added(self) -> dict[str, nn.Module]:
@@ -133,6 +142,18 @@ class VideoEditor(CogVideoXTransformer3DModel):
         for block in self.modules():
             if type(block).__name__ in self._repeated_blocks:
                 block.forward = torch.compile(block.forward, **how)
+
+    def adapter(self) -> dict[str, nn.Parameter]:
+        """What training changes in an editor with low-rank layers, by name: those, and the patch
+        embedding, which takes more channels than the base's. Empty for an editor without."""
+        if not self.config.lora_rank:
+            return {}
+        patch = ("patch_embed.proj.", "extra_proj.")
+        return {
+            name: parameter
+            for name, parameter in self.named_parameters()
+            if ".lora_" in name or name.startswith(patch)
+        }
 
     def _silence(self) -> None:
         for layer in (self.extra_proj, self.negative_proj):

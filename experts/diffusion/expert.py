@@ -89,7 +89,7 @@ class CogVideoXExpert:
         """The trained version, after `/` a cache that is not its own, and after `+` what else the
         output depends on."""
         asked = f"/{self._cache}" if self._cache else ""
-        guide = expert_for(GUIDED[self.spec.name]).version if self.spec.first_frame else ""
+        guide = expert_for(GUIDED[self.spec.name]).version if self.spec.name in GUIDED else ""
         rest = digest(ALGORITHM, self._controls.version, guide)[:8]
         return f"{self._model_version}{asked}+{rest}"
 
@@ -108,13 +108,13 @@ class CogVideoXExpert:
             cache = self._cache or serving.cache
             check(cache, serving.solver)
             dtype = torch.bfloat16 if serving.precision == "bf16" else torch.float32
-            editor = open_expert(self._folder, dtype).to(self._device)
+            editor = open_expert(self._folder, dtype, self._base).to(self._device)
             compiled = (
                 serving.compile and self._device.type == "cuda" and cache not in WITHIN_BLOCKS
             )
             if compiled:
                 editor.compile_blocks()
-            if self.spec.first_frame:
+            if self.spec.name in GUIDED:
                 expert_for(GUIDED[self.spec.name]).load()
             self._controls.load()
             self._loaded = _Loaded(
@@ -176,7 +176,7 @@ class CogVideoXExpert:
         assert self._loaded is not None
         serving = self._loaded.serving
         count, height, width = request.frames.shape[:3]
-        size = bucket(serving.sizes, height, width)
+        size = self._size(count, height, width)
         frames = crop_resize(request.frames, size[1:])
         holes: Masks | None = None if masks is None else crop_resize(masks, size[1:])
         first = None if guide is None else crop_resize(guide.frames[:1], size[1:])
@@ -188,7 +188,7 @@ class CogVideoXExpert:
             out = self._window(
                 there_and_back(frames[window], size[0]),
                 None if holes is None else there_and_back(holes[window], size[0]),
-                first if number == 0 or first is None else made[start : start + 1],
+                made[start : start + 1] if number and self._chained else first,
                 prompts,
                 int(digest(request.seed, number)[:15], 16) if number else request.seed,
                 size,
@@ -205,6 +205,16 @@ class CogVideoXExpert:
             "compiled": self._loaded.compiled,
         }
         return crop_resize(made, (height, width)), info
+
+    @property
+    def _chained(self) -> bool:
+        """Whether the last frame of a window leads the next."""
+        return self.spec.first_frame or self.spec.keyframe
+
+    def _size(self, count: int, height: int, width: int) -> Size:
+        """Of a window of `count` frames of height × width."""
+        assert self._loaded is not None
+        return bucket(self._loaded.serving.sizes, height, width)
 
     def _prompts(self, request: EditRequest) -> Prompts:
         assert self._loaded is not None
@@ -252,7 +262,13 @@ class CogVideoXExpert:
             loaded.editor,
             self.spec,
             loaded.schedule,
-            Conditions(None if first is None else latents(first, True), masked, mask, control),
+            Conditions(
+                None if first is None else latents(first, True),
+                masked,
+                mask,
+                control,
+                latents(frames) if self.spec.source else None,
+            ),
             prompts,
             size=((size[0] - 1) // 4 + 1, size[1] // 8, size[2] // 8),
             seeds=[seed],

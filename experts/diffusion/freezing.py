@@ -1,7 +1,8 @@
 """What training may change.
 
 Señorita-2M (Appendix B.3 to B.5) freezes the feed-forward layers of every block but the first:
-they hold most of the parameters, and what the base knows about pictures stays as it was.
+they hold most of the parameters, and what the base knows about pictures stays as it was. VIVID-10M
+(Sec. 4.2) trains low-rank layers and the patch embedding alone.
 """
 
 from __future__ import annotations
@@ -15,7 +16,10 @@ def freeze(editor: VideoEditor, spec: ExpertSpec) -> None:
 
     The feed-forward layers of its blocks are its own, and steer rather than paint.
     """
-    editor.requires_grad_(True)
+    adapter = editor.adapter()
+    editor.requires_grad_(not adapter)
+    for parameter in adapter.values():
+        parameter.requires_grad_(True)
     if spec.freeze_ffn:
         for block in editor.transformer_blocks[1:]:
             block.ff.requires_grad_(False)

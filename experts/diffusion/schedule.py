@@ -21,7 +21,11 @@ Solver = Literal["ddim", "dpm++"]
 STEPS = 1000
 """Noise levels, 0 (cleanest) to 999 (noise alone)."""
 
-SNR_SHIFT: dict[Base, float] = {"CogVideoX-2b": 3.0, "CogVideoX-5b-I2V": 1.0}
+SNR_SHIFT: dict[Base, float] = {
+    "CogVideoX-2b": 3.0,
+    "CogVideoX-5b": 1.0,
+    "CogVideoX-5b-I2V": 1.0,
+}
 
 _SOLVERS: dict[Solver, type[Scheduler]] = {
     "ddim": CogVideoXDDIMScheduler,

@@ -1,8 +1,10 @@
-"""The four experts of Señorita-2M as data: what each stands on, sees, freezes and is told.
+"""What can be trained, as data: what each model stands on, sees, learns from, freezes, is told.
 
-The paper gives the conditions and figures; how they enter the network it leaves open in places.
-Read here: where an expert has a mask it also sees the masked video (x · (1 − m)), without which it
-could not keep what lies outside; and an expert without a first frame sees none.
+Experts make a dataset and learn from footage; editors are trained on what experts made, the proof
+that it is good. The papers give the conditions and figures; how they enter the network they leave
+open in places. Read here: where an expert has a mask it also sees the masked video (x · (1 − m)),
+without which it could not keep what lies outside; and a model without a first frame sees none, its
+base's channels for one being zero.
 """
 
 from __future__ import annotations
@@ -13,7 +15,10 @@ from typing import Literal
 from catalog.errors import EditmillError
 from experts.diffusion.control import LAYERS
 
-Base = Literal["CogVideoX-2b", "CogVideoX-5b-I2V"]
+Base = Literal["CogVideoX-2b", "CogVideoX-5b", "CogVideoX-5b-I2V"]
+
+Records = Literal["clips", "pairs", "local_edits"]
+"""Of a catalog: real footage, kept pairs, VIVID-10M's local-editing records."""
 
 LATENT = 16
 """Channels of CogVideoX's video latents."""
@@ -21,21 +26,31 @@ LATENT = 16
 MASK = 1
 """Channels of a mask at latent size (`conditions.latent_mask`)."""
 
-BASE_CHANNELS: dict[Base, int] = {"CogVideoX-2b": LATENT, "CogVideoX-5b-I2V": 2 * LATENT}
+BASE_CHANNELS: dict[Base, int] = {
+    "CogVideoX-2b": LATENT,
+    "CogVideoX-5b": LATENT,
+    "CogVideoX-5b-I2V": 2 * LATENT,
+}
 """Input channels: the image-to-video base takes the first frame's latents beside the noise."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExpertSpec:
-    """One expert.
+    """One expert or editor.
 
     first_frame: the main branch sees the edited first frame.
     mask: the main branch sees the mask and the masked video.
+    source: the main branch sees the video to edit (InstructPix2Pix's concatenation).
     control: conditions of the control branch, 16 channels each; empty for no branch.
     negative_channels: the negative prompt goes in beside the prompt, not only through guidance.
     freeze_ffn: feed-forward layers of all blocks but the first stay as the base's.
-    prompt, negative: what is said, format strings over `label` and `caption`.
+    prompt, negative: what is said, format strings over `label` and `caption`; a pair's caption is
+        its instruction.
     guidance: classifier-free guidance scale at inference.
+    learns_from: the catalog's records it is trained on.
+    lora_rank: of the low-rank layers that are trained in place of the base's own weights; 0 trains
+        those.
+    keyframe: the first frame may be a finished one and its mask empty, to be carried on (KIVE).
     """
 
     name: str
@@ -49,13 +64,23 @@ class ExpertSpec:
     negative: str
     guidance: float
     control_layers: int = LAYERS
+    source: bool = False
+    learns_from: Records = "clips"
+    lora_rank: int = 0
+    keyframe: bool = False
+
+    @property
+    def frame_channels(self) -> bool:
+        """Whether the main branch has channels for a first frame, be it zeros."""
+        return self.first_frame or BASE_CHANNELS[self.base] > LATENT
 
     @property
     def extra_channels(self) -> int:
         """Channels of the main branch that its base does not have."""
-        frame = LATENT if self.first_frame else 0
+        frame = LATENT if self.frame_channels else 0
         masked = LATENT + MASK if self.mask else 0
-        return LATENT + frame + masked - BASE_CHANNELS[self.base]
+        source = LATENT if self.source else 0
+        return LATENT + frame + masked + source - BASE_CHANNELS[self.base]
 
     @property
     def control_channels(self) -> int:
@@ -126,10 +151,62 @@ EXPERTS: dict[str, ExpertSpec] = {
 }
 
 
+def _senorita(name: str, first_frame: bool, concatenated: bool) -> ExpertSpec:
+    """A variant of Señorita-2M's editor (its Table 4), all on the same base.
+
+    The paper names base, conditions, batches, epochs and sizes. It leaves open which weights the
+    control variants freeze (none here), what stands for the missing first frame (zeros), and
+    guidance and blocks (the released editor's).
+    """
+    return ExpertSpec(
+        name,
+        base="CogVideoX-5b-I2V",
+        first_frame=first_frame,
+        mask=False,
+        control=() if concatenated else ("source",),
+        negative_channels=False,
+        freeze_ffn=False,
+        prompt="{caption}",
+        negative="",
+        guidance=4.0,
+        source=concatenated,
+        learns_from="pairs",
+    )
+
+
+EDITORS: dict[str, ExpertSpec] = {
+    spec.name: spec
+    for spec in (
+        _senorita("senorita_editor", first_frame=True, concatenated=False),  # FF-Control-Edit
+        _senorita("senorita_control_edit", first_frame=False, concatenated=False),
+        _senorita("senorita_ff_ins_edit", first_frame=True, concatenated=True),
+        _senorita("senorita_ins_edit", first_frame=False, concatenated=True),
+        ExpertSpec(
+            "vivid_editor",  # VIVID-10M, Sec. 4
+            base="CogVideoX-5b",
+            first_frame=False,
+            mask=True,
+            control=(),
+            negative_channels=False,
+            freeze_ffn=False,
+            prompt="{caption}",  # the local caption
+            negative="",
+            guidance=6.0,  # the paper gives none; CogVideoX's pipelines'
+            learns_from="local_edits",
+            lora_rank=32,
+            keyframe=True,
+        ),
+    )
+}
+"""Models that edit by an instruction or a local caption, trained on the dataset."""
+
+TRAINABLE = EXPERTS | EDITORS
+
+
 def expert_named(name: str) -> ExpertSpec:
-    """The expert of that name; EditmillError naming the known ones if there is none."""
+    """The expert or editor of that name; EditmillError naming the known ones if there is none."""
     try:
-        return EXPERTS[name]
+        return TRAINABLE[name]
     except KeyError:
-        known = ", ".join(sorted(EXPERTS))
+        known = ", ".join([*sorted(EXPERTS), *sorted(EDITORS)])
         raise EditmillError(f"expert {name!r} is not known; use one of: {known}") from None

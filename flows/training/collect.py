@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Protocol, TypeVar
 
 import polars as pl
 
@@ -20,9 +21,28 @@ from catalog.query import Queries
 from catalog.records import Clip, Track, from_row
 from experts.base import Masks
 from experts.diffusion.controls import Controls
-from experts.diffusion.specs import ExpertSpec
+from experts.diffusion.specs import ExpertSpec, Records
 from experts.diffusion.training.clip import Clip as Footage
+from experts.diffusion.training.clip import ClipSource
 from flows.training.settings import Data
+
+
+class Record(ClipSource, Protocol):
+    """Anything in a catalog that can be learnt from."""
+
+    @property
+    def source_id(self) -> str: ...
+
+    @property
+    def licence(self) -> str: ...
+
+    @property
+    def media(self) -> tuple[str, ...]:
+        """References of the videos it cannot do without."""
+        ...
+
+
+R = TypeVar("R", bound=Record)
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,10 +62,23 @@ class CatalogClip:
         return digest(self.row.video, self.row.caption, masks, controls)
 
     @property
+    def source_id(self) -> str:
+        return self.row.source_id
+
+    @property
+    def licence(self) -> str:
+        return self.row.licence
+
+    @property
+    def media(self) -> tuple[str, ...]:
+        return (self.row.video,)
+
+    @property
     def labels(self) -> tuple[str, ...]:
         return tuple(track.label for track in self.tracks)
 
     def clip(self) -> Footage:
+        self.controls.load()
         frames = media.read_video(self.dataset.path(self.row.video))
         return Footage(frames, self.row.caption, self.controls.of(frames))
 
@@ -86,14 +119,12 @@ def collect(dataset: Queries, spec: ExpertSpec, rules: Data, where: str) -> list
     return [CatalogClip(dataset, clip, tuple(tracks[clip.clip_id]), controls) for clip in found]
 
 
-def split(
-    clips: Sequence[CatalogClip], share: float
-) -> tuple[list[CatalogClip], list[CatalogClip]]:
-    """Clips to learn from, and those of held-out sources.
+def split(records: Sequence[R], share: float) -> tuple[list[R], list[R]]:
+    """Records to learn from, and those of held-out sources.
 
     Raises EditmillError where there is one source only.
     """
-    places = {clip.row.source_id: _place(clip.row.source_id) for clip in clips}
+    places = {record.source_id: _place(record.source_id) for record in records}
     if len(places) < 2:
         raise EditmillError(
             "all clips are of one source, and one must be held out to judge by; build from more"
@@ -102,15 +133,20 @@ def split(
     held = held or {min(places, key=lambda source: places[source])}
     if len(held) == len(places):
         held.remove(max(held, key=lambda source: places[source]))
-    apart = [clip for clip in clips if clip.row.source_id in held]
-    return [clip for clip in clips if clip.row.source_id not in held], apart
+    apart = [record for record in records if record.source_id in held]
+    return [record for record in records if record.source_id not in held], apart
 
 
-def data_ref(dataset: Queries, ref: str) -> str:
+TABLES: dict[Records, tuple[str, ...]] = {"clips": ("clips", "tracks")}
+"""What is read for each kind of record, where it is more than the table of its name."""
+
+
+def data_ref(dataset: Queries, ref: str, records: Records = "clips") -> str:
     """What was read, so that it can be read again: a release, or `main` with Delta versions."""
     if ref != "main":
         return ref
-    versions = {table: dataset.tables.version(table) for table in ("clips", "tracks")}
+    tables = TABLES.get(records, (records,))
+    versions = {table: dataset.tables.version(table) for table in tables}
     return "main@" + ",".join(f"{table}={version}" for table, version in versions.items())
 
 

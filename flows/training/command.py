@@ -11,6 +11,7 @@ from pathlib import Path
 from filelock import FileLock, Timeout
 
 from catalog.errors import EditmillError
+from experts.diffusion.specs import EXPERTS
 from flows.training import steps
 from flows.training.run import Run, opened
 from flows.training.steps import Trained
@@ -84,13 +85,10 @@ def describe(ended: Trained) -> list[str]:
             f"PSNR of {found['sampled']} painted examples {found['psnr']:.2f} dB, "
             f"{found['rival']}: {found['rival_psnr']:.2f} dB"
         )
-    if ended.promoted:
-        lines.append(
-            f"promoted: a recipe gets it by `experts: {{{ended.expert}: cogvideox@latest}}`"
-        )
+    which = "latest" if ended.promoted else ended.version
+    if ended.expert in EXPERTS:
+        use = f"a recipe gets it by `experts: {{{ended.expert}: cogvideox@{which}}}`"
     else:
-        lines.append(
-            f"not promoted ({ended.reason}); "
-            f"a recipe gets it by `experts: {{{ended.expert}: cogvideox@{ended.version}}}`"
-        )
+        use = f"edit with it by `editmill edit {ended.expert}@{which} in.mp4 --prompt …`"
+    lines.append(f"{'promoted' if ended.promoted else f'not promoted ({ended.reason})'}; {use}")
     return lines

@@ -1,4 +1,4 @@
-"""A Prefect flow per expert: encode, train, judge, register.
+"""A Prefect flow per expert and editor: encode, train, judge, register.
 
 Several GPUs are several processes (`accelerate launch -m flows.cli train expert …`); the first one
 runs the flow, the others only take part in the training.
@@ -17,7 +17,7 @@ from prefect import Flow, flow, task
 from prefect.cache_policies import NO_CACHE
 
 from catalog.errors import EditmillError
-from experts.diffusion.specs import EXPERTS
+from experts.diffusion.specs import TRAINABLE
 from flows.training import steps
 from flows.training.run import Run, opened
 from flows.training.steps import Trained
@@ -69,7 +69,7 @@ def _flow(name: str) -> Flow[Any, Any]:
     )(train_expert)
 
 
-FLOWS = {name: _flow(name) for name in EXPERTS}
+FLOWS = {name: _flow(name) for name in TRAINABLE}
 """By expert; a deployment names one of them and the catalog's folder."""
 
 

@@ -4,6 +4,7 @@ anything is computed."""
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -14,30 +15,38 @@ from catalog import trained
 from catalog.errors import EditmillError
 from catalog.files import write_bytes
 from catalog.keys import digest
+from catalog.query import Queries
 from catalog.records import ModelRow
 from catalog.versions import Catalog
 from experts.diffusion.fingerprint import ENCODERS, TRANSFORMER, fingerprint
-from experts.diffusion.specs import ExpertSpec
+from experts.diffusion.specs import ExpertSpec, Records
 from flows.makes import base_folder
-from flows.training.collect import CatalogClip, collect, data_ref, split
-from flows.training.settings import Config, load
+from flows.training.collect import Record, collect, data_ref, split
+from flows.training.edits import local_edits, pairs
+from flows.training.settings import Config, Data, load
 
 STAGE = "train"
 SOURCES = "sources.json"
 """Beside a version's weights: the ids of all sources it has seen, of the versions before it too."""
 
+COLLECT: dict[Records, Callable[[Queries, ExpertSpec, Data, str], Sequence[Record]]] = {
+    "clips": collect,
+    "pairs": pairs,
+    "local_edits": local_edits,
+}
+
 
 @dataclass(frozen=True, slots=True)
 class Run:
-    """`learn` and `held` are the clips to learn from and those of held-out sources; `key` names the
-    training by data, settings and base; `folder` holds its examples and checkpoints."""
+    """`learn` and `held` are the records to learn from and those of held-out sources; `key` names
+    the training by data, settings and base; `folder` holds its examples and checkpoints."""
 
     root: Path
     config: Config
     base: Path
     encoders: str  # the base's, by content
-    learn: list[CatalogClip]
-    held: list[CatalogClip]
+    learn: list[Record]
+    held: list[Record]
     data_ref: str
     key: str
 
@@ -102,21 +111,24 @@ def opened(
     dataset = catalog.open(root, ref)
     where = base_folder(spec.base, settings.settings.base, base)
     rules = settings.settings.data
-    learn, held = split(collect(dataset, spec, rules, f"{root} at {ref}"), rules.held_out)
-    gone = [c for c in (*learn, *held) if not dataset.path(c.row.video).is_file()]
+    found = COLLECT[spec.learns_from](dataset, spec, rules, f"{root} at {ref}")
+    learn, held = split(found, rules.held_out)
+    videos = {ref for record in found for ref in record.media}
+    gone = sorted(ref for ref in videos if not dataset.path(ref).is_file())
     if gone:
         raise EditmillError(
-            f"{root}: the video of {len(gone)} clips is gone, the first is {gone[0].row.video}; "
+            f"{root}: {len(gone)} of {len(videos)} videos are gone, the first is {gone[0]}; "
             "build again from the same sources to bring it back"
         )
     encoders = fingerprint(where, ENCODERS)
     key = digest(
         settings.decisions(),
         (encoders, fingerprint(where, TRANSFORMER)),
-        [clip.key for clip in learn],
-        [clip.key for clip in held],
+        [record.key for record in learn],
+        [record.key for record in held],
     )
-    return Run(root, settings, where, encoders, learn, held, data_ref(dataset, ref), key)
+    read = data_ref(dataset, ref, spec.learns_from)
+    return Run(root, settings, where, encoders, learn, held, read, key)
 
 
 def sources_of(catalog_: Catalog, row: ModelRow | None) -> set[str]:

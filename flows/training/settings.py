@@ -13,18 +13,18 @@ from pydantic import Field, ValidationError, model_validator
 from catalog.errors import EditmillError
 from experts.diffusion.caching import Cache, check
 from experts.diffusion.schedule import Solver
-from experts.diffusion.specs import EXPERTS
+from experts.diffusion.specs import TRAINABLE
 from experts.diffusion.training.recipe import Part, Share, TrainingRecipe, parse
 
 P = TypeVar("P", bound=Part)
 
 
 class Data(Part):
-    """Which of the catalog's clips and tracks are learnt from; figures ours unless marked."""
+    """Which of the catalog's records are learnt from; figures ours unless marked."""
 
     held_out: Share = 0.1  # of the sources; at least one
-    clips: int | None = Field(default=None, ge=2)  # at most; None takes all
-    min_score: Share = 0.5  # the detector's
+    clips: int | None = Field(default=None, ge=2)  # or pairs or records, at most; None takes all
+    min_score: Share = 0.5  # of a clip's tracks; the detector's
     min_area: Share = 0.004  # of the frame, as a build's
     max_area: Share = 0.35
 
@@ -90,8 +90,8 @@ def load(name: str, path: Path | None = None) -> Config:
 
     Raises EditmillError, in one line that names the file, the key and what it should be.
     """
-    if name not in EXPERTS:
-        raise EditmillError(f"expert {name!r} is not known; use one of: {', '.join(EXPERTS)}")
+    if name not in TRAINABLE:
+        raise EditmillError(f"expert {name!r} is not known; use one of: {', '.join(TRAINABLE)}")
     shipped = files("experts.diffusion.training") / "recipes" / f"{name}.yaml"
     where = str(path or f"{name}.yaml")
     try:

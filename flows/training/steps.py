@@ -23,12 +23,12 @@ from experts.diffusion.schedule import scheduler
 from experts.diffusion.serving import Serving
 from experts.diffusion.training import loop
 from experts.diffusion.training.encoders import CheckpointEncoders
-from experts.diffusion.training.examples import Examples
+from experts.diffusion.training.examples import Examples, counted
 from experts.diffusion.training.loop import Step
 from experts.diffusion.training.measure import Measures, measure
 from experts.diffusion.training.prepare import INDEX, prepare
 from experts.diffusion.vae import open_vae
-from flows.training.collect import CatalogClip
+from flows.training.collect import Record
 from flows.training.run import SOURCES, STAGE, Run, sources_of
 from flows.training.verdict import Verdict, compared
 
@@ -69,7 +69,8 @@ def encode(run: Run, report: Report) -> None:
 
 def train(run: Run, report: Report) -> Path:
     """Train from the newest checkpoint, or the beginning; the folder of the expert."""
-    recipe = run.config.recipe
+    examples = Examples(run.folder / LEARN, run.name)
+    recipe = counted(run.config.recipe, examples.rows)
     every = max(1, recipe.steps // 20)
 
     def tell(step: Step) -> None:
@@ -80,7 +81,7 @@ def train(run: Run, report: Report) -> Path:
         recipe,
         _beginning(run),
         scheduler(run.spec.base, folder=run.base),
-        Examples(run.folder / LEARN, run.name),
+        examples,
         run.folder,
         on_step=tell,
     )
@@ -94,7 +95,7 @@ def judge(run: Run, candidate: Path, report: Report) -> Verdict:
     main, rules = run.main(), run.config.settings.judge
     current = trained.latest(main, run.name)
     seen = sources_of(main, current) | sources_of(main, run.parent())
-    fair = [clip for clip in run.held if clip.row.source_id not in seen]
+    fair = [record for record in run.held if record.source_id not in seen]
     if not fair:
         return compared(None, None, rules, current, 0)
     _prepare(run, _encoders(run), fair, HELD, report)
@@ -116,17 +117,18 @@ def judge(run: Run, candidate: Path, report: Report) -> Verdict:
             bf16=run.bf16,
         )
 
-    mine = measured(open_expert(candidate))
+    mine = measured(open_expert(candidate, base=run.base))
     if current is None:
         theirs = measured(build(run.spec, open_base(run.base)))
     else:
-        theirs = measured(open_expert(trained.folder_of(main, current)))
-    return compared(mine, theirs, rules, current, len({clip.row.source_id for clip in fair}))
+        theirs = measured(open_expert(trained.folder_of(main, current), base=run.base))
+    return compared(mine, theirs, rules, current, len({record.source_id for record in fair}))
 
 
 def register(run: Run, candidate: Path, verdict: Verdict) -> Trained:
     """Move the candidate into the catalog and write its row; promoted if the verdict says so."""
-    recipe, settings, main = run.config.recipe, run.config.settings, run.main()
+    learnt = Examples(run.folder / LEARN, run.name).rows
+    recipe, settings, main = counted(run.config.recipe, learnt), run.config.settings, run.main()
     parent = run.parent()
     Serving(
         expert=run.name,
@@ -139,17 +141,17 @@ def register(run: Run, candidate: Path, verdict: Verdict) -> Trained:
         cache=settings.serve.cache,
         compile=settings.serve.compile,
     ).write(candidate)
-    seen = sources_of(main, parent) | {clip.row.source_id for clip in run.learn}
+    seen = sources_of(main, parent) | {record.source_id for record in run.learn}
     write_bytes(candidate / SOURCES, json.dumps(sorted(seen)).encode())
     version, path = trained.keep(run.root, run.name, candidate)
-    licences = sorted({clip.row.licence for clip in run.learn} - {""})
+    licences = sorted({record.licence for record in run.learn} - {""})
     row = ModelRow(
         model_id=f"{run.name}@{version}",
         name=run.name,
         version=version,
         licence=f"{run.spec.base}'s own; learnt from footage under {', '.join(licences) or '?'}",
         origin=f"trained here by `editmill train expert {run.name}`",
-        metrics=verdict.metrics | {"steps": recipe.steps, "examples_learnt": _count(run)},
+        metrics=verdict.metrics | {"steps": recipe.steps, "examples_learnt": len(learnt)},
         kind=trained.KIND,
         path=path,
         config={"base": str(run.base)} | run.config.decisions(),
@@ -172,7 +174,7 @@ def _beginning(run: Run) -> VideoEditor:
     parent = run.parent()
     if parent is None:
         return build(run.spec, open_base(run.base))
-    editor = open_expert(trained.folder_of(run.main(), parent))
+    editor = open_expert(trained.folder_of(run.main(), parent), base=run.base)
     freeze(editor, run.spec)
     return editor
 
@@ -187,7 +189,7 @@ def _encoders(run: Run) -> CheckpointEncoders:
 def _prepare(
     run: Run,
     encoders: CheckpointEncoders,
-    clips: Sequence[CatalogClip],
+    records: Sequence[Record],
     part: str,
     report: Report,
 ) -> None:
@@ -197,23 +199,17 @@ def _prepare(
         (run.cache / kind).mkdir(parents=True, exist_ok=True)
         if not (folder / kind).is_symlink():
             (folder / kind).symlink_to((run.cache / kind).resolve(), target_is_directory=True)
-    for clip in clips[:1]:
-        clip.controls.load()
 
-    def tell(clips_done: int, of: int) -> None:
-        if clips_done % max(1, of // 10) == 0:
-            report(f"{part}: {clips_done} of {of} clips encoded")
+    def tell(encoded: int, of: int) -> None:
+        if encoded % max(1, of // 10) == 0:
+            report(f"{part}: {encoded} of {of} {run.spec.learns_from} encoded")
 
     lenders = run.learn if part == HELD else ()
-    examples, skipped = prepare(run.config.recipe, clips, encoders, folder, tell, lenders)
+    examples, skipped = prepare(run.config.recipe, records, encoders, folder, tell, lenders)
     why = ", ".join(f"{reason} {n}" for reason, n in Counter(s.reason for s in skipped).items())
     report(f"{part}: {len(examples)} examples; left out: {why or 'none'}")
     rows = [dataclasses.asdict(each) for each in skipped]
     write_bytes(folder / "skipped.json", json.dumps(rows, indent=1).encode())
-
-
-def _count(run: Run) -> int:
-    return len(Examples(run.folder / LEARN, run.name))
 
 
 def _drop_checkpoints(run: Run) -> None:

@@ -18,15 +18,16 @@ from transformers import T5Config, T5EncoderModel, T5Tokenizer
 import catalog
 from catalog import media
 from catalog.keys import digest
-from catalog.records import Clip, Plan, Source, Track
+from catalog.records import Clip, LocalEdit, Pair, Plan, Source, Track
 from experts.diffusion.schedule import scheduler
 from tests.experts.diffusion.small_clips import Source as Scene
 
 FRAMES, HEIGHT, WIDTH = 14, 48, 64
 
 
-def write_base(folder: Path, in_channels: int = 16, seed: int = 0) -> Path:
-    """A whole CogVideoX-2b (or, with 32 channels, what is none), some hundred KB large."""
+def write_base(folder: Path, in_channels: int = 16, seed: int = 0, **changes: Any) -> Path:
+    """A whole CogVideoX-2b (or, with 32 channels, what is none), some hundred KB large; `changes`
+    are to its transformer's configuration."""
     torch.manual_seed(seed)
     folder.mkdir(parents=True, exist_ok=True)
     model = io.BytesIO()
@@ -37,11 +38,12 @@ def write_base(folder: Path, in_channels: int = 16, seed: int = 0) -> Path:
     )  # fmt: skip
     (folder / "spiece.model").write_bytes(model.getvalue())
     t5 = T5Config(d_model=12, d_ff=16, d_kv=4, num_heads=2, num_layers=1, vocab_size=100)
-    transformer = CogVideoXTransformer3DModel(
+    config: dict[str, Any] = dict(
         num_attention_heads=2, attention_head_dim=16, in_channels=in_channels, out_channels=16,
         time_embed_dim=8, text_embed_dim=12, num_layers=2, sample_width=6, sample_height=4,
         sample_frames=9, max_text_seq_length=8,
     )  # fmt: skip
+    transformer = CogVideoXTransformer3DModel(**config | changes)
     CogVideoXPipeline(
         tokenizer=T5Tokenizer.from_pretrained(folder),
         text_encoder=T5EncoderModel(t5),
@@ -99,3 +101,65 @@ def write_catalog(root: Path, sources: int = 4, objects: bool = True) -> Written
         first_frame=0, frames=12, crop=[0, 0, WIDTH, HEIGHT], width=WIDTH, height=HEIGHT,
     )  # fmt: skip
     return Written(root, Plan(plan_id=digest(fields), **fields))
+
+
+def write_pairs(root: Path, keep: bool = True) -> None:
+    """A pair of each clip of the catalog at `root`: its target shows the clip's negative. One more
+    pair is rejected."""
+    dataset = catalog.open(root)
+    pairs = []
+    for clip in dataset.tables.records("clips"):
+        assert isinstance(clip, Clip)
+        shown = media.read_video(dataset.path(clip.video))
+        with dataset.media.writing(".mp4") as video:
+            media.write_video(video.path, 255 - shown, 25)
+        pairs.append(_pair(clip, video.ref, "Invert it.", keep))
+    pairs.append(_pair(clip, clip.video, "Do nothing.", False))
+    dataset.tables.merge("pairs", pairs)
+
+
+def _pair(clip: Clip, target: str, instruction: str, keep: bool) -> Pair:
+    size = dict(width=WIDTH, height=HEIGHT, frames=FRAMES, fps=25.0)
+    fields: dict[str, Any] = dict(
+        clip_id=clip.clip_id, source_id=clip.source_id, task="global_style_transfer", label="",
+        instruction=instruction, enhanced_instruction="", instruction_by="template",
+        instruction_model="", prompt="", negative_prompt="", target_prompt="", caption="",
+        source_video=clip.video, target_video=target, mask="", generated_side="target",
+        expert="tiny", expert_version="1", seed=0, params={}, track_id="", first_frame=0,
+        **{f"source_{name}": value for name, value in size.items()},
+        **{f"target_{name}": value for name, value in size.items()},
+        source_uri=clip.uri, licence=clip.licence, keep=keep, reason="" if keep else "subtle",
+        quality_score=None, quality_reason="", alignment_score=None, alignment_reason="",
+        subtle_score=None, subtle_reason="", filter_versions={},
+        phrasings=[instruction, "Turn it into its negative."],
+    )  # fmt: skip
+    return Pair(pair_id=digest(fields), **fields)
+
+
+def write_local_edits(root: Path) -> None:
+    """Records of each clip of the catalog at `root`: its disc drawn, in the video and in its first
+    frame, and its disc's place as a deletion."""
+    dataset = catalog.open(root)
+    masks = {track.clip_id: track for track in dataset.tables.records("tracks")}  # type: ignore[attr-defined]
+    edits = []
+    for clip in dataset.tables.records("clips"):
+        assert isinstance(clip, Clip)
+        whole = masks[clip.clip_id].masks  # type: ignore[attr-defined]
+        with dataset.media.writing(".mkv") as first:
+            media.write_masks(first.path, media.read_masks(dataset.path(whole), count=1), 25)
+        for task, frames, mask in (
+            ("addition", FRAMES, whole), ("modification", 1, first.ref), ("deletion", FRAMES, whole)
+        ):  # fmt: skip
+            said = ("disc", "a round disc", "a disc that crosses a gradient, slowly")
+            captions = dict(zip(("caption_short", "caption_medium", "caption_long"), said,
+                                strict=True))  # fmt: skip
+            fields: dict[str, Any] = dict(
+                clip_id=clip.clip_id, source_id=clip.source_id,
+                subset="image" if frames == 1 else "video", task=task, label="disc",
+                video=clip.video, first_frame=0, frames=frames, fps=25.0,
+                crop=[0, 0, WIDTH, HEIGHT], width=WIDTH, height=HEIGHT, track_id="",
+                mask_kind="exact", grow=0, propagation="track", seed=0, source_uri=clip.uri,
+                licence=clip.licence, mask=mask, **captions,
+            )  # fmt: skip
+            edits.append(LocalEdit(edit_id=digest(fields), **fields))
+    dataset.tables.merge("local_edits", edits)

@@ -1,4 +1,4 @@
-"""What training is given: clips with their objects, whatever they were collected from."""
+"""What training is given: clips with their objects, or edits, whatever they were collected from."""
 
 from __future__ import annotations
 
@@ -11,16 +11,21 @@ from experts.base import Frames, Masks
 
 @dataclass(frozen=True, slots=True)
 class Clip:
-    """A clip in memory.
+    """A clip in memory, or the edited side of a pair.
 
     frames: [F, H, W, 3].
-    caption: what it shows, in a sentence.
-    controls: videos derived from it, by condition (`hed`, `canny`, `depth`), of the same shape.
+    caption: what it shows, in a sentence; of a pair, the instruction.
+    controls: videos that go with it, by condition (`hed`, `canny`, `depth`, a pair's `source`), of
+        the same shape.
+    wordings: other ways to say the caption; each is drawn as often.
+    task: of a local-editing record: `addition`, `modification` or `deletion`.
     """
 
     frames: Frames
     caption: str = ""
     controls: Mapping[str, Frames] = field(default_factory=dict)
+    wordings: tuple[str, ...] = ()
+    task: str = ""
 
 
 class ClipSource(Protocol):

@@ -81,6 +81,31 @@ def draw(
     return Draw(masks, kind, negative if kind == "exact" and negative else prompt)
 
 
+def recorded(
+    spec: ExpertSpec,
+    source: ClipSource,
+    task: str,
+    caption: str,
+    at: NDArray[np.int64],
+    size: Size,
+    settings: Draws,
+    rng: np.random.Generator,
+) -> Draw:
+    """A local-editing record as it stands; of some videos the first frame is shown (KIVE): its mask
+    becomes empty, so the masked video has the real frame there.
+
+    Raises BadInput (`no_object`) where the window has nothing masked.
+    """
+    masks = fit_masks(source.masks(0)[at], size)
+    kind = task
+    if spec.keyframe and size[0] > 1 and rng.random() < settings.keyframe:
+        masks[0] = False
+        kind = f"{task} from a keyframe"
+    if not masks.any():
+        raise BadInput("no_object", "nothing is masked in the window; use longer records")
+    return Draw(masks, kind, spec.prompts(caption=caption)[0])
+
+
 def _kind(spec: ExpertSpec, source: ClipSource, settings: Draws, rng: np.random.Generator) -> str:
     if spec.negative_channels:
         kinds, weights = zip(*settings.masks.items(), strict=True)

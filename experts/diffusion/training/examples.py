@@ -19,9 +19,15 @@ from torch.utils.data import Dataset
 
 from catalog.errors import EditmillError
 from experts.diffusion.training.prepare import INDEX, Example
+from experts.diffusion.training.recipe import Mix, TrainingRecipe
 
 Item = dict[str, Tensor]
 """`target`, `prompt`, and the conditions the expert has."""
+
+Pool = tuple[list[int], list[int]]
+"""Examples of one size in which something is drawn, and in which it is deleted."""
+
+DELETION = "deletion"
 
 
 class Examples(Dataset[Item]):
@@ -102,3 +108,67 @@ class Batches:
             batches += np.resize(order, whole).reshape(-1, self._batch_size).tolist()
         rng.shuffle(batches)
         return batches
+
+
+class MixedBatches:
+    """The same for a recipe's `mix`, each step drawn for itself: first images or videos, then a
+    size of those, then for each example of the batch whether something is drawn or deleted. Where
+    a size has examples of one task alone, those are taken.
+
+    Raises EditmillError where one kind is wanted and there is none.
+    """
+
+    def __init__(
+        self, rows: list[Example], stage: int, batch_size: int, seed: int, mix: Mix
+    ) -> None:
+        self._batch_size, self._seed, self._stage = batch_size, seed, stage
+        self._images = mix.images_per_video / (1 + mix.images_per_video)
+        self._draws = mix.draws_per_deletion / (1 + mix.draws_per_deletion)
+        mine = [(index, row) for index, row in enumerate(rows) if row.stage == stage]
+        self.per_epoch = -(-len(mine) // batch_size)
+        self._pools: dict[bool, list[Pool]] = {True: [], False: []}
+        for size in sorted({row.latents for _, row in mine}):
+            drawn: list[int] = []
+            deleted: list[int] = []
+            for index, row in mine:
+                if row.latents == size:
+                    (deleted if row.kind.startswith(DELETION) else drawn).append(index)
+            self._pools[size[0] == 1].append((drawn, deleted))
+        for image, share, kind in ((True, self._images, "image"), (False, 1, "video")):
+            if share and not self._pools[image]:
+                raise EditmillError(
+                    f"no {kind} example for stage {stage + 1}; build records of that kind, large "
+                    f"and long enough{', or set mix.images_per_video: 0' if image else ''}"
+                )
+
+    def at(self, step: int) -> list[int]:
+        """The examples of a step, counted within the stage; the whole batch, of all devices."""
+        rng = np.random.default_rng([self._seed, self._stage, step, 2])
+        pools = self._pools[bool(rng.random() < self._images)]
+        sizes = np.array([len(drawn) + len(deleted) for drawn, deleted in pools])
+        drawn, deleted = pools[int(rng.choice(len(pools), p=sizes / sizes.sum()))]
+        taken = []
+        for _ in range(self._batch_size):
+            wanted, other = (drawn, deleted) if rng.random() < self._draws else (deleted, drawn)
+            pool = wanted or other
+            taken.append(pool[int(rng.integers(len(pool)))])
+        return taken
+
+
+def batches_of(recipe: TrainingRecipe, rows: list[Example], stage: int) -> Batches | MixedBatches:
+    """The batches of one of the recipe's stages."""
+    size = recipe.stages[stage].batch_size
+    if recipe.mix is None:
+        return Batches(rows, stage, size, recipe.seed)
+    return MixedBatches(rows, stage, size, recipe.seed, recipe.mix)
+
+
+def counted(recipe: TrainingRecipe, rows: list[Example]) -> TrainingRecipe:
+    """The recipe with each stage's epochs as steps, now that its examples are known."""
+    stages = []
+    for number, stage in enumerate(recipe.stages):
+        if stage.epochs:
+            once = batches_of(recipe, rows, number).per_epoch
+            stage = stage.model_copy(update={"steps": stage.epochs * once, "epochs": 0})
+        stages.append(stage)
+    return recipe.model_copy(update={"stages": tuple(stages)})

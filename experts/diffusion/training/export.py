@@ -11,6 +11,7 @@ from accelerate import Accelerator
 from diffusers.training_utils import EMAModel
 from torch import nn
 
+from experts.diffusion.checkpoint import save_adapter
 from experts.diffusion.editor import VideoEditor
 from experts.diffusion.schedule import Scheduler
 from experts.diffusion.training.recipe import TrainingRecipe
@@ -37,11 +38,16 @@ def export(
     if accelerator.is_main_process:
         part = folder.with_name(folder.name + ".part")
         shutil.rmtree(part, ignore_errors=True)
-        expert = VideoEditor.from_config(accelerator.unwrap_model(model).config)
-        expert.load_state_dict(weights)
-        if recipe.precision == "bf16":
-            expert.to(torch.bfloat16)
-        expert.save_pretrained(part)
+        dtype = torch.bfloat16 if recipe.precision == "bf16" else torch.float32
+        editor = accelerator.unwrap_model(model)
+        if recipe.spec.lora_rank:
+            save_adapter(editor, weights, part, dtype)
+        else:
+            expert = VideoEditor.from_config(editor.config)
+            expert.load_state_dict(weights)
+            if dtype != torch.float32:
+                expert.to(dtype)
+            expert.save_pretrained(part)
         schedule.save_pretrained(part / "scheduler")
         note = {"recipe": recipe.model_dump(mode="json"), "steps": steps}
         (part / "training.json").write_text(json.dumps(note, indent=1), encoding="utf-8")

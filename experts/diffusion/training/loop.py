@@ -1,7 +1,7 @@
 """The training loop of every expert.
 
 A step is a function of the weights, the seed and its number: which examples, which noise levels,
-whose prompt is left out and every sample of noise follow from the last two (`examples.Batches`,
+whose prompt is left out and every sample of noise follow from the last two (`examples.batches_of`,
 `chance.Chance`), whatever the number of devices. So a training that stopped goes on exactly.
 
 Weights stay float32 and are computed with in bfloat16; the optimizer never sees a loss or gradient
@@ -30,7 +30,7 @@ from experts.diffusion.editor import VideoEditor
 from experts.diffusion.schedule import Scheduler
 from experts.diffusion.training import state
 from experts.diffusion.training.chance import Chance
-from experts.diffusion.training.examples import Batches, Examples, Item
+from experts.diffusion.training.examples import Examples, Item, batches_of, counted
 from experts.diffusion.training.export import export
 from experts.diffusion.training.loss import loss_of
 from experts.diffusion.training.recipe import TrainingRecipe
@@ -65,6 +65,7 @@ def train(
     Raises EditmillError when the loss is no number or memory runs out; the last good state is kept.
     """
     folder = Path(out)
+    recipe = counted(recipe, examples.rows)
     accelerator = accelerator_for(recipe)
     if recipe.gradient_checkpointing:
         editor.enable_gradient_checkpointing()
@@ -135,10 +136,7 @@ def _feed(
 ) -> Iterator[Item]:
     """This device's batches from step `begin` to `end`, one per forward pass."""
     rank, devices = accelerator.process_index, accelerator.num_processes
-    batches = [
-        Batches(examples.rows, k, stage.batch_size, recipe.seed)
-        for k, stage in enumerate(recipe.stages)
-    ]
+    batches = [batches_of(recipe, examples.rows, k) for k in range(len(recipe.stages))]
     parts: list[list[int]] = []
     for step in range(begin, end):
         number, within = recipe.stage_at(step)

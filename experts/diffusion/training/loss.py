@@ -20,7 +20,13 @@ def conditions_of(batch: Item) -> Conditions:
         for name, tensor in batch.items()
         if name.startswith("control.")
     }
-    return Conditions(batch.get("first_frame"), batch.get("masked"), batch.get("mask"), control)
+    return Conditions(
+        first_frame=batch.get("first_frame"),
+        masked=batch.get("masked"),
+        mask=batch.get("mask"),
+        control=control,
+        source=batch.get("source"),
+    )
 
 
 def loss_of(

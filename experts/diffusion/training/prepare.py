@@ -23,11 +23,11 @@ from catalog.errors import BadInput, EditmillError
 from catalog.files import replacing
 from catalog.keys import digest
 from experts.base import Frames
-from experts.diffusion.conditions import latent_mask
+from experts.diffusion.conditions import SPATIAL, TEMPORAL, latent_mask
 from experts.diffusion.specs import ExpertSpec
 from experts.diffusion.training.clip import Clip, ClipSource
-from experts.diffusion.training.draws import Draw, draw
-from experts.diffusion.training.recipe import Stage, TrainingRecipe
+from experts.diffusion.training.draws import Draw, draw, recorded
+from experts.diffusion.training.recipe import TrainingRecipe
 from experts.diffusion.training.window import Size, fit, size_for, times
 
 INDEX = "examples.json"
@@ -127,8 +127,15 @@ def _example(
     named = digest(source.key, recipe.seed, k)
     rng = np.random.default_rng(int(named, 16))
     size = size_for(settings, *clip.frames.shape[1:3])
+    if spec.learns_from == "local_edits" and len(clip.frames) == 1:
+        size = (1, *size[1:])  # an image
     at = times(len(clip.frames), size[0], recipe.draws.stride, rng)
-    drawn = draw(spec, source, strangers, clip.caption, at, size, recipe.draws, rng)
+    said = (clip.caption, *clip.wordings)
+    caption = said[int(rng.integers(len(said)))] if clip.wordings else clip.caption
+    if spec.learns_from == "local_edits":
+        drawn = recorded(spec, source, clip.task, caption, at, size, recipe.draws, rng)
+    else:
+        drawn = draw(spec, source, strangers, caption, at, size, recipe.draws, rng)
     mask = None if drawn.masks is None else digest(np.packbits(drawn.masks).tobytes().hex())
     key = digest(named, encoders.key, spec.name, size, [int(t) for t in at], mask)
     target = out / "latents" / f"{key}.safetensors"
@@ -139,7 +146,7 @@ def _example(
     return Example(
         key=key,
         stage=stage,
-        latents=_latents(settings, size),
+        latents=((size[0] - 1) // TEMPORAL + 1, size[1] // SPATIAL, size[2] // SPATIAL),
         kind=drawn.kind,
         prompt=_prompt(drawn.prompt, encoders, out),
         beside=_prompt(drawn.beside, encoders, out) if spec.negative_channels else "",
@@ -165,20 +172,22 @@ def _encode(
         masks = torch.from_numpy(drawn.masks)
         tensors["mask"] = latent_mask(masks[None])[0]
         tensors["masked"] = latents(np.where(drawn.masks[..., None], np.uint8(0), frames))
+
+    def beside(name: str) -> Tensor:
+        if name not in clip.controls:
+            raise BadInput(f"no_{name}", f"the clip has no {name} video; compute it first")
+        return latents(fit(clip.controls[name][at], size))
+
+    if spec.source:
+        tensors["source"] = beside("source")
     for name in spec.control:
         if name == "mask":
             assert drawn.masks is not None
             shown = np.repeat(drawn.masks[..., None] * np.uint8(255), 3, axis=-1)
-        elif name in clip.controls:
-            shown = fit(clip.controls[name][at], size)
+            tensors["control.mask"] = latents(shown)
         else:
-            raise BadInput(f"no_{name}", f"the clip has no {name} video; compute it first")
-        tensors[f"control.{name}"] = latents(shown)
+            tensors[f"control.{name}"] = beside(name)
     return tensors
-
-
-def _latents(stage: Stage, size: Size) -> tuple[int, int, int]:
-    return (stage.frames - 1) // 4 + 1, size[1] // 8, size[2] // 8
 
 
 def _prompt(prompt: str, encoders: Encoders, out: Path) -> str:

@@ -11,7 +11,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from catalog.errors import EditmillError
 from experts.diffusion.conditions import check_size
-from experts.diffusion.specs import EXPERTS, ExpertSpec
+from experts.diffusion.specs import EDITORS, EXPERTS, TRAINABLE, ExpertSpec
 
 MASKS = ("exact", "expand", "box", "random")
 """The inpainter's four mask kinds. The paper says four, "including random and precise shapes",
@@ -33,11 +33,18 @@ class Stage(Part):
     height: int = Field(default=336, ge=16)
     width: int = Field(default=592, ge=16)
     frames: int = Field(default=33, ge=1)
-    steps: int = Field(ge=1)  # optimizer steps; the paper gives none
+    steps: int = Field(default=0, ge=0)  # optimizer steps; the paper gives the experts' none
+    epochs: int = Field(default=0, ge=0)  # or so many passes over the stage's examples
     batch_size: int = Field(default=16, ge=1)  # over all devices (Appendix B.3 to B.5)
     per_device: int = Field(default=1, ge=1)  # examples at a time; the rest is accumulated
     learning_rate: float = Field(default=1e-5, gt=0)  # Appendix B.3 to B.5
     warmup_steps: int = Field(default=100, ge=0)  # ours
+
+    @model_validator(mode="after")
+    def _length(self) -> Stage:
+        if bool(self.steps) == bool(self.epochs):
+            raise ValueError("give either steps or epochs, above 0")
+        return self
 
     @model_validator(mode="after")
     def _size(self) -> Stage:
@@ -68,6 +75,7 @@ class Draws(Part):
         default=dict.fromkeys(MASKS, 1.0)
     )
     grow: tuple[Share, Share] = (0.04, 0.2)  # of the object's mean side; ours
+    keyframe: Share = 0.5  # of local-edit videos whose first frame is shown (VIVID-10M, Sec. 4.4)
 
     @field_validator("masks")
     @classmethod
@@ -75,6 +83,13 @@ class Draws(Part):
         if not any(weights.values()):
             raise ValueError("at least one kind needs a weight above 0")
         return weights
+
+
+class Mix(Part):
+    """What a batch of local-editing records is made of; 0 leaves a kind out."""
+
+    images_per_video: float = Field(default=10, ge=0)  # batches, each of one kind (Sec. 4.4)
+    draws_per_deletion: float = Field(default=3, ge=0)  # additions, modifications (Sec. 4.4)
 
 
 class Fsdp(Part):
@@ -91,6 +106,7 @@ class TrainingRecipe(Part):
     seed: int = 0
     stages: tuple[Stage, ...] = Field(min_length=1)
     draws: Draws = Draws()
+    mix: Mix | None = None  # for records of VIVID-10M's kind; None takes examples as they come
     null_prompt: Share = 0.1  # share of prompts left empty, for guidance (Appendix B.2)
     weight_decay: float = Field(default=1e-4, ge=0)  # Appendix B.3, B.5
     betas: tuple[Share, Share] = (0.9, 0.95)  # CogVideoX's fine-tuning scripts
@@ -106,18 +122,27 @@ class TrainingRecipe(Part):
     @field_validator("expert")
     @classmethod
     def _known(cls, name: str) -> str:
-        if name not in EXPERTS:
-            raise ValueError(f"no expert is called {name!r}; there are: {', '.join(EXPERTS)}")
+        if name not in TRAINABLE:
+            raise ValueError(f"no expert is called {name!r}; there are: {', '.join(TRAINABLE)}")
         return name
+
+    @model_validator(mode="after")
+    def _mixable(self) -> TrainingRecipe:
+        if self.mix is not None and self.spec.learns_from != "local_edits":
+            raise ValueError(
+                f"mix is for local-editing records, the {self.expert} learns from "
+                f"{self.spec.learns_from}; remove it"
+            )
+        return self
 
     @property
     def spec(self) -> ExpertSpec:
         """The expert that is trained."""
-        return EXPERTS[self.expert]
+        return TRAINABLE[self.expert]
 
     @property
     def steps(self) -> int:
-        """Optimizer steps of all stages."""
+        """Optimizer steps of all stages; `examples.counted` turns epochs into steps."""
         return sum(stage.steps for stage in self.stages)
 
     def stage_at(self, step: int) -> tuple[int, int]:
@@ -137,10 +162,10 @@ def load(name_or_path: str) -> TrainingRecipe:
     path = Path(name_or_path)
     entry = files("experts.diffusion.training") / "recipes" / f"{name_or_path}.yaml"
     try:
-        shipped = name_or_path in EXPERTS and not path.is_file()
+        shipped = name_or_path in TRAINABLE and not path.is_file()
         text = (entry if shipped else path).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
-        known = ", ".join(sorted(EXPERTS))
+        known = ", ".join([*sorted(EXPERTS), *sorted(EDITORS)])
         raise EditmillError(
             f"{name_or_path}: can't be read ({error}); give a YAML file or one of: {known}"
         ) from None

@@ -5,6 +5,7 @@ from __future__ import annotations
 from accelerate import Accelerator, FullyShardedDataParallelPlugin
 from accelerate.state import AcceleratorState
 
+from experts.diffusion.blocks import ControlBlock
 from experts.diffusion.editor import VideoEditor
 from experts.diffusion.training.recipe import TrainingRecipe
 
@@ -16,11 +17,15 @@ def accelerator_for(recipe: TrainingRecipe) -> Accelerator:
     """
     plugin = None
     if recipe.fsdp is not None:
+        # The plugin refuses a class that the model has not.
+        absent = set() if recipe.spec.control else {ControlBlock.__name__}
         plugin = FullyShardedDataParallelPlugin(
             fsdp_version=2,
             reshard_after_forward=recipe.fsdp.strategy == "FULL_SHARD",
             auto_wrap_policy="transformer_based_wrap",
-            transformer_cls_names_to_wrap=list(VideoEditor._no_split_modules),
+            transformer_cls_names_to_wrap=[
+                name for name in VideoEditor._no_split_modules if name not in absent
+            ],
             state_dict_type="SHARDED_STATE_DICT",
             cpu_offload=recipe.fsdp.cpu_offload,
         )

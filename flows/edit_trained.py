@@ -1,0 +1,65 @@
+"""A trained editor on a video of the user's: `editmill edit senorita_editor@latest …`."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+import catalog
+from catalog import trained
+from catalog.errors import EditmillError
+from catalog.geometry import crop_resize
+from experts.base import Expert, Frames
+from experts.edit.tasks import TASKS
+from flows import makes
+
+
+@dataclass(frozen=True, slots=True)
+class Editor:
+    """A version of an editor, not yet loaded; whether it needs a mask, or can use a first frame."""
+
+    expert: Expert
+    needs_mask: bool
+    led: bool
+
+
+def editor(named: str, root: Path) -> Editor:
+    """The editor `name` or `name@version` of the catalog at `root`.
+
+    Raises EditmillError where there is none of that name or version.
+    """
+    name, _, version = named.partition("@")
+    try:
+        from experts.diffusion.specs import EDITORS
+    except ImportError as error:
+        raise EditmillError(
+            f"{named!r} is no task ({', '.join(TASKS)}), and trained editors need {error.name}; "
+            "pip install 'editmill[gpu]'"
+        ) from None
+    if name not in EDITORS:
+        raise EditmillError(
+            f"{named!r} is no task and no editor; tasks: {', '.join(TASKS)}; "
+            f"editors: {', '.join(EDITORS)}"
+        )
+    if not (root / "catalog.json").is_file():
+        raise EditmillError(f"{root}: no catalog there; name the one with the editor by --catalog")
+    dataset = catalog.open(root)
+    row = trained.find(dataset, name, version or "latest")
+    spec = EDITORS[name]
+    expert = makes.trained_expert(dataset, row)
+    return Editor(expert, spec.mask, spec.first_frame or spec.keyframe)
+
+
+def read_first_frame(path: Path, size: tuple[int, int]) -> Frames:
+    """An image as a frame [H, W, 3] of `size` (height, width), cut at the middle to its shape.
+
+    Raises EditmillError where it can't be read.
+    """
+    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    if image is None:
+        raise EditmillError(f"{path}: not an image that can be read; give a PNG or JPEG")
+    rgb = np.ascontiguousarray(image[..., ::-1])
+    return np.asarray(crop_resize(rgb[None], size)[0], np.uint8)
