@@ -13,7 +13,7 @@ from catalog import trained
 from catalog.errors import EditmillError
 from catalog.geometry import crop_resize
 from experts.base import Expert, Frames
-from experts.edit.tasks import TASKS
+from experts.edit.tasks import EDITORS, TASKS
 from flows import makes
 
 
@@ -32,13 +32,6 @@ def editor(named: str, root: Path) -> Editor:
     Raises EditmillError where there is none of that name or version.
     """
     name, _, version = named.partition("@")
-    try:
-        from experts.diffusion.specs import EDITORS
-    except ImportError as error:
-        raise EditmillError(
-            f"{named!r} is no task ({', '.join(TASKS)}), and trained editors need {error.name}; "
-            "pip install 'editmill[gpu]'"
-        ) from None
     if name not in EDITORS:
         raise EditmillError(
             f"{named!r} is no task and no editor; tasks: {', '.join(TASKS)}; "
@@ -48,8 +41,10 @@ def editor(named: str, root: Path) -> Editor:
         raise EditmillError(f"{root}: no catalog there; name the one with the editor by --catalog")
     dataset = catalog.open(root)
     row = trained.find(dataset, name, version or "latest")
-    spec = EDITORS[name]
-    expert = makes.trained_expert(dataset, row)
+    expert = makes.trained_expert(dataset, row)  # says what to install where that is missing
+    from experts.diffusion.specs import expert_named
+
+    spec = expert_named(name)
     return Editor(expert, spec.mask, spec.first_frame or spec.keyframe)
 
 

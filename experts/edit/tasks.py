@@ -236,6 +236,16 @@ def task_named(name: str) -> Task:
 TRAINED = tuple(dict.fromkeys(task.trained for task in TASKS.values() if task.trained))
 """The CogVideoX experts that serve a task."""
 
+EDITORS = (
+    "senorita_editor",
+    "senorita_control_edit",
+    "senorita_ff_ins_edit",
+    "senorita_ins_edit",
+    "vivid_editor",
+)
+"""Models that edit by what they are told, trained on a dataset; they serve no task. What they are
+says `experts.diffusion.specs`, which takes seconds to import."""
+
 
 _lock = threading.Lock()
 

@@ -27,6 +27,7 @@ from experts.diffusion.training.examples import Examples, MixedBatches, counted
 from experts.diffusion.training.loop import train
 from experts.diffusion.training.prepare import Example, prepare
 from experts.diffusion.training.recipe import Draws, Mix, TrainingRecipe
+from experts.edit import tasks
 from tests.experts.diffusion.small_clips import BlockEncoders, Source
 
 SENORITA = [name for name in EDITORS if name.startswith("senorita")]
@@ -370,3 +371,8 @@ def test_what_is_sharded_is_there(base, monkeypatch: pytest.MonkeyPatch, name: s
     wrapped = set(told["transformer_cls_names_to_wrap"])
     assert wrapped <= there and "ControlledBlock" in wrapped
     assert ("ControlBlock" in wrapped) == (name == "senorita_editor")
+
+
+def test_every_editor_is_known_by_name():
+    assert tuple(EDITORS) == tasks.EDITORS
+    assert not set(EDITORS) & (set(tasks.TASKS) | set(tasks.TRAINED))
