@@ -40,6 +40,13 @@ ZOOM = 0.6
 SLIGHT = 1.2
 """Standard deviation, levels of 255, of the harmless noise laid on some good edits."""
 
+STILL = 0.5
+"""Share of the removals from a scene in which nothing else moves, as fixed cameras see it: a fill
+that stands still there is right, though the object that went did move."""
+
+NOISE = (0.5, 2.5)
+"""Standard deviation, levels of 255, of a fixed camera's noise."""
+
 AREAS = (0.008, 0.16)
 """Least and greatest share of the frame of an edited object, as in real pairs."""
 
@@ -153,14 +160,24 @@ def _made(
 
 def _removal(frames: Frames, turn: int, rng: np.random.Generator) -> tuple[PairSample, PairSample]:
     """The truth as the removal's result, clean or not quite, and the same as an addition."""
-    masks = drifting(object_masks(frames[:1], rng)[0], len(frames), rng)
+    still = rng.random() < STILL
+    scene, frames = frames[:1], _still(frames, rng) if still else frames
+    masks = drifting(object_masks(scene, rng)[0], len(frames), rng)
     pasted = paste(frames, masks, rng)
     # A remover's mask is wider than its object: the rim of one is seldom found exactly
     brush = np.ones([2 * int(rng.integers(1, 5)) + 1] * 2, np.uint8)
     masks = np.stack([cv2.dilate(m.astype(np.uint8), brush) for m in masks]) > 0
     clean = frames if turn % 2 else _slightly(frames, masks, rng)
+    if still:  # where nothing moves, a remover takes the mean of many frames: no noise is left
+        clean = np.where(masks[..., None], scene, frames)
     removal = PairSample("object_removal", pasted, clean, masks)
     return removal, PairSample("object_addition", clean, pasted, masks)
+
+
+def _still(frames: Frames, rng: np.random.Generator) -> Frames:
+    """The first frame for all time, under a camera's own noise."""
+    noise = rng.normal(0, rng.uniform(*NOISE), frames.shape).astype(np.float32)
+    return np.clip(np.rint(frames[:1] + noise), 0, 255).astype(np.uint8)
 
 
 def _looks(
