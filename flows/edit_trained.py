@@ -34,8 +34,7 @@ def editor(named: str, root: Path) -> Editor:
     name, _, version = named.partition("@")
     if name not in EDITORS:
         raise EditmillError(
-            f"{named!r} is no task and no editor; tasks: {', '.join(TASKS)}; "
-            f"editors: {', '.join(EDITORS)}"
+            f"{named!r} is not known; tasks: {', '.join(TASKS)}; editors: {', '.join(EDITORS)}"
         )
     if not (root / "catalog.json").is_file():
         raise EditmillError(f"{root}: no catalog there; name the one with the editor by --catalog")
