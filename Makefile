@@ -4,9 +4,9 @@ UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 BIN := .venv/bin
 export DO_NOT_TRACK := 1
 # Video frames are large arrays: in large pages, and kept for the next one when they are freed, they
-# cost a build a twelfth less of the processor at least; few arenas keep little.
+# cost a build a twelfth less of the processor at least; few arenas keep less.
 export GLIBC_TUNABLES := glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=67108864:$\
-	glibc.malloc.trim_threshold=268435456:glibc.malloc.arena_max=2
+	glibc.malloc.trim_threshold=268435456:glibc.malloc.arena_max=4
 
 .PHONY: demo test check bench clean
 
