@@ -14,9 +14,6 @@ average over the neighbouring frames, and one pair of robust quantiles maps the 
 
 from __future__ import annotations
 
-import functools
-import importlib.metadata
-import importlib.util
 import os
 import threading
 from pathlib import Path
@@ -27,8 +24,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalog.errors import EditmillError
-from catalog.keys import digest, file_digest
 from experts.base import Frames
+from experts.checkpoint import Kind
 
 if TYPE_CHECKING:
     import torch
@@ -36,10 +33,16 @@ if TYPE_CHECKING:
 VARIABLE = "EDITMILL_DEPTH"
 """Names the checkpoint: a folder, or `owner/name` on the hub."""
 
-EXAMPLE = "depth-anything/Depth-Anything-V2-Small-hf"
-
-FILES = ("config.json", "model.safetensors", "preprocessor_config.json")
-"""What is read of a checkpoint; weights only as safetensors, which cannot run code."""
+CHECKPOINT = Kind(
+    what="depth model",
+    files=("config.json", "model.safetensors", "preprocessor_config.json"),
+    option=VARIABLE,
+    example="depth-anything/Depth-Anything-V2-Small-hf",
+    library="transformers",
+    package="transformers",
+    extra="depth",
+)
+"""Weights only as safetensors, which cannot run code."""
 
 KINDS = ("depth_anything", "dpt")
 """Model types whose prediction is a disparity, larger where nearer; others predict distances."""
@@ -73,8 +76,7 @@ class DepthModel:
     def version(self) -> str:
         """Of the checkpoint's bytes and the library that runs it. Raises EditmillError, one line,
         where either is missing; nothing is loaded."""
-        fingerprint = _fingerprint(str(checkpoint()))[:8]
-        return f"1+{fingerprint}+transformers-{_installed()}"
+        return f"1+{CHECKPOINT.version(checkpoint())}"
 
     def load(self) -> None:
         """Opens the checkpoint; raises EditmillError, one line, if it cannot be had."""
@@ -91,18 +93,14 @@ class DepthModel:
                     folder, local_files_only=True, use_safetensors=True
                 )
             except Exception as error:  # whatever is wrong with somebody's files
-                said = " ".join(str(error).split())[:200]
-                raise EditmillError(
-                    f"{folder}: is no depth model that transformers can open ({said}); set "
-                    f"{VARIABLE} to a folder or hub id such as {EXAMPLE}"
-                ) from None
+                raise CHECKPOINT.unreadable(folder, error) from None
             config = model.config
             metric = getattr(config, "depth_estimation_type", "relative") == "metric"
             if config.model_type not in KINDS or metric:
                 kind = f"metric {config.model_type}" if metric else config.model_type
                 raise EditmillError(
                     f"{folder}: is a {kind} model, which predicts distances; set {VARIABLE} to a "
-                    f"relative one of type {' or '.join(KINDS)}, such as {EXAMPLE}"
+                    f"relative one of type {' or '.join(KINDS)}, such as {CHECKPOINT.example}"
                 )
             self._processor = processor
             self._model = model.eval().requires_grad_(False).to(self._device)
@@ -162,56 +160,13 @@ def checkpoint() -> Path:
     if not chosen:
         raise EditmillError(
             "the depth tasks need a depth model, which no package registry carries: set "
-            f"{VARIABLE} to a folder or hub id of one, for instance {VARIABLE}={EXAMPLE}"
+            f"{VARIABLE} to a folder or hub id of one, for instance {VARIABLE}={CHECKPOINT.example}"
         )
-    folder = Path(chosen).expanduser()
-    if not folder.is_dir():
-        folder = _from_hub(chosen)
-    missing = [name for name in FILES if not (folder / name).is_file()]
-    if missing:
-        raise EditmillError(
-            f"{folder}: is no depth model ({', '.join(missing)} missing); set {VARIABLE} to a "
-            f"folder with {', '.join(FILES)}, or to a hub id such as {EXAMPLE}"
-        )
-    return folder
-
-
-@functools.cache
-def _from_hub(name: str) -> Path:
-    import huggingface_hub
-
-    try:
-        offline = os.environ.get("EDITMILL_OFFLINE", "0") not in ("", "0")
-        return Path(
-            huggingface_hub.snapshot_download(
-                name, allow_patterns=list(FILES), local_files_only=offline
-            )
-        )
-    except Exception as error:  # the hub's client has a dozen kinds, none of them our fault
-        said = " ".join(str(error).split())[:200]
-        raise EditmillError(
-            f"{VARIABLE}={name}: is neither a folder here nor to be had from the hub ({said}); "
-            f"set it to the folder of a downloaded model, or to a hub id such as {EXAMPLE}"
-        ) from None
-
-
-@functools.cache
-def _fingerprint(folder: str) -> str:
-    return digest([file_digest(Path(folder) / name) for name in FILES])
-
-
-def _installed() -> str:
-    """transformers' version."""
-    if importlib.util.find_spec("transformers") is None:
-        raise EditmillError(
-            "the depth tasks need transformers, which is not installed; "
-            "install it with: pip install 'editmill[depth]'"
-        )
-    return importlib.metadata.version("transformers")
+    return CHECKPOINT.folder(chosen)
 
 
 def _transformers() -> Any:
-    _installed()
+    CHECKPOINT.installed()
     import transformers
 
     # A build shows its own progress, and which of two image libraries scales is no news.

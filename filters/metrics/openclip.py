@@ -7,11 +7,7 @@ LAION and DataComp ones are published. open_clip itself is an extra: `pip instal
 
 from __future__ import annotations
 
-import functools
-import importlib.metadata
-import importlib.util
 import logging
-import os
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -21,18 +17,23 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from catalog.errors import EditmillError
-from catalog.keys import digest, file_digest
+from experts.checkpoint import Kind
 from filters.metrics.similarity import Seen, Vectors
 
 VARIABLE = "EDITMILL_CLIP"
 """Names the checkpoint: a folder, or `owner/name` on the hub."""
 
-EXAMPLE = "laion/CLIP-ViT-B-32-laion2B-s34B-b79K"
-
-FILES = ("open_clip_config.json", "open_clip_model.safetensors")
-"""What a checkpoint must have; weights only as safetensors, which cannot run code. Without the
-second open_clip would go on with random weights."""
+CHECKPOINT = Kind(
+    what="CLIP",
+    files=("open_clip_config.json", "open_clip_model.safetensors"),
+    option=f"{VARIABLE} or --clip",
+    example="laion/CLIP-ViT-B-32-laion2B-s34B-b79K",
+    library="open_clip",
+    package="open-clip-torch",
+    extra="clip",
+)
+"""Weights only as safetensors, which cannot run code. Without them open_clip would go on with
+random ones."""
 
 BATCH = 16
 """Images per forward."""
@@ -56,15 +57,15 @@ class OpenClip:
     def version(self) -> str:
         """Of the checkpoint's bytes and the library that runs it. Raises EditmillError, one line,
         where either is missing; nothing is loaded."""
-        return f"1+{_fingerprint(str(_checkpoint(self._where)))[:8]}+open_clip-{_installed()}"
+        return f"1+{CHECKPOINT.version(CHECKPOINT.folder(self._where))}"
 
     def load(self) -> None:
         """Opens the checkpoint; raises EditmillError, one line, if it cannot be had."""
         with self._loading:
             if self._model is not None:
                 return
-            _installed()
-            folder = _checkpoint(self._where)
+            CHECKPOINT.installed()
+            folder = CHECKPOINT.folder(self._where)
             import open_clip
 
             logging.getLogger("root").setLevel(logging.ERROR)  # open_clip tells its steps there
@@ -73,11 +74,7 @@ class OpenClip:
                 model, transform = open_clip.create_model_from_pretrained(name, device=self._device)
                 tokenize = open_clip.get_tokenizer(name)
             except Exception as error:  # whatever is wrong with somebody's files
-                said = " ".join(str(error).split())[:200]
-                raise EditmillError(
-                    f"{folder}: is no CLIP that open_clip can open ({said}); set {VARIABLE} or "
-                    f"--clip to a folder or hub id such as {EXAMPLE}"
-                ) from None
+                raise CHECKPOINT.unreadable(folder, error) from None
             self._transform, self._tokenize = transform, tokenize
             self._model = model.eval().requires_grad_(False)
 
@@ -102,52 +99,3 @@ class OpenClip:
             tokens = self._tokenize(list(texts)).to(self._device)
             found: Vectors = self._model.encode_text(tokens, normalize=True).float().cpu().numpy()
         return found
-
-
-def _checkpoint(where: str) -> Path:
-    folder = Path(where).expanduser()
-    if not folder.is_dir():
-        folder = _from_hub(where)
-    missing = [name for name in FILES if not (folder / name).is_file()]
-    if missing:
-        raise EditmillError(
-            f"{folder}: is no CLIP of open_clip's layout ({', '.join(missing)} missing); set "
-            f"{VARIABLE} or --clip to a folder with {' and '.join(FILES)}, or to a hub id such as "
-            f"{EXAMPLE}"
-        )
-    return folder
-
-
-@functools.cache
-def _from_hub(name: str) -> Path:
-    _installed()
-    import huggingface_hub
-
-    try:
-        offline = os.environ.get("EDITMILL_OFFLINE", "0") not in ("", "0")
-        return Path(
-            huggingface_hub.snapshot_download(
-                name, allow_patterns=list(FILES), local_files_only=offline
-            )
-        )
-    except Exception as error:  # the hub's client has a dozen kinds, none of them our fault
-        said = " ".join(str(error).split())[:200]
-        raise EditmillError(
-            f"CLIP {name}: is neither a folder here nor to be had from the hub ({said}); set "
-            f"{VARIABLE} or --clip to a checkpoint's folder or to a hub id such as {EXAMPLE}"
-        ) from None
-
-
-@functools.cache
-def _fingerprint(folder: str) -> str:
-    return digest([file_digest(Path(folder) / name) for name in FILES])
-
-
-def _installed() -> str:
-    """open_clip's version."""
-    if importlib.util.find_spec("open_clip") is None:
-        raise EditmillError(
-            "a CLIP needs open_clip, which is not installed; "
-            "install it with: pip install 'editmill[clip]'"
-        )
-    return importlib.metadata.version("open-clip-torch")

@@ -1,5 +1,6 @@
 """Depth: a checkpoint of the real class through the real code, and what makes it steady."""
 
+import importlib.util
 import json
 import shutil
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 
 from catalog.errors import EditmillError
 from experts.annotate import depth
-from experts.annotate.depth import VARIABLE, DepthModel, greys, steadied
+from experts.annotate.depth import CHECKPOINT, VARIABLE, DepthModel, greys, steadied
 from experts.base import EditRequest
 from experts.edit.depth import DepthMap
 
@@ -135,9 +136,9 @@ def test_a_model_that_predicts_distances_or_nothing_is_refused(
 def test_without_transformers_it_says_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in depth.FILES:
+    for name in CHECKPOINT.files:
         (tmp_path / name).touch()
     monkeypatch.setenv(VARIABLE, str(tmp_path))
-    monkeypatch.setattr(depth.importlib.util, "find_spec", lambda name: None)
+    monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
     with pytest.raises(EditmillError, match=r"pip install 'editmill\[depth\]'"):
         _ = DepthModel().version

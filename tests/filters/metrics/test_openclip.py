@@ -8,7 +8,7 @@ import pytest
 from safetensors.torch import save_file
 
 from catalog.errors import EditmillError
-from filters.metrics.openclip import FILES, OpenClip
+from filters.metrics.openclip import CHECKPOINT, OpenClip
 from filters.metrics.similarity import clip_score
 
 pytest.importorskip("open_clip")
@@ -52,12 +52,12 @@ def test_a_checkpoint_gives_vectors_of_one_space(tiny_clip: Path) -> None:
 def test_what_is_no_checkpoint_is_one_line(tiny_clip: Path, tmp_path: Path) -> None:
     with pytest.raises(EditmillError, match=r"open_clip_config\.json.*missing"):
         OpenClip(str(tmp_path)).load()
-    for name in FILES:
+    for name in CHECKPOINT.files:
         (tmp_path / name).write_bytes((tiny_clip / name).read_bytes())
-    (tmp_path / FILES[1]).unlink()
+    (tmp_path / CHECKPOINT.files[1]).unlink()
     with pytest.raises(EditmillError, match=r"safetensors missing"):  # never random weights
         OpenClip(str(tmp_path)).load()
-    (tmp_path / FILES[1]).write_bytes(b"not weights")
+    (tmp_path / CHECKPOINT.files[1]).write_bytes(b"not weights")
     with pytest.raises(EditmillError, match="no CLIP that open_clip can open") as caught:
         OpenClip(str(tmp_path)).load()
     assert "\n" not in str(caught.value)

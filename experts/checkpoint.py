@@ -1,0 +1,93 @@
+"""A checkpoint of the user's own: a folder here, or an id on the hub."""
+
+from __future__ import annotations
+
+import functools
+import importlib.metadata
+import importlib.util
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from catalog.errors import EditmillError
+from catalog.keys import digest, file_digest
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What a checkpoint must be: `what` it is called, the `files` that are read of it, the `option`
+    that names one, an `example` on the hub, and the `library` that opens it, from `package`, which
+    editmill's `extra` brings."""
+
+    what: str
+    files: tuple[str, ...]
+    option: str
+    example: str
+    library: str
+    package: str
+    extra: str
+
+    def folder(self, named: str) -> Path:
+        """The folder, fetched from the hub if `named` is none here.
+
+        Raises EditmillError, in one line that says what to set.
+        """
+        folder = Path(named).expanduser()
+        if not folder.is_dir():
+            folder = _fetched(self, named)
+        missing = [name for name in self.files if not (folder / name).is_file()]
+        if missing:
+            raise EditmillError(
+                f"{folder}: is no {self.what} ({', '.join(missing)} missing); set {self.option} to "
+                f"a folder with {', '.join(self.files)}, or to a hub id such as {self.example}"
+            )
+        return folder
+
+    def version(self, folder: Path) -> str:
+        """Of the checkpoint's bytes and the library that opens it. Raises as `installed`."""
+        return f"{_fingerprint(folder, self.files)[:8]}+{self.library}-{self.installed()}"
+
+    def installed(self) -> str:
+        """The library's version. Raises EditmillError, one line, where it is not installed."""
+        if importlib.util.find_spec(self.library) is None:
+            raise EditmillError(
+                f"a {self.what} needs {self.library}, which is not installed; "
+                f"install it with: pip install 'editmill[{self.extra}]'"
+            )
+        return importlib.metadata.version(self.package)
+
+    def unreadable(self, folder: Path, error: Exception) -> EditmillError:
+        """What to raise where the library cannot open it."""
+        return EditmillError(
+            f"{folder}: is no {self.what} that {self.library} can open ({_line(error)}); set "
+            f"{self.option} to a folder or hub id such as {self.example}"
+        )
+
+
+@functools.cache
+def _fetched(kind: Kind, name: str) -> Path:
+    kind.installed()
+    import huggingface_hub
+
+    try:
+        offline = os.environ.get("EDITMILL_OFFLINE", "0") not in ("", "0")
+        return Path(
+            huggingface_hub.snapshot_download(
+                name, allow_patterns=list(kind.files), local_files_only=offline
+            )
+        )
+    except Exception as error:  # the hub's client has a dozen kinds, none of them our fault
+        raise EditmillError(
+            f"{kind.what} {name}: is neither a folder here nor to be had from the hub "
+            f"({_line(error)}); set {kind.option} to the folder of a downloaded one, or to a hub "
+            f"id such as {kind.example}"
+        ) from None
+
+
+@functools.cache
+def _fingerprint(folder: Path, files: tuple[str, ...]) -> str:
+    return digest([file_digest(folder / name) for name in files])
+
+
+def _line(error: Exception) -> str:
+    return " ".join(str(error).split())[:200]
