@@ -320,7 +320,7 @@ def test_one_pair_with_a_mask_of_the_users(tiny_catalog: Path) -> None:
         (["{set}", "--source", "a.mp4", "--target", "b.mp4"], "not both"),
         (["--source", "{out}/a.mp4", "--target", "{out}/b.mp4"], "a.mp4"),
         (["{set}", "--prompt", "red"], "go with --source"),
-        (["{set}", "--clip", "{set}"], "no CLIP of open_clip's layout"),
+        (["{set}", "--clip", "{set}"], "no CLIP .open_clip_config.json"),
     ],
 )
 def test_what_cannot_be_is_one_line(
