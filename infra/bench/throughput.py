@@ -1,6 +1,6 @@
 """Kept pairs per core-minute, task by task, and where the time goes.
 
-The real stages run one after the other on one thread over the embedded recipe's samples, one clip
+The real stages run one after the other on one thread over the embedded recipe's samples, some clips
 of each, with every task that suits the clip; the processor time of each call is read from a
 profile. Per pair:
 
@@ -8,12 +8,12 @@ profile. Per pair:
 - decode, encode: reading and writing video and masks;
 - rest: everything else, journal, hashing, tables, resizing between stages.
 
-A clip's ingest and annotation are shared out evenly among its edits. What is loaded once per
-process is loaded before.
+Ingest, annotation, the bank of donors and planning are shared out evenly among all edits. What is
+loaded once per process is loaded before.
 
     python infra/bench/throughput.py            # the table
     python infra/bench/throughput.py --json     # the same, for machines
-    python infra/bench/throughput.py --clips 2  # of each sample
+    python infra/bench/throughput.py --clips 4  # of each sample, not 2
 """
 
 from __future__ import annotations
@@ -37,10 +37,11 @@ from experts.edit.tasks import TASKS
 from experts.write.chat import LlamaCppChat
 from flows import probes, retrain, worker
 from flows.context import Context, context
+from flows.donors import Bank
 from flows.filters import filters_for
 from flows.recipe import load
 from flows.sources import list_sources
-from flows.stages import annotate, edit, ingest, instruct, judge, plan
+from flows.stages import annotate, bank, edit, ingest, instruct, judge, plan
 from flows.stages.plan import PlannedClip
 
 DECODE = {("decode.py", name) for name in ("read_video", "read_masks", "sample_frames")}
@@ -54,6 +55,7 @@ MODEL = {
     ("shots.py", "shots"),
     ("track.py", "track"),
     ("camera.py", "camera_path"),
+    ("object_bank.py", "look"),
 }
 """(file, function) whose time is the category's; an expert's `edit` counts as model too."""
 
@@ -112,22 +114,22 @@ def measured(clips: int) -> tuple[dict[str, Spent], dict[str, list[int]]]:
         retrain.ensure_quality_model(ctx)
         probes.ensure_probes(ctx)
         _warm(ctx)
-        for source in list_sources(recipe):
-            shared = Spent()
-            with spending(shared):
-                annotated = annotate.run(ctx, ingest.run(ctx, [source]))
-            planned = plan.run(ctx, annotated)
-            edits = sum(len(clip.plans) for clip in planned)
-            for clip in planned:
-                for task in sorted({p.task for p in clip.plans}):
-                    own = [p for p in clip.plans if p.task == task]
-                    only = PlannedClip(clip.clip, clip.tracks, own)
-                    with spending(spent[task]):
-                        pairs = _through(ctx, only)
-                    spent[task].add(shared, len(own) / edits)
-                    counts[task][0] += len(own)
-                    counts[task][1] += pairs
-            print(f"{source.name}: {edits} edits", file=sys.stderr, flush=True)
+        shared = Spent()
+        with spending(shared):
+            annotated = annotate.run(ctx, ingest.run(ctx, list(list_sources(recipe))))
+            planned = plan.run(ctx, annotated, Bank(bank.run(ctx, annotated)))
+        edits = sum(len(clip.plans) for clip in planned)
+        print(f"{len(planned)} clips, {edits} edits", file=sys.stderr, flush=True)
+        for clip in planned:
+            for task in sorted({p.task for p in clip.plans}):
+                own = [p for p in clip.plans if p.task == task]
+                only = PlannedClip(clip.clip, clip.tracks, own)
+                with spending(spent[task]):
+                    pairs = _through(ctx, only)
+                spent[task].add(shared, len(own) / edits)
+                counts[task][0] += len(own)
+                counts[task][1] += pairs
+            print(f"{clip.clip.clip_id}: {len(clip.plans)} edits", file=sys.stderr, flush=True)
     return spent, counts
 
 
@@ -151,7 +153,7 @@ def _warm(ctx: Context) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--json", action="store_true", help="print one JSON object")
-    parser.add_argument("--clips", type=int, default=1, help="clips of each sample")
+    parser.add_argument("--clips", type=int, default=2, help="clips of each sample")
     args = parser.parse_args()
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     spent, counts = measured(args.clips)
