@@ -41,6 +41,7 @@ _FIRST_PERSON = word_set("i me my mine we us our let's i'm i'll i'd we'll we're"
 _COCO_WORDS = frozenset(word for c in COCO_LABELS for n in (1, 2) for word in names(c, n))
 
 _SHOWING = r"\b(?:of|showing|depicting|with) "
+_SEVERAL = "(?:several|multiple)"
 _FOOTAGE = PLACES - word_set("frame frames picture image view background")
 _STEM = 5  # letters: "sharpen" and "sharp" say the same thing
 _TO_VERBS = word_set("add bring introduce")
@@ -144,8 +145,8 @@ def _meaning(words: list[str], request: WriteRequest, also: frozenset[str]) -> I
         yield "wrong_object"
     if request.look and GRAMMARS[request.task].thing_heads and not _says(words, request.look):
         yield "missing_style"
-    caption = " ".join(words_of(request.caption))
-    if caption and _shows_caption(request) and not re.search(_SHOWING + re.escape(caption), body):
+    shown = request.caption and _shows_caption(request)
+    if shown and not re.search(_SHOWING + _caption(request), body):
         yield "missing_caption"
 
 
@@ -159,6 +160,11 @@ def _turned(request: WriteRequest) -> WriteRequest | None:
 def _shows_caption(request: WriteRequest) -> bool:
     """Whether the task's instruction says what is to be seen."""
     return request.task in ("inpainting", "outpainting") or request.task.endswith("_to_video")
+
+
+def _caption(request: WriteRequest) -> str:
+    """The caption's words; who says "multiple people" says "several people"."""
+    return re.escape(" ".join(words_of(request.caption))).replace("several", _SEVERAL)
 
 
 def _says(words: list[str], phrase: str) -> bool:
@@ -183,7 +189,7 @@ def _heads(request: WriteRequest) -> tuple[re.Pattern[str], ...]:
     heads = grammar.thing_heads if styled else grammar.heads
     gaps = {
         "{style}": _style(request),
-        "{caption}": re.escape(" ".join(words_of(request.caption))),
+        "{caption}": _caption(request),
     }
     if request.label:
         gaps["{the}"], gaps["{a}"] = _known(request), _new(request)
@@ -226,6 +232,8 @@ def _new(request: WriteRequest) -> str:
 def _given(request: WriteRequest) -> set[str]:
     """Words the request itself brings."""
     phrases = [request.caption, number(request.count)]
+    if "several" in request.caption:
+        phrases.append("multiple")
     if GRAMMARS[request.task].thing_heads:
         phrases.append(request.look)
     if request.label:

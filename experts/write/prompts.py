@@ -22,9 +22,8 @@ def _prompts() -> dict[str, Any]:
 
 
 def _section(request: WriteRequest) -> dict[str, Any]:
-    thing = f"{request.task}_thing"
-    named = thing if request.look_is_a_thing and thing in _prompts() else request.task
-    section: dict[str, Any] = _prompts()[named]
+    look = "_thing" if request.look_is_a_thing else "_colour" if request.look_is_a_colour else ""
+    section: dict[str, Any] = _prompts().get(request.task + look) or _prompts()[request.task]
     return section
 
 

@@ -16,16 +16,22 @@ _FRAMING = re.compile(
 )
 _DEPICTED = r"(an? .+) of (?:(?:an?|the|some) )?"
 _THING = re.compile(r"(?:an?|the) |.*\b(?:art|with)\b")
+_COLOUR = re.compile(
+    r"(?:(?:dark|light|pale|bright|deep) )?(?:red|orange|yellow|green|turquoise|blue|purple|pink"
+    r"|brown|white|gr[ae]y|black)"
+)
 
 
 @dataclass(frozen=True, slots=True)
 class WriteRequest:
     """One instruction to be written.
 
-    `label` is the edited object ("" for tasks without one), `count` how many of them are edited,
-    `other` the one object it takes the place of in a swap ("truck on the left"), `prompt`
-    describes the edited content ("a bronze car", "watercolor style"), `caption` the footage ("two
-    people and a bus"). Two requests that are equal get equal instructions.
+    `label` is the edited object as it is to be called ("car on the left", "" for tasks without
+    one), `count` how many of them are edited, `other` the one object it takes the place of in a
+    swap ("truck on the left"), `prompt` describes the edited content ("a bronze car", "watercolor
+    style"), `caption` the footage ("two people and a bus"), `kind` what the prompt calls the
+    object where that is less than `label` ("car"). Two requests that are equal get equal
+    instructions.
     """
 
     task: str
@@ -35,6 +41,7 @@ class WriteRequest:
     count: int = 1
     seed: int = 0
     other: str = ""
+    kind: str = ""
 
     @property
     def the_other(self) -> str:
@@ -58,7 +65,8 @@ class WriteRequest:
         It keeps its article where it is a thing of its own: `a watercolor painting`.
         """
         look = _FRAMING.sub("", " ".join(self.prompt.strip(" .").split()))
-        for name in names(self.label, 1) + names(self.label, 2) if self.label else ():
+        kind = self.kind or self.label
+        for name in names(kind, 1) + names(kind, 2) if kind else ():
             if depicted := re.fullmatch(rf"{_DEPICTED}{re.escape(name)}", look):
                 look = depicted[1]  # "a bronze statue of a dog"
                 break
@@ -71,6 +79,11 @@ class WriteRequest:
     def look_is_a_thing(self) -> bool:
         """Whether the look is a picture to turn into, not a quality to take on."""
         return bool(_THING.match(self.look))
+
+    @property
+    def look_is_a_colour(self) -> bool:
+        """Whether the look is a plain colour: `green`, `dark red`."""
+        return bool(_COLOUR.fullmatch(self.look))
 
 
 _VIDEO_WORDS = ("video", "clip", "footage", "scene", "shot")

@@ -20,6 +20,14 @@ _QUALITY = (
     "Restyle {the} with {a_look} look",
 )
 _QUALITY_OF_ONE = (*_QUALITY, "Make {the} {look}", "Paint {the} {look}", "Make {the} look {look}")
+_COLOUR_OF_ONE = (
+    "Paint {the} {look}",
+    "Make {the} {look}",
+    "Change the color of {the} to {look}",
+    "Recolor {the} in {look}",
+    "Turn {the} {look}",
+    "Color {the} {look}",
+)
 _THING = (
     "Turn {the} into {look}",
     "Make {the} look like {look}",
@@ -86,14 +94,14 @@ _TEMPLATES: dict[str, tuple[str, ...]] = {
     "canny_to_video": (
         "Turn the Canny edges into a realistic video{shows}",
         "Generate a video{shows} from the edge map",
-        "Create realistic footage{shows} that follows the edges",
+        "Create realistic footage{shows}, following the edges",
         "Convert the line drawing into a natural video{shows}",
         "Render the edge map into a full-color video{shows}",
     ),
     "hed_to_video": (
         "Turn the soft edges into a realistic video{shows}",
         "Generate a video{shows} from the HED edge map",
-        "Create realistic footage{shows} that follows the soft outlines",
+        "Create realistic footage{shows}, following the soft outlines",
         "Convert the HED edges into a natural video{shows}",
         "Render the soft edge map into a full-color video{shows}",
     ),
@@ -116,7 +124,7 @@ _TEMPLATES: dict[str, tuple[str, ...]] = {
     "fake_scribble_to_video": (
         "Turn the scribbles into a realistic video{shows}",
         "Generate a video{shows} from the scribble map",
-        "Create realistic footage{shows} that follows the rough strokes",
+        "Create realistic footage{shows}, following the rough strokes",
         "Convert the scribble drawing into a natural video{shows}",
         "Render the rough scribbles into a full-color video{shows}",
     ),
@@ -131,7 +139,7 @@ _TEMPLATES: dict[str, tuple[str, ...]] = {
     "depth_to_video": (
         "Turn the depth map into a realistic video{shows}",
         "Generate a video{shows} from the depth map",
-        "Create realistic footage{shows} that follows the depth",
+        "Create realistic footage{shows}, following the depth",
         "Convert the depth maps into a natural video{shows}",
         "Render the depth map into a full-color video{shows}",
     ),
@@ -161,99 +169,214 @@ _TEMPLATES: dict[str, tuple[str, ...]] = {
     ),
 }
 
-_KEEP: dict[str, tuple[str, ...]] = {
+_DRAWN_HOW = (
+    "with natural light, colors and textures",
+    "filling in natural colors and light",
+    "with a natural and lifelike look",
+    "adding realistic colors and fine textures",
+    "so that it looks like real footage",
+)
+_DRAWN_STAYS = (
+    "while all shapes and motion stay the same",
+    "and keep every shape and motion in place",
+    "but leave every line where it is",
+    "keeping each outline just where it is",
+)
+_MAP_STAYS = (
+    "and keep every shape and motion in place",
+    "while all shapes and motion stay the same",
+    "keeping every line steady from frame to frame",
+    "and leave each thing in its place",
+)
+
+_HOW: dict[str, tuple[str, ...]] = {
     "object_removal": (
-        "fill the place with background that fits, and leave everything else as it is",
-        "and keep the rest of the picture, its light and its motion exactly unchanged",
-        "rebuilding what lies behind so that the rest of the video stays just the same",
+        "filling the place with fitting background",
+        "rebuilding what lies behind in every frame",
+        "so that no trace remains in sight",
+        "with natural background in that place",
+        "as if nothing had ever been there",
     ),
     "object_addition": (
-        "matching the light and the motion, and leave everything else in the video unchanged",
-        "so that it belongs there naturally, while the rest of the video stays the same",
-        "keeping the background, the camera motion and everything else exactly as they are now",
+        "matching the light and the camera motion",
+        "so that it belongs there quite naturally",
+        "blending well with light and motion",
+        "with natural edges and matching light",
+        "at a natural size and place",
     ),
     "local_style_transfer": (
-        "but keep its shape and its motion, and leave everything around it exactly unchanged",
-        "while the background and everything else in the video stay just as they are",
-        "following its outline in every frame, and change nothing else in the whole picture",
+        "following its outline in every frame",
+        "with the same look in every frame",
+        "with light and shading kept natural",
+        "from the first frame to the last",
+        "cleanly up to its own edges",
     ),
     "global_style_transfer": (
-        "but keep every object, its shape and its motion recognizable from frame to frame",
-        "with the same look in every frame, keeping the layout and the motion unchanged",
-        "while the objects, the camera motion and the layout of the scene stay the same",
+        "with the same look in every frame",
+        "steady from one frame to the next",
+        "over the whole picture without any flicker",
+        "in every part of the picture",
+        "with textures that follow the motion",
     ),
     "object_swap": (
-        "moving along the same path at the same place, and leave everything else exactly unchanged",
-        "so that it fits the light and the motion, while the rest stays the same",
-        "in the same place and with the same motion, while everything else stays unchanged",
+        "moving along the same path as before",
+        "in the same place and light",
+        "so that it fits light and motion",
+        "with the same motion and place",
+        "matching the light and the sharpness there",
     ),
     "object_grounding": (
-        "painting each instance in a bright color of its own and everything else black",
-        "following every instance from frame to frame, and leave everything else in plain black",
-        "with one solid color for each instance, while the rest of the picture is black",
+        "painting each instance in one bright color",
+        "with one solid color for each instance",
+        "following every instance from frame to frame",
+        "in flat colors that stay the same",
     ),
     "inpainting": (
-        "so that it blends with its surroundings, and keep all visible parts exactly unchanged",
-        "matching the light and motion around it, while everything visible stays as it is",
-        "continuing what can be seen around it, and leave the rest of the picture unchanged",
+        "so that it blends with its surroundings",
+        "matching the light and motion around it",
+        "continuing what can be seen around it",
+        "with details that stay steady over time",
+        "without any visible seam or flicker",
     ),
     "outpainting": (
-        "continuing the scene naturally on all sides, and keep the visible part exactly unchanged",
-        "matching the light and the motion, while the visible part stays just as it is",
-        "so that the new parts blend in, and leave the visible picture completely unchanged",
+        "continuing the scene naturally on all sides",
+        "matching the light and the motion",
+        "so that the new parts blend in",
+        "with details that stay steady over time",
+        "without any visible seam or border",
     ),
-    "canny_to_video": (
-        "keeping every outline in its place, with natural light, colors and textures in between",
-        "with natural colors and light, while all shapes and their motion stay the same",
-        "so that every shape and its motion stay in place, and the look is natural",
-    ),
-    "hed_to_video": (
-        "keeping every outline in its place, with natural light, colors and textures in between",
-        "with natural colors and light, while all shapes and their motion stay the same",
-        "so that every shape and its motion stay in place, and the look is natural",
-    ),
+    "canny_to_video": _DRAWN_HOW,
+    "hed_to_video": _DRAWN_HOW,
+    "fake_scribble_to_video": _DRAWN_HOW,
+    "depth_to_video": _DRAWN_HOW,
     "hed_detection": (
-        "showing strong boundaries brightly and weak ones faintly on black, in place and in motion",
-        "as white lines on black, and keep every shape and its motion in place",
-        "drawing only the outlines, white on black, while shapes and motion stay in place",
+        "showing strong boundaries brightly on black",
+        "as white lines on plain black",
+        "drawing only the outlines of things",
+        "with weak edges fainter than strong ones",
     ),
     "fake_scribble_detection": (
-        "with only the main shapes in white on black, while all motion stays in place",
-        "as thick white strokes on black, and keep every shape and its motion in place",
-        "with only a few strokes for each shape, and keep the whole motion unchanged",
-    ),
-    "fake_scribble_to_video": (
-        "keeping every shape in its place, with natural light, colors and textures in between",
-        "with natural colors and light, while all shapes and their motion stay the same",
-        "so that every shape and its motion stay in place, and the look is natural",
+        "with only the main shapes shown",
+        "as thick white strokes on black",
+        "with only few strokes for each shape",
+        "in simple white lines on black",
     ),
     "depth_detection": (
-        "showing near parts brightly and far parts darkly, and keep every shape in place",
-        "with bright tones for what is near, while all shapes and motion stay unchanged",
-        "in gray tones that stay steady over time, and keep every shape in place",
-    ),
-    "depth_to_video": (
-        "keeping near and far in their places, with natural light, colors and textures",
-        "with natural colors and light, while all shapes and their motion stay the same",
-        "so that every shape and its distance stay in place, and the look is natural",
+        "showing near parts brightly, far ones darkly",
+        "with bright tones for what is near",
+        "in gray tones steady over time",
     ),
     "colorization": (
-        "with the same colors in every frame, and keep every shape and its motion unchanged",
-        "but keep the content, the layout and the motion of the picture as they are",
-        "choosing natural tones that stay steady over time, while shapes and motion stay unchanged",
+        "with the same colors in every frame",
+        "choosing natural tones that stay steady",
+        "in believable tones for every surface",
+        "without any color running over edges",
     ),
     "deblur": (
-        "bringing back fine edges and textures, and keep colors, content and motion as they are",
-        "and take out the noise too, while content, colors and motion stay the same",
-        "so that edges and textures can be seen, and leave colors and motion unchanged",
+        "bringing back fine edges and textures",
+        "and take out the noise too",
+        "so that fine textures can be seen",
+        "with crisp edges in every frame",
     ),
     "upscaling": (
-        "adding fine and steady detail, and keep the content, the colors and the motion unchanged",
-        "with sharp edges and clean textures, while the content and the motion stay the same",
-        "so that fine textures can be seen, and leave content, colors and motion unchanged",
+        "adding fine and steady detail everywhere",
+        "with sharp edges and clean textures",
+        "so that fine textures can be seen",
+        "free of noise and compression marks",
     ),
 }
-"""12 to 15 words each: with 3 to 25 of the short form, an enhanced instruction has 15 to 40."""
+"""What a good edit is like, 6 or 7 words each."""
+
+_STAYS: dict[str, tuple[str, ...]] = {
+    "object_removal": (
+        "and leave everything else as it is",
+        "while the rest of the video stays unchanged",
+        "but keep the light and all motion unchanged",
+        "and change nothing else in the whole picture",
+        "while all other things stay just the same",
+    ),
+    "object_addition": (
+        "and leave everything else in place unchanged",
+        "while the rest stays just the same",
+        "but keep the background exactly as it is",
+        "and change nothing else in the whole picture",
+        "while everything already visible stays as it is",
+    ),
+    "local_style_transfer": (
+        "but keep its shape and its motion unchanged",
+        "and leave everything around it exactly unchanged",
+        "while the background stays just as it is",
+        "and change nothing else in the whole picture",
+        "while the rest of the video stays unchanged",
+    ),
+    "global_style_transfer": (
+        "but keep every object and its motion recognizable",
+        "while objects and camera motion stay the same",
+        "keeping the layout and the motion unchanged",
+        "and leave the content of the scene unchanged",
+        "while all shapes stay where they are now",
+    ),
+    "object_swap": (
+        "and leave everything else exactly as it is",
+        "while the rest of the video stays unchanged",
+        "and change nothing else in the whole picture",
+        "while everything around it stays the same",
+        "but keep the background and all else unchanged",
+    ),
+    "object_grounding": (
+        "and leave everything else in plain black",
+        "while the rest of the picture is black",
+        "and keep all other parts completely black",
+        "while nothing else is shown but black",
+    ),
+    "inpainting": (
+        "and keep all visible parts exactly unchanged",
+        "while everything visible stays as it is",
+        "and leave the rest of the picture unchanged",
+        "but change nothing of what is visible",
+    ),
+    "outpainting": (
+        "and keep the visible part exactly unchanged",
+        "while the visible part stays as it is",
+        "and leave the visible picture completely unchanged",
+        "but change nothing of what is visible",
+    ),
+    "canny_to_video": _DRAWN_STAYS,
+    "hed_to_video": _DRAWN_STAYS,
+    "fake_scribble_to_video": _DRAWN_STAYS,
+    "depth_to_video": (
+        "keeping near and far in their places",
+        "while all shapes and motion stay the same",
+        "and keep each distance and shape in place",
+    ),
+    "hed_detection": _MAP_STAYS,
+    "fake_scribble_detection": _MAP_STAYS,
+    "depth_detection": (
+        "and keep every shape in its place",
+        "while all shapes and motion stay unchanged",
+        "with every outline left where it is",
+    ),
+    "colorization": (
+        "and keep every shape and its motion unchanged",
+        "but keep content and layout as they are",
+        "while shapes and motion stay as they are",
+        "and leave everything but the color unchanged",
+    ),
+    "deblur": (
+        "and keep colors and motion as they are",
+        "while content, colors and motion stay unchanged",
+        "and leave colors and motion exactly unchanged",
+        "but change nothing else in the picture",
+    ),
+    "upscaling": (
+        "and keep content, colors and motion unchanged",
+        "while the content and motion stay the same",
+        "and leave colors and motion exactly unchanged",
+        "but change nothing else in the picture",
+    ),
+}
+"""What stays, 6 to 8 words each: with a clause of either and 3 to 25 words of the short form, an
+enhanced instruction has 15 to 40."""
 
 
 def templates(request: WriteRequest) -> tuple[str, ...]:
@@ -261,6 +384,8 @@ def templates(request: WriteRequest) -> tuple[str, ...]:
     if request.task in ("local_style_transfer", "global_style_transfer"):
         if request.look_is_a_thing:
             return _THING
+        if request.look_is_a_colour and request.label:
+            return _COLOUR_OF_ONE
         return _QUALITY_OF_ONE if request.task == "local_style_transfer" else _QUALITY
     return _TEMPLATES[request.task]
 
@@ -290,12 +415,16 @@ def fill(template: str, request: WriteRequest) -> str:
 
 
 def enhance(text: str, request: WriteRequest) -> str:
-    """The short instruction and what stays, in one sentence; the clause is drawn by the seed."""
-    clauses = _KEEP[request.task]
-    clause = clauses[int(np.random.default_rng((request.seed, 2)).integers(len(clauses)))]
-    return f"{text.removesuffix('.')}, {clause}."
+    """The short instruction, how well it is to be done and what stays, in one sentence; the clauses
+    are drawn by the seed."""
+    rng = np.random.default_rng((request.seed, 2))
+    how, stays = (
+        clauses[int(rng.integers(len(clauses)))]
+        for clauses in (_HOW[request.task], _STAYS[request.task])
+    )
+    return f"{text.removesuffix('.')}, {how}, {stays}."
 
 
 def clause_words(task: str) -> frozenset[str]:
     """The words that the task's clauses bring into an enhanced instruction."""
-    return frozenset(" ".join(_KEEP[task]).replace(",", "").split())
+    return frozenset(" ".join(_HOW[task] + _STAYS[task]).replace(",", "").split())

@@ -74,7 +74,7 @@ class InstructionWriter:
     @property
     def version(self) -> str:
         """Of prompts, checks and templates, and the model's."""
-        return f"6+{self._chat.version}"
+        return f"7+{self._chat.version}"
 
     def load(self) -> None:
         self._chat.load()

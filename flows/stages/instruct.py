@@ -61,6 +61,7 @@ def words_wanted(plan: Plan, clip: Clip) -> WriteRequest:
         caption=clip.caption,
         count=plan.count,
         seed=plan.seed,
+        kind=plan.label,
     )
 
 

@@ -17,6 +17,8 @@ REMOVE_DOGS = WriteRequest("object_removal", "dog", count=2)
 ADD_BUS = WriteRequest("object_addition", "bus")
 CAR_FOR_BUS = WriteRequest("object_swap", "car", other="bus on the left")
 BLACK_FOR_WHITE = WriteRequest("object_swap", "black car", other="white car")
+CROWDED = WriteRequest("canny_to_video", caption="several cars and a bird")
+GREEN_CAR = WriteRequest("local_style_transfer", "car on the left", "a dark green car", kind="car")
 BRONZE_CAR = WriteRequest("local_style_transfer", "car", prompt="a bronze car")
 SKETCH = WriteRequest("global_style_transfer", prompt="a pencil sketch")
 INPAINT = WriteRequest("inpainting", caption="two people and a bus")
@@ -56,6 +58,9 @@ FROM_DEPTH = WriteRequest("depth_to_video", caption="a bird")
             WriteRequest("object_grounding", "dog", count=2),
         ),
         ("Inpaint the missing part of the video showing two people and a bus.", INPAINT),
+        ("Create a video of multiple cars and a bird, following the edges.", CROWDED),
+        ("Paint the car on the left dark green.", GREEN_CAR),
+        ("Change the color of the car on the left to dark green.", GREEN_CAR),
         ("Extract the soft edges from the video.", EDGES),
         ("Create a realistic video of a bird from the Canny edges.", CANNY),
         ("Sketch the scene in a few thick white strokes.", SCRIBBLES),
@@ -114,6 +119,9 @@ def test_good_instructions_pass(text: str, request_: WriteRequest) -> None:
         ("wrong_construction", "Replace a bus on the left with the car.", CAR_FOR_BUS),
         ("extra_object", "Replace the bus on the left with a car and a dog.", CAR_FOR_BUS),
         ("missing_style", "Make the car look good.", BRONZE_CAR),
+        ("missing_style", "Paint the car on the left light green.", GREEN_CAR),
+        ("wrong_object", "Paint the car dark green.", GREEN_CAR),
+        ("missing_caption", "Create a video of two cars and a bird from the edges.", CROWDED),
         ("missing_style", "Turn the video into a pencil painting.", SKETCH),
         ("missing_caption", "Inpaint the missing part of the video showing a bus.", INPAINT),
         ("missing_caption", "Inpaint the missing part of a bus and two people.", INPAINT),
@@ -185,6 +193,7 @@ LOOKS = st.sampled_from(
     [
         "bronze",
         "dark green",
+        "turquoise",
         "ochre and pale blue oil-painted",
         "a pencil sketch",
         "an oil painting",
@@ -257,6 +266,23 @@ def test_another_objects_template_never_passes(one: str, other: str, count: int)
 )
 def test_look_is_what_the_prompt_says_beside_the_object(prompt: str, label: str, look: str) -> None:
     assert WriteRequest("local_style_transfer", label, prompt).look == look
+
+
+def test_look_is_found_where_the_object_is_called_by_more_than_its_kind() -> None:
+    drawn = WriteRequest(
+        "local_style_transfer", "person on the left", "a person drawn like a sketch", kind="person"
+    )
+    assert drawn.look == "a sketch"
+    painted = WriteRequest("local_style_transfer", "large car", "a green car", kind="car")
+    assert painted.look == "green" and painted.look_is_a_colour
+    assert "Paint the large car green." in all_from_templates(painted)
+
+
+@pytest.mark.parametrize("task", sorted(TASKS))
+def test_every_clause_leaves_an_enhanced_instruction_its_length(task: str) -> None:
+    texts = {enhance("X.", WriteRequest(task, seed=seed)) for seed in range(400)}
+    assert len(texts) >= 9
+    assert {len(words_of(text)) - 1 for text in texts} <= set(range(12, 16))
 
 
 @pytest.mark.parametrize(
