@@ -9,28 +9,15 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Literal
 
-import yaml
-from pydantic import (
-    BaseModel,
-    ConfigDict,
-    Field,
-    ValidationError,
-    field_validator,
-    model_validator,
-)
+from pydantic import Field, field_validator, model_validator
 
 from catalog.errors import EditmillError
+from catalog.validated import Part, mapping, validated
 from experts.edit.tasks import TASKS, TRAINED
 from experts.mask_kinds import KINDS
 
 MAX_FRAMES = 500
 """Longer sources are cut (Señorita-2M, video pre-processing)."""
-
-
-class Part(BaseModel):
-    """A section of a recipe: unknown keys are errors, and nothing changes after loading."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class SampleSources(Part):
@@ -227,43 +214,5 @@ def load(name_or_path: str) -> Recipe:
 
 def parse(text: str, where: str) -> Recipe:
     """A recipe from YAML text; `where` names it in errors."""
-    try:
-        values = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        line = " ".join(str(error).split())
-        raise EditmillError(f"{where}: not valid YAML ({line}); mend the syntax there") from None
-    if not isinstance(values, dict):
-        raise EditmillError(
-            f"{where}: a recipe is a mapping of keys; see flows/recipes/embedded.yaml"
-        )
-    try:
-        return Recipe.model_validate(values)
-    except ValidationError as error:
-        raise EditmillError(f"{where}: {_first_problem(error)}") from None
-
-
-def _first_problem(error: ValidationError) -> str:
-    # A misspelt key comes first: it often explains a missing one.
-    first = min(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
-    key = ".".join(str(part) for part in first["loc"])
-    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-    if first["type"] == "extra_forbidden":
-        known = ", ".join(_siblings(first["loc"]))
-        return f"unknown key `{key}`; this place knows: {known}{more}"
-    message = first["msg"].removeprefix("Value error, ")
-    if not key:
-        return message
-    return f"`{key}`: {message}; correct the value or remove the key{more}"
-
-
-def _siblings(loc: tuple[int | str, ...]) -> list[str]:
-    """The keys allowed beside the one at `loc`."""
-    model: type[BaseModel] = Recipe
-    for part in loc[:-1]:
-        if part in ("samples", "folder"):
-            model = SampleSources if part == "samples" else FolderSources
-        elif isinstance(part, str) and part in model.model_fields:
-            annotation = model.model_fields[part].annotation
-            if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-                model = annotation
-    return sorted(model.model_fields)
+    shape = "a recipe is a mapping of keys; see flows/recipes/embedded.yaml"
+    return validated(Recipe, mapping(text, where, shape), where)

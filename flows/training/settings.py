@@ -7,14 +7,14 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any, Literal, TypeVar
 
-import yaml
-from pydantic import Field, ValidationError, model_validator
+from pydantic import Field, model_validator
 
 from catalog.errors import EditmillError
+from catalog.validated import Part, mapping, validated
 from experts.diffusion.caching import Cache, check
 from experts.diffusion.schedule import Solver
 from experts.diffusion.specs import TRAINABLE
-from experts.diffusion.training.recipe import Part, Share, TrainingRecipe, parse
+from experts.diffusion.training.recipe import Share, TrainingRecipe
 
 P = TypeVar("P", bound=Part)
 
@@ -95,16 +95,12 @@ def load(name: str, path: Path | None = None) -> Config:
     shipped = files("experts.diffusion.training") / "recipes" / f"{name}.yaml"
     where = str(path or f"{name}.yaml")
     try:
-        values = yaml.safe_load((path or shipped).read_text(encoding="utf-8"))
+        text = (path or shipped).read_text(encoding="utf-8")
     except (OSError, UnicodeDecodeError) as error:
         raise EditmillError(f"{where}: can't be read ({error}); check the path") from None
-    except yaml.YAMLError as error:
-        line = " ".join(str(error).split())
-        raise EditmillError(f"{where}: not valid YAML ({line}); mend the syntax there") from None
-    if not isinstance(values, dict):
-        raise EditmillError(f"{where}: a training recipe is a mapping of keys, `stages` first")
+    values = mapping(text, where, "a training recipe is a mapping of keys, `stages` first")
     ours = {key: values.pop(key) for key in Settings.model_fields if key in values}
-    recipe = parse(yaml.safe_dump({"expert": name} | values), where)
+    recipe = validated(TrainingRecipe, {"expert": name} | values, where)
     if recipe.expert != name:
         raise EditmillError(
             f"{where}: is for the {recipe.expert}, not for the {name}; name its own"
@@ -115,9 +111,4 @@ def load(name: str, path: Path | None = None) -> Config:
                 f"{where}: `stages.{k}.frames`: {stage.frames}; CogVideoX's autoencoder gives back "
                 "8 n + 1 frames only: use 33, or 9, 17, 25, 49 …"
             )
-    try:
-        return Config(recipe, Settings.model_validate(ours))
-    except ValidationError as error:
-        first = min(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
-        key = ".".join(str(part) for part in first["loc"])
-        raise EditmillError(f"{where}: `{key}`: {first['msg']}; correct the value") from None
+    return Config(recipe, validated(Settings, ours, where))

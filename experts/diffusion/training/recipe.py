@@ -6,10 +6,10 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Literal
 
-import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
 from catalog.errors import EditmillError
+from catalog.validated import Part, mapping, validated
 from experts.diffusion.conditions import check_size
 from experts.diffusion.specs import EDITORS, EXPERTS, TRAINABLE, ExpertSpec
 
@@ -19,12 +19,6 @@ grown from an object's mask; which they are is our reading: the object's own, th
 box, and the grown mask of an object from another clip."""
 
 Share = Annotated[float, Field(ge=0, le=1)]
-
-
-class Part(BaseModel):
-    """A section: unknown keys are errors, and nothing changes after loading."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
 
 
 class Stage(Part):
@@ -174,25 +168,5 @@ def load(name_or_path: str) -> TrainingRecipe:
 
 def parse(text: str, where: str) -> TrainingRecipe:
     """A recipe from YAML text; `where` names it in errors."""
-    try:
-        values = yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        line = " ".join(str(error).split())
-        raise EditmillError(f"{where}: not valid YAML ({line}); mend the syntax there") from None
-    if not isinstance(values, dict):
-        raise EditmillError(f"{where}: a training recipe is a mapping of keys, `expert` first")
-    try:
-        return TrainingRecipe.model_validate(values)
-    except ValidationError as error:
-        raise EditmillError(f"{where}: {_first_problem(error)}") from None
-
-
-def _first_problem(error: ValidationError) -> str:
-    # A misspelt key comes first: it often explains a missing one.
-    first = min(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
-    key = ".".join(str(part) for part in first["loc"])
-    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
-    if first["type"] == "extra_forbidden":
-        return f"unknown key `{key}`; remove it or mend its name{more}"
-    message = first["msg"].removeprefix("Value error, ")
-    return f"`{key}`: {message}; correct the value{more}"
+    shape = "a training recipe is a mapping of keys, `expert` first"
+    return validated(TrainingRecipe, mapping(text, where, shape), where)

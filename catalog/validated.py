@@ -1,0 +1,81 @@
+"""YAML that people write, read into pydantic models: what is wrong is told in one line."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from typing import Any, Literal, TypeVar, get_args, get_origin
+
+import yaml
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+from catalog.errors import EditmillError
+
+
+class Part(BaseModel):
+    """A section of a file: unknown keys are errors, and nothing changes after loading."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+M = TypeVar("M", bound=BaseModel)
+
+
+def mapping(text: str, where: str, shape: str) -> dict[str, Any]:
+    """The keys of a YAML text. `where` names it in errors, `shape` says what it should be.
+
+    Raises EditmillError if it is no YAML, or no mapping.
+    """
+    try:
+        values = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        line = " ".join(str(error).split())
+        raise EditmillError(f"{where}: not valid YAML ({line}); mend the syntax there") from None
+    if not isinstance(values, dict):
+        raise EditmillError(f"{where}: {shape}")
+    return values
+
+
+def validated(model: type[M], values: dict[str, Any], where: str) -> M:
+    """The values as a model. Raises EditmillError naming the first wrong key, and what to do."""
+    try:
+        return model.model_validate(values)
+    except ValidationError as error:
+        raise EditmillError(f"{where}: {_first_problem(model, error)}") from None
+
+
+def _first_problem(model: type[BaseModel], error: ValidationError) -> str:
+    # A misspelt key comes first: it often explains a missing one.
+    first = min(error.errors(), key=lambda e: e["type"] != "extra_forbidden")
+    key = ".".join(str(part) for part in first["loc"])
+    more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
+    if first["type"] == "extra_forbidden":
+        known = ", ".join(_siblings(model, first["loc"]))
+        return f"unknown key `{key}`; this place knows: {known}{more}"
+    message = first["msg"].removeprefix("Value error, ")
+    if not key:
+        return message
+    return f"`{key}`: {message}; correct the value{more}"
+
+
+def _siblings(model: type[BaseModel], loc: Sequence[int | str]) -> list[str]:
+    """The keys allowed beside the one at `loc`."""
+    here: list[type[BaseModel]] = [model]
+    for part in loc[:-1]:
+        fields = [m.model_fields[part] for m in here if part in m.model_fields]
+        if fields:
+            here = [m for field in fields for m in _models(field.annotation)]
+        else:  # an index of a list, or the tag that tells the members of a union apart
+            here = [m for m in here if part in _tags(m)] or here
+    return sorted({name for m in here for name in m.model_fields})
+
+
+def _models(annotation: Any) -> Iterator[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        yield annotation
+    for argument in get_args(annotation):
+        yield from _models(argument)
+
+
+def _tags(model: type[BaseModel]) -> set[Any]:
+    fields = [field.annotation for field in model.model_fields.values()]
+    return {tag for each in fields if get_origin(each) is Literal for tag in get_args(each)}

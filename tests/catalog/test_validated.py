@@ -1,0 +1,57 @@
+"""What people write wrong in a YAML file is told in one line that says how to mend it."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+import pytest
+from pydantic import Field
+
+from catalog.errors import EditmillError
+from catalog.validated import Part, mapping, validated
+
+
+class Cat(Part):
+    kind: Literal["cat"]
+    lives: int = Field(default=9, ge=1)
+
+
+class Dog(Part):
+    kind: Literal["dog"]
+    trick: str = ""
+
+
+class House(Part):
+    street: str
+    pets: tuple[Annotated[Cat | Dog, Field(discriminator="kind")], ...] = ()
+    rooms: dict[str, Dog] = Field(default_factory=dict)
+
+
+def read(text: str) -> House:
+    return validated(House, mapping(text, "house.yaml", "a house is a mapping"), "house.yaml")
+
+
+def test_reads() -> None:
+    house = read("street: Elm\npets: [{kind: cat, lives: 7}]")
+    assert house.street == "Elm" and house.pets == (Cat(kind="cat", lives=7),)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("street: [", "not valid YAML"),
+        ("- 1", "a house is a mapping"),
+        ("street: Elm\nroof: red", "unknown key `roof`; this place knows: pets, rooms, street"),
+        ("roof: red", "unknown key `roof`"),  # and not the missing street
+        ("roof: red", "(and 1 more)"),
+        ("street: Elm\npets: [{kind: cat, trick: sit}]", "this place knows: kind, lives"),
+        ("street: Elm\nrooms: {hall: {kind: dog, lives: 1}}", "this place knows: kind, trick"),
+        ("street: Elm\npets: [{kind: cat, lives: 0}]", "`pets.0.cat.lives`: "),
+        ("pets: []", "`street`: Field required; correct the value"),
+    ],
+)
+def test_one_line_names_the_place(text: str, says: str) -> None:
+    with pytest.raises(EditmillError) as told:
+        read(text)
+    assert str(told.value).startswith("house.yaml: ") and "\n" not in str(told.value)
+    assert says in str(told.value)
