@@ -202,9 +202,7 @@ def _view(
     def called(crop: Crop, alive: slice) -> str | None:
         like = [t for t in rivals if t.label != label or t not in unlike]
         phrase = refer(here, [here, *like], crop, alive)
-        if phrase is None or phrase == "large person":  # nobody is called that
-            return None
-        return phrase.replace(label, _described(label, colour), 1)
+        return phrase and phrase.replace(label, _described(label, colour), 1)
 
     shown = view(exhibit.clip, track, tracks, task, rules, called)
     if shown is None or _rides(exhibit, shown.alive):
@@ -224,6 +222,8 @@ def chosen(found: Sequence[Swap], rng: np.random.Generator) -> Swap:
 
 def _stretches(exhibit: Exhibit, frames: int, rules: Planning) -> Iterator[Donor]:
     track = exhibit.track
+    if track.score < rules.min_score:
+        return
     for first in range(track.first_frame, track.last_frame - frames + 2, STEP):
         alive = slice(first, first + frames)
         if float(np.mean(track.confidence[alive])) < rules.min_confidence:

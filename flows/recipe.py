@@ -62,6 +62,7 @@ class Planning(Part):
     max_area: float = Field(default=0.30, le=1)  # above, too little is left to fill a removal from
     max_invented: float = Field(default=0.003, ge=0, le=1)  # of the frame, painted unseen by anyone
     removal_span: int = Field(default=33, ge=0)  # frames to each side that a removal looks at, too
+    min_score: float = Field(default=0.6, ge=0, le=1)  # the detector's; below are reflections, too
     min_confidence: float = Field(default=0.65, ge=0, le=1)  # in nine tenths of an edit's frames
     frames: int | None = Field(default=None, ge=2)  # caps all tasks; None: the papers'
     long_side: int | None = Field(default=None, ge=128)  # caps every edit's size; None: the papers'

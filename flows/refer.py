@@ -24,6 +24,9 @@ MUCH_LARGER = 2.5
 ALWAYS = 0.04
 """Least lead, in widths, of the outermost object over every other in every frame."""
 
+OUTER = 1 / 3
+"""Share of the picture's width at each side that anybody calls the far left or right."""
+
 NEARER = 0.15
 """Least distance, in heights, of the lower edges of the foremost object and the next one."""
 
@@ -37,10 +40,13 @@ def crowded(label: str, tracks: Sequence[Track], crop: Crop, alive: slice) -> bo
     return sum(bool(crop.view(boxes_of(t)[alive]).any()) for t in same) >= CROWD
 
 
-def in_doubt(label: str, tracks: Sequence[Track], crop: Crop, alive: slice) -> bool:
-    """Whether the picture has something that might be one of a kind as well: a vehicle that is
-    perhaps a car. Of doubtful ones themselves all alike are meant."""
-    unsure = (t for t in tracks if t.label == VEHICLE != label and alike(t.label, label))
+def in_doubt(
+    label: str, tracks: Sequence[Track], crop: Crop, alive: slice, min_score: float
+) -> bool:
+    """Whether something in the picture may or may not be one of a kind: a vehicle that is perhaps
+    a car, a car that is perhaps a reflection. Of doubtful vehicles all alike are meant."""
+    kin = (t for t in tracks if alike(t.label, label))
+    unsure = (t for t in kin if t.label == VEHICLE != label or t.score < min_score)
     return any(crop.view(boxes_of(t)[alive]).any() for t in unsure)
 
 
@@ -77,14 +83,14 @@ def _phrases(label: str, own: Boxes, others: Sequence[Boxes]) -> Iterator[str]:
         yield f"{label} on the left"
     if _centre(own) > 0.5 and gap_right > APART:
         yield f"{label} on the right"
-    if _area(own) > MUCH_LARGER * max(map(_area, others)):
+    if label != "person" and _area(own) > MUCH_LARGER * max(map(_area, others)):
         yield f"large {label}"
     if _foot(own) > max(map(_foot, others)) + NEARER:
         yield f"{label} in the foreground"
     leads = [_lead(own, boxes) for boxes in others]
-    if _centre(own) < 0.5 and max(lead.max() for lead in leads) < -ALWAYS:
+    if _centre(own) < OUTER and max(lead.max() for lead in leads) < -ALWAYS:
         yield f"{label} on the far left"
-    if _centre(own) > 0.5 and min(lead.min() for lead in leads) > ALWAYS:
+    if _centre(own) > 1 - OUTER and min(lead.min() for lead in leads) > ALWAYS:
         yield f"{label} on the far right"
     ways = [_travel(boxes) for boxes in others]
     for side, sign in (("left", -1), ("right", 1)):

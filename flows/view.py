@@ -72,6 +72,8 @@ def view(
     height, width, frames = edit_size(clip, task, rules)
     if track is None:
         return View(0, frames, widest(clip, height, width), height, width, "")
+    if track.score < rules.min_score:
+        return None
     for first in windows(track, frames):
         alive = slice(first, first + frames)
         if not _followed(track, alive, rules):
@@ -160,7 +162,7 @@ def _phrase(
         if np.mean([crop.cuts(box) for box in boxes]) > MOSTLY_CUT:
             return None
         unclear = crowded(track.label, tracks, crop, alive)
-        unclear = unclear or in_doubt(track.label, tracks, crop, alive)
+        unclear = unclear or in_doubt(track.label, tracks, crop, alive, rules.min_score)
         return None if unclear else track.label
     if crop.share_in_view(boxes) < IN_VIEW:
         return None

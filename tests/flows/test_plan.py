@@ -165,6 +165,29 @@ def test_movement_and_nearness_tell_instances_apart() -> None:
     assert refer(near, [still, near], whole, alive) == "car in the foreground"
 
 
+def test_the_far_side_is_far_and_nobody_is_a_large_person() -> None:
+    alive, whole = slice(0, 64), Crop(0, 0, 854, 480, (854, 480))
+    near, far, beyond = track("n", 480), track("f", 540), track("b", 720)
+    assert refer(near, [near, track("l", 420)], whole, alive) is None  # right of it, but not far
+    assert refer(far, [near, far], whole, alive) is None
+    assert refer(track("r", 600), [far], whole, alive) == "car on the far right"
+    assert refer(beyond, [far, beyond], whole, alive) == "car on the right"
+    big = track("big", 427)
+    big.boxes[1::4], big.boxes[2::4] = [60.0] * 64, [560.0] * 64
+    assert refer(big, [big, track("o", 430)], whole, alive) == "large car"
+    people = [dataclasses.replace(t, label="person") for t in (big, track("o", 430))]
+    assert refer(people[0], people, whole, alive) is None
+
+
+def test_what_may_be_a_reflection_is_not_edited_and_not_grounded() -> None:
+    grounding, removal = TASKS["object_grounding"], TASKS["object_removal"]
+    sure, doubtful = track("t1", 400), dataclasses.replace(track("t2", 700), score=0.55)
+    assert view(CLIP, sure, [sure], removal, RULES)
+    assert view(CLIP, doubtful, [doubtful], removal, RULES) is None
+    assert view(CLIP, sure, [sure], grounding, RULES)
+    assert view(CLIP, sure, [sure, doubtful], grounding, RULES) is None
+
+
 @given(st.integers(45, 800), st.sampled_from([(336, 592), (592, 336)]))
 def test_a_frame_holds_its_object_and_never_enlarges(x: int, size: tuple[int, int]) -> None:
     one = track("t", x)
