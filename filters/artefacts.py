@@ -12,6 +12,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from filters.evidence import evidence
+
 RING = 10
 """px around the mask that show what the made region should look like."""
 
@@ -48,6 +50,7 @@ def signs(real: Plane, made: Plane, mask: Plane | None) -> list[float]:
         *_tones(real[few], made[few], *regions),
         *_coverage(real[few], made[few], *regions),
         *_stillness(before, after, inside, ring),
+        *evidence(before, after, inside, ring),
     ]
 
 

@@ -1,0 +1,121 @@
+"""Does what was filled in agree with the frames that show what is there?
+
+Where an object or a hole goes its way, other frames of the real side show the place it hid. All
+frames are brought to the middle one along the camera's own motion; per pixel the median of those
+that see it is what stands there. The fill is held against it, and so, as a yardstick, is the real
+side's own surrounding, which says how well a picture that is right agrees on this footage.
+"""
+
+from __future__ import annotations
+
+from itertools import pairwise
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+ENOUGH = 3
+"""Frames that must have seen a pixel."""
+
+LEAST_SHARE = 0.05
+"""Share of the hole that must have been seen; below it there is nothing to compare."""
+
+OUTSIDE = 0.02
+"""What is inside by less does not belong to the hole: the encoder smears its rim."""
+
+CORNERS = 120
+CORNERS_ENOUGH = 8
+STILL_PX = 0.3
+STILL_SHARE = 0.4
+"""With so large a share of corners that moved less than STILL_PX the camera stands."""
+
+RANSAC_PX = 0.7
+
+_TINY = 0.004
+"""Luma 0–1: a grey level, below which no difference is told from the encoder's."""
+
+Plane = NDArray[np.float32]
+Matrix = NDArray[np.float64]
+
+FIGURES = 4
+
+
+def evidence(real: Plane, made: Plane, inside: Plane, ring: Plane) -> list[float]:
+    """FIGURES of luma planes [T, h, w], 0–1: the fill's mean difference from what was seen over the
+    surrounding's, the same of its worst tenth, its fine detail over what was seen there (all
+    logarithms), and the share of the hole that was seen. Zeros where too little was."""
+    outside = inside < OUTSIDE
+    if outside.all() or not (inside > 0.5).any():
+        return [0.0] * FIGURES
+    ways = _to_middle(real, outside)
+    size = real.shape[2], real.shape[1]
+
+    def moved(plane: Plane) -> Plane:
+        """All frames seen from the middle one; NaN where they don't reach."""
+        blank = (float("nan"),) * 4
+        return np.stack(
+            [
+                cv2.warpAffine(p, m, size, flags=cv2.INTER_LINEAR, borderValue=blank)
+                for p, m in zip(plane, ways, strict=True)
+            ]
+        )
+
+    seen_real, seen_made = moved(real), moved(made)
+    hole, around = moved(inside), moved(ring)
+    free = np.where(hole < OUTSIDE, seen_real, np.nan)  # NaN compares as False: not seen
+    count = np.isfinite(free).sum(0)
+    known = count >= ENOUGH
+    truth = np.full(known.shape, np.nan, np.float32)
+    truth[known] = np.nanmedian(free[:, known], axis=0)
+    filled = (hole > 0.9) & known & np.isfinite(seen_made)
+    beside = (around > 0.5) & known & np.isfinite(seen_real)
+    share = float(filled.sum() / max(1, int((hole > 0.9).sum())))
+    if share < LEAST_SHARE or not beside.any():
+        return [0.0] * (FIGURES - 1) + [share]
+    wrong, usual = np.abs(seen_made - truth)[filled], np.abs(seen_real - truth)[beside]
+    worst = [float(np.quantile(each, 0.9)) for each in (wrong, usual)]
+    fine = np.stack([np.abs(cv2.Laplacian(frame, cv2.CV_32F)) for frame in seen_made])
+    there = np.broadcast_to(np.abs(cv2.Laplacian(truth, cv2.CV_32F)), fine.shape)
+    both = filled & np.isfinite(fine) & np.isfinite(there)
+    detail = _log(float(fine[both].mean()), float(there[both].mean())) if both.any() else 0.0
+    return [
+        _log(float(wrong.mean()), float(usual.mean())),
+        _log(worst[0], worst[1]),
+        detail,
+        share,
+    ]
+
+
+def _to_middle(real: Plane, outside: NDArray[np.bool_]) -> list[Matrix]:
+    """Per frame the 2×3 that brings it to the middle frame."""
+    greys = np.rint(real * 255).astype(np.uint8)
+    steps = [_step(a, b, free) for (a, b), free in zip(pairwise(greys), outside[:-1], strict=True)]
+    total = np.eye(3)
+    from_first = [total]
+    for step in steps:
+        total = step @ total
+        from_first.append(total)
+    middle = from_first[len(real) // 2]
+    return [(middle @ np.linalg.inv(m))[:2] for m in from_first]
+
+
+def _step(a: NDArray[np.uint8], b: NDArray[np.uint8], free: NDArray[np.bool_]) -> Matrix:
+    """3×3 from `a` to `b`: the similarity that corners outside the hole agree on."""
+    still = np.eye(3)
+    start = cv2.goodFeaturesToTrack(a, CORNERS, 0.01, 4, mask=free.astype(np.uint8))
+    if start is None or len(start) < CORNERS_ENOUGH:
+        return still
+    end, found, _ = cv2.calcOpticalFlowPyrLK(a, b, start, None, winSize=(11, 11), maxLevel=3)
+    ok = found.ravel() == 1
+    start, end = start[ok], end[ok]
+    moved = np.hypot(*(end - start).reshape(-1, 2).T)
+    if len(start) < CORNERS_ENOUGH or np.mean(moved < STILL_PX) > STILL_SHARE:
+        return still
+    matrix, _ = cv2.estimateAffinePartial2D(
+        start, end, method=cv2.RANSAC, ransacReprojThreshold=RANSAC_PX
+    )
+    return still if matrix is None else np.vstack([matrix, [0.0, 0.0, 1.0]])
+
+
+def _log(a: float, b: float) -> float:
+    return float(np.log((a + _TINY) / (b + _TINY)))
