@@ -46,7 +46,7 @@ class LocalStylizer:
     """`params`: `kind` `color` | `material` | `style`, and the look under the kind's own name."""
 
     name = "local_stylizer"
-    version = f"1+{entry(NETWORK).sha256[:8]}"
+    version = f"2+{entry(NETWORK).sha256[:8]}"
 
     def __init__(self, threads: int = 2) -> None:
         self._painter = Painter(threads)

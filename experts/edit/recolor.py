@@ -184,7 +184,8 @@ class Recolor:
         self._gleam = float(np.clip(room, 0.2, self._shade))
         self._bright = min(self._wanted * (body.high / self._light) ** self._gleam, 0.98)
         # Highlights stay above the paint, but of a nearly white body they can't be told from it.
-        self._top = self._bright + (1.0 - self._bright) * min(1.0, (1.0 - body.high) / 0.25)
+        self._told = min(1.0, (1.0 - body.high) / 0.25)
+        self._top = self._bright + (1.0 - self._bright) * self._told
 
     def paint(self, frame: NDArray[np.uint8], mask: NDArray[np.bool_]) -> NDArray[np.float32]:
         """The frame [H, W, 3] with the body repainted inside `mask` [H, W]; float, 0–255."""
@@ -224,7 +225,7 @@ class Recolor:
             shade = 0.4 * body.low + 0.18  # tyres and gaps are darker than the body's own shade
             lit = _ramp(lab[..., 0], 0.2 * body.low + 0.1, min(shade, 0.95 * body.low))
             lamp = _ramp(lab[..., 0], min(body.high + 0.25, 0.96), min(body.high + 0.45, 1.0))
-            return np.asarray(plain * lit * (1.0 - lamp), np.float32)
+            return np.asarray(plain * lit * (1.0 - self._told * lamp), np.float32)
         axis = body.colour[1:] / body.chroma**2
         along = lab[..., 1] * axis[0] + lab[..., 2] * axis[1]  # 1 at the body's own chroma
         across = np.abs(lab[..., 1] * axis[1] - lab[..., 2] * axis[0])

@@ -86,6 +86,17 @@ def test_grey_objects_take_colour(start: tuple[int, int, int], colour: str) -> N
     assert abs(hue(made[0][core]) - hue(np.array(COLOURS[colour], np.uint8))) < 12
 
 
+@pytest.mark.parametrize("colour", ["red", "green", "black"])
+def test_what_the_sun_bleached_is_paint_and_not_a_lamp(colour: str) -> None:
+    frames, masks = lit_disc((255, 255, 255))
+    frames[masks] = np.minimum(1.8 * frames[masks], 255)
+    assert (frames[masks] == 255).mean() > 0.5
+    made = LocalStylizer().edit(request(frames, masks, kind="color", color=colour)).frames
+    core = cv2.erode(masks[0].astype(np.uint8), np.ones((9, 9))).astype(bool)
+    wanted = oklab(np.array(COLOURS[colour], np.uint8))
+    assert np.linalg.norm(oklab(made[0][core]) - wanted, axis=-1).max() < 0.2
+
+
 def test_windows_of_a_coloured_body_are_left_alone() -> None:
     frames, masks = lit_disc((210, 30, 30), frames=1)
     frames[0, 30:40, 30:50] = (50, 52, 56)
