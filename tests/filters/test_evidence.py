@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from filters.evidence import FIGURES, evidence
+from filters.evidence import FIGURES, _median, evidence
 
 FRAMES, HEIGHT, WIDTH = 17, 100, 160
 Planes = NDArray[np.float32]
@@ -58,6 +58,15 @@ def test_something_else_and_a_blur_do_not(pan: float) -> None:
     assert figures(pan, 4, other)[0] > usual[0] + 1
     assert figures(pan, 4, blurred)[0] > usual[0] + 0.7
     assert figures(pan, 4, blurred)[2] < usual[2] - 0.5
+
+
+def test_the_median_leaves_out_what_is_not_there() -> None:
+    rng = np.random.default_rng(1)
+    values = rng.random((FRAMES, 200), dtype=np.float32)
+    values[rng.random(values.shape) < 0.5] = np.nan
+    count = np.isfinite(values).sum(0)
+    assert count.min() > 0
+    assert np.array_equal(_median(values, count), np.nanmedian(values, axis=0).astype(np.float32))
 
 
 def test_what_was_never_seen_is_not_judged() -> None:
