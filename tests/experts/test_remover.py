@@ -106,6 +106,17 @@ def test_a_shadow_goes_with_its_object(pan: float) -> None:
     assert result.info["shadow"] > 0
 
 
+def test_a_halo_around_the_mask_leaves_no_outline() -> None:
+    frames, masks, truth = scene()
+    grown = np.stack([cv2.dilate(m.astype(np.uint8), np.ones((7, 7), np.uint8)) for m in masks])
+    halo = (grown > 0) & ~masks
+    frames[halo] = np.clip(frames.astype(int) - 16, 0, 255)[halo]
+    made = remove(frames, masks).frames.astype(int)
+    assert np.abs(made - truth)[halo].mean() < 7  # of 16
+    steps = np.abs(np.diff(made - truth, axis=2)).mean(-1)[halo[:, :, 1:]]
+    assert np.quantile(steps, 0.9) < 8
+
+
 def test_what_moves_along_but_is_no_shadow_stays() -> None:
     frames, masks, _ = scene()
     thing = beside(masks)

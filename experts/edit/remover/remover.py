@@ -38,6 +38,10 @@ DILATE_SHARE = 0.008
 """How far a mask is grown, share of the longer side (5 px at 592): an object's soft edge, motion
 blur and codec ringing lie outside the mask a segmenter draws."""
 
+FEATHER_PX = 3
+"""The fill reaches this much beyond its hole and fades into the frame there: what the light, a soft
+shadow or the codec leave of a step is no edge then."""
+
 GUESS_STEPS = (1, 2, 3, 5, 8, 12, 17, 24)
 """Distances, in frames, of the samples of the first pass."""
 
@@ -90,7 +94,7 @@ class Remover:
 
     def __init__(self, threads: int = 2) -> None:
         self.threads = threads
-        self.version = f"5+{entry('migan').sha256[:8]}"
+        self.version = f"6+{entry('migan').sha256[:8]}"
         self._migan = Migan(threads)
 
     def load(self) -> None:
@@ -146,14 +150,24 @@ class Remover:
             open_ = (holes[t] & ~seen[t]).astype(np.uint8)
             guess[t] = cv2.inpaint(guess[t], open_, TELEA_RADIUS, cv2.INPAINT_TELEA)
         motion, rigid = background_motion(guess, (holes & ~seen) | apart)
-        wanted = np.zeros_like(holes)
-        wanted[own] = holes[own]
-        filled, seen, still = self._fill(frames, wanted, holes | apart, (motion, rigid), STEPS)
+        wanted, rim = np.zeros_like(holes), dilated(holes, FEATHER_PX)
+        wide = wanted.copy()
+        wanted[own], wide[own] = holes[own], rim[own]
+        filled, seen, still = self._fill(frames, wide, rim | apart, (motion, rigid), STEPS)
+        seen &= wanted  # the rest is known anyway
+        # What is seen only close to the object is better than what nobody saw.
+        again = wanted & (wanted & ~seen).any(axis=(1, 2), keepdims=True)
+        if again.any():
+            close = self._fill(frames, again, holes | apart, (motion, rigid), STEPS)
+            late = close[1] & ~seen
+            filled[late], still[late] = close[0][late], close[2][late]
+            seen |= late
         filled, painted = complete(filled, wanted & ~seen, motion, self._migan.paint)
         laid = lay_back(filled, frames, wanted, crossing)
         filled, holes, cast = filled[own], holes[own], cast[own]
         seen, still, laid, painted = seen[own], still[own], laid[own], painted[own]
         seen, painted = seen & ~laid, painted & ~laid
+        filled = _feathered(filled, frames[own], wide[own])
 
         area = max(1, int(holes.sum()))
         sources["shadow"] = int(cast.sum()) / area
@@ -165,7 +179,7 @@ class Remover:
             ("by_telea", holes & ~seen & ~painted & ~laid),
         ):
             sources[key] = int(part.sum()) / area
-        return Removal(filled, holes, painted, {**sources, "dilation_px": radius})
+        return Removal(filled, wide[own], painted, {**sources, "dilation_px": radius})
 
     def _fill(
         self,
@@ -212,6 +226,18 @@ def dilated(masks: Masks, radius: int) -> Masks:
     """`masks` [T, H, W] grown by a disc of `radius` px."""
     kernel = disc(radius)
     return np.stack([cv2.dilate(m.astype(np.uint8), kernel) > 0 for m in masks])
+
+
+def _feathered(filled: Frames, frames: Frames, holes: Masks) -> Frames:
+    """`filled` in the holes, and `frames` towards their outline."""
+    out = filled.copy()
+    for t in np.flatnonzero(holes.any(axis=(1, 2))):
+        deep = cv2.distanceTransform(holes[t].astype(np.uint8), cv2.DIST_L2, 5)
+        rim = holes[t] & (deep <= FEATHER_PX)
+        share = (deep[rim] / (FEATHER_PX + 1))[:, None]
+        mixed = frames[t][rim] + share * (filled[t][rim].astype(np.float32) - frames[t][rim])
+        out[t][rim] = np.rint(mixed)
+    return out
 
 
 def _checked(request: EditRequest) -> NDArray[np.bool_]:
