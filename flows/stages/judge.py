@@ -7,10 +7,11 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
+import polars as pl
 
 from catalog import media
 from catalog.keys import digest
-from catalog.records import SCORES, Pair
+from catalog.records import SCORES, Pair, from_row
 from experts.edit.tasks import TASKS
 from filters.base import FRAMES, PairSample, Verdict
 from filters.judge import FeatureFilter, judge
@@ -23,6 +24,9 @@ from flows.worker import ready
 
 STAGE = "judge"
 BATCH = 4
+SUPERSEDED = "superseded"
+"""The reason of a pair whose plan another version of the expert carried out since."""
+
 LONG_SIDE = 480
 """px that filters look at (filters.base.PairSample)."""
 
@@ -50,8 +54,22 @@ def run(ctx: Context, shard: Sequence[InstructedEdit]) -> list[Pair]:
         _pair(edit, {name: Verdict(**fields) for name, fields in document.items()}, versions)
         for edit, document in documents
     ]
-    ctx.catalog.tables.merge("pairs", pairs)
+    ctx.catalog.tables.merge("pairs", [*pairs, *_superseded(ctx, pairs)])
     return pairs
+
+
+def _superseded(ctx: Context, pairs: Sequence[Pair]) -> list[Pair]:
+    """What other versions of the experts made of the same plans: kept no longer, or a release
+    would hold one edit several times. Earlier releases keep theirs."""
+    others = ctx.catalog.pairs().filter(
+        pl.col("plan_id").is_in([pair.plan_id for pair in pairs])
+        & ~pl.col("pair_id").is_in([pair.pair_id for pair in pairs])
+        & pl.col("keep")
+    )
+    return [
+        dataclasses.replace(from_row(Pair, row), keep=False, reason=SUPERSEDED)
+        for row in others.collect().iter_rows(named=True)
+    ]
 
 
 def _judge(
