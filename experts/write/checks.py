@@ -261,6 +261,8 @@ def _wording(
             yield "garbled"
     if re.search(rf"\b(?:in|from|of|to|into) an? (?:{'|'.join(PLACES)})\b", " ".join(tail)):
         yield "garbled"
+    if re.search(r"\bon (?:every|each|all|the) frames?\b", " ".join(tail)):
+        yield "garbled"
     if also:
         return  # what stays is named in words of its own
     if sum(word in _FOOTAGE for word in words) > 1:

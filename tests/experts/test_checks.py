@@ -120,6 +120,7 @@ def test_good_instructions_pass(text: str, request_: WriteRequest) -> None:
         ("extra_object", "Replace the bus on the left with a car and a dog.", CAR_FOR_BUS),
         ("missing_style", "Make the car look good.", BRONZE_CAR),
         ("unknown_word", "Draw a simple sketch of the shot in black.", SCRIBBLES),
+        ("garbled", "Locate the dog on every frame.", WriteRequest("object_grounding", "dog")),
         ("missing_style", "Paint the car on the left light green.", GREEN_CAR),
         ("wrong_object", "Paint the car dark green.", GREEN_CAR),
         ("missing_caption", "Create a video of two cars and a bird from the edges.", CROWDED),
