@@ -117,6 +117,17 @@ def test_a_halo_around_the_mask_leaves_no_outline() -> None:
     assert np.quantile(steps, 0.9) < 8
 
 
+def test_who_walks_beside_the_hole_loses_nothing_to_its_fading_rim() -> None:
+    frames, masks, _ = scene()
+    beside = np.zeros_like(masks)
+    beside[:, 73:85] = masks[:, 50:62]  # as fast, 3 px below the square
+    frames[beside] = (20, 220, 20)
+    request = EditRequest("object_removal", frames, masks, params={"others": [beside]})
+    result = Remover().edit(request)
+    assert result.masks is not None and not (result.masks & beside).any()
+    assert (result.frames[beside] == frames[beside]).all()
+
+
 def test_what_moves_along_but_is_no_shadow_stays() -> None:
     frames, masks, _ = scene()
     thing = beside(masks)

@@ -94,7 +94,7 @@ class Remover:
 
     def __init__(self, threads: int = 2) -> None:
         self.threads = threads
-        self.version = f"6+{entry('migan').sha256[:8]}"
+        self.version = f"7+{entry('migan').sha256[:8]}"
         self._migan = Migan(threads)
 
     def load(self) -> None:
@@ -150,9 +150,10 @@ class Remover:
             open_ = (holes[t] & ~seen[t]).astype(np.uint8)
             guess[t] = cv2.inpaint(guess[t], open_, TELEA_RADIUS, cv2.INPAINT_TELEA)
         motion, rigid = background_motion(guess, (holes & ~seen) | apart)
-        wanted, rim = np.zeros_like(holes), dilated(holes, FEATHER_PX)
-        wide = wanted.copy()
-        wanted[own], wide[own] = holes[own], rim[own]
+        wanted, wide = np.zeros_like(holes), np.zeros_like(holes)
+        rim = dilated(holes, FEATHER_PX)
+        beside = np.logical_or.reduce([holes & False, *others])  # nothing of them fades away
+        wanted[own], wide[own] = holes[own], (holes | rim & ~beside)[own]
         filled, seen, still = self._fill(frames, wide, rim | apart, (motion, rigid), STEPS)
         seen &= wanted  # the rest is known anyway
         # What is seen only close to the object is better than what nobody saw.
@@ -167,7 +168,7 @@ class Remover:
         filled, holes, cast = filled[own], holes[own], cast[own]
         seen, still, laid, painted = seen[own], still[own], laid[own], painted[own]
         seen, painted = seen & ~laid, painted & ~laid
-        filled = _feathered(filled, frames[own], wide[own])
+        _feather(filled, frames[own], rim[own])
 
         area = max(1, int(holes.sum()))
         sources["shadow"] = int(cast.sum()) / area
@@ -228,16 +229,14 @@ def dilated(masks: Masks, radius: int) -> Masks:
     return np.stack([cv2.dilate(m.astype(np.uint8), kernel) > 0 for m in masks])
 
 
-def _feathered(filled: Frames, frames: Frames, holes: Masks) -> Frames:
-    """`filled` in the holes, and `frames` towards their outline."""
-    out = filled.copy()
+def _feather(filled: Frames, frames: Frames, holes: Masks) -> None:
+    """Bring what is `filled` back to `frames` towards the outline of `holes`, in place."""
     for t in np.flatnonzero(holes.any(axis=(1, 2))):
         deep = cv2.distanceTransform(holes[t].astype(np.uint8), cv2.DIST_L2, 5)
         rim = holes[t] & (deep <= FEATHER_PX)
         share = (deep[rim] / (FEATHER_PX + 1))[:, None]
         mixed = frames[t][rim] + share * (filled[t][rim].astype(np.float32) - frames[t][rim])
-        out[t][rim] = np.rint(mixed)
-    return out
+        filled[t][rim] = np.rint(mixed)
 
 
 def _checked(request: EditRequest) -> NDArray[np.bool_]:
