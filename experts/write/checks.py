@@ -46,6 +46,10 @@ _FOOTAGE = PLACES - word_set("frame frames picture image view background")
 _STEM = 5  # letters: "sharpen" and "sharp" say the same thing
 _TO_VERBS = word_set("add bring introduce")
 _TO_PLACE = re.compile(rf"\bto the (?:{'|'.join(sorted(PLACES))})\b")
+_GARBLED = re.compile(
+    rf"\b(?:in|from|of|to|into) an? (?:{'|'.join(sorted(PLACES))})\b"
+    r"|\bon (?:every|each|all|the) frames?\b"
+)
 _BARE = word_set("footage frame view background")  # nouns that may stand without an article
 
 
@@ -259,9 +263,7 @@ def _wording(
             yield "garbled"
         if a in PREPOSITIONS and (b in PREPOSITIONS or b in PLACES - _BARE):
             yield "garbled"
-    if re.search(rf"\b(?:in|from|of|to|into) an? (?:{'|'.join(PLACES)})\b", " ".join(tail)):
-        yield "garbled"
-    if re.search(r"\bon (?:every|each|all|the) frames?\b", " ".join(tail)):
+    if _GARBLED.search(" ".join(tail)):
         yield "garbled"
     if also:
         return  # what stays is named in words of its own

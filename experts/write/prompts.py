@@ -23,7 +23,8 @@ def _prompts() -> dict[str, Any]:
 
 def _section(request: WriteRequest) -> dict[str, Any]:
     look = "_thing" if request.look_is_a_thing else "_colour" if request.look_is_a_colour else ""
-    section: dict[str, Any] = _prompts().get(request.task + look) or _prompts()[request.task]
+    prompts = _prompts()
+    section: dict[str, Any] = prompts.get(request.task + look, prompts[request.task])
     return section
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal
 
 from pydantic import Field, model_validator
 
@@ -15,8 +15,6 @@ from experts.diffusion.caching import Cache, check
 from experts.diffusion.schedule import Solver
 from experts.diffusion.specs import TRAINABLE
 from experts.diffusion.training.recipe import Share, TrainingRecipe
-
-P = TypeVar("P", bound=Part)
 
 
 class Data(Part):
