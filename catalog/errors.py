@@ -1,16 +1,38 @@
 """Errors a user meets: one line that names the thing, what is wrong and the remedy."""
 
+from __future__ import annotations
+
+
+def one_line(text: str) -> str:
+    """`text` as one line that any terminal, table and log can hold.
+
+    Line breaks and runs of blanks become one blank; control characters, and bytes of a file name
+    that are no UTF-8, become escapes (`\\xe9`).
+    """
+    return "".join(c if c.isprintable() else _escaped(c) for c in " ".join(text.split()))
+
+
+def _escaped(character: str) -> str:
+    byte = ord(character) - 0xDC00  # how Python smuggles a byte that is no UTF-8 through a str
+    return f"\\x{byte:02x}" if 0x80 <= byte <= 0xFF else repr(character)[1:-1]
+
 
 class EditmillError(Exception):
     """The build or command cannot go on; the message is shown as it stands, without a traceback."""
+
+    def __init__(self, message: str) -> None:
+        super().__init__(one_line(message))
 
 
 class BadInput(EditmillError):
     """One record is unusable; it becomes a row in `failures` and the shard goes on.
 
-    `reason` is a short machine word (`corrupt_video`, `no_frames`, `too_small` …).
+    `reason` is a short machine word (`corrupt_video`, `no_frames`, `too_small` …). `final` says
+    that the fault lies in the record itself. Where it may pass (a network disk's hiccup, a file
+    that is locked today) it is False, and the next build tries again.
     """
 
-    def __init__(self, reason: str, message: str) -> None:
+    def __init__(self, reason: str, message: str, *, final: bool = True) -> None:
         super().__init__(message)
         self.reason = reason
+        self.final = final
