@@ -26,8 +26,8 @@ import psutil
 from rich.console import Console
 from rich.table import Table
 
-from catalog.encode import ENCODERS
 from catalog.errors import EditmillError
+from catalog.media.encode import ENCODERS
 from experts import registry, weights
 from experts.annotate import depth
 

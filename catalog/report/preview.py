@@ -25,11 +25,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from catalog.decode import probe, read_masks, sample_frames
-from catalog.encode import write_video
 from catalog.files import unwritable, write_bytes
 from catalog.geometry import crop_resize
 from catalog.local_edits import LocalSample, read
+from catalog.media.decode import probe, read_masks, sample_frames
+from catalog.media.encode import write_video
 from catalog.query import Queries
 from catalog.records import LocalEdit, Pair, to_row
 

@@ -1,7 +1,7 @@
 """A lossy encoder's marks on frames: encoded and decoded again in memory.
 
 RealBasicVSR (Chan et al., CVPR 2022) ends its degradations with a video codec, Real-ESRGAN with
-JPEG. One thread and no macroblock tree, as in `catalog/encode.py`: same frames, same bytes.
+JPEG. One thread and no macroblock tree, as in `catalog/media/encode.py`: same frames, same bytes.
 """
 
 from __future__ import annotations

@@ -12,11 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
-from catalog import encode
 from catalog.errors import BadInput, EditmillError
-from catalog.media import probe, read_masks, read_video, write_masks, write_video
+from catalog.media import encode, probe, read_masks, read_video, write_masks, write_video
 
-ROOT = str(Path(encode.__file__).parents[1])
+ROOT = str(Path(encode.__file__).parents[2])
 
 PATCHES = np.array(
     [

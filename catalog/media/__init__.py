@@ -3,7 +3,8 @@
 Frames are uint8 `[T, H, W, 3]` RGB, masks bool `[T, H, W]`; sizes are `(height, width)` in px.
 """
 
-from catalog.decode import (
+from catalog.geometry import crop_resize, fit_size
+from catalog.media.decode import (
     MIN_SIDE,
     VideoInfo,
     iter_frames,
@@ -12,8 +13,7 @@ from catalog.decode import (
     read_video,
     sample_frames,
 )
-from catalog.encode import CRF, write_masks, write_video
-from catalog.geometry import crop_resize, fit_size
+from catalog.media.encode import CRF, write_masks, write_video
 from catalog.store import MediaStore
 
 __all__ = [
