@@ -1,0 +1,142 @@
+"""Opening a video file: only as a video, only from this machine, and the stream a player shows.
+
+FFmpeg decides by a file's content how to read it, and some of its formats are texts that name other
+files or addresses (playlists, ffconcat, SDP). So the formats are a list, and the one protocol is
+`file`, which also lets a name hold colons.
+"""
+
+from __future__ import annotations
+
+import errno
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import av
+from av.stream import Disposition
+from av.video.stream import VideoStream
+
+from catalog.errors import BadInput
+
+FORMATS = (
+    "mov,matroska,avi,mpeg,mpegts,mpegvideo,mxf,asf,asf_o,flv,live_flv,ogg,gif,apng,dv,nut,ivf,rm,"
+    "yuv4mpegpipe,wtv,dhav,h261,h263,h264,hevc,vvc,av1,obu,m4v,mjpeg,vc1,vc1test,dirac,cavsvideo"
+)
+"""FFmpeg's names of the containers and raw streams that are read: all self-contained video."""
+
+DECODE_THREADS = 2
+"""Two shards run side by side on the smallest supported machine, so more would only contend."""
+
+NOT_THE_FILM = (
+    Disposition.attached_pic | Disposition.timed_thumbnails | Disposition.still_image
+)  # covers and chapter pictures
+LONG_ENOUGH = 0.5
+"""Of the longest stream's pictures: a stream with fewer is a cover or a slide beside the film."""
+LARGE_ENOUGH = 0.5
+"""Of the largest stream's pixels: a smaller one is a preview."""
+
+_PASSING = {
+    getattr(errno, name, errno.EIO)  # EREMOTEIO is Linux's
+    for name in (
+        *("EIO", "EREMOTEIO", "EAGAIN", "EINTR", "EBUSY", "ESTALE", "ETIMEDOUT", "ENOMEM"),
+        *("EMFILE", "ENFILE", "ENETDOWN", "ENETUNREACH", "EHOSTDOWN", "EHOSTUNREACH"),
+        *("ENOTCONN", "ECONNRESET", "EACCES", "EPERM"),
+    )
+}
+"""What the system says of a file today and may not tomorrow; the file itself may be good."""
+
+REMEDY = "re-encode it with: ffmpeg -i IN -c:v libx264 OUT.mp4"
+
+
+def open_video(path: Path) -> Any:
+    """The file as an open av container.
+
+    Raises BadInput: `unreadable_file` (may pass), `no_frames`, `corrupt_video`.
+    """
+    options = {"format_whitelist": FORMATS, "protocol_whitelist": "file"}
+    try:
+        return av.open(f"file:{path}", options=options)
+    except av.EOFError:
+        raise BadInput(
+            "no_frames", f"{path}: ends before its first frame; use another file"
+        ) from None
+    except (av.FFmpegError, OSError, ValueError) as error:
+        raise unreadable(path, error, "not a video file") from None
+
+
+def unreadable(path: str | Path, error: Exception, what: str) -> BadInput:
+    """The BadInput for what FFmpeg or the system said: a fault of the file, or one that may pass.
+
+    `what` says what the file is then: "not a video file", "damaged after 12 good frames".
+    """
+    number = getattr(error, "errno", None)
+    reason = getattr(error, "strerror", None) or str(error)
+    if number in _PASSING or isinstance(error, IsADirectoryError):
+        return BadInput(
+            "unreadable_file",
+            f"{path}: cannot be read ({reason}); name a readable file",
+            final=False,
+        )
+    return corrupt(path, f"{what} ({reason})")
+
+
+def corrupt(path: str | Path, what: str) -> BadInput:
+    """`corrupt_video`: the file itself is damaged; `what` says how."""
+    return BadInput("corrupt_video", f"{path}: {what}; {REMEDY}")
+
+
+def main_stream(path: Path, container: Any, pictures: Mapping[int, int]) -> VideoStream:
+    """The stream that is the film, by disposition, length and size; `pictures` counts each's.
+
+    Raises BadInput (`no_video_stream`, `no_frames`).
+    """
+    streams: list[VideoStream] = [
+        s for s in container.streams.video if not s.disposition & NOT_THE_FILM
+    ]
+    if not streams:
+        raise BadInput(
+            "no_video_stream", f"{path}: has no video stream; name a file with pictures in it"
+        )
+    longest = max(pictures.get(s.index, 0) for s in streams)
+    if longest == 0:
+        raise BadInput("no_frames", f"{path}: holds no video frames; use another file")
+    streams = [s for s in streams if pictures.get(s.index, 0) >= LONG_ENOUGH * longest]
+    largest = max(_pixels(s) for s in streams)
+    streams = [s for s in streams if _pixels(s) >= LARGE_ENOUGH * largest]
+    marked = [s for s in streams if s.disposition & Disposition.default]
+    return (marked or streams)[0]
+
+
+def decoding(container: Any, index: int) -> VideoStream:
+    """The container's stream of that index, ready to decode."""
+    stream: VideoStream = container.streams[index]
+    stream.thread_type = "AUTO"
+    stream.codec_context.thread_count = DECODE_THREADS
+    return stream
+
+
+def _pixels(stream: VideoStream) -> int:
+    return int(stream.codec_context.width * stream.codec_context.height)
+
+
+def is_complete(path: Path) -> bool:
+    """Whether the file is as long as its own header says: Matroska's segment, AVI's first RIFF.
+
+    False also where the header does not say, as in other containers and in live recordings.
+    """
+    with path.open("rb") as file:
+        head = file.read(4096)
+    size = path.stat().st_size
+    if head[:4] == b"RIFF":
+        length = int.from_bytes(head[4:8], "little")
+        return 0 < length < 0xFFFFFFFF and size >= 8 + length
+    at = head.find(b"\x18\x53\x80\x67")  # the ID of Matroska's Segment, after the EBML head
+    if head[:4] != b"\x1a\x45\xdf\xa3" or not 0 < at < len(head) - 12:
+        return False
+    first = head[at + 4]
+    octets = 9 - first.bit_length()  # an EBML number: leading zeros tell its length
+    if not 1 <= octets <= 8:
+        return False
+    mask = (1 << 7 * octets) - 1
+    length = int.from_bytes(head[at + 4 : at + 4 + octets], "big") & mask
+    return length != mask and size >= at + 4 + octets + length  # all ones: unknown
