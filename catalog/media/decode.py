@@ -34,6 +34,9 @@ from catalog.media.picture import Frame, Size, to_gray, to_rgb
 MIN_SIDE = 64
 """Smaller videos (px) have nothing to detect or edit; the stages' models start at this size."""
 
+LOST_AT_SPLICE = 100
+"""Pictures a decoder may lose where a stream was spliced; about two groups of pictures."""
+
 
 def probe(path: str | Path) -> VideoInfo:
     """What the video at `path` is; its packets are all read, but not decoded.
@@ -227,7 +230,8 @@ def _number(index: Index, frame: VideoFrame, last: int) -> int:
         return last + 1
     if not index.spliced:
         return int(np.searchsorted(index.stamps, frame.pts, "right")) - 1
-    ahead = np.flatnonzero(index.stamps[last + 1 :] == frame.pts)  # a stamp may come twice
+    # A stamp may come twice, so the nearest ahead.
+    ahead = np.flatnonzero(index.stamps[last + 1 : last + 1 + LOST_AT_SPLICE] == frame.pts)
     return last + 1 + int(ahead[0]) if len(ahead) else -1
 
 

@@ -53,7 +53,8 @@ def write_video(
     4:2:0 needs even sides: of an odd one the last row or column is left out. The file appears under
     its name only when it is complete. MP4 whose index comes first, so a browser can start at once.
 
-    Raises BadInput (`no_frames`) without frames, EditmillError where the file cannot be written.
+    Raises BadInput (`no_frames` without frames, `no_rate`, `unencodable` for a size the encoder
+    refuses), EditmillError where the file cannot be written.
     """
     encoder, codec, offset, options = _encoder()
     reformatter = VideoReformatter()
@@ -100,6 +101,18 @@ def write_masks(path: str | Path, masks: Iterable[NDArray[np.bool_]], fps: float
     _write(Path(path), "matroska", "ffv1", grays, fps, configure)
 
 
+def frame_rate(fps: float) -> Fraction:
+    """`fps` as the fraction that a file stores: 29.97… is 30000/1001, one an hour 1/3600.
+
+    Raises BadInput (`no_rate`) for what is no rate.
+    """
+    if not 0 < fps < float("inf"):
+        raise BadInput("no_rate", f"{fps} is no frame rate; give frames per second above 0")
+    if fps < 1:
+        return 1 / Fraction(1 / fps).limit_denominator(1001)
+    return Fraction(fps).limit_denominator(1001)
+
+
 def _encoder() -> tuple[str, str, int, dict[str, str]]:
     for choice in ENCODERS:
         if choice[0] in av.codecs_available:
@@ -120,7 +133,7 @@ def _write(
     first = next(frames, None)
     if first is None:
         raise BadInput("no_frames", f"{path}: there are no frames to write; give at least one")
-    rate = Fraction(fps).limit_denominator(1001)  # 29.97… becomes 30000/1001
+    rate = frame_rate(fps)
     options = {"fflags": "+bitexact"}
     if container_format == "mp4":
         options["movflags"] = "+faststart"
@@ -145,7 +158,8 @@ def _write(
                 container.mux(stream.encode(frame))
             container.mux(stream.encode(None))
     except av.FFmpegError as error:
-        raise EditmillError(
-            f"{path}: {encoder} cannot encode {first.width}x{first.height} px "
-            f"({error.strerror}); use another size"
+        raise BadInput(
+            "unencodable",
+            f"{path}: {encoder} cannot encode {first.width}x{first.height} px at {fps:.6g} frames/s "
+            f"({error.strerror}); use another size or rate",
         ) from None

@@ -20,7 +20,7 @@ ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 
 def alpha_decoder(stream: VideoStream) -> str | None:
     """The decoder that reads the stream's transparency, where the usual one would not."""
-    if stream.metadata.get("alpha_mode") != "1":
+    if {key.lower(): value for key, value in stream.metadata.items()}.get("alpha_mode") != "1":
         return None
     return ALPHA_DECODERS.get(stream.codec_context.codec.canonical_name)
 

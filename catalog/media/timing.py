@@ -31,14 +31,15 @@ LEAP = 10.0
 OUTLIER = 10
 """A pause or a leap is also this many times the usual step: one picture an hour is a slow rate."""
 
+JITTER = 0.9
+"""Of a period: how far apart the pictures of a constant rate may be off their ticks."""
+
 OFF_TICK = 0.25
 """Of a period: how far a step may be from a multiple of it, to count as dropped frames."""
 
-ON_TICK = 0.8
-"""Least share of the steps that must be multiples of the period; of random ones half are."""
-
-DROPPED = 1 / 3
-"""Greatest share of steps longer than the period; with more the rate is not that period's."""
+ON_TICK = 0.5
+"""Least share of the time that steps on ticks take, for the rate to be their period's; and of a
+step's being one period long. Where pictures come only when something changes it is less."""
 
 SAME_RATE = 1e-3
 """Relative difference up to which the rate is the one in the header: 29.97 is 30000/1001."""
@@ -144,7 +145,8 @@ def _grid(
         return _Grid(_named(1 / mean, nominal), None, splices)
     period = _period(flowing)
     multiples = np.maximum(1, np.rint(whole / period)).astype(np.int64)
-    if _on_ticks(whole, multiples, period):
+    flows = whole < pause
+    if _on_ticks(whole[flows], multiples[flows], period):
         ticks = np.concatenate([[0], np.cumsum(multiples)])  # of each picture
         fps = _named(1 / period, nominal)
     else:
@@ -160,9 +162,9 @@ def _grid(
 
 
 def _constant(times: NDArray[np.float64], period: float) -> bool:
-    """Whether each time is nearer to its own tick than to another's."""
-    at = np.linspace(times[0], times[-1], len(times))
-    return bool(np.abs(times - at).max() < period / 2)
+    """Whether each time is at its own tick but for jitter."""
+    off = times - np.linspace(times[0], times[-1], len(times))
+    return bool(np.ptp(off) < JITTER * period)
 
 
 def _usual(steps: NDArray[np.float64]) -> float:
@@ -177,12 +179,11 @@ def _period(steps: NDArray[np.float64]) -> float:
 
 
 def _on_ticks(steps: NDArray[np.float64], multiples: NDArray[np.int64], period: float) -> bool:
-    """Whether the longer steps are whole multiples of the period, and the usual ones are one."""
-    off = np.abs(steps - multiples * period) > OFF_TICK * period
-    longer = multiples > 1
-    if not longer.any() or longer.mean() > DROPPED:
-        return False
-    return bool(off[longer].mean() <= 1 - ON_TICK and off[~longer].mean() <= 1 - ON_TICK)
+    """Whether most of the time goes in steps of whole periods, and most steps are one."""
+    on = np.abs(steps - multiples * period) <= OFF_TICK * period
+    return bool(
+        steps[on].sum() >= ON_TICK * steps.sum() and (on & (multiples == 1)).mean() > ON_TICK
+    )
 
 
 def _named(fps: float, nominal: Sequence[float]) -> float:

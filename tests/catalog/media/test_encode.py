@@ -215,3 +215,26 @@ def test_a_file_that_cannot_grow_leaves_nothing(tmp_path):
     assert len(lines) == 2
     assert all("cannot be written" in line and str(tmp_path) in line for line in lines)
     assert not list(tmp_path.iterdir())
+
+
+@pytest.mark.parametrize("fps", [1 / 3600, 1 / 60, 0.5, 7.3, 17.5267, 24000 / 1001, 25, 240])
+def test_the_file_has_the_rate_that_was_asked_for(tmp_path, scene, fps):
+    path = tmp_path / "a.mp4"
+    write_video(path, scene(12, 80, 96), fps)
+    info = probe(path)
+    assert info.frames == 12
+    assert info.fps == pytest.approx(fps, rel=1e-6)
+
+
+@pytest.mark.parametrize("fps", [0, -1, float("nan"), float("inf")])
+def test_what_is_no_rate_is_refused(tmp_path, scene, fps):
+    with pytest.raises(BadInput, match="no frame rate"):
+        write_video(tmp_path / "a.mp4", scene(2, 80, 96), fps)
+
+
+def test_a_size_the_encoder_refuses_is_the_records_fault(tmp_path):
+    wide = np.zeros((64, 16400, 3), np.uint8)
+    with pytest.raises(BadInput) as caught:
+        write_video(tmp_path / "a.mp4", [wide], 25)
+    assert caught.value.reason == "unencodable"
+    assert list(tmp_path.iterdir()) == []
