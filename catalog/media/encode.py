@@ -160,6 +160,6 @@ def _write(
     except av.FFmpegError as error:
         raise BadInput(
             "unencodable",
-            f"{path}: {encoder} cannot encode {first.width}x{first.height} px at {fps:.6g} frames/s "
-            f"({error.strerror}); use another size or rate",
+            f"{path}: {encoder} cannot encode {first.width}x{first.height} px at {fps:.6g} "
+            f"frames/s ({error.strerror}); use another size or rate",
         ) from None

@@ -22,8 +22,16 @@ STRETCH = 4
 
 _ACCURATE = Interpolation.ACCURATE_RND | Interpolation.FULL_CHR_H_INT | Interpolation.FULL_CHR_H_INP
 _UNTAGGED = 2  # AVCOL_SPC_UNSPECIFIED
-_UNKNOWN_MATRICES = {12: "constant-luminance", 13: "constant-luminance", 14: "ICtCp", 15: "IPT-C2"}
-"""AVCOL_SPC_… that FFmpeg's scaler would read as if they were BT.709."""
+_UNKNOWN_MATRICES = {
+    8: "YCgCo",
+    10: "BT.2020 constant luminance",
+    11: "Y'D'zD'x",
+    12: "constant luminance",
+    13: "constant luminance",
+    14: "ICtCp",
+    15: "IPT-C2",
+}
+"""AVCOL_SPC_… that FFmpeg's scaler would read as if they were BT.601."""
 
 Frame = NDArray[np.uint8]
 Size = tuple[int, int]
