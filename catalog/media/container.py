@@ -40,7 +40,7 @@ _PASSING = {
     for name in (
         *("EIO", "EREMOTEIO", "EAGAIN", "EINTR", "EBUSY", "ESTALE", "ETIMEDOUT", "ENOMEM"),
         *("EMFILE", "ENFILE", "ENETDOWN", "ENETUNREACH", "EHOSTDOWN", "EHOSTUNREACH"),
-        *("ENOTCONN", "ECONNRESET", "EACCES", "EPERM"),
+        *("ENOTCONN", "ECONNRESET", "EACCES"),
     )
 }
 """What the system says of a file today and may not tomorrow; the file itself may be good."""
@@ -86,21 +86,27 @@ def corrupt(path: str | Path, what: str) -> BadInput:
 
 
 def main_stream(path: Path, container: Any, pictures: Mapping[int, int]) -> VideoStream:
-    """The stream that is the film, by disposition, length and size; `pictures` counts each's.
+    """The stream that is the film, by disposition, length and size.
 
-    Raises BadInput (`no_video_stream`, `no_frames`).
+    `pictures` counts those of each stream that the file names at its beginning. Raises BadInput
+    (`no_video_stream`, `unsupported_codec`, `no_frames`).
     """
     streams: list[VideoStream] = [
-        s for s in container.streams.video if not s.disposition & NOT_THE_FILM
+        s
+        for s in container.streams.video
+        if s.index in pictures and not s.disposition & NOT_THE_FILM
     ]
     if not streams:
         raise BadInput(
             "no_video_stream", f"{path}: has no video stream; name a file with pictures in it"
         )
-    longest = max(pictures.get(s.index, 0) for s in streams)
+    streams = [s for s in streams if s.codec_context is not None]
+    if not streams:
+        raise BadInput("unsupported_codec", f"{path}: no decoder for its codec; {REMEDY}")
+    longest = max(pictures[s.index] for s in streams)
     if longest == 0:
         raise BadInput("no_frames", f"{path}: holds no video frames; use another file")
-    streams = [s for s in streams if pictures.get(s.index, 0) >= LONG_ENOUGH * longest]
+    streams = [s for s in streams if pictures[s.index] >= LONG_ENOUGH * longest]
     largest = max(_pixels(s) for s in streams)
     streams = [s for s in streams if _pixels(s) >= LARGE_ENOUGH * largest]
     marked = [s for s in streams if s.disposition & Disposition.default]

@@ -11,6 +11,7 @@ Interlaced pictures are deinterlaced. What was done stands in `VideoInfo.notes`.
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Sequence
@@ -196,7 +197,12 @@ def _numbered(path: Path, index: Index, wanted: Sequence[int]) -> Iterator[tuple
             jump = _jump(index, position, target)
             if jump > jumped:
                 jumped = jump
-                container.seek(index.starts[jump][1], stream=stream, backward=True)
+                try:
+                    container.seek(index.starts[jump][1], stream=stream, backward=True)
+                except (av.FFmpegError, OSError):  # then all of it is decoded
+                    straight = dataclasses.replace(index, starts=())
+                    yield from _numbered(path, straight, [target, *pending])
+                    return
             try:
                 for frame in _frames(container, stream, index, from_start=jumped < 0):
                     number = _number(index, frame, position)

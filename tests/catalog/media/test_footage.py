@@ -435,3 +435,37 @@ def test_a_picture_that_fills_the_memory_is_refused(write, scene, monkeypatch):
     monkeypatch.setattr(index, "MAX_PIXELS", 5000)
     with pytest.raises(BadInput, match="too large"):
         probe(write("a.mp4", scene(2, 80, 96)))
+
+
+def test_a_codec_without_a_decoder_is_named(write, scene):
+    path = write("a.mp4", scene(3, 80, 96))
+    path.write_bytes(path.read_bytes().replace(b"avc1", b"zzzz"))
+    with pytest.raises(BadInput) as caught:
+        probe(path)
+    assert caught.value.reason == "unsupported_codec"
+
+
+def test_where_seeking_fails_all_is_decoded(write, numbered, monkeypatch):
+    from catalog.media import decode
+
+    path = write("a.mkv", numbered(40), options={"g": "5"})
+
+    class Unseekable:
+        def __init__(self, container):
+            self._container = container
+
+        def __enter__(self):
+            return self
+
+        def __exit__(self, *_):
+            self._container.close()
+
+        def __getattr__(self, name):
+            return getattr(self._container, name)
+
+        def seek(self, *_args, **_kwargs):
+            raise OSError("no index")
+
+    opened = decode.open_video
+    monkeypatch.setattr(decode, "open_video", lambda path: Unseekable(opened(path)))
+    assert levels(read_video(path, 3, 4, 9)) == [3, 12, 21, 30]
