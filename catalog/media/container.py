@@ -8,11 +8,12 @@ files or addresses (playlists, ffconcat, SDP). So the formats are a list, and th
 from __future__ import annotations
 
 import errno
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
 import av
+from av.packet import Packet
 from av.stream import Disposition
 from av.video.stream import VideoStream
 
@@ -119,6 +120,14 @@ def decoding(container: Any, index: int) -> VideoStream:
     stream.thread_type = "AUTO"
     stream.codec_context.thread_count = DECODE_THREADS
     return stream
+
+
+def packets(container: Any, *streams: VideoStream) -> Iterator[Packet]:
+    """The packets of these streams (or of all) in the file's order, then one of size 0 for each."""
+    try:
+        yield from container.demux(*streams)
+    except IndexError:  # PyAV at the end of a file in which a stream appeared late
+        return
 
 
 def _pixels(stream: VideoStream) -> int:

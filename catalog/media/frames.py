@@ -12,7 +12,7 @@ from av.filter import Graph
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from catalog.media.container import DECODE_THREADS
+from catalog.media.container import DECODE_THREADS, packets
 
 ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 """WebM keeps transparency in a second stream of packets that FFmpeg's own decoders leave out."""
@@ -37,7 +37,7 @@ def decoded(
     if decoder is not None:
         context = av.CodecContext.create(decoder, "r")
         context.thread_count = DECODE_THREADS
-    for packet in container.demux(stream):
+    for packet in packets(container, stream):
         last = packet.size == 0 and packet.dts is None  # the demuxer's sign that the file is over
         if not last and (packet.size == 0 or (from_key and not packet.is_keyframe)):
             continue

@@ -28,6 +28,7 @@ from catalog.media.container import (
     is_complete,
     main_stream,
     open_video,
+    packets,
     unreadable,
 )
 from catalog.media.frames import alpha_decoder, decoded
@@ -121,10 +122,10 @@ class _Packets:
 @functools.lru_cache(maxsize=256)
 def _index_of(path: Path, _mtime_ns: int, _size: int) -> Index:
     with open_video(path) as container:
-        packets, end = _packets(path, container)
-        pictures = {number: len(found.stamps) for number, found in packets.items()}
+        streams, end = _packets(path, container)
+        pictures = {number: len(found.stamps) for number, found in streams.items()}
         stream = main_stream(path, container, pictures)
-        found = packets[stream.index]
+        found = streams[stream.index]
         _refuse_truncated(path, container, stream.index, len(found.stamps) + found.hidden, end)
         kept, left_out = _decodable(found)
         if not kept:
@@ -190,7 +191,7 @@ def _packets(path: Path, container: Any) -> tuple[dict[int, _Packets], float]:
     streams = {stream.index: _Packets([], []) for stream in container.streams.video}
     end = 0.0
     try:
-        for packet in container.demux():
+        for packet in packets(container):
             if packet.dts is None and packet.pts is None and packet.size == 0:
                 continue  # the demuxer's flush packet
             time = packet.pts if packet.pts is not None else packet.dts
