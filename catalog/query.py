@@ -16,6 +16,13 @@ from catalog.records import TABLES
 from catalog.store import MediaStore
 from catalog.tables import Tables
 
+READING = ("select", "with", "from", "values", "show", "explain")
+"""How a statement begins that only reads. Polars would carry out DELETE, DROP, TRUNCATE and CREATE
+on its own view of the tables alone, and answer as if they had been changed."""
+
+_NO_VERB = re.compile(r"(?:\s|\(|--[^\n]*(?:\n|$)|/\*.*?\*/)*", re.DOTALL)
+"""Blanks, opening brackets and comments, at the beginning."""
+
 
 class Queries:
     """The tables of one catalog at one ref, as lazy frames: nothing is read before `collect()`.
@@ -67,11 +74,17 @@ class Queries:
 
         Raises EditmillError, in one line with the tables and columns there are, where it fails.
         """
-        frames = {table: self.tables.scan(table) for table in TABLES}
+        verb = _first_word(query)
+        if verb not in READING:
+            raise EditmillError(_refusal(verb))
+        named = [t for t in TABLES if verb == "show" or re.search(rf"\b{t}\b", query)]
+        frames = {table: self.tables.scan(table) for table in named}
         try:
             return pl.SQLContext(frames).execute(query, eager=True)
-        except pl.exceptions.PolarsError as error:
-            raise EditmillError(_explain(query, str(error), frames)) from None
+        except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
+            for table in named:
+                self.tables.find_damage(table)
+            raise EditmillError(_explain(str(error), frames)) from None
 
 
 def sql(catalog: Queries, query: str) -> pl.DataFrame:
@@ -79,14 +92,31 @@ def sql(catalog: Queries, query: str) -> pl.DataFrame:
     return catalog.sql(query)
 
 
-def _explain(query: str, message: str, frames: dict[str, pl.LazyFrame]) -> str:
+def _first_word(query: str) -> str:
+    """The statement's verb in small letters, what EXPLAIN explains, or nothing."""
+    bare = _NO_VERB.sub("", query, count=1)
+    found = re.match(r"\w*", bare)
+    word = found[0].lower() if found else ""
+    return _first_word(bare[len(word) :]) or word if word == "explain" else word
+
+
+def _refusal(verb: str) -> str:
+    if not verb:
+        return f"SQL: there is no query; the tables are {', '.join(TABLES)}"
+    return (
+        f"SQL: a query only reads: it is one SELECT, WITH … SELECT, EXPLAIN or SHOW TABLES, not "
+        f"{verb.upper()}; what the tables hold changes by building"
+    )
+
+
+def _explain(message: str, frames: dict[str, pl.LazyFrame]) -> str:
     """One line: what is wrong, and the columns of the tables named (all tables' names if none)."""
     what = " ".join(message.split("\n\n")[0].split())
-    named = [table for table in frames if re.search(rf"\b{table}\b", query, re.IGNORECASE)]
-    if named:
+    if frames:
         there = "; ".join(
-            f"{table} has {', '.join(frames[table].collect_schema().names())}" for table in named
+            f"{table} has {', '.join(frame.collect_schema().names())}"
+            for table, frame in frames.items()
         )
     else:
-        there = f"the tables are {', '.join(frames)}"
+        there = f"the tables are {', '.join(TABLES)}"
     return f"SQL: {what}; {there}"

@@ -21,9 +21,11 @@ from typing import Any, TypeVar
 import polars as pl
 from deltalake import DeltaTable
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+from polars.exceptions import PanicException, PolarsError
 
 from catalog.errors import EditmillError
 from catalog.files import unwritable
+from catalog.integrity import check_data, check_log, check_rows, damaged
 from catalog.records import TABLES, from_row, key_column, schema, to_row
 
 ATTEMPTS = 30
@@ -121,6 +123,16 @@ class Tables:
         delta = self._open(table)
         return None if delta is None else delta.version()
 
+    def find_damage(self, table: str) -> None:
+        """Read all of the table; raises EditmillError, naming the file, where one cannot be read.
+
+        What opening a table costs next to nothing to see is checked then. This is for the rest: a
+        query failed, and the table may be to blame.
+        """
+        delta = self._open(table, None if self.pinned is None else self.pinned.get(table))
+        if delta is not None:
+            check_rows(self._path(table), delta)
+
     def compact(self, keep_hours: float = KEEP_HOURS) -> None:
         """Join small files, and remove files only unpinned versions older than `keep_hours` need.
 
@@ -182,20 +194,25 @@ class Tables:
                         "run fewer builds on this catalog at once"
                     ) from None
                 time.sleep(random.uniform(0, min(LONGEST_PAUSE, 0.02 * 2**tries)))
+            except (PolarsError, PanicException):
+                self.find_damage(table)
+                raise
             except (DeltaError, OSError) as error:
                 raise unwritable(self._path(table), error) from None
         raise AssertionError("unreachable")
 
     def _open(self, table: str, version: int | None = None) -> DeltaTable | None:
+        """The table, its files known to be whole; None where there is none."""
+        path = self._path(table)
+        check_log(path, version)
         try:
-            return DeltaTable(str(self._path(table)), version=version)
+            delta = DeltaTable(str(path), version=version)
         except TableNotFoundError:
             return None
         except (DeltaError, OSError) as error:
-            raise EditmillError(
-                f"{self._path(table)}: version {'newest' if version is None else version} cannot "
-                f"be read ({str(error).splitlines()[0]}); restore the folder from a copy"
-            ) from None
+            raise damaged(path, f"cannot be read ({str(error).splitlines()[0]})") from None
+        check_data(path, delta)
+        return delta
 
     def _create(self, table: str) -> DeltaTable:
         self._path(table).mkdir(parents=True, exist_ok=True)

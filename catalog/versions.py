@@ -9,6 +9,7 @@ paths and offers this same interface, with its own branches and tags.
 from __future__ import annotations
 
 import json
+import os
 import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -19,6 +20,7 @@ import polars as pl
 
 from catalog.errors import EditmillError
 from catalog.files import write_bytes
+from catalog.integrity import damaged, newest
 from catalog.products import Products
 from catalog.query import Queries
 from catalog.records import TABLES, Release, key_column
@@ -143,31 +145,59 @@ def open(root: str | Path, ref: str = MAIN, create: bool = False) -> Catalog:
     """
     root = Path(root)
     marker = root / "catalog.json"
-    if create and not marker.exists():
+    if create and not os.path.lexists(marker):
         write_bytes(marker, json.dumps({"format": FORMAT}).encode())
-    try:
-        layout = json.loads(marker.read_bytes())["format"]
-    except FileNotFoundError:
-        raise EditmillError(
-            f"{root}: is not a catalog (no catalog.json); name a build's output folder, "
-            "or make one with: editmill build"
-        ) from None
-    except (OSError, ValueError, KeyError, TypeError):
-        raise EditmillError(
-            f"{marker}: cannot be read; restore it with: echo '{{\"format\": {FORMAT}}}' > {marker}"
-        ) from None
+    layout = _layout(root, marker)
     if layout != FORMAT:
         raise EditmillError(
             f"{root}: has catalog format {layout}, this editmill reads {FORMAT}; upgrade editmill"
         )
-    if ref == MAIN:
-        return Catalog(root, ref)
     releases = _releases(root)
+    if ref == MAIN:
+        if not create and not (root / "tables").exists() and (root / "media").exists():
+            raise EditmillError(
+                f"{root}: has media but no tables; restore {root / 'tables'} from a copy, or build "
+                "again: the rows are written from what the build remembers"
+            )
+        _refuse_if_behind(root, releases)
+        return Catalog(root, ref)
     for release in releases:
         if release.tag == ref:
             return Catalog(root, ref, release)
     known = ", ".join([MAIN, *(r.tag for r in releases)])
     raise EditmillError(f"{root}: has no ref {ref!r}; there are {known}")
+
+
+def _layout(root: Path, marker: Path) -> object:
+    """The format that the marker tells."""
+    restore = f"restore it with: echo '{json.dumps({'format': FORMAT})}' > {marker}"
+    try:
+        return json.loads(marker.read_bytes())["format"]
+    except (FileNotFoundError, NotADirectoryError):
+        if (root / "tables").is_dir():
+            raise EditmillError(f"{marker}: is missing, the tables are there; {restore}") from None
+        raise EditmillError(
+            f"{root}: is not a catalog (no catalog.json); name a build's output folder, "
+            "or make one with: editmill build"
+        ) from None
+    except OSError as error:
+        raise EditmillError(f"{marker}: cannot be read ({error.strerror}); mend that") from None
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise EditmillError(f"{marker}: is damaged; {restore}") from None
+
+
+def _refuse_if_behind(root: Path, releases: list[Release]) -> None:
+    """A table that is older than a release holds it has lost its newest commits: nothing in its own
+    folder tells."""
+    for table in VERSIONED:
+        path = root / "tables" / table
+        held = {r.tables[table]: r.tag for r in releases if table in r.tables}
+        last = newest(path)
+        if held and (last is None or last < max(held)):
+            lost = "is missing" if last is None else f"ends at version {last}"
+            raise damaged(
+                path, f"{lost}, but release {held[max(held)]!r} holds version {max(held)}"
+            )
 
 
 def _releases(root: Path) -> list[Release]:

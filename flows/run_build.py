@@ -42,7 +42,7 @@ def main(
     fingerprint = _fingerprint(recipe, tag)  # before there is a catalog: a checkpoint may lack
     ctx = context(out, recipe)
     finished = ctx.catalog.products.get(STAGE, fingerprint)
-    if finished is not None and Path(finished["report"]).is_file():
+    if finished is not None and _stands(ctx, finished):
         outcome = Outcome(**finished)
         _show(console, outcome, as_json, "Nothing was left to do: this dataset is built.")
         return 0
@@ -57,6 +57,12 @@ def main(
         ctx.catalog.products.put(STAGE, fingerprint, dataclasses.asdict(outcome))
     _show(console, outcome, as_json, "")
     return 0
+
+
+def _stands(ctx: Context, finished: dict[str, Any]) -> bool:
+    """Whether what a build came to is still there: whoever removed the tables wants them back."""
+    released = any(release.tag == finished["release"] for release in ctx.catalog.releases())
+    return released and Path(finished["report"]).is_file()
 
 
 def _build(ctx: Context, console: Console, tag: str | None) -> Outcome:

@@ -57,7 +57,13 @@ def test_sql_at_a_release(at):
         ("SELECT captoin FROM clips", ["captoin", "clips has clip_id", "caption"]),
         ("SELECT * FROM clip", ["'clip'", *TABLES]),
         ("SELEC * FROM clips", ["SELEC"]),
-        ("", ["the tables are"]),
+        ("", ["no query", "the tables are"]),
+        (" -- only a comment", ["no query"]),
+        (";", ["SQL:"]),
+        ("SELECT nothing_like_it(frames) FROM clips", ["nothing_like_it", "clips has clip_id"]),
+        ("SELECT 1 + " + "(" * 3000 + "1" + ")" * 3000 + " FROM clips", ["recursion"]),
+        ("SELECT * FROM read_parquet('/nowhere.parquet')", ["/nowhere.parquet"]),
+        ("SELECT frames FROM clips; DELETE FROM clips", ["only one) statement"]),
     ],
 )
 def test_a_wrong_query_is_one_line_that_helps(at, query, told):
@@ -66,6 +72,44 @@ def test_a_wrong_query_is_one_line_that_helps(at, query, told):
     message = str(caught.value)
     assert "\n" not in message
     assert all(word in message for word in told), message
+
+
+@pytest.mark.parametrize(
+    ("query", "verb"),
+    [
+        ("delete from clips", "DELETE"),
+        ("DELETE FROM clips WHERE frames = 1", "DELETE"),
+        ("\n -- all of them\n /* a\n b */ dElEtE/**/from clips", "DELETE"),
+        ("insert into clips values (1)", "INSERT"),
+        ("update clips set frames = 0", "UPDATE"),
+        ("create table more as select * from clips", "CREATE"),
+        ("drop table clips", "DROP"),
+        ("truncate clips", "TRUNCATE"),
+        ("alter table clips add column c int", "ALTER"),
+        ("explain delete from clips", "DELETE"),
+        ("describe clips", "DESCRIBE"),
+    ],
+)
+def test_a_query_only_reads(at, query, verb):
+    with pytest.raises(EditmillError, match=f"only reads.* not {verb}"):
+        at.sql(query)
+
+
+@pytest.mark.parametrize(
+    ("query", "count"),
+    [
+        ("select clip_id from clips;", 5),
+        ("-- delete from clips\nselect * from clips where clip_id <> 'delete from clips'", 5),
+        ("with few as (select * from clips limit 2) select * from few", 2),
+        ("(select frames from clips) union all (select frames from clips)", 10),
+        ("from clips select frames", 5),
+        ("show tables", len(TABLES)),
+        ("explain select * from clips", 1),
+    ],
+)
+def test_what_reads_is_answered(at, query, count):
+    found = at.sql(query)
+    assert len(found) == count or query.startswith("explain")
 
 
 def test_import_is_quick():
