@@ -63,18 +63,11 @@ def query(
 ) -> None:
     """Ask the tables: sources, clips, tracks, plans, pairs, local_edits, statistics, failures,
     models, releases."""
-    import polars as pl
-
     import catalog
+    from flows.printed import printed
 
     frame = catalog.open(catalog_dir, ref=ref).sql(sql)
-    if json_:
-        typer.echo(frame.write_json())
-    else:
-        with pl.Config(
-            tbl_rows=100, tbl_cols=50, fmt_str_lengths=60, tbl_hide_dataframe_shape=True
-        ):
-            typer.echo(frame)
+    typer.echo(printed(frame, json_, sys.stdout.encoding))
 
 
 @app.command(
