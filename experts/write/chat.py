@@ -2,22 +2,42 @@
 
 from __future__ import annotations
 
+import asyncio
+import re
 import threading
-from collections.abc import Sequence
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any, Protocol
+from collections.abc import Awaitable, Callable, Sequence
+from typing import Any, Protocol, TypeVar
 
 import httpx
+from anyio.from_thread import start_blocking_portal
 
-from catalog.errors import EditmillError
+from catalog.errors import BadInput, EditmillError
+from catalog.keys import digest
 from experts.weights import entry, fetch
+from experts.write.answers import texts
+from experts.write.models import described
 from experts.write.prompts import Message
+from experts.write.server import MOST_QUOTED, Refused, Server
 
 TOP_P, MIN_P = 0.95, 0.05
 """Nucleus and floor: cut the tail where a small model's nonsense lives."""
 
 STOP = ["\n"]
 """An instruction is one line."""
+
+COMPLETIONS = "/chat/completions"
+
+REFUSES_REQUEST = {400, 413, 422, 501}
+"""Statuses by which servers refuse what a request asks for."""
+
+TOO_LONG = re.compile(
+    r"context[ _-]?(length|size|window)|too many (input |prompt )?tokens|reduce the length"
+    r"|(prompt|input|request|conversation|messages?)\b.{0,40}\btoo (long|large)",
+    re.IGNORECASE,
+)
+"""How servers say that a conversation is longer than the model's context."""
+
+T = TypeVar("T")
 
 
 class ChatBackend(Protocol):
@@ -158,16 +178,31 @@ class LlamaCppChat:
     def _ask(self, **request: Any) -> dict[str, Any]:
         answer = self._server.handle_chat_completions({"id_slot": 0, **request})
         if "choices" not in answer:
-            raise EditmillError(f"the writer {self.name} gave no answer: {answer.get('error')}")
+            said = str(answer.get("error", answer))[:MOST_QUOTED]
+            if TOO_LONG.search(said):
+                raise BadInput(
+                    "context_full",
+                    f"the writer {self.name} takes {self._context} tokens and this is more "
+                    f"({said}); shorten the clip's caption",
+                )
+            raise EditmillError(f"the writer {self.name} gave no answer: {said}")
         return dict(answer)
 
 
 class OpenAIChat:
     """A server that speaks OpenAI's chat completions (`vllm serve`, llama.cpp and others).
 
-    Conversations are sent side by side, so that the server can batch them; whether equal seeds
-    give equal texts under a changing load is the server's affair. Raises :class:`EditmillError`
-    if the server cannot be reached or refuses.
+    Conversations are sent side by side, `concurrency` at a time, so that the server can batch
+    them; whether equal seeds give equal texts under a changing load is the server's affair.
+    Candidate k has the conversation's seed + k where a server gives but one per request.
+
+    `timeout`: seconds for a whole answer. `attempts` and `patience` (seconds) bound how often and
+    how long a request is tried again while the server is busy, restarts or cannot be reached; the
+    defaults outlast a rate limit of a minute, or a restart, and not a night.
+
+    Raises :class:`EditmillError` where the server cannot be reached, refuses, or gives no texts;
+    :class:`BadInput` (`context_full`), which is one record's failure and not the build's, where a
+    conversation is longer than the model's context.
     """
 
     def __init__(
@@ -178,24 +213,36 @@ class OpenAIChat:
         api_key: str = "",
         concurrency: int = 16,
         timeout: float = 120.0,
+        attempts: int = 6,
+        patience: float = 300.0,
     ) -> None:
         self.name = model
-        self.version = "1"
-        self._url = base_url.rstrip("/") + "/chat/completions"
-        self._key = api_key
+        self._server = Server(
+            base_url, api_key, timeout=timeout, attempts=attempts, patience=patience
+        )
         self._concurrency = concurrency
-        self._timeout = timeout
-        self._client: httpx.Client | None = None
+        self._takes_n: bool | None = None  # whether the server gives several choices; None: untried
+        self._identity = ""
+        self._lock = threading.Lock()
+
+    @property
+    def version(self) -> str:
+        """Of the calling code, the model's name and what the server says of the model.
+
+        The server is asked once. Where it cannot be asked, or says no more than the name, its
+        address goes in instead: then nothing else tells two servers apart.
+        """
+        with self._lock:
+            if not self._identity:
+                said = _run(lambda client: described(self._server, client, self.name), self._server)
+                self._identity = digest(self.name, said or self._server.address)[:8]
+            return f"2+{self._identity}"
 
     def load(self) -> None:
-        if self._client is None:
-            headers = {"Authorization": f"Bearer {self._key}"} if self._key else {}
-            self._client = httpx.Client(headers=headers, timeout=self._timeout)
+        """Nothing to do: the model is on the server."""
 
     def close(self) -> None:
-        if self._client is not None:
-            self._client.close()
-            self._client = None
+        """Nothing to free: connections last as long as a call of `complete`."""
 
     def complete(
         self,
@@ -206,39 +253,78 @@ class OpenAIChat:
         temperature: float,
         max_tokens: int,
     ) -> list[list[str]]:
-        self.load()
+        settings = {
+            "model": self.name,
+            "temperature": temperature,
+            "top_p": TOP_P,
+            "max_tokens": max_tokens,
+            "stop": STOP,
+        }
 
-        def ask(messages: Sequence[Message], seed: int) -> list[str]:
-            return self._post(
-                {
-                    "model": self.name,
-                    "messages": list(messages),
-                    "n": n,
-                    "seed": seed & 0x7FFFFFFF,
-                    "temperature": temperature,
-                    "top_p": TOP_P,
-                    "max_tokens": max_tokens,
-                    "stop": STOP,
-                }
-            )
+        async def ask_all(client: httpx.AsyncClient) -> list[list[str]]:
+            gate = asyncio.Semaphore(self._concurrency)
 
-        with ThreadPoolExecutor(self._concurrency) as pool:
-            return list(pool.map(ask, batch, seeds))
+            async def ask(messages: Sequence[Message], seed: int) -> list[str]:
+                async with gate:
+                    return await self._texts(
+                        client, {**settings, "messages": list(messages)}, seed, n
+                    )
 
-    def _post(self, body: dict[str, Any]) -> list[str]:
-        assert self._client is not None
+            try:
+                async with asyncio.TaskGroup() as group:
+                    asked = [
+                        group.create_task(ask(messages, seed))
+                        for messages, seed in zip(batch, seeds, strict=True)
+                    ]
+            except* EditmillError as failed:  # the first; it ended the others
+                raise failed.exceptions[0] from None
+            return [task.result() for task in asked]
+
+        return _run(ask_all, self._server)
+
+    async def _texts(
+        self, client: httpx.AsyncClient, body: dict[str, Any], seed: int, n: int
+    ) -> list[str]:
+        found: list[str] = []
+        if n > 1 and self._takes_n is not False:
+            try:
+                found = await self._ask(client, body, seed, n)
+                self._takes_n = len(found) == n
+            except Refused as refusal:
+                # If `n` is what it refuses, it takes the same request without.
+                if self._takes_n or refusal.status not in REFUSES_REQUEST:
+                    raise
+        for k in range(len(found), n):
+            found += await self._ask(client, body, seed + k, 1)
+            if n > 1:
+                self._takes_n = False
+        return found
+
+    async def _ask(
+        self, client: httpx.AsyncClient, body: dict[str, Any], seed: int, n: int
+    ) -> list[str]:
+        body = body | {"seed": seed & 0x7FFFFFFF} | ({"n": n} if n > 1 else {})
         try:
-            answer = self._client.post(self._url, json=body)
-            answer.raise_for_status()
-            choices = answer.json()["choices"]
-        except httpx.HTTPStatusError as error:
-            raise EditmillError(
-                f"{self._url}: answered {error.response.status_code}; "
-                "check the model's name and the key"
-            ) from error
-        except (httpx.HTTPError, ValueError, KeyError) as error:
-            raise EditmillError(
-                f"{self._url}: no chat completions there ({type(error).__name__}); "
-                "check the address and that the server runs"
-            ) from error
-        return [choice["message"]["content"] or "" for choice in choices]
+            answer = await self._server.ask(client, COMPLETIONS, body)
+        except Refused as refusal:
+            if refusal.status in REFUSES_REQUEST and TOO_LONG.search(refusal.said):
+                # Not final: the server may be given a longer context, which no key tells.
+                raise BadInput(
+                    "context_full",
+                    f"{self._server.address}: the conversation is too long ({refusal.said}); "
+                    "serve the model with a longer context",
+                    final=False,
+                ) from None
+            raise
+        return texts(answer, n, self._server.address + COMPLETIONS)
+
+
+def _run(work: Callable[[httpx.AsyncClient], Awaitable[T]], server: Server) -> T:
+    """`work` in an event loop of its own thread: the caller's thread may have one that runs."""
+
+    async def connected() -> T:
+        async with server.client() as client:
+            return await work(client)
+
+    with start_blocking_portal() as portal:
+        return portal.call(connected)

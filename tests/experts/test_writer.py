@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 
 import pytest
 
-from catalog.errors import EditmillError
+from catalog.errors import BadInput, EditmillError
 from experts.edit.tasks import TASKS
 from experts.write.chat import LlamaCppChat, OpenAIChat
 from experts.write.checks import ENHANCED_WORDS, check, words_of
@@ -150,7 +150,7 @@ def asked_for(task: str, note: str) -> WriteRequest:
 
 
 def test_a_server_that_is_not_there_is_named() -> None:
-    chat = OpenAIChat("http://127.0.0.1:9/v1", "any", timeout=2)
+    chat = OpenAIChat("http://127.0.0.1:9/v1", "any", timeout=2, attempts=1)
     with pytest.raises(EditmillError, match=r"127\.0\.0\.1:9.*check the address"):
         chat.complete([conversation(REQUESTS[0])], [0], n=1, temperature=0.5, max_tokens=4)
 
@@ -172,6 +172,15 @@ def test_the_models_words_do_not_depend_on_the_batch(llama: LlamaCppChat) -> Non
     for request, made in zip(REQUESTS, together, strict=True):
         assert check(made.text, request) == ""
     assert any(made.by == "model" for made in together)
+
+
+@pytest.mark.weights
+def test_a_conversation_beyond_the_context_is_one_records_failure(llama: LlamaCppChat) -> None:
+    long = [{"role": "user", "content": "a car " * 2000}]
+    with pytest.raises(BadInput, match="shorten") as caught:
+        llama.complete([long], [0], n=1, temperature=0.5, max_tokens=4)
+    assert caught.value.reason == "context_full"
+    assert llama.complete([conversation(REQUESTS[0])], [0], n=1, temperature=0.5, max_tokens=4)
 
 
 @pytest.mark.weights
