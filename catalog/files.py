@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import errno
+import functools
+import hashlib
 import os
 import platform
 import re
+import time
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -27,6 +30,14 @@ _REMEDIES = {
     errno.EEXIST: "a part of the path is not a folder; choose another",
     errno.EISDIR: "it is a folder; choose another name",
 }
+
+ABANDONED = 7 * 24 * 3600.0
+"""Seconds after which an untouched temporary file of an unknown writer is nobody's: a record takes
+minutes, and a clock that is off by a day must not matter."""
+
+_TEMPORARY = re.compile(
+    r"\.(?P<place>[^~]+)~(?P<pid>[1-9][0-9]{0,8})~(?:(?P<started>[0-9]*)~)?[^~]+"
+)
 
 _ANSI = re.compile(r"\x1b\[[0-9;]*m")  # colours in the messages of Rust libraries
 
@@ -74,18 +85,63 @@ def write_bytes(path: Path, data: bytes) -> None:
 
 
 def temporary_name(suffix: str) -> str:
-    """A hidden file name nobody else uses, which tells whose it is: `.<host>~<pid>~…<suffix>`."""
-    return f".{_host()}~{os.getpid()}~{uuid.uuid4().hex}{suffix}"
+    """A hidden file name nobody else uses, which tells whose it is:
+    `.<place>~<pid>~<start of the process>~…<suffix>`."""
+    pid = os.getpid()
+    return f".{_place()}~{pid}~{_started(pid)}~{uuid.uuid4().hex}{suffix}"
 
 
 def sweep(folder: Path) -> None:
-    """Remove the temporary files that dead processes of this machine left in `folder`."""
-    for file in folder.glob(f".{_host()}~*"):
-        pid = file.name.split("~")[1]
-        if pid.isdigit() and not psutil.pid_exists(int(pid)):
-            with suppress(OSError):
+    """Remove the temporary files in `folder` whose writers are surely dead.
+
+    A writer of this place is dead if no process has its id and its start. Of one elsewhere nothing
+    is known here, nor of one from before a reboot: its file goes once it lay untouched for
+    ABANDONED seconds.
+    """
+    for file in folder.glob(".*~*~*"):
+        found = _TEMPORARY.fullmatch(file.name)
+        if found is None:
+            continue
+        with suppress(OSError):
+            if found["place"] == _place():
+                dead = _is_dead(int(found["pid"]), found["started"])
+            else:
+                dead = time.time() - file.stat().st_mtime > ABANDONED
+            if dead:
                 file.unlink()
 
 
-def _host() -> str:
-    return re.sub(r"[^A-Za-z0-9.-]", "-", platform.node()) or "localhost"
+@functools.cache
+def _place() -> str:
+    """Where process ids mean what they mean here: this boot of this machine, and this container.
+
+    Host names will not do: containers share them, across machines too, and so do ids.
+    """
+    told = [platform.node()]
+    try:
+        told.append(Path("/proc/sys/kernel/random/boot_id").read_text().strip())
+        told.append(str(Path("/proc/self/ns/pid").readlink()))
+    except OSError:  # no Linux: then the second in which it was started
+        told += [str(uuid.getnode()), str(round(psutil.boot_time()))]
+    return hashlib.sha256("\n".join(told).encode()).hexdigest()[:16]
+
+
+def _is_dead(pid: int, started: str) -> bool:
+    try:
+        os.kill(pid, 0)  # sends nothing
+    except ProcessLookupError:
+        return True
+    except (OSError, OverflowError):  # another user's: it is there
+        pass
+    now = _started(pid)
+    return bool(now and started) and now != started  # else the id is a later process's
+
+
+def _started(pid: int) -> str:
+    """When the process was started, in ticks since the boot, which no clock moves; empty where that
+    cannot be told."""
+    try:
+        status = Path(f"/proc/{pid}/stat").read_text(errors="replace")
+        return status.rpartition(")")[2].split()[19]
+    except (OSError, IndexError):
+        return ""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
@@ -13,6 +14,9 @@ from catalog.errors import EditmillError
 from catalog.files import sweep, temporary_name, unwritable
 
 _TEMPORARY = ".tmp"
+
+_REFERENCE = re.compile(r"media/[0-9a-f]{2}/[0-9A-Za-z_-]{1,64}\.[0-9a-z]{1,8}")
+"""A reference comes from a row, and a row may come from anywhere: only this becomes a path."""
 
 
 @dataclass(slots=True)
@@ -37,8 +41,7 @@ class MediaStore:
 
     def path(self, ref: str) -> Path:
         """The file behind a reference; it need not exist. Raises EditmillError on another path."""
-        parts = Path(ref).parts
-        if len(parts) != 3 or parts[0] != "media" or ".." in parts:
+        if not isinstance(ref, str) or not _REFERENCE.fullmatch(ref):
             raise EditmillError(
                 f"{ref!r} is no media reference; expected media/<2 hex>/<sha256>.<suffix>"
             )

@@ -6,6 +6,7 @@ changed. Its row in `models` is written after it, so a row that is there can be 
 
 from __future__ import annotations
 
+import re
 import shutil
 from pathlib import Path
 
@@ -22,25 +23,48 @@ KIND = "expert"
 VERSION_LENGTH = 12
 """Hex characters of a version."""
 
+_REFERENCE = re.compile(rf"models/[0-9A-Za-z][0-9A-Za-z_.-]{{0,63}}/[0-9a-f]{{{VERSION_LENGTH}}}")
+"""A reference comes from a row, and a row may come from anywhere: only this becomes a path."""
+
+
+def path_of(root: Path, ref: str) -> Path:
+    """The folder behind a reference `models/<name>/<version>`; it need not exist.
+
+    Raises EditmillError for anything else, and for a folder or a file in it that is a link to
+    somewhere outside the catalog's models (`models` itself may lie on another disk).
+    """
+    if not isinstance(ref, str) or not _REFERENCE.fullmatch(ref):
+        raise EditmillError(
+            f"{ref!r} is no model's reference; expected models/<name>/<{VERSION_LENGTH} hex>"
+        )
+    home, folder = (root / "models").resolve(), root / ref
+    for path in (folder, *folder.rglob("*")):
+        if not path.resolve().is_relative_to(home):
+            raise EditmillError(
+                f"{path}: is a link to outside the catalog; put the file itself there"
+            )
+    return folder
+
 
 def keep(root: Path, name: str, folder: Path) -> tuple[str, str]:
     """Move a finished `folder` into the catalog at `root`; its version and its reference.
 
     The folder must be on the catalog's file system. Where the same content is there already, the
-    folder is dropped.
+    folder is dropped. Raises EditmillError for a name that cannot be a folder's.
     """
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     held = [(path.relative_to(folder).as_posix(), file_digest(path)) for path in files]
     version = digest(held)[:VERSION_LENGTH]
     ref = f"models/{name}/{version}"
+    final = path_of(root, ref)
     try:
-        if (root / ref).exists():
+        if final.exists():
             shutil.rmtree(folder)
         else:
-            (root / ref).parent.mkdir(parents=True, exist_ok=True)
-            folder.rename(root / ref)
+            final.parent.mkdir(parents=True, exist_ok=True)
+            folder.rename(final)
     except OSError as error:
-        raise unwritable(root / ref, error) from None
+        raise unwritable(final, error) from None
     return version, ref
 
 
@@ -80,8 +104,9 @@ def find(catalog: Queries, name: str, version: str) -> ModelRow:
 
 
 def folder_of(catalog: Queries, row: ModelRow) -> Path:
-    """The folder with the version's weights. Raises EditmillError where it is gone."""
-    path = catalog.media.root / row.path
+    """The folder with the version's weights. Raises EditmillError where it is gone, or where the
+    row names no folder of this catalog's models."""
+    path = path_of(catalog.media.root, row.path)
     if not (path / "config.json").is_file():
         raise EditmillError(
             f"{path}: the weights of {row.model_id} are gone; restore the folder from a copy or "

@@ -54,7 +54,9 @@ class Trained:
 def done(run: Run) -> Trained | None:
     """What came of this training, if it has ended and its version is there."""
     document = run.main().products.get(STAGE, run.key)
-    if document is None or not (run.root / document["path"] / "config.json").is_file():
+    if document is None:
+        return None
+    if not (trained.path_of(run.root, document["path"]) / "config.json").is_file():
         return None
     return Trained(**document)
 

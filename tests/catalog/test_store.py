@@ -90,3 +90,56 @@ def test_a_folder_that_is_a_file(tmp_path):
     with pytest.raises(EditmillError, match="not a folder") as caught, store.writing(".bin"):
         pass
     assert "\n" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    "ref",
+    [
+        "/etc/passwd",
+        "media/../../x",
+        "media/ab/../x.mp4",
+        "media/ab/..",
+        "media/../x.mp4",
+        "media/ab//x.mp4",
+        "media/ab/x",
+        "media/ab/x.mp4/",
+        "media/ab/x.mp4\n",
+        "media/ab/x\0.mp4",
+        "media/ab/.x.mp4",
+        "media/ab/x.tar.mp4",
+        "media/AB/x.mp4",
+        "media\\ab\\x.mp4",
+        "models/a/b.mp4",
+        "",
+    ],
+)
+def test_no_other_string_becomes_a_path(tmp_path, ref):
+    with pytest.raises(EditmillError, match="no media reference") as caught:
+        MediaStore(tmp_path).path(ref)
+    assert "\n" not in str(caught.value)
+
+
+def test_an_id_used_again_does_not_keep_a_dead_writers_file(tmp_path):
+    name = files.temporary_name(".mp4")
+    place, pid, started, rest = name.split("~")
+    earlier = f"{place}~{pid}~{int(started) - 1}~{rest}"  # the same id, but an earlier process
+    nobody = f"{place}~{pid}9999~{started}~{rest}"
+    for each in (name, earlier, nobody):
+        (tmp_path / each).write_bytes(b"")
+    files.sweep(tmp_path)
+    assert [p.name for p in tmp_path.iterdir()] == [name]
+
+
+def test_a_writer_elsewhere_is_left_alone_until_it_is_long_gone(tmp_path):
+    pid = os.getpid()
+    fresh = f".elsewhere~{pid}~1~x.mp4"  # another machine or container: the ids are its own
+    olden = ".elsewhere~1~x.mp4"
+    for name in (fresh, olden, ".notes~1~", "~a~b"):
+        (tmp_path / name).write_bytes(b"")
+    files.sweep(tmp_path)
+    assert (tmp_path / fresh).exists() and (tmp_path / olden).exists()
+    long_ago = (tmp_path / olden).stat().st_mtime - 8 * 24 * 3600
+    for path in tmp_path.iterdir():
+        os.utime(path, (long_ago, long_ago))
+    files.sweep(tmp_path)
+    assert sorted(p.name for p in tmp_path.iterdir()) == [".notes~1~", "~a~b"]
