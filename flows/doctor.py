@@ -269,7 +269,7 @@ def _answers(sources: list[registry.PackageSource]) -> dict[str, str]:
 
     def ask(source: registry.PackageSource) -> None:
         try:
-            with registry.client() as http:
+            with registry.client(source) as http:
                 registry.archive_url(http, source)
             wrong[source.kind] = ""
         except registry.RegistryError as error:

