@@ -1,4 +1,8 @@
-"""A checkpoint of the user's own: a folder here, or an id on the hub."""
+"""A checkpoint of the user's own: a folder here, or a commit on the hub.
+
+A hub id alone means another model tomorrow, so it is only taken with its commit, `owner/name@<40
+hex>`. A folder is known by its files' content.
+"""
 
 from __future__ import annotations
 
@@ -6,11 +10,14 @@ import functools
 import importlib.metadata
 import importlib.util
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
 from catalog.errors import EditmillError
 from catalog.keys import digest, file_digest
+
+_ON_THE_HUB = re.compile(r"(?P<name>[\w.-]+/[\w.-]+)@(?P<commit>[0-9a-f]{40})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,20 +35,34 @@ class Kind:
     extra: str
 
     def folder(self, named: str) -> Path:
-        """The folder, fetched from the hub if `named` is none here.
+        """The folder, fetched from the hub if `named` is none here but `owner/name@<40 hex>`.
 
         Raises EditmillError, in one line that says what to set.
         """
         folder = Path(named).expanduser()
         if not folder.is_dir():
-            folder = _fetched(self, named)
+            folder = self._fetched(named)
         missing = [name for name in self.files if not (folder / name).is_file()]
         if missing:
             raise EditmillError(
                 f"{folder}: is no {self.what} ({', '.join(missing)} missing); set {self.option} to "
-                f"a folder with {', '.join(self.files)}, or to a hub id such as {self.example}"
+                f"a folder with {', '.join(self.files)}, or to {self.hub_example}"
             )
         return folder
+
+    @property
+    def hub_example(self) -> str:
+        """How a checkpoint on the hub is named."""
+        return f"a hub id and its commit's 40 hex digits, as {self.example}@<commit>"
+
+    def _fetched(self, named: str) -> Path:
+        found = _ON_THE_HUB.fullmatch(named)
+        if found is None:
+            raise EditmillError(
+                f"{self.what} {named}: is neither a folder here nor to be had from the hub without "
+                f"its commit; set {self.option} to a folder, or to {self.hub_example}"
+            )
+        return _snapshot(self, found["name"], found["commit"])
 
     def version(self, folder: Path) -> str:
         """Of the checkpoint's bytes and the library that opens it. Raises as `installed`."""
@@ -60,12 +81,12 @@ class Kind:
         """What to raise where the library cannot open it."""
         return EditmillError(
             f"{folder}: is no {self.what} that {self.library} can open ({_line(error)}); set "
-            f"{self.option} to a folder or hub id such as {self.example}"
+            f"{self.option} to a folder, or to {self.hub_example}"
         )
 
 
 @functools.cache
-def _fetched(kind: Kind, name: str) -> Path:
+def _snapshot(kind: Kind, name: str, commit: str) -> Path:
     kind.installed()
     import huggingface_hub
 
@@ -73,14 +94,14 @@ def _fetched(kind: Kind, name: str) -> Path:
         offline = os.environ.get("EDITMILL_OFFLINE", "0") not in ("", "0")
         return Path(
             huggingface_hub.snapshot_download(
-                name, allow_patterns=list(kind.files), local_files_only=offline
+                name, revision=commit, allow_patterns=list(kind.files), local_files_only=offline
             )
         )
     except Exception as error:  # the hub's client has a dozen kinds, none of them our fault
         raise EditmillError(
-            f"{kind.what} {name}: is neither a folder here nor to be had from the hub "
-            f"({_line(error)}); set {kind.option} to the folder of a downloaded one, or to a hub "
-            f"id such as {kind.example}"
+            f"{kind.what} {name}@{commit}: is neither a folder here nor to be had from the hub "
+            f"({_line(error)}); set {kind.option} to the folder of a downloaded one, or to "
+            f"{kind.hub_example}"
         ) from None
 
 

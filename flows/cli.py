@@ -169,7 +169,7 @@ def evaluate(
     mask: Annotated[str | None, typer.Option(help="A mask video or a folder of images.")] = None,
     prompt: Annotated[str, typer.Option(help="What the target shows.")] = "",
     clip: Annotated[
-        str, typer.Option(help="A CLIP in open_clip's layout: a folder or a hub id.")
+        str, typer.Option(help="A CLIP in open_clip's layout: a folder, or owner/name@commit.")
     ] = "",
     json_: Json = False,
 ) -> None:

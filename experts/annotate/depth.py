@@ -1,10 +1,10 @@
 """Relative depth of video by a monocular model of the Depth Anything kind, steady over time.
 
-No package registry carries a good depth model, so the checkpoint is the user's: a folder or a hub
-id in `EDITMILL_DEPTH`, in transformers' own layout (`config.json`, `model.safetensors`,
-`preprocessor_config.json`), for instance Depth Anything V2 (Yang et al., NeurIPS 2024). Of that
-family the Small model is Apache-2.0; Base and Large are CC-BY-NC-4.0, and so not for a dataset that
-anybody may use.
+No package registry carries a good depth model, so the checkpoint is the user's: a folder, or a hub
+id with its commit, in `EDITMILL_DEPTH`, in transformers' own layout (`config.json`,
+`model.safetensors`, `preprocessor_config.json`), for instance Depth Anything V2 (Yang et al.,
+NeurIPS 2024). Of that family the Small model is Apache-2.0; Base and Large are CC-BY-NC-4.0, and so
+not for a dataset that anybody may use.
 
 Such a model says for each frame by itself which of two points is nearer; scale and offset are free
 and jump from frame to frame. Here each frame's median and spread are brought to what they are on
@@ -31,7 +31,7 @@ if TYPE_CHECKING:
     import torch
 
 VARIABLE = "EDITMILL_DEPTH"
-"""Names the checkpoint: a folder, or `owner/name` on the hub."""
+"""Names the checkpoint: a folder, or `owner/name@<commit>` on the hub."""
 
 CHECKPOINT = Kind(
     what="depth model",
@@ -87,10 +87,13 @@ class DepthModel:
             transformers = _transformers()
             try:
                 processor = transformers.AutoImageProcessor.from_pretrained(
-                    folder, local_files_only=True
+                    folder, local_files_only=True, trust_remote_code=False
                 )
                 model = transformers.AutoModelForDepthEstimation.from_pretrained(
-                    folder, local_files_only=True, use_safetensors=True
+                    folder,
+                    local_files_only=True,
+                    use_safetensors=True,
+                    trust_remote_code=False,
                 )
             except Exception as error:  # whatever is wrong with somebody's files
                 raise CHECKPOINT.unreadable(folder, error) from None
@@ -160,7 +163,7 @@ def checkpoint() -> Path:
     if not chosen:
         raise EditmillError(
             "the depth tasks need a depth model, which no package registry carries: set "
-            f"{VARIABLE} to a folder or hub id of one, for instance {VARIABLE}={CHECKPOINT.example}"
+            f"{VARIABLE} to a folder or hub id of one: {CHECKPOINT.hub_example}"
         )
     return CHECKPOINT.folder(chosen)
 

@@ -126,6 +126,8 @@ def _check_shards(path: Path) -> None:
         shards = set(json.loads((path / INDEX).read_text(encoding="utf-8"))["weight_map"].values())
     except (ValueError, KeyError, AttributeError):
         raise EditmillError(f"{path / INDEX}: not a shard index; copy it again") from None
+    if strange := sorted(name for name in shards if Path(name).name != name):
+        raise EditmillError(f"{path / INDEX}: names a file elsewhere ({strange[0]}); copy it again")
     missing = sorted(name for name in shards if not (path / name).is_file())
     if missing:
         raise EditmillError(

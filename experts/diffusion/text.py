@@ -26,10 +26,13 @@ class TextEncoder:
                 raise EditmillError(f"{path / part}: not there; name the whole checkpoint's folder")
         try:
             self._tokenizer = AutoTokenizer.from_pretrained(
-                path / "tokenizer", local_files_only=True
+                path / "tokenizer", local_files_only=True, trust_remote_code=False
             )
             self._model = T5EncoderModel.from_pretrained(
-                path / "text_encoder", dtype=dtype, local_files_only=True
+                path / "text_encoder",
+                dtype=dtype,
+                local_files_only=True,
+                use_safetensors=True,  # a pickle may run code
             ).eval()
         except (OSError, ValueError) as error:
             reason = " ".join(str(error).split())[:200]

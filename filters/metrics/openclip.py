@@ -1,12 +1,13 @@
 """A real CLIP as image-text encoder, from a checkpoint of the user's in open_clip's own layout.
 
-No package registry carries a CLIP. The checkpoint is a folder or an id on the hub, named by a
+No package registry carries a CLIP. The checkpoint is a folder, or a commit on the hub, named by a
 flag or by `EDITMILL_CLIP`, with `open_clip_config.json` and `open_clip_model.safetensors`, as the
 LAION and DataComp ones are published. open_clip itself is an extra: `pip install 'editmill[clip]'`.
 """
 
 from __future__ import annotations
 
+import json
 import logging
 import threading
 from collections.abc import Sequence
@@ -21,7 +22,7 @@ from experts.checkpoint import Kind
 from filters.metrics.similarity import Seen, Vectors
 
 VARIABLE = "EDITMILL_CLIP"
-"""Names the checkpoint: a folder, or `owner/name` on the hub."""
+"""Names the checkpoint: a folder, or `owner/name@<commit>` on the hub."""
 
 CHECKPOINT = Kind(
     what="CLIP",
@@ -71,7 +72,10 @@ class OpenClip:
             logging.getLogger("root").setLevel(logging.ERROR)  # open_clip tells its steps there
             name = f"local-dir:{folder}"
             try:
-                model, transform = open_clip.create_model_from_pretrained(name, device=self._device)
+                _refuse_other_models(folder)
+                model, transform = open_clip.create_model_from_pretrained(
+                    name, device=self._device, weights_only=True
+                )
                 tokenize = open_clip.get_tokenizer(name)
             except Exception as error:  # whatever is wrong with somebody's files
                 raise CHECKPOINT.unreadable(folder, error) from None
@@ -99,3 +103,10 @@ class OpenClip:
             tokens = self._tokenize(list(texts)).to(self._device)
             found: Vectors = self._model.encode_text(tokens, normalize=True).float().cpu().numpy()
         return found
+
+
+def _refuse_other_models(folder: Path) -> None:
+    """open_clip fetches, from the hub and at whatever revision, what a configuration names."""
+    config = json.loads((folder / CHECKPOINT.files[0]).read_text(encoding="utf-8"))
+    if config["model_cfg"].get("text_cfg", {}).get("hf_model_name"):
+        raise ValueError("its text side is another model on the hub; choose one that has its own")

@@ -1,6 +1,8 @@
 """Encoders and sampler on a whole tiny checkpoint, written by diffusers in its own layout."""
 
 import io
+import json
+import shutil
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -15,6 +17,7 @@ from diffusers import (
     CogVideoXImageToVideoPipeline,
     CogVideoXPipeline,
 )
+from safetensors.torch import load_file
 from transformers import T5Config, T5EncoderModel, T5Tokenizer
 
 from catalog.errors import EditmillError
@@ -98,6 +101,50 @@ def test_missing_parts_are_told(tmp_path: Path):
         open_vae(tmp_path)
     with pytest.raises(EditmillError, match="tokenizer: not there"):
         TextEncoder(tmp_path)
+
+
+class Trap:
+    """Runs code where it is unpickled."""
+
+    def __reduce__(self) -> tuple[Any, tuple[str]]:
+        return exec, ("raise SystemExit('code in a checkpoint was run')",)
+
+
+@pytest.mark.parametrize(
+    ("part", "weights"),
+    [
+        ("text_encoder", "pytorch_model.bin"),
+        ("vae", "diffusion_pytorch_model.bin"),
+        ("transformer", "diffusion_pytorch_model.bin"),
+    ],
+)
+def test_weights_that_are_a_pickle_are_refused(
+    checkpoint: Path, tmp_path: Path, part: str, weights: str
+):
+    folder = tmp_path / "model"
+    shutil.copytree(checkpoint, folder)
+    for path in (folder / part).glob("*.safetensors"):
+        path.unlink()
+    open_ = {"text_encoder": TextEncoder, "vae": open_vae, "transformer": open_base}[part]
+    for held in (
+        {"state_dict": Trap()},
+        load_file(next((checkpoint / part).glob("*.safetensors"))),
+    ):
+        torch.save(held, folder / part / weights)  # harmless weights are no better as a pickle
+        with pytest.raises(EditmillError, match="safetensors") as caught:
+            open_(folder)
+        assert "\n" not in str(caught.value)
+
+
+def test_a_shard_elsewhere_is_refused(checkpoint: Path, tmp_path: Path):
+    folder = tmp_path / "transformer"
+    shutil.copytree(checkpoint / "transformer", folder)
+    weights = folder / "diffusion_pytorch_model.safetensors"
+    weights.rename(tmp_path / "elsewhere.safetensors")
+    index = {"metadata": {}, "weight_map": {"proj_out.weight": "../elsewhere.safetensors"}}
+    (folder / f"{weights.name}.index.json").write_text(json.dumps(index))
+    with pytest.raises(EditmillError, match="names a file elsewhere"):
+        open_base(folder)
 
 
 NOTHING = ExpertSpec(

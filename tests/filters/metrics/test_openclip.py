@@ -68,3 +68,13 @@ def test_an_id_that_cannot_be_had_is_one_line(monkeypatch: pytest.MonkeyPatch) -
     with pytest.raises(EditmillError, match="neither a folder here nor to be had") as caught:
         OpenClip("nobody/nothing").load()
     assert "\n" not in str(caught.value)
+
+
+def test_a_clip_that_would_fetch_another_model_is_refused(tiny_clip: Path, tmp_path: Path) -> None:
+    for name in CHECKPOINT.files:
+        (tmp_path / name).write_bytes((tiny_clip / name).read_bytes())
+    config = json.loads((tmp_path / CHECKPOINT.files[0]).read_text())
+    config["model_cfg"]["text_cfg"]["hf_model_name"] = "someone/text-model"
+    (tmp_path / CHECKPOINT.files[0]).write_text(json.dumps(config))
+    with pytest.raises(EditmillError, match="another model on the hub"):
+        OpenClip(str(tmp_path)).load()
