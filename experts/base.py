@@ -23,7 +23,8 @@ Masks = NDArray[np.bool_]
 
 @runtime_checkable
 class Model(Protocol):
-    """Anything with weights."""
+    """Anything with weights. One that opens files of the manifest names them in `slots`, so that a
+    release can say what took part in it."""
 
     @property
     def name(self) -> str: ...

@@ -5,8 +5,8 @@ at four depths, an embedding, and ImageNet class probabilities; ConSE (Norouzi e
 the latter into the text's space as the probability-weighted mean of the class names' embeddings, so
 that an image and a sentence can be compared, as far as a thousand class names reach.
 
-A forward pass of a 160×160 px frame costs 5.5 ms of one core in float32. One intra-op thread is the
-default: with two, OpenMP's waiting made it ten times slower whenever another process wanted a core.
+A forward pass of a 160×160 px frame costs 5.5 ms of one core in float32. It gets one thread: with
+two, OpenMP's waiting made it ten times slower whenever another process wanted a core.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from safetensors.torch import load_file
 from torch import Tensor
 from torch.nn import functional as F
 
+from experts.threads import one_for_torch
 from experts.weights import entry, fetch
 from filters.efficientnet import LEVEL_CHANNELS as NETWORK_CHANNELS
 from filters.efficientnet import EfficientNetLite0
@@ -33,8 +34,6 @@ from filters.minilm import TEXT_WIDTH, MiniLM
 
 VIEW_PIXELS = 160 * 160
 """Size of the network's input, px; the aspect is the view's. Class names still come out at it."""
-
-_SLOTS = ("efficientnet_lite0", "minilm", "minilm_tokenizer", "imagenet_classes")
 
 _STRIDE = 32  # of the network: sides are multiples of it
 _MEAN, _SCALE = 127.0, 128.0
@@ -75,13 +74,13 @@ class Encoding:
 class Encoder:
     """Images and texts to vectors. Loaded once, then shared by threads: weights are only read.
 
-    `threads` are torch's, and torch has one such number for the whole process: `load` sets it.
+    `load` sets torch to one thread, for the whole process (`experts.threads`).
     """
 
     name = "efficientnet_lite0+minilm"
+    slots = ("efficientnet_lite0", "minilm", "minilm_tokenizer", "imagenet_classes")
 
-    def __init__(self, threads: int = 1) -> None:
-        self.threads = threads
+    def __init__(self) -> None:
         self._lock = threading.Lock()
         self._image: EfficientNetLite0 | None = None
         self._text: MiniLM | None = None
@@ -91,7 +90,7 @@ class Encoder:
     @property
     def version(self) -> str:
         """Digest of all weight files' digests."""
-        digests = "".join(entry(slot).sha256 for slot in _SLOTS)
+        digests = "".join(entry(slot).sha256 for slot in self.slots)
         return f"1+{hashlib.sha256(digests.encode()).hexdigest()[:8]}"
 
     def load(self) -> None:
@@ -99,8 +98,8 @@ class Encoder:
         with self._lock:
             if self._image is not None:
                 return
-            image, text, tokenizer, names = (Path(fetch(slot)) for slot in _SLOTS)
-            torch.set_num_threads(self.threads)
+            image, text, tokenizer, names = (Path(fetch(slot)) for slot in self.slots)
+            one_for_torch()
             self._text = MiniLM(load_file(text), tokenizer)
             self.class_names: list[str] = json.loads(names.read_text(encoding="utf-8"))
             self._class_texts = self._text.embed(self.class_names)

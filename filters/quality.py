@@ -224,10 +224,11 @@ class QualityFilter:
 
     @property
     def version(self) -> str:
-        """Digest of the model's file."""
+        """Of the model's file and of the encoder that its features come from."""
         if not self._version:
             content = self._loaded().to_bytes()
-            self._version = f"1+{hashlib.sha256(content).hexdigest()[:8]}"
+            model = hashlib.sha256(content).hexdigest()[:8]
+            self._version = f"1+{self.encoder.version}+{model}"
         return self._version
 
     def load(self) -> None:

@@ -22,6 +22,7 @@ from catalog.errors import EditmillError
 from catalog.query import Queries
 from catalog.records import Clip, Pair, Plan, Track, from_row
 from catalog.store import MediaStore
+from experts import threads
 from experts.edit.tasks import TASKS
 from experts.write.chat import LlamaCppChat
 from experts.write.writer import InstructionWriter
@@ -54,6 +55,7 @@ def rebuild(root: Path, pair_id: str, *, ref: str = "main", out: Path | None = N
 
     Raises EditmillError where there is no such pair, or its clip's footage is gone.
     """
+    worker.limit_threads(threads.USUAL)
     dataset = catalog.open(root, ref=ref)
     pair = _find(dataset, pair_id)
     job = _job(dataset, pair)

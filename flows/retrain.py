@@ -16,6 +16,7 @@ from sklearn.metrics import roc_auc_score
 
 from catalog.keys import digest
 from experts import weights
+from experts.edit.tasks import TASKS, expert_for
 from filters import quality
 from filters.encoder import Encoder
 from filters.training import GOOD, training_set
@@ -36,7 +37,11 @@ ALGORITHM = 9
 def model_path() -> Path:
     """Where this version's model lies or would lie; its metrics lie beside it (`.json`)."""
     shas = [weights.entry(name).sha256 for name in SAMPLES]
-    key = digest("quality", ALGORITHM, SEED, shas, Encoder().version)
+    # Any of the embedded experts may have made one of the edits it learns from.
+    made_by = sorted(
+        (task.name, expert_for(task).version) for task in TASKS.values() if not task.checkpoint
+    )
+    key = digest("quality", ALGORITHM, SEED, shas, Encoder().version, made_by)
     return weights.cache_dir() / "models" / f"quality-{key}.safetensors"
 
 

@@ -7,9 +7,9 @@ from collections.abc import Hashable
 from typing import Any, TypeVar
 
 import cv2
-import torch
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
+from experts import threads as experts_threads
 from experts.base import Expert, Model
 from experts.edit import tasks
 
@@ -22,11 +22,14 @@ _lock = threading.RLock()
 def limit_threads(threads: int) -> None:
     """Threads each model call may use; shards already keep the other cores busy.
 
-    NumPy's linear algebra too: small matrices on two threads wait for each other most of the time.
+    Torch gets one all the same, and so does NumPy's linear algebra: with another number their last
+    bits would be others (`experts.threads`), and small matrices on two threads wait for each other
+    most of the time.
     """
-    torch.set_num_threads(threads)
+    experts_threads.limit(threads)
     cv2.setNumThreads(threads)
-    threadpool_limits(threads)
+    experts_threads.one_for_torch()
+    threadpool_limits(1)
 
 
 def shared(kind: type[M], /, *args: Hashable, **kwargs: Hashable) -> M:

@@ -26,6 +26,7 @@ from numpy.typing import NDArray
 from catalog.errors import EditmillError
 from experts.base import Frames
 from experts.checkpoint import Kind
+from experts.threads import one_for_torch
 
 if TYPE_CHECKING:
     import torch
@@ -85,6 +86,8 @@ class DepthModel:
                 return
             folder = checkpoint()
             transformers = _transformers()
+            if self._device == "cpu":
+                one_for_torch()
             try:
                 processor = transformers.AutoImageProcessor.from_pretrained(
                     folder, local_files_only=True, trust_remote_code=False

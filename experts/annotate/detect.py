@@ -15,6 +15,7 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
+from experts.threads import per_call
 from experts.weights import entry, fetch
 
 Box = tuple[float, float, float, float]
@@ -52,8 +53,9 @@ class Detector:
     """Finds COCO's 80 kinds of objects. A lock serialises calls: the interpreter holds state."""
 
     name = "efficientdet_lite2"
+    slots = ("efficientdet_lite2",)
 
-    def __init__(self, threshold: float = SCORE_THRESHOLD, threads: int = 2) -> None:
+    def __init__(self, threshold: float = SCORE_THRESHOLD, threads: int | None = None) -> None:
         self.threshold = threshold
         self.version = f"2+{entry('efficientdet_lite2').sha256[:8]}"
         self._threads = threads
@@ -79,7 +81,7 @@ class Detector:
         if self._interpreter is None:
             path = fetch("efficientdet_lite2")
             self._labels = _labels(path)
-            interpreter = Interpreter(str(path), num_threads=self._threads)
+            interpreter = Interpreter(str(path), num_threads=self._threads or per_call())
             interpreter.allocate_tensors()
             self._interpreter = interpreter
 

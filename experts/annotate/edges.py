@@ -16,6 +16,7 @@ from torch import Tensor, nn
 from torch.nn import functional as F
 
 from experts.base import Frames
+from experts.threads import one_for_torch
 from experts.weights import entry, fetch
 
 CANNY_LOW = 50.0
@@ -90,12 +91,14 @@ class Hed:
     """HED edge maps. Thread-safe once loaded."""
 
     name = "hed"
+    slots = ("hed_bsds500",)
+    version = f"2+{entry('hed_bsds500').sha256[:8]}"
 
     def __init__(self) -> None:
-        # Halves the time and more where the CPU has the instructions, for at most 3 of 255 levels
+        # Halves the time and more where the CPU has the instructions, for at most 3 of 255 levels.
+        # The version does not say which: a build that moves to another machine goes on there, and
+        # edges that differ by so little are the same product. Bytes are one machine's.
         self._dtype = torch.bfloat16 if _has_bfloat16() else torch.float32
-        precision = "bf16" if self._dtype is torch.bfloat16 else "f32"
-        self.version = f"1-{precision}+{entry('hed_bsds500').sha256[:8]}"
         self._network: HedNetwork | None = None
         self._loading = threading.Lock()
 
@@ -103,6 +106,7 @@ class Hed:
         """Fetch and open the weights; raises EditmillError if they cannot be had."""
         with self._loading:
             if self._network is None:
+                one_for_torch()
                 network = HedNetwork()
                 _load_keras(network, fetch("hed_bsds500"))
                 network.eval().requires_grad_(False)

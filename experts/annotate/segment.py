@@ -19,8 +19,10 @@ import numpy as np
 import onnxruntime as ort
 from numpy.typing import NDArray
 
+from catalog.keys import digest
 from experts.masks import Box, Mask, clean, iou
-from experts.weights import entry, fetch
+from experts.threads import onnx_session
+from experts.weights import entry
 
 ENCODER = "sam2_tiny_encoder"
 DECODER = "sam2_tiny_decoder"
@@ -62,34 +64,35 @@ class Embedding:
 
 
 class Segmenter:
-    """SAM 2 tiny: `encode` a frame, then `decode` as many boxes on it as needed. Thread-safe."""
+    """SAM 2 tiny: `encode` a frame, then `decode` as many boxes on it as needed. Thread-safe.
+
+    `threads`: per call; by default the process's number (`experts.threads`).
+    """
 
     name = "sam2_tiny"
-    version = f"1+{entry(ENCODER).sha256[:8]}"
+    slots = (ENCODER, DECODER)
 
-    def __init__(self, threads: int = 2) -> None:
+    def __init__(self, threads: int | None = None) -> None:
         self.threads = threads
         self._lock = threading.Lock()
         self._encoder: ort.InferenceSession | None = None
         self._decoder: ort.InferenceSession | None = None
 
+    @property
+    def version(self) -> str:
+        """Of the calling code, and both networks' weights."""
+        return f"1+{digest([entry(slot).sha256 for slot in self.slots])[:8]}"
+
     def load(self) -> None:
         """Fetch and open both networks; nothing to do the second time."""
         with self._lock:
             if self._encoder is None:
-                self._decoder = self._open(DECODER)
-                self._encoder = self._open(ENCODER)
+                self._decoder = onnx_session(DECODER, self.threads)
+                self._encoder = onnx_session(ENCODER, self.threads)
 
     def close(self) -> None:
         with self._lock:
             self._encoder = self._decoder = None
-
-    def _open(self, slot: str) -> ort.InferenceSession:
-        options = ort.SessionOptions()
-        options.intra_op_num_threads = self.threads
-        # Waiting threads sleep: other workers need the cores, and it costs nothing measurable.
-        options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-        return ort.InferenceSession(str(fetch(slot)), options, providers=["CPUExecutionProvider"])
 
     def encode(self, frame: NDArray[np.uint8]) -> Embedding:
         """The embedding of one frame, uint8 RGB [H, W, 3]."""

@@ -15,6 +15,7 @@ from torch.nn import functional as F
 
 from catalog.media import iter_frames
 from experts.base import Frames
+from experts.threads import one_for_torch
 from experts.weights import entry, fetch
 
 INPUT_SIZE = (27, 48)
@@ -41,6 +42,7 @@ class ShotDetector:
     """Cuts a video into shots. Thread-safe once loaded."""
 
     name = "transnetv2"
+    slots = ("transnetv2",)
 
     def __init__(self, threshold: float = THRESHOLD) -> None:
         self.threshold = threshold
@@ -52,6 +54,7 @@ class ShotDetector:
         """Fetch and open the weights; raises EditmillError if they cannot be had."""
         with self._loading:
             if self._network is None:
+                one_for_torch()
                 network = TransNetV2()
                 state = torch.load(fetch("transnetv2"), map_location="cpu", weights_only=True)
                 network.load_state_dict(state)

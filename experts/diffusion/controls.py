@@ -23,6 +23,11 @@ class Controls:
         self._depth = DepthModel(device) if "depth" in self.names else None
 
     @property
+    def slots(self) -> tuple[str, ...]:
+        """Of the manifest, what they open."""
+        return () if self._hed is None else self._hed.slots
+
+    @property
     def version(self) -> str:
         """Of the models behind them. Raises EditmillError where a depth model is wanted and none
         is named."""

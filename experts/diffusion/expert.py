@@ -93,6 +93,12 @@ class CogVideoXExpert:
         rest = digest(ALGORITHM, self._controls.version, guide)[:8]
         return f"{self._model_version}{asked}+{rest}"
 
+    @property
+    def slots(self) -> tuple[str, ...]:
+        """Of the manifest, what its controls and its guide open."""
+        guide = expert_for(GUIDED[self.spec.name]) if self.spec.name in GUIDED else None
+        return (*self._controls.slots, *getattr(guide, "slots", ()))
+
     def load(self) -> None:
         """Opens weights and encoders; raises EditmillError where they are not the ones it was
         trained with, or where the cache does not suit the solver."""

@@ -47,6 +47,7 @@ class FakeScribbleMap:
     """
 
     name = "fake_scribble"
+    slots = Hed.slots
 
     def __init__(self) -> None:
         self._hed = Hed()

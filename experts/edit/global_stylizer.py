@@ -20,9 +20,10 @@ class GlobalStylizer:
     """`params["style"]` names the style, else the prompt says it, else the seed draws one."""
 
     name = "global_stylizer"
+    slots = (NETWORK,)
     version = f"1+{entry(NETWORK).sha256[:8]}"
 
-    def __init__(self, threads: int = 2) -> None:
+    def __init__(self, threads: int | None = None) -> None:
         self._painter = Painter(threads)
 
     def load(self) -> None:

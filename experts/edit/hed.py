@@ -12,6 +12,7 @@ class HedMap:
     """Soft edges, 0 none to 255 certain, the same in all three channels."""
 
     name = "hed"
+    slots = Hed.slots
 
     def __init__(self) -> None:
         self._hed = Hed()

@@ -46,9 +46,10 @@ class LocalStylizer:
     """`params`: `kind` `color` | `material` | `style`, and the look under the kind's own name."""
 
     name = "local_stylizer"
+    slots = (NETWORK,)
     version = f"2+{entry(NETWORK).sha256[:8]}"
 
-    def __init__(self, threads: int = 2) -> None:
+    def __init__(self, threads: int | None = None) -> None:
         self._painter = Painter(threads)
         self._makes: dict[
             str, Callable[[Frames, Masks, str, str], tuple[NDArray, dict[str, Any]]]

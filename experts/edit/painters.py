@@ -19,7 +19,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from experts.edit.styles import FILTER, Style
-from experts.weights import fetch
+from experts.threads import onnx_session
 
 Frame = NDArray[np.uint8]
 """[H, W, 3], RGB."""
@@ -34,9 +34,9 @@ STRIDE = 4
 
 
 class Painter:
-    """Paints frames. One instance may serve several threads."""
+    """Paints frames. One instance may serve several threads; `threads` as for `onnx_session`."""
 
-    def __init__(self, threads: int = 2) -> None:
+    def __init__(self, threads: int | None = None) -> None:
         self._threads = threads
         self._session: onnxruntime.InferenceSession | None = None
         self._lock = threading.Lock()
@@ -45,13 +45,7 @@ class Painter:
         """Opens the network; :class:`catalog.errors.EditmillError` if it cannot be had."""
         with self._lock:
             if self._session is None:
-                options = onnxruntime.SessionOptions()
-                options.intra_op_num_threads = self._threads
-                # Waiting threads sleep: other workers need the cores.
-                options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-                self._session = onnxruntime.InferenceSession(
-                    str(fetch(NETWORK)), options, providers=["CPUExecutionProvider"]
-                )
+                self._session = onnx_session(NETWORK, self._threads)
 
     def close(self) -> None:
         """Frees the network."""

@@ -93,6 +93,7 @@ class LlamaCppChat:
         context: int = 1024,
     ) -> None:
         self.name = name
+        self.slots = (weights,)
         self._weights = weights
         self._threads = threads
         self._parallel = parallel  # candidates decoded side by side: the most `n` may be

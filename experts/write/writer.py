@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from catalog.keys import digest
 from experts.write.chat import ChatBackend
 from experts.write.checks import check, normalise
 from experts.write.prompts import conversation
@@ -73,8 +74,9 @@ class InstructionWriter:
 
     @property
     def version(self) -> str:
-        """Of prompts, checks and templates, and the model's."""
-        return f"7+{self._chat.version}"
+        """Of prompts, checks and templates, of how candidates are drawn, and the model's."""
+        drawn = digest(self._candidates, self._rounds, self._temperature, self._max_tokens)[:8]
+        return f"7+{drawn}+{self._chat.version}"
 
     def load(self) -> None:
         self._chat.load()

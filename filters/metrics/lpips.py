@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional as F
 
+from experts.threads import one_for_torch
 from experts.weights import entry, fetch
 from filters.metrics import PerFrame
 
@@ -57,6 +58,7 @@ class Lpips:
         with self._lock:
             if self._heads:
                 return
+            one_for_torch()
             tree = _read(fetch(SLOT))
             layers = [tree["AlexNet_0"][f"Conv_{i}"] for i in range(5)]
             self._convolutions = [

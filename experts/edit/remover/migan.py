@@ -8,13 +8,13 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from experts.weights import fetch
+from experts.threads import onnx_session
 
 
 class Migan:
     """The ONNX pipeline: it crops, scales and blends by itself, so any frame size will do."""
 
-    def __init__(self, threads: int = 2) -> None:
+    def __init__(self, threads: int | None = None) -> None:
         self.threads = threads
         self._session: onnxruntime.InferenceSession | None = None
         self._lock = threading.Lock()
@@ -23,12 +23,7 @@ class Migan:
         """Open the weights (28 MB), once."""
         with self._lock:
             if self._session is None:
-                options = onnxruntime.SessionOptions()
-                options.intra_op_num_threads = self.threads
-                options.inter_op_num_threads = 1
-                self._session = onnxruntime.InferenceSession(
-                    str(fetch("migan")), options, providers=["CPUExecutionProvider"]
-                )
+                self._session = onnx_session("migan", self.threads)
 
     def close(self) -> None:
         with self._lock:

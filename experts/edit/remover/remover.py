@@ -32,6 +32,7 @@ from experts.edit.remover.passing import lay_back, passing
 from experts.edit.remover.seam import match_rim
 from experts.edit.remover.shadow import shadows
 from experts.edit.remover.unseen import TELEA_RADIUS, complete
+from experts.threads import per_call
 from experts.weights import entry
 
 DILATE_SHARE = 0.008
@@ -88,11 +89,15 @@ class Remover:
     between, `by_median` from frames in which it lay still, `by_migan` invented, `by_others` objects
     laid back, `by_telea` specks left over. `shadow` is the share that is the object's shadow,
     `dilation_px` how far both were grown.
+
+    `threads`: frames filled side by side, and MI-GAN's; by default the process's number
+    (`experts.threads`).
     """
 
     name = "remover-flow"
+    slots = ("migan",)
 
-    def __init__(self, threads: int = 2) -> None:
+    def __init__(self, threads: int | None = None) -> None:
         self.threads = threads
         self.version = f"7+{entry('migan').sha256[:8]}"
         self._migan = Migan(threads)
@@ -213,7 +218,7 @@ class Remover:
                 still[t][chosen] = lies_still[t][chosen]
             seen[t] = pixels.put(filled[t], match_rim(frames[t], pixels, colour, found), found)
 
-        with ThreadPoolExecutor(self.threads) as pool:
+        with ThreadPoolExecutor(self.threads or per_call()) as pool:
             list(pool.map(one, np.flatnonzero(holes.any(axis=(1, 2)))))
         return filled, seen, still
 

@@ -104,6 +104,7 @@ class Swap:
     """
 
     name = "swap"
+    slots = Remover.slots
 
     def __init__(self) -> None:
         self._remover: Remover | None = None
