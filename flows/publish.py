@@ -5,17 +5,15 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import json
-import os
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import polars as pl
 
-from catalog.records import ModelRow, Pair, from_row
+from catalog.records import Pair, from_row
 from catalog.report.build import write_report
 from catalog.report.summary import ModelLine, StageLine, Summary, TaskLine, ThresholdLine
-from experts import weights
-from experts.edit.tasks import TASKS, expert_for
+from experts.edit.tasks import TASKS
 from experts.write.variety import distinct
 from filters.alignment import ABSTAIN_BELOW, Alignment
 from filters.quality import QualityFilter
@@ -25,6 +23,7 @@ from flows.context import Context
 from flows.filters import filters_for
 from flows.outcome import Outcome
 from flows.recipe import Filters, Recipe
+from flows.used_models import model_rows
 
 REPORT = "report.html"
 REPORT_PAIRS = 150
@@ -68,53 +67,6 @@ def stage_lines(ctx: Context) -> list[StageLine]:
     ]
 
 
-def model_rows(metrics: Mapping[str, Any], recipe: Recipe) -> list[ModelRow]:
-    """Every file with weights or footage the build may have used, the user's own checkpoints, and
-    the quality filter."""
-    rows = []
-    for entry in weights.entries():
-        if not entry.present:
-            continue
-        origin = entry.sources[0]
-        rows.append(
-            ModelRow(
-                model_id=f"{entry.name}@{entry.sha256[:12]}",
-                name=entry.name,
-                version=entry.sha256[:12],
-                licence=f"{entry.licence} ({entry.licence_from})",
-                origin=f"pkg:{origin.kind}/{origin.package}@{origin.version}#{origin.path}",
-                metrics={},
-            )
-        )
-    used = [
-        task for task in TASKS.values() if task.checkpoint and recipe.plan.weights.get(task.name)
-    ]
-    for expert, variable in {(expert_for(task), task.checkpoint) for task in used}:
-        rows.append(
-            ModelRow(
-                model_id=f"{expert.name}@{expert.version}",
-                name=expert.name,
-                version=expert.version,
-                licence="the checkpoint's own (Depth-Anything-V2-Small: Apache-2.0)",
-                origin=f"{variable}={os.environ.get(variable, '')}",
-                metrics={},
-            )
-        )
-    if metrics:
-        version = str(metrics["version"])
-        rows.append(
-            ModelRow(
-                model_id=f"quality@{version}",
-                name="quality",
-                version=version,
-                licence="Apache-2.0",
-                origin="trained here by `editmill train quality`",
-                metrics=dict(metrics),
-            )
-        )
-    return rows
-
-
 def publish(ctx: Context, tag: str | None) -> Outcome:
     """Writes the models table, the release and the report; returns what to show."""
     metrics = retrain.metrics()
@@ -123,7 +75,7 @@ def publish(ctx: Context, tag: str | None) -> Outcome:
         *instruction_notes(ctx),
         *off_notes(ctx.recipe),
     ]
-    ctx.catalog.tables.merge("models", model_rows(metrics, ctx.recipe))
+    ctx.catalog.tables.merge("models", model_rows(ctx, metrics))
     release = ctx.catalog.release(
         tag or next_tag(ctx), recipe=json.dumps(ctx.recipe.decisions(), sort_keys=True)
     )

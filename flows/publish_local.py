@@ -14,8 +14,9 @@ from experts.annotate.motion import WORKING
 from flows.context import Context
 from flows.local_statistics import statistics
 from flows.outcome import Outcome
-from flows.publish import REPORT, model_rows, next_tag, stage_lines, totals
+from flows.publish import REPORT, next_tag, stage_lines, totals
 from flows.stages import local_edit
+from flows.used_models import model_rows
 
 TASKS = ("addition", "modification", "deletion")
 REPORT_RECORDS = 150
@@ -57,7 +58,7 @@ def publish(ctx: Context, tag: str | None) -> Outcome:
     edits: list[LocalEdit] = [from_row(LocalEdit, row) for row in rows.iter_rows(named=True)]
     bars = statistics(edits)
     _replace_statistics(ctx, bars)
-    ctx.catalog.tables.merge("models", model_rows({}, ctx.recipe))
+    ctx.catalog.tables.merge("models", model_rows(ctx, {}))
     release = ctx.catalog.release(
         tag or next_tag(ctx), recipe=json.dumps(ctx.recipe.decisions(), sort_keys=True)
     )
