@@ -141,7 +141,7 @@ class Run(Part):
 
     shard_size: int = Field(default=4, ge=1)  # records per Prefect task
     workers: int = Field(default=2, ge=1)  # shards at a time
-    threads: int = Field(default=1, ge=1)  # per model call
+    threads: int = Field(default=1, ge=1)  # per model call; torch has one (experts.threads)
 
 
 class Recipe(Part):
