@@ -25,6 +25,7 @@ class SampleSources(Part):
 
     kind: Literal["samples"]
     names: tuple[str, ...] = Field(min_length=1)
+    labels: tuple[str, ...] | None = None  # the vocabulary of this footage (VIVID-10M); None: all
 
 
 class FolderSources(Part):
@@ -33,6 +34,7 @@ class FolderSources(Part):
     kind: Literal["folder"]
     path: Path
     licence: str = "unknown"
+    labels: tuple[str, ...] | None = None  # the vocabulary of this footage (VIVID-10M); None: all
 
 
 class Clips(Part):
@@ -50,7 +52,6 @@ class Annotate(Part):
     keyframe_seconds: float = Field(default=0.64, gt=0)  # between two: 16 frames at 25 fps
     score_threshold: float = Field(default=0.35, gt=0, lt=1)
     max_objects: int = Field(default=12, ge=1)
-    labels: tuple[str, ...] | None = None  # the vocabulary that is kept (VIVID-10M); None: all
 
 
 class Planning(Part):
@@ -101,7 +102,6 @@ class Records(Part):
     kinds: dict[Literal[KINDS], Share] = Field(  # type: ignore[valid-type]
         default=dict.fromkeys(KINDS, 1.0)  # Sec. 3.3: every mask in all six
     )
-    labels: tuple[str, ...] | None = None  # objects drawn, the vocabulary of Sec. 3.1; None: all
     min_seconds: float = Field(default=5, gt=0)  # Sec. 3, videos
     min_lines: int = Field(default=720, ge=64)  # Sec. 1, the source's shorter side
     lines: int = Field(default=720, ge=64)  # Table 1, a record's shorter side; never upscaled

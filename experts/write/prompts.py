@@ -29,16 +29,20 @@ def _section(request: WriteRequest) -> dict[str, Any]:
 
 
 def note(request: WriteRequest) -> str:
-    """The raw phrase the model is to reword, drawn by the seed: various notes, various answers."""
+    """The raw phrase the model is to reword, drawn by the seed: various notes, various answers.
+
+    Without a caption it does not say what is to be seen.
+    """
     notes: list[str] = _section(request)["notes"]
     rng = np.random.default_rng((request.seed, 3))
-    return notes[int(rng.integers(len(notes)))].format(
+    raw = notes[int(rng.integers(len(notes)))]
+    return (raw if request.caption else raw.removesuffix(": {caption}")).format(
         the=request.the_object if request.label else "",
         a=request.an_object if request.label else "",
         other=request.the_other,
         look=request.look,
         a_look=f"{article(request.look)} {request.look}",
-        caption=request.caption or "the scene",
+        caption=request.caption,
         video=video_word(request),
     )
 

@@ -76,7 +76,7 @@ class InstructionWriter:
     def version(self) -> str:
         """Of prompts, checks and templates, of how candidates are drawn, and the model's."""
         drawn = digest(self._candidates, self._rounds, self._temperature, self._max_tokens)[:8]
-        return f"7+{drawn}+{self._chat.version}"
+        return f"8+{drawn}+{self._chat.version}"
 
     def load(self) -> None:
         self._chat.load()

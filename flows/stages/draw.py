@@ -48,6 +48,7 @@ class Scene:
     tracks: list[Track]
     donors: dict[str, Donor]  # by track
     drafts: list[LocalEdit]
+    drawable: frozenset[str]  # tracks whose label is in the footage's vocabulary
 
 
 def cast(annotated: Sequence[AnnotatedClip], rules: Records, seed: int) -> list[Scene]:
@@ -55,14 +56,15 @@ def cast(annotated: Sequence[AnnotatedClip], rules: Records, seed: int) -> list[
 
     Each donor is ranked for each clip by a hash, so that more footage changes few of the choices.
     """
-    donors = [d for a in annotated for track in a.tracks if (d := _donor(a.clip, track, rules))]
+    donors = [d for a in annotated for track in a.named if (d := _donor(a.clip, track, rules))]
     wanted = _deletions(rules.per_clip, rules) + _deletions(_images(rules), rules)
     scenes = []
     for a in annotated:
         others = [d for d in donors if d.clip.source_id != a.clip.source_id]
         others.sort(key=lambda d: digest("donor", seed, a.clip.clip_id, d.track.track_id))
         chosen = {d.track.track_id: d for d in others[:wanted]}
-        scenes.append(Scene(a.clip, a.tracks, chosen, []))
+        drawable = frozenset(track.track_id for track in a.named)
+        scenes.append(Scene(a.clip, a.tracks, chosen, [], drawable))
     return scenes
 
 
@@ -81,6 +83,7 @@ def run(ctx: Context, shard: Sequence[Scene]) -> list[Scene]:
             scene.clip.clip_id,
             [track.track_id for track in scene.tracks],
             list(scene.donors),
+            sorted(scene.drawable),
         ),
         work=lambda batch: [_document(scene, rules, ctx.recipe.seed) for scene in batch],
         name=lambda scene: scene.clip.clip_id,
@@ -91,6 +94,7 @@ def run(ctx: Context, shard: Sequence[Scene]) -> list[Scene]:
             scene.tracks,
             scene.donors,
             [from_row(LocalEdit, row) for row in document["drafts"]],
+            scene.drawable,
         )
         for scene, document in documents
     ]
@@ -164,10 +168,9 @@ def _donor(clip: Clip, track: Track, rules: Records) -> Donor | None:
 
 
 def _wanted(track: Track, rules: Records, alive: slice) -> bool:
-    named = rules.labels is None or track.label in rules.labels
     found = track.score >= rules.min_score
     sure = float(np.mean(track.confidence[alive])) >= rules.min_confidence
-    return named and found and sure and rules.min_area <= track.area <= rules.max_area
+    return found and sure and rules.min_area <= track.area <= rules.max_area
 
 
 def _objects(
@@ -177,6 +180,8 @@ def _objects(
     clip = scene.clip
     found = []
     for track in scene.tracks:
+        if track.track_id not in scene.drawable:
+            continue
         first, frames = track.first_frame, track.last_frame + 1 - track.first_frame
         if subset == "image":
             first, frames = 0, 1 if track.first_frame == 0 else 0

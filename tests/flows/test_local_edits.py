@@ -166,7 +166,7 @@ def test_a_deletion_lies_on_background_and_moves_as_it_says(built) -> None:
 def test_both_ways_of_moving_a_pasted_mask(built, share: float) -> None:
     ctx, scenes = built
     rules = ctx.recipe.records.model_copy(update={"background_share": share})
-    scene = draw.Scene(scenes[0].clip, scenes[0].tracks, scenes[0].donors, [])
+    scene = dataclasses.replace(scenes[0], drafts=[])
     drafts = [d for d in draw.draw(scene, rules, 0) if d.task == "deletion"]
     moves = {d.propagation for d in drafts if d.subset == "video"}
     assert moves == ({"background"} if share else {"trajectory"})

@@ -1,0 +1,98 @@
+"""Captions of hand-made tracks, and whose vocabulary they use."""
+
+import numpy as np
+import pytest
+
+from experts.annotate.track import TrackedObject
+from experts.write.checks import check
+from experts.write.prompts import note
+from experts.write.request import WriteRequest
+from experts.write.templates import all_from_templates
+from flows.recipe import load, parse
+from flows.sources import samples
+from flows.sources.vocabulary import labels_of
+from flows.stages.annotate import describe
+
+FRAMES, HEIGHT, WIDTH = 8, 100, 100
+
+
+def tracked(label, score, box, first=0, last=FRAMES - 1):
+    """An object at `box` (x0, y0, x1, y1 of 100) from frame `first` to `last`."""
+    x0, y0, x1, y1 = box
+    masks = np.zeros((FRAMES, HEIGHT, WIDTH), bool)
+    masks[first : last + 1, y0:y1, x0:x1] = True
+    boxes = np.tile(np.float32(box), (FRAMES, 1))
+    return TrackedObject(label, score, masks, np.ones(FRAMES, np.float32), first, last, boxes)
+
+
+def crowd(count, side):
+    """People far off, in the upper left corner."""
+    return [
+        tracked("person", 0.65, (k * (side + 1), 0, k * (side + 1) + side, side))
+        for k in range(count)
+    ]
+
+
+MIDDLE = (20, 30, 80, 90)  # 36 % of the picture
+
+
+@pytest.mark.parametrize(
+    ("seen", "labels", "told"),
+    [
+        ([tracked("dog", 0.9, MIDDLE)], None, "a dog"),
+        ([tracked("bear", 0.74, MIDDLE)], None, ""),  # a squirrel: it knows no better word
+        ([tracked("bear", 0.74, MIDDLE), *crowd(5, 9)], None, ""),
+        ([tracked("dog", 0.9, MIDDLE), *crowd(5, 9)], ["person"], ""),  # not in the vocabulary
+        ([tracked("car", 0.5, MIDDLE)], ["car"], "a car"),  # in it: believed
+        (crowd(5, 4), None, ""),  # .8 % of the picture
+        (crowd(5, 9), None, "several people"),
+        ([tracked("kite", 0.4, (0, 90, 20, 100)), *crowd(2, 9)], None, "two people and a kite"),
+        ([tracked("bear", 0.7, (40, 0, 70, 20)), tracked("bus", 0.9, MIDDLE)], None, "a bus"),
+        ([], None, ""),
+    ],
+)
+def test_a_caption_says_what_fills_the_picture_or_nothing(seen, labels, told):
+    assert describe(seen, FRAMES, labels) == told
+
+
+def test_what_passes_by_is_not_named_but_counted():
+    cars = [tracked("car", 0.9, (0, 0, 20, 20)), tracked("car", 0.9, (40, 0, 60, 20), last=2)]
+    assert describe(cars, FRAMES) == "several cars"
+    assert describe(cars[1:], FRAMES) == ""
+
+
+RECIPE = """
+name: two
+plan: {{weights: {{deblur: 1}}}}
+sources:
+  - {{kind: samples, names: [clip_city], labels: [car]}}
+  - {{kind: folder, path: {0}/dogs, labels: [dog]}}
+  - {{kind: folder, path: {0}/any}}
+"""
+
+
+def test_every_source_has_the_vocabulary_of_its_section(tmp_path):
+    for name in ("dogs", "any"):
+        (tmp_path / name).mkdir()
+        (tmp_path / name / f"{name}.mp4").touch()
+    recipe = parse(RECIPE.format(tmp_path), "two.yaml")
+    assert labels_of(recipe, samples.uri("clip_city")) == ("car",)
+    assert labels_of(recipe, "dogs.mp4") == ("dog",)
+    assert labels_of(recipe, "any.mp4") is None
+
+
+@pytest.mark.parametrize("name", ["embedded", "vivid-embedded"])
+def test_the_samples_vocabulary_is_not_that_of_other_footage(name, tmp_path):
+    recipe = load(name)
+    (section,) = recipe.sources
+    assert "car" in labels_of(recipe, samples.uri("clip_city"))
+    own = type(parse(RECIPE.format(tmp_path), "").sources[1])(kind="folder", path=tmp_path)
+    assert labels_of(recipe.model_copy(update={"sources": (own,)}), "a.mp4") is None
+
+
+@pytest.mark.parametrize("task", ["inpainting", "outpainting", "canny_to_video", "colorization"])
+def test_instructions_without_a_caption_name_nothing(task):
+    request = WriteRequest(task)
+    for text in [note(request), *all_from_templates(request)]:
+        assert "showing" not in text and ":" not in text and "  " not in text
+    assert all(not check(text, request) for text in all_from_templates(request))
