@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from pathlib import PurePath
+
 
 def one_line(text: str) -> str:
     """`text` as one line that any terminal, table and log can hold.
@@ -10,6 +13,14 @@ def one_line(text: str) -> str:
     that are no UTF-8, become escapes (`\\xe9`).
     """
     return "".join(c if c.isprintable() else _escaped(c) for c in " ".join(text.split()))
+
+
+def printable(path: PurePath) -> str:
+    """The path as text that tables and JSON can hold: bytes that are no UTF-8 become `\\xe9`.
+
+    Whatever else its name has in it, line breaks for instance, stays.
+    """
+    return os.fsencode(path.as_posix()).decode("utf-8", "backslashreplace")
 
 
 def _escaped(character: str) -> str:

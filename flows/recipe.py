@@ -9,9 +9,9 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, field_serializer, field_validator, model_validator
 
-from catalog.errors import EditmillError
+from catalog.errors import EditmillError, printable
 from catalog.validated import Part, mapping, validated
 from experts.edit.tasks import TASKS, TRAINED
 from experts.mask_kinds import KINDS
@@ -35,6 +35,10 @@ class FolderSources(Part):
     path: Path
     licence: str = "unknown"
     labels: tuple[str, ...] | None = None  # the vocabulary of this footage (VIVID-10M); None: all
+
+    @field_serializer("path", when_used="json")
+    def _printable(self, path: Path) -> str:
+        return printable(path)  # the system's names need not be UTF-8, JSON must
 
 
 class Clips(Part):

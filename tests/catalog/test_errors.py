@@ -1,11 +1,12 @@
 """What a user is told: one line that any terminal, table and log can hold."""
 
 import os
+from pathlib import Path
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalog.errors import BadInput, EditmillError, one_line
+from catalog.errors import BadInput, EditmillError, one_line, printable
 
 
 def test_names_of_any_bytes_can_be_printed() -> None:
@@ -27,3 +28,8 @@ def test_errors_are_one_line() -> None:
     error = BadInput("corrupt_video", "a\nb")
     assert (error.reason, str(error), error.final) == ("corrupt_video", "a b", True)
     assert not BadInput("unreadable_file", "x", final=False).final
+
+
+def test_a_path_becomes_text_that_tables_can_hold():
+    assert printable(Path(os.fsdecode(b"a/caf\xe9.mp4"))) == "a/caf\\xe9.mp4"
+    assert printable(Path("new\nline/\u202eback\\slash é")) == "new\nline/\u202eback\\slash é"

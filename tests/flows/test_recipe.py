@@ -1,8 +1,11 @@
+import os
 from importlib.resources import files
+from pathlib import Path
 
 import pytest
 
 from catalog.errors import EditmillError
+from catalog.keys import digest
 from experts.edit.tasks import TASKS
 from flows import recipe
 
@@ -76,3 +79,11 @@ def test_embedded_leaves_the_depth_tasks_off_and_the_build_says_so() -> None:
     (note,) = off_notes(embedded)
     assert "depth_detection and depth_to_video" in note and "EDITMILL_DEPTH" in note
     assert off_notes(recipe.parse(MINIMAL, "tiny")) == []  # names no such task
+
+
+def test_a_folder_whose_name_is_no_utf8_can_be_written_down() -> None:
+    folder = recipe.FolderSources(kind="folder", path=Path(os.fsdecode(b"/caf\xe9")))
+    written = recipe.load("embedded").model_copy(update={"sources": (folder,)})
+    assert "/caf\\\\xe9" in written.model_dump_json()
+    assert digest(written.decisions())
+    assert written.sources[0].path == folder.path
