@@ -15,23 +15,30 @@ from typing import Any
 
 import polars as pl
 
+from catalog.keys import digest
+
 SCORES = ("quality", "alignment", "subtle")
 """Filters in the order they are asked; the first that rejects gives a pair its reason."""
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One video as it was found. `licence` and `uri` travel with everything made from it."""
+    """One video as it was found. `licence` and `uri` travel with everything made from it.
+
+    Files of equal content are one source: it goes by the name it was first met under.
+    """
 
     source_id: str  # sha256 of the file
     name: str
-    uri: str
+    uri: str  # of the file of that name, as is the licence
     licence: str
     width: int  # px, as displayed (after rotation)
     height: int
     fps: float  # mean rate
     frames: int
     codec: str
+    names: list[str] = field(default_factory=list)  # all it was met under, `name` first
+    notes: list[str] = field(default_factory=list)  # what reading did to it: "deinterlaced" …
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +209,7 @@ class Statistic:
 class Failure:
     """A record that could not be made. `record` is the id or path it concerns."""
 
-    failure_id: str
+    failure_id: str  # see failure_id()
     stage: str
     record: str
     reason: str
@@ -257,6 +264,11 @@ TABLES: dict[str, type] = {
 }
 
 
+def failure_id(stage: str, record: str) -> str:
+    """The key of the row in `failures` that a stage has on a record: there is at most one."""
+    return digest("failure", stage, record)
+
+
 def key_column(table: str) -> str:
     """The column a table is merged on: the record's first field."""
     return dataclasses.fields(TABLES[table])[0].name
@@ -291,14 +303,15 @@ R = typing.TypeVar("R")
 def from_row(record: type[R], row: dict[str, Any]) -> R:
     """The record a row holds; the inverse of :func:`to_row`.
 
-    A null in a field with a default (one added after the row was written) gives the default.
+    A field with a default that is null or absent (one added after the row was written) gives the
+    default.
     """
     hints = typing.get_type_hints(record)
     values = {}
     for f in dataclasses.fields(record):  # type: ignore[arg-type]
-        value = row[f.name]
-        if value is None and not _is_required(f):
+        if not _is_required(f) and row.get(f.name) is None:
             continue
+        value = row[f.name]
         values[f.name] = json.loads(value) if typing.get_origin(hints[f.name]) is dict else value
     return record(**values)
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalog.records import TABLES, from_row, schema, to_row
+from catalog.records import TABLES, Source, from_row, schema, to_row
 
 texts = st.text(st.characters(exclude_categories=["Cs"]))  # surrogates are no text
 json_maps = st.dictionaries(texts, st.none() | st.integers() | texts | st.lists(st.booleans()))
@@ -45,6 +45,15 @@ def test_a_record_survives_its_row(table, data):
     record = data.draw(records(TABLES[table]))
     frame = pl.DataFrame([to_row(record)], schema=schema(TABLES[table]), orient="row")
     assert from_row(TABLES[table], frame.row(0, named=True)) == record
+
+
+def test_a_document_written_before_a_field_was_added_gives_its_default():
+    row = to_row(Source("id", "a.mp4", "a.mp4", "CC0-1.0", 64, 64, 25.0, 40, "h264", ["a.mp4"]))
+    del row["names"], row["notes"]
+    assert from_row(Source, row).names == []
+    del row["codec"]
+    with pytest.raises(KeyError):
+        from_row(Source, row)
 
 
 def test_a_null_of_an_added_field_gives_its_default():
