@@ -35,5 +35,7 @@ def file_digest(path: str | Path) -> str:
             return hashlib.file_digest(file, "sha256").hexdigest()
     except OSError as error:
         raise BadInput(
-            "unreadable_file", f"{path}: cannot be read ({error.strerror}); name a readable file"
+            "unreadable_file",
+            f"{path}: cannot be read ({error.strerror}); name a readable file",
+            final=False,
         ) from None

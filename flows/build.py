@@ -75,7 +75,7 @@ def _run(root: Path, recipe: Recipe) -> None:
     ctx.catalog.products.sweep()
     size = recipe.run.shard_size
 
-    sources = list(list_sources(recipe))
+    sources = ingest.distinct(ctx, list_sources(recipe))
     ctx.stats.expect(ingest.STAGE, len(sources))
     ingested = [_ingest.submit(root, recipe, shard) for shard in shards(sources, size)]
     clips = [clip for future in ingested for clip in future.result()]

@@ -18,7 +18,7 @@ from flows.context import Context, Stopped, context
 from flows.outcome import Outcome
 from flows.progress import live
 from flows.recipe import FolderSources, Recipe, load
-from flows.sources import list_sources
+from flows.sources import Listing, SourceFile, listing
 
 STAGE = "build"
 INTERRUPTED = 130
@@ -36,14 +36,16 @@ def main(
     console = Console(stderr=as_json)
     recipe = load(recipe_name)
     if source is not None:
-        sources = (FolderSources(kind="folder", path=source),)
-        recipe = recipe.model_copy(update={"sources": sources})
+        given = (FolderSources(kind="folder", path=source),)
+        recipe = recipe.model_copy(update={"sources": given})
     recipe = makes.pinned(recipe, out)
-    fingerprint = _fingerprint(recipe, tag)  # before there is a catalog: a checkpoint may lack
+    sources = listing(recipe)
+    # Before there is a catalog: a checkpoint may lack.
+    fingerprint = _fingerprint(recipe, sources, tag)
     ctx = context(out, recipe)
     finished = ctx.catalog.products.get(STAGE, fingerprint)
     if finished is not None and _stands(ctx, finished):
-        outcome = Outcome(**finished)
+        outcome = _with_notes(Outcome(**finished), sources)
         _show(console, outcome, as_json, "Nothing was left to do: this dataset is built.")
         return 0
     try:
@@ -55,7 +57,7 @@ def main(
         return INTERRUPTED
     if not ctx.worth_retrying:
         ctx.catalog.products.put(STAGE, fingerprint, dataclasses.asdict(outcome))
-    _show(console, outcome, as_json, "")
+    _show(console, _with_notes(outcome, sources), as_json, "")
     return 0
 
 
@@ -79,13 +81,26 @@ def _build(ctx: Context, console: Console, tag: str | None) -> Outcome:
         return product.publish(ctx, tag)
 
 
-def _fingerprint(recipe: Recipe, tag: str | None) -> str:
+def _fingerprint(recipe: Recipe, sources: Listing, tag: str | None) -> str:
     """All a build depends on: its recipe, its sources as they lie there now, checkpoints of the
     user's, and the code. Raises EditmillError where a checkpoint cannot be had."""
-    files = [
-        (s.name, s.path.stat().st_size, s.path.stat().st_mtime_ns) for s in list_sources(recipe)
-    ]
+    files = [_state(file) for file in sources.files]
     return digest(recipe.decisions(), files, tag or "", _code_digest(), _checkpoints(recipe))
+
+
+def _state(file: SourceFile) -> tuple[str | int, ...]:
+    if file.refusal is not None:
+        return file.name, file.refusal.reason
+    try:
+        stat = file.path.stat()
+    except OSError as error:  # gone since it was listed, or in a folder nobody may enter
+        return file.name, type(error).__name__
+    return file.name, file.uri, file.licence, stat.st_size, stat.st_mtime_ns
+
+
+def _with_notes(outcome: Outcome, sources: Listing) -> Outcome:
+    """The outcome that also says what lay among the sources and was left out."""
+    return dataclasses.replace(outcome, notes=[*outcome.notes, *sources.notes])
 
 
 def _checkpoints(recipe: Recipe) -> dict[str, str]:

@@ -1,52 +1,95 @@
-"""Sources in, clips out: shots are found, cut to length and stored at their own resolution."""
+"""Sources in, clips out: shots are found, cut to length and stored at their own resolution.
+
+A content is cut once, whatever its files are called: its clips are remembered by what it holds, and
+its row in `sources` keeps every name.
+"""
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Sequence
+from dataclasses import dataclass, field
 from itertools import islice
+from pathlib import Path
+
+import polars as pl
 
 from catalog import media
+from catalog.errors import BadInput
 from catalog.keys import digest, file_digest
-from catalog.records import Clip, Source, from_row, to_row
+from catalog.records import Clip, Failure, Source, failure_id, from_row, to_row
 from experts.annotate.shots import ShotDetector
 from flows import journal
 from flows.context import Context
 from flows.journal import Document
 from flows.recipe import Clips
 from flows.sources import SourceFile
+from flows.sources.copies import joined
 from flows.worker import ready, shared
 
 STAGE = "ingest"
+VERSION = "2"
+"""Rises whenever the same file may give other clips, or a document is written otherwise."""
+
 CLIP_CRF = 15
 """Clips are an intermediate from which every edit is made, so nearly lossless."""
 
+SHORTEST = 2
+"""Frames; no recipe may ask for shorter clips."""
+
+State = tuple[int, int]  # size and time of change: another content has another state
+
+
+def distinct(ctx: Context, files: Sequence[SourceFile]) -> list[SourceFile]:
+    """The build's sources, each content once (:mod:`flows.sources.copies`).
+
+    Rows about folders that can be read again are removed: no file of theirs is called so.
+    """
+    failed = ctx.catalog.failures().filter(pl.col("reason") == "unreadable_folder")
+    told = set(failed.select("record").collect()["record"])
+    gone = told - {file.name for file in files}
+    ctx.catalog.tables.delete("failures", [failure_id(STAGE, name) for name in sorted(gone)])
+    return joined(files)
+
 
 def run(ctx: Context, shard: Sequence[SourceFile]) -> list[Clip]:
-    """The clips of a shard of source files."""
+    """The clips of a shard of source files, each once."""
     rules = ctx.recipe.clips
-    shots = shared(ShotDetector, threshold=rules.shot_threshold)
-    documents = journal.run(
-        ctx,
-        STAGE,
-        shard,
-        key=lambda s: digest(
-            file_digest(s.path),
-            s.name,
-            s.uri,
-            s.licence,
-            rules.model_dump(),
-            shots.version,
-            CLIP_CRF,
-        ),
-        work=lambda batch: [_ingest(ctx, source, ready(shots)) for source in batch],
-        name=lambda s: s.name,
+    cutting = _Cutting(ctx, shared(ShotDetector, threshold=rules.shot_threshold))
+    documents = dict(
+        journal.run(
+            ctx,
+            STAGE,
+            shard,
+            key=cutting.key,
+            work=lambda batch: [cutting.document(file) for file in batch],
+            name=lambda file: file.name,
+        )
     )
-    sources, clips = [], []
-    for _, document in documents:
-        sources.append(from_row(Source, document["source"]))
-        clips += [from_row(Clip, row) for row in document["clips"]]
-    ctx.catalog.tables.merge("sources", sources)
-    return clips
+    sources = _known(ctx, [document["source"]["source_id"] for document in documents.values()])
+    clips = {}
+    told: list[Failure] = []
+    good: list[str] = []
+    for file in shard:
+        document = documents.get(file)
+        if document is None:
+            told += [_failed_too(copy, file) for copy in file.copies]
+            continue
+        found = from_row(Source, document["source"])
+        source = named(found, sources.get(found.source_id), file)
+        sources[source.source_id] = source
+        for each in (file, *file.copies):
+            if each.name == source.name:
+                good.append(failure_id(STAGE, each.name))
+            else:
+                told.append(_duplicate(each, source))
+        for row in document["clips"]:
+            clip = from_row(Clip, row)
+            clips[clip.clip_id] = dataclasses.replace(clip, uri=source.uri, licence=source.licence)
+    ctx.catalog.tables.merge("sources", sources.values())
+    ctx.catalog.tables.merge("failures", told)
+    ctx.catalog.tables.delete("failures", good)
+    return list(clips.values())
 
 
 def cuts(shots: Sequence[tuple[int, int]], rules: Clips) -> list[tuple[int, int]]:
@@ -64,43 +107,156 @@ def cuts(shots: Sequence[tuple[int, int]], rules: Clips) -> list[tuple[int, int]
     return [pieces[int((i + 0.5) * step)] for i in range(rules.per_source)]
 
 
-def _ingest(ctx: Context, file: SourceFile, detector: ShotDetector) -> Document:
-    info = media.probe(file.path)
-    source_id = file_digest(file.path)
-    shots = detector.shots(file.path)
-    source = Source(
-        source_id=source_id,
-        name=file.name,
-        uri=file.uri,
-        licence=file.licence,
-        width=info.width,
-        height=info.height,
-        fps=info.fps,
-        frames=shots[-1][1] if shots else 0,
-        codec=info.codec,
+def named(found: Source, known: Source | None, file: SourceFile) -> Source:
+    """`found` under every name it has: those `known` of it first, then the file's and its copies'.
+
+    Where it came from and its licence are those of the file by the first name.
+    """
+    files = {each.name: each for each in (file, *file.copies)}
+    before = (known.names or [known.name]) if known else []
+    names = list(dict.fromkeys([*before, *files]))
+    first = files.get(names[0]) or known or file
+    return dataclasses.replace(
+        found, name=names[0], names=names, uri=first.uri, licence=first.licence
     )
-    clips = []
-    frames = media.iter_frames(file.path)
-    position = 0
-    for first, count in cuts(shots, ctx.recipe.clips):
-        ctx.check_stop()
-        with ctx.catalog.media.writing(".mp4") as out:
-            wanted = islice(frames, first - position, first - position + count)
-            media.write_video(out.path, wanted, info.fps, crf=CLIP_CRF)
-        position = first + count
-        stored = media.probe(ctx.catalog.path(out.ref))
-        clips.append(
-            Clip(
-                clip_id=digest("clip", source_id, first, count, out.ref),
-                source_id=source_id,
-                uri=file.uri,
-                licence=file.licence,
-                video=out.ref,
-                first_frame=first,
-                frames=count,
-                fps=info.fps,
-                width=stored.width,
-                height=stored.height,
-            )
+
+
+def _known(ctx: Context, source_ids: Sequence[str]) -> dict[str, Source]:
+    rows = ctx.catalog.sources().filter(pl.col("source_id").is_in(list(source_ids))).collect()
+    return {row["source_id"]: from_row(Source, row) for row in rows.iter_rows(named=True)}
+
+
+def _duplicate(file: SourceFile, source: Source) -> Failure:
+    message = f"{file.name}: same content as {source.name}; its clips are made once, as that one's"
+    if file.licence != source.licence:
+        message += f", under its licence ({source.licence})"
+    return _failure(file, "duplicate", message)
+
+
+def _failed_too(copy: SourceFile, first: SourceFile) -> Failure:
+    message = f"{copy.name}: same content as {first.name}, which gives no clip; see why there"
+    return _failure(copy, "duplicate", message)
+
+
+def _failure(file: SourceFile, reason: str, message: str) -> Failure:
+    text = str(BadInput(reason, message))  # one printable line
+    return Failure(failure_id(STAGE, file.name), STAGE, file.name, reason, text)
+
+
+@dataclass(slots=True)
+class _Cutting:
+    """Cuts the files of one shard."""
+
+    ctx: Context
+    detector: ShotDetector
+    _seen: dict[str, tuple[str, State]] = field(default_factory=dict)  # by name: its content
+
+    def key(self, file: SourceFile) -> str:
+        """By its content and name: a message about it names it."""
+        if file.refusal is not None:
+            return digest(VERSION, file.name, file.refusal.reason, file.refusal.message)
+        state = _state(file.path)  # before it is read, so that a change while reading shows
+        self._seen[file.name] = file_digest(file.path), state
+        return digest(file.name, self._content(file))
+
+    def document(self, file: SourceFile) -> Document:
+        """The file's source and clips, of another file where it has the same content.
+
+        Raises BadInput where it cannot be read, changes meanwhile, or gives no clip.
+        """
+        if file.refusal is not None:
+            raise file.refusal.error()
+        products, key = self.ctx.catalog.products, self._content(file)
+        document = products.get(STAGE, key)
+        if document is None:
+            document = self._cut(file)
+            if _state(file.path) != self._seen[file.name][1]:
+                raise BadInput(
+                    "changed_file",
+                    f"{file.path}: was written to while it was read; build again when it is whole",
+                    final=False,
+                )
+            products.put(STAGE, key, document)
+        return document
+
+    def _content(self, file: SourceFile) -> str:
+        """All that the clips depend on."""
+        rules = self.ctx.recipe.clips.model_dump()
+        return digest(VERSION, self._seen[file.name][0], rules, self.detector.version, CLIP_CRF)
+
+    def _cut(self, file: SourceFile) -> Document:
+        info = media.probe(file.path)
+        shots = ready(self.detector).shots(file.path)
+        source = Source(
+            source_id=self._seen[file.name][0],
+            name=file.name,
+            uri=file.uri,
+            licence=file.licence,
+            width=info.width,
+            height=info.height,
+            fps=info.fps,
+            frames=shots[-1][1] if shots else 0,
+            codec=info.codec,
+            notes=list(getattr(info, "notes", ())),
         )
-    return {"source": to_row(source), "clips": [to_row(clip) for clip in clips]}
+        pieces = cuts(shots, self.ctx.recipe.clips)
+        if not pieces:
+            raise _too_short(file, shots, self.ctx.recipe.clips)
+        clips = []
+        frames = media.iter_frames(file.path)
+        position = 0
+        for first, count in pieces:
+            self.ctx.check_stop()
+            with self.ctx.catalog.media.writing(".mp4") as out:
+                wanted = islice(frames, first - position, first - position + count)
+                media.write_video(out.path, wanted, info.fps, crf=CLIP_CRF)
+            position = first + count
+            clips.append(self._stored(source, out.ref, first, count))
+        return {"source": to_row(source), "clips": [to_row(clip) for clip in clips]}
+
+    def _stored(self, source: Source, ref: str, first: int, count: int) -> Clip:
+        """The clip as its file has it, which need not be what was asked for."""
+        stored = media.probe(self.ctx.catalog.path(ref))
+        if stored.frames != count:
+            raise BadInput(
+                "corrupt_video",
+                f"{source.name}: {stored.frames} frames came of the {count} from frame {first} on; "
+                "re-encode it with: ffmpeg -i IN -c:v libx264 OUT.mp4",
+            )
+        return Clip(
+            clip_id=digest("clip", source.source_id, first, count, ref),
+            source_id=source.source_id,
+            uri=source.uri,
+            licence=source.licence,
+            video=ref,
+            first_frame=first,
+            frames=count,
+            fps=stored.fps,
+            width=stored.width,
+            height=stored.height,
+        )
+
+
+def _state(path: Path) -> State:
+    try:
+        stat = path.stat()
+    except OSError as error:
+        raise BadInput(
+            "unreadable_file",
+            f"{path}: cannot be read ({error.strerror}); see that it is there and readable",
+            final=False,
+        ) from None
+    return stat.st_size, stat.st_mtime_ns
+
+
+def _too_short(file: SourceFile, shots: Sequence[tuple[int, int]], rules: Clips) -> BadInput:
+    longest = max((min(end - first, rules.max_frames) for first, end in shots), default=0)
+    plural = "" if longest == 1 else "s"
+    remedy = "leave it out"
+    if longest >= SHORTEST:
+        remedy = f"lower clips.min_frames to {longest} in the recipe, or leave it out"
+    return BadInput(
+        "too_short",
+        f"{file.path}: its longest stretch without a cut has {longest} frame{plural}, and a clip "
+        f"needs {rules.min_frames}; {remedy}",
+    )

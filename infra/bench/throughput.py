@@ -116,7 +116,7 @@ def measured(clips: int) -> tuple[dict[str, Spent], dict[str, list[int]]]:
         _warm(ctx)
         shared = Spent()
         with spending(shared):
-            annotated = annotate.run(ctx, ingest.run(ctx, list(list_sources(recipe))))
+            annotated = annotate.run(ctx, ingest.run(ctx, list_sources(recipe)))
             planned = plan.run(ctx, annotated, Bank(bank.run(ctx, annotated)))
         edits = sum(len(clip.plans) for clip in planned)
         print(f"{len(planned)} clips, {edits} edits", file=sys.stderr, flush=True)
