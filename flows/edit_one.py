@@ -35,7 +35,8 @@ def edit(
 
     Where the task needs an object, its masks come from `mask`, else from `box`, else from `label`.
     In place of a task stands the name of an editor of the catalog at `root`, perhaps led by an
-    edited `first_frame`. Raises EditmillError in one line for whatever is missing or unreadable.
+    edited `first_frame`. Raises EditmillError in one line for whatever is missing or unreadable,
+    and where `out` is one of the files that are read.
     """
     editor = None
     if task_name not in TASKS:
@@ -46,13 +47,16 @@ def edit(
         raise EditmillError(f"{task_name} takes no first frame; leave out --first-frame")
     if out.suffix.lower() != ".mp4":
         raise EditmillError(f"{out}: the result is an MP4; name it *.mp4")
+    for given in (video, Path(mask), first_frame):
+        if given is not None and _is_same(out, given):
+            raise EditmillError(f"{out}: would replace {given}, which is read; give another --out")
     info = media.probe(video)
     frames = media.read_video(video, count=MAX_FRAMES)
     height, width = (side // 2 * 2 for side in frames.shape[1:3])  # 4:2:0 needs even sides
     frames = frames[:, :height, :width]
     masks = None
     if mask != "none":
-        masks = given_masks.read(mask, len(frames), height, width)
+        masks = given_masks.read(mask, len(frames), height, width, info.frames)
     elif box is not None:
         masks = given_masks.from_box(frames, box, label, info.fps)
     elif editor.needs_mask if editor else TASKS[task_name].needs_track:
@@ -89,6 +93,14 @@ def edit(
         "seed": seed,
         "info": dict(result.info),
     }
+
+
+def _is_same(out: Path, given: Path) -> bool:
+    """Whether both are one file, also by a link or another spelling."""
+    try:
+        return out.samefile(given)
+    except OSError:  # one of them is not there
+        return False
 
 
 def _look(task_name: str, prompt: str) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -14,11 +15,12 @@ from experts.annotate.detect import Detection, Detector
 from experts.annotate.segment import Segmenter
 from experts.annotate.track import Tracker
 from experts.base import Frames, Masks
+from flows import mask_files
 from flows.recipe import Annotate
+from flows.sides import SHAPES
 from flows.worker import loaded
 
-IMAGE_SUFFIXES = frozenset((".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff"))
-HALF = 128
+log = logging.getLogger("editmill")
 
 ALL = 50
 """Objects tracked when a label asks for all there are."""
@@ -26,32 +28,48 @@ ALL = 50
 CHANGED = 24
 """Levels of 255: above what compression does to footage that was not edited."""
 
+MOSTLY = 0.8
+"""Share of all pixels above which a mask may well be inverted."""
+
 OPENING = np.ones((3, 3), np.uint8)
 CLOSING = 15  # px: joins the parts of an object whose colours hardly differ from what replaced them
 
 
-def read(where: str, frames: int, height: int, width: int) -> Masks:
-    """The masks in a video or a folder of images (light = object), [frames, height, width].
+def read(where: str, frames: int, height: int, width: int, of: int | None = None) -> Masks:
+    """The masks in a video, or a folder of images, of `frames` frames, [frames, height, width].
 
-    Raises BadInput if there are too few; they are resized if their shape is the frames' own.
+    :mod:`flows.mask_files` says what in them is the object. There must be one for each of the
+    video's frames, which are `of`, if more than those asked for. They are resized if their shape is
+    the frames' own.
+
+    Raises BadInput: `mask_length`, `mask_shape`, `empty_mask` (no pixel in any frame), `full_mask`
+    (every pixel of every frame), and as :mod:`flows.mask_files` does.
     """
     path = Path(where)
-    if path.is_dir():
-        masks = _images(path)
-    else:
-        masks = np.stack([frame.max(-1) >= HALF for frame in media.iter_frames(path)])
-    if len(masks) < frames:
+    images = path.is_dir() or path.suffix.lower() in mask_files.IMAGE_SUFFIXES
+    masks = mask_files.from_images(path) if images else mask_files.from_video(path)
+    if len(masks) not in (frames, of or frames):
+        plural = "" if len(masks) == 1 else "s"
         raise BadInput(
             "mask_length",
-            f"{where}: {len(masks)} masks for {frames} frames; give one mask per frame",
+            f"{where}: {len(masks)} mask{plural} for {of or frames} frames; give one per frame",
         )
-    if abs(masks.shape[2] / masks.shape[1] - width / height) > 0.02:
+    if abs(masks.shape[2] / masks.shape[1] * height / width - 1) > SHAPES:
         raise BadInput(
             "mask_shape",
             f"{where}: masks of {masks.shape[2]}×{masks.shape[1]} do not fit a video of "
             f"{width}×{height}; they must cover the same picture",
         )
-    return media.crop_resize(masks[:frames], (height, width))
+    masks = media.crop_resize(masks[:frames], (height, width))
+    if not masks.any():
+        raise BadInput("empty_mask", f"{where}: no object in any frame; make it white on black")
+    if masks.all():
+        raise BadInput(
+            "full_mask", f"{where}: every pixel of every frame is object; make all else black"
+        )
+    if (share := masks.mean()) > MOSTLY:
+        log.warning("%s: %.0f%% is object; light is, dark is not", where, 100 * share)
+    return masks
 
 
 def from_change(source: Frames, target: Frames) -> Masks:
@@ -63,25 +81,6 @@ def from_change(source: Frames, target: Frames) -> Masks:
     change = np.abs(before.astype(np.int16) - target).max(-1) >= CHANGED
     opened = [cv2.morphologyEx(c.astype(np.uint8), cv2.MORPH_OPEN, OPENING) for c in change]
     return np.stack([cv2.morphologyEx(c, cv2.MORPH_CLOSE, kernel) > 0 for c in opened])
-
-
-def _images(folder: Path) -> Masks:
-    files = sorted(p for p in folder.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES)
-    if not files:
-        raise BadInput(
-            "no_masks", f"{folder}: no image in it; name them in frame order, like 0001.png"
-        )
-    images = []
-    for file in files:
-        image = cv2.imread(str(file), cv2.IMREAD_GRAYSCALE)
-        if image is None:
-            raise BadInput("corrupt_image", f"{file}: not a readable image; write it again as PNG")
-        images.append(image >= HALF)
-    if len({image.shape for image in images}) > 1:
-        raise BadInput(
-            "mask_shape", f"{folder}: the mask images differ in size; make them one size"
-        )
-    return np.stack(images)
 
 
 class _GivenBox:

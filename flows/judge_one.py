@@ -14,7 +14,7 @@ from catalog.records import SCORES
 from experts.edit.tasks import task_named
 from filters.base import FRAMES
 from filters.judge import judge
-from flows import given_masks
+from flows import given_masks, sides
 from flows.filters import encoder, filters_for
 from flows.recipe import Filters
 from flows.stages.judge import LONG_SIDE, pair_sample
@@ -26,25 +26,26 @@ SHORTEST = 2
 def judge_pair(
     source: Path, target: Path, *, task: str, instruction: str, prompt: str, mask: str | None
 ) -> dict[str, Any]:
-    """Verdict of each filter (`keep`, `score`, `reason`) and of all together."""
+    """Verdict of each filter (`keep`, `score`, `reason`) and of all together.
+
+    Raises BadInput where a video cannot be read, or the two do not belong together.
+    """
     known = task_named(task)
-    videos = {}
-    for path in (source, target):
-        videos[path] = media.sample_frames(path, FRAMES, LONG_SIDE)
-        frames = media.probe(path).frames
-        if frames is not None and frames < SHORTEST:
-            raise BadInput("too_short", f"{path}: {frames} frame; a pair needs at least {SHORTEST}")
+    info = sides.probe(source, target)[1]
+    if info.frames < SHORTEST:
+        raise BadInput("too_short", f"{target}: {info.frames} frame; a pair needs {SHORTEST}")
+    after = media.sample_frames(target, FRAMES, LONG_SIDE)
+    before = media.sample_frames(source, FRAMES, LONG_SIDE)
+    before = media.crop_resize(before, after.shape[1:3])  # sides may differ in size
     masks: np.ndarray | None = None
     if mask is not None:
-        info = media.probe(target)
-        frames = info.frames or FRAMES
-        masks = given_masks.read(mask, frames, info.height, info.width)
+        masks = given_masks.read(mask, info.frames, info.height, info.width)
     elif known.needs_track:
-        masks = given_masks.from_change(videos[source], videos[target])
+        masks = given_masks.from_change(before, after)
     sample = pair_sample(
         task=task,
-        source=videos[source],
-        target=videos[target],
+        source=before,
+        target=after,
         masks=masks,
         prompt=prompt,
         label="",

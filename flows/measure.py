@@ -15,7 +15,7 @@ from pathlib import Path
 import numpy as np
 
 from catalog import media
-from catalog.errors import BadInput, EditmillError
+from catalog.errors import EditmillError
 from experts.annotate.flow import consistent, flow
 from experts.base import Frames, Masks
 from experts.edit.tasks import TASKS, Side
@@ -29,6 +29,7 @@ from filters.metrics.similarity import (
     regions,
     temporal_consistency,
 )
+from flows import sides
 
 LONG_SIDE = 592
 """px; larger pairs are shrunk to it, so that a table's rows have one scale and a pair its price.
@@ -36,9 +37,6 @@ The papers' local edits have this size."""
 
 BLOCK = 8
 """Frames in memory per side."""
-
-SHAPES = 0.02
-"""By how much the two sides' aspects may differ."""
 
 OTHER_MOTION = frozenset({"object_removal", "object_addition", "object_swap"})
 """Tasks that change what moves: Ewarp there follows the made side's own motion."""
@@ -198,19 +196,7 @@ class _Gauge:
 
 def _common(subject: Subject) -> tuple[int, int, int]:
     """Frames, height and width at which the two sides are compared: the target's, shrunk."""
-    source, target = media.probe(subject.source), media.probe(subject.target)
-    if source.frames != target.frames:
-        raise BadInput(
-            "length_mismatch",
-            f"{subject.source} has {source.frames} frames, {subject.target} {target.frames}; "
-            "cut them to the same frames",
-        )
-    if abs(source.width / source.height / (target.width / target.height) - 1) > SHAPES:
-        raise BadInput(
-            "shape_mismatch",
-            f"{subject.source} is {source.width}×{source.height}, {subject.target} "
-            f"{target.width}×{target.height}; crop them to the same picture",
-        )
+    _, target = sides.probe(subject.source, subject.target)
     scale = min(1.0, LONG_SIDE / max(target.height, target.width))
     return target.frames, round(target.height * scale), round(target.width * scale)
 
