@@ -107,6 +107,18 @@ def cuts(shots: Sequence[tuple[int, int]], rules: Clips) -> list[tuple[int, int]
     return [pieces[int((i + 0.5) * step)] for i in range(rules.per_source)]
 
 
+def unbroken(
+    shots: Sequence[tuple[int, int]], breaks: Sequence[tuple[int, int]]
+) -> list[tuple[int, int]]:
+    """The shots (first frame, end) without `breaks` (`VideoInfo.breaks`): no clip is made of a
+    picture that stands still, nor goes on where the clock leaps."""
+    parts = list(shots)
+    for start, stop in breaks:
+        halves = ((first, min(end, start), max(first, stop), end) for first, end in parts)
+        parts = [part for a, b, c, d in halves for part in ((a, b), (c, d)) if part[0] < part[1]]
+    return parts
+
+
 def named(found: Source, known: Source | None, file: SourceFile) -> Source:
     """`found` under every name it has: those `known` of it first, then the file's and its copies'.
 
@@ -186,7 +198,7 @@ class _Cutting:
 
     def _cut(self, file: SourceFile) -> Document:
         info = media.probe(file.path)
-        shots = ready(self.detector).shots(file.path)
+        shots = unbroken(ready(self.detector).shots(file.path), info.breaks)
         source = Source(
             source_id=self._seen[file.name][0],
             name=file.name,
@@ -195,9 +207,9 @@ class _Cutting:
             width=info.width,
             height=info.height,
             fps=info.fps,
-            frames=shots[-1][1] if shots else 0,
+            frames=info.frames,
             codec=info.codec,
-            notes=list(getattr(info, "notes", ())),
+            notes=list(info.notes),
         )
         pieces = cuts(shots, self.ctx.recipe.clips)
         if not pieces:

@@ -84,7 +84,7 @@ def test_every_source_has_the_vocabulary_of_its_section(tmp_path):
 @pytest.mark.parametrize("name", ["embedded", "vivid-embedded"])
 def test_the_samples_vocabulary_is_not_that_of_other_footage(name, tmp_path):
     recipe = load(name)
-    (section,) = recipe.sources
+
     assert "car" in labels_of(recipe, samples.uri("clip_city"))
     own = type(parse(RECIPE.format(tmp_path), "").sources[1])(kind="folder", path=tmp_path)
     assert labels_of(recipe.model_copy(update={"sources": (own,)}), "a.mp4") is None

@@ -106,3 +106,26 @@ def test_one_more_video_leaves_the_others_alone(footage: Path, tmp_path: Path, w
 def _job(tmp_path: Path, recipe):
     ctx = context(tmp_path / "catalog", recipe)
     return ctx, list(list_sources(ctx.recipe))
+
+
+def test_no_clip_holds_a_still_picture_or_spans_a_leap():
+    assert ingest.unbroken([(0, 50), (50, 200)], [(20, 45), (45, 60), (120, 120), (300, 310)]) == [
+        (0, 20),
+        (60, 120),
+        (120, 200),
+    ]
+    assert ingest.unbroken([(0, 50)], []) == [(0, 50)]
+
+
+def test_a_pause_ends_a_clip(tmp_path, write, scene):
+    folder = tmp_path / "footage"
+    folder.mkdir()
+    times = [40 * k + (3000 if k >= 45 else 0) for k in range(90)]
+    shutil.move(write("paused.mp4", scene(90, 96, 128), times=times), folder / "paused.mp4")
+    recipe = parse(RECIPE.format(folder=folder), "test")
+    ctx = context(tmp_path / "out", recipe)
+    clips = ingest.run(ctx, list_sources(recipe))
+    assert [(clip.first_frame, clip.frames, clip.fps) for clip in clips] == [
+        (0, 40, 25.0),
+        (120, 40, 25.0),
+    ]
