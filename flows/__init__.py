@@ -1,11 +1,4 @@
 import os
 
-# Prefect reads these when it is imported. Its embedded server can take long to start on a busy
-# machine; its own log, and its database's at the end, would break the live progress.
+# Read when Prefect is imported, by whichever way; the rest is said in flows.prefect_settings.
 os.environ.setdefault("DO_NOT_TRACK", "1")
-os.environ.setdefault("PREFECT_SERVER_ANALYTICS_ENABLED", "false")
-os.environ.setdefault("PREFECT_SERVER_EPHEMERAL_STARTUP_TIMEOUT_SECONDS", "300")
-os.environ.setdefault("PREFECT_LOGGING_LEVEL", "CRITICAL")
-os.environ.setdefault("PREFECT_SERVER_LOGGING_LEVEL", "CRITICAL")
-os.environ.setdefault("PREFECT_LOGGING_ROOT_LEVEL", "CRITICAL")
-os.environ.setdefault("PREFECT_LOGGING_TO_API_ENABLED", "false")

@@ -7,7 +7,7 @@ time costs most of a stylizer's work.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -26,6 +26,7 @@ from experts.edit.styles import STYLES
 from filters.encoder import Encoder
 from filters.features import encode_view
 from filters.probe import GLOBAL, LOCAL, REGION, probe_features
+from flows.context import checked
 from flows.quality_set import moving_masks
 from flows.worker import loaded
 
@@ -61,11 +62,14 @@ def looks() -> dict[str, tuple[str, ...]]:
     }
 
 
-def examples(clips: Clips, encoder: Encoder, seed: int) -> dict[str, list[Example]]:
-    """Task → every look on frames of every clip."""
+def examples(
+    clips: Clips, encoder: Encoder, seed: int, check_stop: Callable[[], None] = lambda: None
+) -> dict[str, list[Example]]:
+    """Task → every look on frames of every clip. `check_stop` is called between and may raise."""
+    local_examples = _local_examples(clips, encoder, np.random.default_rng(seed))
     return {
-        GLOBAL: list(_global_examples(clips, encoder)),
-        LOCAL: list(_local_examples(clips, encoder, np.random.default_rng(seed))),
+        GLOBAL: list(checked(_global_examples(clips, encoder), check_stop)),
+        LOCAL: list(checked(local_examples, check_stop)),
     }
 
 

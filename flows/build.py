@@ -10,10 +10,8 @@ and so share one copy of every model. Nothing but small records passes between t
 from __future__ import annotations
 
 import os
-import signal
-import threading
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -22,9 +20,10 @@ from prefect.cache_policies import NO_CACHE
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from catalog.records import Clip
-from flows import probes, retrain, worker
-from flows.context import Context, Stopped, context
+from flows import probes, retrain, signals, worker
+from flows.context import BuildRun, Context, Stopped, context_of
 from flows.donors import Bank
+from flows.prefect_client import Connection, using
 from flows.recipe import Recipe, Records
 from flows.sources import list_sources
 from flows.stages import annotate, bank, draw, edit, ingest, instruct, judge, local_edit, plan
@@ -40,9 +39,9 @@ def shards(records: Sequence[R], size: int) -> list[Sequence[R]]:
 def _shard_task(stage: str, run: Callable[[Context, Any], list[Any]]) -> Any:
     """A Prefect task that runs one stage on one shard."""
 
-    def shard_task(root: Path, recipe: Recipe, shard: Sequence[Any]) -> list[Any]:
-        ctx = context(root, recipe)
-        worker.limit_threads(recipe.run.threads)
+    def shard_task(build: BuildRun, shard: Sequence[Any]) -> list[Any]:
+        ctx = context_of(build)
+        worker.limit_threads(build.recipe.run.threads)
         with ctx.stats.task():
             try:
                 return run(ctx, shard)
@@ -70,63 +69,67 @@ _quality = _shard_task(retrain.STAGE, lambda ctx, _: [retrain.ensure_quality_mod
 _probes = _shard_task(probes.STAGE, lambda ctx, _: [probes.ensure_probes(ctx)])
 
 
-def _run(root: Path, recipe: Recipe) -> None:
-    ctx = context(root, recipe)
-    ctx.catalog.products.sweep()
+def _run(root: Path, recipe: Recipe, run_id: str) -> None:
+    ctx = context_of(BuildRun(root, recipe, run_id))
+    with _stopped_by_signals(ctx):  # again: Prefect has set its own for SIGTERM by now
+        ctx.catalog.products.sweep()
+        _stages(ctx)
+
+
+def _stages(ctx: Context) -> None:
+    recipe = ctx.recipe
     size = recipe.run.shard_size
 
     sources = ingest.distinct(ctx, list_sources(recipe))
     ctx.stats.expect(ingest.STAGE, len(sources))
-    ingested = [_ingest.submit(root, recipe, shard) for shard in shards(sources, size)]
+    ingested = [_ingest.submit(ctx.run, shard) for shard in shards(sources, size)]
     clips = [clip for future in ingested for clip in future.result()]
     ctx.stats.expect(annotate.STAGE, len(clips))
     if recipe.records is None:
-        _pairs(ctx, root, recipe, clips)
+        _pairs(ctx, clips)
     else:
-        _records(ctx, root, recipe, recipe.records, clips)
+        _records(ctx, recipe.records, clips)
 
 
-def _records(
-    ctx: Context, root: Path, recipe: Recipe, rules: Records, clips: Sequence[Clip]
-) -> None:
-    size = recipe.run.shard_size
-    annotated = [_annotate.submit(root, recipe, shard) for shard in shards(clips, size)]
+def _records(ctx: Context, rules: Records, clips: Sequence[Clip]) -> None:
+    recipe, size = ctx.recipe, ctx.recipe.run.shard_size
+    annotated = [_annotate.submit(ctx.run, shard) for shard in shards(clips, size)]
     # A deletion takes its mask from another source, so all must be annotated by now.
     cast = draw.cast([clip for future in annotated for clip in future.result()], rules, recipe.seed)
     ctx.stats.expect(draw.STAGE, len(cast))
-    drawn = [_draw.submit(root, recipe, shard) for shard in shards(cast, size)]
-    made = [_local_edit.submit(root, recipe, shard) for shard in drawn]
+    drawn = [_draw.submit(ctx.run, shard) for shard in shards(cast, size)]
+    made = [_local_edit.submit(ctx.run, shard) for shard in drawn]
     for future in drawn:
         ctx.stats.expect(local_edit.STAGE, sum(len(scene.drafts) for scene in future.result()))
     for future in made:
         future.result()
 
 
-def _pairs(ctx: Context, root: Path, recipe: Recipe, clips: Sequence[Clip]) -> None:
-    size = recipe.run.shard_size
+def _pairs(ctx: Context, clips: Sequence[Clip]) -> None:
+    recipe, size = ctx.recipe, ctx.recipe.run.shard_size
     ctx.stats.expect(plan.STAGE, len(clips))
     # Beside the first shards, since judging comes last.
-    learnt = [_quality.submit(root, recipe, []), _probes.submit(root, recipe, [])]
+    learnt = [_quality.submit(ctx.run, []), _probes.submit(ctx.run, [])]
     # In this order a worker seldom waits for a shard that is queued behind it, and the writer,
     # which runs on one core, shares the time with the experts.
-    annotated = [_annotate.submit(root, recipe, shard) for shard in shards(clips, size)]
+    annotated = [_annotate.submit(ctx.run, shard) for shard in shards(clips, size)]
     donors = Bank(())
     if recipe.plan.weights.get("object_swap"):
         ctx.stats.expect(bank.STAGE, len(clips))
-        banked = [_bank.submit(root, recipe, shard) for shard in annotated]
+        banked = [_bank.submit(ctx.run, shard) for shard in annotated]
         # A donor may come from any clip, so all must have been looked at by now.
         donors = Bank([exhibit for future in banked for exhibit in future.result()])
-    planned = [_plan.submit(root, recipe, (shard, donors)) for shard in annotated]
+    planned = [_plan.submit(ctx.run, (shard, donors)) for shard in annotated]
     edited, instructed, judged = [], [], []
     lag = recipe.run.workers
     for k in range(len(planned) + 2 * lag):
         if k < len(planned):
-            edited.append(_edit.submit(root, recipe, planned[k]))
+            edited.append(_edit.submit(ctx.run, planned[k]))
         if 0 <= k - lag < len(planned):
-            instructed.append(_instruct.submit(root, recipe, edited[k - lag]))
+            instructed.append(_instruct.submit(ctx.run, edited[k - lag]))
         if 0 <= k - 2 * lag < len(planned):
             shard = instructed[k - 2 * lag]
-            judged.append(_judge.submit(root, recipe, shard, wait_for=learnt))
+            judged.append(_judge.submit(ctx.run, shard, wait_for=learnt))
 
     for future in planned:
         edits = sum(len(clip.plans) for clip in future.result())
@@ -136,9 +139,10 @@ def _pairs(ctx: Context, root: Path, recipe: Recipe, clips: Sequence[Clip]) -> N
         future.result()
 
 
-def run_flow(ctx: Context) -> None:
-    """Runs the build. Raises Stopped after Ctrl-C, EditmillError when it cannot go on; in both
-    cases every finished record is kept and the next run continues from there."""
+def run_flow(ctx: Context, connection: Connection) -> None:
+    """Runs the build, reporting to the server at the other end. Raises Stopped after Ctrl-C or
+    SIGTERM, EditmillError when it cannot go on; in all cases every finished record is kept and the
+    next run continues from there."""
     build = flow(
         name="build",
         flow_run_name=f"build {ctx.recipe.name}",
@@ -146,34 +150,27 @@ def run_flow(ctx: Context) -> None:
         persist_result=False,
         validate_parameters=False,
     )(_run)
-    with _stop_on_ctrl_c(ctx), ctx.stats.watch_memory():
+    with using(connection), _stopped_by_signals(ctx), ctx.stats.watch_memory():
         try:
-            build(ctx.root, ctx.recipe)
+            build(ctx.root, ctx.recipe, ctx.run.run_id)
         except Exception:
             # The first error, not what Prefect makes of the tasks after it.
-            if ctx.error is not None:
-                raise ctx.error from None
+            if first := ctx.error or connection.lost:
+                raise first from None
             if not ctx.stop.is_set():
                 raise
     if ctx.stop.is_set():
         raise Stopped
 
 
-@contextmanager
-def _stop_on_ctrl_c(ctx: Context) -> Iterator[None]:
-    """The first Ctrl-C lets every record in hand be finished, the second leaves at once; the
-    journal is written so that either is safe."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
+def _stopped_by_signals(ctx: Context) -> AbstractContextManager[None]:
+    """The first Ctrl-C or SIGTERM lets the records in hand be finished, the second leaves at once;
+    the journal is written so that either is safe."""
 
-    def stop(_signal: int, _frame: object) -> None:
+    def stop(number: int) -> None:
         if ctx.stop.is_set():
-            os._exit(130)
+            os._exit(128 + number)
+        ctx.stopped_by = number
         ctx.stop.set()
 
-    before = signal.signal(signal.SIGINT, stop)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
+    return signals.handled(stop)

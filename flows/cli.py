@@ -3,14 +3,19 @@ so that `--help` answers at once."""
 
 from __future__ import annotations
 
+import io
 import json
+import os
+import signal
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from catalog.errors import EditmillError
+from catalog.errors import EditmillError, one_line
+from flows import signals
 
 app = typer.Typer(
     name="editmill",
@@ -23,6 +28,13 @@ app = typer.Typer(
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a machine to read.")]
 CatalogDir = Annotated[Path, typer.Option("--catalog", help="The catalog's folder.")]
+Server = Annotated[
+    str | None,
+    typer.Option(
+        help="Report to this Prefect server: a URL, a Prefect profile's name, or `profile` for the "
+        "one in use; default: one of its own."
+    ),
+]
 DEFAULT_OUT = Path("editmill-demo")
 
 
@@ -42,12 +54,15 @@ def build(
         Path | None, typer.Option(help="Build from this folder instead of the recipe's sources.")
     ] = None,
     tag: Annotated[str | None, typer.Option(help="The release's tag; default: v1, v2 …")] = None,
+    server: Server = None,
     json_: Json = False,
 ) -> None:
     """Build a dataset: from source videos to a release. Run it again to continue or to extend."""
     from flows import run_build
 
-    raise typer.Exit(run_build.main(recipe, out, source=source, tag=tag, as_json=json_))
+    raise typer.Exit(
+        run_build.main(recipe, out, source=source, tag=tag, server=server, as_json=json_)
+    )
 
 
 @app.command(
@@ -302,6 +317,7 @@ def train_expert(
     encode: Annotated[
         bool, typer.Option("--encode", help="Encode the clips and stop; then train on many GPUs.")
     ] = False,
+    server: Server = None,
     json_: Json = False,
 ) -> None:
     """Train a CogVideoX expert on the catalog's clips, or an editor on its edits, judge it on
@@ -312,17 +328,65 @@ def train_expert(
         raise EditmillError(f"training needs {error.name}; pip install 'editmill[gpu]'") from None
 
     command.main(
-        name, catalog_dir, ref=ref, config=config, base=base, encode_only=encode, as_json=json_
+        name,
+        catalog_dir,
+        ref=ref,
+        config=config,
+        base=base,
+        encode_only=encode,
+        server=server,
+        as_json=json_,
     )
 
 
 def main() -> None:
     """Runs the command; every expected error is one line on stderr and exit code 1."""
+    _print_anything()
+    try:
+        with signals.handled(signals.interrupt):
+            code = _run()
+            _flush()
+    except signals.Signalled as signalled:
+        _say("stopped")
+        code = signalled.exit_code
+    except EditmillError as error:
+        _say(str(error))
+        code = 1
+    except BrokenPipeError:  # whoever read our output has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 128 + signal.SIGPIPE
+    except OSError as error:
+        _say(one_line(str(error)))
+        code = 1
+    raise SystemExit(code)
+
+
+def _run() -> int:
+    """The command's exit code."""
     try:
         app()
-    except EditmillError as error:
-        print(f"editmill: {error}", file=sys.stderr)
-        raise SystemExit(1) from None
+    except SystemExit as ended:
+        if isinstance(ended.__context__, BrokenPipeError):  # typer hides it
+            raise ended.__context__ from None
+        return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+    return 0
+
+
+def _print_anything() -> None:
+    """A terminal or a pipe that lacks a character gets an escape for it, not a UnicodeError."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _flush() -> None:
+    if sys.stdout is not None:
+        sys.stdout.flush()
+
+
+def _say(message: str) -> None:
+    with suppress(OSError):  # a full device, perhaps
+        print(f"editmill: {message}", file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -11,10 +11,10 @@ import logging
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
-from catalog.errors import BadInput, EditmillError
+from catalog.errors import BadInput, EditmillError, one_line
 from catalog.keys import digest
 from catalog.records import Failure
-from flows.context import Context
+from flows.context import Context, Stopped
 
 log = logging.getLogger("editmill")
 R = TypeVar("R")
@@ -35,21 +35,23 @@ def run(
     """Yields every record that has a product, with it, in the order of `records`.
 
     `work` takes up to `batch` records and answers one JSON-able document for each; `key` must cover
-    all that the document depends on; `name` is what a failure calls the record. BadInput is final
-    for a record and remembered; any other exception is tried again by the next build.
+    all that the document depends on; `name` is what a failure calls the record. BadInput that is
+    final is remembered for the record; any other exception (a disk's or a network's hiccup, no
+    memory) is tried again by the next build. Stopped leaves nothing.
     """
     cleared: list[str] = []
     for start in range(0, len(records), batch):
         ctx.check_stop()
         group = records[start : start + batch]
-        keys = [key(record) for record in group]
-        found = [ctx.catalog.products.get(stage, k) for k in keys]
+        keys = [_key(ctx, stage, record, key, name) for record in group]
+        found = [None if k is None else ctx.catalog.products.get(stage, k) for k in keys]
         ctx.stats.count(stage, reused=sum(doc is not None for doc in found))
-        missing = [i for i, doc in enumerate(found) if doc is None]
+        missing = [i for i, (k, doc) in enumerate(zip(keys, found, strict=True)) if k and not doc]
         made = _attempt(ctx, stage, [group[i] for i in missing], work, name)
         for i, document in zip(missing, made, strict=True):
-            if document is not None:
-                ctx.catalog.products.put(stage, keys[i], document)
+            address = keys[i]
+            if document is not None and address is not None:
+                ctx.catalog.products.put(stage, address, document)
                 found[i] = document
         for record, document in zip(group, found, strict=True):
             if document is None:
@@ -60,6 +62,21 @@ def run(
                 cleared.append(_failure_id(stage, name(record)))
                 yield record, document
     ctx.catalog.tables.delete("failures", cleared)
+
+
+def _key(
+    ctx: Context,
+    stage: str,
+    record: R,
+    key: Callable[[R], str],
+    name: Callable[[R], str],
+) -> str | None:
+    """Where the record's product lies; None where that can't be told, an unreadable source."""
+    try:
+        return key(record)
+    except Exception as error:
+        _refused(ctx, stage, name(record), error)
+        return None
 
 
 def _attempt(
@@ -76,20 +93,38 @@ def _attempt(
         with ctx.stats.work(stage):
             documents = list(work(records))
     except Exception as error:
-        if isinstance(error, EditmillError) and not isinstance(error, BadInput):
+        if _ends_the_shard(error):
             raise
         if len(records) > 1:  # find the one to blame
             return [doc for record in records for doc in _attempt(ctx, stage, [record], work, name)]
-        ctx.stats.count(stage, failed=1)
-        if isinstance(error, BadInput):
+        if isinstance(error, BadInput) and error.final:
+            ctx.stats.count(stage, failed=1)
             return [{FAILED: {"reason": error.reason, "message": str(error)}}]
-        ctx.worth_retrying = True
-        log.exception("%s: %s failed", stage, name(records[0]))
-        message = f"{type(error).__name__}: {' '.join(str(error).split())}"
-        _record_failure(ctx, stage, name(records[0]), reason="error", message=message)
+        _refused(ctx, stage, name(records[0]), error)
         return [None]
     ctx.stats.count(stage, done=len(documents))
     return list(documents)
+
+
+def _ends_the_shard(error: Exception) -> bool:
+    if isinstance(error, BadInput):
+        return False
+    return isinstance(error, EditmillError | Stopped)
+
+
+def _refused(ctx: Context, stage: str, record: str, error: Exception) -> None:
+    """Writes the failure of a record that has no product, so that the next build tries it again."""
+    if _ends_the_shard(error):
+        raise error
+    ctx.stats.count(stage, failed=1)
+    ctx.worth_retrying = True
+    if isinstance(error, BadInput):
+        _record_failure(ctx, stage, record, reason=error.reason, message=str(error))
+        return
+    if not isinstance(error, OSError | MemoryError):  # those are the machine's, not the code's
+        log.error("%s: %s failed", stage, record, exc_info=error)
+    message = f"{type(error).__name__}: {one_line(str(error))}; the next build tries it again"
+    _record_failure(ctx, stage, record, reason="error", message=message)
 
 
 def _failure_id(stage: str, record: str) -> str:

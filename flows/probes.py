@@ -7,7 +7,7 @@ determines it and kept in the user's cache; its metrics travel inside it.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -53,16 +53,17 @@ def ensure_probes(ctx: Context) -> Path:
         ctx.stats.count(STAGE, reused=1)
     else:
         with ctx.stats.work(STAGE):
-            train_probes(path)
+            train_probes(path, ctx.check_stop)
         ctx.stats.count(STAGE, done=1)
     return path
 
 
-def train_probes(path: Path) -> dict[str, Any]:
-    """Trains every task's probe into `path` and returns the metrics (see `metrics`)."""
+def train_probes(path: Path, check_stop: Callable[[], None] = lambda: None) -> dict[str, Any]:
+    """Trains every task's probe into `path` and returns the metrics (see `metrics`). `check_stop`
+    is called between frames and may raise."""
     clips = [(weights.entry(name).sha256, weights.fetch(name)) for name in SAMPLES]
     encoder = loaded(Encoder)
-    painted = examples(clips, encoder, SEED)
+    painted = examples(clips, encoder, SEED, check_stop)
     probes = {
         task: _measured(painted[task], descriptions, REGION[task], encoder)
         for task, descriptions in looks().items()

@@ -146,6 +146,8 @@ class Run(Part):
     shard_size: int = Field(default=4, ge=1)  # records per Prefect task
     workers: int = Field(default=2, ge=1)  # shards at a time
     threads: int = Field(default=1, ge=1)  # per model call; torch has one (experts.threads)
+    server: str | None = Field(default=None, min_length=1)  # Prefect's: a URL, a profile's name or
+    # `profile`, the one in use; None starts one for the build
 
 
 class Recipe(Part):

@@ -8,6 +8,7 @@ user's cache, so every build of this version judges with the same one.
 from __future__ import annotations
 
 import json
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,7 @@ from experts.edit.tasks import TASKS, expert_for
 from filters import quality
 from filters.encoder import Encoder
 from filters.training import GOOD, training_set
-from flows.context import Context
+from flows.context import Context, checked
 from flows.quality_set import good_pairs
 from flows.worker import loaded
 
@@ -53,17 +54,18 @@ def ensure_quality_model(ctx: Context) -> Path:
         ctx.stats.count(STAGE, reused=1)
     else:
         with ctx.stats.work(STAGE):
-            train(path)
+            train(path, ctx.check_stop)
         ctx.stats.count(STAGE, done=1)
     return path
 
 
-def train(path: Path) -> dict[str, Any]:
+def train(path: Path, check_stop: Callable[[], None] = lambda: None) -> dict[str, Any]:
     """Trains the ensemble into `path` and returns its metrics: AUC of good against broken edits,
-    each scored only by members that never saw its source; overall, per breakage and per task."""
+    each scored only by members that never saw its source; overall, per breakage and per task.
+    `check_stop` is called between edits and may raise."""
     videos = [(weights.entry(name).sha256, weights.fetch(name)) for name in SAMPLES]
     encoder = loaded(Encoder)
-    examples = training_set(good_pairs(videos, SEED), SEED, encoder)
+    examples = training_set(checked(good_pairs(videos, SEED), check_stop), SEED, encoder)
     x, good = examples.x, examples.good
     # The model in use is folded by source: no member judges footage it learnt from. Folding by
     # clip, with other clips of the same sources in the training, is measured beside it.

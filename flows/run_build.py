@@ -14,14 +14,13 @@ import flows
 from catalog.keys import digest
 from experts.edit.tasks import TASKS, expert_for
 from flows import makes
-from flows.context import Context, Stopped, context
+from flows.context import Context, Stopped, open_context
 from flows.outcome import Outcome
 from flows.progress import live
 from flows.recipe import FolderSources, Recipe, load
 from flows.sources import Listing, SourceFile, listing
 
 STAGE = "build"
-INTERRUPTED = 130
 PRODUCTS = {
     "pairs": ("pairs", "select task, instruction from pairs where keep"),
     "local_edits": ("records", "select task, subset, caption_medium from local_edits"),
@@ -30,7 +29,13 @@ PRODUCTS = {
 
 
 def main(
-    recipe_name: str, out: Path, *, source: Path | None, tag: str | None, as_json: bool
+    recipe_name: str,
+    out: Path,
+    *,
+    source: Path | None,
+    tag: str | None,
+    server: str | None,
+    as_json: bool,
 ) -> int:
     """Runs the command; returns the exit code. EditmillError passes through."""
     console = Console(stderr=as_json)
@@ -38,27 +43,30 @@ def main(
     if source is not None:
         given = (FolderSources(kind="folder", path=source),)
         recipe = recipe.model_copy(update={"sources": given})
+    if server is not None:
+        run = recipe.run.model_copy(update={"server": server})
+        recipe = recipe.model_copy(update={"run": run})
     recipe = makes.pinned(recipe, out)
     sources = listing(recipe)
     # Before there is a catalog: a checkpoint may lack.
     fingerprint = _fingerprint(recipe, sources, tag)
-    ctx = context(out, recipe)
-    finished = ctx.catalog.products.get(STAGE, fingerprint)
-    if finished is not None and _stands(ctx, finished):
-        outcome = _with_notes(Outcome(**finished), sources)
-        _show(console, outcome, as_json, "Nothing was left to do: this dataset is built.")
+    with open_context(out, recipe) as ctx:
+        finished = ctx.catalog.products.get(STAGE, fingerprint)
+        if finished is not None and _stands(ctx, finished):
+            outcome = _with_notes(Outcome(**finished), sources)
+            _show(console, outcome, as_json, "Nothing was left to do: this dataset is built.")
+            return 0
+        try:
+            outcome = _build(ctx, console, tag)
+        except Stopped:
+            console.print(
+                "Stopped. Everything finished so far is kept; run the same command to continue."
+            )
+            return 128 + ctx.stopped_by
+        if not ctx.worth_retrying:
+            ctx.catalog.products.put(STAGE, fingerprint, dataclasses.asdict(outcome))
+        _show(console, _with_notes(outcome, sources), as_json, "")
         return 0
-    try:
-        outcome = _build(ctx, console, tag)
-    except Stopped:
-        console.print(
-            "Stopped. Everything finished so far is kept; run the same command to continue."
-        )
-        return INTERRUPTED
-    if not ctx.worth_retrying:
-        ctx.catalog.products.put(STAGE, fingerprint, dataclasses.asdict(outcome))
-    _show(console, _with_notes(outcome, sources), as_json, "")
-    return 0
 
 
 def _stands(ctx: Context, finished: dict[str, Any]) -> bool:
@@ -69,15 +77,15 @@ def _stands(ctx: Context, finished: dict[str, Any]) -> bool:
 
 def _build(ctx: Context, console: Console, tag: str | None) -> Outcome:
     # Imported late: this takes seconds, and a finished build needs none of it.
-    from flows import server
+    from flows.server import Server
 
-    booting = server.boot()
+    server = Server(ctx.recipe.run.server)
     from flows import build, publish, publish_local
 
     product = publish if ctx.recipe.records is None else publish_local
     with live(ctx.stats, console):
-        booting.result()
-        build.run_flow(ctx)
+        connection = server.connect(ctx.stop, lambda line: console.print(line, highlight=False))
+        build.run_flow(ctx, connection)
         return product.publish(ctx, tag)
 
 

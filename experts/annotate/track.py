@@ -23,7 +23,7 @@ the track in two.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 from typing import Any, Protocol
@@ -219,16 +219,22 @@ class Tracker:
         self.detector.close()
         self.segmenter.close()
 
-    def track(self, frames: Frames, keyframe_interval: int | None = None) -> list[TrackedObject]:
+    def track(
+        self,
+        frames: Frames,
+        keyframe_interval: int | None = None,
+        check_stop: Callable[[], None] = lambda: None,
+    ) -> list[TrackedObject]:
         """The objects in `frames`, uint8 RGB [T, H, W, 3] without a cut in them, largest first.
 
-        At most `max_objects`, ranked by score × mean area × frames covered.
+        At most `max_objects`, ranked by score × mean area × frames covered. `check_stop` is called
+        between keyframes and may raise.
         """
         if not len(frames):
             return []
         keys = keyframes(len(frames), keyframe_interval or self.keyframe_interval)
         run = _Run(self, frames, keys)
-        return run.objects()
+        return run.objects(check_stop)
 
 
 class _Run:
@@ -276,11 +282,12 @@ class _Run:
 
     # -- the walk over keyframes ---------------------------------------------------------------
 
-    def objects(self) -> list[TrackedObject]:
+    def objects(self, check_stop: Callable[[], None]) -> list[TrackedObject]:
         detect = self.tracker.detector.detect
         finds = [self._sift(found) for found in detect([self.frames[key] for key in self.keys])]
         self._visit(self.keys[0], finds[0], None)
         for (begin, key), found in zip(pairwise(self.keys), finds[1:], strict=True):
+            check_stop()
             if not found and not self.live:
                 self.embedding = None
                 continue

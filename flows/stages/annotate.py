@@ -95,7 +95,7 @@ def _annotate(ctx: Context, clip: Clip, tracker: Tracker) -> Document:
     frames = media.read_video(ctx.catalog.path(clip.video))
     interval = max(1, round(ctx.recipe.annotate.keyframe_seconds * clip.fps))
     labels = labels_of(ctx.recipe, clip.uri)
-    seen = list(tracker.track(frames, interval))
+    seen = list(tracker.track(frames, interval, ctx.check_stop))
     all_kept = labels is None or ctx.recipe.records is not None
     objects = [found for found in seen if all_kept or found.label in (labels or ())]
     tracks = []

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import os
+import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -12,6 +14,8 @@ from filelock import FileLock, Timeout
 
 from catalog.errors import EditmillError
 from experts.diffusion.specs import EXPERTS
+from flows import signals
+from flows.server import Server
 from flows.training import steps
 from flows.training.run import Run, opened
 from flows.training.steps import Trained
@@ -25,6 +29,7 @@ def main(
     config: Path | None,
     base: Path | None,
     encode_only: bool,
+    server: str | None,
     as_json: bool,
 ) -> None:
     """Runs the command; EditmillError passes through."""
@@ -36,19 +41,36 @@ def main(
     # Imported late: this takes seconds, and a training that has ended needs none of it.
     from transformers.utils import logging
 
-    from flows.training import flow
-
     logging.disable_progress_bar()
-    if not flow.first_process():
-        flow.take_part(run)
+    if int(os.environ.get("RANK", "0")) > 0:
+        _take_part(run)
         return
     with _alone(run):
         if encode_only:
-            steps.encode(run, flow.tell)
+            steps.encode(run, steps.tell)
             return
-        ended = flow.flow_of(name)(root, ref, config, base)
+        reports_to = Server(server)
+        from flows.prefect_client import using
+        from flows.training import flow
+
+        connection = reports_to.connect(threading.Event(), steps.tell)
+        with using(connection), signals.handled(signals.interrupt):
+            try:
+                ended = flow.flow_of(name)(root, ref, config, base)
+            except Exception:
+                if connection.lost:
+                    raise connection.lost from None
+                raise
     assert ended is not None  # a flow that fails raises
     _show(ended, as_json, "")
+
+
+def _take_part(run: Run) -> None:
+    """What the processes besides the first do in a training over several GPUs."""
+    from accelerate import PartialState
+
+    PartialState().wait_for_everyone()
+    steps.train(run, lambda line: None)
 
 
 @contextmanager

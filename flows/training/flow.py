@@ -6,8 +6,6 @@ runs the flow, the others only take part in the training.
 
 from __future__ import annotations
 
-import os
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -23,30 +21,14 @@ from flows.training.run import Run, opened
 from flows.training.steps import Trained
 
 
-def first_process() -> bool:
-    """Whether this is the process that encodes, judges and registers."""
-    return int(os.environ.get("RANK", "0")) == 0
-
-
 def run_steps(run: Run) -> Trained:
     """All steps, each a Prefect task; models pass between them as folders."""
-    _task("encode", steps.encode)(run, tell)
+    _task("encode", steps.encode)(run, steps.tell)
     PartialState().wait_for_everyone()
-    candidate: Path = _task("train", steps.train)(run, tell)
-    verdict = _task("judge", steps.judge)(run, candidate, tell)
+    candidate: Path = _task("train", steps.train)(run, steps.tell)
+    verdict = _task("judge", steps.judge)(run, candidate, steps.tell)
     ended: Trained = _task("register", steps.register)(run, candidate, verdict)
     return ended
-
-
-def take_part(run: Run) -> None:
-    """What the other processes of a training over several GPUs do."""
-    PartialState().wait_for_everyone()
-    steps.train(run, lambda line: None)
-
-
-def tell(line: str) -> None:
-    """Progress, on stderr."""
-    print(line, file=sys.stderr, flush=True)
 
 
 def _task(name: str, step: Callable[..., Any]) -> Any:

@@ -1,0 +1,39 @@
+"""SIGINT (Ctrl-C) and SIGTERM (what schedulers and containers send) mean the same: stop.
+
+A shell expects 128 + the signal's number as the exit code of a command that one of them ended.
+"""
+
+from __future__ import annotations
+
+import signal
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+STOPPING = (signal.SIGINT, signal.SIGTERM)
+
+
+class Signalled(BaseException):
+    """One of them came where nothing had to be finished first."""
+
+    def __init__(self, number: int) -> None:
+        self.exit_code = 128 + number
+
+
+def interrupt(number: int) -> None:
+    """The handler of a command that can end anywhere."""
+    raise Signalled(number)
+
+
+@contextmanager
+def handled(stop: Callable[[int], None]) -> Iterator[None]:
+    """Meanwhile, either calls `stop` with its number. In a thread, signals stay who they were's."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    before = {number: signal.signal(number, lambda n, _: stop(n)) for number in STOPPING}
+    try:
+        yield
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
