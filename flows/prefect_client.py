@@ -8,21 +8,26 @@ away, one line ends the build. Threads of Prefect's that belong to no build don'
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from time import monotonic
+from typing import TYPE_CHECKING, Any
 
 import anyio
 import httpx
 from prefect.client import orchestration
 from prefect.client.base import PrefectHttpxAsyncClient, PrefectHttpxSyncClient
+from prefect.events.clients import NullEventsClient
+from prefect.events.worker import EventsWorker
 from prefect.exceptions import PrefectHTTPStatusError
 
 from catalog.errors import EditmillError
 from flows.context import Stopped
 from flows.prefect_settings import is_loopback
+
+if TYPE_CHECKING:
+    from flows.server import Embedded
 
 PATIENCE = 300.0
 """Seconds a lost server is waited for: a restart, an upgrade with its migration or a broken network
@@ -35,6 +40,9 @@ NOT_READY = (408, 429)
 """HTTP states, besides its own errors from 500 on, of a server that is there but not ready."""
 
 
+DELIVERY_SECONDS = 10.0
+"""How long the last events of a build may take to a server."""
+
 ANSWER_SECONDS = 10.0
 """How long a user's server may take to answer at first."""
 
@@ -46,8 +54,8 @@ class ServerLost(EditmillError):
 class Connection:
     """A build's connection to its Prefect server; shared by the build's threads.
 
-    `stop` is set when the build shall stop, `tell` gets a line for the user, `dead` says why the
-    server will not come back (empty: it may).
+    `stop` is set when the build shall stop, `tell` gets a line for the user; `embedded` is the
+    server where it is ours.
     """
 
     def __init__(
@@ -55,11 +63,12 @@ class Connection:
         url: str,
         stop: threading.Event,
         tell: Callable[[str], None],
-        dead: Callable[[], str] = lambda: "",
+        embedded: Embedded | None = None,
     ) -> None:
         self.url = url
+        self.embedded = embedded
         self.lost: ServerLost | None = None  # set once and for all
-        self._stop, self._tell, self._dead = stop, tell, dead
+        self._stop, self._tell = stop, tell
         self._lock = threading.Lock()
         self._failures = 0  # in a row
         self._since = 0.0  # the first of them
@@ -76,7 +85,7 @@ class Connection:
             if status < 500 and status not in NOT_READY:
                 raise error
         with self._lock:
-            now = time.monotonic()
+            now = monotonic()
             self._failures += 1
             if self._failures == 1:
                 self._since = now
@@ -108,8 +117,8 @@ class Connection:
         self._stop.wait(seconds)
 
     def _hopeless(self, now: float) -> str:
-        if why := self._dead():
-            return why
+        if self.embedded is not None and self.embedded.dead:
+            return f"Prefect's embedded server is gone: {self.embedded.dead}"
         if now - self._since > PATIENCE:
             return f"the Prefect server at {self.url} was away for {PATIENCE / 60:.0f} minutes"
         return ""
@@ -121,11 +130,24 @@ _connection: ContextVar[Connection | None] = ContextVar("connection", default=No
 @contextmanager
 def using(connection: Connection) -> Iterator[None]:
     """Requests of this context, and of threads that Prefect starts from it, are `connection`'s."""
+    # Events tell a server's page what the tasks do; nobody sees that of the embedded one.
+    EventsWorker.set_client_override(NullEventsClient if connection.embedded else None)
     token = _connection.set(connection)
     try:
         yield
     finally:
         _connection.reset(token)
+        _deliver_events(0 if connection.lost else DELIVERY_SECONDS)
+
+
+def _deliver_events(seconds: float) -> None:
+    """Lets Prefect send what it has yet to send, and not for minutes at exit if nobody answers."""
+    senders = [(worker._loop, worker._task) for worker in EventsWorker._instances.values()]  # type: ignore[misc]
+    ended = EventsWorker.drain_all(timeout=seconds)
+    if isinstance(ended, tuple) and ended[1]:
+        for loop, task in senders:
+            if loop is not None and task is not None:
+                loop.call_soon_threadsafe(task.cancel)
 
 
 def check(url: str) -> None:

@@ -43,6 +43,9 @@ LEADS_TO_SERVER = ("PREFECT_API_", "PREFECT_CLIENT_", "PREFECT_CLOUD_")
 ACTIVE = "profile"
 """In place of a name: the server that the user's `prefect` command talks to."""
 
+TLS = ("SSL_CERT_FILE", "SSL_CERT_DIR", "SSLKEYLOGFILE")
+"""Variables that end Prefect's import where what they name is not there."""
+
 LOOPBACK = ("127.0.0.1", "localhost", "::1")
 
 _lock = threading.Lock()
@@ -63,8 +66,7 @@ def apply(url: str, users: Mapping[str, str] | None = None) -> None:
         for name in [name for name in os.environ if name.upper().startswith("PREFECT_")]:
             del os.environ[name]
         os.environ.update(
-            # Prefect's own default is SSL_CERT_FILE, which may point nowhere.
-            {"PREFECT_API_SSL_CERT_FILE": certifi.where()}
+            {"PREFECT_API_SSL_CERT_FILE": _certificates()}
             | dict(users or {})
             | QUIET
             | {"PREFECT_HOME": str(home()), "PREFECT_PROFILES_PATH": str(home() / "profiles.toml")}
@@ -148,6 +150,11 @@ def _profiles(variables: Mapping[str, str]) -> tuple[Path, dict[str, dict[str, A
     return path, held.get("profiles", {}), active
 
 
+def _certificates() -> str:
+    named = os.environ.get("SSL_CERT_FILE", "")
+    return named if Path(named).is_file() else certifi.where()
+
+
 def _bypass_proxies() -> None:
     """Prefect's events go by websocket, which heeds these variables alone."""
     for name in ("NO_PROXY", "no_proxy"):
@@ -164,7 +171,7 @@ def _have_a_home() -> None:
 
 
 def _read() -> None:
-    with _no_files(), warnings.catch_warnings():
+    with _no_surroundings(), warnings.catch_warnings():
         warnings.simplefilter("ignore")  # a home that can't be made does not matter
         if "prefect.context" in sys.modules:
             sys.modules["prefect.context"].refresh_global_settings_context()
@@ -174,13 +181,15 @@ def _read() -> None:
 
 
 @contextmanager
-def _no_files() -> Iterator[None]:
-    """Meanwhile, settings come from variables alone and not from files in the working folder."""
+def _no_surroundings() -> Iterator[None]:
+    """Meanwhile, settings come from our variables alone: not from files in the working folder."""
     dotenv, toml = DotEnvSettingsSource._read_env_files, ConfigFileSourceMixin._read_files
     DotEnvSettingsSource._read_env_files = lambda *_: {}  # type: ignore[method-assign]
     ConfigFileSourceMixin._read_files = lambda *_, **__: {}  # type: ignore[method-assign]
+    tls = {name: os.environ.pop(name) for name in TLS if name in os.environ}
     try:
         yield
     finally:
+        os.environ.update(tls)
         DotEnvSettingsSource._read_env_files = dotenv  # type: ignore[method-assign]
         ConfigFileSourceMixin._read_files = toml  # type: ignore[method-assign]

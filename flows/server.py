@@ -53,7 +53,8 @@ SETTINGS = {
 }
 """What the embedded server is told; it knows no other."""
 
-PROXIES = ("http_proxy", "https_proxy", "all_proxy", "ws_proxy", "wss_proxy", "no_proxy")
+NOT_ITS = ("PREFECT_", "UVICORN_", "SSL")
+"""Beginnings of variables that it does not get; it talks to nobody but us."""
 
 
 class Embedded:
@@ -168,7 +169,7 @@ def _environment(folder: Path) -> dict[str, str]:
     kept = {
         name: value
         for name, value in os.environ.items()
-        if name.lower() not in PROXIES and not name.upper().startswith(("PREFECT_", "UVICORN_"))
+        if not name.upper().startswith(NOT_ITS) and not name.lower().endswith("_proxy")
     }
     return kept | SETTINGS | {"PREFECT_HOME": str(folder), "PYTHONUNBUFFERED": "1"}
 
@@ -214,12 +215,8 @@ class Server:
         """
         from flows.prefect_client import Connection, check  # Prefect is set up by now
 
-        if self._embedded is not None:
-            self._embedded.wait()
-        else:
+        if self._embedded is None:
             check(self.url)
-        return Connection(self.url, stop, tell, self._dead)
-
-    def _dead(self) -> str:
-        why = self._embedded.dead if self._embedded is not None else ""
-        return f"Prefect's embedded server is gone: {why}" if why else ""
+            return Connection(self.url, stop, tell)
+        self._embedded.wait()
+        return Connection(self.url, stop, tell, embedded=self._embedded)
