@@ -21,7 +21,11 @@ SURE = 0.8
 """Detector's score from which its word for something large is believed, where no vocabulary says
 what there is. On the clips of experts/weights.toml and two others, large objects rightly named had
 0.82 and more, wrongly named ones (a squirrel as a bear, a rabbit as a cat, then as a bird) at most
-0.79. Small ones are many and seldom wrong; they are believed from the detector's threshold."""
+0.79."""
+
+LIKELY = 0.6
+"""The same for what is small, as for the objects of an edit (`plan.min_score`): below it are a
+dancer's surfboard and other things that are not there."""
 
 LARGE = 0.05
 """Share of the picture from which an object is large: the squirrel fills 0.1 of its."""
@@ -41,7 +45,7 @@ def surely_named(
     """
     if vocabulary is not None:
         return label in vocabulary
-    return score >= SURE or share < LARGE
+    return score >= (LIKELY if share < LARGE else SURE)
 
 
 def tells_the_scene(named: float, unnamed: float) -> bool:

@@ -46,7 +46,8 @@ MIDDLE = (20, 30, 80, 90)  # 36 % of the picture
         ([tracked("car", 0.5, MIDDLE)], ["car"], "a car"),  # in it: believed
         (crowd(5, 4), None, ""),  # .8 % of the picture
         (crowd(5, 9), None, "several people"),
-        ([tracked("kite", 0.4, (0, 90, 20, 100)), *crowd(2, 9)], None, "two people and a kite"),
+        ([tracked("kite", 0.65, (0, 90, 20, 100)), *crowd(2, 9)], None, "two people and a kite"),
+        ([tracked("kite", 0.42, (0, 90, 20, 100)), tracked("cow", 0.9, MIDDLE)], None, "a cow"),
         ([tracked("bear", 0.7, (40, 0, 70, 20)), tracked("bus", 0.9, MIDDLE)], None, "a bus"),
         ([], None, ""),
     ],
@@ -84,7 +85,6 @@ def test_every_source_has_the_vocabulary_of_its_section(tmp_path):
 @pytest.mark.parametrize("name", ["embedded", "vivid-embedded"])
 def test_the_samples_vocabulary_is_not_that_of_other_footage(name, tmp_path):
     recipe = load(name)
-
     assert "car" in labels_of(recipe, samples.uri("clip_city"))
     own = type(parse(RECIPE.format(tmp_path), "").sources[1])(kind="folder", path=tmp_path)
     assert labels_of(recipe.model_copy(update={"sources": (own,)}), "a.mp4") is None
