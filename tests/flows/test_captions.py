@@ -44,7 +44,7 @@ MIDDLE = (20, 30, 80, 90)  # 36 % of the picture
         ([tracked("bear", 0.74, MIDDLE), *crowd(5, 9)], None, ""),
         ([tracked("dog", 0.9, MIDDLE), *crowd(5, 9)], ["person"], ""),  # not in the vocabulary
         ([tracked("car", 0.5, MIDDLE)], ["car"], "a car"),  # in it: believed
-        (crowd(5, 4), None, ""),  # .8 % of the picture
+        (crowd(4, 3), None, ""),  # .4 % of the picture
         (crowd(5, 9), None, "several people"),
         ([tracked("kite", 0.65, (0, 90, 20, 100)), *crowd(2, 9)], None, "two people and a kite"),
         ([tracked("kite", 0.42, (0, 90, 20, 100)), tracked("cow", 0.9, MIDDLE)], None, "a cow"),
