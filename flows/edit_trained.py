@@ -52,7 +52,11 @@ def read_first_frame(path: Path, size: tuple[int, int]) -> Frames:
 
     Raises EditmillError where it can't be read.
     """
-    image = cv2.imread(str(path), cv2.IMREAD_COLOR)
+    try:
+        data = np.frombuffer(path.read_bytes(), np.uint8)
+    except OSError:
+        data = np.zeros(0, np.uint8)
+    image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
     if image is None:
         raise EditmillError(f"{path}: not an image that can be read; give a PNG or JPEG")
     rgb = np.ascontiguousarray(image[..., ::-1])

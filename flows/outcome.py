@@ -19,4 +19,5 @@ class Outcome:
     product: str = "pairs"
     """The table that was built: `pairs` or `local_edits`."""
     notes: list[str] = dataclasses.field(default_factory=list)
-    """What each filter was measured to be worth, and how the instructions came out."""
+    """What each filter was measured to be worth, how the instructions came out, and what lay among
+    the sources and was left out."""

@@ -147,7 +147,7 @@ def _show(console: Console, outcome: Outcome, as_json: bool, headline: str) -> N
         highlight=False,
     )
     for note in outcome.notes:
-        console.print(note, highlight=False)
+        console.print(note, highlight=False, markup=False)
     if headline:
         console.print(f"[bold]{headline}[/bold]")
     for line in (

@@ -36,15 +36,7 @@ def find(section: FolderSources) -> Listing:
 
     Raises EditmillError where `section.path` is no folder, cannot be read or has no video in it.
     """
-    root = section.path.expanduser()
-    if not root.is_dir():
-        raise EditmillError(f"{root}: not a folder; correct the recipe's `sources` or --source")
-    try:
-        os.scandir(root).close()
-    except OSError as error:
-        raise EditmillError(
-            f"{root}: cannot be read ({error.strerror}); correct its permissions"
-        ) from None
+    root = _opened(section.path)
     walk = _Walk(root)
     notes = walk.notes()
     if not walk.found:
@@ -59,6 +51,22 @@ def find(section: FolderSources) -> Listing:
     # A name as it is goes before one that was made printable, should they be the same.
     files.sort(key=lambda file: _is_escaped(file.path))
     return Listing(files, [f"{note} in {one_line(str(root))}" for note in notes])
+
+
+def _opened(path: Path) -> Path:
+    """The folder, which can be listed."""
+    try:
+        root = path.expanduser()
+        os.scandir(root).close()
+    except (FileNotFoundError, NotADirectoryError, RuntimeError):  # the last: `~nobody`
+        raise EditmillError(
+            f"{path}: not a folder; correct the recipe's `sources` or --source"
+        ) from None
+    except OSError as error:
+        raise EditmillError(
+            f"{path}: cannot be read ({error.strerror}); correct its permissions"
+        ) from None
+    return root
 
 
 def _is_escaped(path: Path) -> bool:
@@ -78,6 +86,7 @@ class _Walk:
     found: dict[Path, Refusal | None] = field(default_factory=dict)
     _others: Counter[str] = field(default_factory=Counter)  # no video by name, by suffix
     _hidden: int = 0
+    _again: int = 0  # links to folders that were walked already
     _seen: set[tuple[int, int]] = field(default_factory=set)
     _links: list[Path] = field(default_factory=list)  # linked folders still to be walked
 
@@ -96,9 +105,12 @@ class _Walk:
             told = [f"{suffix or 'no suffix'} {n}" for suffix, n in named]
             if rest := count - sum(n for _, n in named):
                 told.append(f"others {rest}")
-            parts.append(f"{_counted(count, 'file')} no video by name ({', '.join(told)})")
+            kind = _counted(count, "file that is", "files that are")
+            parts.append(f"{kind} no video by name ({', '.join(told)})")
         if self._hidden:
             parts.append(f"{self._hidden} hidden (or a bin, a system folder, a catalog)")
+        if self._again:
+            parts.append(f"{_counted(self._again, 'link', 'links')} to a folder listed already")
         return [f"Left out: {', '.join(parts)}"] if parts else []
 
     def _below(self, start: Path) -> None:
@@ -122,6 +134,7 @@ class _Walk:
             return True
         identity = (status.st_dev, status.st_ino)
         if identity in self._seen:
+            self._again += 1
             return True
         self._seen.add(identity)
         return False
@@ -176,5 +189,5 @@ def _is_no_file(path: Path) -> bool:
         return False
 
 
-def _counted(count: int, what: str) -> str:
-    return f"{count} {what} that is" if count == 1 else f"{count} {what}s that are"
+def _counted(count: int, one: str, more: str) -> str:
+    return f"{count} {one if count == 1 else more}"

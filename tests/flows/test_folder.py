@@ -101,6 +101,7 @@ def test_linked_folders_are_followed_once_and_never_in_a_circle(tmp_path: Path):
     (root / "other").symlink_to(tmp_path / "elsewhere")
     (tmp_path / "elsewhere" / "back").symlink_to(root)
     assert found(root) == ["other/b.mp4", "sub/a.mp4"]
+    assert notes(root) == [f"Left out: 4 links to a folder listed already in {root}"]
 
 
 def test_a_link_to_nothing_is_listed_and_a_pipe_is_refused(tmp_path: Path):
@@ -162,6 +163,8 @@ def test_two_folders_with_equal_names_give_two_names(tmp_path: Path):
 def test_a_folder_with_nothing_to_read_ends_in_one_line(tmp_path: Path):
     with pytest.raises(EditmillError, match="not a folder"):
         listing(recipe(tmp_path / "missing"))
+    with pytest.raises(EditmillError, match="not a folder"):
+        listing(recipe(Path("~nobody-is-called-so")))
     put(tmp_path / "a.txt")
     with pytest.raises(EditmillError, match=r"no video in it.*\.txt 1"):
         listing(recipe(tmp_path))
