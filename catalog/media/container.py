@@ -20,8 +20,9 @@ from av.video.stream import VideoStream
 from catalog.errors import BadInput
 
 FORMATS = (
-    "mov,matroska,avi,mpeg,mpegts,mpegvideo,mxf,asf,asf_o,flv,live_flv,ogg,gif,apng,dv,nut,ivf,rm,"
-    "yuv4mpegpipe,wtv,dhav,h261,h263,h264,hevc,vvc,av1,obu,m4v,mjpeg,vc1,vc1test,dirac,cavsvideo"
+    "mov,matroska,avi,mpeg,mpegts,mpegvideo,mxf,gxf,asf,asf_o,flv,live_flv,ogg,gif,apng,dv,nut,"
+    "ivf,rm,yuv4mpegpipe,wtv,dhav,h261,h263,h264,hevc,vvc,av1,obu,m4v,mjpeg,vc1,vc1test,dirac,"
+    "cavsvideo"
 )
 """FFmpeg's names of the containers and raw streams that are read: all self-contained video."""
 
