@@ -356,13 +356,18 @@ def main() -> None:
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         code = 128 + signal.SIGPIPE
     except OSError as error:
-        _say(one_line(str(error)))
+        what = error.filename or "the output"  # only what is open already has no name
+        _say(one_line(f"{what}: {error.strerror or error}"))
         code = 1
     raise SystemExit(code)
 
 
 def _run() -> int:
     """The command's exit code."""
+    try:
+        Path.cwd()
+    except OSError:  # libraries of compiled code would end the process
+        raise EditmillError("the working folder is gone; change to one that is there") from None
     try:
         app()
     except SystemExit as ended:

@@ -20,7 +20,7 @@ from catalog.keys import digest, file_digest
 from catalog.records import Clip, Failure, Source, failure_id, from_row, to_row
 from experts.annotate.shots import ShotDetector
 from flows import journal
-from flows.context import Context
+from flows.context import Context, checked
 from flows.journal import Document
 from flows.recipe import Clips
 from flows.sources import SourceFile
@@ -198,7 +198,8 @@ class _Cutting:
 
     def _cut(self, file: SourceFile) -> Document:
         info = media.probe(file.path)
-        shots = unbroken(ready(self.detector).shots(file.path), info.breaks)
+        found = ready(self.detector).shots(file.path, self.ctx.check_stop)
+        shots = unbroken(found, info.breaks)
         source = Source(
             source_id=self._seen[file.name][0],
             name=file.name,
@@ -215,7 +216,7 @@ class _Cutting:
         if not pieces:
             raise _too_short(file, shots, self.ctx.recipe.clips)
         clips = []
-        frames = media.iter_frames(file.path)
+        frames = checked(media.iter_frames(file.path), self.ctx.check_stop)
         position = 0
         for first, count in pieces:
             self.ctx.check_stop()
