@@ -21,7 +21,7 @@ from prefect.task_runners import ThreadPoolTaskRunner
 
 from catalog.records import Clip
 from flows import probes, retrain, signals, worker
-from flows.context import BuildRun, Context, Stopped, context_of
+from flows.context import BuildRun, Context, Stopped, context_of, findable
 from flows.donors import Bank
 from flows.prefect_client import Connection, using
 from flows.recipe import Recipe, Records
@@ -150,7 +150,7 @@ def run_flow(ctx: Context, connection: Connection) -> None:
         persist_result=False,
         validate_parameters=False,
     )(_run)
-    with using(connection), _stopped_by_signals(ctx), ctx.stats.watch_memory():
+    with findable(ctx), using(connection), _stopped_by_signals(ctx), ctx.stats.watch_memory():
         try:
             build(ctx.root, ctx.recipe, ctx.run.run_id)
         except Exception:

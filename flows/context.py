@@ -83,12 +83,11 @@ def context(root: Path, recipe: Recipe) -> Context:
 
 
 @contextmanager
-def open_context(root: Path, recipe: Recipe) -> Iterator[Context]:
-    """The same, found by `context_of` until left."""
-    ctx = context(root, recipe)
+def findable(ctx: Context) -> Iterator[None]:
+    """Meanwhile, `context_of` finds it by its build run."""
     _contexts[ctx.run.run_id] = ctx
     try:
-        yield ctx
+        yield
     finally:
         del _contexts[ctx.run.run_id]
 

@@ -14,7 +14,7 @@ import flows
 from catalog.keys import digest
 from experts.edit.tasks import TASKS, expert_for
 from flows import makes
-from flows.context import Context, Stopped, open_context
+from flows.context import Context, Stopped, context
 from flows.outcome import Outcome
 from flows.progress import live
 from flows.recipe import FolderSources, Recipe, load
@@ -50,23 +50,23 @@ def main(
     sources = listing(recipe)
     # Before there is a catalog: a checkpoint may lack.
     fingerprint = _fingerprint(recipe, sources, tag)
-    with open_context(out, recipe) as ctx:
-        finished = ctx.catalog.products.get(STAGE, fingerprint)
-        if finished is not None and _stands(ctx, finished):
-            outcome = _with_notes(Outcome(**finished), sources)
-            _show(console, outcome, as_json, "Nothing was left to do: this dataset is built.")
-            return 0
-        try:
-            outcome = _build(ctx, console, tag)
-        except Stopped:
-            console.print(
-                "Stopped. Everything finished so far is kept; run the same command to continue."
-            )
-            return 128 + ctx.stopped_by
-        if not ctx.worth_retrying:
-            ctx.catalog.products.put(STAGE, fingerprint, dataclasses.asdict(outcome))
-        _show(console, _with_notes(outcome, sources), as_json, "")
+    ctx = context(out, recipe)
+    finished = ctx.catalog.products.get(STAGE, fingerprint)
+    if finished is not None and _stands(ctx, finished):
+        outcome = _with_notes(Outcome(**finished), sources)
+        _show(console, outcome, as_json, "Nothing was left to do: this dataset is built.")
         return 0
+    try:
+        outcome = _build(ctx, console, tag)
+    except Stopped:
+        console.print(
+            "Stopped. Everything finished so far is kept; run the same command to continue."
+        )
+        return 128 + ctx.stopped_by
+    if not ctx.worth_retrying:
+        ctx.catalog.products.put(STAGE, fingerprint, dataclasses.asdict(outcome))
+    _show(console, _with_notes(outcome, sources), as_json, "")
+    return 0
 
 
 def _stands(ctx: Context, finished: dict[str, Any]) -> bool:

@@ -1,3 +1,4 @@
+import errno
 import threading
 from pathlib import Path
 
@@ -6,7 +7,7 @@ import pytest
 from catalog.errors import BadInput, EditmillError
 from catalog.keys import digest
 from flows import journal
-from flows.context import Context, Stopped, context
+from flows.context import Context, Stopped, context, context_of, findable
 from flows.recipe import parse
 
 RECIPE = "name: tiny\nsources: [{kind: folder, path: v}]\nplan: {weights: {deblur: 1}}\n"
@@ -118,3 +119,65 @@ def test_the_first_error_is_the_one_told(ctx: Context) -> None:
     ctx.fail(EditmillError("first"))
     ctx.fail(EditmillError("second"))
     assert str(ctx.error) == "first"
+
+
+def test_a_source_that_cannot_be_read_is_a_row_and_no_end(ctx: Context) -> None:
+    def key(record: int) -> str:
+        if record == 2:
+            raise OSError(errno.EIO, "Input/output error", "two.mp4")
+        return digest(record)
+
+    found = journal.run(ctx, "double", [1, 2, 3], key=key, work=double, name=str)
+    assert [record for record, _ in found] == [1, 3]
+    reason, message = failures(ctx)["2"]
+    assert reason == "error"
+    assert message.endswith("Input/output error: 'two.mp4'; the next build tries it again")
+    assert ctx.worth_retrying
+    assert run(ctx, [1, 2, 3], double) == {r: {"value": 2 * r} for r in (1, 2, 3)}
+    assert failures(ctx) == {}
+
+
+@pytest.mark.parametrize(
+    "error",
+    [
+        BadInput("unreadable", "v: no answer; connect the disk", final=False),
+        TimeoutError(errno.ETIMEDOUT, "timed out"),
+        MemoryError(),
+    ],
+)
+@pytest.mark.parametrize("batch", [1, 2])
+def test_what_may_pass_is_not_remembered(ctx: Context, error: Exception, batch: int) -> None:
+    def work(records: list[int]) -> list[dict]:
+        if 1 in records:
+            raise error
+        return double(records)
+
+    assert run(ctx, [1, 2], work, batch) == {2: {"value": 4}}
+    assert list(failures(ctx)) == ["1"]
+    assert ctx.worth_retrying
+    assert ctx.catalog.products.get("double", digest(1)) is None
+    assert run(ctx, [1, 2], double, batch) == {1: {"value": 2}, 2: {"value": 4}}
+    assert failures(ctx) == {}
+
+
+@pytest.mark.parametrize("batch", [1, 2])
+def test_a_stop_within_a_record_leaves_nothing(ctx: Context, batch: int) -> None:
+    def work(records: list[int]) -> list[dict]:
+        ctx.stop.set()
+        ctx.check_stop()
+        return double(records)
+
+    with pytest.raises(Stopped):
+        run(ctx, [1, 2], work, batch)
+    assert failures(ctx) == {}
+    assert ctx.catalog.products.get("double", digest(1)) is None
+
+
+def test_a_second_build_does_not_meet_the_first_ones_stop(tmp_path: Path) -> None:
+    first, second = (context(tmp_path / "catalog", parse(RECIPE, "tiny")) for _ in range(2))
+    with findable(first), findable(second):
+        assert context_of(first.run) is first
+        first.fail(EditmillError("first"))
+        assert not context_of(second.run).stop.is_set()
+        assert context_of(second.run).error is None
+    assert context_of(first.run) is not first  # dropped at its end
