@@ -87,10 +87,10 @@ def client(source: PackageSource) -> httpx.Client:
     """An HTTP client that trusts what pip and OpenSSL are told to trust; the caller closes it.
 
     It raises RegistryError for an address, of a link or a redirect, that is not HTTP's, or that is
-    on a private network while the registry of `source` is not: no registry has business there.
+    on a private network while the registry of `source` is not: no registry has business there; and
+    where the variables for proxies and certificates can't be followed.
     """
     bundle = os.environ.get("PIP_CERT")
-    verify: ssl.SSLContext | bool = ssl.create_default_context(cafile=bundle) if bundle else True
     index = _pypi_index() if source.kind == "pypi" else _npm_registry(source.package)
     at_home = _is_private(_host(index))
 
@@ -101,9 +101,15 @@ def client(source: PackageSource) -> httpx.Client:
         if _is_private(host) and not at_home:
             raise RegistryError(f"{_host(index)} leads to {host}, on a private network")
 
-    return httpx.Client(
-        follow_redirects=True, timeout=TIMEOUT, verify=verify, event_hooks={"request": [check]}
-    )
+    try:
+        verify: ssl.SSLContext | bool = (
+            ssl.create_default_context(cafile=bundle) if bundle else True
+        )
+        return httpx.Client(
+            follow_redirects=True, timeout=TIMEOUT, verify=verify, event_hooks={"request": [check]}
+        )
+    except (ImportError, ValueError, OSError) as error:  # SOCKS; a scheme; no such certificate
+        raise RegistryError(f"the proxy or certificate variables are of no use ({error})") from None
 
 
 def _is_private(host: str) -> bool:

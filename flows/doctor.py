@@ -1,6 +1,6 @@
 """What works on this machine, and what a missing piece costs: `editmill doctor`.
 
-Every check only looks; nothing is downloaded, loaded or changed.
+Every check only looks; nothing is downloaded, loaded or kept.
 """
 
 from __future__ import annotations
@@ -30,6 +30,7 @@ from catalog.errors import EditmillError
 from catalog.media.encode import ENCODERS
 from experts import registry, weights
 from experts.annotate import depth
+from flows import server
 
 PYTHON = ((3, 11), (3, 14))
 """First version that works, first that is not supported; as in pyproject.toml."""
@@ -82,6 +83,7 @@ def run() -> list[Check]:
         lambda: check_disk("disk here", Path.cwd(), DATASET_GB),
         check_encoder,
         check_prefect,
+        check_server,
         check_limits,
         check_gpu,
         check_depth,
@@ -216,6 +218,24 @@ def check_prefect(prefect: str | None = None, fastapi: str | None = None) -> Che
         remedy = f"pip install 'fastapi<={_dotted(FASTAPI_LAST)}'"
         return Check("prefect", "fail", found, cost, remedy)
     return Check("prefect", "ok", found)
+
+
+def check_server() -> Check:
+    """Whether the embedded server has a place to work in, and what of Prefect's it won't obey."""
+    try:
+        folder = server.folder()
+    except EditmillError as error:
+        return Check(
+            "prefect server", "fail", "no place to work in", "no build can run", str(error)
+        )
+    shutil.rmtree(folder, ignore_errors=True)
+    found = f"one per build, in {folder.parent}"
+    ignored = sorted(name for name in os.environ if name.upper().startswith("PREFECT_"))
+    here = (Path(name) for name in (".env", "prefect.toml"))
+    ignored += [str(path) for path in here if path.is_file()]
+    if ignored:
+        found += f"; {', '.join(ignored)} not obeyed unless --server asks for yours"
+    return Check("prefect server", "ok", found)
 
 
 def check_limits(files: int | None = None, size: int | None = None) -> Check:

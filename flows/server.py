@@ -61,7 +61,7 @@ class Embedded:
     """The embedded server of this process: starting once constructed, ready after `wait`."""
 
     def __init__(self) -> None:
-        self.folder = _folder()
+        self.folder = folder()
         try:
             self._socket = socket.create_server(("127.0.0.1", 0))
         except OSError as error:
@@ -144,8 +144,11 @@ def _cannot_start(why: str) -> EditmillError:
     )
 
 
-def _folder() -> Path:
-    """A folder of its own: the system's temporary one is local and swept; else in our cache."""
+def folder() -> Path:
+    """A new folder for a server: the system's temporary one is local and swept; else in our cache.
+
+    Raises EditmillError where neither can be written or has room.
+    """
     found = []
     for parent in (tempfile.gettempdir, prefect_settings.home):
         try:

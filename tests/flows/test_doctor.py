@@ -2,6 +2,7 @@
 
 import json
 import resource
+import tempfile
 from io import StringIO
 from pathlib import Path
 
@@ -154,3 +155,17 @@ def test_a_depth_model_is_wanted_only_for_the_depth_tasks(
     assert "missing" in doctor.check_depth().remedy
     monkeypatch.setenv("EDITMILL_DEPTH", "owner/model")
     assert doctor.check_depth().status == "ok"
+
+
+def test_it_says_what_of_prefects_is_not_obeyed(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PREFECT_API_URL", "http://127.0.0.1:9/api")
+    (tmp_path / "prefect.toml").touch()
+    found = doctor.check_server()
+    assert found.status == "ok"
+    assert "PREFECT_API_URL" in found.found and "prefect.toml" in found.found
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path / "prefect.toml"))
+    monkeypatch.setenv("EDITMILL_CACHE", str(tmp_path / "prefect.toml"))
+    assert doctor.check_server().status == "fail"

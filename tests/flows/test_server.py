@@ -162,7 +162,7 @@ def test_a_full_temporary_folder_gives_way_to_the_cache(
         return usage(place) if cached else usage(place)._replace(free=1000)
 
     monkeypatch.setattr(server.shutil, "disk_usage", full)
-    assert server._folder().parent == tmp_path / "cache" / "prefect"
+    assert server.folder().parent == tmp_path / "cache" / "prefect"
 
 
 def test_a_broken_template_is_no_database(tmp_path: Path) -> None:
