@@ -12,8 +12,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from catalog.errors import BadInput, EditmillError, one_line
-from catalog.keys import digest
-from catalog.records import Failure
+from catalog.records import Failure, failure_id
 from flows.context import Context, Stopped
 
 log = logging.getLogger("editmill")
@@ -59,7 +58,7 @@ def run(
             if FAILED in document:
                 _record_failure(ctx, stage, name(record), **document[FAILED])
             else:
-                cleared.append(_failure_id(stage, name(record)))
+                cleared.append(failure_id(stage, name(record)))
                 yield record, document
     ctx.catalog.tables.delete("failures", cleared)
 
@@ -127,10 +126,6 @@ def _refused(ctx: Context, stage: str, record: str, error: Exception) -> None:
     _record_failure(ctx, stage, record, reason="error", message=message)
 
 
-def _failure_id(stage: str, record: str) -> str:
-    return digest("failure", stage, record)
-
-
 def _record_failure(ctx: Context, stage: str, record: str, *, reason: str, message: str) -> None:
-    failure = Failure(_failure_id(stage, record), stage, record, reason, message)
+    failure = Failure(failure_id(stage, record), stage, record, reason, message)
     ctx.catalog.tables.merge("failures", [failure])
