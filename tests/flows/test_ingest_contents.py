@@ -3,6 +3,7 @@
 import dataclasses
 import os
 import shutil
+from collections.abc import Callable
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -29,7 +30,7 @@ class OneShot:
     def load(self) -> None:
         pass
 
-    def shots(self, path: Path) -> list[tuple[int, int]]:
+    def shots(self, path: Path, check_stop: Callable[[], None]) -> list[tuple[int, int]]:
         self.looked.append(path.name)
         return [(0, media.probe(path).frames)]
 
@@ -187,7 +188,7 @@ def test_a_source_that_cannot_be_read_does_not_end_the_build(footage: Path):
 def test_a_file_that_changes_while_it_is_read_is_left_for_another_day(
     footage: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    def shots(self: OneShot, path: Path) -> list[tuple[int, int]]:
+    def shots(self: OneShot, path: Path, check_stop: Callable[[], None]) -> list[tuple[int, int]]:
         count = media.probe(path).frames
         os.utime(path, ns=(0, 0))
         return [(0, count)]
