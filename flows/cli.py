@@ -3,19 +3,14 @@ so that `--help` answers at once."""
 
 from __future__ import annotations
 
-import io
 import json
-import os
-import signal
-import sys
-from contextlib import suppress
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from catalog.errors import EditmillError, one_line
-from flows import signals
+from catalog.errors import EditmillError
+from flows import entry
 
 app = typer.Typer(
     name="editmill",
@@ -341,57 +336,7 @@ def train_expert(
 
 def main() -> None:
     """Runs the command; every expected error is one line on stderr and exit code 1."""
-    _print_anything()
-    try:
-        with signals.handled(signals.interrupt):
-            code = _run()
-            _flush()
-    except signals.Signalled as signalled:
-        _say("stopped")
-        code = signalled.exit_code
-    except EditmillError as error:
-        _say(str(error))
-        code = 1
-    except BrokenPipeError:  # whoever read our output has had enough
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-        code = 128 + signal.SIGPIPE
-    except OSError as error:
-        what = error.filename or "the output"  # only what is open already has no name
-        _say(one_line(f"{what}: {error.strerror or error}"))
-        code = 1
-    raise SystemExit(code)
-
-
-def _run() -> int:
-    """The command's exit code."""
-    try:
-        Path.cwd()
-    except OSError:  # libraries of compiled code would end the process
-        raise EditmillError("the working folder is gone; change to one that is there") from None
-    try:
-        app()
-    except SystemExit as ended:
-        if isinstance(ended.__context__, BrokenPipeError):  # typer hides it
-            raise ended.__context__ from None
-        return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
-    return 0
-
-
-def _print_anything() -> None:
-    """A terminal or a pipe that lacks a character gets an escape for it, not a UnicodeError."""
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
-
-
-def _flush() -> None:
-    if sys.stdout is not None:
-        sys.stdout.flush()
-
-
-def _say(message: str) -> None:
-    with suppress(OSError):  # a full device, perhaps
-        print(f"editmill: {message}", file=sys.stderr, flush=True)
+    entry.run(app)
 
 
 if __name__ == "__main__":

@@ -174,7 +174,9 @@ def _environment(folder: Path) -> dict[str, str]:
         for name, value in os.environ.items()
         if not name.upper().startswith(NOT_ITS) and not name.lower().endswith("_proxy")
     }
-    return kept | SETTINGS | {"PREFECT_HOME": str(folder), "PYTHONUNBUFFERED": "1"}
+    # TMPDIR: SQLite's temporary files, too
+    own = {"PREFECT_HOME": str(folder), "TMPDIR": str(folder), "PYTHONUNBUFFERED": "1"}
+    return kept | SETTINGS | own
 
 
 _embedded: Embedded | None = None
