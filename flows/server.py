@@ -200,7 +200,14 @@ class Server:
     """
 
     def __init__(self, asked: str | None = None) -> None:
+        """Raises EditmillError where a server of the user's does not answer, before his build
+        takes the time of other imports."""
         self._embedded: Embedded | None = None
+        if asked is None and not os.environ.get(UNDER_WORKER):
+            self._embedded = _our_server()
+            self.url = self._embedded.url
+            prefect_settings.apply(self.url)
+            return
         if os.environ.get(UNDER_WORKER):
             from prefect.settings import get_current_settings
 
@@ -208,20 +215,17 @@ class Server:
         elif asked is not None:
             self.url, theirs = prefect_settings.users_server(asked)
             prefect_settings.apply(self.url, theirs)
-        else:
-            self._embedded = _our_server()
-            self.url = self._embedded.url
-            prefect_settings.apply(self.url)
+        from flows.prefect_client import check  # Prefect is set up by now
+
+        check(self.url)
 
     def connect(self, stop: threading.Event, tell: Callable[[str], None]) -> Connection:
         """A build's connection to the server, once it is there.
 
-        Raises EditmillError if it can't start or does not answer.
+        Raises EditmillError if it can't start.
         """
-        from flows.prefect_client import Connection, check  # Prefect is set up by now
+        from flows.prefect_client import Connection
 
-        if self._embedded is None:
-            check(self.url)
-            return Connection(self.url, stop, tell)
-        self._embedded.wait()
-        return Connection(self.url, stop, tell, embedded=self._embedded)
+        if self._embedded is not None:
+            self._embedded.wait()
+        return Connection(self.url, stop, tell, self._embedded)
