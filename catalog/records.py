@@ -17,7 +17,7 @@ import polars as pl
 
 from catalog.keys import digest
 
-SCORES = ("quality", "alignment", "subtle")
+SCORES = ("construction", "quality", "alignment", "subtle")
 """Filters in the order they are asked; the first that rejects gives a pair its reason."""
 
 
@@ -150,6 +150,8 @@ class Pair:
     phrasings: list[str] = field(default_factory=list)  # ways to say it, the instruction first
     phrasings_by: list[str] = field(default_factory=list)  # `model` or `template`, per phrasing
     plan_id: str = ""  # its row in `plans` is what `editmill rebuild` starts from
+    construction_score: float | None = None
+    construction_reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)

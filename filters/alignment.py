@@ -17,14 +17,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalog.keys import file_digest
-from filters.base import ABSTAINED, PairSample, Verdict
+from filters.base import ABSTAINED, NOT_MEASURED, PairSample, Verdict
 from filters.encoder import Encoder
 from filters.features import PairFeatures, describe
 from filters.probe import Probe, load_probes, missing
 
 TEXT_MISMATCH = "text_mismatch"
-
-NOT_MEASURED = "not_measured"
 
 CLIP_THRESHOLDS: Mapping[str, float] = {
     # Señorita-2M, text-alignment filter; removal has no target prompt and is not measured

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Protocol, runtime_checkable
+from dataclasses import dataclass, field
+from typing import Literal, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,8 +12,15 @@ from numpy.typing import NDArray
 FRAMES = 17
 """Frames looked at per video (Señorita-2M, quality filter: 17 frames)."""
 
+Frames = NDArray[np.uint8]
+
+Side = Literal["source", "target"]
+
 ABSTAINED = "abstained"
 """Reason of a filter that cannot tell for this pair: it keeps; a score is only for the record."""
+
+NOT_MEASURED = "not_measured"
+"""Reason of a filter whose question makes no sense for the pair's task: it keeps, without score."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,17 +30,28 @@ class PairSample:
     `source`, `target` uint8 RGB [17, h, w, 3] (the two sides may differ in size);
     `mask` bool [17, h, w] at the target's size, or None; `prompt` describes the edited content
     ("a yellow bird", "watercolor style"); `source_id` is the sha256 of the original footage, by
-    which a model trained on that footage can be kept from judging it.
+    which a model trained on that footage can be kept from judging it. `made` is the side that the
+    expert made (`Task.made_side`), and so the one to be judged; the other is footage. `sizes` are
+    height and width, px, of the source's and the target's files, None if they are the frames'.
     """
 
     task: str
-    source: NDArray[np.uint8]
-    target: NDArray[np.uint8]
+    source: Frames
+    target: Frames
     mask: NDArray[np.bool_] | None = None
     prompt: str = ""
     label: str = ""
     instruction: str = ""
     source_id: str = ""
+    sizes: tuple[tuple[int, int], tuple[int, int]] | None = None
+    made: Side = field(kw_only=True)
+
+    @property
+    def sides(self) -> tuple[Frames, Frames]:
+        """The real side's frames and the made side's."""
+        if self.made == "source":
+            return self.target, self.source
+        return self.source, self.target
 
 
 @dataclass(frozen=True, slots=True)

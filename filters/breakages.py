@@ -1,6 +1,6 @@
 """Edits broken on purpose, in the ways experts fail: training data whose truth is known.
 
-Each breakage takes (source, target, mask, rng, strength) and returns a broken copy of the target:
+Each breakage takes (real, made, mask, rng, strength) and returns a broken copy of the made side:
 frames uint8 [T, h, w, 3] of one size on both sides, mask bool [T, h, w] or None for the whole
 frame, `strength` 0 (mild, but to be seen) to 1. Only what the breakage names is changed.
 """
@@ -22,105 +22,105 @@ Breakage = Callable[[Frames, Frames, Mask, np.random.Generator, float], Frames]
 
 
 def ghosting(
-    source: Frames, target: Frames, mask: Mask, rng: np.random.Generator, strength: float
+    real: Frames, made: Frames, mask: Mask, rng: np.random.Generator, strength: float
 ) -> Frames:
-    """The source shines through; without a mask, the previous frames do, displaced.
+    """The real side shines through; without a mask, the previous frames do, displaced.
 
     Where both sides share their structure, as a recoloured object does, a ghost in place is only a
     weaker edit, which nobody rejects: it is displaced. A removed object may also return in place.
     """
     alpha = 0.4 + 0.15 * strength
-    shift = _shift_by(target, rng, 0.03 + 0.05 * strength)
+    shift = _shift_by(made, rng, 0.03 + 0.05 * strength)
     if mask is None:
         lag = int(rng.integers(1, 3))
-        ghost = np.stack([_moved(f, shift) for f in np.concatenate([target[lag:], target[-lag:]])])
-    elif rng.random() < 0.5 and _likeness(source, target, mask) < ALIKE:
-        ghost = source
+        ghost = np.stack([_moved(f, shift) for f in np.concatenate([made[lag:], made[-lag:]])])
+    elif rng.random() < 0.5 and _likeness(real, made, mask) < ALIKE:
+        ghost = real
     else:
-        ghost = np.stack([_moved(f, shift) for f in source])
-    return _blend(target, ghost, alpha * _soft(mask, target))
+        ghost = np.stack([_moved(f, shift) for f in real])
+    return _blend(made, ghost, alpha * _soft(mask, made))
 
 
 def residue(
-    source: Frames, target: Frames, mask: Mask, rng: np.random.Generator, strength: float
+    real: Frames, made: Frames, mask: Mask, rng: np.random.Generator, strength: float
 ) -> Frames:
     """What was there before stays in part: its rim, drawn out into the region, as where a mask was
     too small for its object; or pieces of it, whole or washed out."""
     if mask is not None and rng.random() < 0.5:
-        return _blend(target, _drawn_in(source, mask, 0.08 + 0.08 * strength), _soft(mask, target))
-    within = np.ones(target.shape[1:3], bool) if mask is None else mask.any(0)
+        return _blend(made, _drawn_in(real, mask, 0.08 + 0.08 * strength), _soft(mask, made))
+    within = np.ones(made.shape[1:3], bool) if mask is None else mask.any(0)
     ys, xs = np.nonzero(within)
     box = slice(ys.min(), ys.max() + 1), slice(xs.min(), xs.max() + 1)
     pieces = np.zeros(within.shape, np.float32)
     pieces[box] = _blob(pieces[box].shape, rng, 0.3 + 0.3 * strength, (int(rng.integers(3, 8)), 6))
-    rest = source
+    rest = real
     if rng.random() < 0.5:
-        sigma = max(1.0, _extent(mask, target) / 12)
-        rest = np.stack([cv2.GaussianBlur(f, (0, 0), sigma) for f in source])
-    return _blend(target, rest, _soft(mask, target) * pieces)
+        sigma = max(1.0, _extent(mask, made) / 12)
+        rest = np.stack([cv2.GaussianBlur(f, (0, 0), sigma) for f in real])
+    return _blend(made, rest, _soft(mask, made) * pieces)
 
 
 def smear(
-    source: Frames, target: Frames, mask: Mask, rng: np.random.Generator, strength: float
+    real: Frames, made: Frames, mask: Mask, rng: np.random.Generator, strength: float
 ) -> Frames:
     """The made region is blurred, or drawn out into streaks."""
-    size = _extent(mask, target)
+    size = _extent(mask, made)
     length = max(9, int(size * (0.25 + 0.25 * strength))) | 1
     if rng.random() < 0.5:
         kernel = cv2.getGaussianKernel(length, length / 4)
-        blurred = np.stack([cv2.sepFilter2D(f, -1, kernel, kernel) for f in target])
+        blurred = np.stack([cv2.sepFilter2D(f, -1, kernel, kernel) for f in made])
     else:
         line = np.zeros((length, length), np.float32)
         if rng.random() < 0.5:
             line[length // 2] = 1 / length
         else:
             line[:, length // 2] = 1 / length
-        blurred = np.stack([cv2.filter2D(f, -1, line) for f in target])
-    return _blend(target, blurred, _soft(mask, target))
+        blurred = np.stack([cv2.filter2D(f, -1, line) for f in made])
+    return _blend(made, blurred, _soft(mask, made))
 
 
 def wrong_mask(
-    source: Frames, target: Frames, mask: Mask, rng: np.random.Generator, strength: float
+    real: Frames, made: Frames, mask: Mask, rng: np.random.Generator, strength: float
 ) -> Frames:
     """The edit landed beside its place: the result lies displaced, the place itself is untouched.
 
     Without a mask: a part of the frame that the edit never reached.
     """
     if mask is None:
-        spot = _blob(target.shape[1:3], rng, 0.35 + 0.25 * strength)
-        return _blend(target, source, np.broadcast_to(spot, target.shape[:3]))
-    size = _extent(mask, target)
+        spot = _blob(made.shape[1:3], rng, 0.35 + 0.25 * strength)
+        return _blend(made, real, np.broadcast_to(spot, made.shape[:3]))
+    size = _extent(mask, made)
     step = max(4, int(size * (0.35 + 0.4 * strength)))
     angle = rng.uniform(0, 2 * np.pi)
     shift = round(step * np.cos(angle)), round(step * np.sin(angle))
     elsewhere = np.stack([_moved(m.astype(np.uint8), shift) for m in mask]) > 0
-    patch = np.stack([_moved(f, shift) for f in target])
-    where = _soft(elsewhere, target)
-    return _blend(_blend(target, source, _soft(mask, target)), patch, where)
+    patch = np.stack([_moved(f, shift) for f in made])
+    where = _soft(elsewhere, made)
+    return _blend(_blend(made, real, _soft(mask, made)), patch, where)
 
 
 def flicker(
-    source: Frames, target: Frames, mask: Mask, rng: np.random.Generator, strength: float
+    real: Frames, made: Frames, mask: Mask, rng: np.random.Generator, strength: float
 ) -> Frames:
     """The edit jumps from frame to frame: in brightness and tint, or it comes and goes."""
-    weight = _soft(mask, target)
-    frames = len(target)
+    weight = _soft(mask, made)
+    frames = len(made)
     if rng.random() < 0.5:
         gains = 1 + (0.12 + 0.25 * strength) * rng.uniform(-1, 1, (frames, 1, 1, 3))
         gains += (0.1 + 0.2 * strength) * rng.choice([-1, 1], (frames, 1, 1, 1))
-        jumping = np.clip(target * gains, 0, 255).astype(np.uint8)
-        return _blend(target, jumping, weight)
+        jumping = np.clip(made * gains, 0, 255).astype(np.uint8)
+        return _blend(made, jumping, weight)
     off = rng.random(frames) < 0.3 + 0.2 * strength
     off[rng.integers(1, frames - 1)] = True
     off[rng.integers(0, frames, 2)] = [False, True]
-    return _blend(target, source, weight * off[:, None, None])
+    return _blend(made, real, weight * off[:, None, None])
 
 
 def half_done(
-    source: Frames, target: Frames, mask: Mask, rng: np.random.Generator, strength: float
+    real: Frames, made: Frames, mask: Mask, rng: np.random.Generator, strength: float
 ) -> Frames:
     """The edit stops midway through the clip, or covers only one half of its region."""
-    frames, height, width = target.shape[:3]
+    frames, height, width = made.shape[:3]
     undone = np.zeros((frames, height, width), np.float32)
     share = 0.35 + 0.3 * strength
     if rng.random() < 0.5:
@@ -135,35 +135,35 @@ def half_done(
             where = np.ones((height, width), bool) if mask is None else mask[t]
             if where.any():
                 undone[t] = _half(where, axis, low, share)
-    return _blend(target, source, _soft(mask, target) * undone)
+    return _blend(made, real, _soft(mask, made) * undone)
 
 
 def frozen(
-    source: Frames, target: Frames, mask: Mask, rng: np.random.Generator, strength: float
+    real: Frames, made: Frames, mask: Mask, rng: np.random.Generator, strength: float
 ) -> Frames:
     """The made region stands still from some frame on, while the footage goes on."""
-    frames = len(target)
+    frames = len(made)
     first = round((0.5 - 0.45 * strength) * frames)
-    stopped = np.concatenate([target[:first], np.repeat(target[first : first + 1], frames, 0)])
-    return _blend(target, stopped[:frames], _soft(mask, target))
+    stopped = np.concatenate([made[:first], np.repeat(made[first : first + 1], frames, 0)])
+    return _blend(made, stopped[:frames], _soft(mask, made))
 
 
 def colour_collapse(
-    source: Frames, target: Frames, mask: Mask, rng: np.random.Generator, strength: float
+    real: Frames, made: Frames, mask: Mask, rng: np.random.Generator, strength: float
 ) -> Frames:
     """Colours break down: posterised, burnt out, blocks of noise, or almost black."""
     kind = int(rng.integers(4))
     if kind == 0:
         step = int(64 + 48 * strength)
-        broken = (target // step * step + step // 2).clip(0, 255).astype(np.uint8)
+        broken = (made // step * step + step // 2).clip(0, 255).astype(np.uint8)
     elif kind == 1:
         gain = 2.5 + 2.0 * strength
-        broken = np.clip((target.astype(np.float32) - 128) * gain + 150, 0, 255).astype(np.uint8)
+        broken = np.clip((made.astype(np.float32) - 128) * gain + 150, 0, 255).astype(np.uint8)
     elif kind == 2:
-        broken = _blocks(target, mask, rng, strength)
+        broken = _blocks(made, mask, rng, strength)
     else:
-        broken = (target * (0.15 - 0.15 * strength)).astype(np.uint8)
-    return _blend(target, broken, _soft(mask, target))
+        broken = (made * (0.15 - 0.15 * strength)).astype(np.uint8)
+    return _blend(made, broken, _soft(mask, made))
 
 
 BREAKAGES: Mapping[str, Breakage] = {
@@ -178,9 +178,9 @@ BREAKAGES: Mapping[str, Breakage] = {
 }
 
 
-def _likeness(source: Frames, target: Frames, mask: NDArray[np.bool_]) -> float:
+def _likeness(real: Frames, made: Frames, mask: NDArray[np.bool_]) -> float:
     """Correlation of the sides' luma inside the mask, −1…1."""
-    a, b = (side[mask].mean(-1) for side in (source, target))
+    a, b = (side[mask].mean(-1) for side in (real, made))
     together = ((a - a.mean()) * (b - b.mean())).mean() if len(a) else 0.0
     return float(together / (a.std() * b.std() + 1e-3)) if len(a) else 0.0
 
@@ -227,17 +227,17 @@ def _blob(
     return (field > np.quantile(field, 1 - share)).astype(np.float32)
 
 
-def _drawn_in(source: Frames, mask: NDArray[np.bool_], share: float) -> Frames:
-    """The source with the masks' inside painted anew from a rim of it, `share` of the extent."""
-    rim = 2 * max(1, round(share * _extent(mask, source))) + 1
+def _drawn_in(real: Frames, mask: NDArray[np.bool_], share: float) -> Frames:
+    """The real side with the masks' inside painted anew from a rim of it, `share` of the extent."""
+    rim = 2 * max(1, round(share * _extent(mask, real))) + 1
     brush = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (rim, rim))
-    half = source.shape[2] // 2, source.shape[1] // 2  # a painted fill is soft, and this is quick
+    half = real.shape[2] // 2, real.shape[1] // 2  # a painted fill is soft, and this is quick
     out = []
-    for frame, where in zip(source, mask, strict=True):
+    for frame, where in zip(real, mask, strict=True):
         inner = cv2.erode(where.astype(np.uint8), brush)
         small = cv2.resize(inner, half, interpolation=cv2.INTER_NEAREST)
         fill = cv2.inpaint(cv2.resize(frame, half), small, 3, cv2.INPAINT_TELEA)
-        fill = cv2.resize(fill, source.shape[2:0:-1], interpolation=cv2.INTER_CUBIC)
+        fill = cv2.resize(fill, real.shape[2:0:-1], interpolation=cv2.INTER_CUBIC)
         out.append(np.where(inner[..., None] > 0, fill, frame))
     return np.stack(out)
 
@@ -252,12 +252,12 @@ def _half(where: NDArray[np.bool_], axis: int, low: bool, share: float) -> NDArr
     return (where & line.reshape(shape)).astype(np.float32)
 
 
-def _blocks(target: Frames, mask: Mask, rng: np.random.Generator, strength: float) -> Frames:
+def _blocks(made: Frames, mask: Mask, rng: np.random.Generator, strength: float) -> Frames:
     """Some square blocks of the region show flat, wrong colours, as after numeric overflow."""
-    height, width = target.shape[1:3]
-    side = max(4, int(_extent(mask, target) / 4))
+    height, width = made.shape[1:3]
+    side = max(4, int(_extent(mask, made) / 4))
     grid = -(-height // side), -(-width // side)
-    broken = target.copy()
+    broken = made.copy()
     for frame in broken:
         hit = rng.random(grid) < 0.25 + 0.4 * strength
         colours = rng.integers(0, 2, (*grid, 3)).astype(np.uint8) * 255

@@ -12,8 +12,9 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
+from filters.base import PairSample
 from filters.encoder import LEVEL_CHANNELS, REGIONS, Encoding
-from filters.features import MADE_ON_SOURCE, PIXEL_MEASURES, PairFeatures
+from filters.features import PIXEL_MEASURES, PairFeatures
 
 GROUPS: Mapping[str, str] = {
     "object_removal": "fill",
@@ -21,21 +22,9 @@ GROUPS: Mapping[str, str] = {
     "object_swap": "fill",
     "local_style_transfer": "local restyle",
     "global_style_transfer": "restyle",
-    "inpainting": "hole",
-    "outpainting": "hole",
-    "deblur": "restore",
-    "upscaling": "restore",
-    "colorization": "restore",
-    "canny_to_video": "control",
-    "hed_to_video": "control",
-    "depth_to_video": "control",
-    "fake_scribble_to_video": "control",
-    "hed_detection": "map",
-    "depth_detection": "map",
-    "fake_scribble_detection": "map",
-    "object_grounding": "map",
 }
-"""Tasks that fail alike share what is learnt of them."""
+"""Tasks that fail alike share what is learnt of them. What follows from the footage by arithmetic
+has none: it is checked (filters.construction)."""
 
 GROUP_NAMES = tuple(dict.fromkeys(GROUPS.values()))
 
@@ -47,13 +36,13 @@ _FINE = 3e-4
 Vector = NDArray[np.float32]
 
 
-def descriptor(features: PairFeatures, task: str) -> Vector:
+def descriptor(features: PairFeatures, sample: PairSample) -> Vector:
     """[F] float32: the task's group one-hot, then the comparisons."""
     real, made, pixels = features.source, features.target, features.pixels
-    if task in MADE_ON_SOURCE:
+    if sample.made == "source":
         real, made, pixels = made, real, pixels[:, :, _SWAPPED]
     masked = not np.array_equal(made.levels[:, 0], made.levels[:, 1])
-    values = [float(GROUPS.get(task) == name) for name in GROUP_NAMES]
+    values = [float(GROUPS.get(sample.task) == name) for name in GROUP_NAMES]
     values.append(float(masked))
     values += _level_motion(real, made)
     values += _sharpness(real, made)

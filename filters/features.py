@@ -28,9 +28,6 @@ LEAST_VIEW = 0.25
 PIXEL_SIDE = 208
 """Long side, px, at which pixel measures are taken."""
 
-MADE_ON_SOURCE = frozenset({"object_addition", "object_swap"})
-"""Tasks whose source side is the expert's work: an addition is a removal read backwards."""
-
 PIXEL_MEASURES = (
     "change",  # mean |target − source| of RGB, 0–1
     "change_luma",  # |mean luma of target − of source|
@@ -138,8 +135,8 @@ def _crop(image: NDArray, box: NDArray[np.float64]) -> NDArray:
 
 def _measures(sample: PairSample, known: _Known) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     before, after, inside = _small(sample.source, sample.target, sample.mask, known)
-    sides = (after, before) if sample.task in MADE_ON_SOURCE else (before, after)
-    found = np.array(signs(sides[0].rgb, sides[1].rgb, inside), np.float32)
+    real, made = (after, before) if sample.made == "source" else (before, after)
+    found = np.array(signs(real.rgb, made.rgb, inside), np.float32)
     return _pixels(before, after, inside), found
 
 

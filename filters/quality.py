@@ -28,7 +28,8 @@ from sklearn.exceptions import ConvergenceWarning
 from sklearn.neural_network import MLPClassifier
 
 from catalog.errors import EditmillError
-from filters.base import PairSample, Verdict
+from filters.base import NOT_MEASURED, PairSample, Verdict
+from filters.construction import CONSTRUCTED
 from filters.descriptor import GROUP_NAMES, descriptor
 from filters.encoder import Encoder
 from filters.features import PairFeatures, describe
@@ -203,6 +204,8 @@ class QualityModel:
 class QualityFilter:
     """Keeps a pair whose score reaches the threshold; the score is the probability of a good edit.
 
+    Tasks that filters.construction checks are not measured: there is nothing to guess.
+
     `model` is a trained model or the path of one, read at `load`. `thresholds` overrides per task.
     """
 
@@ -254,11 +257,14 @@ class QualityFilter:
         self, samples: Sequence[PairSample], features: Sequence[PairFeatures]
     ) -> list[Verdict]:
         """The same from features already computed."""
-        if not samples:
-            return []
-        x = np.stack([descriptor(f, s.task) for s, f in zip(samples, features, strict=True)])
-        scores = self._loaded().score(x, [s.source_id for s in samples])
-        return [self._verdict(s.task, float(v)) for s, v in zip(samples, scores, strict=True)]
+        out = [Verdict(True, None, NOT_MEASURED)] * len(samples)
+        guessed = [i for i, s in enumerate(samples) if s.task not in CONSTRUCTED]
+        if guessed:
+            x = np.stack([descriptor(features[i], samples[i]) for i in guessed])
+            scores = self._loaded().score(x, [samples[i].source_id for i in guessed])
+            for i, score in zip(guessed, scores, strict=True):
+                out[i] = self._verdict(samples[i].task, float(score))
+        return out
 
     def _verdict(self, task: str, score: float) -> Verdict:
         keep = score >= self.thresholds.get(task, self.threshold)

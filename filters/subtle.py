@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from filters.base import PairSample, Verdict
+from filters.base import NOT_MEASURED, PairSample, Verdict
 from filters.encoder import Encoder, Encoding
 from filters.features import PairFeatures, describe
 
@@ -40,17 +40,6 @@ SEEN_LEVELS = 20.0
 2 % brighter reached 5, encoded again at CRF 17 5–14, at CRF 28 11–14 (480 px) and 21–25 (256 px);
 the weakest of 17 real edits reached 45 or more."""
 
-SEEN_CHROMA = 5.0
-SEEN_COLOURS = 0.05
-"""Difference of a cell's two chroma coordinates in CIELAB that is seen, and share of the coarse
-picture, over all frames, that must reach it. A just noticeable difference is about 2.3 (Mahy et
-al., 1994). At that share, on six clips at 480 px, colour footage beside its grey self reached
-10–64, at a quarter of the light 3–21; encoding footage again 2–3."""
-
-COLOURED = frozenset({"colorization"})
-"""Tasks whose change is one of colour alone: levels of dark footage hardly move when it becomes
-grey, and those of film do although nothing was coloured."""
-
 MEASURED = frozenset(
     {
         "object_swap",
@@ -58,14 +47,10 @@ MEASURED = frozenset(
         "object_removal",
         "local_style_transfer",
         "global_style_transfer",
-        "inpainting",
-        "outpainting",
-        "colorization",
-        "object_grounding",
     }
 )
-"""Tasks whose sides must look different. Restoration (deblur, upscaling) changes little by design,
-and maps (canny, HED) cannot come out similar."""
+"""Tasks whose sides must look different. Of what follows from footage by arithmetic
+(filters.construction) it is known what is different, and whether that is worth anything."""
 
 
 class SubtleChange:
@@ -82,7 +67,7 @@ class SubtleChange:
 
     @property
     def version(self) -> str:
-        return f"3+{self.encoder.version}"
+        return f"4+{self.encoder.version}"
 
     def load(self) -> None:
         """Opens the encoder."""
@@ -103,10 +88,9 @@ class SubtleChange:
 
     def _verdict(self, sample: PairSample, features: PairFeatures) -> Verdict:
         if sample.task not in MEASURED:
-            return Verdict(True, None, "not_measured")
+            return Verdict(True, None, NOT_MEASURED)
         score = similarity(features.source, features.target)
-        looks = coloured if sample.task in COLOURED else seen
-        keep = score <= self.threshold and looks(sample.source, sample.target, sample.mask)
+        keep = score <= self.threshold and seen(sample.source, sample.target, sample.mask)
         return Verdict(keep, score, "" if keep else SUBTLE)
 
 
@@ -124,16 +108,6 @@ def seen(
     return bool(np.quantile(change, 1 - SEEN_SHARE) >= SEEN_LEVELS)
 
 
-def coloured(
-    source: NDArray[np.uint8], target: NDArray[np.uint8], mask: NDArray[np.bool_] | None
-) -> bool:
-    """The same for their colours alone, whatever became of their light."""
-    before, after, inside = _coarse_pair(source, target, mask)
-    apart = np.stack([_chroma(a) - _chroma(b) for a, b in zip(before, after, strict=True)])
-    change = np.hypot(apart[..., 0], apart[..., 1])[inside]
-    return bool(np.quantile(change, 1 - SEEN_COLOURS) >= SEEN_CHROMA)
-
-
 def _coarse_pair(
     source: NDArray[np.uint8], target: NDArray[np.uint8], mask: NDArray[np.bool_] | None
 ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.bool_]]:
@@ -146,11 +120,6 @@ def _coarse_pair(
         return before, after, np.ones(before.shape[:3], bool)
     inside = _coarse(mask.astype(np.float32), size)
     return before, after, inside >= min(0.5, float(inside.max()))
-
-
-def _chroma(picture: NDArray[np.float32]) -> NDArray[np.float32]:
-    """a* and b* [h, w, 2] of RGB 0–255."""
-    return np.asarray(cv2.cvtColor(picture / 255, cv2.COLOR_RGB2Lab)[..., 1:], np.float32)
 
 
 def _coarse(

@@ -18,11 +18,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalog.media import read_video, write_video
-from filters.base import PairSample
+from filters.base import Frames, PairSample
 from filters.breakages import BREAKAGES, Breakage
 from filters.descriptor import descriptor
 from filters.encoder import Encoder
-from filters.features import MADE_ON_SOURCE, describe
+from filters.features import describe
 
 BROKEN_PER_GOOD = 2
 """Breakages drawn for each good pair; over the set every kind comes up equally often."""
@@ -63,7 +63,7 @@ def training_set(
     for clip, pair in good:
         versions = with_broken(pair, rng, queue)
         features = describe([sample for _, sample in versions], encoder)
-        rows += [descriptor(f, pair.task) for f in features]
+        rows += [descriptor(f, pair) for f in features]
         facts += [(kind, pair.task, pair.source_id, clip) for kind, _ in versions]
     kinds, tasks, sources, clips = zip(*facts, strict=True)
     return TrainingSet(np.stack(rows), kinds, tasks, sources, clips)
@@ -84,23 +84,20 @@ def with_broken(
         if not queue:
             queue += [str(k) for k in rng.permutation(list(BREAKAGES))]
         kind = queue.pop()
-        broken = broken_pair(pair, BREAKAGES[kind], rng, float(rng.random()))
+        broken = broken_side(pair, BREAKAGES[kind], rng, float(rng.random()))
         if broken is None:
             unfit.append(kind)
-        elif pair.task in MADE_ON_SOURCE:
-            out.append((kind, dataclasses.replace(whole, source=encoded(broken.source))))
         else:
-            out.append((kind, dataclasses.replace(whole, target=encoded(broken.target))))
+            out.append((kind, _with_made(whole, encoded(broken))))
     queue[:0] = unfit
     return out
 
 
-def broken_pair(
+def broken_side(
     pair: PairSample, breakage: Breakage, rng: np.random.Generator, strength: float
-) -> PairSample | None:
-    """The pair with its made side broken; None if one would not see it there."""
-    on_source = pair.task in MADE_ON_SOURCE
-    made, real = (pair.source, pair.target) if on_source else (pair.target, pair.source)
+) -> Frames | None:
+    """The pair's made side, broken; None if one would not see it there."""
+    real, made = pair.sides
     size = made.shape[2], made.shape[1]
     fitting = np.stack([cv2.resize(f, size, interpolation=cv2.INTER_CUBIC) for f in real])
     mask = pair.mask
@@ -109,10 +106,13 @@ def broken_pair(
         mask = np.stack([cv2.resize(m.astype(np.uint8), size, interpolation=nearest) for m in mask])
         mask = mask > 0
     frames = breakage(fitting, made, mask, rng, strength)
-    if not _visible(made, frames, mask):
-        return None
-    changed = {"source": frames} if on_source else {"target": frames}
-    return dataclasses.replace(pair, **changed)  # type: ignore[arg-type]
+    return frames if _visible(made, frames, mask) else None
+
+
+def _with_made(pair: PairSample, frames: Frames) -> PairSample:
+    if pair.made == "source":
+        return dataclasses.replace(pair, source=frames)
+    return dataclasses.replace(pair, target=frames)
 
 
 def _visible(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from filters.alignment import Alignment
+from filters.construction import Construction
 from filters.encoder import Encoder
 from filters.judge import FeatureFilter
 from filters.quality import QualityFilter
@@ -20,11 +21,12 @@ def encoder() -> Encoder:
 
 
 def filters_for(rules: Filters) -> Sequence[FeatureFilter]:
-    """Quality, alignment and subtle change with the recipe's thresholds, not yet loaded.
+    """Construction, quality, alignment and subtle change with the recipe's thresholds, not loaded.
 
     The quality model must be there: `flows.retrain.ensure_quality_model` sees to it.
     """
     return (
+        Construction(rules.construction),
         QualityFilter(encoder(), retrain.model_path(), rules.quality, rules.quality_per_task),
         Alignment(encoder(), probes.probes_path(), rules.alignment_per_task),
         SubtleChange(encoder(), rules.subtle),

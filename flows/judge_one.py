@@ -31,7 +31,8 @@ def judge_pair(
     Raises BadInput where a video cannot be read, or the two do not belong together.
     """
     known = task_named(task)
-    info = sides.probe(source, target)[1]
+    infos = sides.probe(source, target)
+    info = infos[1]
     if info.frames < SHORTEST:
         raise BadInput("too_short", f"{target}: {info.frames} frame; a pair needs {SHORTEST}")
     after = media.sample_frames(target, FRAMES, LONG_SIDE)
@@ -40,7 +41,7 @@ def judge_pair(
     masks: np.ndarray | None = None
     if mask is not None:
         masks = given_masks.read(mask, info.frames, info.height, info.width)
-    elif known.needs_track:
+    elif known.needs_track and task != "object_grounding":  # a map differs from footage everywhere
         masks = given_masks.from_change(before, after)
     sample = pair_sample(
         task=task,
@@ -51,6 +52,7 @@ def judge_pair(
         label="",
         instruction=instruction,
         source_id=file_digest(source),
+        sizes=((infos[0].height, infos[0].width), (info.height, info.width)),
     )
     filters = filters_for(Filters())
     for each in filters:
@@ -73,5 +75,5 @@ def describe(verdicts: dict[str, Any]) -> str:
     for name, verdict in verdicts["filters"].items():
         score = "—" if verdict["score"] is None else f"{verdict['score']:.3f}"
         word = "keep" if verdict["keep"] else "reject"
-        lines.append(f"  {name:<10} {score:>6}  {word:<6} {verdict['reason']}")
+        lines.append(f"  {name:<12} {score:>6}  {word:<6} {verdict['reason']}")
     return "\n".join(lines)

@@ -1,7 +1,8 @@
 """Good edits with known truth, made from footage by the real experts, for the quality filter.
 
-An object is pasted onto footage, so that its removal has a truth; the other tasks are what their
-experts make. Pairs come one at a time: the set is larger than memory should be.
+An object is pasted onto footage, so that its removal has a truth; looks are what their experts
+make. What follows from footage by arithmetic is left out: the filter does not judge it. Pairs come
+one at a time: the set is larger than memory should be.
 """
 
 from __future__ import annotations
@@ -31,9 +32,11 @@ WINDOWS = 6
 STRIDES = (2, 4)
 """Frames between two that are taken: 17 of them span the 33 of a local edit, the 65 of others."""
 
-LONG_SIDE = 720
-"""px, before a crop, at which footage is read; the pairs are of half that: filters look at real
-ones at 480, shrunk from the size they were edited at, and features are taken at about 210."""
+PARTS = 2
+"""Crops of each clip that edits are made on: few sources, more scenes."""
+
+LONG_SIDE = 360
+"""px, before a crop, at which footage is read: features are taken at about 210."""
 
 ZOOM = 0.6
 
@@ -53,19 +56,12 @@ AREAS = (0.008, 0.16)
 FILLED = 0.6
 """Of its box by a polygon, about."""
 
-INSTANCES = 6
-"""At most in one grounding."""
-
-BRIEF = 0.2
-"""Share of a grounding's instances that come late or go early."""
-
 TRIES = 12
 """Places from which a patch of like colour is grown before a polygon must do."""
 
 CUT_OUT_SIDE = 200
 """px, long side, at which objects are cut out and followed."""
 
-_CONDITIONAL = ("canny_to_video", "colorization", "deblur", "upscaling")
 _COLOURS = ("red", "blue", "green", "yellow", "purple", "turquoise")
 
 Frames = NDArray[np.uint8]
@@ -80,47 +76,22 @@ def good_pairs(videos: Sequence[tuple[str, Path]], seed: int) -> Iterator[tuple[
         for k in range(WINDOWS):
             rng = np.random.default_rng((seed, number, k))
             frames = _window(path, k, rng)
-            pairs = itertools.chain(
-                _slow_pairs(_part(frames, rng), k, number + k, rng),
-                _quick_pairs(_part(frames, rng), k, number + k, rng),
-            )
-            for pair in pairs:
-                yield f"{source_id}:{k}", dataclasses.replace(pair, source_id=source_id)
+            for part in range(PARTS):
+                for pair in _pairs(_part(frames, rng), k + part, number + k + part, part == 0, rng):
+                    yield f"{source_id}:{k}", dataclasses.replace(pair, source_id=source_id)
 
 
-def _slow_pairs(
-    frames: Frames, window: int, turn: int, rng: np.random.Generator
+def _pairs(
+    frames: Frames, window: int, turn: int, styled: bool, rng: np.random.Generator
 ) -> Iterator[PairSample]:
-    """One part of a window, with what slow experts make of it; `turn` picks among tasks."""
-    frames = _halved(frames)
+    """Edits of one part of a window; `turn` picks among tasks, `styled` says whether painters,
+    which are slow, take part."""
     yield _removal(frames, window, rng)[turn % 2]
-    yield from _looks(frames, turn, rng, painted=turn % 2 == 1)
-    style = str(rng.choice([s.name for s in STYLES]))
-    styled = _made("global_style_transfer", frames, None, rng, style=style).frames
-    yield PairSample("global_style_transfer", frames, styled)
-    hole = ("inpainting", "outpainting")[turn % 2]
-    made = _made(hole, frames, None, rng)
-    yield PairSample(hole, made.frames, frames, made.masks)
-    if window in (1, 4):
-        edges = _made("hed_detection", frames, None, rng).frames
-        yield PairSample("hed_detection", frames, edges)
-        if window == 1:
-            yield PairSample("hed_to_video", edges, frames)
-
-
-def _quick_pairs(
-    frames: Frames, window: int, turn: int, rng: np.random.Generator
-) -> Iterator[PairSample]:
-    """Another part of the window, with edits that cost little."""
-    large, frames = frames, _halved(frames)
-    yield _removal(frames, window + 1, rng)[(turn + 1) % 2]
-    yield from _looks(frames, turn + 1, rng, painted=False)
-    for offset in (0, 2):
-        task = _CONDITIONAL[(turn + offset) % len(_CONDITIONAL)]
-        # Edges one pixel wide and the like are drawn at full size, and fade where they are shrunk
-        made = _made(task, large, None, rng).frames
-        yield PairSample(task, _halved(made) if made.shape == large.shape else made, frames)
-    yield PairSample("object_grounding", frames, _grounded(frames, rng))
+    yield from _looks(frames, turn, rng, painted=styled and turn % 2 == 1)
+    if styled:
+        style = str(rng.choice([s.name for s in STYLES]))
+        made = _made("global_style_transfer", frames, None, rng, style=style).frames
+        yield PairSample("global_style_transfer", frames, made, made="target")
 
 
 def _window(path: Path, k: int, rng: np.random.Generator) -> Frames:
@@ -135,18 +106,12 @@ def _window(path: Path, k: int, rng: np.random.Generator) -> Frames:
 
 
 def _part(frames: Frames, rng: np.random.Generator) -> Frames:
-    """A crop of ZOOM of the sides or more, perhaps mirrored: few sources, more scenes."""
+    """A crop of ZOOM of the sides or more, perhaps mirrored."""
     height, width = frames.shape[1:3]
     h, w = (int(side * rng.uniform(ZOOM, 1)) // 8 * 8 for side in (height, width))
     y, x = int(rng.integers(height - h + 1)), int(rng.integers(width - w + 1))
     part = frames[:, y : y + h, x : x + w]
     return np.ascontiguousarray(part[:, :, ::-1] if rng.random() < 0.5 else part)
-
-
-def _halved(frames: Frames) -> Frames:
-    """At half the size; half of a side must be even, as a video file's is."""
-    size = frames.shape[2] // 2, frames.shape[1] // 2
-    return np.stack([cv2.resize(f, size, interpolation=cv2.INTER_AREA) for f in frames])
 
 
 def _made(
@@ -170,8 +135,8 @@ def _removal(frames: Frames, turn: int, rng: np.random.Generator) -> tuple[PairS
     clean = frames if turn % 2 else _slightly(frames, masks, rng)
     if still:  # where nothing moves, a remover takes the mean of many frames: no noise is left
         clean = np.where(masks[..., None], scene, frames)
-    removal = PairSample("object_removal", pasted, clean, masks)
-    return removal, PairSample("object_addition", clean, pasted, masks)
+    removal = PairSample("object_removal", pasted, clean, masks, made="target")
+    return removal, PairSample("object_addition", clean, pasted, masks, made="source")
 
 
 def _still(frames: Frames, rng: np.random.Generator) -> Frames:
@@ -193,36 +158,17 @@ def _looks(
     for look in looks + [style] * painted:
         with contextlib.suppress(BadInput):  # the region has that colour already
             made = _made("local_style_transfer", frames, masks, rng, **look).frames
-            yield PairSample("local_style_transfer", frames, made, masks)
+            yield PairSample("local_style_transfer", frames, made, masks, made="target")
 
 
-def _grounded(frames: Frames, rng: np.random.Generator) -> Frames:
-    """A map of one to INSTANCES objects, some of which enter or leave late."""
-    motion = _way(frames)
-    instances = []
-    for _ in range(int(rng.integers(1, INSTANCES + 1))):
-        masks = object_masks(frames, rng, motion)
-        if rng.random() < BRIEF:
-            at = int(rng.integers(4, FRAMES - 4))
-            masks[slice(at) if rng.random() < 0.5 else slice(at, None)] = False
-        instances.append(masks)
-    painted: Frames = _made("object_grounding", frames, None, rng, instance_masks=instances).frames
-    return painted
-
-
-def object_masks(
-    frames: Frames, rng: np.random.Generator, motion: Sequence[Way] | None = None
-) -> Masks:
+def object_masks(frames: Frames, rng: np.random.Generator) -> Masks:
     """A patch of AREAS of the frame followed through the footage, [T, h, w]: its outline has
-    corners and gaps as an object's has, and it moves as the footage does.
-
-    `motion` is `_way(frames)`, where several are wanted.
-    """
+    corners and gaps as an object's has, and it moves as the footage does."""
     height, width = frames.shape[1:3]
     small = cv2.resize(frames[0], _small_size(height, width), interpolation=cv2.INTER_AREA)
     mask = _cut_out(small, rng)
     masks = [mask]
-    for way in _way(frames) if motion is None else motion:
+    for way in _way(frames):
         masks.append(cv2.remap(masks[-1], way, None, cv2.INTER_LINEAR))
     whole = [cv2.resize(m, (width, height), interpolation=cv2.INTER_CUBIC) for m in masks]
     found: Masks = np.stack(whole) > 0.5

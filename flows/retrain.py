@@ -31,7 +31,7 @@ SEED = 0
 SAMPLES = ("clip_motorway", "clip_city", "clip_bikes", "clip_squirrel", "clip_bigbuckbunny")
 """Footage the training set is made from; every source is held out once."""
 
-ALGORITHM = 9
+ALGORITHM = 10
 """Counts up whenever training set, features or ensemble change."""
 
 

@@ -11,14 +11,16 @@ import polars as pl
 
 from catalog import media
 from catalog.keys import digest
-from catalog.records import SCORES, Pair, from_row
+from catalog.records import SCORES, Pair, Track, from_row
 from experts.edit.tasks import TASKS
 from filters.base import FRAMES, PairSample, Verdict
 from filters.judge import FeatureFilter, judge
 from flows import journal
 from flows.context import Context
+from flows.editing import Footage, Job
 from flows.filters import encoder, filters_for
 from flows.journal import Document
+from flows.stages.edit import Edit
 from flows.stages.instruct import InstructedEdit
 from flows.worker import ready
 
@@ -45,6 +47,7 @@ def run(ctx: Context, shard: Sequence[InstructedEdit]) -> list[Pair]:
             (e.edit.source.video, e.edit.target.video, e.edit.mask),
             (e.edit.plan.task, e.edit.plan.target_prompt, e.edit.plan.label, e.instruction),
             e.edit.clip.source_id,
+            e.edit.plan.plan_id if not e.edit.mask else "",  # names the tracks
         ),
         work=lambda batch: _judge(ctx, batch, filters),
         name=lambda e: f"{e.edit.plan.task} {e.edit.plan.plan_id}",
@@ -88,12 +91,26 @@ def _sample(ctx: Context, instructed: InstructedEdit) -> PairSample:
         task=edit.plan.task,
         source=media.sample_frames(path(edit.source.video), FRAMES, LONG_SIDE),
         target=media.sample_frames(path(edit.target.video), FRAMES, LONG_SIDE),
-        masks=media.read_masks(path(edit.mask)) if edit.mask else None,
+        masks=_masks(ctx, edit),
         prompt=edit.plan.target_prompt,
         label=edit.plan.label,
         instruction=instructed.instruction,
         source_id=edit.clip.source_id,
+        sizes=((edit.source.height, edit.source.width), (edit.target.height, edit.target.width)),
     )
+
+
+def _masks(ctx: Context, edit: Edit) -> np.ndarray | None:
+    """The pair's masks [T, H, W]. A grounding stores none, since its map differs from the footage
+    everywhere: it is judged by those of the objects it shows."""
+    if edit.mask:
+        return media.read_masks(ctx.catalog.path(edit.mask))
+    if not TASKS[edit.plan.task].needs_track:
+        return None
+    rows = ctx.catalog.tracks().filter(pl.col("clip_id") == edit.clip.clip_id).collect()
+    tracks = {row["track_id"]: from_row(Track, row) for row in rows.iter_rows(named=True)}
+    footage = Footage(ctx.catalog, ctx.catalog.media)
+    return np.logical_or.reduce(footage.masks(Job(edit.plan, edit.clip, tracks)))
 
 
 def pair_sample(
@@ -106,6 +123,7 @@ def pair_sample(
     label: str,
     instruction: str,
     source_id: str,
+    sizes: tuple[tuple[int, int], tuple[int, int]],
 ) -> PairSample:
     """A filter's view of a pair: `masks` [T, H, W] of any size and length are brought to the
     target's frames."""
@@ -113,7 +131,10 @@ def pair_sample(
     if masks is not None:
         picked = masks[np.linspace(0, len(masks) - 1, len(target)).round().astype(int)]
         mask = media.crop_resize(picked, target.shape[1:3])
-    return PairSample(task, source, target, mask, prompt, label, instruction, source_id)
+    made = TASKS[task].made_side
+    return PairSample(
+        task, source, target, mask, prompt, label, instruction, source_id, sizes, made=made
+    )
 
 
 def _licence(*licences: str) -> str:

@@ -107,7 +107,7 @@ def test_objects_are_told_by_name(encoder, probes, footage):
     empty = np.zeros_like(motorway)
 
     def verdict(prompt, **thresholds):
-        sample = PairSample("object_addition", empty, motorway, prompt=prompt)
+        sample = PairSample("object_addition", empty, motorway, prompt=prompt, made="source")
         return Alignment(encoder, probes, thresholds).judge([sample])[0]
 
     fits, swapped = verdict("a car"), verdict("a dog")
@@ -123,7 +123,7 @@ def test_objects_are_told_by_name(encoder, probes, footage):
 def test_a_person_is_beyond_the_class_names(encoder, probes, footage):
     city = footage["clip_city"]
     (verdict,) = Alignment(encoder, probes).judge(
-        [PairSample("object_addition", city, city, prompt="a person")]
+        [PairSample("object_addition", city, city, prompt="a person", made="source")]
     )
     assert verdict.keep and verdict.score is None and verdict.reason == ABSTAINED
 
@@ -144,7 +144,7 @@ def test_styles_are_told_by_prompt(encoder, probes, footage):
         painted = np.clip(painted, 0, 255).astype(np.uint8)
         for k, prompt in enumerate([styles[i].prompt, styles[(i + 1) % 3].prompt]):
             (verdict,) = judge.judge(
-                [PairSample("global_style_transfer", frames, painted, prompt=prompt)]
+                [PairSample("global_style_transfer", frames, painted, prompt=prompt, made="target")]
             )
             scores[("fits", "swapped")[k]].append(verdict.score)
             assert verdict.keep == (k == 0)
@@ -154,7 +154,15 @@ def test_styles_are_told_by_prompt(encoder, probes, footage):
 @pytest.mark.weights
 def test_a_look_the_probe_does_not_know_is_abstained_from(encoder, probes, moving):
     (verdict,) = Alignment(encoder, probes).judge(
-        [PairSample("global_style_transfer", moving, moving, prompt="quarterly tax report")]
+        [
+            PairSample(
+                "global_style_transfer",
+                moving,
+                moving,
+                prompt="quarterly tax report",
+                made="target",
+            )
+        ]
     )
     assert verdict.keep and verdict.reason == ABSTAINED and verdict.score is None
 
@@ -165,7 +173,7 @@ def test_below_the_least_auc_it_keeps_and_says_so(encoder, probes, footage, monk
     monkeypatch.setattr(alignment, "OBJECTS", weak)
     frames = footage["clip_motorway"]
     (verdict,) = Alignment(encoder, probes).judge(
-        [PairSample("object_addition", frames, frames, prompt="a car")]
+        [PairSample("object_addition", frames, frames, prompt="a car", made="source")]
     )
     assert verdict.keep and verdict.reason == ABSTAINED and verdict.score is not None
 
@@ -173,7 +181,7 @@ def test_below_the_least_auc_it_keeps_and_says_so(encoder, probes, footage, monk
 @pytest.mark.weights
 def test_a_threshold_can_be_set_per_task(encoder, probes, footage):
     frames = footage["clip_motorway"]
-    sample = PairSample("object_addition", frames, frames, prompt="a car")
+    sample = PairSample("object_addition", frames, frames, prompt="a car", made="source")
     (verdict,) = Alignment(encoder, probes, {"object_addition": 1e9}).judge([sample])
     assert not verdict.keep
 
@@ -182,6 +190,6 @@ def test_a_threshold_can_be_set_per_task(encoder, probes, footage):
 @pytest.mark.parametrize("task", ["object_removal", "deblur", "hed_detection"])
 def test_other_tasks_are_not_measured(encoder, probes, moving, task):
     (verdict,) = Alignment(encoder, probes).judge(
-        [PairSample(task, moving, moving, prompt="a car")]
+        [PairSample(task, moving, moving, prompt="a car", made="target")]
     )
     assert verdict.keep and verdict.score is None and verdict.reason == "not_measured"

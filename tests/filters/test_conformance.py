@@ -11,6 +11,7 @@ import pytest
 from catalog.records import SCORES
 from filters.alignment import Alignment
 from filters.base import Filter, PairSample, Verdict
+from filters.construction import CONSTRUCTED, Construction
 from filters.descriptor import GROUPS, descriptor
 from filters.features import describe
 from filters.judge import judge
@@ -26,26 +27,30 @@ WORD = re.compile(r"[a-z]+(_[a-z]+)*")
 def samples(moving, box):
     noise = np.random.default_rng(0).integers(0, 255, moving.shape, dtype=np.uint8)
     other = np.ascontiguousarray(moving[:, ::-1])
+    removed = {"prompt": "a car", "label": "car", "made": "target"}
     return [
-        PairSample("object_removal", moving, moving.copy(), box, "a car", "car", source_id="a"),
-        PairSample("object_removal", moving, noise, box, "a car", "car", source_id="b"),
-        PairSample("object_addition", other, moving, box, "a dog", "dog", source_id="a"),
-        PairSample("object_addition", other, moving, box, "a person", "person", source_id="b"),
-        PairSample("local_style_transfer", moving, other, box, "a red car", "car", source_id="a"),
-        PairSample("global_style_transfer", moving, noise, None, "a soft watercolor painting"),
-        PairSample("deblur", moving, noise, source_id="b"),
-        PairSample("something_new", noise, moving, source_id="c"),
+        PairSample("object_removal", moving, moving.copy(), box, source_id="a", **removed),
+        PairSample("object_removal", moving, noise, box, source_id="b", **removed),
+        PairSample("object_addition", other, moving, box, "a dog", source_id="a", made="source"),
+        PairSample("object_addition", other, moving, box, "a person", source_id="b", made="source"),
+        PairSample("local_style_transfer", moving, other, box, "a red car", "car", made="target"),
+        PairSample("global_style_transfer", moving, noise, prompt="watercolor", made="target"),
+        PairSample("deblur", moving, noise, source_id="b", made="source"),
+        PairSample("something_new", noise, moving, source_id="c", made="target"),
+        PairSample("canny_to_video", noise, moving, made="source"),
+        PairSample("inpainting", noise, moving, box, made="source"),
+        PairSample("inpainting", noise, moving, made="source"),
     ]
 
 
 @pytest.fixture(scope="module")
 def filters(encoder, samples, probes):
     labels = [i % 2 == 0 for i in range(len(samples))]
-    groups = ["a", "a", "b", "b", "a", "b", "a", "b"]
+    groups = ["ab"[i % 4 > 1] for i in range(len(samples))]
     described = zip(describe(samples, encoder), samples, strict=True)
-    x = np.stack([descriptor(features, s.task) for features, s in described])
+    x = np.stack([descriptor(features, s) for features, s in described])
     quality = QualityFilter(encoder, fit(x, np.array(labels), groups, 0, encoder.name))
-    made = [quality, Alignment(encoder, probes), SubtleChange(encoder)]
+    made = [Construction(), quality, Alignment(encoder, probes), SubtleChange(encoder)]
     for one in made:
         one.load()
     return made
@@ -95,7 +100,16 @@ def test_two_threads_get_the_same(filters, samples, encoder):
     assert results == [expected] * 2
 
 
-def test_every_task_of_the_registry_has_a_group():
+def test_every_task_of_the_registry_is_checked_or_has_a_group():
     from experts.edit.tasks import TASKS
 
-    assert set(TASKS) <= set(GROUPS)
+    assert set(TASKS) == set(GROUPS) | CONSTRUCTED
+    assert not set(GROUPS) & CONSTRUCTED
+
+
+def test_what_is_checked_is_not_guessed_at(filters, samples):
+    (quality,) = (f for f in filters if f.name == "quality")
+    for sample, verdict in zip(samples, quality.judge(samples), strict=True):
+        assert (verdict.score is None) == (sample.task in CONSTRUCTED)
+        if sample.task in CONSTRUCTED:
+            assert verdict.keep and verdict.reason == "not_measured"

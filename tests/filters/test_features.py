@@ -67,9 +67,9 @@ def test_half_an_edit_is_unfinished(moving, box):
 @pytest.mark.weights
 def test_describing_a_batch_is_describing_one_by_one(encoder, moving, box):
     samples = [
-        PairSample("object_removal", moving, 255 - moving, box),
-        PairSample("deblur", moving, moving[:, ::-1].copy()),
-        PairSample("object_removal", moving, moving // 2, box),
+        PairSample("object_removal", moving, 255 - moving, box, made="target"),
+        PairSample("deblur", moving, moving[:, ::-1].copy(), made="source"),
+        PairSample("object_removal", moving, moving // 2, box, made="target"),
     ]
     together = describe(samples, encoder, workers=2)
     for sample, one in zip(samples, together, strict=True):
@@ -83,7 +83,7 @@ def test_describing_a_batch_is_describing_one_by_one(encoder, moving, box):
 @pytest.mark.weights
 def test_sides_may_differ_in_size(encoder, moving, box):
     small = moving[:, ::2, ::2].copy()
-    (found,) = describe([PairSample("upscaling", small, moving, box)], encoder)
+    (found,) = describe([PairSample("upscaling", small, moving, box, made="source")], encoder)
     assert found.source.levels.shape == found.target.levels.shape
 
 

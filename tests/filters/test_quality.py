@@ -122,17 +122,18 @@ def test_a_model_of_another_encoder_is_refused(encoder, model):
 
 
 def _easy_good_pairs(footage):
-    """Good pairs with known truth that need no expert: removal of a pasted object, colouring."""
+    """Good pairs with known truth that need no expert: removals of a pasted object."""
     from flows.quality_set import moving_masks, paste
 
     rng = np.random.default_rng(0)
     for clip, frames in footage.items():
-        grey = np.repeat(frames.mean(-1, keepdims=True), 3, -1).astype(np.uint8)
-        yield clip, PairSample("colorization", grey, frames, source_id=clip)
-        for _ in range(3):
+        for _ in range(4):
             masks = moving_masks(frames.shape[:3], rng)
             pasted = paste(frames, masks, rng)
-            yield clip, PairSample("object_removal", pasted, frames, masks, source_id=clip)
+            yield (
+                clip,
+                PairSample("object_removal", pasted, frames, masks, source_id=clip, made="target"),
+            )
 
 
 @pytest.mark.weights
@@ -153,8 +154,10 @@ def test_only_the_made_side_is_broken(moving, box):
 
     made = moving.copy()
     made[box] = 128
-    removal = PairSample("object_removal", moving, made, box, source_id="a")
-    addition = dataclasses.replace(removal, task="object_addition", source=made, target=moving)
+    removal = PairSample("object_removal", moving, made, box, source_id="a", made="target")
+    addition = dataclasses.replace(
+        removal, task="object_addition", source=made, target=moving, made="source"
+    )
     for good, untouched in ((removal, "source"), (addition, "target")):
         versions = with_broken(good, np.random.default_rng(0), [])
         kinds = [kind for kind, _ in versions]

@@ -193,7 +193,13 @@ def test_an_unwritable_place_is_one_line(made, tmp_path) -> None:
 
 def test_bars_and_thresholds(made) -> None:
     spans = axes(made.pairs, made.summary.thresholds)
-    assert spans == {"quality": (0.0, 1.0), "alignment": (0.0, 0.3), "subtle": (0.0, 1.0)}
+    whole = (0.0, 1.0)
+    assert spans == {
+        "construction": whole,
+        "quality": whole,
+        "alignment": (0.0, 0.3),
+        "subtle": whole,
+    }
 
     def bars(number: int):
         made_card = card(
