@@ -4,6 +4,7 @@ so that `--help` answers at once."""
 from __future__ import annotations
 
 import json
+import sys
 from pathlib import Path
 from typing import Annotated
 

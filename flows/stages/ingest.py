@@ -94,7 +94,7 @@ def run(ctx: Context, shard: Sequence[SourceFile]) -> list[Clip]:
 
 def cuts(shots: Sequence[tuple[int, int]], rules: Clips) -> list[tuple[int, int]]:
     """(first frame, frames) of each clip: shots cut to `max_frames`, scraps below `min_frames`
-    left out, `per_source` of them evenly spaced."""
+    left out, `per_source` of them evenly spaced, of whole ones if there are enough."""
     pieces = [
         (first, min(rules.max_frames, end - first))
         for shot_first, end in shots
@@ -103,6 +103,9 @@ def cuts(shots: Sequence[tuple[int, int]], rules: Clips) -> list[tuple[int, int]
     pieces = [piece for piece in pieces if piece[1] >= rules.min_frames]
     if rules.per_source is None or len(pieces) <= rules.per_source:
         return pieces
+    whole = [piece for piece in pieces if piece[1] == rules.max_frames]
+    if len(whole) >= rules.per_source:
+        pieces = whole
     step = len(pieces) / rules.per_source
     return [pieces[int((i + 0.5) * step)] for i in range(rules.per_source)]
 

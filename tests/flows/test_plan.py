@@ -203,6 +203,8 @@ def test_a_frame_holds_its_object_and_never_enlarges(x: int, size: tuple[int, in
 def test_cuts_leave_no_scraps_and_spread_over_the_source() -> None:
     rules = Clips(max_frames=64, min_frames=33)
     assert cuts([(0, 100), (100, 120), (120, 184)], rules) == [(0, 64), (64, 36), (120, 64)]
+    one = rules.model_copy(update={"per_source": 1})
+    assert cuts([(0, 120)], one) == [(0, 64)]  # a whole one rather than the rest
     few = cuts([(0, 640)], rules.model_copy(update={"per_source": 2}))
     assert few == [(128, 64), (448, 64)]
 
