@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from catalog.errors import BadInput, EditmillError
+from catalog.records import SCORES
 from filters.base import Verdict
 from flows import edit_one, judge_one, sides
 
@@ -19,7 +20,7 @@ def judged(monkeypatch: pytest.MonkeyPatch):
 
     def judge(samples, filters, encoder):
         shown.extend(samples)
-        return [dict.fromkeys(("quality", "alignment", "subtle"), Verdict(True, 1.0, ""))]
+        return [dict.fromkeys(SCORES, Verdict(True, 1.0, ""))]
 
     monkeypatch.setattr(judge_one, "judge", judge)
     monkeypatch.setattr(judge_one, "filters_for", lambda rules: [])

@@ -9,7 +9,7 @@ from catalog.records import Clip, Pair, Source, from_row
 from experts import weights
 from experts.edit.tasks import expert_for
 from flows import probes
-from flows.context import Context
+from flows.context import Context, context
 from flows.recipe import parse
 from flows.used_models import model_rows
 from tests.flows.tiny_training import write_catalog, write_pairs
@@ -25,7 +25,7 @@ plan: {weights: {deblur: 1, object_removal: 1, hed_detection: 1}}
 def ctx(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Context:
     monkeypatch.setenv("EDITMILL_CACHE", str(tmp_path / "empty"))  # nothing is loaded, or here
     monkeypatch.setattr(probes, "metrics", lambda: {"version": "abc", "tasks": {}})
-    return Context(tmp_path, parse(RECIPE, "tiny"), catalog.open(tmp_path / "catalog", create=True))
+    return context(tmp_path / "catalog", parse(RECIPE, "tiny"))
 
 
 def names(ctx: Context) -> set[str]:
