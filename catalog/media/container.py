@@ -40,14 +40,15 @@ LARGE_ENOUGH = 0.5
 _PASSING = {
     getattr(errno, name, errno.EIO)  # EREMOTEIO is Linux's
     for name in (
-        *("EIO", "EREMOTEIO", "EAGAIN", "EINTR", "EBUSY", "ESTALE", "ETIMEDOUT", "ENOMEM"),
-        *("EMFILE", "ENFILE", "ENETDOWN", "ENETUNREACH", "EHOSTDOWN", "EHOSTUNREACH"),
-        *("ENOTCONN", "ECONNRESET", "EACCES"),
+        *("EIO", "EREMOTEIO", "ESTALE", "ETIMEDOUT", "ENOMEM", "EMFILE", "ENFILE", "ENETDOWN"),
+        *("ENETUNREACH", "EHOSTDOWN", "EHOSTUNREACH", "ENOTCONN", "ECONNRESET", "EACCES"),
     )
 }
-"""What the system says of a file today and may not tomorrow; the file itself may be good."""
+"""What the system says of a file today and may not tomorrow; the file itself may be good. EAGAIN
+and the like are not among them: FFmpeg's demuxers say so of files that are damaged."""
 
 REMEDY = "re-encode it with: ffmpeg -i IN -c:v libx264 OUT.mp4"
+OTHER_FILE = "take another file, or copy it again"
 
 
 def open_video(path: Path) -> Any:
@@ -62,7 +63,11 @@ def open_video(path: Path) -> Any:
         raise BadInput(
             "no_frames", f"{path}: ends before its first frame; use another file"
         ) from None
+    except av.ArgumentError:  # a picture, a sound, a text that names other files …
+        raise corrupt(path, "no container of videos that is read here", OTHER_FILE) from None
     except (av.FFmpegError, OSError, ValueError) as error:
+        if path.is_file() and path.stat().st_size == 0:
+            raise corrupt(path, "is empty", OTHER_FILE) from None
         raise unreadable(path, error, "not a video file") from None
 
 
@@ -82,9 +87,9 @@ def unreadable(path: str | Path, error: Exception, what: str) -> BadInput:
     return corrupt(path, f"{what} ({reason})")
 
 
-def corrupt(path: str | Path, what: str) -> BadInput:
-    """`corrupt_video`: the file itself is damaged; `what` says how."""
-    return BadInput("corrupt_video", f"{path}: {what}; {REMEDY}")
+def corrupt(path: str | Path, what: str, remedy: str = REMEDY) -> BadInput:
+    """`corrupt_video`: the file itself is damaged, or no video; `what` says how."""
+    return BadInput("corrupt_video", f"{path}: {what}; {remedy}")
 
 
 def main_stream(path: Path, container: Any, pictures: Mapping[int, int]) -> VideoStream:
@@ -136,21 +141,31 @@ def _pixels(stream: VideoStream) -> int:
 
 
 def is_complete(path: Path) -> bool:
-    """Whether the file is as long as its own header says: Matroska's segment, AVI's first RIFF.
+    """Whether the file is as long as it says itself: Matroska's segment, AVI's first RIFF, or, in
+    FLV, the length of the last tag behind it.
 
-    False also where the header does not say, as in other containers and in live recordings.
+    False also where it does not say, as in other containers and in live recordings.
     """
+    size = path.stat().st_size
     with path.open("rb") as file:
         head = file.read(4096)
-    size = path.stat().st_size
-    if head[:4] == b"RIFF":
-        length = int.from_bytes(head[4:8], "little")
-        return 0 < length < 0xFFFFFFFF and size >= 8 + length
+        if head[:4] == b"RIFF":
+            length = int.from_bytes(head[4:8], "little")
+            return 0 < length < 0xFFFFFFFF and size >= 8 + length
+        if head[:3] == b"FLV":
+            file.seek(max(0, size - 4))
+            length = int.from_bytes(file.read(4), "big")
+            file.seek(max(0, size - 4 - length))
+            tag = file.read(4)  # its kind (sound, video, script), and its length without its head
+            return tag[:1] in (b"\x08", b"\x09", b"\x12") and length == 11 + int.from_bytes(tag[1:])
+        return _segment_is_complete(head, size)
+
+
+def _segment_is_complete(head: bytes, size: int) -> bool:
     at = head.find(b"\x18\x53\x80\x67")  # the ID of Matroska's Segment, after the EBML head
     if head[:4] != b"\x1a\x45\xdf\xa3" or not 0 < at < len(head) - 12:
         return False
-    first = head[at + 4]
-    octets = 9 - first.bit_length()  # an EBML number: leading zeros tell its length
+    octets = 9 - head[at + 4].bit_length()  # an EBML number: leading zeros tell its length
     if not 1 <= octets <= 8:
         return False
     mask = (1 << 7 * octets) - 1

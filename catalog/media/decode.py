@@ -199,15 +199,17 @@ def _numbered(path: Path, index: Index, wanted: Sequence[int]) -> Iterator[tuple
                 jumped = jump
                 try:
                     container.seek(index.starts[jump][1], stream=stream, backward=True)
-                except (av.FFmpegError, OSError):  # then all of it is decoded
-                    straight = dataclasses.replace(index, starts=())
-                    yield from _numbered(path, straight, [target, *pending])
+                except (av.FFmpegError, OSError):
+                    yield from _numbered(path, _straight(index), [target, *pending])
                     return
             try:
                 for frame in _frames(container, stream, index, from_start=jumped < 0):
                     number = _number(index, frame, position)
                     if number < 0:
                         continue  # cut off by an edit list, or needs what is not there
+                    if frame.is_corrupt and jumped >= 0:  # the keyframe was none to begin with
+                        yield from _numbered(path, _straight(index), [target, *pending])
+                        return
                     position = number
                     if frame.is_corrupt:
                         raise corrupt(path, f"damaged after {position} good frames")
@@ -223,11 +225,16 @@ def _numbered(path: Path, index: Index, wanted: Sequence[int]) -> Iterator[tuple
                 raise unreadable(path, error, what) from None
 
 
+def _straight(index: Index) -> Index:
+    """The index for decoding from the start, without a jump."""
+    return dataclasses.replace(index, starts=())
+
+
 def _frames(
     container: Any, stream: VideoStream, index: Index, from_start: bool
 ) -> Iterator[VideoFrame]:
     frames = decoded(container, stream, index.decoder, index.from_key and from_start)
-    return deinterlaced(frames) if index.interlaced else frames
+    return deinterlaced(frames, index.parity)
 
 
 def _number(index: Index, frame: VideoFrame, last: int) -> int:
@@ -242,11 +249,15 @@ def _number(index: Index, frame: VideoFrame, last: int) -> int:
 
 
 def _jump(index: Index, position: int, target: int) -> int:
-    """The number of the last keyframe up to frame `target` if it lies past `position`, else -1."""
-    if index.stamps is None or index.spliced or target >= len(index.stamps):
+    """The number in `starts` of the last keyframe up to frame `target` if getting there skips
+    frames behind `position`, else -1."""
+    stamps = index.stamps
+    if stamps is None or index.spliced or index.decoder is not None or target >= len(stamps):
         return -1
     if index.interlaced:  # a picture's fields are told from the one before
         target = max(0, target - 1)
-    last = bisect_right(index.starts, index.stamps[target], key=lambda start: start[0]) - 1
-    passed = index.stamps[max(position, 0)]
-    return last if last >= 0 and index.starts[last][0] > passed else -1
+    last = bisect_right(index.starts, stamps[target], key=lambda start: start[0]) - 1
+    if last < 0:
+        return -1
+    first = int(np.searchsorted(stamps, index.starts[last][0]))
+    return last if first > position + 1 else -1

@@ -17,6 +17,9 @@ from catalog.media.container import DECODE_THREADS, packets
 ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 """WebM keeps transparency in a second stream of packets that FFmpeg's own decoders leave out."""
 
+FIELDS = {2: "tff", 3: "bff", 4: "bff", 5: "tff"}
+"""By AVFieldOrder (…TT, BB, TB, BT: the field coded first, then the one shown first)."""
+
 
 def alpha_decoder(stream: VideoStream) -> str | None:
     """The decoder that reads the stream's transparency, where the usual one would not."""
@@ -45,16 +48,28 @@ def decoded(
         yield from context.decode(packet)
 
 
-def deinterlaced(frames: Iterator[VideoFrame]) -> Iterator[VideoFrame]:
-    """The frames with those that are two fields made one picture (FFmpeg's bwdif), one for one."""
+def parity(stream: VideoStream) -> str | None:
+    """Which field comes first, `tff` or `bff`, where the container says that there are fields."""
+    return FIELDS.get(int(stream.codec_context.field_order))
+
+
+def deinterlaced(frames: Iterator[VideoFrame], parity: str | None) -> Iterator[VideoFrame]:
+    """The frames with those that are two fields made one picture (FFmpeg's bwdif), one for one.
+
+    Frames say themselves whether they are; with `parity`, all of them are, whatever they say. The
+    filter begins with the first such frame.
+    """
     graph, shape = None, None
     stamps: deque[tuple[int | None, Any]] = deque()
     for frame in frames:
+        if graph is None and parity is None and not frame.interlaced_frame:
+            yield frame
+            continue
         if shape != (frame.width, frame.height, frame.format.name):
             if graph is not None:
                 yield from _pull(graph, stamps, end=True)
             shape = (frame.width, frame.height, frame.format.name)
-            graph = _bwdif(frame)
+            graph = _bwdif(frame, parity)
         assert graph is not None
         stamps.append((frame.pts, frame.time_base))
         graph.push(frame)
@@ -63,7 +78,7 @@ def deinterlaced(frames: Iterator[VideoFrame]) -> Iterator[VideoFrame]:
         yield from _pull(graph, stamps, end=True)
 
 
-def _bwdif(frame: VideoFrame) -> Graph:
+def _bwdif(frame: VideoFrame, parity: str | None) -> Graph:
     graph = Graph()
     source = graph.add_buffer(
         width=frame.width,
@@ -71,7 +86,8 @@ def _bwdif(frame: VideoFrame) -> Graph:
         format=frame.format,
         time_base=frame.time_base,
     )
-    bwdif = graph.add("bwdif", "mode=send_frame:parity=auto:deint=interlaced")
+    which = "interlaced" if parity is None else "all"
+    bwdif = graph.add("bwdif", f"mode=send_frame:parity={parity or 'auto'}:deint={which}")
     sink = graph.add("buffersink")
     source.link_to(bwdif)
     bwdif.link_to(sink)

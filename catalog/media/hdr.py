@@ -36,8 +36,9 @@ _TO_709 = {
     9: ((1.6605, -0.5876, -0.0728), (-0.1246, 1.1329, -0.0083), (-0.0182, -0.1006, 1.1187)),
     12: ((1.2249, -0.2247, 0.0), (-0.0420, 1.0419, 0.0), (-0.0197, -0.0786, 1.0979)),
 }
+_TO_709[11] = _TO_709[12]  # DCI's P3, as QuickTime has it: with white D65
 WIDE = frozenset(_TO_709)
-"""AVCOL_PRI_BT2020 and AVCOL_PRI_SMPTE432 (Display P3)."""
+"""AVCOL_PRI_BT2020, AVCOL_PRI_SMPTE432 (Display P3) and AVCOL_PRI_SMPTE431 (P3)."""
 
 _UNTAGGED = 2  # AVCOL_PRI_UNSPECIFIED; untagged HDR is BT.2020
 _LUMA_2020 = (0.2627, 0.6780, 0.0593)

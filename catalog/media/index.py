@@ -31,7 +31,7 @@ from catalog.media.container import (
     packets,
     unreadable,
 )
-from catalog.media.frames import alpha_decoder, decoded
+from catalog.media.frames import alpha_decoder, decoded, parity
 from catalog.media.picture import Look, look
 from catalog.media.timing import Stamp, timing
 
@@ -85,6 +85,7 @@ class Index:
     decoder: str | None  # where it is not the stream's own
     from_key: bool  # the file begins with pictures that cannot be decoded
     interlaced: bool
+    parity: str | None  # `tff` or `bff` where only the container says that it is
     stamps: NDArray[np.int64] | None  # the decoder's time of each picture; None: count them
     spliced: bool  # stamps do not only rise
     starts: tuple[tuple[int, int], ...]  # (presentation, decoding) time of keyframes, sorted
@@ -117,6 +118,7 @@ class _Packets:
     stamps: list[Stamp]
     keys: list[int]  # numbers, in `stamps`, of the keyframes
     hidden: int = 0  # cut off by an edit list, or empty slots
+    led: bool = False  # a keyframe that is cut off lets the first pictures be decoded
 
 
 @functools.lru_cache(maxsize=256)
@@ -137,14 +139,23 @@ def _index_of(path: Path, _mtime_ns: int, _size: int) -> Index:
             (stream.average_rate, stream.guessed_rate),
         )
         decoder = alpha_decoder(stream)
-        from_key = bool(found.keys) and found.keys[0] > 0
+        from_key = bool(found.keys) and found.keys[0] > 0 and not found.led
         first_stamp = None if when.stamps is None or when.spliced else int(when.stamps[0])
         frames = _first_frames(path, stream.index, decoder, from_key, first_stamp)
         appearance = look(path, frames[0], stream.sample_aspect_ratio)
         height, width = appearance.size
         if max(height, width) > MAX_SIDE or height * width > MAX_PIXELS:
             raise BadInput("too_large", f"{path}: {width}x{height} px is too large; scale it down")
-        interlaced = any(frame.interlaced_frame for frame in frames)
+        flagged = any(frame.interlaced_frame for frame in frames)
+        fields = None if flagged else parity(stream)
+        interlaced = flagged or fields is not None
+        codec = stream.codec_context.codec.canonical_name
+        if flagged and codec == "hevc":  # which says so of pictures that are one field each
+            raise BadInput(
+                "field_coded",
+                f"{path}: its pictures are single fields; weave them with: "
+                "ffmpeg -i IN -vf weave,bwdif OUT.mp4",
+            )
         notes = [*appearance.notes]
         if interlaced:
             notes.append("deinterlaced")
@@ -158,7 +169,7 @@ def _index_of(path: Path, _mtime_ns: int, _size: int) -> Index:
             height=height,
             fps=when.fps,
             frames=count,
-            codec=stream.codec_context.codec.canonical_name,
+            codec=codec,
             rotation=appearance.orientation.rotation,
             pix_fmt=frames[0].format.name,
             duration=count / when.fps,
@@ -178,6 +189,7 @@ def _index_of(path: Path, _mtime_ns: int, _size: int) -> Index:
             decoder=decoder,
             from_key=from_key,
             interlaced=interlaced,
+            parity=fields,
             stamps=when.stamps,
             spliced=when.spliced,
             starts=tuple(sorted(starts)),
@@ -202,6 +214,7 @@ def _packets(path: Path, container: Any) -> tuple[dict[int, _Packets], float]:
                 continue
             if packet.is_discard or packet.size == 0:
                 found.hidden += 1
+                found.led |= packet.is_keyframe and not found.stamps
                 continue
             if packet.is_keyframe:
                 found.keys.append(len(found.stamps))
@@ -217,14 +230,16 @@ def _decodable(found: _Packets) -> tuple[Sequence[Stamp], int]:
     A recording that was switched on, or cut by copy, between keyframes begins with pictures that
     need those before: all up to the first keyframe, and after it those that are shown before it.
     """
-    if not found.keys:
+    if not found.keys or found.led:
         return found.stamps, 0
     first = found.keys[0]
     shown = found.stamps[first][0]
     rest = found.stamps[first + 1 :]
     leading = 0
-    if shown is not None:  # such pictures may have no time at all
-        before = [pts is None or pts < shown for pts, _ in rest]
+    if shown is not None:  # such pictures may have no time at all, or one made up
+        times = np.unique([pts for pts, _ in found.stamps if pts is not None])
+        slack = int(np.median(np.diff(times))) // 2 if len(times) > 1 else 0
+        before = [pts is None or pts <= shown + slack for pts, _ in rest]
         leading = before.index(False) if False in before else 0
     kept = [found.stamps[first], *rest[leading:]]
     return kept, first + leading

@@ -32,6 +32,9 @@ _UNKNOWN_MATRICES = {
     15: "IPT-C2",
 }
 """AVCOL_SPC_… that FFmpeg's scaler would read as if they were BT.601."""
+_UNKNOWN_CURVES = {8: "linear light", 9: "a logarithmic curve", 10: "a logarithmic curve"}
+"""AVCOL_TRC_… that are no SDR's and no HDR's that is known here."""
+_XYZ = 10  # AVCOL_PRI_SMPTE428, and 17, AVCOL_TRC_SMPTE428: digital cinema
 
 Frame = NDArray[np.uint8]
 Size = tuple[int, int]
@@ -89,11 +92,15 @@ def look(path: object, frame: VideoFrame, shape: Fraction | None) -> Look:
     Raises BadInput (`unknown_colours`) for a colour matrix that cannot be read.
     """
     notes = []
-    if int(frame.colorspace) in _UNKNOWN_MATRICES:
+    unknown = _UNKNOWN_MATRICES.get(int(frame.colorspace))
+    unknown = unknown or _UNKNOWN_CURVES.get(int(frame.color_trc))
+    if frame.color_primaries == _XYZ or frame.color_trc == 17:
+        unknown = "XYZ"
+    if unknown:
         raise BadInput(
             "unknown_colours",
-            f"{path}: its colours are coded as {_UNKNOWN_MATRICES[int(frame.colorspace)]}, which "
-            "is not read here; convert it to BT.709 with the program that made it",
+            f"{path}: its colours are coded as {unknown}, which is not read here; convert it to "
+            "BT.709 with the program that made it",
         )
     if hdr.is_hdr(frame.color_trc):
         name = "PQ" if frame.color_trc == hdr.PQ else "HLG"

@@ -41,6 +41,13 @@ ON_TICK = 0.5
 """Least share of the time that steps on ticks take, for the rate to be their period's; and of a
 step's being one period long. Where pictures come only when something changes it is less."""
 
+QUICK, ALL_ON_TICK = 0.2, 0.9
+"""Where this share of the steps is shorter than the usual one, theirs is the period if this share
+of all steps lies on its ticks: a camera that slows down in the dark, or speeds up."""
+
+DELAY = 3
+"""Slots between the first two pictures of an AVI that B-frames' delay explains, at most."""
+
 SAME_RATE = 1e-3
 """Relative difference up to which the rate is the one in the header: 29.97 is 30000/1001."""
 
@@ -93,7 +100,7 @@ def timing(
 def _slots(decoded: list[int]) -> list[Stamp]:
     """Decoding times as times of showing. AVI's writers fill the delay of B-frames with empty slots
     behind the first picture, which is no time that it is shown."""
-    if len(decoded) > 2 and decoded[1] > decoded[0]:
+    if len(decoded) > 2 and decoded[1] - decoded[0] <= DELAY * (decoded[2] - decoded[1]):
         decoded = [max(decoded[0], decoded[1] - (decoded[2] - decoded[1])), *decoded[1:]]
     return [(dts, dts) for dts in decoded]
 
@@ -143,15 +150,13 @@ def _grid(
     if _constant(times, mean) and not (whole >= pause).any():
         splices = tuple((int(k) + 1, int(k) + 1) for k in np.flatnonzero(splice))
         return _Grid(_named(1 / mean, nominal), None, splices)
-    period = _period(flowing)
-    multiples = np.maximum(1, np.rint(whole / period)).astype(np.int64)
-    flows = whole < pause
-    if _on_ticks(whole[flows], multiples[flows], period):
-        ticks = np.concatenate([[0], np.cumsum(multiples)])  # of each picture
+    period = _period(flowing, whole[whole < pause])
+    if period is not None:
         fps = _named(1 / period, nominal)
+        ticks = _ticks(times * fps)
     else:
-        ticks = np.ceil(times / mean - 1e-6).astype(np.int64)
         fps = _named(1 / mean, nominal)
+        ticks = np.ceil(times * fps - 1e-6).astype(np.int64)
     grid = np.searchsorted(ticks, np.arange(ticks[-1] + 1), side="right") - 1
     breaks = tuple(
         (int(ticks[k + 1] if splice[k] else ticks[k] + 1), int(ticks[k + 1]))
@@ -163,8 +168,9 @@ def _grid(
 
 def _constant(times: NDArray[np.float64], period: float) -> bool:
     """Whether each time is at its own tick but for jitter."""
-    off = times - np.linspace(times[0], times[-1], len(times))
-    return bool(np.ptp(off) < JITTER * period)
+    order = np.arange(len(times))
+    slope, start = np.polyfit(order, times, 1)
+    return bool(np.ptp(times - start - slope * order) < JITTER * period)
 
 
 def _usual(steps: NDArray[np.float64]) -> float:
@@ -172,18 +178,26 @@ def _usual(steps: NDArray[np.float64]) -> float:
     return float(np.sort(steps)[(len(steps) - 1) // 2])
 
 
-def _period(steps: NDArray[np.float64]) -> float:
-    """The usual step; the mean of those about it, since containers round times."""
-    usual = _usual(steps)
-    return float(steps[np.abs(steps - usual) <= OFF_TICK * usual].mean())
+def _period(flowing: NDArray[np.float64], steps: NDArray[np.float64]) -> float | None:
+    """The period of which most of the steps are whole multiples; None where there is none."""
+    for share in (QUICK, 0.5):
+        about = np.sort(flowing)[int((len(flowing) - 1) * share)]
+        near = flowing[np.abs(flowing - about) <= OFF_TICK * about]
+        period = float(near.mean())  # containers round times
+        multiples = np.rint(steps / period)
+        on = (np.abs(steps - multiples * period) <= OFF_TICK * period) & (multiples > 0)
+        if steps[on].sum() < ON_TICK * steps.sum():
+            continue
+        if on.mean() >= ALL_ON_TICK or (on & (multiples == 1)).mean() > ON_TICK:
+            return period
+    return None
 
 
-def _on_ticks(steps: NDArray[np.float64], multiples: NDArray[np.int64], period: float) -> bool:
-    """Whether most of the time goes in steps of whole periods, and most steps are one."""
-    on = np.abs(steps - multiples * period) <= OFF_TICK * period
-    return bool(
-        steps[on].sum() >= ON_TICK * steps.sum() and (on & (multiples == 1)).mean() > ON_TICK
-    )
+def _ticks(times: NDArray[np.float64]) -> NDArray[np.int64]:
+    """The tick of each picture, of times in periods; ticks lie where most pictures do."""
+    phase = np.median(times - np.rint(times))
+    ticks = np.rint(times - phase).astype(np.int64)
+    return ticks - ticks[0]
 
 
 def _named(fps: float, nominal: Sequence[float]) -> float:

@@ -114,8 +114,8 @@ def test_wide_pixels_are_stretched(write, scene):
 
 
 def test_a_variable_rate_is_put_on_a_grid(write, numbered):
-    # Mean 100 ms: ticks at 0, 100, 200, 300, 400 show the frames of 0, 20, 40, 40, 400 ms.
-    path = write("a.mkv", numbered(5), times=[0, 20, 40, 320, 400])
+    # Mean 100 ms: ticks at 0, 100, 200, 300, 400 show the frames of 0, 41, 41, 41, 400 ms.
+    path = write("a.mkv", numbered(5), times=[0, 23, 41, 317, 400])
     info = probe(path)
     assert (info.fps, info.frames) == (pytest.approx(10), 5)
     assert levels(read_video(path)) == [0, 2, 2, 2, 4]
@@ -123,7 +123,7 @@ def test_a_variable_rate_is_put_on_a_grid(write, numbered):
 
 
 def test_a_repeated_frame_is_a_picture_of_its_own(write, numbered):
-    path = write("a.mkv", numbered(5), times=[0, 20, 40, 320, 400])
+    path = write("a.mkv", numbered(5), times=[0, 23, 41, 317, 400])
     shown = []
     for frame in iter_frames(path):
         shown.extend(levels(frame[None]))
@@ -177,7 +177,7 @@ def test_files_that_are_no_video(tmp_path, content):
     path.write_bytes(content)
     reason, message = reason_of(probe, path)
     assert reason == "corrupt_video"
-    assert str(path) in message and "ffmpeg -i IN" in message
+    assert str(path) in message and ("ffmpeg -i IN" in message or "is empty" in message)
 
 
 @pytest.mark.parametrize("name", ["a.mp4", "a.mkv"])

@@ -469,3 +469,65 @@ def test_where_seeking_fails_all_is_decoded(write, numbered, monkeypatch):
     opened = decode.open_video
     monkeypatch.setattr(decode, "open_video", lambda path: Unseekable(opened(path)))
     assert levels(read_video(path, 3, 4, 9)) == [3, 12, 21, 30]
+
+
+def test_a_trim_between_keyframes_keeps_what_follows_it(write, numbered):
+    path = write("a.mp4", numbered(40), options={"g": "15", "bf": "0"})
+    data = bytearray(path.read_bytes())
+    at = data.index(b"elst") + 4 + 4 + 4  # version and flags, count; then duration, media time
+    duration, start = struct.unpack(">Ii", data[at : at + 8])
+    cut = duration * 10 // 40
+    scale = struct.unpack(">I", data[(m := data.index(b"mdhd") + 4 + 12) : m + 4])[0]
+    data[at : at + 8] = struct.pack(">Ii", duration - cut, start + scale * 10 // 25)
+    path.write_bytes(data)
+    assert levels(read_video(path)) == list(range(10, 40))
+    assert probe(path).notes == ()
+
+
+def test_fields_that_begin_late_become_pictures_too(tmp_path):
+    still, fields = np.repeat(woven(1)[:, :1] * 0 + 90, 96, 1).repeat(10, 0), woven(20)
+    path = tmp_path / "a.ts"
+    context = av.CodecContext.create("libx264", "w")
+    made = []
+    for part, options in ((still, {}), (fields, {"x264-params": "tff=1", "flags": "+ildct+ilme"})):
+        context = av.CodecContext.create("libx264", "w")
+        context.width, context.height, context.pix_fmt = 128, 96, "yuv420p"
+        context.time_base, context.framerate = Fraction(1, 25), Fraction(25)
+        context.options = {**BASE, "bf": "0", "g": "10", **options}
+        first = len(made)
+        for k, rgb in enumerate(part):
+            made += context.encode(tagged(rgb, first + k).reformat(format="yuv420p"))
+        made += context.encode(None)
+    found = read_video(mux(path, None, made, fields))
+    assert len(found) == 30
+    grey = found[12:, 24:72].astype(int).mean(-1)
+    one, two = np.abs(grey[:, 1:-1] - grey[:, 2:]).mean(), np.abs(grey[:, :-2] - grey[:, 2:]).mean()
+    assert one < 0.8 * two + 0.5
+
+
+def test_frames_one_after_another_are_decoded_without_a_jump(write, numbered, monkeypatch):
+    from catalog.media import decode
+
+    path = write("a.mkv", numbered(40), options={"g": "5"})
+    jumps = []
+    jump = decode._jump
+    monkeypatch.setattr(decode, "_jump", lambda *a: jumps.append(jump(*a)) or jumps[-1])
+    assert levels(read_video(path, 0, 40)) == list(range(40))
+    assert set(jumps) == {-1}
+    read_video(path, 20, 3)
+    assert max(jumps) > 0
+
+
+def test_a_flv_whose_last_picture_stands_is_whole(tmp_path, numbered):
+    path = tmp_path / "a.flv"
+    with av.open(str(path), "w") as out:
+        stream = out.add_stream("libx264", rate=25)
+        stream.width, stream.height, stream.pix_fmt = 64, 64, "yuv420p"
+        stream.options = {**BASE, "bf": "0"}
+        made = []
+        for k, rgb in enumerate(numbered(30)):
+            made += stream.encode(tagged(rgb, k).reformat(format="yuv420p"))
+        made += stream.encode(None)
+        made[-1].duration = int(10 / made[-1].time_base)
+        out.mux(made)
+    assert len(read_video(path)) == 30

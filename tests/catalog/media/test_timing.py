@@ -140,3 +140,20 @@ def test_any_steps_give_a_rising_grid_of_all_it_shows(steps: list[int]):
     assert all(b >= a for a, b in itertools.pairwise(grid))
     for first, end in found.breaks:
         assert 0 < first <= end <= len(grid)
+
+
+def test_a_rate_that_changes_keeps_every_picture_at_its_time():
+    for slow, fast, first in ((66, 33, 50), (40, 10, 60), (33, 17, 60)):
+        times = [slow * k for k in range(first)]
+        times += [times[-1] + fast * k for k in range(1, 46)]
+        for each in (times, [times[-1] - t for t in reversed(times)]):
+            found = of(each)
+            grid = shown(found, len(each))
+            assert abs(len(grid) / found.fps - each[-1] / 1000) < 0.1
+            late = [abs(1000 * k / found.fps - each[p]) for k, p in enumerate(grid)]
+            assert max(late) < slow + 1
+
+
+def test_slots_that_no_delay_explains_are_a_pause():
+    found = timing([(None, slot) for slot in [0, *range(76, 130)]], Fraction(1, 25), ())
+    assert found.breaks == ((1, 76),)
