@@ -14,6 +14,7 @@ at all, is refused.
 
 from __future__ import annotations
 
+import itertools
 import logging
 import re
 from collections.abc import Sequence
@@ -73,8 +74,8 @@ def from_images(path: Path) -> Masks:
     """The masks [T, H, W] in a folder of images, in the order of the numbers in their names (1, 2,
     10), or in one image.
 
-    Raises BadInput: `no_masks`, `corrupt_image`, `mask_shape` (they differ), `unclear_mask` (see
-    the module's head).
+    Raises BadInput: `no_masks`, `mask_numbers` (they skip or repeat), `corrupt_image`, `mask_shape`
+    (they differ), `unclear_mask` (see the module's head).
     """
     files = [path] if path.is_file() else _files(path)
     images = [_image(file) for file in files]
@@ -103,14 +104,37 @@ def _files(folder: Path) -> list[Path]:
         inside = [p for p in folder.iterdir() if p.suffix.lower() in IMAGE_SUFFIXES]
     except OSError as error:
         raise BadInput(
-            "unreadable_folder", f"{folder}: cannot be read ({error.strerror})", final=False
+            "unreadable_folder",
+            f"{folder}: cannot be read ({error.strerror}); name a mask video or a folder of images",
+            final=False,
         ) from None
     files = [p for p in inside if not p.name.startswith(".")]
     if not files:
         raise BadInput(
             "no_masks", f"{folder}: no image in it; name them in frame order, like 0001.png"
         )
-    return sorted(files, key=lambda p: (_natural(p.name), p.name))
+    files.sort(key=lambda p: (_natural(p.name), p.name))
+    _check_numbers(folder, files)
+    return files
+
+
+def _check_numbers(folder: Path, files: Sequence[Path]) -> None:
+    """Raises BadInput where names do not count on evenly: a frame's mask is missing or there twice,
+    or these are the masks of several objects, and each would be taken for another frame's."""
+    parts = [_natural(file.stem) for file in files]
+    if len(files) < 3 or not any(len(part) > 1 for part in parts):
+        return
+    alike = len({len(part) for part in parts}) == 1
+    varying = [column for column in zip(*parts, strict=False) if len(set(column)) > 1]
+    if alike and len(varying) == 1 and isinstance(varying[0][0], int):
+        steps = {int(b) - int(a) for a, b in itertools.pairwise(varying[0])}
+        if len(steps) == 1:
+            return
+    raise BadInput(
+        "mask_numbers",
+        f"{folder}: the images' names do not count the frames one by one, so that masks would fall "
+        "on wrong frames; name them 0001.png, 0002.png … with none missing",
+    )
 
 
 def _natural(name: str) -> list[str | int]:

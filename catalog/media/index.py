@@ -160,7 +160,8 @@ def _index_of(path: Path, _mtime_ns: int, _size: int) -> Index:
         if interlaced:
             notes.append("deinterlaced")
         if left_out:
-            notes.append(f"{left_out} pictures at its start left out, which need what was cut away")
+            which = "picture" if left_out == 1 else f"{left_out} pictures"
+            notes.append(f"first {which} left out, which need what was cut away before")
         if when.spliced:
             notes.append("parts with clocks of their own joined")
         count = len(kept) if when.grid is None else len(when.grid)
@@ -238,7 +239,7 @@ def _decodable(found: _Packets) -> tuple[Sequence[Stamp], int]:
     leading = 0
     if shown is not None:  # such pictures may have no time at all, or one made up
         times = np.unique([pts for pts, _ in found.stamps if pts is not None])
-        slack = int(np.median(np.diff(times))) // 2 if len(times) > 1 else 0
+        slack = int(np.median(np.diff(times))) // 8 if len(times) > 1 else 0
         before = [pts is None or pts <= shown + slack for pts, _ in rest]
         leading = before.index(False) if False in before else 0
     kept = [found.stamps[first], *rest[leading:]]

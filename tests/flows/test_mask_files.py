@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from catalog.errors import BadInput
 from flows import given_masks
+from flows.mask_files import from_images
 
 T, H, W = 3, 96, 128
 
@@ -115,12 +116,12 @@ def test_a_soft_edge_is_cut_in_the_middle(names: str, truth, save: Save):
 def test_images_follow_the_numbers_in_their_names(tmp_path: Path):
     folder = tmp_path / "masks"
     folder.mkdir()
-    for number in (1, 2, 10):
+    for number in (9, 10, 11):
         image = np.zeros((H, W), np.uint8)
         image[:number] = 255
         cv2.imwrite(str(folder / f"mask_{number}.png"), image)
     (folder / "._mask_1.png").write_bytes(b"\0\x05\x16\x07")
-    assert read(str(folder))[:, :, 0].sum(1).tolist() == [1, 2, 10]
+    assert read(str(folder))[:, :, 0].sum(1).tolist() == [9, 10, 11]
 
 
 UNCLEAR: dict[str, Callable[[NDArray[np.uint8]], object]] = {
@@ -194,3 +195,31 @@ def test_a_mask_the_wrong_way_round_is_told(truth, save: Save, caplog):
     with caplog.at_level(logging.WARNING, "editmill"):
         read(save((~truth).astype(np.uint8) * 255))
     assert "light is" in caplog.text
+
+
+@pytest.mark.parametrize(
+    "names",
+    [
+        ["0", "1", "2", "4"],  # one is missing
+        ["0001", "0002", "00002", "0003"],  # one is there twice
+        ["a_1", "a_2", "b_1", "b_2"],  # two objects
+        ["1", "2", "left"],
+    ],
+)
+def test_names_that_do_not_count_frames_are_refused(tmp_path, names):
+    for name in names:
+        cv2.imwrite(str(tmp_path / f"{name}.png"), 255 * np.eye(8, dtype=np.uint8))
+    with pytest.raises(BadInput) as caught:
+        from_images(tmp_path)
+    assert caught.value.reason == "mask_numbers"
+
+
+@pytest.mark.parametrize(
+    "names", [["0", "5", "10"], ["m_01_a", "m_02_a", "m_03_a"], ["b", "a", "c"]]
+)
+def test_names_that_count_are_read_in_order(tmp_path, names):
+    for k, name in enumerate(names):
+        image = np.zeros((8, 8), np.uint8)
+        image[k] = 255
+        cv2.imwrite(str(tmp_path / f"{name}.png"), image)
+    assert len(from_images(tmp_path)) == 3

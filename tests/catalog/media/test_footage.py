@@ -339,7 +339,7 @@ def test_a_recording_that_begins_between_keyframes(tmp_path, numbered, name):
     path = mux(tmp_path / name, None, made[7:], numbered(40))
     info = probe(path)
     assert info.frames == 25
-    assert info.notes == ("8 pictures at its start left out, which need what was cut away",)
+    assert info.notes == ("first 8 pictures left out, which need what was cut away before",)
     assert levels(read_video(path)) == list(range(15, 40))
     assert levels(read_video(path, 20, 3)) == [35, 36, 37]
 
