@@ -24,7 +24,7 @@ def run(app: Callable[[], object]) -> NoReturn:
     try:
         with signals.handled(signals.interrupt):
             code = _run(app)
-            _flush()
+            sys.stdout.flush()
     except signals.Signalled as signalled:
         _say("stopped")
         code = signalled.exit_code
@@ -57,15 +57,13 @@ def _run(app: Callable[[], object]) -> int:
 
 
 def _print_anything() -> None:
-    """A terminal or a pipe that lacks a character gets an escape for it, not a UnicodeError."""
+    """A terminal or a pipe that lacks a character gets an escape for it, not a UnicodeError; what
+    is said to a stream that is closed is lost."""
+    sys.stdout = sys.stdout or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
+    sys.stderr = sys.stderr or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
-
-
-def _flush() -> None:
-    if sys.stdout is not None:
-        sys.stdout.flush()
 
 
 def _say(message: str) -> None:

@@ -81,7 +81,8 @@ class Server:
                 f"the chat server's address cannot be read ({error}); give http://host:port/v1"
             ) from None
         self.address = str(self._base.copy_with(userinfo=b"", query=None, fragment=None))
-        if self._base.scheme not in ("http", "https") or not self._base.host:
+        port = self._base.port
+        if self._base.scheme not in ("http", "https") or not self._base.host or (port or 0) > 65535:
             raise EditmillError(
                 f"{self.address}: is no chat server's address; give http://host:port/v1"
             )

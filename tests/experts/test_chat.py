@@ -324,7 +324,9 @@ def test_one_final_error_ends_the_whole_batch(fake: Fake) -> None:
     assert len(fake.requests) < 10
 
 
-@pytest.mark.parametrize("address", ["localhost:8000/v1", "ftp://h/v1", "http://", "http://h:x/"])
+@pytest.mark.parametrize(
+    "address", ["localhost:8000/v1", "ftp://h/v1", "http://", "http://h:x/", "http://h:99999/v1"]
+)
 def test_an_address_that_is_none(address: str) -> None:
     with pytest.raises(EditmillError, match="http://host:port/v1"):
         OpenAIChat(address, "any")
