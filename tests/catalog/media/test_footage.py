@@ -322,7 +322,7 @@ def test_joined_transport_streams_play_on(tmp_path, numbered, second):
 # --- what is not there ---------------------------------------------------------------------------
 
 
-def mux(path: Path, context: av.VideoCodecContext | None, made: list[av.Packet], frames: Frames):
+def mux(path: Path, made: list[av.Packet], frames: Frames) -> Path:
     with av.open(str(path), "w") as out:
         stream = out.add_stream("libx264", rate=25)
         stream.width, stream.height, stream.pix_fmt = frames.shape[2], frames.shape[1], "yuv420p"
@@ -336,7 +336,7 @@ def mux(path: Path, context: av.VideoCodecContext | None, made: list[av.Packet],
 @pytest.mark.parametrize("name", ["a.ts", "a.mkv"])
 def test_a_recording_that_begins_between_keyframes(tmp_path, numbered, name):
     made = packets(numbered(40), {"g": "15", "bf": "0", "x264-params": "repeat-headers=1"})
-    path = mux(tmp_path / name, None, made[7:], numbered(40))
+    path = mux(tmp_path / name, made[7:], numbered(40))
     info = probe(path)
     assert info.frames == 25
     assert info.notes == ("first 8 pictures left out, which need what was cut away before",)
@@ -349,7 +349,7 @@ def test_leading_pictures_of_an_open_gop_are_left_out(tmp_path, numbered, name):
     params = "open-gop=1:keyint=12:min-keyint=12:scenecut=0:bframes=3:b-adapt=0:repeat-headers=1"
     made = packets(numbered(48), {"x264-params": params})
     second = [k for k, packet in enumerate(made) if packet.is_keyframe][1]
-    path = mux(tmp_path / name, None, made[second:], numbered(48))
+    path = mux(tmp_path / name, made[second:], numbered(48))
     found = levels(read_video(path))
     first = found[0]
     assert found == list(range(first, 48))
@@ -357,18 +357,23 @@ def test_leading_pictures_of_an_open_gop_are_left_out(tmp_path, numbered, name):
     assert "left out" in probe(path).notes[0]
 
 
-def test_a_matroska_file_whose_last_picture_stands_is_whole(tmp_path, numbered):
-    whole = tmp_path / "a.mp4"
-    with av.open(str(whole), "w") as out:
+def ends_still(path: Path, frames: Frames) -> Path:
+    """The frames, the last of which stands for ten seconds."""
+    with av.open(str(path), "w") as out:
         stream = out.add_stream("libx264", rate=25)
-        stream.width, stream.height, stream.pix_fmt = 64, 64, "yuv420p"
+        stream.height, stream.width, stream.pix_fmt = *frames.shape[1:3], "yuv420p"
         stream.options = {**BASE, "bf": "0"}
         made = []
-        for k, rgb in enumerate(numbered(30)):
+        for k, rgb in enumerate(frames):
             made += stream.encode(tagged(rgb, k).reformat(format="yuv420p"))
         made += stream.encode(None)
         made[-1].duration = int(10 / made[-1].time_base)
         out.mux(made)
+    return path
+
+
+def test_a_matroska_file_whose_last_picture_stands_is_whole(tmp_path, numbered):
+    whole = ends_still(tmp_path / "a.mp4", numbered(30))
     path = tmp_path / "a.mkv"
     with av.open(str(whole)) as source, av.open(str(path), "w") as target:
         stream = target.add_stream_from_template(source.streams.video[0])
@@ -487,8 +492,7 @@ def test_a_trim_between_keyframes_keeps_what_follows_it(write, numbered):
 def test_fields_that_begin_late_become_pictures_too(tmp_path):
     still, fields = np.repeat(woven(1)[:, :1] * 0 + 90, 96, 1).repeat(10, 0), woven(20)
     path = tmp_path / "a.ts"
-    context = av.CodecContext.create("libx264", "w")
-    made = []
+    made: list[av.Packet] = []
     for part, options in ((still, {}), (fields, {"x264-params": "tff=1", "flags": "+ildct+ilme"})):
         context = av.CodecContext.create("libx264", "w")
         context.width, context.height, context.pix_fmt = 128, 96, "yuv420p"
@@ -498,7 +502,7 @@ def test_fields_that_begin_late_become_pictures_too(tmp_path):
         for k, rgb in enumerate(part):
             made += context.encode(tagged(rgb, first + k).reformat(format="yuv420p"))
         made += context.encode(None)
-    found = read_video(mux(path, None, made, fields))
+    found = read_video(mux(path, made, fields))
     assert len(found) == 30
     grey = found[12:, 24:72].astype(int).mean(-1)
     one, two = np.abs(grey[:, 1:-1] - grey[:, 2:]).mean(), np.abs(grey[:, :-2] - grey[:, 2:]).mean()
@@ -519,15 +523,4 @@ def test_frames_one_after_another_are_decoded_without_a_jump(write, numbered, mo
 
 
 def test_a_flv_whose_last_picture_stands_is_whole(tmp_path, numbered):
-    path = tmp_path / "a.flv"
-    with av.open(str(path), "w") as out:
-        stream = out.add_stream("libx264", rate=25)
-        stream.width, stream.height, stream.pix_fmt = 64, 64, "yuv420p"
-        stream.options = {**BASE, "bf": "0"}
-        made = []
-        for k, rgb in enumerate(numbered(30)):
-            made += stream.encode(tagged(rgb, k).reformat(format="yuv420p"))
-        made += stream.encode(None)
-        made[-1].duration = int(10 / made[-1].time_base)
-        out.mux(made)
-    assert len(read_video(path)) == 30
+    assert len(read_video(ends_still(tmp_path / "a.flv", numbered(30)))) == 30
