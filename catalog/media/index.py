@@ -11,7 +11,7 @@ import functools
 from collections.abc import Sequence
 from dataclasses import dataclass
 from fractions import Fraction
-from itertools import islice
+from itertools import dropwhile, islice
 from pathlib import Path
 from typing import Any
 
@@ -33,7 +33,7 @@ from catalog.media.container import (
 )
 from catalog.media.frames import alpha_decoder, decoded, parity
 from catalog.media.picture import Look, look
-from catalog.media.timing import Stamp, timing
+from catalog.media.timing import Stamp, Timing, timing
 
 SWALLOWED = 2
 """Frames a decoder may keep to itself in one read (packed B-frames, a broken last packet)."""
@@ -53,6 +53,9 @@ MAX_PIXELS = 64_000_000
 
 FIRST_FRAMES = 3
 """Decoded to see what frames look like; one interlaced picture among them is enough."""
+
+MOST_BROKEN = 300
+"""Frames looked at for the first whole one: a recording begins within a few groups of pictures."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,15 +136,23 @@ def _index_of(path: Path, _mtime_ns: int, _size: int) -> Index:
         if not kept:
             raise BadInput("no_frames", f"{path}: holds no keyframe to begin with; {REMEDY}")
         timed = container.format.name not in UNTIMED
-        when = timing(
-            [stamp if timed else (None, stamp[1]) for stamp in kept],
-            stream.time_base or Fraction(1),
-            (stream.average_rate, stream.guessed_rate),
-        )
+        rates = (stream.average_rate, stream.guessed_rate)
+        base = stream.time_base or Fraction(1)
+
+        def timed_at(stamps: Sequence[Stamp]) -> Timing:
+            given = stamps if timed else [(None, dts) for _, dts in stamps]
+            return timing(given, base, rates)
+
+        when = timed_at(kept)
         decoder = alpha_decoder(stream)
         from_key = bool(found.keys) and found.keys[0] > 0 and not found.led
         first_stamp = None if when.stamps is None or when.spliced else int(when.stamps[0])
         frames = _first_frames(path, stream.index, decoder, from_key, first_stamp)
+        shown = frames[0].pts
+        if first_stamp is not None and shown is not None and shown > first_stamp:
+            whole = [stamp for stamp in kept if stamp[0] is not None and stamp[0] >= shown]
+            left_out, kept = left_out + len(kept) - len(whole), whole
+            when = timed_at(kept)
         appearance = look(path, frames[0], stream.sample_aspect_ratio)
         height, width = appearance.size
         if max(height, width) > MAX_SIDE or height * width > MAX_PIXELS:
@@ -249,7 +260,7 @@ def _decodable(found: _Packets) -> tuple[Sequence[Stamp], int]:
 def _first_frames(
     path: Path, stream: int, decoder: str | None, from_key: bool, first_stamp: int | None
 ) -> list[VideoFrame]:
-    """The first FIRST_FRAMES frames, from the first picture of the index on."""
+    """The first FIRST_FRAMES whole frames, from the first picture of the index on."""
     with open_video(path) as container:
         try:
             frames = (
@@ -257,7 +268,8 @@ def _first_frames(
                 for frame in decoded(container, decoding(container, stream), decoder, from_key)
                 if first_stamp is None or frame.pts is None or frame.pts >= first_stamp
             )
-            found = list(islice(frames, FIRST_FRAMES))
+            whole = dropwhile(lambda frame: frame.is_corrupt, islice(frames, MOST_BROKEN))
+            found = list(islice(whole, FIRST_FRAMES))
         except (av.FFmpegError, OSError) as error:
             raise unreadable(path, error, "0 good frames") from None
     if not found:
