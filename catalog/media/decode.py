@@ -29,7 +29,8 @@ from numpy.typing import NDArray
 from catalog.errors import BadInput
 from catalog.media.container import corrupt, decoding, open_video, unreadable
 from catalog.media.frames import decoded, deinterlaced
-from catalog.media.index import SWALLOWED, Index, VideoInfo, index_of
+from catalog.media.index import Index, VideoInfo, index_of
+from catalog.media.packets import SWALLOWED
 from catalog.media.picture import Frame, Size, to_gray, to_rgb
 
 MIN_SIDE = 64

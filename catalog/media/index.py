@@ -8,44 +8,27 @@ frame numbers exact (also after a seek) and finds truncated files before any mod
 from __future__ import annotations
 
 import functools
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from fractions import Fraction
 from itertools import dropwhile, islice
 from pathlib import Path
-from typing import Any
 
 import av
 import numpy as np
 from av.video.frame import VideoFrame
+from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from catalog.errors import BadInput
-from catalog.media.container import (
-    REMEDY,
-    corrupt,
-    decoding,
-    is_complete,
-    main_stream,
-    open_video,
-    packets,
-    unreadable,
-)
+from catalog.media.container import REMEDY, decoding, main_stream, open_video, unreadable
 from catalog.media.frames import alpha_decoder, decoded, parity
+from catalog.media.packets import StreamPackets, decodable, read_packets, refuse_truncated
 from catalog.media.picture import Look, look
 from catalog.media.timing import Stamp, Timing, timing
 
-SWALLOWED = 2
-"""Frames a decoder may keep to itself in one read (packed B-frames, a broken last packet)."""
-
-PROMISE = 0.9
-"""A file that ends before this share of the duration in its header is taken as truncated."""
-
 UNTIMED = frozenset({"avi", "mpeg"})
 """Containers that store few presentation times or none; FFmpeg's guesses mislead."""
-
-UNPROMISED = frozenset({"mpeg", "mpegts"})
-"""Containers without a header that says how long they are: FFmpeg takes it from the times."""
 
 MAX_SIDE = 16384  # px; libx264 encodes no larger picture
 MAX_PIXELS = 64_000_000
@@ -114,68 +97,32 @@ def index_of(path: str | Path) -> Index:
     return _index_of(path, stat.st_mtime_ns, stat.st_size)
 
 
-@dataclass(slots=True)
-class _Packets:
-    """Of one stream, in decoding order."""
-
-    stamps: list[Stamp]
-    keys: list[int]  # numbers, in `stamps`, of the keyframes
-    hidden: int = 0  # cut off by an edit list, or empty slots
-    led: bool = False  # a keyframe that is cut off lets the first pictures be decoded
-
-
 @functools.lru_cache(maxsize=256)
 def _index_of(path: Path, _mtime_ns: int, _size: int) -> Index:
     with open_video(path) as container:
-        streams, end = _packets(path, container)
-        pictures = {number: len(found.stamps) for number, found in streams.items()}
-        stream = main_stream(path, container, pictures)
+        streams, end = read_packets(path, container)
+        stream = main_stream(path, container, {k: len(v.stamps) for k, v in streams.items()})
         found = streams[stream.index]
-        _refuse_truncated(path, container, stream.index, len(found.stamps) + found.hidden, end)
-        kept, left_out = _decodable(found)
-        if not kept:
-            raise BadInput("no_frames", f"{path}: holds no keyframe to begin with; {REMEDY}")
+        refuse_truncated(path, container, stream.index, len(found.stamps) + found.hidden, end)
         timed = container.format.name not in UNTIMED
-        rates = (stream.average_rate, stream.guessed_rate)
-        base = stream.time_base or Fraction(1)
-
-        def timed_at(stamps: Sequence[Stamp]) -> Timing:
-            given = stamps if timed else [(None, dts) for _, dts in stamps]
-            return timing(given, base, rates)
-
-        when = timed_at(kept)
         decoder = alpha_decoder(stream)
-        from_key = bool(found.keys) and found.keys[0] > 0 and not found.led
-        first_stamp = None if when.stamps is None or when.spliced else int(when.stamps[0])
-        frames = _first_frames(path, stream.index, decoder, from_key, first_stamp)
-        shown = frames[0].pts
-        if first_stamp is not None and shown is not None and shown > first_stamp:
-            whole = [stamp for stamp in kept if stamp[0] is not None and stamp[0] >= shown]
-            left_out, kept = left_out + len(kept) - len(whole), whole
-            when = timed_at(kept)
+        pictures = _pictures(path, stream, found, decoder, timed)
+        when, frames = pictures.when, pictures.frames
         appearance = look(path, frames[0], stream.sample_aspect_ratio)
         height, width = appearance.size
         if max(height, width) > MAX_SIDE or height * width > MAX_PIXELS:
             raise BadInput("too_large", f"{path}: {width}x{height} px is too large; scale it down")
-        flagged = any(frame.interlaced_frame for frame in frames)
-        fields = None if flagged else parity(stream)
-        interlaced = flagged or fields is not None
         codec = stream.codec_context.codec.canonical_name
+        flagged = any(frame.interlaced_frame for frame in frames)
         if flagged and codec == "hevc":  # which says so of pictures that are one field each
             raise BadInput(
                 "field_coded",
                 f"{path}: its pictures are single fields; weave them with: "
                 "ffmpeg -i IN -vf weave,bwdif OUT.mp4",
             )
-        notes = [*appearance.notes]
-        if interlaced:
-            notes.append("deinterlaced")
-        if left_out:
-            which = "picture" if left_out == 1 else f"{left_out} pictures"
-            notes.append(f"first {which} left out, which need what was cut away before")
-        if when.spliced:
-            notes.append("parts with clocks of their own joined")
-        count = len(kept) if when.grid is None else len(when.grid)
+        fields = None if flagged else parity(stream)
+        interlaced = flagged or fields is not None
+        count = pictures.count if when.grid is None else len(when.grid)
         info = VideoInfo(
             width=width,
             height=height,
@@ -186,75 +133,65 @@ def _index_of(path: Path, _mtime_ns: int, _size: int) -> Index:
             pix_fmt=frames[0].format.name,
             duration=count / when.fps,
             mirrored=appearance.orientation.mirrored,
-            notes=tuple(notes),
+            notes=(*appearance.notes, *_notes(interlaced, pictures.left_out, when.spliced)),
             breaks=when.breaks,
         )
-        starts = [
-            (pts, pts if dts is None else dts)
-            for pts, dts in (found.stamps[k] for k in found.keys)
-            if timed and pts is not None
-        ]
+        keyframes = [found.stamps[k] for k in found.keys] if timed else []
+        starts = [(pts, pts if dts is None else dts) for pts, dts in keyframes if pts is not None]
         return Index(
             info=info,
             look=appearance,
             stream=stream.index,
             decoder=decoder,
-            from_key=from_key,
+            from_key=found.from_key,
             interlaced=interlaced,
             parity=fields,
             stamps=when.stamps,
             spliced=when.spliced,
             starts=tuple(sorted(starts)),
             grid=when.grid,
-            pictures=len(kept),
+            pictures=pictures.count,
         )
 
 
-def _packets(path: Path, container: Any) -> tuple[dict[int, _Packets], float]:
-    """The packets of every video stream, by its index; and where the last of any stream ends, s."""
-    streams = {stream.index: _Packets([], []) for stream in container.streams.video}
-    end = 0.0
-    try:
-        for packet in packets(container):
-            if packet.dts is None and packet.pts is None and packet.size == 0:
-                continue  # the demuxer's flush packet
-            time = packet.pts if packet.pts is not None else packet.dts
-            if time is not None and packet.time_base is not None:
-                end = max(end, float((time + (packet.duration or 0)) * packet.time_base))
-            found = streams.get(packet.stream_index)
-            if found is None:
-                continue
-            if packet.is_discard or packet.size == 0:
-                found.hidden += 1
-                found.led |= packet.is_keyframe and not found.stamps
-                continue
-            if packet.is_keyframe:
-                found.keys.append(len(found.stamps))
-            found.stamps.append((packet.pts, packet.dts))
-    except (av.FFmpegError, OSError) as error:
-        raise unreadable(path, error, "damaged") from None
-    return streams, end
+@dataclass(frozen=True, slots=True)
+class _Pictures:
+    """Those that can be decoded: how many, when, the first of them, and how many before are not."""
+
+    count: int
+    when: Timing
+    frames: list[VideoFrame]
+    left_out: int
 
 
-def _decodable(found: _Packets) -> tuple[Sequence[Stamp], int]:
-    """The stamps of packets that the file holds all of, and how many others begin it.
+def _pictures(
+    path: Path, stream: VideoStream, found: StreamPackets, decoder: str | None, timed: bool
+) -> _Pictures:
+    kept, left_out = decodable(found)
+    base, rates = stream.time_base or Fraction(1), (stream.average_rate, stream.guessed_rate)
 
-    A recording that was switched on, or cut by copy, between keyframes begins with pictures that
-    need those before: all up to the first keyframe, and after it those that are shown before it.
-    """
-    if not found.keys or found.led:
-        return found.stamps, 0
-    first = found.keys[0]
-    shown = found.stamps[first][0]
-    rest = found.stamps[first + 1 :]
-    leading = 0
-    if shown is not None:  # such pictures may have no time at all, or one made up
-        times = np.unique([pts for pts, _ in found.stamps if pts is not None])
-        slack = int(np.median(np.diff(times))) // 8 if len(times) > 1 else 0
-        before = [pts is None or pts <= shown + slack for pts, _ in rest]
-        leading = before.index(False) if False in before else 0
-    kept = [found.stamps[first], *rest[leading:]]
-    return kept, first + leading
+    def timed_at(stamps: Sequence[Stamp]) -> Timing:
+        return timing(stamps if timed else [(None, dts) for _, dts in stamps], base, rates)
+
+    when = timed_at(kept)
+    start = None if when.stamps is None or when.spliced else int(when.stamps[0])
+    frames = _first_frames(path, stream.index, decoder, found.from_key, start)
+    shown = frames[0].pts
+    if start is not None and shown is not None and shown > start:  # those before are not whole
+        whole = [stamp for stamp in kept if stamp[0] is not None and stamp[0] >= shown]
+        left_out, kept = left_out + len(kept) - len(whole), whole
+        when = timed_at(kept)
+    return _Pictures(len(kept), when, frames, left_out)
+
+
+def _notes(interlaced: bool, left_out: int, spliced: bool) -> Iterator[str]:
+    if interlaced:
+        yield "deinterlaced"
+    if left_out:
+        which = "picture" if left_out == 1 else f"{left_out} pictures"
+        yield f"first {which} left out, which need what was cut away before"
+    if spliced:
+        yield "parts with clocks of their own joined"
 
 
 def _first_frames(
@@ -275,37 +212,3 @@ def _first_frames(
     if not found:
         raise BadInput("no_frames", f"{path}: none of its frames can be decoded; {REMEDY}")
     return found
-
-
-def _refuse_truncated(path: Path, container: Any, stream: int, packets: int, end: float) -> None:
-    """Raise BadInput where the file holds fewer packets or seconds than its header promises."""
-    # Only MP4's index lists its frames; AVI's header counts empty slots, others guess.
-    listed = container.streams[stream].frames if "mp4" in container.format.name else 0
-    if listed - packets > SWALLOWED:
-        what = f"{listed} promised"
-    else:
-        promised = (container.duration or 0) / av.time_base
-        held = end - (container.start_time or 0) / av.time_base
-        if (
-            container.format.name in UNPROMISED
-            or held >= PROMISE * promised
-            or promised - held <= 1
-        ):
-            return
-        if is_complete(path):
-            return  # its last picture stands for the rest
-        what = f"{held:.1f} s of {promised:.1f} s promised"
-    raise corrupt(path, f"truncated: {_count_good(path, stream)} good frames, {what}")
-
-
-def _count_good(path: Path, stream: int) -> int:
-    good = 0
-    with open_video(path) as container:
-        try:
-            for frame in decoded(container, decoding(container, stream), None, False):
-                if frame.is_corrupt:
-                    break
-                good += 1
-        except (av.FFmpegError, OSError):
-            pass
-    return good
