@@ -163,6 +163,9 @@ def run_flow(ctx: Context, connection: Connection) -> None:
         raise Stopped
 
 
+STOPPING = b"Stopping once the edits in hand are finished; again to stop at once.\n"
+
+
 def _stopped_by_signals(ctx: Context) -> AbstractContextManager[None]:
     """The first Ctrl-C or SIGTERM lets the records in hand be finished, the second leaves at once;
     the journal is written so that either is safe."""
@@ -172,5 +175,6 @@ def _stopped_by_signals(ctx: Context) -> AbstractContextManager[None]:
             os._exit(128 + number)
         ctx.stopped_by = number
         ctx.stop.set()
+        os.write(2, STOPPING)  # a handler may interrupt any other printing
 
     return signals.handled(stop)

@@ -44,7 +44,8 @@ def run(
         group = records[start : start + batch]
         keys = [_key(ctx, stage, record, key, name) for record in group]
         found = [None if k is None else ctx.catalog.products.get(stage, k) for k in keys]
-        ctx.stats.count(stage, reused=sum(doc is not None for doc in found))
+        failed = sum(doc is not None and FAILED in doc for doc in found)
+        ctx.stats.count(stage, failed=failed, reused=sum(map(bool, found)) - failed)
         missing = [i for i, (k, doc) in enumerate(zip(keys, found, strict=True)) if k and not doc]
         made = _attempt(ctx, stage, [group[i] for i in missing], work, name)
         for i, document in zip(missing, made, strict=True):

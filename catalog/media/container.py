@@ -48,7 +48,7 @@ _PASSING = {
 and the like are not among them: FFmpeg's demuxers say so of files that are damaged."""
 
 REMEDY = "re-encode it with: ffmpeg -i IN -c:v libx264 OUT.mp4"
-OTHER_FILE = "take another file, or copy it again"
+OTHER_FILE = "copy or record it again, or leave it out"
 
 
 def open_video(path: Path) -> Any:
@@ -68,13 +68,13 @@ def open_video(path: Path) -> Any:
     except (av.FFmpegError, OSError, ValueError) as error:
         if path.is_file() and path.stat().st_size == 0:
             raise corrupt(path, "is empty", OTHER_FILE) from None
-        raise unreadable(path, error, "not a video file") from None
+        raise unreadable(path, error, "no readable video", OTHER_FILE) from None
 
 
-def unreadable(path: str | Path, error: Exception, what: str) -> BadInput:
+def unreadable(path: str | Path, error: Exception, what: str, remedy: str = REMEDY) -> BadInput:
     """The BadInput for what FFmpeg or the system said: a fault of the file, or one that may pass.
 
-    `what` says what the file is then: "not a video file", "damaged after 12 good frames".
+    `what` says what the file is then: "no readable video", "damaged after 12 good frames".
     """
     number = getattr(error, "errno", None)
     reason = getattr(error, "strerror", None) or str(error)
@@ -84,7 +84,7 @@ def unreadable(path: str | Path, error: Exception, what: str) -> BadInput:
             f"{path}: cannot be read ({reason}); name a readable file",
             final=False,
         )
-    return corrupt(path, f"{what} ({reason})")
+    return corrupt(path, f"{what} ({reason})", remedy)
 
 
 def corrupt(path: str | Path, what: str, remedy: str = REMEDY) -> BadInput:
