@@ -128,7 +128,16 @@ def _tracked(frames: Frames, fps: float, detector: object, asked: str, label: st
     found = [f for f in found if not label or f.label == label]
     if not found:
         others = f"; seen: {', '.join(seen)}" if seen else ""
-        raise EditmillError(
-            f"{asked}: no such object found in the video{others}; give --mask or --box"
+        other = "--mask" if asked.startswith("--box") else "--mask or --box"
+        raise EditmillError(f"{asked}: no such object found in the video{others}; give {other}")
+    masks: Masks = np.logical_or.reduce([f.masks for f in found])
+    followed = int(masks.any((1, 2)).sum())
+    if followed < len(masks):
+        log.warning(
+            "%s: found in %d of %d frames, and only these are edited; where it is to be seen in "
+            "others too, give --mask",
+            asked,
+            followed,
+            len(masks),
         )
-    return np.logical_or.reduce([f.masks for f in found])
+    return masks

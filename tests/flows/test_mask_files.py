@@ -5,6 +5,7 @@ import struct
 import zlib
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import cv2
 import numpy as np
@@ -223,3 +224,16 @@ def test_names_that_count_are_read_in_order(tmp_path, names):
         image[k] = 255
         cv2.imwrite(str(tmp_path / f"{name}.png"), image)
     assert len(from_images(tmp_path)) == 3
+
+
+def test_an_object_that_was_lost_is_told(monkeypatch, caplog, scene):
+    frames = scene(6, 64, 80)
+    masks = np.zeros(frames.shape[:3], bool)
+    masks[:2, 10:30, 10:30] = True
+    found = SimpleNamespace(label="object", masks=masks)
+    tracker = SimpleNamespace(track=lambda *_: [found])
+    monkeypatch.setattr(given_masks, "Tracker", lambda *_, **__: tracker)
+    monkeypatch.setattr(given_masks, "loaded", lambda kind: None)
+    with caplog.at_level(logging.WARNING, "editmill"):
+        np.testing.assert_array_equal(given_masks.from_box(frames, "10,10,30,30", "", 25), masks)
+    assert "found in 2 of 6 frames" in caplog.text
