@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from contextlib import AbstractContextManager, suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -163,7 +163,7 @@ def run_flow(ctx: Context, connection: Connection) -> None:
         raise Stopped
 
 
-STOPPING = b"Stopping once the edits in hand are finished; again to stop at once.\n"
+STOP_NOTICE = b"Stopping once the edits in hand are finished; again to stop at once.\n"
 
 
 def _stopped_by_signals(ctx: Context) -> AbstractContextManager[None]:
@@ -175,6 +175,7 @@ def _stopped_by_signals(ctx: Context) -> AbstractContextManager[None]:
             os._exit(128 + number)
         ctx.stopped_by = number
         ctx.stop.set()
-        os.write(2, STOPPING)  # a handler may interrupt any other printing
+        with suppress(OSError):  # stderr may be closed or full
+            os.write(2, STOP_NOTICE)  # a handler may interrupt any other printing
 
     return signals.handled(stop)
