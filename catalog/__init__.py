@@ -12,13 +12,13 @@ from typing import TYPE_CHECKING
 from catalog.errors import EditmillError
 
 if TYPE_CHECKING:
-    from catalog.versions import Catalog
+    from catalog.releases import Catalog
 
 __all__ = ["EditmillError", "open"]
 
 
 def open(root: str | Path, ref: str = "main", create: bool = False) -> Catalog:
-    """The catalog in folder `root` at `ref`; see :func:`catalog.versions.open`."""
-    from catalog import versions  # polars and Delta take a while; `import catalog` stays quick
+    """The catalog in folder `root` at `ref`; see :func:`catalog.releases.open`."""
+    from catalog import releases as versions
 
     return versions.open(root, ref, create)

@@ -13,7 +13,7 @@ import polars as pl
 
 from catalog.errors import EditmillError
 from catalog.records import TABLES
-from catalog.store import MediaStore
+from catalog.storage.media import MediaStore
 from catalog.tables import Tables
 
 READING = ("select", "with", "from", "values", "show", "explain")

@@ -24,9 +24,9 @@ from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundErr
 from polars.exceptions import PanicException, PolarsError
 
 from catalog.errors import EditmillError
-from catalog.files import unwritable
 from catalog.integrity import check_data, check_log, check_rows, damaged
 from catalog.records import TABLES, from_row, key_column, schema, to_row
+from catalog.storage.files import unwritable
 
 ATTEMPTS = 30
 """Tries of one commit before giving up; with the pauses below this is about 25 s of contention."""

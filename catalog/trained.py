@@ -13,10 +13,10 @@ from pathlib import Path
 import polars as pl
 
 from catalog.errors import EditmillError
-from catalog.files import unwritable
 from catalog.keys import digest, file_digest
 from catalog.query import Queries
 from catalog.records import ModelRow, from_row
+from catalog.storage.files import unwritable
 
 KIND = "expert"
 

@@ -15,9 +15,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from filters.artefacts import signs
 from filters.base import PairSample
-from filters.encoder import Encoder, Encoding, view_size
+from filters.encoder.encoder import Encoder, Encoding, view_size
+from filters.quality.artefacts import signs
 
 CONTEXT = 1.6
 """A view's side over the mask's largest box: some surroundings, to see what was edited outside."""
@@ -55,7 +55,7 @@ class PairFeatures:
     """Per frame, T of them: the encoder's view of both sides, and pixel measures.
 
     `pixels` [T, 2, len(PIXEL_MEASURES)]: inside the mask, then around it; without one, twice all.
-    `signs` [SIGNS] of the ways to fail, over all frames (see filters.artefacts).
+    `signs` [SIGNS] of the ways to fail, over all frames (see filters.quality.artefacts).
     """
 
     source: Encoding

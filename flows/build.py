@@ -20,11 +20,13 @@ from prefect.cache_policies import NO_CACHE
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from catalog.records import Clip
-from flows import probes, retrain, signals, worker
-from flows.context import BuildRun, Context, Stopped, context_of, findable
-from flows.donors import Bank
-from flows.prefect_client import Connection, using
+from experts.plan.donors import Bank
+from filters.alignment import train as probes
+from filters.quality import train as retrain
 from flows.recipe import Recipe, Records
+from flows.runtime import signals, worker
+from flows.runtime.context import BuildRun, Context, Stopped, context_of, findable
+from flows.runtime.prefect_client import Connection, using
 from flows.sources import list_sources
 from flows.stages import annotate, bank, draw, edit, ingest, instruct, judge, local_edit, plan
 

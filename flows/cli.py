@@ -11,7 +11,7 @@ from typing import Annotated
 import typer
 
 from catalog.errors import EditmillError
-from flows import entry
+from flows.commands import entry
 
 app = typer.Typer(
     name="editmill",
@@ -54,7 +54,7 @@ def build(
     json_: Json = False,
 ) -> None:
     """Build a dataset: from source videos to a release. Run it again to continue or to extend."""
-    from flows import run_build
+    from flows.commands import build as run_build
 
     raise typer.Exit(
         run_build.main(recipe, out, source=source, tag=tag, server=server, as_json=json_)
@@ -75,7 +75,7 @@ def query(
     """Ask the tables: sources, clips, tracks, plans, pairs, local_edits, statistics, failures,
     models, releases."""
     import catalog
-    from flows.printed import printed
+    from flows.commands.printed import printed
 
     frame = catalog.open(catalog_dir, ref=ref).sql(sql)
     typer.echo(printed(frame, json_, sys.stdout.encoding))
@@ -118,7 +118,7 @@ def edit(
     json_: Json = False,
 ) -> None:
     """Run one expert, or an editor trained from a catalog, on one video."""
-    from flows import edit_one
+    from flows.commands import edit as edit_one
 
     result = edit_one.edit(
         task,
@@ -152,7 +152,7 @@ def judge(
     json_: Json = False,
 ) -> None:
     """Ask every filter about one pair: score, verdict and reason."""
-    from flows import judge_one
+    from flows.commands import judge as judge_one
 
     verdicts = judge_one.judge_pair(
         source, target, task=task, instruction=instruction, prompt=prompt, mask=mask
@@ -185,7 +185,7 @@ def evaluate(
     json_: Json = False,
 ) -> None:
     """Measure kept pairs, or one pair, with the papers' metrics, beside the papers' figures."""
-    from flows import evaluate as evaluate_command
+    from flows.commands import evaluate as evaluate_command
 
     if source is None and target is None:
         if mask is not None or prompt:
@@ -225,7 +225,7 @@ def rebuild(
     """Make one pair again from its row."""
     import dataclasses
 
-    from flows import rebuild as rebuild_command
+    from flows.commands import rebuild as rebuild_command
 
     rebuilt = rebuild_command.rebuild(catalog_dir, pair_id, ref=ref, out=out)
     if json_:
@@ -242,7 +242,7 @@ def models(
     json_: Json = False,
 ) -> None:
     """What weights and sample clips are needed, present, licensed, and from where."""
-    from flows import models as models_command
+    from flows.commands import models as models_command
 
     if fetch:
         models_command.fetch_missing()
@@ -252,7 +252,7 @@ def models(
 @app.command()
 def doctor(json_: Json = False) -> None:
     """What works on this machine, and what a missing piece costs."""
-    from flows import doctor as doctor_command
+    from flows.commands import doctor as doctor_command
 
     raise typer.Exit(doctor_command.show(json_))
 
@@ -270,7 +270,7 @@ def _train() -> None:
 def train_quality(json_: Json = False) -> None:
     """Train the quality filter on edits of the sample clips, good ones and ones broken on purpose,
     and print its AUC on clips it never saw."""
-    from flows import retrain
+    from filters.quality import train as retrain
 
     metrics = retrain.retrain()
     typer.echo(json.dumps(metrics) if json_ else retrain.describe_metrics(metrics))
@@ -280,7 +280,7 @@ def train_quality(json_: Json = False) -> None:
 def train_alignment(json_: Json = False) -> None:
     """Train the alignment filter's style probes on the stylizers' own looks, and print how well
     each task tells matched from swapped prompts."""
-    from flows import probes
+    from filters.alignment import train as probes
 
     metrics = probes.train_probes(probes.probes_path())
     typer.echo(json.dumps(metrics, indent=None if json_ else 2))
@@ -319,7 +319,7 @@ def train_expert(
     """Train a CogVideoX expert on the catalog's clips, or an editor on its edits, judge it on
     held-out ones, register it, and promote it if it is better. Run it again to continue."""
     try:
-        from flows.training import command
+        from flows.commands import train_expert as command
     except ImportError as error:
         raise EditmillError(f"training needs {error.name}; pip install 'editmill[gpu]'") from None
 

@@ -14,7 +14,7 @@ from pydantic import Field, field_serializer, field_validator, model_validator
 from catalog.errors import EditmillError, printable
 from catalog.validated import Part, mapping, validated
 from experts.edit.tasks import TASKS, TRAINED
-from experts.mask_kinds import KINDS
+from experts.masks.kinds import KINDS
 from filters.construction import CHECKS, constants_of
 
 MAX_FRAMES = 500
@@ -152,7 +152,8 @@ LATEST = "latest"
 
 Make = Annotated[str, Field(pattern=rf"^({EMBEDDED}|{COGVIDEOX}@[0-9a-z]+(/[0-9a-z_]+)?)$")]
 """`embedded`, `cogvideox@latest` (the version promoted last) or `cogvideox@<version>`; after a `/`
-the cache it is asked with (`experts.diffusion.caching`), where that is not the version's own."""
+the cache it is asked with (`experts.diffusion.sampling.caching`), where that is not the version's
+own."""
 
 NO_PAIRS = Planning.model_construct(weights={})
 """What stands in for `plan` in a recipe for records."""

@@ -14,7 +14,7 @@ from catalog.media.decode import (
     sample_frames,
 )
 from catalog.media.encode import CRF, write_masks, write_video
-from catalog.store import MediaStore
+from catalog.storage.media import MediaStore
 
 __all__ = [
     "CRF",

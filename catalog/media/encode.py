@@ -29,7 +29,7 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from catalog.errors import BadInput, EditmillError
-from catalog.files import replacing
+from catalog.storage.files import replacing
 
 CRF = 18
 """Constant rate factor of libx264 (0 lossless – 51): visually lossless, about 40 dB on footage."""

@@ -20,11 +20,11 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from catalog.errors import BadInput
-from catalog.files import unwritable, write_bytes
 from catalog.records import SCORES, Pair
 from catalog.report.cards import axes, card, words
 from catalog.report.preview import Preview, preview
 from catalog.report.summary import Summary
+from catalog.storage.files import unwritable, write_bytes
 
 THREADS = 2
 """Previews made at a time; decoding and encoding release the interpreter."""

@@ -25,13 +25,13 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from catalog.files import unwritable, write_bytes
 from catalog.geometry import crop_resize
 from catalog.local_edits import LocalSample, read
 from catalog.media.decode import probe, read_masks, sample_frames
 from catalog.media.encode import write_video
 from catalog.query import Queries
 from catalog.records import LocalEdit, Pair, to_row
+from catalog.storage.files import unwritable, write_bytes
 
 LONG_SIDE = 320
 """px of a side's longer edge; nothing is enlarged."""

@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experts.annotate.flow import Flow, consistent, flow, warp
-from experts.masks import Mask
+from experts.masks.geometry import Mask
 
 Soft = NDArray[np.float32]
 """[H, W], 0–1."""

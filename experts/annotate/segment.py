@@ -20,7 +20,7 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from catalog.keys import digest
-from experts.masks import Box, Mask, clean, iou
+from experts.masks.geometry import Box, Mask, clean, iou
 from experts.threads import onnx_session
 from experts.weights import entry
 

@@ -35,7 +35,7 @@ from numpy.typing import NDArray
 from experts.annotate.kinds import named
 from experts.annotate.propagate import Soft, Span, trace
 from experts.base import Frames, Masks
-from experts.masks import Box, Mask, box_iou, box_of, clean, dilate, iou
+from experts.masks.geometry import Box, Mask, box_iou, box_of, clean, dilate, iou
 
 WORKING_SIDE = 592
 """px; long side at which flow and masks are computed (SPEC: local edits are 592×336)."""

@@ -6,7 +6,7 @@ from diffusers import CogVideoXTransformer3DModel
 
 from catalog.errors import EditmillError
 from experts.diffusion.editor import VideoEditor
-from experts.diffusion.freezing import freeze
+from experts.diffusion.layers.freezing import freeze
 from experts.diffusion.specs import BASE_CHANNELS, ExpertSpec
 
 

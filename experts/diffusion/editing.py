@@ -15,7 +15,7 @@ import numpy as np
 from catalog.errors import BadInput
 from experts.base import EditRequest, EditResult, Frames, Masks
 from experts.diffusion.expert import CogVideoXExpert
-from experts.diffusion.sampling import Prompts
+from experts.diffusion.sampling.sampler import Prompts
 from experts.diffusion.serving import Size
 
 FIRST_FRAME = "first_frame"

@@ -18,10 +18,10 @@ from diffusers.configuration_utils import register_to_config
 from diffusers.models.modeling_outputs import Transformer2DModelOutput
 from torch import Tensor, nn
 
-from experts.diffusion.blocks import ControlledBlock
-from experts.diffusion.control import ControlBranch
-from experts.diffusion.lora import add_lora
-from experts.diffusion.positions import PatchEmbed, Rotary, patches, rotary
+from experts.diffusion.layers.blocks import ControlledBlock
+from experts.diffusion.layers.control import ControlBranch
+from experts.diffusion.layers.lora import add_lora
+from experts.diffusion.layers.positions import PatchEmbed, Rotary, patches, rotary
 
 
 class VideoEditor(CogVideoXTransformer3DModel):

@@ -9,9 +9,9 @@ from math import log
 from pathlib import Path
 
 from catalog.errors import EditmillError
-from catalog.files import replacing
-from experts.diffusion.caching import Cache, cache_named
-from experts.diffusion.schedule import Solver
+from catalog.storage.files import replacing
+from experts.diffusion.sampling.caching import Cache, cache_named
+from experts.diffusion.sampling.schedule import Solver
 
 FILE = "serving.json"
 

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from catalog.errors import EditmillError
-from experts.diffusion.control import LAYERS
+from experts.diffusion.layers.control import LAYERS
 
 Base = Literal["CogVideoX-2b", "CogVideoX-5b", "CogVideoX-5b-I2V"]
 

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from experts.masks import dilate
+from experts.masks.geometry import dilate
 
 Frame = NDArray[np.uint8]
 """[H, W, 3], RGB."""

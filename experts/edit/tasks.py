@@ -83,10 +83,10 @@ class Task:
 
 
 _REMOVER = "experts.edit.remover:Remover"
-_CANNY = "experts.edit.canny:CannyMap"
-_HED = "experts.edit.hed:HedMap"
-_SCRIBBLE = "experts.edit.fake_scribble:FakeScribbleMap"
-_DEPTH = "experts.edit.depth:DepthMap"
+_CANNY = "experts.edit.maps.canny:CannyMap"
+_HED = "experts.edit.maps.hed:HedMap"
+_SCRIBBLE = "experts.edit.maps.fake_scribble:FakeScribbleMap"
+_DEPTH = "experts.edit.maps.depth:DepthMap"
 
 TASKS: dict[str, Task] = {
     task.name: task
@@ -124,7 +124,7 @@ TASKS: dict[str, Task] = {
         ),
         Task(
             "local_style_transfer",
-            "experts.edit.local_stylizer:LocalStylizer",
+            "experts.edit.style.local_stylizer:LocalStylizer",
             "target",
             True,
             LOCAL,
@@ -134,7 +134,7 @@ TASKS: dict[str, Task] = {
         ),
         Task(
             "global_style_transfer",
-            "experts.edit.global_stylizer:GlobalStylizer",
+            "experts.edit.style.global_stylizer:GlobalStylizer",
             "target",
             False,
             GLOBAL_STYLE,
@@ -144,7 +144,7 @@ TASKS: dict[str, Task] = {
         ),
         Task(
             "object_grounding",
-            "experts.edit.grounding:Grounding",
+            "experts.edit.maps.grounding:Grounding",
             "target",
             True,
             CONDITIONAL,
@@ -152,7 +152,7 @@ TASKS: dict[str, Task] = {
         ),
         Task(
             "inpainting",
-            "experts.edit.inpainting:Inpainting",
+            "experts.edit.holes.inpainting:Inpainting",
             "source",
             False,
             HOLE,
@@ -160,7 +160,7 @@ TASKS: dict[str, Task] = {
         ),
         Task(
             "outpainting",
-            "experts.edit.outpainting:Outpainting",
+            "experts.edit.holes.outpainting:Outpainting",
             "source",
             False,
             HOLE,
@@ -205,16 +205,18 @@ TASKS: dict[str, Task] = {
         ),
         Task(
             "colorization",
-            "experts.edit.colorization:Greying",
+            "experts.edit.degrade.colorization:Greying",
             "source",
             False,
             CONDITIONAL,
             "Colorize {caption}",
         ),
-        Task("deblur", "experts.edit.deblur:Blurring", "source", False, CONDITIONAL, "Deblur"),
+        Task(
+            "deblur", "experts.edit.degrade.deblur:Blurring", "source", False, CONDITIONAL, "Deblur"
+        ),
         Task(
             "upscaling",
-            "experts.edit.upscaling:Downscaling",
+            "experts.edit.degrade.upscaling:Downscaling",
             "source",
             False,
             CONDITIONAL,
@@ -253,8 +255,8 @@ _lock = threading.Lock()
 def expert_for(task: Task | str) -> Expert:
     """The process's one instance of the task's embedded expert, not yet loaded.
 
-    Which make a recipe wants, `flows.makes` knows. Tasks of one expert class share the instance, so
-    that its weights are in memory once.
+    Which make a recipe wants, `experts.serving` knows. Tasks of one expert class share the
+    instance, so that its weights are in memory once.
     """
     path = (task_named(task) if isinstance(task, str) else task).expert
     with _lock:  # else two threads might each build one

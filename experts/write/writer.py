@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from catalog.keys import digest
-from experts.write.chat import ChatBackend
+from experts.write.chat.models import ChatBackend
 from experts.write.checks import check, normalise
 from experts.write.prompts import conversation
 from experts.write.request import WriteRequest

@@ -5,7 +5,8 @@ answers one value per frame (or per step between two), NaN where there is nothin
 pixel outside the mask, no pixel inside it. The metric is their :func:`mean`, None if no frame has
 one. A clip may so be measured in pieces of any length.
 
-The flow-warping error needs an optical flow, and so lies with the experts: `experts.edit.temporal`.
+The flow-warping error needs an optical flow, and so lies with the experts:
+`experts.edit.style.temporal`.
 """
 
 from __future__ import annotations

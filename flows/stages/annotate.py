@@ -17,12 +17,12 @@ from experts.annotate.detect import Detector
 from experts.annotate.kinds import counted
 from experts.annotate.segment import Segmenter
 from experts.annotate.track import TrackedObject, Tracker
-from experts.write.captions import caption, surely_named, tells_the_scene
-from flows import journal
-from flows.context import Context
-from flows.journal import Document
+from experts.write.captions.clip import caption, surely_named, tells_the_scene
+from flows.runtime import journal
+from flows.runtime.context import Context
+from flows.runtime.journal import Document
+from flows.runtime.worker import ready, shared
 from flows.sources.vocabulary import labels_of
-from flows.worker import ready, shared
 
 STAGE = "annotate"
 VERSION = "3"

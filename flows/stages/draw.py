@@ -18,11 +18,11 @@ from catalog.errors import BadInput
 from catalog.keys import digest
 from catalog.media import fit_size
 from catalog.records import Clip, LocalEdit, Track, from_row, to_row
-from flows import journal
-from flows.context import Context
-from flows.framing import Crop, boxes_of, widest
-from flows.journal import Document
+from experts.plan.framing import Crop, boxes_of, widest
 from flows.recipe import Records
+from flows.runtime import journal
+from flows.runtime.context import Context
+from flows.runtime.journal import Document
 from flows.stages.annotate import AnnotatedClip
 
 STAGE = "draw"

@@ -11,12 +11,13 @@ from catalog import media
 from catalog.errors import BadInput
 from catalog.keys import digest
 from catalog.records import Clip, Plan
+from experts import serving as makes
 from experts.base import EditResult, Expert
+from experts.edit.job import Footage, Job, Side, carry_out, store_masks, store_video
 from experts.edit.tasks import TASKS
-from flows import journal, makes
-from flows.context import Context
-from flows.editing import Footage, Job, Side, carry_out, store_masks, store_video
-from flows.journal import Document
+from flows.runtime import journal
+from flows.runtime.context import Context
+from flows.runtime.journal import Document
 from flows.stages.plan import PlannedClip
 
 STAGE = "edit"

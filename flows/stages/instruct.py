@@ -8,14 +8,14 @@ from dataclasses import dataclass
 
 from catalog.keys import digest
 from catalog.records import Clip, Plan
-from experts.write.chat import LlamaCppChat
+from experts.write.chat.models import LlamaCppChat
 from experts.write.request import WriteRequest
 from experts.write.writer import InstructionWriter
-from flows import journal
-from flows.context import Context
-from flows.journal import Document
+from flows.runtime import journal
+from flows.runtime.context import Context
+from flows.runtime.journal import Document
+from flows.runtime.worker import ready, shared
 from flows.stages.edit import Edit
-from flows.worker import ready, shared
 
 STAGE = "instruct"
 BATCH = 8

@@ -12,17 +12,17 @@ import polars as pl
 from catalog import media
 from catalog.keys import digest
 from catalog.records import SCORES, Pair, Track, from_row
+from experts.edit.job import Footage, Job
 from experts.edit.tasks import TASKS
 from filters.base import FRAMES, PairSample, Verdict
+from filters.config import encoder, filters_for
 from filters.judge import FeatureFilter, judge
-from flows import journal
-from flows.context import Context
-from flows.editing import Footage, Job
-from flows.filters import encoder, filters_for
-from flows.journal import Document
+from flows.runtime import journal
+from flows.runtime.context import Context
+from flows.runtime.journal import Document
+from flows.runtime.worker import ready
 from flows.stages.edit import Edit
 from flows.stages.instruct import InstructedEdit
-from flows.worker import ready
 
 STAGE = "judge"
 BATCH = 4

@@ -19,14 +19,14 @@ from experts.annotate import motion
 from experts.annotate.flow import Flow
 from experts.annotate.motion import Similarity
 from experts.base import Frames, Masks
-from experts.mask_kinds import augment
-from experts.pasting import Ground, find_place, ground, paste, travel
-from experts.write.local_captions import DELETION, LocalCaptioner, MeasuredCaptioner, Region
-from flows import journal
-from flows.context import Context
-from flows.framing import boxes_of
-from flows.journal import Document
+from experts.masks.kinds import augment
+from experts.masks.paste import Ground, find_place, ground, paste, travel
+from experts.plan.framing import boxes_of
+from experts.write.captions.region import DELETION, LocalCaptioner, MeasuredCaptioner, Region
 from flows.recipe import Records
+from flows.runtime import journal
+from flows.runtime.context import Context
+from flows.runtime.journal import Document
 from flows.stages.draw import Donor, Scene
 
 STAGE = "local_edit"
@@ -204,7 +204,7 @@ def _donor_frames(draft: LocalEdit, donor: Donor) -> NDArray[np.intp]:
 
 def exact_masks(edit: LocalEdit, footage: Footage) -> Masks:
     """[T, H, W] of a record whose place, if it needs one, is known: all follows from its row, so
-    this and :func:`experts.mask_kinds.augment` make its mask again."""
+    this and :func:`experts.masks.kinds.augment` make its mask again."""
     size = (edit.height, edit.width)
     if edit.task != "deletion":
         track = footage.tracks()[edit.track_id]

@@ -16,16 +16,16 @@ import numpy as np
 from catalog.keys import digest
 from catalog.records import Clip, Plan, Track
 from experts.annotate.kinds import alike
-from experts.edit.adjectives import local_adjectives
-from experts.edit.styles import global_style
+from experts.edit.style.adjectives import local_adjectives
+from experts.edit.style.styles import global_style
 from experts.edit.tasks import TASKS, Task
-from flows.carried import carried
-from flows.context import Context
-from flows.donors import Bank, Swap, chosen, swaps
-from flows.meeting import met
+from experts.plan.attached import carried
+from experts.plan.donors import Bank, Swap, chosen, swaps
+from experts.plan.occlusion import met
+from experts.plan.view import span, view
 from flows.recipe import Planning
+from flows.runtime.context import Context
 from flows.stages.annotate import AnnotatedClip
-from flows.view import span, view
 
 STAGE = "plan"
 

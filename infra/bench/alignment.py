@@ -4,7 +4,8 @@
 
 Looks: trains the style probes as `editmill train alignment` does and prints what it stores.
 Objects: ConSE, trained on none of this, on real objects found by the detector, with their label
-against the labels of things that are not in the clip; filters.alignment.OBJECTS holds the result.
+against the labels of things that are not in the clip; `filters.alignment.alignment.OBJECTS` holds
+the result.
 """
 
 from __future__ import annotations
@@ -19,17 +20,17 @@ import numpy as np
 from catalog.media import sample_frames
 from experts.annotate.detect import Detector
 from experts.weights import fetch
-from filters.alignment import auc, object_score
-from filters.encoder import Encoder, Encoding
-from filters.features import encode_view
-from flows.probes import (
+from filters.alignment.alignment import auc, object_score
+from filters.alignment.train import (
     FALSE_REJECTIONS,
     SAMPLES,
     describe_metrics,
     probes_path,
     train_probes,
 )
-from flows.worker import loaded
+from filters.encoder.encoder import Encoder, Encoding
+from filters.features import encode_view
+from flows.runtime.worker import loaded
 
 MISNAMED = {  # what the detector, which knows 80 things, calls these clips' animals
     "clip_squirrel": "squirrel",

@@ -33,8 +33,8 @@ from experts.edit.tasks import TASKS, expert_for
 from experts.weights import fetch
 from filters.base import FRAMES, PairSample
 from filters.construction import DEGENERATE, FAMILIES, Construction
-from filters.training import VISIBLE, encoded
-from flows.quality_set import object_masks
+from filters.quality.good_edits import object_masks
+from filters.quality.training_set import VISIBLE, encoded
 from flows.stages.judge import LONG_SIDE, pair_sample
 
 WINDOWS = 4

@@ -3,12 +3,12 @@ side's, task by task.
 
     python infra/bench/ewarp.py editmill-demo [--json]
 
-Ewarp is `experts.edit.temporal.warp_error` (×10⁻³ MSE), along the real side's optical flow; where
-the edit changes what moves (removal, addition, swap) each side's along its own. A ratio of 1 is as
-still as the footage. The same misfit of a pixel's way weighs more on sharper edges, so the ratio is
-also given per unit of gradient energy: a style with black outlines has more of it than the footage
-it was painted over. Both mean little where the expert's side shows something else by the task's own
-meaning: maps of edges and strokes, instances in flat colours, black holes.
+Ewarp is `experts.edit.style.temporal.warp_error` (×10⁻³ MSE), along the real side's optical flow;
+where the edit changes what moves (removal, addition, swap) each side's along its own. A ratio of 1
+is as still as the footage. The same misfit of a pixel's way weighs more on sharper edges, so the
+ratio is also given per unit of gradient energy: a style with black outlines has more of it than the
+footage it was painted over. Both mean little where the expert's side shows something else by the
+task's own meaning: maps of edges and strokes, instances in flat colours, black holes.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ import catalog
 from catalog.media import crop_resize, read_video
 from catalog.query import Queries
 from experts.base import Frames
-from experts.edit.temporal import motion, warp_error
+from experts.edit.style.temporal import motion, warp_error
 
 OWN_MOTION = {"object_removal", "object_addition", "object_swap"}
 

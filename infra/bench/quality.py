@@ -3,7 +3,7 @@
 python infra/bench/quality.py
 """
 
-from flows import retrain
+from filters.quality import train as retrain
 
 if __name__ == "__main__":
     print(retrain.describe_metrics(retrain.retrain()))

@@ -2,11 +2,11 @@
 
     python infra/bench/stability.py [--clips clip_city …] [--styles starry_swirls …] [--json]
 
-For each clip and style: Ewarp (×10⁻³ MSE, `experts.edit.temporal.warp_error`) of the source, of the
-network run frame by frame, and of the stylizer. The stylizer follows the same flow (DIS) that this
-error is measured along, which favours it; so the ratio is measured again along Farnebäck's flow,
-which it never sees. Sharpness is the mean absolute Laplacian against the frame-by-frame result:
-below 1, the stillness was bought with blur.
+For each clip and style: Ewarp (×10⁻³ MSE, `experts.edit.style.temporal.warp_error`) of the source,
+of the network run frame by frame, and of the stylizer. The stylizer follows the same flow (DIS)
+that this error is measured along, which favours it; so the ratio is measured again along
+Farnebäck's flow, which it never sees. Sharpness is the mean absolute Laplacian against the
+frame-by-frame result: below 1, the stillness was bought with blur.
 """
 
 from __future__ import annotations
@@ -27,10 +27,10 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from catalog.media import fit_size, probe, read_video
 from experts.annotate.flow import Flow, consistent
 from experts.base import EditRequest, Frames
-from experts.edit.global_stylizer import GlobalStylizer
-from experts.edit.painters import Painter
-from experts.edit.styles import style_named
-from experts.edit.temporal import Motion, Step, motion, warp_error
+from experts.edit.style.global_stylizer import GlobalStylizer
+from experts.edit.style.painters import Painter
+from experts.edit.style.styles import style_named
+from experts.edit.style.temporal import Motion, Step, motion, warp_error
 from experts.weights import fetch
 
 CLIPS = ("clip_motorway", "clip_city", "clip_bikes", "clip_squirrel")

@@ -19,12 +19,12 @@ from numpy.typing import NDArray
 
 from catalog.media import read_video, write_video
 from experts.weights import fetch
-from filters.alignment import auc
+from filters.alignment.alignment import auc
 from filters.base import PairSample
-from filters.encoder import Encoder
+from filters.encoder.encoder import Encoder
 from filters.features import describe
+from filters.quality.good_edits import good_pairs
 from filters.subtle import MEASURED, THRESHOLDS, seen, similarity
-from flows.quality_set import good_pairs
 
 CLIPS = ("clip_motorway", "clip_city", "clip_bikes", "clip_squirrel", "clip_bigbuckbunny")
 

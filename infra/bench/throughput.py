@@ -34,12 +34,14 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from experts.edit.tasks import TASKS
-from experts.write.chat import LlamaCppChat
-from flows import probes, retrain, worker
-from flows.context import Context, context
-from flows.donors import Bank
-from flows.filters import filters_for
+from experts.plan.donors import Bank
+from experts.write.chat.models import LlamaCppChat
+from filters.alignment import train as probes
+from filters.config import filters_for
+from filters.quality import train as retrain
 from flows.recipe import load
+from flows.runtime import worker
+from flows.runtime.context import Context, context
 from flows.sources import list_sources
 from flows.stages import annotate, bank, edit, ingest, instruct, judge, plan
 from flows.stages.plan import PlannedClip

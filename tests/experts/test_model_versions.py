@@ -10,11 +10,11 @@ from experts.annotate import edges, segment
 from experts.annotate.edges import Hed
 from experts.annotate.segment import Segmenter
 from experts.edit import tasks
-from experts.write.chat import LlamaCppChat
+from experts.write.chat.models import LlamaCppChat
 from experts.write.writer import InstructionWriter
-from filters.encoder import Encoder
-from filters.quality import QualityFilter, QualityModel
-from flows import retrain
+from filters.encoder.encoder import Encoder
+from filters.quality import train as retrain
+from filters.quality.ensemble import QualityFilter, QualityModel
 
 
 @pytest.mark.parametrize("slot", Segmenter.slots)

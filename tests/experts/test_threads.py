@@ -18,12 +18,12 @@ from experts.annotate.detect import Detector
 from experts.annotate.edges import Hed
 from experts.annotate.segment import Segmenter
 from experts.annotate.shots import ShotDetector
-from experts.edit.global_stylizer import GlobalStylizer
-from experts.edit.local_stylizer import LocalStylizer
-from experts.edit.painters import Painter
 from experts.edit.remover.remover import Remover
-from experts.edit.styles import FILTER, STYLES
-from flows import worker
+from experts.edit.style.global_stylizer import GlobalStylizer
+from experts.edit.style.local_stylizer import LocalStylizer
+from experts.edit.style.painters import Painter
+from experts.edit.style.styles import FILTER, STYLES
+from flows.runtime import worker
 
 
 @pytest.fixture

@@ -19,7 +19,8 @@ import numpy as np
 import pytest
 
 from catalog.errors import EditmillError
-from experts import archives, registry, weights
+from experts.weights import archives, registry
+from experts.weights import manifest as weights
 
 RNG = np.random.default_rng(0)
 MODEL = RNG.bytes(300_000)  # does not compress: its size is what a server must send
@@ -460,14 +461,14 @@ def test_threads_share_one_fetch(served: Registry) -> None:
 ELSEWHERE = """
 import sys
 from pathlib import Path
-from experts import weights
+from experts.weights import manifest as weights
 weights.MANIFEST = Path(sys.argv[1])
 print(weights.fetch("enc"))
 """
 
 
 def test_processes_share_one_fetch(served: Registry) -> None:
-    root = Path(weights.__file__).parents[1]
+    root = Path(weights.__file__).parents[2]
     command = [sys.executable, "-c", ELSEWHERE, str(weights.MANIFEST)]
     both = [
         subprocess.Popen(command, cwd=root, stdout=subprocess.PIPE, text=True) for _ in range(2)

@@ -34,7 +34,7 @@ def box() -> NDArray[np.bool_]:
 
 @pytest.fixture(scope="session")
 def encoder():
-    from filters.encoder import Encoder
+    from filters.encoder.encoder import Encoder
 
     made = Encoder()
     made.load()
@@ -56,7 +56,7 @@ def footage() -> dict[str, NDArray[np.uint8]]:
 @pytest.fixture(scope="session")
 def probes() -> Path:
     """The style probes of this version, trained unless they are in the cache."""
-    from flows.probes import probes_path, train_probes
+    from filters.alignment.train import probes_path, train_probes
 
     path = probes_path()
     if not path.is_file():

@@ -9,13 +9,13 @@ import numpy as np
 import pytest
 
 from catalog.records import SCORES
-from filters.alignment import Alignment
+from filters.alignment.alignment import Alignment
 from filters.base import Filter, PairSample, Verdict
 from filters.construction import CONSTRUCTED, Construction
-from filters.descriptor import GROUPS, descriptor
 from filters.features import describe
 from filters.judge import judge
-from filters.quality import QualityFilter, fit
+from filters.quality.descriptor import GROUPS, descriptor
+from filters.quality.ensemble import QualityFilter, fit
 from filters.subtle import SubtleChange
 
 pytestmark = pytest.mark.weights

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from filters.artefacts import signs
 from filters.base import PairSample
 from filters.features import LEAST_VIEW, PIXEL_MEASURES, describe, measure, view_boxes
+from filters.quality.artefacts import signs
 
 
 @given(

@@ -53,7 +53,7 @@ def test_an_identical_pair_is_dropped(encoder, footage):
 
 @pytest.mark.weights
 def test_the_same_footage_encoded_again_is_dropped(encoder, footage):
-    from filters.training import encoded
+    from filters.quality.training_set import encoded
 
     for frames in footage.values():
         (verdict,) = SubtleChange(encoder).judge(

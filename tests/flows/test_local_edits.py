@@ -15,12 +15,12 @@ from catalog import media
 from catalog.errors import BadInput
 from catalog.local_edits import read
 from catalog.records import Clip, LocalEdit, Track
-from experts.mask_kinds import KINDS, augment
-from experts.masks import box_of
+from experts.masks.geometry import box_of
+from experts.masks.kinds import KINDS, augment
 from experts.weights import fetch
-from experts.write.local_captions import DELETION
-from flows.context import Context, context
+from experts.write.captions.region import DELETION
 from flows.recipe import parse
+from flows.runtime.context import Context, context
 from flows.stages import draw, local_edit
 from flows.stages.annotate import AnnotatedClip
 

@@ -71,7 +71,7 @@ def test_an_unknown_name_lists_the_known_ones() -> None:
 
 
 def test_embedded_leaves_the_depth_tasks_off_and_the_build_says_so() -> None:
-    from flows.publish import off_notes
+    from flows.release.pairs import off_notes
 
     embedded = recipe.load("embedded")
     off = {task for task, weight in embedded.plan.weights.items() if not weight}

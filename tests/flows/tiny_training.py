@@ -19,7 +19,7 @@ import catalog
 from catalog import media
 from catalog.keys import digest
 from catalog.records import Clip, LocalEdit, Pair, Plan, Source, Track
-from experts.diffusion.schedule import scheduler
+from experts.diffusion.sampling.schedule import scheduler
 from tests.experts.diffusion.small_clips import Source as Scene
 
 FRAMES, HEIGHT, WIDTH = 14, 48, 64

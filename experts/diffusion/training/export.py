@@ -13,7 +13,7 @@ from torch import nn
 
 from experts.diffusion.checkpoint import save_adapter
 from experts.diffusion.editor import VideoEditor
-from experts.diffusion.schedule import Scheduler
+from experts.diffusion.sampling.schedule import Scheduler
 from experts.diffusion.training.recipe import TrainingRecipe
 
 

@@ -6,11 +6,11 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from experts.diffusion.conditions import Conditions, control_input, main_input
-from experts.diffusion.schedule import Scheduler, velocity
+from experts.diffusion.conditioning.conditions import Conditions, control_input, main_input
+from experts.diffusion.sampling.schedule import Scheduler, velocity
 from experts.diffusion.specs import ExpertSpec
-from experts.diffusion.training.chance import Chance
-from experts.diffusion.training.examples import Item
+from experts.diffusion.training.data.chance import Chance
+from experts.diffusion.training.data.examples import Item
 
 
 def conditions_of(batch: Item) -> Conditions:

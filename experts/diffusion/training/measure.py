@@ -18,15 +18,15 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from catalog.keys import digest
-from experts.diffusion.conditions import SPATIAL, Conditions
+from experts.diffusion.conditioning.conditions import SPATIAL, Conditions
+from experts.diffusion.conditioning.vae import decode
 from experts.diffusion.editor import VideoEditor
-from experts.diffusion.sampling import Prompts, sample
-from experts.diffusion.schedule import STEPS, Scheduler
+from experts.diffusion.sampling.sampler import Prompts, sample
+from experts.diffusion.sampling.schedule import STEPS, Scheduler
 from experts.diffusion.specs import ExpertSpec
-from experts.diffusion.training.chance import Chance
-from experts.diffusion.training.examples import Examples, Item
+from experts.diffusion.training.data.chance import Chance
+from experts.diffusion.training.data.examples import Examples, Item
 from experts.diffusion.training.loss import conditions_of, loss_of
-from experts.diffusion.vae import decode
 
 MOST_DB = 99.0
 """PSNR of what is equal."""

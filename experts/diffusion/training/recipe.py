@@ -10,7 +10,7 @@ from pydantic import Field, field_validator, model_validator
 
 from catalog.errors import EditmillError
 from catalog.validated import Part, mapping, validated
-from experts.diffusion.conditions import check_size
+from experts.diffusion.conditioning.conditions import check_size
 from experts.diffusion.specs import EDITORS, EXPERTS, TRAINABLE, ExpertSpec
 
 MASKS = ("exact", "expand", "box", "random")

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from experts.base import Frames, Masks
 from experts.edit.matte import depth_in, own_colours, share
-from experts.masks import box_of, dilate
+from experts.masks.geometry import box_of, dilate
 
 WHOLE = 0.85
 """Share of its usual area from which all of an object is seen."""

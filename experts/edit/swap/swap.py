@@ -22,9 +22,9 @@ from experts.base import EditRequest, EditResult, Frames, Masks
 from experts.edit.appearance import Frame, Light, Mask, blur_of, grain_of, lab, light_of, rgb, ring
 from experts.edit.matte import Image, depth_in, own_colours, share
 from experts.edit.remover import Removal, Remover
-from experts.edit.swap.way import Matrix, brought, placements, way_of
+from experts.edit.swap.trajectory import Matrix, brought, placements, way_of
 from experts.edit.tasks import expert_for
-from experts.masks import box_of
+from experts.masks.geometry import box_of
 
 SAMPLES = 5
 """Frames, evenly over the clip, in which light, blur and grain are measured; they are then the same

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from experts.base import Frames, Masks
-from experts.diffusion.training.clip import Clip
+from experts.diffusion.training.data.clip import Clip
 
 WIDTH, LENGTH = 12, 5
 

@@ -15,18 +15,18 @@ from diffusers.models.transformers.cogvideox_transformer_3d import CogVideoXBloc
 from torch import Tensor
 
 from catalog.errors import EditmillError
-from experts.diffusion import caching as module
 from experts.diffusion.build import build
-from experts.diffusion.caching import CACHES, Cache, cache_named, caching
 from experts.diffusion.checkpoint import open_expert
-from experts.diffusion.conditions import Conditions, control_input, main_input
+from experts.diffusion.conditioning.conditions import Conditions, control_input, main_input
 from experts.diffusion.editor import VideoEditor
-from experts.diffusion.sampling import Prompts, sample
-from experts.diffusion.schedule import Solver, scheduler
+from experts.diffusion.sampling.caching import CACHES, Cache, cache_named, caching
+from experts.diffusion.sampling.sampler import Prompts, sample
+from experts.diffusion.sampling.sampler import caching as module
+from experts.diffusion.sampling.schedule import Solver, scheduler
 from experts.diffusion.serving import Serving
 from experts.diffusion.specs import EXPERTS
 from experts.diffusion.training.loss import conditions_of
-from flows.training.settings import load
+from flows.training.experts.settings import load
 from tests.experts.diffusion.small_clips import pixels
 from tests.experts.diffusion.test_learning import _learn
 

@@ -22,14 +22,14 @@ from transformers import T5Config, T5EncoderModel, T5Tokenizer
 
 from catalog.errors import EditmillError
 from experts.diffusion.checkpoint import open_base
-from experts.diffusion.conditions import Conditions
+from experts.diffusion.conditioning.conditions import Conditions
+from experts.diffusion.conditioning.text import TextEncoder
+from experts.diffusion.conditioning.vae import decode, encode, open_vae
 from experts.diffusion.editor import VideoEditor
-from experts.diffusion.sampling import Prompts, sample
-from experts.diffusion.schedule import scheduler
+from experts.diffusion.sampling.sampler import Prompts, sample
+from experts.diffusion.sampling.schedule import scheduler
 from experts.diffusion.specs import EXPERTS, ExpertSpec
-from experts.diffusion.text import TextEncoder
-from experts.diffusion.training.encoders import CheckpointEncoders
-from experts.diffusion.vae import decode, encode, open_vae
+from experts.diffusion.training.data.encoders import CheckpointEncoders
 
 
 def _autoencoder(**changes: Any) -> AutoencoderKLCogVideoX:

@@ -5,7 +5,12 @@ import torch
 
 from catalog.errors import EditmillError
 from experts.diffusion.build import build
-from experts.diffusion.conditions import Conditions, control_input, latent_mask, main_input
+from experts.diffusion.conditioning.conditions import (
+    Conditions,
+    control_input,
+    latent_mask,
+    main_input,
+)
 from experts.diffusion.specs import EXPERTS, expert_named
 
 CHANNELS = {  # main branch in all, control branch

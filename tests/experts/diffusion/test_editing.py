@@ -16,7 +16,7 @@ from experts.diffusion.checkpoint import open_base, save_adapter
 from experts.diffusion.editing import CogVideoXEditor
 from experts.diffusion.expert import CogVideoXExpert
 from experts.diffusion.fingerprint import ENCODERS, fingerprint
-from experts.diffusion.schedule import scheduler
+from experts.diffusion.sampling.schedule import scheduler
 from experts.diffusion.serving import Serving
 from experts.diffusion.specs import EDITORS
 from tests.experts.diffusion.small_clips import Source

@@ -12,7 +12,7 @@ from diffusers import CogVideoXTransformer3DModel
 from catalog.errors import EditmillError
 from experts.diffusion.checkpoint import open_base, open_expert
 from experts.diffusion.editor import VideoEditor
-from experts.diffusion.positions import resample, rotary
+from experts.diffusion.layers.positions import resample, rotary
 
 Make = Callable[..., CogVideoXTransformer3DModel]
 

@@ -15,17 +15,17 @@ from catalog.errors import BadInput, EditmillError
 from experts.base import Masks
 from experts.diffusion.build import build
 from experts.diffusion.checkpoint import ADAPTER, open_expert
-from experts.diffusion.conditions import Conditions, control_input, main_input
+from experts.diffusion.conditioning.conditions import Conditions, control_input, main_input
 from experts.diffusion.editor import VideoEditor
-from experts.diffusion.schedule import scheduler
+from experts.diffusion.sampling.schedule import scheduler
 from experts.diffusion.specs import EDITORS, ExpertSpec
 from experts.diffusion.training import recipe as recipes
 from experts.diffusion.training import sharding
-from experts.diffusion.training.clip import Clip
-from experts.diffusion.training.draws import recorded
-from experts.diffusion.training.examples import Examples, MixedBatches, counted
+from experts.diffusion.training.data.clip import Clip
+from experts.diffusion.training.data.draws import recorded
+from experts.diffusion.training.data.examples import Examples, MixedBatches, counted
+from experts.diffusion.training.data.prepare import Example, prepare
 from experts.diffusion.training.loop import train
-from experts.diffusion.training.prepare import Example, prepare
 from experts.diffusion.training.recipe import Draws, Mix, TrainingRecipe
 from experts.edit import tasks
 from tests.experts.diffusion.small_clips import BlockEncoders, Source

@@ -13,10 +13,10 @@ from catalog.errors import BadInput, EditmillError
 from experts.base import EditRequest, EditResult, Expert
 from experts.diffusion import expert as module
 from experts.diffusion.build import build
-from experts.diffusion.controls import Controls
+from experts.diffusion.conditioning.controls import Controls
 from experts.diffusion.expert import CogVideoXExpert
 from experts.diffusion.fingerprint import ENCODERS, TRANSFORMER, fingerprint
-from experts.diffusion.schedule import scheduler
+from experts.diffusion.sampling.schedule import scheduler
 from experts.diffusion.serving import Serving, bucket, starts
 from experts.diffusion.specs import EXPERTS
 from tests.experts.diffusion.small_clips import Source

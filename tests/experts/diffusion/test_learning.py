@@ -12,13 +12,13 @@ import torch
 from experts.diffusion.build import build
 from experts.diffusion.checkpoint import open_expert
 from experts.diffusion.editor import VideoEditor
-from experts.diffusion.sampling import Prompts, sample
-from experts.diffusion.schedule import scheduler
+from experts.diffusion.sampling.sampler import Prompts, sample
+from experts.diffusion.sampling.schedule import scheduler
 from experts.diffusion.specs import EXPERTS
-from experts.diffusion.training.examples import Examples
+from experts.diffusion.training.data.examples import Examples
+from experts.diffusion.training.data.prepare import prepare
 from experts.diffusion.training.loop import Step, train
 from experts.diffusion.training.loss import conditions_of
-from experts.diffusion.training.prepare import prepare
 from experts.diffusion.training.recipe import TrainingRecipe
 from tests.experts.diffusion.small_clips import BlockEncoders, Source, pixels
 

@@ -10,12 +10,12 @@ import torch
 from catalog.errors import BadInput, EditmillError
 from experts.diffusion.specs import EXPERTS
 from experts.diffusion.training import recipe as recipes
-from experts.diffusion.training.draws import Draw, draw
-from experts.diffusion.training.examples import Examples
-from experts.diffusion.training.prepare import prepare
+from experts.diffusion.training.data.draws import Draw, draw
+from experts.diffusion.training.data.examples import Examples
+from experts.diffusion.training.data.prepare import prepare
+from experts.diffusion.training.data.window import fit, fit_masks, there_and_back, times
 from experts.diffusion.training.recipe import Draws, TrainingRecipe
-from experts.diffusion.training.window import fit, fit_masks, there_and_back, times
-from experts.mask_kinds import augment
+from experts.masks.kinds import augment
 from tests.experts.diffusion.small_clips import BlockEncoders, Source
 
 SIZE = (9, 32, 48)

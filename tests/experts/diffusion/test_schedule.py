@@ -3,7 +3,7 @@
 import pytest
 import torch
 
-from experts.diffusion.schedule import SNR_SHIFT, scheduler, velocity
+from experts.diffusion.sampling.schedule import SNR_SHIFT, scheduler, velocity
 
 
 @pytest.mark.parametrize("base", sorted(SNR_SHIFT))

@@ -10,10 +10,10 @@ import pytest
 import torch
 
 from experts.diffusion.checkpoint import open_expert
-from experts.diffusion.schedule import scheduler
-from experts.diffusion.training.examples import Examples
+from experts.diffusion.sampling.schedule import scheduler
+from experts.diffusion.training.data.examples import Examples
+from experts.diffusion.training.data.prepare import prepare
 from experts.diffusion.training.loop import train
-from experts.diffusion.training.prepare import prepare
 from experts.diffusion.training.recipe import TrainingRecipe
 from tests.experts.diffusion.small_clips import BlockEncoders, Source
 from tests.experts.diffusion.train_sharded import RECIPE, expert

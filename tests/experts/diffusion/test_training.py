@@ -13,13 +13,13 @@ from safetensors.torch import load_file
 from catalog.errors import EditmillError
 from experts.diffusion.build import build
 from experts.diffusion.checkpoint import open_expert
-from experts.diffusion.schedule import scheduler
+from experts.diffusion.sampling.schedule import scheduler
 from experts.diffusion.specs import EXPERTS
 from experts.diffusion.training import loop
-from experts.diffusion.training.chance import Chance
-from experts.diffusion.training.examples import Batches, Examples
+from experts.diffusion.training.data.chance import Chance
+from experts.diffusion.training.data.examples import Batches, Examples
+from experts.diffusion.training.data.prepare import Example, prepare
 from experts.diffusion.training.loop import Step, train
-from experts.diffusion.training.prepare import Example, prepare
 from experts.diffusion.training.recipe import TrainingRecipe
 from tests.experts.diffusion.small_clips import BlockEncoders, Source
 

@@ -13,9 +13,9 @@ from accelerate.utils import DistributedType
 
 from experts.diffusion.build import build
 from experts.diffusion.editor import VideoEditor
-from experts.diffusion.schedule import scheduler
+from experts.diffusion.sampling.schedule import scheduler
 from experts.diffusion.specs import EXPERTS
-from experts.diffusion.training.examples import Examples
+from experts.diffusion.training.data.examples import Examples
 from experts.diffusion.training.loop import Step, train
 from experts.diffusion.training.recipe import TrainingRecipe
 from tests.experts.diffusion.conftest import tiny_base

@@ -1,0 +1,94 @@
+"""Media files by content: `media/<2 hex>/<sha256><suffix>`, immutable, stored once."""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from catalog.errors import EditmillError
+from catalog.storage.files import sweep, temporary_name, unwritable
+
+_TEMPORARY = ".tmp"
+
+_REFERENCE = re.compile(r"media/[0-9a-f]{2}/[0-9A-Za-z_-]{1,64}\.[0-9a-z]{1,8}")
+"""A reference comes from a row, and a row may come from anywhere: only this becomes a path."""
+
+
+@dataclass(slots=True)
+class Draft:
+    """A file being written in the store; `ref` is its reference once it is in."""
+
+    path: Path
+    ref: str = ""
+
+
+class MediaStore:
+    """The media of a catalog, under `root/media`.
+
+    A reference (`media/ab/ab12….mp4`) is relative to `root`, so a catalog can be moved. A file is
+    in the store completely or not at all: it is written beside, synced, then renamed. Any number
+    of threads and processes may add at once. A `read_only` store (a release's) refuses to.
+    """
+
+    def __init__(self, root: str | Path, read_only: bool = False) -> None:
+        self.root = Path(root)
+        self.read_only = read_only
+
+    def path(self, ref: str) -> Path:
+        """The file behind a reference; it need not exist. Raises EditmillError on another path."""
+        if not isinstance(ref, str) or not _REFERENCE.fullmatch(ref):
+            raise EditmillError(
+                f"{ref!r} is no media reference; expected media/<2 hex>/<sha256>.<suffix>"
+            )
+        return self.root / ref
+
+    def add(self, tmp_path: str | Path, suffix: str) -> str:
+        """Move a finished file into the store and return its reference.
+
+        The file is gone from `tmp_path` afterwards, also where the store had its content already.
+        It must be on the store's file system (:meth:`writing` sees to that).
+        """
+        if self.read_only:
+            raise EditmillError(
+                f"{self.root}: a release never changes; open the catalog at ref 'main' to write"
+            )
+        tmp_path = Path(tmp_path)
+        try:
+            with tmp_path.open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+                os.fsync(file.fileno())
+            ref = f"media/{digest[:2]}/{digest}{suffix}"
+            final = self.path(ref)
+            if final.exists():
+                tmp_path.unlink()
+            else:
+                final.parent.mkdir(parents=True, exist_ok=True)
+                tmp_path.replace(final)
+        except OSError as error:
+            raise unwritable(self.root / "media", error) from None
+        return ref
+
+    @contextmanager
+    def writing(self, suffix: str) -> Iterator[Draft]:
+        """Give a path to write to; on success the file is added and the draft's `ref` set.
+
+        On an error nothing is left behind. What a killed process left is swept by the next writer.
+        """
+        folder = self.root / "media" / _TEMPORARY
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise unwritable(folder, error) from None
+        sweep(folder)
+        draft = Draft(folder / temporary_name(suffix))
+        try:
+            yield draft
+            draft.ref = self.add(draft.path, suffix)
+        finally:
+            with suppress(OSError):
+                draft.path.unlink()

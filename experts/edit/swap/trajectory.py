@@ -1,0 +1,100 @@
+"""Where an object stands, frame by frame, and what brings one object to another's place.
+
+An object's foot is the point under its middle where it meets the ground. Its way is smoothed over
+the ground, not over the picture: the camera's shake is taken off first and put on again, so that
+what stands on the ground shakes with it.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from experts.annotate.camera import camera_path
+from experts.base import Frames, Masks
+from experts.masks.geometry import box_of
+
+SMOOTH = 5.0
+"""Frames; deviation of the Gaussian a way is smoothed by. A segmenter's edge jitters by a pixel."""
+
+Matrix = NDArray[np.float64]
+"""2×3, px of the donor's picture → px of the edit."""
+
+
+@dataclass(frozen=True, slots=True)
+class Way:
+    """`foot` [T, 2] (x, y) and `height` [T], px."""
+
+    foot: NDArray[np.float64]
+    height: NDArray[np.float64]
+
+
+def way_of(frames: Frames, masks: Masks) -> Way:
+    """The way of an object that is there in at least one frame."""
+    seen = np.flatnonzero(masks.any(axis=(1, 2)))
+    values = np.array([_stand(masks[t]) for t in seen])
+    every = np.arange(len(masks))
+    values = np.stack([np.interp(every, seen, column) for column in values.T], axis=1)
+    camera = camera_path(frames, masks).astype(np.float64)
+    ground = smoothed(values[:, :2] - camera)
+    return Way(ground + camera, smoothed(values[:, 2:])[:, 0])
+
+
+def _stand(mask: NDArray[np.bool_]) -> tuple[float, float, float]:
+    """x of the middle, y of the lower edge, height."""
+    box = box_of(mask)
+    assert box is not None
+    return (
+        float(np.flatnonzero(mask.any(axis=0)) @ mask.sum(axis=0)[mask.any(axis=0)])
+        / float(mask.sum())
+        + 0.5,
+        box[3],
+        box[3] - box[1],
+    )
+
+
+def smoothed(values: NDArray[np.float64], deviation: float = SMOOTH) -> NDArray[np.float64]:
+    """[T, C] over time; beyond its ends a way goes on as it went."""
+    reach = min(len(values) - 1, round(3 * deviation))
+    if reach < 1:
+        return values.copy()
+    before = 2 * values[0] - values[reach:0:-1]
+    after = 2 * values[-1] - values[-2 : -reach - 2 : -1]
+    kernel = np.exp(-0.5 * (np.arange(-reach, reach + 1) / deviation) ** 2)
+    kernel /= kernel.sum()
+    whole = np.concatenate([before, values, after])
+    return np.stack([np.convolve(column, kernel, "valid") for column in whole.T], axis=1)
+
+
+def placements(place: Way, donor: Way, ratio: float, mirror: bool) -> list[Matrix]:
+    """Per frame, what brings the donor's foot to the place's and makes its height `ratio` times
+    the place's."""
+    scale = ratio * place.height / donor.height
+    matrices = []
+    for s, to, start in zip(scale, place.foot, donor.foot, strict=True):
+        across = -s if mirror else s
+        matrices.append(
+            np.array([[across, 0, to[0] - across * start[0]], [0, s, to[1] - s * start[1]]])
+        )
+    return matrices
+
+
+def brought(
+    image: NDArray[np.float32], matrix: Matrix, size: tuple[int, int]
+) -> NDArray[np.float32]:
+    """`image` [h, w, C] laid out in a picture of `size` (height, width); 0 where it is not.
+
+    What shrinks is blurred first by what the coarser grid cannot hold.
+    """
+    # pixel centres lie at halves in the matrices, at whole numbers in OpenCV
+    shift = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])
+    whole = np.linalg.inv(shift) @ np.vstack([matrix, [0, 0, 1]]) @ shift
+    scale = float(matrix[1, 1])
+    if scale < 1:
+        image = cv2.GaussianBlur(image, (0, 0), max(0.01, 0.5 * np.sqrt(1 / scale**2 - 1)))
+    return np.asarray(
+        cv2.warpAffine(image, whole[:2], size[::-1], flags=cv2.INTER_CUBIC), np.float32
+    )

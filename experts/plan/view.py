@@ -1,0 +1,180 @@
+"""What of a clip an edit shows, when, and what its object is called there.
+
+The object must be there throughout, large enough, surely tracked and, if it is to be removed, step
+aside from what it hides. Some stretches and frames tell it apart from its like and others do not,
+so several are tried, the best first.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from catalog.media import fit_size
+from catalog.records import Clip, Track
+from experts.edit.tasks import Task
+from experts.plan.framing import Boxes, Crop, area_of, around, boxes_of, never_uncovered, widest
+from experts.plan.referring import crowded, in_doubt, refer
+from flows.recipe import Planning
+
+IN_VIEW = 0.8
+"""Share of an object's box that must lie within the picture in every frame."""
+
+MASK_OF_BOX = 0.5
+"""Share of its box that an object covers, more or less."""
+
+LEAST_SURE = 0.1
+"""Share of an edit's frames that may be less sure than `min_confidence`."""
+
+STEADY = 0.4
+"""An object's smallest box over its usual one, areas: below it, most of it is hidden there."""
+
+MOSTLY_CUT = 0.5
+"""Share of the frames in which the picture's edge may cut what a grounding shows."""
+
+PLACES = (0.5, 0.3, 0.7)
+"""Where across the picture the object's way may have its middle, as shares of the width."""
+
+
+Refer = Callable[[Crop, slice], str | None]
+"""What an object is called in a picture over some frames; None if nothing tells it apart."""
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """`frames` frames of a clip from `first` on, `crop` of them, brought to height × width."""
+
+    first: int
+    frames: int
+    crop: Crop
+    height: int
+    width: int
+    phrase: str
+
+    @property
+    def alive(self) -> slice:
+        return slice(self.first, self.first + self.frames)
+
+
+def view(
+    clip: Clip,
+    track: Track | None,
+    tracks: Sequence[Track],
+    task: Task,
+    rules: Planning,
+    called: Refer | None = None,
+) -> View | None:
+    """The best one for the task on this object, or for one without an object (`track` None);
+    None if the object does not suit the task. `called` names what the instruction speaks of, if
+    that is not the object itself."""
+    height, width, frames = edit_size(clip, task, rules)
+    if track is None:
+        return View(0, frames, widest(clip, height, width), height, width, "")
+    if track.score < rules.min_score:
+        return None
+    for first in windows(track, frames):
+        alive = slice(first, first + frames)
+        if not _followed(track, alive, rules):
+            continue
+        for crop in _crops(clip, track, task, alive, (height, width)):
+            phrase = _phrase(clip, track, tracks, task, rules, crop, alive, called)
+            if phrase:
+                return View(first, frames, crop, height, width, phrase)
+    return None
+
+
+def edit_size(clip: Clip, task: Task, rules: Planning) -> tuple[int, int, int]:
+    """(height, width, frames): the task's, turned for a portrait clip, at most the clip's own."""
+    height, width = task.height, task.width
+    if clip.height > clip.width:
+        height, width = width, height
+    if rules.long_side and max(height, width) > rules.long_side:
+        scale = rules.long_side / max(height, width)
+        height, width = round(height * scale), round(width * scale)
+    height, width = fit_size(clip.width, clip.height, height, width)
+    return height, width, min(task.frames, clip.frames, rules.frames or task.frames)
+
+
+def windows(track: Track, frames: int) -> list[int]:
+    """First frames of stretches of `frames` frames, all with the object: where the track is surest,
+    then its first and its last; none if it does not live that long."""
+    last_start = track.last_frame - frames + 1
+    if last_start < track.first_frame:
+        return []
+    sums = np.convolve(track.confidence, np.ones(frames), "valid")
+    sums = np.round(sums[track.first_frame : last_start + 1], 6)
+    best = np.flatnonzero(sums == sums.max())
+    surest = track.first_frame + int(best[len(best) // 2])
+    return list(dict.fromkeys((surest, track.first_frame, last_start)))
+
+
+def _followed(track: Track, alive: slice, rules: Planning) -> bool:
+    """Whether the track is sure of its object in nearly every frame, and has all of it: one lost
+    half behind another leaves its other half in the picture."""
+    sure = float(np.quantile(track.confidence[alive], LEAST_SURE))
+    areas = area_of(boxes_of(track)[alive])
+    return sure >= rules.min_confidence and areas.min() >= STEADY * np.median(areas)
+
+
+def span(track: Track, alive: slice, rules: Planning) -> slice:
+    """The frames around `alive` in which the track goes on being as sure, `removal_span` to each
+    side at most: what a removal looks at to see behind the object."""
+    boxes = boxes_of(track)
+    areas = area_of(boxes)
+    least = STEADY * float(np.median(areas[alive]))
+    good = (np.asarray(track.confidence) >= rules.min_confidence) & (areas >= least)
+    first, last = alive.start, alive.stop
+    while first > max(0, alive.start - rules.removal_span) and good[first - 1]:
+        first -= 1
+    while last < min(len(good), alive.stop + rules.removal_span) and good[last]:
+        last += 1
+    return slice(first, last)
+
+
+def _crops(
+    clip: Clip, track: Track, task: Task, alive: slice, size: tuple[int, int]
+) -> Iterator[Crop]:
+    """Around the object of an edit; the widest where all of a kind are meant."""
+    if task.name != "object_grounding":
+        for place in PLACES:
+            yield around(clip, boxes_of(track)[alive], *size, place)
+    yield widest(clip, *size)
+
+
+def _phrase(
+    clip: Clip,
+    track: Track,
+    tracks: Sequence[Track],
+    task: Task,
+    rules: Planning,
+    crop: Crop,
+    alive: slice,
+    called: Refer | None,
+) -> str | None:
+    """What the object is called in this picture; None if it does not suit the task there."""
+    area = track.area * clip.width * clip.height / (crop.width * crop.height)
+    if not rules.min_area <= area <= rules.max_area:
+        return None
+    boxes = boxes_of(track)[alive]
+    if task.name == "object_grounding":  # none need be told apart
+        if np.mean([crop.cuts(box) for box in boxes]) > MOSTLY_CUT:
+            return None
+        unclear = crowded(track.label, tracks, crop, alive)
+        unclear = unclear or in_doubt(track.label, tracks, crop, alive, rules.min_score)
+        return None if unclear else track.label
+    if crop.share_in_view(boxes) < IN_VIEW:
+        return None
+    if "remover" in task.expert:
+        seen = span(track, alive, rules) if task.expert == "remover" else alive
+        if _invents(clip, boxes_of(track)[seen], seen, crop) > rules.max_invented:
+            return None
+    return called(crop, alive) if called else refer(track, tracks, crop, alive)
+
+
+def _invents(clip: Clip, boxes: Boxes, alive: slice, crop: Crop) -> float:
+    """Share of the picture that a removal would have to paint without ever having seen it."""
+    camera = np.asarray(clip.camera, np.float64).reshape(-1, 2)
+    camera = camera[alive] if len(camera) else np.zeros((len(boxes), 2))
+    return MASK_OF_BOX * never_uncovered(boxes, camera) / (crop.width * crop.height)

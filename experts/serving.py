@@ -1,0 +1,103 @@
+"""Which make of an expert serves a task: the embedded one, or a version trained from a catalog."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import catalog
+from catalog import trained
+from catalog.errors import EditmillError
+from catalog.query import Queries
+from catalog.records import ModelRow, Pair
+from experts.base import Expert
+from experts.edit.tasks import TASKS, expert_for
+from flows.recipe import COGVIDEOX, EMBEDDED, Recipe
+from flows.runtime import worker
+
+BASES = {
+    "CogVideoX-2b": "EDITMILL_COGVIDEOX_2B",
+    "CogVideoX-5b": "EDITMILL_COGVIDEOX_5B",
+    "CogVideoX-5b-I2V": "EDITMILL_COGVIDEOX_5B_I2V",
+}
+"""The environment variable that names the folder of each base checkpoint."""
+
+
+def pinned(recipe: Recipe, root: Path) -> Recipe:
+    """The recipe with `latest` replaced by the version it means now in the catalog at `root`, so
+    that a build ends with the experts it began with, and its release says which they were.
+
+    Raises EditmillError where a version or a cache is not known.
+    """
+    wanted = {name: make for name, make in recipe.experts.items() if make != EMBEDDED}
+    if not wanted:
+        return recipe
+    if not (root / "catalog.json").is_file():
+        raise EditmillError(
+            f"{root}: no catalog there, so none of {', '.join(wanted)} was trained in it; build "
+            "with embedded experts first, then train (docs/train.md)"
+        )
+    dataset = catalog.open(root)
+    versions = {}
+    for name, make in wanted.items():
+        expert = TASKS[name].trained if name in TASKS else name
+        version, slash, cache = make.partition("@")[2].partition("/")
+        row = trained.find(dataset, expert, version)
+        trained_expert(dataset, row, cache)
+        versions[name] = f"{COGVIDEOX}@{row.version}{slash}{cache}"
+    return recipe.model_copy(update={"experts": recipe.experts | versions})
+
+
+def serving(dataset: Queries, recipe: Recipe, task: str) -> Expert:
+    """The process's one instance of what serves the task, not yet loaded."""
+    make = recipe.make_of(task)
+    if make == EMBEDDED:
+        return expert_for(task)
+    version, _, cache = make.partition("@")[2].partition("/")
+    return trained_expert(dataset, trained.find(dataset, TASKS[task].trained, version), cache)
+
+
+def that_made(dataset: Queries, pair: Pair) -> Expert:
+    """The expert a pair was made by, or the embedded one of its task."""
+    if not pair.expert.startswith(f"{COGVIDEOX}-"):
+        return expert_for(pair.task)
+    name = pair.expert.removeprefix(f"{COGVIDEOX}-")
+    version, _, cache = pair.expert_version.split("+")[0].partition("/")
+    return trained_expert(dataset, trained.find(dataset, name, version), cache)
+
+
+def trained_expert(dataset: Queries, row: ModelRow, cache: str = "") -> Expert:
+    """A trained version, not yet loaded, asked with `cache` or its own; the process has one of
+    each."""
+    try:
+        from experts.diffusion.editing import CogVideoXEditor
+        from experts.diffusion.expert import CogVideoXExpert
+        from experts.diffusion.specs import EDITORS, expert_named
+    except ImportError as error:
+        raise EditmillError(
+            f"{row.model_id}: trained experts need {error.name}; pip install 'editmill[gpu]'"
+        ) from None
+    spec = expert_named(row.name)
+    folder = trained.folder_of(dataset, row).resolve()
+    base = base_folder(spec.base, row.config.get("base"))
+    make = CogVideoXEditor if row.name in EDITORS else CogVideoXExpert
+    return worker.shared(make, row.name, row.version, folder, base, cache)
+
+
+def base_folder(base: str, usual: str | Path | None, named: Path | None = None) -> Path:
+    """The folder of a base checkpoint: `named`, else what its environment variable says, else the
+    `usual` one.
+
+    Raises EditmillError, saying what to set, where there is none.
+    """
+    variable = BASES[base]
+    given = named or os.environ.get(variable) or usual
+    if not given:
+        raise EditmillError(
+            f"no base checkpoint: set {variable} (or `base` in the training's YAML file) to the "
+            f"folder of {base} in diffusers' layout"
+        )
+    folder = Path(given).expanduser()
+    if not folder.is_dir():
+        raise EditmillError(f"{folder}: not there; set {variable} to the folder of {base}")
+    return folder.resolve()

@@ -1,0 +1,13 @@
+"""Pinned weights and sample clips: which there are (`weights.toml`), and getting them on disk."""
+
+from experts.weights.manifest import (
+    MANIFEST,
+    Entry,
+    cache_dir,
+    entries,
+    entry,
+    fetch,
+    fetch_all,
+)
+
+__all__ = ["MANIFEST", "Entry", "cache_dir", "entries", "entry", "fetch", "fetch_all"]

@@ -1,0 +1,65 @@
+"""What an OpenAI-compatible server says of a model it serves, so that two can be told apart."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from typing import Any
+
+import httpx
+
+from catalog.errors import EditmillError
+from experts.write.chat.server import Server
+
+IDENTIFYING = (
+    "id",
+    "owned_by",
+    *("root", "parent", "revision", "sha", "digest"),  # vLLM's, and what others add
+    *("n_params", "n_vocab", "n_embd", "size"),  # llama.cpp's, in `meta`
+)
+
+ATTEMPTS = 2
+"""The question is a side issue: a server that is away is waited for when texts are wanted."""
+
+A_CLOCK = 86_400
+"""Seconds; `created` nearer to now than this may be the time of asking, as vLLM's is."""
+
+
+async def described(
+    server: Server, client: httpx.AsyncClient, model: str
+) -> dict[str, str | int] | None:
+    """What identifies `model`; None where the server cannot be asked or says no more than its name.
+
+    `created` counts unless it is only a clock: one that moves between two looks.
+    """
+    said = await _entry(server, client, model)
+    if said is None:
+        return None
+    fields = {**said, **said["meta"]} if isinstance(said.get("meta"), dict) else said
+    found = {k: fields[k] for k in IDENTIFYING if isinstance(fields.get(k), str | int)}
+    created = said.get("created")
+    if isinstance(created, int) and not await _is_clock(created, server, client, model):
+        found["created"] = created
+    return found if found.keys() - {"id", "owned_by"} else None
+
+
+async def _is_clock(created: int, server: Server, client: httpx.AsyncClient, model: str) -> bool:
+    if abs(time.time() - created) > A_CLOCK:
+        return False
+    await asyncio.sleep(1.1)  # a clock of whole seconds has moved by then
+    again = await _entry(server, client, model)
+    return again is None or again.get("created") != created
+
+
+async def _entry(server: Server, client: httpx.AsyncClient, model: str) -> dict[str, Any] | None:
+    try:
+        listed = (await server.ask(client, "/models", attempts=ATTEMPTS)).get("data")
+    except EditmillError:
+        return None
+    entries = (
+        [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
+    )
+    named = [each for each in entries if each.get("id") == model]
+    if not named and len(entries) == 1:  # llama.cpp's serves its only model under any name
+        named = entries
+    return named[0] if named else None

@@ -1,0 +1,34 @@
+"""The filters of a recipe, sharing the process's one encoder."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from filters.alignment import train as probes
+from filters.alignment.alignment import Alignment
+from filters.construction import Construction
+from filters.encoder.encoder import Encoder
+from filters.judge import FeatureFilter
+from filters.quality import train as retrain
+from filters.quality.ensemble import QualityFilter
+from filters.subtle import SubtleChange
+from flows.recipe import Filters
+from flows.runtime.worker import shared
+
+
+def encoder() -> Encoder:
+    """This process's image and text encoder."""
+    return shared(Encoder)
+
+
+def filters_for(rules: Filters) -> Sequence[FeatureFilter]:
+    """Construction, quality, alignment and subtle change with the recipe's thresholds, not loaded.
+
+    The quality model must be there: `filters.quality.train.ensure_quality_model` sees to it.
+    """
+    return (
+        Construction(rules.construction),
+        QualityFilter(encoder(), retrain.model_path(), rules.quality, rules.quality_per_task),
+        Alignment(encoder(), probes.probes_path(), rules.alignment_per_task),
+        SubtleChange(encoder(), rules.subtle),
+    )

@@ -1,0 +1,213 @@
+"""The embedded image and text encoder that the filters share: EfficientNet-lite0 and MiniLM.
+
+No registry carries a CLIP, so this one is honest about being weaker. An image gives frozen features
+at four depths, an embedding, and ImageNet class probabilities; ConSE (Norouzi et al. 2014) carries
+the latter into the text's space as the probability-weighted mean of the class names' embeddings, so
+that an image and a sentence can be compared, as far as a thousand class names reach.
+
+A forward pass of a 160×160 px frame costs 5.5 ms of one core in float32. It gets one thread: with
+two, OpenMP's waiting made it ten times slower whenever another process wanted a core.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import threading
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from safetensors.torch import load_file
+from torch import Tensor
+from torch.nn import functional as F
+
+from experts.threads import one_for_torch
+from experts.weights import entry, fetch
+from filters.encoder.efficientnet import LEVEL_CHANNELS as NETWORK_CHANNELS
+from filters.encoder.efficientnet import EfficientNetLite0
+from filters.encoder.minilm import TEXT_WIDTH, MiniLM
+
+VIEW_PIXELS = 160 * 160
+"""Size of the network's input, px; the aspect is the view's. Class names still come out at it."""
+
+_STRIDE = 32  # of the network: sides are multiples of it
+_MEAN, _SCALE = 127.0, 128.0
+"""The lite models' input scaling. On sample frames its classes were surer and saner than under
+ImageNet's usual mean and deviation (news reader: "bow tie" .86 against "seat belt" .27)."""
+
+CONSE_CLASSES = 10
+"""Classes that make up an image's ConSE embedding (Norouzi et al. 2014 use T = 10)."""
+
+REGIONS = ("view", "inside", "outside")
+"""Where levels are pooled: everywhere, inside the mask, outside it."""
+
+COLOURS = ("r", "g", "b", *(f"hue {45 * i}°" for i in range(8)), "white", "grey", "black")
+"""Level 0: the pixels themselves, 0–1, and how far each is of a hue, white, grey or black."""
+
+LEVEL_CHANNELS = (len(COLOURS), *NETWORK_CHANNELS)
+
+LEVEL_WIDTH = 2 * sum(LEVEL_CHANNELS)
+"""Level by level, channel means, then channel deviations."""
+
+
+@dataclass(frozen=True, slots=True)
+class Encoding:
+    """What the network says of N images.
+
+    `levels` [N, 3, LEVEL_WIDTH]: per region (see REGIONS) mean and deviation of each channel, level
+    by level (colour first, then the network's four); without a mask all regions are the view.
+    `maps` [N, 112, h, w] is the last level before pooling; `embedding` [N, 1280]; `classes`
+    [N, 1000] are probabilities.
+    """
+
+    levels: NDArray[np.float32]
+    maps: NDArray[np.float32]
+    embedding: NDArray[np.float32]
+    classes: NDArray[np.float32]
+
+
+class Encoder:
+    """Images and texts to vectors. Loaded once, then shared by threads: weights are only read.
+
+    `load` sets torch to one thread, for the whole process (`experts.threads`).
+    """
+
+    name = "efficientnet_lite0+minilm"
+    slots = ("efficientnet_lite0", "minilm", "minilm_tokenizer", "imagenet_classes")
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._image: EfficientNetLite0 | None = None
+        self._text: MiniLM | None = None
+        self._class_texts: NDArray[np.float32] | None = None
+        self._known_texts: dict[str, NDArray[np.float32]] = {}
+
+    @property
+    def version(self) -> str:
+        """Digest of all weight files' digests."""
+        digests = "".join(entry(slot).sha256 for slot in self.slots)
+        return f"1+{hashlib.sha256(digests.encode()).hexdigest()[:8]}"
+
+    def load(self) -> None:
+        """Fetches and opens the weights. Raises EditmillError if they can't be had."""
+        with self._lock:
+            if self._image is not None:
+                return
+            image, text, tokenizer, names = (Path(fetch(slot)) for slot in self.slots)
+            one_for_torch()
+            self._text = MiniLM(load_file(text), tokenizer)
+            self.class_names: list[str] = json.loads(names.read_text(encoding="utf-8"))
+            self._class_texts = self._text.embed(self.class_names)
+            weights = torch.load(image, map_location="cpu", weights_only=True)
+            self._image = EfficientNetLite0.from_weights(weights)
+
+    def close(self) -> None:
+        """Frees the networks; `load` opens them again."""
+        with self._lock:
+            self._image = self._text = self._class_texts = None
+            self._known_texts = {}
+
+    def images(
+        self, frames: Sequence[NDArray[np.uint8]], masks: Sequence[NDArray[np.bool_]] | None = None
+    ) -> Encoding:
+        """Encodes RGB frames [h, w, 3] of one common size, with masks [h, w] to pool by."""
+        self.load()
+        assert self._image is not None
+        height, width = view_size(frames[0].shape[0], frames[0].shape[1])
+        batch = np.stack(
+            [cv2.resize(f, (width, height), interpolation=cv2.INTER_AREA) for f in frames]
+        )
+        x = torch.from_numpy(batch).permute(0, 3, 1, 2).float().sub_(_MEAN).div_(_SCALE)
+        weight = None
+        if masks is not None:
+            weight = torch.from_numpy(np.stack(masks)).float()[:, None]
+        with torch.inference_mode():
+            levels, embedding, logits = self._image(x.contiguous(memory_format=torch.channels_last))
+            pooled = _pool([_colours(batch), *levels], weight)
+            return Encoding(
+                pooled.contiguous().numpy(),
+                levels[-1].contiguous().numpy(),
+                embedding.numpy(),
+                logits.softmax(-1).numpy(),
+            )
+
+    def texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        """[n, 384], rows of length one. Each text is embedded alone and only once.
+
+        Padding to a batch's longest would move the last digits, and so tie a score to its company.
+        """
+        self.load()
+        assert self._text is not None
+        for text in texts:
+            if text not in self._known_texts:
+                self._known_texts[text] = self._text.embed([text])[0]
+        rows = [self._known_texts[text] for text in texts]
+        return np.stack(rows) if rows else np.zeros((0, TEXT_WIDTH), np.float32)
+
+    def class_texts(self) -> NDArray[np.float32]:
+        """[1000, 384]: the class names as texts."""
+        self.load()
+        assert self._class_texts is not None
+        return self._class_texts
+
+    def conse(self, classes: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Class probabilities [N, 1000] → unit vectors [N, 384] in the texts' space."""
+        self.load()
+        assert self._class_texts is not None
+        order = np.argsort(-classes, axis=1)[:, :CONSE_CLASSES]
+        weight = np.take_along_axis(classes, order, axis=1)
+        mean = np.einsum("nk,nkd->nd", weight, self._class_texts[order])
+        return mean / np.maximum(np.linalg.norm(mean, axis=1, keepdims=True), 1e-8)
+
+
+def view_size(height: int, width: int) -> tuple[int, int]:
+    """The network's input (height, width) for a view: VIEW_PIXELS or a little off, its aspect."""
+    ratio = float(np.clip(height / width, 1 / 3, 3))
+    rows = max(1, round((VIEW_PIXELS * ratio) ** 0.5 / _STRIDE))
+    columns = max(1, round(VIEW_PIXELS / _STRIDE**2 / rows))
+    return rows * _STRIDE, columns * _STRIDE
+
+
+def _colours(frames: NDArray[np.uint8]) -> Tensor:
+    """RGB [N, h, w, 3] → [N, 14, h, w]: see COLOURS."""
+    planes = np.empty((len(frames), len(COLOURS), *frames.shape[1:3]), np.float32)
+    for frame, own in zip(frames, planes, strict=True):  # one frame's planes fit the cache
+        rgb = frame.astype(np.float32) / np.float32(255)
+        own[:3] = rgb.transpose(2, 0, 1)
+        hue, _, value = cv2.split(cv2.cvtColor(rgb, cv2.COLOR_RGB2HSV))
+        chroma = value - np.minimum(np.minimum(own[0], own[1]), own[2])
+        hue /= 45  # degrees to the eight hues' steps
+        for step, plane in enumerate(own[3:11]):
+            np.abs(hue - step, out=plane)
+            np.minimum(plane, 8 - plane, out=plane)  # the hues close a circle
+            np.maximum(1 - plane, 0, out=plane)
+            plane *= chroma
+        for tone, plane in zip((1.0, 0.5, 0.0), own[11:], strict=True):
+            np.abs(value - np.float32(tone), out=plane)
+            np.maximum(1 - np.float32(2.5) * plane, 0, out=plane)
+            plane *= 1 - chroma
+    return torch.from_numpy(planes)
+
+
+def _pool(levels: Sequence[Tensor], mask: Tensor | None) -> Tensor:
+    """[N, 3, 2·ΣC]: per region the channels' means and deviations, weighted by the region."""
+    parts = []
+    for level in levels:
+        count, channels, height, width = level.shape
+        # Cells by channels, which is how the network's channels-last tensors lie in memory
+        cells = level.permute(0, 2, 3, 1).reshape(count, height * width, channels)
+        regions = level.new_ones(count, 1, height * width)
+        if mask is not None:
+            # A mask thinner than a cell still weighs in by the share of the cell it covers
+            inside = F.adaptive_avg_pool2d(mask, (height, width)).reshape(count, 1, -1)
+            regions = torch.cat([regions, inside, 1 - inside], dim=1)
+        weight = regions / regions.sum(-1, keepdim=True).clamp_min(1e-4)
+        mean = weight @ cells
+        variance = weight @ cells.square() - mean.square()
+        parts += [mean, variance.clamp_min(0).sqrt()]
+    return torch.cat(parts, dim=2).expand(-1, len(REGIONS), -1)

@@ -1,0 +1,138 @@
+"""The quality filter's training set: good edits, and the same edits broken on purpose.
+
+All frames go once through the video encoder, good and broken alike: real pairs are files, and a
+classifier must not tell broken ones by what compression left of them. Pairs are made, described
+and dropped one after the other: memory does not grow with the set.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import tempfile
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from catalog.media import read_video, write_video
+from filters.base import Frames, PairSample
+from filters.encoder.encoder import Encoder
+from filters.features import describe
+from filters.quality.breakages import BREAKAGES, Breakage
+from filters.quality.descriptor import descriptor
+
+BROKEN_PER_GOOD = 2
+"""Breakages drawn for each good pair; over the set every kind comes up equally often."""
+
+VISIBLE = 10.0
+"""Least mean change, levels of 255, over the mask in the third of the frames where it is greatest.
+Nobody rejects an edit for less: 4 levels are a difference of 36 dB, and what stands still on a
+fixed camera is not frozen. Such a sample's label would be wrong."""
+
+GOOD = "good"
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingSet:
+    """Descriptors `x` [n, F] and, per row: `kinds` (GOOD or the breakage's name), task, source, and
+    the clip of that source. The side that the expert made is broken; the other one is shared."""
+
+    x: NDArray[np.float32]
+    kinds: tuple[str, ...]
+    tasks: tuple[str, ...]
+    sources: tuple[str, ...]
+    clips: tuple[str, ...]
+
+    @property
+    def good(self) -> NDArray[np.bool_]:
+        """Labels: True for a good edit."""
+        return np.array([kind == GOOD for kind in self.kinds])
+
+
+def training_set(
+    good: Iterable[tuple[str, PairSample]], seed: int, encoder: Encoder
+) -> TrainingSet:
+    """From (clip id, good pair). Frames are dropped as soon as they are described."""
+    rng = np.random.default_rng(seed)
+    queue: list[str] = []
+    rows: list[NDArray[np.float32]] = []
+    facts: list[tuple[str, str, str, str]] = []
+    for clip, pair in good:
+        versions = with_broken(pair, rng, queue)
+        features = describe([sample for _, sample in versions], encoder)
+        rows += [descriptor(f, pair) for f in features]
+        facts += [(kind, pair.task, pair.source_id, clip) for kind, _ in versions]
+    kinds, tasks, sources, clips = zip(*facts, strict=True)
+    return TrainingSet(np.stack(rows), kinds, tasks, sources, clips)
+
+
+def with_broken(
+    pair: PairSample, rng: np.random.Generator, queue: list[str]
+) -> list[tuple[str, PairSample]]:
+    """The pair as read from files and BROKEN_PER_GOOD broken ones or fewer, each with its kind.
+
+    Kinds are taken from `queue`, refilled in random order when it is empty: over many pairs every
+    kind comes up equally often. One that would not show on this pair goes to the queue's start.
+    """
+    whole = dataclasses.replace(pair, source=encoded(pair.source), target=encoded(pair.target))
+    out = [(GOOD, whole)]
+    unfit: list[str] = []
+    while len(out) <= BROKEN_PER_GOOD and len(unfit) < len(BREAKAGES):
+        if not queue:
+            queue += [str(k) for k in rng.permutation(list(BREAKAGES))]
+        kind = queue.pop()
+        broken = broken_side(pair, BREAKAGES[kind], rng, float(rng.random()))
+        if broken is None:
+            unfit.append(kind)
+        else:
+            out.append((kind, _with_made(whole, encoded(broken))))
+    queue[:0] = unfit
+    return out
+
+
+def broken_side(
+    pair: PairSample, breakage: Breakage, rng: np.random.Generator, strength: float
+) -> Frames | None:
+    """The pair's made side, broken; None if one would not see it there."""
+    real, made = pair.sides
+    size = made.shape[2], made.shape[1]
+    fitting = np.stack([cv2.resize(f, size, interpolation=cv2.INTER_CUBIC) for f in real])
+    mask = pair.mask
+    if mask is not None:
+        nearest = cv2.INTER_NEAREST
+        mask = np.stack([cv2.resize(m.astype(np.uint8), size, interpolation=nearest) for m in mask])
+        mask = mask > 0
+    frames = breakage(fitting, made, mask, rng, strength)
+    return frames if _visible(made, frames, mask) else None
+
+
+def _with_made(pair: PairSample, frames: Frames) -> PairSample:
+    if pair.made == "source":
+        return dataclasses.replace(pair, source=frames)
+    return dataclasses.replace(pair, target=frames)
+
+
+def _visible(
+    before: NDArray[np.uint8], after: NDArray[np.uint8], mask: NDArray[np.bool_] | None
+) -> bool:
+    difference = cv2.absdiff(before, after)
+    change = difference.sum(-1, dtype=np.uint16) / 3
+    area = change[0].size if mask is None else max(1.0, float(mask.sum(axis=(1, 2)).mean()))
+    per_frame = change.sum(axis=(1, 2)) / area
+    strongest = np.sort(per_frame)[-max(2, len(per_frame) // 3) :]
+    return bool(strongest.mean() >= VISIBLE)
+
+
+def encoded(frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """The frames as they come back from a video file; odd sides lose their last line."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "sample.mp4"
+        write_video(path, frames, fps=25)
+        back = read_video(path)
+    if back.shape == frames.shape:
+        return back
+    size = frames.shape[2], frames.shape[1]
+    return np.stack([cv2.resize(f, size, interpolation=cv2.INTER_LINEAR) for f in back])

@@ -1,0 +1,71 @@
+"""How a command meets the world: its exit code, signals, and what its output cannot take.
+
+Whatever is expected to go wrong is one line on stderr.
+"""
+
+from __future__ import annotations
+
+import io
+import os
+import signal
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from typing import NoReturn
+
+from catalog.errors import EditmillError, one_line
+from flows.runtime import signals
+
+
+def run(app: Callable[[], object]) -> NoReturn:
+    """Runs the typer `app` and ends the process with its exit code."""
+    _print_anything()
+    try:
+        with signals.handled(signals.interrupt):
+            code = _run(app)
+            sys.stdout.flush()
+    except signals.Signalled as signalled:
+        _say("stopped")
+        code = signalled.exit_code
+    except EditmillError as error:
+        _say(str(error))
+        code = 1
+    except BrokenPipeError:  # whoever read our output has had enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        code = 128 + signal.SIGPIPE
+    except OSError as error:
+        what = error.filename or "the output"  # only what is open already has no name
+        _say(one_line(f"{what}: {error.strerror or error}"))
+        code = 1
+    raise SystemExit(code)
+
+
+def _run(app: Callable[[], object]) -> int:
+    """The command's exit code."""
+    try:
+        Path.cwd()
+    except OSError:  # libraries of compiled code would end the process
+        raise EditmillError("the working folder is gone; change to one that is there") from None
+    try:
+        app()
+    except SystemExit as ended:
+        if isinstance(ended.__context__, BrokenPipeError):  # typer hides it
+            raise ended.__context__ from None
+        return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
+    return 0
+
+
+def _print_anything() -> None:
+    """A terminal or a pipe that lacks a character gets an escape for it, not a UnicodeError; what
+    is said to a stream that is closed is lost."""
+    sys.stdout = sys.stdout or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
+    sys.stderr = sys.stderr or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
+def _say(message: str) -> None:
+    with suppress(OSError):  # a full device, perhaps
+        print(f"editmill: {message}", file=sys.stderr, flush=True)

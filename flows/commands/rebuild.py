@@ -1,0 +1,172 @@
+"""A pair made again from its row: `editmill rebuild`.
+
+A pair's row names its plan, the plan its clip, its tracks and every number drawn for it. From these
+alone the source, the target, the mask and the words come out again, byte for byte, as long as the
+experts are the same and the machine computes the same sums.
+"""
+
+from __future__ import annotations
+
+import shutil
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+import polars as pl
+
+import catalog
+from catalog.errors import EditmillError
+from catalog.query import Queries
+from catalog.records import Clip, Pair, Plan, Track, from_row
+from catalog.storage.media import MediaStore
+from experts import serving as makes
+from experts import threads
+from experts.edit.job import Footage, Job, carry_out, store_masks, store_video
+from experts.edit.tasks import TASKS
+from experts.write.chat.models import LlamaCppChat
+from experts.write.writer import InstructionWriter
+from flows.runtime import worker
+from flows.stages.instruct import words_wanted
+
+R = TypeVar("R")
+
+
+@dataclass(frozen=True, slots=True)
+class Rebuilt:
+    """A pair made again. `same` says of each part whether it is what the catalog holds."""
+
+    pair_id: str
+    task: str
+    files: dict[str, str]  # part → where it was written; empty without a folder
+    instruction: str
+    same: dict[str, bool] = field(default_factory=dict)
+    expert: str = ""  # name and version that made the pair
+    expert_here: str = ""  # name and version that made it again
+
+    @property
+    def identical(self) -> bool:
+        return all(self.same.values())
+
+
+def rebuild(root: Path, pair_id: str, *, ref: str = "main", out: Path | None = None) -> Rebuilt:
+    """Makes the pair of that id (or of the only one that begins so) again, into `out` if given.
+
+    Raises EditmillError where there is no such pair, or its clip's footage is gone.
+    """
+    worker.limit_threads(threads.USUAL)
+    dataset = catalog.open(root, ref=ref)
+    pair = _find(dataset, pair_id)
+    job = _job(dataset, pair)
+    expert = makes.that_made(dataset, pair)
+    with _scratch(out) as folder:
+        store = MediaStore(folder)
+        footage = Footage(dataset, store)
+        result = carry_out(job, footage, expert)
+        made = store_video(store, result.frames, job.clip.fps).video
+        real = footage.stored(job).video
+        mask = store_masks(store, result.masks, job.clip.fps)
+        source, target = (made, real) if pair.generated_side == "source" else (real, made)
+        writer = InstructionWriter(worker.shared(LlamaCppChat, threads=1))
+        (words,) = worker.ready(writer).write([words_wanted(job.plan, job.clip)])
+        return Rebuilt(
+            pair_id=pair.pair_id,
+            task=pair.task,
+            files=_hand_out(store, out, {"source": source, "target": target, "mask": mask}),
+            instruction=words.text,
+            same={
+                "source": source == pair.source_video,
+                "target": target == pair.target_video,
+                "mask": mask == pair.mask,
+                "instruction": (words.text, words.enhanced, list(words.phrasings))
+                == (pair.instruction, pair.enhanced_instruction, pair.phrasings),
+            },
+            expert=f"{pair.expert} {pair.expert_version}",
+            expert_here=f"{expert.name} {expert.version}",
+        )
+
+
+def describe(rebuilt: Rebuilt, check: bool) -> str:
+    """The result in a few lines for a person."""
+    lines = [f"{part:<12}{path}" for part, path in rebuilt.files.items()]
+    lines.append(f"instruction {rebuilt.instruction}")
+    if check:
+        apart = [part for part, same in rebuilt.same.items() if not same]
+        if not apart:
+            lines.append(f"{rebuilt.pair_id}: identical, byte for byte")
+        elif rebuilt.expert != rebuilt.expert_here:
+            lines.append(
+                f"{rebuilt.pair_id}: {', '.join(apart)} differ; the pair was made by "
+                f"{rebuilt.expert}, this is {rebuilt.expert_here}: build again to renew it"
+            )
+        else:
+            lines.append(
+                f"{rebuilt.pair_id}: {', '.join(apart)} differ; another machine's arithmetic or "
+                "other package versions: compare `editmill doctor` on both"
+            )
+    return "\n".join(lines)
+
+
+def _find(dataset: Queries, pair_id: str) -> Pair:
+    found = dataset.pairs().filter(pl.col("pair_id").str.starts_with(pair_id)).head(2).collect()
+    if len(found) != 1 or not pair_id:
+        what = "several pairs begin" if len(found) else "no pair begins"
+        raise EditmillError(
+            f'{pair_id!r}: {what} with that id; `editmill query "select pair_id from pairs"` '
+            "lists them"
+        )
+    return from_row(Pair, found.row(0, named=True))
+
+
+def _job(dataset: Queries, pair: Pair) -> Job:
+    if not pair.plan_id:
+        raise EditmillError(
+            f"{pair.pair_id}: its row is from before plans were recorded; build again to renew it"
+        )
+    plan = _row(dataset, "plans", Plan, pl.col("plan_id") == pair.plan_id, pair)
+    clip = _row(dataset, "clips", Clip, pl.col("clip_id") == pair.clip_id, pair)
+    tracks = dataset.tracks().filter(pl.col("clip_id") == pair.clip_id).collect()
+    if plan.task not in TASKS:
+        raise EditmillError(f"{pair.pair_id}: this version has no task {plan.task!r} any more")
+    by_id = {row["track_id"]: from_row(Track, row) for row in tracks.iter_rows(named=True)}
+    job = Job(plan, clip, by_id)
+    gone = [ref for ref in job.media if not dataset.path(ref).is_file()]
+    if gone or not by_id.keys() >= set(job.track_ids):
+        raise EditmillError(
+            f"{pair.pair_id}: what it was made of is gone ({', '.join(gone) or 'its track'}); "
+            "build again from the same sources to bring it back"
+        )
+    return job
+
+
+def _row(dataset: Queries, table: str, record: type[R], where: pl.Expr, pair: Pair) -> R:
+    found = dataset.tables.scan(table).filter(where).collect()
+    if found.is_empty():
+        raise EditmillError(f"{pair.pair_id}: its row in {table} is gone; build again to renew it")
+    return from_row(record, found.row(0, named=True))
+
+
+@contextmanager
+def _scratch(out: Path | None) -> Iterator[Path]:
+    """Where media are written first: beside `out`, since moving them must not copy."""
+    try:
+        if out is not None:
+            out.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=out, prefix=".rebuild-") as folder:
+            yield Path(folder)
+    except OSError as error:
+        raise EditmillError(
+            f"{out or tempfile.gettempdir()}: cannot be written ({error.strerror}); "
+            "name another folder with --out"
+        ) from None
+
+
+def _hand_out(store: MediaStore, out: Path | None, parts: dict[str, str]) -> dict[str, str]:
+    files = {}
+    for part, ref in parts.items():
+        if out is not None and ref:
+            files[part] = str(out / f"{part}{Path(ref).suffix}")
+            shutil.copyfile(store.path(ref), files[part])
+    return files

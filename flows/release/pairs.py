@@ -1,0 +1,215 @@
+"""The end of a build: what came out, its release and its report."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import polars as pl
+
+from catalog.records import Pair, from_row
+from catalog.report.build import write_report
+from catalog.report.summary import ModelLine, StageLine, Summary, TaskLine, ThresholdLine
+from experts.edit.tasks import TASKS
+from experts.write.variety import distinct
+from filters.alignment.alignment import ABSTAIN_BELOW, Alignment
+from filters.config import filters_for
+from filters.quality import train as retrain
+from filters.quality.ensemble import QualityFilter
+from filters.subtle import SubtleChange
+from flows.recipe import Filters, Recipe
+from flows.release.outcome import Outcome
+from flows.release.used_models import model_rows
+from flows.runtime.context import Context
+
+REPORT = "report.html"
+REPORT_PAIRS = 150
+"""Pairs shown in the report; a page that holds their videos must still open."""
+
+
+def task_lines(ctx: Context) -> list[TaskLine]:
+    """Per task: planned, made, kept, and rejected by reason."""
+    plans = ctx.catalog.tables.scan("plans").group_by("task").len("planned").collect()
+    planned = dict(plans.iter_rows())
+    judged = ctx.catalog.pairs().group_by("task", "keep", "reason").len("n").collect()
+    lines = []
+    for task in sorted(planned, key=list(TASKS).index):
+        rows = judged.filter(pl.col("task") == task)
+        rejected = {r["reason"]: r["n"] for r in rows.iter_rows(named=True) if not r["keep"]}
+        kept = int(rows.filter(pl.col("keep"))["n"].sum())
+        lines.append(
+            TaskLine(
+                task=task,
+                planned=planned[task],
+                made=int(rows["n"].sum()),
+                kept=kept,
+                rejected=dict(sorted(rejected.items())),
+            )
+        )
+    return lines
+
+
+def stage_lines(ctx: Context) -> list[StageLine]:
+    """Per stage: records, seconds and peak memory of this run."""
+    return [
+        StageLine(
+            stage=s.name,
+            records=s.done + s.reused,
+            reused=s.reused,
+            failed=s.failed,
+            seconds=round(s.seconds, 1),
+            peak_memory_mb=round(s.peak_memory_mb),
+        )
+        for s in ctx.stats.stages.values()
+    ]
+
+
+def publish(ctx: Context, tag: str | None) -> Outcome:
+    """Writes the models table, the release and the report; returns what to show."""
+    metrics = retrain.metrics()
+    notes = [
+        *filter_notes(metrics, ctx.recipe),
+        *instruction_notes(ctx),
+        *off_notes(ctx.recipe),
+    ]
+    ctx.catalog.tables.merge("models", model_rows(ctx, metrics))
+    release = ctx.catalog.release(
+        tag or next_tag(ctx), recipe=json.dumps(ctx.recipe.decisions(), sort_keys=True)
+    )
+    tasks, stages = task_lines(ctx), stage_lines(ctx)
+    report = ctx.root / REPORT
+    rows = _pairs_to_show(ctx)
+    with ctx.stats.task(), ctx.stats.work("report"):  # mostly its previews
+        write_report(
+            report,
+            [from_row(Pair, row) for row in rows.iter_rows(named=True)],
+            ctx.catalog.path,
+            Summary(
+                title=f"editmill · {ctx.recipe.name} · {release.tag}",
+                created=release.created_at,
+                recipe=ctx.recipe.name,
+                tasks=tasks,
+                stages=stages,
+                models=[
+                    ModelLine(r["name"], r["version"], r["licence"], r["origin"])
+                    for r in ctx.catalog.models().sort("model_id").collect().iter_rows(named=True)
+                ],
+                notes=notes,
+                thresholds=_thresholds(ctx.recipe.filters),
+            ),
+            cache=ctx.root / "work" / "previews",
+        )
+    return Outcome(
+        release=release.tag,
+        catalog=str(ctx.root),
+        report=str(report),
+        tasks=[dataclasses.asdict(line) for line in tasks],
+        stages=[dataclasses.asdict(line) for line in stages],
+        totals=totals(ctx, tasks),
+        notes=notes,
+    )
+
+
+def totals(ctx: Context, tasks: Sequence[TaskLine]) -> dict[str, Any]:
+    """What the build came to, in numbers."""
+    return {
+        "sources": count(ctx, "sources"),
+        "clips": count(ctx, "clips"),
+        "tracks": count(ctx, "tracks"),
+        "planned": sum(line.planned for line in tasks),
+        "made": sum(line.made for line in tasks),
+        "kept": sum(line.kept for line in tasks),
+        "failures": count(ctx, "failures"),
+        "wall_seconds": round(ctx.stats.wall_seconds(), 1),
+        "peak_memory_mb": round(ctx.stats.peak_memory_mb),
+        "orchestration_share": round(ctx.stats.orchestration_share(), 4),
+        "finished_at": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+    }
+
+
+def _pairs_to_show(ctx: Context) -> pl.DataFrame:
+    """An equal share of each task, at most REPORT_PAIRS in all."""
+    pairs = ctx.catalog.pairs()
+    tasks = pairs.select(pl.col("task").n_unique()).collect().item()
+    share = pl.int_range(pl.len()).over("task") < REPORT_PAIRS // max(tasks, 1)
+    return pairs.sort("task", "pair_id").filter(share).collect()
+
+
+def _thresholds(rules: Filters) -> list[ThresholdLine]:
+    lines = [
+        ThresholdLine("quality", value, "at_least", task)
+        for task, value in rules.quality_per_task.items()
+    ]
+    for each in filters_for(rules):
+        if isinstance(each, QualityFilter):
+            lines.append(ThresholdLine(each.name, each.threshold, "at_least"))
+        elif isinstance(each, Alignment):
+            lines += [
+                ThresholdLine(each.name, found.threshold, "at_least", task)
+                for task, found in each.calibrations().items()
+            ]
+        elif isinstance(each, SubtleChange):
+            lines.append(ThresholdLine(each.name, each.threshold, "at_most"))
+    return lines
+
+
+def count(ctx: Context, table: str) -> int:
+    """How many rows a table has."""
+    return int(ctx.catalog.tables.scan(table).select(pl.len()).collect().item())
+
+
+def next_tag(ctx: Context) -> str:
+    """The tag after the last of v1, v2 …"""
+    numbers = [int(r.tag[1:]) for r in ctx.catalog.releases() if r.tag[1:].isdigit()]
+    return f"v{max(numbers, default=0) + 1}"
+
+
+def instruction_notes(ctx: Context) -> list[str]:
+    """Who wrote the phrasings, and how varied they are; nothing where there are none."""
+    columns = ctx.catalog.pairs().select("phrasings", "phrasings_by").drop_nulls().collect()
+    texts = [text for row in columns["phrasings"] for text in row]
+    if not texts:
+        return []
+    by_model = sum(by == "model" for row in columns["phrasings_by"] for by in row) / len(texts)
+    variety = ", ".join(f"distinct-{n} {distinct(texts, n):.2f}" for n in (1, 2))
+    return [
+        f"Instructions: {len(texts) / len(columns):.1f} phrasings per pair, {by_model:.0%} by the "
+        f"model, the others by templates; {variety}."
+    ]
+
+
+def off_notes(recipe: Recipe) -> list[str]:
+    """Tasks that the recipe names and leaves off because their model is the user's to choose."""
+    given = recipe.plan.weights
+    off = [t for t in TASKS.values() if t.checkpoint and t.name in given and not given[t.name]]
+    if not off:
+        return []
+    names = " and ".join(task.name for task in off)
+    variables = " and ".join(sorted({task.checkpoint for task in off}))
+    return [
+        f"Off: {names}; no registry carries a model good enough for a dataset. To turn them on, "
+        f"name one in {variables} and give them weights in the recipe (docs/tasks.md)."
+    ]
+
+
+def filter_notes(quality: Mapping[str, Any], recipe: Recipe) -> list[str]:
+    """What each filter was measured to be worth, one line each."""
+    notes = []
+    if quality:
+        notes.append(
+            f"Quality filter: AUC {quality['auc']:.3f} on clips it never saw, "
+            f"{quality['auc_unseen_sources']:.3f} on sources it never saw."
+        )
+    for each in filters_for(recipe.filters):
+        if isinstance(each, Alignment):
+            measured = sorted(each.calibrations().items())
+            told = ", ".join(
+                f"{task} {found.auc:.3f}" + (" (abstains)" if found.auc < ABSTAIN_BELOW else "")
+                for task, found in measured
+                if recipe.plan.weights.get(task)
+            )
+            notes.append(f"Alignment, AUC of matched against swapped prompts: {told}.")
+    return notes

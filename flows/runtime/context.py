@@ -1,0 +1,105 @@
+"""What every task of a build shares within one process: the catalog, the recipe, counters, a stop
+signal and the loaded models."""
+
+from __future__ import annotations
+
+import signal
+import threading
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TypeVar
+
+import catalog
+from catalog.releases import Catalog
+from flows.recipe import Recipe
+from flows.runtime.stats import Stats
+
+T = TypeVar("T")
+
+
+class Stopped(Exception):
+    """The build was told to stop; records already finished are in the journal."""
+
+
+@dataclass(frozen=True, slots=True)
+class BuildRun:
+    """What names one run of a build, and travels with its tasks to any worker."""
+
+    root: Path
+    recipe: Recipe
+    run_id: str = field(default_factory=lambda: uuid.uuid4().hex)
+
+
+@dataclass(slots=True)
+class Context:
+    """One per build run and process."""
+
+    run: BuildRun
+    catalog: Catalog
+    stats: Stats = field(default_factory=Stats)
+    stop: threading.Event = field(default_factory=threading.Event)
+    stopped_by: int = signal.SIGINT  # which signal, once `stop` is set by one
+    error: Exception | None = None  # the first that ended a shard
+    worth_retrying: bool = False  # a record failed for no fault of its own
+
+    @property
+    def root(self) -> Path:
+        return self.run.root
+
+    @property
+    def recipe(self) -> Recipe:
+        return self.run.recipe
+
+    def check_stop(self) -> None:
+        """Raises Stopped once the build shall stop."""
+        if self.stop.is_set():
+            raise Stopped
+
+    def fail(self, error: Exception) -> None:
+        """A shard can't go on, so neither can the build: the others stop at their next record."""
+        with _lock:
+            if self.error is None and not isinstance(error, Stopped):
+                self.error = error
+            self.stop.set()
+
+
+def checked(items: Iterable[T], check_stop: Callable[[], None]) -> Iterator[T]:
+    """`items`, with `check_stop` called before each."""
+    for item in items:
+        check_stop()
+        yield item
+
+
+_contexts: dict[str, Context] = {}
+_lock = threading.Lock()
+
+
+def context(root: Path, recipe: Recipe) -> Context:
+    """A context for one run of the build of `recipe` in `root`."""
+    return _made(BuildRun(root, recipe))
+
+
+@contextmanager
+def findable(ctx: Context) -> Iterator[None]:
+    """Meanwhile, `context_of` finds it by its build run."""
+    _contexts[ctx.run.run_id] = ctx
+    try:
+        yield
+    finally:
+        del _contexts[ctx.run.run_id]
+
+
+def context_of(run: BuildRun) -> Context:
+    """This process's context of a build run, made on first use where another process began it."""
+    with _lock:
+        if run.run_id not in _contexts:
+            _contexts[run.run_id] = _made(run)
+        return _contexts[run.run_id]
+
+
+def _made(run: BuildRun) -> Context:
+    opened = catalog.open(run.root, create=True)
+    return Context(run, opened, Stats(workers=run.recipe.run.workers))

@@ -1,0 +1,217 @@
+"""Prefect's clients, made to wait for a server that goes away in the middle of a build.
+
+Prefect's own retries end a flow with a trace after some minutes and say nothing until then. Here a
+request is sent again with back-off while the server is away; one line says so, and if it stays
+away, one line ends the build. Threads of Prefect's that belong to no build don't wait.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from time import monotonic
+from typing import TYPE_CHECKING, Any
+
+import anyio
+import httpx
+from prefect.client import orchestration
+from prefect.client.base import PrefectHttpxAsyncClient, PrefectHttpxSyncClient
+from prefect.events.clients import NullEventsClient
+from prefect.events.worker import EventsWorker
+from prefect.exceptions import PrefectHTTPStatusError
+
+from catalog.errors import EditmillError
+from flows.runtime.context import Stopped
+from flows.runtime.prefect_settings import is_loopback
+
+if TYPE_CHECKING:
+    from flows.runtime.server import Embedded
+
+PATIENCE = 300.0
+"""Seconds a lost server is waited for: a restart, an upgrade with its migration or a broken network
+is over by then, and what is computed meanwhile is kept either way."""
+
+LONGEST_PAUSE = 15.0
+"""Seconds between two tries at most; they begin at one and double."""
+
+NOT_READY = (408, 429)
+"""HTTP states, besides its own errors from 500 on, of a server that is there but not ready."""
+
+
+DELIVERY_SECONDS = 10.0
+"""How long the last events of a build may take to a server."""
+
+ANSWER_SECONDS = 10.0
+"""How long a user's server may take to answer at first."""
+
+
+class ServerLost(EditmillError):
+    """The Prefect server went away and did not come back."""
+
+
+class Connection:
+    """A build's connection to its Prefect server; shared by the build's threads.
+
+    `stop` is set when the build shall stop, `tell` gets a line for the user; `embedded` is the
+    server where it is ours.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        stop: threading.Event,
+        tell: Callable[[str], None],
+        embedded: Embedded | None = None,
+    ) -> None:
+        self.url = url
+        self.embedded = embedded
+        self.lost: ServerLost | None = None  # set once and for all
+        self._stop, self._tell = stop, tell
+        self._lock = threading.Lock()
+        self._failures = 0  # in a row
+        self._since = 0.0  # the first of them
+        self._told = False
+
+    def pause_after(self, error: httpx.TransportError | PrefectHTTPStatusError) -> float:
+        """Seconds to wait before the request is sent again.
+
+        Raises ServerLost when there is no hope, Stopped when the build shall stop, and `error`
+        where another try would not help.
+        """
+        if isinstance(error, PrefectHTTPStatusError):
+            status = error.response.status_code
+            if status < 500 and status not in NOT_READY:
+                raise error
+        with self._lock:
+            now = monotonic()
+            self._failures += 1
+            if self._failures == 1:
+                self._since = now
+            if self.lost is None and (why := self._hopeless(now)):
+                self.lost = ServerLost(f"{why}; all finished work is kept: run it again")
+            if self.lost is not None:
+                self._stop.set()
+                raise self.lost
+            if self._stop.is_set():
+                raise Stopped
+            if not self._told and now - self._since >= 1:  # sooner, a connection was reset
+                self._told = True
+                self._tell(
+                    f"The Prefect server at {self.url} does not answer; "
+                    f"waiting up to {PATIENCE / 60:.0f} minutes for it."
+                )
+            return min(2.0 ** (self._failures - 1), LONGEST_PAUSE)
+
+    def answered(self) -> None:
+        """The server is there."""
+        if self._failures:
+            with self._lock:
+                if self._told:
+                    self._tell("The Prefect server answers again.")
+                self._failures, self._told = 0, False
+
+    def wait(self, seconds: float) -> None:
+        """Waits, or less if the build shall stop."""
+        self._stop.wait(seconds)
+
+    def _hopeless(self, now: float) -> str:
+        if self.embedded is not None and self.embedded.dead:
+            return f"Prefect's embedded server is gone: {self.embedded.dead}"
+        if now - self._since > PATIENCE:
+            return f"the Prefect server at {self.url} was away for {PATIENCE / 60:.0f} minutes"
+        return ""
+
+
+_connection: ContextVar[Connection | None] = ContextVar("connection", default=None)
+
+
+@contextmanager
+def using(connection: Connection) -> Iterator[None]:
+    """Requests of this context, and of threads that Prefect starts from it, are `connection`'s."""
+    # Events tell a server's page what the tasks do; nobody sees that of the embedded one.
+    EventsWorker.set_client_override(NullEventsClient if connection.embedded else None)
+    token = _connection.set(connection)
+    try:
+        yield
+    finally:
+        _connection.reset(token)
+        _deliver_events(0 if connection.lost else DELIVERY_SECONDS)
+
+
+def _deliver_events(seconds: float) -> None:
+    """Lets Prefect send what it has yet to send, and not for minutes at exit if nobody answers."""
+    senders = [(worker._loop, worker._task) for worker in EventsWorker._instances.values()]  # type: ignore[misc]
+    ended = EventsWorker.drain_all(timeout=seconds)
+    if isinstance(ended, tuple) and ended[1]:
+        for loop, task in senders:
+            if loop is not None and task is not None:
+                loop.call_soon_threadsafe(task.cancel)
+
+
+def check(url: str) -> None:
+    """Raises EditmillError, in seconds, where no Prefect server answers at `url` or it refuses."""
+    settings = {"timeout": httpx.Timeout(ANSWER_SECONDS)}
+    try:
+        with orchestration.get_client(httpx_settings=settings, sync_client=True) as client:
+            client.read_flows(limit=1)
+    except Exception as error:
+        response = getattr(error, "response", None)
+        if response is not None and response.status_code in (401, 403):
+            raise EditmillError(
+                f"the Prefect server at {url} refuses us ({response.status_code}); set "
+                "PREFECT_API_KEY, or PREFECT_API_AUTH_STRING"
+            ) from None
+        why = f"{response.status_code}" if response is not None else str(error)
+        raise EditmillError(
+            f"no Prefect server answers at {url} ({why or type(error).__name__}); start it "
+            "(prefect server start) or leave out --server"
+        ) from None
+
+
+def _trusting(settings: dict[str, Any]) -> dict[str, Any]:
+    """Proxies, also those that httpx does not know, are not asked about this machine itself."""
+    if is_loopback(str(settings.get("base_url", ""))):
+        settings["trust_env"] = False
+    return settings
+
+
+class _SyncClient(PrefectHttpxSyncClient):
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        super().__init__(*args, **_trusting(settings))
+
+    def send(self, request: httpx.Request, *args: Any, **kwargs: Any) -> httpx.Response:
+        connection = _connection.get()
+        if connection is None:
+            return super().send(request, *args, **kwargs)
+        while True:
+            try:
+                answer = super().send(request, *args, **kwargs)
+            except (httpx.TransportError, PrefectHTTPStatusError) as error:
+                connection.wait(connection.pause_after(error))
+            else:
+                connection.answered()
+                return answer
+
+
+class _AsyncClient(PrefectHttpxAsyncClient):
+    def __init__(self, *args: Any, **settings: Any) -> None:
+        super().__init__(*args, **_trusting(settings))
+
+    async def send(self, request: httpx.Request, *args: Any, **kwargs: Any) -> httpx.Response:
+        connection = _connection.get()
+        if connection is None:
+            return await super().send(request, *args, **kwargs)
+        while True:
+            try:
+                answer = await super().send(request, *args, **kwargs)
+            except (httpx.TransportError, PrefectHTTPStatusError) as error:
+                await anyio.to_thread.run_sync(connection.wait, connection.pause_after(error))
+            else:
+                connection.answered()
+                return answer
+
+
+orchestration.PrefectHttpxSyncClient = _SyncClient  # type: ignore[misc]
+orchestration.PrefectHttpxAsyncClient = _AsyncClient  # type: ignore[misc]

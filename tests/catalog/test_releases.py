@@ -1,0 +1,156 @@
+"""Refs: opening, releasing, comparing."""
+
+import dataclasses
+import json
+
+import pytest
+
+import catalog
+from catalog import releases as versions
+from catalog.errors import EditmillError
+from catalog.records import Clip, Failure
+from catalog.releases import TableDiff
+
+
+def clip(name: str, caption: str = "") -> Clip:
+    return Clip(name, "s", "u", "CC0", f"media/ab/{name}.mp4", 0, 33, 25.0, 592, 336, caption)
+
+
+@pytest.fixture
+def at(tmp_path):
+    made = catalog.open(tmp_path / "set", create=True)
+    made.tables.merge("clips", [clip("a"), clip("b")])
+    return made
+
+
+def test_open_makes_a_catalog_only_if_told(tmp_path):
+    with pytest.raises(EditmillError, match="editmill build"):
+        catalog.open(tmp_path / "set")
+    made = catalog.open(tmp_path / "set", create=True)
+    assert (made.root, made.ref) == (tmp_path / "set", "main")
+    assert json.loads((tmp_path / "set" / "catalog.json").read_text()) == {"format": 1}
+    assert catalog.open(tmp_path / "set").releases() == []
+
+
+@pytest.mark.parametrize(
+    ("content", "remedy"), [('{"format": 99}', "upgrade"), ("{", "restore"), ("[]", "restore")]
+)
+def test_a_catalog_of_another_kind(tmp_path, content, remedy):
+    (tmp_path / "catalog.json").write_text(content)
+    with pytest.raises(EditmillError, match=remedy):
+        catalog.open(tmp_path)
+
+
+def test_an_unwritable_place(tmp_path):
+    (tmp_path / "file").write_bytes(b"")
+    with pytest.raises(EditmillError, match="cannot be written") as caught:
+        catalog.open(tmp_path / "file" / "set", create=True)
+    assert "\n" not in str(caught.value)
+
+
+def test_a_release_stays_as_it_was(at):
+    released = at.release("v1", "recipe: demo", "first")
+    at.tables.merge("clips", [clip("a", "changed"), clip("c")])
+    at.tables.merge("failures", [Failure("f", "edit", "r", "x", "")])
+    then = catalog.open(at.root, ref="v1")
+    assert (then.ref, then.releases()) == ("v1", [released])
+    assert sorted(then.clips().collect()["clip_id"]) == ["a", "b"]
+    assert set(then.clips().collect()["caption"]) == {""}
+    assert then.failures().collect().is_empty()
+    assert len(catalog.open(at.root).clips().collect()) == 3
+
+
+def test_a_release_is_read_only(at, tmp_path):
+    at.release("v1", "")
+    then = catalog.open(at.root, ref="v1")
+    path = tmp_path / "x"
+    path.write_bytes(b"")
+    for write in (
+        lambda: then.tables.merge("clips", [clip("z")]),
+        lambda: then.release("v2", ""),
+        lambda: then.products,
+        lambda: then.media.add(path, ".mp4"),
+        lambda: then.compact(),
+    ):
+        with pytest.raises(EditmillError, match="main"):
+            write()
+
+
+def test_without_a_change_the_release_is_the_one_there_is(at):
+    first = at.release("v1", "recipe")
+    assert at.release("v2", "recipe") == first
+    assert at.release("v1", "recipe") == first
+    at.tables.merge("clips", [clip("z")])
+    at.tables.delete("clips", ["z"])  # versions moved, rows did not
+    assert at.release("v3", "recipe") == first
+    assert at.release("v2", "another recipe").tag == "v2"
+    at.tables.merge("clips", [clip("c")])
+    assert at.release("v3", "recipe").tag == "v3"
+    assert [r.tag for r in at.releases()] == ["v1", "v2", "v3"]
+
+
+def test_a_tag_is_never_moved(at):
+    at.release("v1", "")
+    at.tables.merge("clips", [clip("c")])
+    with pytest.raises(EditmillError, match="taken by other content"):
+        at.release("v1", "")
+
+
+def test_a_tag_taken_meanwhile(at, monkeypatch):
+    at.release("v1", "")
+    at.tables.merge("clips", [clip("c")])
+    monkeypatch.setattr(versions, "_releases", lambda root: [])
+    with pytest.raises(EditmillError, match="taken by another build"):
+        at.release("v1", "")
+
+
+@pytest.mark.parametrize("tag", ["", "main", "a b", "../v1", "-v", "x" * 65, "v1\n"])
+def test_names_that_are_no_tags(at, tag):
+    with pytest.raises(EditmillError, match="no tag"):
+        at.release(tag, "")
+
+
+def test_nothing_to_release(tmp_path):
+    with pytest.raises(EditmillError, match="nothing to release"):
+        catalog.open(tmp_path, create=True).release("v1", "")
+
+
+def test_an_unknown_ref_lists_the_known(at):
+    at.release("v1", "")
+    with pytest.raises(EditmillError, match="there are main, v1"):
+        catalog.open(at.root, ref="v7")
+
+
+def test_diff(at):
+    at.release("v1", "")
+    at.tables.merge("clips", [clip("a", "changed"), clip("c"), clip("d")])
+    at.tables.delete("clips", ["b"])
+    at.tables.merge("failures", [Failure("f", "edit", "r", "x", "")])
+    changes = at.diff("v1", "main")
+    assert changes["clips"] == TableDiff(added=["c", "d"], removed=["b"], changed=["a"])
+    assert changes["clips"].counts == {"added": 2, "removed": 1, "changed": 1}
+    assert changes["failures"] == TableDiff(["f"], [], [])
+    assert not changes["pairs"]
+    assert at.diff("main", "v1")["clips"] == TableDiff(["b"], ["c", "d"], ["a"])
+    assert not any(at.diff("v1", "v1").values())
+
+
+def test_diff_over_a_column_that_came_later(at, monkeypatch):
+    @dataclasses.dataclass(frozen=True, slots=True)
+    class Grown(Clip):
+        motion: float | None = None
+
+    at.release("v1", "")
+    monkeypatch.setitem(versions.TABLES, "clips", Grown)
+    at.tables.merge("clips", [Grown(**dataclasses.asdict(clip("a")), motion=0.5)])
+    assert at.diff("v1", "main")["clips"] == TableDiff([], [], ["a"])
+
+
+def test_compacting_leaves_releases(at):
+    for n in range(5):
+        at.tables.merge("clips", [clip("a", str(n))])
+    at.release("v1", "")
+    at.tables.merge("clips", [clip("a", "later")])
+    at.tables.compact(keep_hours=0)
+    assert "4" in catalog.open(at.root, ref="v1").clips().collect()["caption"]
+    assert not at.diff("main", "main")["clips"]

@@ -1,0 +1,271 @@
+import dataclasses
+from itertools import pairwise
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from catalog.records import Clip, Track
+from experts.edit.tasks import TASKS
+from experts.plan.attached import carried
+from experts.plan.framing import Crop, around, boxes_of, widest
+from experts.plan.referring import refer
+from experts.plan.view import edit_size, span, view, windows
+from flows.recipe import Clips, Planning
+from flows.stages.annotate import AnnotatedClip
+from flows.stages.ingest import cuts
+from flows.stages.plan import draw
+
+PAN = [value for t in range(64) for value in (4.0 * t, 0.0)]
+CLIP = Clip("c1", "s1", "uri", "MIT", "media/aa/a.mp4", 0, 64, 25.0, 854, 480, camera=PAN)
+
+
+def track(name: str, x: float, *, area: float = 0.05, first: int = 0, last: int = 63) -> Track:
+    """A car of 80×60 px centred at x, alive from first to last."""
+    alive = [first <= t <= last for t in range(64)]
+    box = [x - 40, 200.0, x + 40, 260.0]
+    boxes = [value for a in alive for value in (box if a else [0.0] * 4)]
+    confidence = [0.9 if a else 0.0 for a in alive]
+    return Track(name, "c1", "car", 0.8, "media/bb/b.mkv", first, last, confidence, area, boxes)
+
+
+RULES = Planning(edits_per_clip=4, weights={name: 1.0 for name in TASKS})
+
+
+def test_the_same_seed_draws_the_same_plans() -> None:
+    annotated = AnnotatedClip(CLIP, [track("t1", 400)])
+    assert draw(annotated, RULES, 3) == draw(annotated, RULES, 3)
+    assert any(draw(annotated, RULES, 3) != draw(annotated, RULES, s) for s in range(4, 8))
+
+
+@given(st.integers(0, 50), st.integers(1, 20), st.booleans())
+def test_draws_differ_and_object_tasks_have_an_object(seed: int, count: int, has: bool) -> None:
+    rules = RULES.model_copy(update={"edits_per_clip": count})
+    plans = draw(AnnotatedClip(CLIP, [track("t1", 400)] if has else []), rules, seed)
+    drawn = [(plan.task, plan.track_id) for plan in plans]
+    assert len(set(drawn)) == len(drawn) <= count
+    assert len({plan.plan_id for plan in plans}) == len(plans)
+    for plan in plans:
+        assert bool(plan.track_id) == TASKS[plan.task].needs_track
+        assert plan.width <= CLIP.width
+        assert plan.height <= CLIP.height
+        assert plan.first_frame + plan.frames <= CLIP.frames
+
+
+def test_removal_and_addition_of_one_object_are_the_same_edit() -> None:
+    rules = Planning(edits_per_clip=2, weights={"object_removal": 1, "object_addition": 1})
+    removal, addition = draw(AnnotatedClip(CLIP, [track("t1", 400)]), rules, 0)
+    same = ("seed", "expert", "prompt", "first_frame", "frames", "width", "height", "params")
+    assert all(getattr(removal, f) == getattr(addition, f) for f in same)
+    assert addition.target_prompt == "a car"
+
+
+def test_a_removal_looks_as_far_around_as_its_track_is_sure() -> None:
+    rules = Planning(edits_per_clip=1, weights={"object_removal": 1}, removal_span=20)
+    own = track("t1", 400)
+    alive = slice(24, 57)
+    assert span(own, alive, rules) == slice(4, 64)
+    own.confidence[10] = 0.3
+    own.boxes[4 * 60 : 4 * 61] = [380.0, 200.0, 390.0, 260.0]  # most of it is hidden
+    assert span(own, alive, rules) == slice(11, 60)
+    (plan,) = draw(AnnotatedClip(CLIP, [own]), rules, 0)
+    first, count = plan.params["span"]
+    assert first <= plan.first_frame
+    assert plan.first_frame + plan.frames <= first + count
+    assert count > plan.frames
+    narrow = rules.model_copy(update={"removal_span": 0})
+    assert "span" not in draw(AnnotatedClip(CLIP, [own]), narrow, 0)[0].params
+
+
+def test_what_the_picture_mostly_cuts_is_not_grounded() -> None:
+    grounding = TASKS["object_grounding"]
+    whole, at_the_edge = track("t1", 400), track("t2", 41)
+    assert view(CLIP, whole, [whole, at_the_edge], grounding, RULES)
+    assert view(CLIP, at_the_edge, [whole, at_the_edge], grounding, RULES) is None
+    square = dataclasses.replace(CLIP, width=854, height=854)
+    above = track("t3", 400)
+    above.boxes[1::4] = [150.0] * 64  # the picture of the edit begins lower
+    above.boxes[3::4] = [210.0] * 64
+    assert view(square, above, [above], grounding, RULES) is None
+
+
+def test_weight_zero_is_never_drawn() -> None:
+    rules = RULES.model_copy(update={"weights": {"deblur": 1.0, "upscaling": 0.0}})
+    assert [p.task for p in draw(AnnotatedClip(CLIP, []), rules, 0)] == ["deblur"]
+
+
+@pytest.mark.parametrize(
+    ("area", "last"),
+    [(0.001, 63), (0.6, 63), (0.05, 20)],
+    ids=["too small", "too large", "lives too briefly"],
+)
+def test_an_object_that_does_not_suit_gets_no_removal(area: float, last: int) -> None:
+    rules = RULES.model_copy(update={"weights": {"object_removal": 1.0}})
+    assert draw(AnnotatedClip(CLIP, [track("t1", 400, area=area, last=last)]), rules, 0) == []
+
+
+def test_sizes_are_the_papers_but_never_upscaled() -> None:
+    assert edit_size(CLIP, TASKS["object_removal"], RULES) == (336, 592, 33)
+    height, width, frames = edit_size(CLIP, TASKS["inpainting"], RULES)
+    assert (height, width) < (481, 855)
+    assert frames == 64
+    portrait = Clip("c", "s", "u", "MIT", "v", 0, 64, 25.0, 480, 854)
+    assert edit_size(portrait, TASKS["object_removal"], RULES)[:2] == (592, 336)
+
+
+def test_the_window_is_where_the_track_is_surest() -> None:
+    sure = track("t", 400, first=10, last=60)
+    sure.confidence[30:50] = [1.0] * 20
+    assert windows(sure, 20) == [30, 10, 41]
+    assert windows(sure, 60) == []
+
+
+def test_references_tell_instances_apart() -> None:
+    alive = slice(0, 64)
+    left, right, close = track("l", 100), track("r", 700), track("c", 720)
+    whole = Crop(0, 0, 854, 480, (854, 480))
+    assert refer(left, [left], whole, alive) == "car"
+    assert refer(left, [left, right], whole, alive) == "car on the left"
+    assert refer(right, [left, right], whole, alive) == "car on the right"
+    assert refer(right, [left, right, close], whole, alive) is None
+    right_half = Crop(427, 0, 427, 480, (854, 480))
+    assert refer(right, [left, right], right_half, alive) == "car"
+
+
+def test_what_hides_its_background_throughout_is_not_removed() -> None:
+    rules = RULES.model_copy(update={"weights": {"object_removal": 1.0}})
+    tracks = [track("t1", 400)]
+    still = dataclasses.replace(CLIP, camera=[0.0] * 128)
+    assert draw(AnnotatedClip(still, tracks), rules, 0) == []
+    assert len(draw(AnnotatedClip(CLIP, tracks), rules, 0)) == 1
+    everything = rules.model_copy(update={"max_invented": 1.0})
+    assert len(draw(AnnotatedClip(still, tracks), everything, 0)) == 1
+
+
+def test_an_object_out_of_sight_still_confuses() -> None:
+    alive, whole = slice(40, 64), Crop(0, 0, 854, 480, (854, 480))
+    middle, lost = track("m", 400), track("l", 100, last=20)
+    gone = track("g", 40, last=20)  # its box touches the edge: it left the picture
+    assert refer(middle, [middle, gone], whole, alive) == "car"
+    assert refer(middle, [middle, lost], whole, alive) is None
+
+
+def test_movement_and_nearness_tell_instances_apart() -> None:
+    alive, whole = slice(0, 64), Crop(0, 0, 854, 480, (854, 480))
+    still, going = track("s", 400), track("g", 400)
+    for t in range(64):
+        going.boxes[4 * t] += 2 * t - 64
+        going.boxes[4 * t + 2] += 2 * t - 64
+    assert refer(going, [still, going], whole, alive) == "car driving to the right"
+    assert refer(still, [still, going], whole, alive) is None
+    near = track("n", 420)
+    for t in range(64):
+        near.boxes[4 * t + 3] += 75
+    assert refer(near, [still, near], whole, alive) == "car in the foreground"
+
+
+def test_the_far_side_is_far_and_nobody_is_a_large_person() -> None:
+    alive, whole = slice(0, 64), Crop(0, 0, 854, 480, (854, 480))
+    near, far, beyond = track("n", 480), track("f", 540), track("b", 720)
+    assert refer(near, [near, track("l", 420)], whole, alive) is None  # right of it, but not far
+    assert refer(far, [near, far], whole, alive) is None
+    assert refer(track("r", 600), [far], whole, alive) == "car on the far right"
+    assert refer(beyond, [far, beyond], whole, alive) == "car on the right"
+    big = track("big", 427)
+    big.boxes[1::4], big.boxes[2::4] = [60.0] * 64, [560.0] * 64
+    assert refer(big, [big, track("o", 430)], whole, alive) == "large car"
+    people = [dataclasses.replace(t, label="person") for t in (big, track("o", 430))]
+    assert refer(people[0], people, whole, alive) is None
+
+
+def test_what_may_be_a_reflection_is_not_edited_and_not_grounded() -> None:
+    grounding, removal = TASKS["object_grounding"], TASKS["object_removal"]
+    sure, doubtful = track("t1", 400), dataclasses.replace(track("t2", 700), score=0.55)
+    assert view(CLIP, sure, [sure], removal, RULES)
+    assert view(CLIP, doubtful, [doubtful], removal, RULES) is None
+    assert view(CLIP, sure, [sure], grounding, RULES)
+    assert view(CLIP, sure, [sure, doubtful], grounding, RULES) is None
+
+
+@given(st.integers(45, 800), st.sampled_from([(336, 592), (592, 336)]))
+def test_a_frame_holds_its_object_and_never_enlarges(x: int, size: tuple[int, int]) -> None:
+    one = track("t", x)
+    crop = around(CLIP, boxes_of(one), *size)
+    most = widest(CLIP, *size)
+    assert 0 <= crop.x <= CLIP.width - crop.width
+    assert 0 <= crop.y <= CLIP.height - crop.height
+    assert min(size[1], most.width) <= crop.width <= most.width
+    assert crop.share_in_view(boxes_of(one)) > 0.99
+    assert abs(crop.width / crop.height - size[1] / size[0]) < 0.01
+
+
+def test_cuts_leave_no_scraps_and_spread_over_the_source() -> None:
+    rules = Clips(max_frames=64, min_frames=33)
+    assert cuts([(0, 100), (100, 120), (120, 184)], rules) == [(0, 64), (64, 36), (120, 64)]
+    one = rules.model_copy(update={"per_source": 1})
+    assert cuts([(0, 120)], one) == [(0, 64)]  # a whole one rather than the rest
+    few = cuts([(0, 640)], rules.model_copy(update={"per_source": 2}))
+    assert few == [(128, 64), (448, 64)]
+
+
+@given(st.lists(st.integers(1, 900), max_size=6), st.integers(33, 500))
+def test_cuts_never_cross_a_shot(lengths: list[int], most: int) -> None:
+    edges = np.cumsum([0, *lengths]).tolist()
+    shots = list(pairwise(edges))
+    for first, count in cuts(shots, Clips(max_frames=most)):
+        assert 33 <= count <= most
+        assert any(a <= first and first + count <= b for a, b in shots)
+
+
+def test_a_person_takes_the_bag_along() -> None:
+    alive = slice(0, 64)
+    person, bag, far = (
+        dataclasses.replace(track(name, x), label=label)
+        for name, x, label in (("p", 400, "person"), ("b", 410, "handbag"), ("f", 700, "handbag"))
+    )
+    assert carried(person, [person, bag, far], alive) == [bag]
+    assert carried(bag, [person, bag, far], alive) == []
+    rules = RULES.model_copy(update={"weights": {"object_removal": 1.0}, "edits_per_clip": 9})
+    plans = draw(AnnotatedClip(CLIP, [person, bag, far]), rules, 0)
+    taken = {plan.label: plan.params.get("tracks") for plan in plans}
+    assert taken["person"] == ["p", "b"]
+
+
+@pytest.mark.parametrize("spoilt", ["confidence", "size"])
+def test_an_object_half_lost_for_a_while_is_not_edited(spoilt: str) -> None:
+    whole = track("t1", 400)
+    confidence, boxes = list(whole.confidence), list(whole.boxes)
+    for t in range(26, 38):  # in the middle, so that no window of 33 frames avoids it
+        if spoilt == "confidence":
+            confidence[t] = 0.4
+        else:
+            boxes[4 * t + 2] = boxes[4 * t] + 20  # a quarter of its width
+    lost = dataclasses.replace(whole, confidence=confidence, boxes=boxes)
+    task = TASKS["local_style_transfer"]
+    assert view(CLIP, whole, [whole], task, RULES)
+    assert view(CLIP, lost, [lost], task, RULES) is None
+
+
+def test_cars_are_not_pointed_out_beside_what_may_be_a_car_too() -> None:
+    car, van = track("t1", 200), dataclasses.replace(track("t2", 600), label="vehicle")
+    grounding, look = TASKS["object_grounding"], TASKS["local_style_transfer"]
+    assert view(CLIP, car, [car], grounding, RULES)
+    assert view(CLIP, car, [car, van], grounding, RULES) is None
+    both = view(CLIP, van, [car, van], grounding, RULES)
+    assert both
+    assert both.phrase == "vehicle"
+    shown = view(CLIP, car, [car, van], look, RULES)
+    assert shown is None or shown.phrase != "car"
+    plans = draw(AnnotatedClip(CLIP, [car, van]), Planning(weights={"object_grounding": 1}), 0)
+    assert [(p.label, p.count, p.params["tracks"]) for p in plans] == [("vehicle", 2, ["t1", "t2"])]
+
+
+def test_a_removal_knows_what_comes_near_its_object() -> None:
+    rules = Planning(edits_per_clip=1, weights={"object_removal": 1})
+    near, far = track("t2", 470, area=0.001), track("t3", 700, area=0.001)  # too small themselves
+    near, far = (dataclasses.replace(t, label="dog") for t in (near, far))
+    (plan,) = draw(AnnotatedClip(CLIP, [track("t1", 400), near, far]), rules, 0)
+    assert (plan.track_id, plan.params["others"]) == ("t1", ["t2"])
+    (plan,) = draw(AnnotatedClip(CLIP, [track("t1", 400), far]), rules, 0)
+    assert "others" not in plan.params

@@ -1,0 +1,202 @@
+"""The writer: what passes, what falls to a template, what is recorded; and the real model."""
+
+import re
+from collections.abc import Iterator, Sequence
+
+import pytest
+
+from catalog.errors import BadInput, EditmillError
+from experts.edit.tasks import TASKS
+from experts.write.chat.models import LlamaCppChat, OpenAIChat
+from experts.write.checks import ENHANCED_WORDS, check, words_of
+from experts.write.prompts import Message, conversation
+from experts.write.request import WriteRequest
+from experts.write.writer import PHRASINGS, ROUNDS, InstructionWriter
+
+REQUESTS = [
+    WriteRequest("object_removal", "dog", seed=1),
+    WriteRequest("deblur", seed=2),
+    WriteRequest("object_removal", "car", count=2, seed=3),
+    WriteRequest("global_style_transfer", prompt="a pencil sketch", seed=4),
+]
+
+
+class FakeChat:
+    """Answers every conversation with the same texts and notes what it was asked."""
+
+    name, version = "fake", "1"
+
+    def __init__(self, *texts: str) -> None:
+        self.texts = list(texts)
+        self.asked: list[tuple[str, int]] = []
+
+    def load(self) -> None: ...
+
+    def close(self) -> None: ...
+
+    def complete(
+        self,
+        batch: Sequence[Sequence[Message]],
+        seeds: Sequence[int],
+        *,
+        n: int,
+        temperature: float,
+        max_tokens: int,
+    ) -> list[list[str]]:
+        self.asked += [(m[-1]["content"], s) for m, s in zip(batch, seeds, strict=True)]
+        return [self.texts[:n] for _ in batch]
+
+
+def test_the_first_candidate_that_passes_is_taken_and_mended() -> None:
+    chat = FakeChat("The dog is too far away.", " erase the dog from the scene")
+    (made,) = InstructionWriter(chat, candidates=2).write(REQUESTS[:1])
+    assert made.text == "Erase the dog from the scene."
+    assert made.by == "model"
+    assert made.model == "fake@1"
+    assert made.tries == (("The dog is too far away.", "not_imperative"),)
+
+
+def test_garbage_falls_to_a_template_and_every_try_is_recorded() -> None:
+    chat = FakeChat("The dog is too far away.", 'Say "hello"')
+    made = InstructionWriter(chat, candidates=2).write(REQUESTS)
+    for request, instruction in zip(REQUESTS, made, strict=True):
+        assert instruction.by == "template"
+        assert check(instruction.text, request) == ""
+        assert len(instruction.tries) == 2 * ROUNDS
+        assert {reason for _, reason in instruction.tries} == {"not_imperative", "quotes"}
+
+
+def test_every_phrasing_holds_and_no_two_are_alike() -> None:
+    chat = FakeChat("Erase the dog.", "Erase the dog.")
+    for request, made in zip(REQUESTS, InstructionWriter(chat).write(REQUESTS), strict=True):
+        assert made.phrasings[0] == made.text
+        assert len(set(made.phrasings)) == len(made.phrasings) == PHRASINGS
+        assert all(check(text, request) == "" for text in made.phrasings)
+        assert len(made.phrasings_by) == PHRASINGS
+    first = InstructionWriter(chat).write(REQUESTS[:1])[0]
+    assert first.phrasings_by == ("model", "template", "template")
+
+
+def test_enhanced_names_what_stays_and_has_its_length() -> None:
+    for made in InstructionWriter(FakeChat("Remove the dog.")).write(REQUESTS):
+        assert made.enhanced.startswith(made.text.removesuffix("."))
+        assert ENHANCED_WORDS[0] <= len(words_of(made.enhanced)) <= ENHANCED_WORDS[1]
+
+
+def test_rounds_never_draw_the_same_candidates_again() -> None:
+    chat = FakeChat("no")
+    InstructionWriter(chat, candidates=3, rounds=4).write(REQUESTS[:1])
+    seeds = [seed for _, seed in chat.asked]
+    drawn = [seed + candidate for seed in seeds for candidate in range(3)]
+    assert len(set(drawn)) == 12
+
+
+def test_only_the_unserved_are_asked_again() -> None:
+    chat = FakeChat("Remove the dog.")
+    InstructionWriter(chat, rounds=2).write(REQUESTS)
+    asked = [note for note, _ in chat.asked]
+    assert len(asked) == 1 + 2 * 3  # the dog once, the others in both rounds
+
+
+def test_instructions_come_in_the_requests_order_whatever_the_batch() -> None:
+    writer = InstructionWriter(FakeChat("no"))
+    together = writer.write(REQUESTS)
+    assert [writer.write([request])[0] for request in REQUESTS] == together
+    assert writer.write(REQUESTS[::-1]) == together[::-1]
+
+
+def test_nothing_to_write() -> None:
+    assert InstructionWriter(FakeChat()).write([]) == []
+
+
+def test_prompts_of_a_task_share_all_but_the_last_message() -> None:
+    one, other = (conversation(WriteRequest("object_removal", label)) for label in ("dog", "bus"))
+    assert one[:-1] == other[:-1]
+    assert one[-1] != other[-1]
+
+
+@pytest.mark.parametrize("task", sorted(TASKS))
+def test_examples_would_pass_their_own_checks(task: str) -> None:
+    # What the model is shown must be what is accepted, or it is taught to fail.
+    *shown, _ = conversation(WriteRequest(task, "dog" if TASKS[task].needs_track else ""))[1:]
+    pairs = list(zip(shown[::2], shown[1::2], strict=True))
+    assert len(pairs) >= 4
+    for note, answer in pairs:
+        assert check(answer["content"], asked_for(task, note["content"])) == ""
+
+
+def asked_for(task: str, note: str) -> WriteRequest:
+    """The request that a note of the prompts stands for."""
+    if ": " in note:
+        return WriteRequest(task, caption=note.partition(": ")[2])
+    if task == "object_swap":
+        one, other = re.fullmatch(
+            r"\w+ (?:the|an?) (.*) (?:with|for|into|in place of) (?:the|an?) (.*)", note
+        ).groups()  # type: ignore[union-attr]
+        old, new = (other, one) if note.startswith("Put") else (one, other)
+        return WriteRequest(task, new, other=old)
+    if task == "global_style_transfer":
+        return WriteRequest(task, prompt=re.sub(r"Give the \w+ an? | look$", "", note))
+    if task == "local_style_transfer":
+        noun, look = re.fullmatch(
+            r"(?:Give|Make) the (\w+) (?:an? )?(.*?)(?: look)?", note
+        ).groups()  # type: ignore[union-attr]
+    else:
+        noun, look = note.rpartition(" ")[2], ""
+    if not TASKS[task].needs_track:
+        return WriteRequest(task)
+    count = {"two": 2, "three": 3}.get(note.split()[1], 2 if noun.endswith("s") else 1)
+    return WriteRequest(task, noun.removesuffix("s") if count > 1 else noun, look, count=count)
+
+
+def test_a_server_that_is_not_there_is_named() -> None:
+    chat = OpenAIChat("http://127.0.0.1:9/v1", "any", timeout=2, attempts=1)
+    with pytest.raises(EditmillError, match=r"127\.0\.0\.1:9.*check the address"):
+        chat.complete([conversation(REQUESTS[0])], [0], n=1, temperature=0.5, max_tokens=4)
+
+
+@pytest.fixture(scope="module")
+def llama() -> Iterator[LlamaCppChat]:
+    chat = LlamaCppChat()
+    chat.load()
+    yield chat
+    chat.close()
+
+
+@pytest.mark.weights
+def test_the_models_words_do_not_depend_on_the_batch(llama: LlamaCppChat) -> None:
+    writer = InstructionWriter(llama)
+    together = writer.write(REQUESTS)
+    assert writer.write([REQUESTS[2]]) == [together[2]]
+    assert writer.write([REQUESTS[1], REQUESTS[0]]) == [together[1], together[0]]
+    for request, made in zip(REQUESTS, together, strict=True):
+        assert check(made.text, request) == ""
+    assert any(made.by == "model" for made in together)
+
+
+@pytest.mark.weights
+def test_a_conversation_beyond_the_context_is_one_records_failure(llama: LlamaCppChat) -> None:
+    long = [{"role": "user", "content": "a car " * 2000}]
+    with pytest.raises(BadInput, match="shorten") as caught:
+        llama.complete([long], [0], n=1, temperature=0.5, max_tokens=4)
+    assert caught.value.reason == "context_full"
+    assert llama.complete([conversation(REQUESTS[0])], [0], n=1, temperature=0.5, max_tokens=4)
+
+
+@pytest.mark.weights
+def test_the_same_model_over_http(llama: LlamaCppChat) -> None:
+    # llama.cpp's own server speaks the protocol that vLLM does.
+    chat = OpenAIChat(llama.address + "/v1", llama.name, concurrency=2)
+    answers = chat.complete(
+        [conversation(r) for r in REQUESTS[:2]], [1, 2], n=2, temperature=0.5, max_tokens=8
+    )
+    chat.close()
+    assert [len(texts) for texts in answers] == [2, 2]
+    assert all(text and "\n" not in text for texts in answers for text in texts)
+
+
+@pytest.mark.weights
+def test_a_wrong_path_on_a_real_server_is_named(llama: LlamaCppChat) -> None:
+    chat = OpenAIChat(llama.address + "/nowhere", "any", timeout=5)
+    with pytest.raises(EditmillError, match="nowhere"):
+        chat.complete([conversation(REQUESTS[0])], [0], n=1, temperature=0.5, max_tokens=4)

@@ -1,0 +1,195 @@
+"""Prompts that fit are kept, swapped ones dropped, and what cannot be told is abstained from."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from catalog.errors import EditmillError
+from filters.alignment import alignment
+from filters.alignment.alignment import Alignment, Calibration, auc
+from filters.alignment.probe import REGION, Measured, fit, load_probes, save_probes
+from filters.alignment.train import metrics
+from filters.base import ABSTAINED, PairSample
+
+
+def test_auc_by_hand():
+    assert auc([3, 4], [1, 2]) == 1
+    assert auc([1], [1]) == 0.5
+    assert auc([1, 3], [2]) == 0.5
+
+
+def test_the_papers_thresholds_stand_for_clip():
+    assert alignment.CLIP_THRESHOLDS == {
+        "object_swap": 0.22,
+        "local_style_transfer": 0.22,
+        "global_style_transfer": 0.20,
+        "object_addition": 0.20,
+    }
+
+
+@pytest.fixture
+def made():
+    """A probe of three looks that three columns tell apart; `Words` knows only their words."""
+    rng = np.random.default_rng(0)
+    features = rng.normal(0, 0.1, (42, 3)).astype(np.float32)
+    labels = [i % 3 for i in range(42)]
+    features[np.arange(42), labels] += 1
+    measured = Measured(0.9, 0.5, 0.05, 0.8, 42)
+    return fit(features, labels, ["red {label}", "blue {label}", "green {label}"], "view", measured)
+
+
+class Words:
+    name = "words"
+
+    def texts(self, texts):
+        known = ("red", "blue", "green", "tax")
+        rows = np.array([[word in text for word in known] for text in texts], np.float32)
+        return rows / np.maximum(np.linalg.norm(rows, axis=1, keepdims=True), 1e-8)
+
+
+def test_a_probe_tells_the_looks_it_was_fitted_on(made):
+    for look, word in enumerate(("red", "blue", "green")):
+        seen = made.probabilities(np.eye(3, dtype=np.float32)[[look]])
+        assert seen.argmax() == look and seen.sum() == pytest.approx(1)
+        assert made.match(f"a {word} car", "car", Words()).argmax() == look
+    assert made.match("tax", "car", Words()) is None
+
+
+def test_probes_survive_their_file_and_are_the_same_bytes(tmp_path, made):
+    for name in ("a", "b"):
+        save_probes(tmp_path / name, {"t": made, "u": made}, Words())
+    back = load_probes(tmp_path / "a")
+    assert list(back) == ["t", "u"]
+    assert back["t"].looks == made.looks and back["t"].measured == made.measured
+    for field in ("weight", "bias", "mean", "scale"):
+        assert np.array_equal(getattr(back["u"], field), getattr(made, field))
+    assert (tmp_path / "a").read_bytes() == (tmp_path / "b").read_bytes()
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["a", "b"]
+
+
+@pytest.mark.parametrize("content", [None, b"", b"not a safetensors file"])
+def test_missing_and_damaged_probes_name_the_remedy(tmp_path, content):
+    path = tmp_path / "probes"
+    if content is not None:
+        path.write_bytes(content)
+    with pytest.raises(EditmillError, match="editmill train alignment") as error:
+        load_probes(path)
+    assert str(path) in str(error.value) and "\n" not in str(error.value)
+    if content is None:
+        with pytest.raises(EditmillError, match="editmill train alignment"):
+            _ = Alignment(Words(), path).version
+
+
+@pytest.mark.weights
+def test_trained_probes_are_measured(probes):
+    found = metrics()
+    assert set(found["tasks"]) == set(REGION)
+    for of in found["tasks"].values():
+        assert alignment.ABSTAIN_BELOW < of["auc"] <= 1 and 0 < of["threshold"] < 1
+        # Counted on clips that had no say in the threshold, so near to 5 % but not at it
+        assert 0 < of["false_rejections"] < 0.15
+        assert of["swapped_dropped"] > 0.5
+    assert probes.stem.startswith(f"probes-{found['version']}")
+
+
+@pytest.mark.weights
+def test_every_measured_task_has_a_calibration(encoder, probes):
+    calibrations = Alignment(encoder, probes).calibrations()
+    assert set(calibrations) == alignment.MEASURED
+    for found in calibrations.values():
+        assert 0.5 < found.auc <= 1
+
+
+@pytest.mark.weights
+def test_objects_are_told_by_name(encoder, probes, footage):
+    motorway = footage["clip_motorway"]
+    empty = np.zeros_like(motorway)
+
+    def verdict(prompt, **thresholds):
+        sample = PairSample("object_addition", empty, motorway, prompt=prompt, made="source")
+        return Alignment(encoder, probes, thresholds).judge([sample])[0]
+
+    fits, swapped = verdict("a car"), verdict("a dog")
+    assert fits.keep and fits.reason == ""
+    assert fits.score > swapped.score + 1
+    between = (fits.score + swapped.score) / 2
+    assert verdict("a car", object_addition=between).keep
+    dropped = verdict("a dog", object_addition=between)
+    assert not dropped.keep and dropped.reason == "text_mismatch"
+
+
+@pytest.mark.weights
+def test_a_person_is_beyond_the_class_names(encoder, probes, footage):
+    city = footage["clip_city"]
+    (verdict,) = Alignment(encoder, probes).judge(
+        [PairSample("object_addition", city, city, prompt="a person", made="source")]
+    )
+    assert verdict.keep and verdict.score is None and verdict.reason == ABSTAINED
+
+
+@pytest.mark.weights
+def test_styles_are_told_by_prompt(encoder, probes, footage):
+    from experts.edit.style.painters import Painter
+    from experts.edit.style.styles import style_named
+
+    painter = Painter()
+    painter.load()
+    frames = footage["clip_city"][:3]
+    scores: dict[str, list[float]] = {"fits": [], "swapped": []}
+    styles = [style_named(n) for n in ("pencil_sketch", "fiery_oil", "starry_swirls")]
+    judge = Alignment(encoder, probes)
+    for i, style in enumerate(styles):
+        painted = np.stack([painter.paint(f, style) for f in frames])
+        painted = np.clip(painted, 0, 255).astype(np.uint8)
+        for k, prompt in enumerate([styles[i].prompt, styles[(i + 1) % 3].prompt]):
+            (verdict,) = judge.judge(
+                [PairSample("global_style_transfer", frames, painted, prompt=prompt, made="target")]
+            )
+            scores[("fits", "swapped")[k]].append(verdict.score)
+            assert verdict.keep == (k == 0)
+    assert min(scores["fits"]) > max(scores["swapped"])
+
+
+@pytest.mark.weights
+def test_a_look_the_probe_does_not_know_is_abstained_from(encoder, probes, moving):
+    (verdict,) = Alignment(encoder, probes).judge(
+        [
+            PairSample(
+                "global_style_transfer",
+                moving,
+                moving,
+                prompt="quarterly tax report",
+                made="target",
+            )
+        ]
+    )
+    assert verdict.keep and verdict.reason == ABSTAINED and verdict.score is None
+
+
+@pytest.mark.weights
+def test_below_the_least_auc_it_keeps_and_says_so(encoder, probes, footage, monkeypatch):
+    weak = {"object_addition": Calibration(auc=0.69, threshold=1e9)}
+    monkeypatch.setattr(alignment, "OBJECTS", weak)
+    frames = footage["clip_motorway"]
+    (verdict,) = Alignment(encoder, probes).judge(
+        [PairSample("object_addition", frames, frames, prompt="a car", made="source")]
+    )
+    assert verdict.keep and verdict.reason == ABSTAINED and verdict.score is not None
+
+
+@pytest.mark.weights
+def test_a_threshold_can_be_set_per_task(encoder, probes, footage):
+    frames = footage["clip_motorway"]
+    sample = PairSample("object_addition", frames, frames, prompt="a car", made="source")
+    (verdict,) = Alignment(encoder, probes, {"object_addition": 1e9}).judge([sample])
+    assert not verdict.keep
+
+
+@pytest.mark.weights
+@pytest.mark.parametrize("task", ["object_removal", "deblur", "hed_detection"])
+def test_other_tasks_are_not_measured(encoder, probes, moving, task):
+    (verdict,) = Alignment(encoder, probes).judge(
+        [PairSample(task, moving, moving, prompt="a car", made="target")]
+    )
+    assert verdict.keep and verdict.score is None and verdict.reason == "not_measured"

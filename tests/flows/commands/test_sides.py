@@ -1,0 +1,111 @@
+"""Videos that a user hands to `judge`, `evaluate` and `edit`: what belongs together, and what must
+not be written over."""
+
+import os
+import shutil
+from pathlib import Path
+
+import pytest
+
+from catalog.errors import BadInput, EditmillError
+from catalog.media import sides
+from catalog.records import SCORES
+from filters.base import Verdict
+from flows.commands import edit as edit_one
+from flows.commands import judge as judge_one
+
+
+@pytest.fixture
+def judged(monkeypatch: pytest.MonkeyPatch):
+    """`judged(source, target, mask)`: the sample that the filters are shown."""
+    shown = []
+
+    def judge(samples, filters, encoder):
+        shown.extend(samples)
+        return [dict.fromkeys(SCORES, Verdict(True, 1.0, ""))]
+
+    monkeypatch.setattr(judge_one, "judge", judge)
+    monkeypatch.setattr(judge_one, "filters_for", lambda rules: [])
+    monkeypatch.setattr(judge_one, "encoder", lambda: None)
+
+    def call(source: Path, target: Path, mask: str | None = None, task: str = "object_removal"):
+        verdicts = judge_one.judge_pair(
+            source, target, task=task, instruction="Remove it.", prompt="", mask=mask
+        )
+        assert verdicts["keep"]
+        return shown.pop()
+
+    return call
+
+
+@pytest.mark.parametrize(
+    ("frames", "height", "width", "reason"),
+    [(39, 96, 128, "length_mismatch"), (20, 96, 128, "length_mismatch"),
+     (40, 128, 128, "shape_mismatch")],
+)  # fmt: skip
+def test_sides_of_other_length_or_shape_are_refused(
+    judged, write, scene, frames: int, height: int, width: int, reason: str
+):
+    source = write("source.mp4", scene(40, 96, 128))
+    target = write("target.mp4", scene(frames, height, width))
+    with pytest.raises(BadInput, match=r"source\.mp4.*target\.mp4") as error:
+        judged(source, target)
+    assert error.value.reason == reason
+
+
+def test_sides_of_one_shape_are_judged_at_the_targets_size(judged, write, scene):
+    source, target = write("source.mp4", scene(8, 192, 256)), write("target.mp4", scene(8, 96, 128))
+    sample = judged(source, target)
+    assert sample.source.shape == sample.target.shape == (*sample.target.shape[:1], 96, 128, 3)
+    assert sample.mask is not None
+
+
+def test_one_file_on_both_sides_is_judged(judged, write, scene):
+    source = write("source.mp4", scene(8, 96, 128))
+    judged(source, source)
+
+
+def test_a_single_frame_is_too_short(judged, write, scene):
+    source = write("source.mp4", scene(1, 96, 128))
+    with pytest.raises(BadInput) as error:
+        judged(source, source)
+    assert error.value.reason == "too_short"
+
+
+def test_what_both_sides_are(write, scene):
+    source, target = write("a.mp4", scene(4, 192, 256)), write("b.mp4", scene(4, 96, 128))
+    before, after = sides.probe(source, target)
+    assert (before.width, after.width) == (256, 128)
+
+
+def same(path: Path) -> Path:
+    return path
+
+
+def spelled(path: Path) -> Path:
+    return path.parent / "." / ".." / path.parent.name / path.name
+
+
+def linked(path: Path) -> Path:
+    link = path.with_name("link.mp4")
+    link.symlink_to(path.name)
+    return link
+
+
+def hard(path: Path) -> Path:
+    link = path.with_name("hard.mp4")
+    os.link(path, link)
+    return link
+
+
+@pytest.mark.parametrize("called", [same, spelled, linked, hard])
+@pytest.mark.parametrize("role", ["video", "mask"])
+def test_an_edit_never_replaces_what_it_reads(called, role: str, write, scene, tmp_path: Path):
+    video = write("in.mp4", scene(4, 96, 128))
+    mask = tmp_path / "mask.mp4"
+    shutil.copy(video, mask)
+    read = {"video": video, "mask": mask}[role]
+    before = read.read_bytes()
+    with pytest.raises(EditmillError, match=r"would replace .* give another --out"):
+        edit_one.edit("deblur", video, called(read), mask=str(mask))
+    assert read.read_bytes() == before

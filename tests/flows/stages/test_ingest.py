@@ -1,0 +1,131 @@
+"""What users' folders hold: every kind of unusable or unusual video, through the real stage."""
+
+import shutil
+import wave
+from pathlib import Path
+
+import av
+import numpy as np
+import pytest
+
+from catalog import media
+from flows.recipe import parse
+from flows.runtime.context import context
+from flows.sources import list_sources
+from flows.stages import ingest
+
+pytestmark = pytest.mark.weights
+
+RECIPE = """
+name: odd
+sources: [{{kind: folder, path: {folder}, licence: CC0-1.0}}]
+clips: {{max_frames: 40}}
+plan: {{weights: {{deblur: 1}}}}
+"""
+
+
+@pytest.fixture
+def footage(tmp_path: Path, write, scene) -> Path:
+    """A folder of good, odd and broken videos."""
+    frames = scene(80, 96, 128)
+    made = [
+        write("good.mp4", frames),
+        write("rotated.mp4", frames, rotation=90),
+        write("ten_bit.mkv", frames, codec="libx265", pix_fmt="yuv420p10le"),
+        write("odd.mkv", scene(40, 97, 131), codec="ffv1", pix_fmt="bgr0"),
+        write("variable.mkv", scene(60, 96, 128), times=[k * 40 + 25 * (k % 2) for k in range(60)]),
+        write("tiny.mp4", scene(40, 48, 48)),
+    ]
+    folder = tmp_path / "footage"
+    folder.mkdir()
+    for path in made:
+        shutil.move(path, folder / path.name)
+    good = (folder / "good.mp4").read_bytes()
+    (folder / "corrupt.mp4").write_bytes(np.random.default_rng(0).bytes(5000))
+    (folder / "truncated.mp4").write_bytes(good[: len(good) // 2])
+    (folder / "empty.mp4").write_bytes(b"")
+    with wave.open(str(folder / "sound.wav"), "wb") as sound:
+        sound.setparams((1, 2, 8000, 0, "NONE", ""))
+        sound.writeframes(b"\0\0" * 8000)
+    with (
+        av.open(str(folder / "sound.wav")) as source,
+        av.open(str(folder / "audio_only.mp4"), "w") as out,
+    ):
+        stream = out.add_stream("aac", rate=8000)
+        for frame in source.decode(audio=0):
+            out.mux(stream.encode(frame))
+        out.mux(stream.encode(None))
+    return folder
+
+
+def test_good_and_odd_videos_become_clips_and_broken_ones_rows(footage: Path, tmp_path: Path):
+    ctx = context(tmp_path / "catalog", parse(RECIPE.format(folder=footage), "odd"))
+    clips = ingest.run(ctx, list(list_sources(ctx.recipe)))
+
+    sizes = {}
+    for clip in clips:
+        info = media.probe(ctx.catalog.path(clip.video))
+        assert (info.width, info.height, info.frames) == (clip.width, clip.height, clip.frames)
+        assert clip.licence == "CC0-1.0"
+        sizes.setdefault(clip.uri, []).append((clip.width, clip.height, clip.frames))
+    assert sizes == {
+        "good.mp4": [(128, 96, 40), (128, 96, 40)],
+        "rotated.mp4": [(96, 128, 40), (96, 128, 40)],
+        "ten_bit.mkv": [(128, 96, 40), (128, 96, 40)],
+        "odd.mkv": [(130, 96, 40)],
+        "variable.mkv": [(128, 96, 40)],
+    }
+
+    failures = {
+        row["record"]: (row["reason"], row["message"])
+        for row in ctx.catalog.failures().collect().iter_rows(named=True)
+    }
+    assert {name: reason for name, (reason, _) in failures.items()} == {
+        "corrupt.mp4": "corrupt_video",
+        "truncated.mp4": "corrupt_video",
+        "empty.mp4": "corrupt_video",
+        "audio_only.mp4": "no_video_stream",
+        "tiny.mp4": "too_small",
+    }
+    for name, (_, message) in failures.items():
+        assert name in message
+        assert "\n" not in message
+
+
+def test_one_more_video_leaves_the_others_alone(footage: Path, tmp_path: Path, write, scene):
+    recipe = parse(RECIPE.format(folder=footage), "odd")
+    before = {clip.clip_id for clip in ingest.run(*_job(tmp_path, recipe))}
+    shutil.move(write("new.mp4", scene(40, 64, 64)), footage / "new.mp4")
+    ctx, sources = _job(tmp_path, recipe)
+    done = ctx.stats.stage("ingest").done
+    after = {clip.clip_id for clip in ingest.run(ctx, sources)}
+    assert before < after
+    assert ctx.stats.stage("ingest").done == done + 1
+
+
+def _job(tmp_path: Path, recipe):
+    ctx = context(tmp_path / "catalog", recipe)
+    return ctx, list(list_sources(ctx.recipe))
+
+
+def test_no_clip_holds_a_still_picture_or_spans_a_leap():
+    assert ingest.unbroken([(0, 50), (50, 200)], [(20, 45), (45, 60), (120, 120), (300, 310)]) == [
+        (0, 20),
+        (60, 120),
+        (120, 200),
+    ]
+    assert ingest.unbroken([(0, 50)], []) == [(0, 50)]
+
+
+def test_a_pause_ends_a_clip(tmp_path, write, scene):
+    folder = tmp_path / "footage"
+    folder.mkdir()
+    times = [40 * k + (3000 if k >= 45 else 0) for k in range(90)]
+    shutil.move(write("paused.mp4", scene(90, 96, 128), times=times), folder / "paused.mp4")
+    recipe = parse(RECIPE.format(folder=folder), "test")
+    ctx = context(tmp_path / "out", recipe)
+    clips = ingest.run(ctx, list_sources(recipe))
+    assert [(clip.first_frame, clip.frames, clip.fps) for clip in clips] == [
+        (0, 40, 25.0),
+        (120, 40, 25.0),
+    ]
