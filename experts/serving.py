@@ -1,9 +1,17 @@
-"""Which make of an expert serves a task: the embedded one, or a version trained from a catalog."""
+"""Which provider serves a task: the embedded expert, or a version trained from a catalog.
+
+A recipe names providers in `experts`, by task or by trained expert; a task that it does not name is
+served by the embedded one.
+"""
 
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field
 
 import catalog
 from catalog import trained
@@ -12,8 +20,15 @@ from catalog.query import Queries
 from catalog.records import ModelRow, Pair
 from experts.base import Expert
 from experts.edit.tasks import TASKS, expert_for
-from flows.recipe import COGVIDEOX, EMBEDDED, Recipe
-from flows.runtime import worker
+from experts.instances import ready, shared
+
+EMBEDDED = "embedded"
+COGVIDEOX = "cogvideox"
+
+Provider = Annotated[str, Field(pattern=rf"^({EMBEDDED}|{COGVIDEOX}@[0-9a-z]+(/[0-9a-z_]+)?)$")]
+"""`embedded`, `cogvideox@latest` (the version promoted last) or `cogvideox@<version>`; after a `/`
+the cache that speeds up its denoising (`experts.diffusion.sampling.caching`), where that is not the
+version's own."""
 
 BASES = {
     "CogVideoX-2b": "EDITMILL_COGVIDEOX_2B",
@@ -23,15 +38,21 @@ BASES = {
 """The environment variable that names the folder of each base checkpoint."""
 
 
-def pinned(recipe: Recipe, root: Path) -> Recipe:
-    """The recipe with `latest` replaced by the version it means now in the catalog at `root`, so
+def provider_of(providers: Mapping[str, str], task: str) -> str:
+    """Which provider serves a task. An entry for the task counts before one for the trained expert
+    that can serve it."""
+    return providers.get(task) or providers.get(TASKS[task].trained, EMBEDDED)
+
+
+def pinned(providers: Mapping[str, str], root: Path) -> dict[str, str]:
+    """`providers` with `latest` replaced by the version it means now in the catalog at `root`, so
     that a build ends with the experts it began with, and its release says which they were.
 
     Raises EditmillError where a version or a cache is not known.
     """
-    wanted = {name: make for name, make in recipe.experts.items() if make != EMBEDDED}
+    wanted = {name: given for name, given in providers.items() if given != EMBEDDED}
     if not wanted:
-        return recipe
+        return dict(providers)
     if not (root / "catalog.json").is_file():
         raise EditmillError(
             f"{root}: no catalog there, so none of {', '.join(wanted)} was trained in it; build "
@@ -39,22 +60,27 @@ def pinned(recipe: Recipe, root: Path) -> Recipe:
         )
     dataset = catalog.open(root)
     versions = {}
-    for name, make in wanted.items():
+    for name, given in wanted.items():
         expert = TASKS[name].trained if name in TASKS else name
-        version, slash, cache = make.partition("@")[2].partition("/")
+        version, slash, cache = given.partition("@")[2].partition("/")
         row = trained.find(dataset, expert, version)
         trained_expert(dataset, row, cache)
         versions[name] = f"{COGVIDEOX}@{row.version}{slash}{cache}"
-    return recipe.model_copy(update={"experts": recipe.experts | versions})
+    return {**providers, **versions}
 
 
-def serving(dataset: Queries, recipe: Recipe, task: str) -> Expert:
+def serving(dataset: Queries, providers: Mapping[str, str], task: str) -> Expert:
     """The process's one instance of what serves the task, not yet loaded."""
-    make = recipe.make_of(task)
-    if make == EMBEDDED:
+    provider = provider_of(providers, task)
+    if provider == EMBEDDED:
         return expert_for(task)
-    version, _, cache = make.partition("@")[2].partition("/")
+    version, _, cache = provider.partition("@")[2].partition("/")
     return trained_expert(dataset, trained.find(dataset, TASKS[task].trained, version), cache)
+
+
+def embedded(task: str) -> Expert:
+    """The task's embedded expert, loaded."""
+    return ready(expert_for(task))
 
 
 def that_made(dataset: Queries, pair: Pair) -> Expert:
@@ -67,8 +93,8 @@ def that_made(dataset: Queries, pair: Pair) -> Expert:
 
 
 def trained_expert(dataset: Queries, row: ModelRow, cache: str = "") -> Expert:
-    """A trained version, not yet loaded, asked with `cache` or its own; the process has one of
-    each."""
+    """The process's one instance of a trained version, not yet loaded; it denoises with `cache`,
+    or with the version's own where that is empty."""
     try:
         from experts.diffusion.editing import CogVideoXEditor
         from experts.diffusion.expert import CogVideoXExpert
@@ -80,8 +106,8 @@ def trained_expert(dataset: Queries, row: ModelRow, cache: str = "") -> Expert:
     spec = expert_named(row.name)
     folder = trained.folder_of(dataset, row).resolve()
     base = base_folder(spec.base, row.config.get("base"))
-    make = CogVideoXEditor if row.name in EDITORS else CogVideoXExpert
-    return worker.shared(make, row.name, row.version, folder, base, cache)
+    kind = CogVideoXEditor if row.name in EDITORS else CogVideoXExpert
+    return shared(kind, row.name, row.version, folder, base, cache)
 
 
 def base_folder(base: str, usual: str | Path | None, named: Path | None = None) -> Path:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from experts.instances import shared
 from filters.alignment import train as probes
 from filters.alignment.alignment import Alignment
 from filters.construction import Construction
@@ -13,7 +14,6 @@ from filters.quality import train as retrain
 from filters.quality.ensemble import QualityFilter
 from filters.subtle import SubtleChange
 from flows.recipe import Filters
-from flows.runtime.worker import shared
 
 
 def encoder() -> Encoder:

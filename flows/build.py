@@ -20,6 +20,7 @@ from prefect.cache_policies import NO_CACHE
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from catalog.records import Clip
+from experts.local_edits.draw import with_donors
 from experts.plan.donors import Bank
 from filters.alignment import train as probes
 from filters.quality import train as retrain
@@ -97,12 +98,13 @@ def _records(ctx: Context, rules: Records, clips: Sequence[Clip]) -> None:
     recipe, size = ctx.recipe, ctx.recipe.run.shard_size
     annotated = [_annotate.submit(ctx.run, shard) for shard in shards(clips, size)]
     # A deletion takes its mask from another source, so all must be annotated by now.
-    cast = draw.cast([clip for future in annotated for clip in future.result()], rules, recipe.seed)
-    ctx.stats.expect(draw.STAGE, len(cast))
-    drawn = [_draw.submit(ctx.run, shard) for shard in shards(cast, size)]
+    clips_with_tracks = [clip for future in annotated for clip in future.result()]
+    lent = with_donors(clips_with_tracks, rules, recipe.seed)
+    ctx.stats.expect(draw.STAGE, len(lent))
+    drawn = [_draw.submit(ctx.run, shard) for shard in shards(lent, size)]
     made = [_local_edit.submit(ctx.run, shard) for shard in drawn]
     for future in drawn:
-        ctx.stats.expect(local_edit.STAGE, sum(len(scene.drafts) for scene in future.result()))
+        ctx.stats.expect(local_edit.STAGE, sum(len(clip.drafts) for clip in future.result()))
     for future in made:
         future.result()
 

@@ -20,7 +20,7 @@ from catalog.storage.media import MediaStore
 from experts.base import EditRequest, EditResult, Expert, Frames, Masks
 from experts.edit.remover import Span
 from experts.edit.tasks import TASKS
-from flows.runtime import worker
+from experts.instances import ready
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,8 +132,8 @@ class Footage:
         }
 
 
-def carry_out(job: Job, footage: Footage, expert: Expert | None = None) -> EditResult:
-    """What `expert`, or the task's embedded one, makes of the job.
+def carry_out(job: Job, footage: Footage, expert: Expert) -> EditResult:
+    """What `expert` makes of the job; it is loaded first if need be.
 
     Raises BadInput (`no_mask`) where the object is not in the plan's crop, and whatever the expert
     refuses.
@@ -151,7 +151,7 @@ def carry_out(job: Job, footage: Footage, expert: Expert | None = None) -> EditR
         params["span"] = footage.span(job)
     if "donor" in params:
         params |= footage.donor(job)
-    return (worker.expert(plan.task) if expert is None else worker.ready(expert)).edit(
+    return ready(expert).edit(
         EditRequest(
             task=plan.task,
             frames=frames,
@@ -163,6 +163,27 @@ def carry_out(job: Job, footage: Footage, expert: Expert | None = None) -> EditR
             params=params,
         )
     )
+
+
+def job_masks(footage: Footage, job: Job) -> Masks:
+    """Where any of the job's objects is: bool [T, H, W]."""
+    masks: Masks = np.logical_or.reduce(footage.masks(job))
+    return masks
+
+
+def refuse_invention(plan: Plan, result: EditResult, most: float) -> None:
+    """Raises BadInput (`background_unseen`) where more than the share `most` of the picture had to
+    be invented: a small unseen place can be painted so that nobody notices, a large one cannot."""
+    if result.masks is None:
+        return
+    # A swap covers most of what its removal invents: only what lies bare may be seen.
+    share = result.info.get("exposed", result.info.get("by_migan", 0.0)) * result.masks.mean()
+    if share > most:
+        raise BadInput(
+            "background_unseen",
+            f"{plan.plan_id}: {share:.1%} of the picture was never seen behind the {plan.label}; "
+            f"plan.max_invented allows {most:.1%}",
+        )
 
 
 def store_video(store: MediaStore, frames: Frames, fps: float) -> Side:

@@ -49,6 +49,10 @@ class Task:
     LLM rewords; `alignment` says whether the text-alignment filter measures the task. `checkpoint`
     is the environment variable that must name a model, where no registry carries one. `trained` is
     the CogVideoX expert that can serve instead (`experts.diffusion.specs`).
+
+    `planner` is the `module:Class` that draws the task's edits (`experts.plan.planners`). A
+    `plural` task means every object of a kind in the picture. One that `uncovers` shows what its
+    object hides, which other frames must have seen.
     """
 
     name: str
@@ -60,6 +64,14 @@ class Task:
     alignment: bool = False
     checkpoint: str = ""
     trained: str = ""
+    planner: str = "experts.plan.planners:Planner"
+    plural: bool = False
+    uncovers: bool = False
+
+    @property
+    def local(self) -> bool:
+        """Whether the task edits one object and keeps the rest of the picture."""
+        return self.needs_track and not self.plural
 
     @property
     def height(self) -> int:
@@ -82,6 +94,7 @@ class Task:
         return " ".join(filled.split())
 
 
+_PLANNERS = "experts.plan.planners:"
 _REMOVER = "experts.edit.remover:Remover"
 _CANNY = "experts.edit.maps.canny:CannyMap"
 _HED = "experts.edit.maps.hed:HedMap"
@@ -99,6 +112,8 @@ TASKS: dict[str, Task] = {
             LOCAL,
             "Remove {label}",
             trained="remover",
+            planner=f"{_PLANNERS}Removal",
+            uncovers=True,
         ),
         # A removal read backwards: the source lacks the object, the target is the real footage.
         Task(
@@ -110,6 +125,8 @@ TASKS: dict[str, Task] = {
             "Add {label}",
             alignment=True,
             trained="remover",
+            planner=f"{_PLANNERS}Removal",
+            uncovers=True,
         ),
         # Likewise: the source shows another clip's object (`other`) in the place of the real one.
         Task(
@@ -121,6 +138,7 @@ TASKS: dict[str, Task] = {
             "Swap {other} for {label}",
             alignment=True,
             trained="inpainter",
+            planner=f"{_PLANNERS}Swap",
         ),
         Task(
             "local_style_transfer",
@@ -131,6 +149,7 @@ TASKS: dict[str, Task] = {
             "Make {label} {prompt}",
             alignment=True,
             trained="local_stylizer",
+            planner=f"{_PLANNERS}LocalStyle",
         ),
         Task(
             "global_style_transfer",
@@ -141,6 +160,7 @@ TASKS: dict[str, Task] = {
             "Make it {prompt}",
             alignment=True,
             trained="global_stylizer",
+            planner=f"{_PLANNERS}GlobalStyle",
         ),
         Task(
             "object_grounding",
@@ -149,6 +169,8 @@ TASKS: dict[str, Task] = {
             True,
             CONDITIONAL,
             "Detect {label}",
+            planner=f"{_PLANNERS}Grounding",
+            plural=True,
         ),
         Task(
             "inpainting",

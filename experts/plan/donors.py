@@ -18,8 +18,8 @@ from experts.plan.attached import carried
 from experts.plan.framing import Crop, boxes_of
 from experts.plan.occlusion import met, near
 from experts.plan.referring import refer
+from experts.plan.rules import Planning
 from experts.plan.view import View, edit_size, view
-from flows.recipe import Planning
 
 MOST = 200
 """Objects of a label that are offered across sources, picked by a hash of their own: the search

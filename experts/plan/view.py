@@ -17,7 +17,7 @@ from catalog.records import Clip, Track
 from experts.edit.tasks import Task
 from experts.plan.framing import Boxes, Crop, area_of, around, boxes_of, never_uncovered, widest
 from experts.plan.referring import crowded, in_doubt, refer
-from flows.recipe import Planning
+from experts.plan.rules import Planning
 
 IN_VIEW = 0.8
 """Share of an object's box that must lie within the picture in every frame."""
@@ -137,7 +137,7 @@ def _crops(
     clip: Clip, track: Track, task: Task, alive: slice, size: tuple[int, int]
 ) -> Iterator[Crop]:
     """Around the object of an edit; the widest where all of a kind are meant."""
-    if task.name != "object_grounding":
+    if not task.plural:
         for place in PLACES:
             yield around(clip, boxes_of(track)[alive], *size, place)
     yield widest(clip, *size)
@@ -158,7 +158,7 @@ def _phrase(
     if not rules.min_area <= area <= rules.max_area:
         return None
     boxes = boxes_of(track)[alive]
-    if task.name == "object_grounding":  # none need be told apart
+    if task.plural:  # none needs to be told apart
         if np.mean([crop.cuts(box) for box in boxes]) > MOSTLY_CUT:
             return None
         unclear = crowded(track.label, tracks, crop, alive)
@@ -166,8 +166,8 @@ def _phrase(
         return None if unclear else track.label
     if crop.share_in_view(boxes) < IN_VIEW:
         return None
-    if "remover" in task.expert:
-        seen = span(track, alive, rules) if task.expert == "remover" else alive
+    if task.uncovers:
+        seen = span(track, alive, rules)
         if _invents(clip, boxes_of(track)[seen], seen, crop) > rules.max_invented:
             return None
     return called(crop, alive) if called else refer(track, tracks, crop, alive)

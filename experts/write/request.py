@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from catalog.records import Clip, Plan
 from experts.write.nouns import definite, indefinite, names
 
 _FRAMING = re.compile(
@@ -92,3 +93,17 @@ _VIDEO_WORDS = ("video", "clip", "footage", "scene", "shot")
 def video_word(request: WriteRequest) -> str:
     """What the footage is called in this request's instruction: drawn by its seed."""
     return str(np.random.default_rng((request.seed, 0)).choice(_VIDEO_WORDS))
+
+
+def request_for(plan: Plan, clip: Clip) -> WriteRequest:
+    """The instruction that a planned edit of a clip needs."""
+    return WriteRequest(
+        task=plan.task,
+        label=plan.phrase,
+        other=plan.params.get("donor", {}).get("phrase", ""),
+        prompt=plan.target_prompt,
+        caption=clip.caption,
+        count=plan.count,
+        seed=plan.seed,
+        kind=plan.label,
+    )

@@ -23,12 +23,12 @@ from experts.edit.style.materials import MATERIALS
 from experts.edit.style.painters import Painter
 from experts.edit.style.recolor import COLOURS
 from experts.edit.style.styles import STYLES
+from experts.instances import loaded
 from filters.alignment.probe import GLOBAL, LOCAL, REGION, probe_features
 from filters.encoder.encoder import Encoder
 from filters.features import encode_view
 from filters.quality.good_edits import moving_masks
 from flows.runtime.context import checked
-from flows.runtime.worker import loaded
 
 FRAMES = 3
 """Frames of each clip that every look is painted on."""

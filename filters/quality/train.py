@@ -18,12 +18,12 @@ from sklearn.metrics import roc_auc_score
 from catalog.keys import digest
 from experts import weights
 from experts.edit.tasks import TASKS, expert_for
+from experts.instances import loaded
 from filters.encoder.encoder import Encoder
 from filters.quality import ensemble as quality
 from filters.quality.good_edits import good_pairs
 from filters.quality.training_set import GOOD, training_set
 from flows.runtime.context import Context, checked
-from flows.runtime.worker import loaded
 
 STAGE = "quality"
 SEED = 0

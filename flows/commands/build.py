@@ -12,8 +12,8 @@ from rich.table import Table
 
 import flows
 from catalog.keys import digest
-from experts import serving as makes
 from experts.edit.tasks import TASKS, expert_for
+from experts.serving import pinned
 from flows.recipe import FolderSources, Recipe, load
 from flows.release.outcome import Outcome
 from flows.runtime.context import Context, Stopped, context
@@ -46,7 +46,7 @@ def main(
     if server is not None:
         run = recipe.run.model_copy(update={"server": server})
         recipe = recipe.model_copy(update={"run": run})
-    recipe = makes.pinned(recipe, out)
+    recipe = recipe.model_copy(update={"experts": pinned(recipe.experts, out)})
     sources = listing(recipe)
     # Before there is a catalog: a checkpoint may lack.
     fingerprint = _fingerprint(recipe, sources, tag)

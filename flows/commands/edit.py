@@ -15,9 +15,9 @@ from experts.edit.style.recolor import COLOURS
 from experts.edit.style.styles import STYLES
 from experts.edit.tasks import TASKS
 from experts.masks import given as given_masks
+from experts.serving import embedded
 from flows.commands import edit_trained
 from flows.recipe import MAX_FRAMES
-from flows.runtime import worker
 
 
 def edit(
@@ -68,7 +68,7 @@ def edit(
         params = {} if first is None else {"first_frame": first}
     else:
         params = _look(task_name, prompt)
-    expert = editor.expert if editor else worker.expert(task_name)
+    expert = editor.expert if editor else embedded(task_name)
     result = expert.edit(
         EditRequest(
             task=task_name,

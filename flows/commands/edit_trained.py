@@ -12,9 +12,9 @@ import catalog
 from catalog import trained
 from catalog.errors import EditmillError
 from catalog.geometry import crop_resize
-from experts import serving as makes
 from experts.base import Expert, Frames
 from experts.edit.tasks import EDITORS, TASKS
+from experts.serving import trained_expert
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,7 +40,7 @@ def editor(named: str, root: Path) -> Editor:
         raise EditmillError(f"{root}: no catalog there; name the one with the editor by --catalog")
     dataset = catalog.open(root)
     row = trained.find(dataset, name, version or "latest")
-    expert = makes.trained_expert(dataset, row)  # says what to install where that is missing
+    expert = trained_expert(dataset, row)  # says what to install where that is missing
     from experts.diffusion.specs import expert_named
 
     spec = expert_named(name)

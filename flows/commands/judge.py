@@ -17,8 +17,8 @@ from experts.masks import given as given_masks
 from filters.base import FRAMES
 from filters.config import encoder, filters_for
 from filters.judge import judge
+from filters.samples import LONG_SIDE, pair_sample
 from flows.recipe import Filters
-from flows.stages.judge import LONG_SIDE, pair_sample
 
 SHORTEST = 2
 """Frames without which nothing about motion can be said."""

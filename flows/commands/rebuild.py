@@ -22,14 +22,15 @@ from catalog.errors import EditmillError
 from catalog.query import Queries
 from catalog.records import Clip, Pair, Plan, Track, from_row
 from catalog.storage.media import MediaStore
-from experts import serving as makes
 from experts import threads
 from experts.edit.job import Footage, Job, carry_out, store_masks, store_video
 from experts.edit.tasks import TASKS
+from experts.instances import ready, shared
+from experts.serving import that_made
 from experts.write.chat.models import LlamaCppChat
+from experts.write.request import request_for
 from experts.write.writer import InstructionWriter
 from flows.runtime import worker
-from flows.stages.instruct import words_wanted
 
 R = TypeVar("R")
 
@@ -60,7 +61,7 @@ def rebuild(root: Path, pair_id: str, *, ref: str = "main", out: Path | None = N
     dataset = catalog.open(root, ref=ref)
     pair = _find(dataset, pair_id)
     job = _job(dataset, pair)
-    expert = makes.that_made(dataset, pair)
+    expert = that_made(dataset, pair)
     with _scratch(out) as folder:
         store = MediaStore(folder)
         footage = Footage(dataset, store)
@@ -69,8 +70,8 @@ def rebuild(root: Path, pair_id: str, *, ref: str = "main", out: Path | None = N
         real = footage.stored(job).video
         mask = store_masks(store, result.masks, job.clip.fps)
         source, target = (made, real) if pair.generated_side == "source" else (real, made)
-        writer = InstructionWriter(worker.shared(LlamaCppChat, threads=1))
-        (words,) = worker.ready(writer).write([words_wanted(job.plan, job.clip)])
+        writer = InstructionWriter(shared(LlamaCppChat, threads=1))
+        (words,) = ready(writer).write([request_for(job.plan, job.clip)])
         return Rebuilt(
             pair_id=pair.pair_id,
             task=pair.task,

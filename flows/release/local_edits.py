@@ -11,7 +11,7 @@ from catalog.records import LocalEdit, Statistic, from_row
 from catalog.report.local import write_local_report
 from catalog.report.summary import ModelLine, Summary, TaskLine
 from experts.annotate.motion import WORKING
-from flows.release.local_statistics import statistics
+from experts.local_edits.statistics import statistics
 from flows.release.outcome import Outcome
 from flows.release.pairs import REPORT, next_tag, stage_lines, totals
 from flows.release.used_models import model_rows

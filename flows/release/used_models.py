@@ -13,13 +13,13 @@ from typing import Any
 import polars as pl
 
 from catalog.records import ModelRow
-from experts import serving as makes
 from experts import weights
 from experts.annotate.detect import Detector
 from experts.annotate.segment import Segmenter
 from experts.annotate.shots import ShotDetector
 from experts.base import Expert
 from experts.edit.tasks import TASKS
+from experts.serving import serving
 from experts.write.chat.models import LlamaCppChat
 from filters.alignment import train as probes
 from filters.encoder.encoder import Encoder
@@ -53,7 +53,7 @@ def _experts(ctx: Context) -> Iterator[tuple[str, Expert]]:
     made = ctx.catalog.pairs().select("task", "expert").unique().sort("task").collect()
     for task, name in made.iter_rows():
         if task in TASKS:
-            expert = makes.serving(ctx.catalog, ctx.recipe, task)
+            expert = serving(ctx.catalog, ctx.recipe.experts, task)
             if expert.name == name:
                 yield task, expert
 

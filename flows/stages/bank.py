@@ -10,13 +10,13 @@ from collections.abc import Sequence
 
 from catalog import media
 from catalog.keys import digest
+from experts.annotate.clip import AnnotatedClip
 from experts.edit.swap import object_bank
 from experts.edit.swap.object_bank import STRIDE, Look
 from experts.plan.donors import Exhibit
 from flows.runtime import journal
 from flows.runtime.context import Context
 from flows.runtime.journal import Document
-from flows.stages.annotate import AnnotatedClip
 
 STAGE = "bank"
 

@@ -8,13 +8,20 @@ from dataclasses import dataclass
 from typing import Any
 
 from catalog import media
-from catalog.errors import BadInput
 from catalog.keys import digest
 from catalog.records import Clip, Plan
-from experts import serving as makes
-from experts.base import EditResult, Expert
-from experts.edit.job import Footage, Job, Side, carry_out, store_masks, store_video
+from experts.base import Expert
+from experts.edit.job import (
+    Footage,
+    Job,
+    Side,
+    carry_out,
+    refuse_invention,
+    store_masks,
+    store_video,
+)
 from experts.edit.tasks import TASKS
+from experts.serving import serving
 from flows.runtime import journal
 from flows.runtime.context import Context
 from flows.runtime.journal import Document
@@ -55,7 +62,7 @@ def run(ctx: Context, shard: Sequence[PlannedClip]) -> list[Edit]:
     jobs = [Job(plan, p.clip, p.tracks) for p in shard for plan in p.plans]
     footage = Footage(ctx.catalog, ctx.catalog.media)
     served = {
-        plan.task: makes.serving(ctx.catalog, ctx.recipe, plan.task)
+        plan.task: serving(ctx.catalog, ctx.recipe.experts, plan.task)
         for p in shard
         for plan in p.plans
     }
@@ -96,7 +103,7 @@ def _key(ctx: Context, job: Job, expert: Expert) -> str:
 
 def _edit(ctx: Context, job: Job, footage: Footage, expert: Expert) -> Document:
     result = carry_out(job, footage, expert)
-    _refuse_invention(ctx, job, result)
+    refuse_invention(job.plan, result, ctx.recipe.plan.max_invented)
     real = footage.stored(job)
     made = store_video(ctx.catalog.media, result.frames, job.clip.fps)
     return {
@@ -107,18 +114,3 @@ def _edit(ctx: Context, job: Job, footage: Footage, expert: Expert) -> Document:
         "expert_version": expert.version,
         "info": dict(result.info),
     }
-
-
-def _refuse_invention(ctx: Context, job: Job, result: EditResult) -> None:
-    """A small unseen place can be painted so that nobody notices, a large one cannot."""
-    if result.masks is None:
-        return
-    # A swap covers most of what its removal invents: only what lies bare may be seen.
-    invented = result.info.get("exposed", result.info.get("by_migan", 0.0)) * result.masks.mean()
-    most = ctx.recipe.plan.max_invented
-    if invented > most:
-        raise BadInput(
-            "background_unseen",
-            f"{job.plan.plan_id}: {invented:.1%} of the picture was never seen behind the "
-            f"{job.plan.label}; plan.max_invented allows {most:.1%}",
-        )

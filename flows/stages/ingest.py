@@ -19,11 +19,11 @@ from catalog.errors import BadInput
 from catalog.keys import digest, file_digest
 from catalog.records import Clip, Failure, Source, failure_id, from_row, to_row
 from experts.annotate.shots import ShotDetector
+from experts.instances import ready, shared
 from flows.recipe import Clips
 from flows.runtime import journal
 from flows.runtime.context import Context, checked
 from flows.runtime.journal import Document
-from flows.runtime.worker import ready, shared
 from flows.sources import SourceFile
 from flows.sources.copies import joined
 

@@ -7,14 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from catalog.keys import digest
-from catalog.records import Clip, Plan
+from experts.instances import ready, shared
 from experts.write.chat.models import LlamaCppChat
-from experts.write.request import WriteRequest
+from experts.write.request import request_for
 from experts.write.writer import InstructionWriter
 from flows.runtime import journal
 from flows.runtime.context import Context
 from flows.runtime.journal import Document
-from flows.runtime.worker import ready, shared
 from flows.stages.edit import Edit
 
 STAGE = "instruct"
@@ -43,7 +42,9 @@ def run(ctx: Context, shard: Sequence[Edit]) -> list[InstructedEdit]:
         ctx,
         STAGE,
         shard,
-        key=lambda edit: digest(writer.version, dataclasses.asdict(_wanted(edit))),
+        key=lambda edit: digest(
+            writer.version, dataclasses.asdict(request_for(edit.plan, edit.clip))
+        ),
         work=lambda batch: _write(ready(writer), batch),
         name=lambda edit: f"{edit.plan.task} {edit.plan.plan_id}",
         batch=BATCH,
@@ -51,26 +52,8 @@ def run(ctx: Context, shard: Sequence[Edit]) -> list[InstructedEdit]:
     return [InstructedEdit(edit, **document) for edit, document in documents]
 
 
-def words_wanted(plan: Plan, clip: Clip) -> WriteRequest:
-    """What the writer is told of an edit."""
-    return WriteRequest(
-        task=plan.task,
-        label=plan.phrase,
-        other=plan.params.get("donor", {}).get("phrase", ""),
-        prompt=plan.target_prompt,
-        caption=clip.caption,
-        count=plan.count,
-        seed=plan.seed,
-        kind=plan.label,
-    )
-
-
-def _wanted(edit: Edit) -> WriteRequest:
-    return words_wanted(edit.plan, edit.clip)
-
-
 def _write(writer: InstructionWriter, batch: Sequence[Edit]) -> list[Document]:
-    written = writer.write([_wanted(edit) for edit in batch])
+    written = writer.write([request_for(edit.plan, edit.clip) for edit in batch])
     return [
         {
             "instruction": w.text,

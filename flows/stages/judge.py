@@ -6,21 +6,22 @@ import dataclasses
 from collections.abc import Sequence
 from typing import Any
 
-import numpy as np
 import polars as pl
 
 from catalog import media
 from catalog.keys import digest
 from catalog.records import SCORES, Pair, Track, from_row
-from experts.edit.job import Footage, Job
+from experts.base import Masks
+from experts.edit.job import Footage, Job, job_masks
 from experts.edit.tasks import TASKS
-from filters.base import FRAMES, PairSample, Verdict
+from experts.instances import ready
+from filters.base import PairSample, Verdict
 from filters.config import encoder, filters_for
 from filters.judge import FeatureFilter, judge
+from filters.samples import stored_sample
 from flows.runtime import journal
 from flows.runtime.context import Context
 from flows.runtime.journal import Document
-from flows.runtime.worker import ready
 from flows.stages.edit import Edit
 from flows.stages.instruct import InstructedEdit
 
@@ -28,9 +29,6 @@ STAGE = "judge"
 BATCH = 4
 SUPERSEDED = "superseded"
 """The reason of a pair whose plan another version of the expert carried out since."""
-
-LONG_SIDE = 480
-"""px that filters look at (filters.base.PairSample)."""
 
 
 def run(ctx: Context, shard: Sequence[InstructedEdit]) -> list[Pair]:
@@ -87,10 +85,10 @@ def _judge(
 def _sample(ctx: Context, instructed: InstructedEdit) -> PairSample:
     edit = instructed.edit
     path = ctx.catalog.path
-    return pair_sample(
+    return stored_sample(
         task=edit.plan.task,
-        source=media.sample_frames(path(edit.source.video), FRAMES, LONG_SIDE),
-        target=media.sample_frames(path(edit.target.video), FRAMES, LONG_SIDE),
+        source=path(edit.source.video),
+        target=path(edit.target.video),
         masks=_masks(ctx, edit),
         prompt=edit.plan.target_prompt,
         label=edit.plan.label,
@@ -100,7 +98,7 @@ def _sample(ctx: Context, instructed: InstructedEdit) -> PairSample:
     )
 
 
-def _masks(ctx: Context, edit: Edit) -> np.ndarray | None:
+def _masks(ctx: Context, edit: Edit) -> Masks | None:
     """The pair's masks [T, H, W]. A grounding stores none, since its map differs from the footage
     everywhere: it is judged by those of the objects it shows."""
     if edit.mask:
@@ -109,32 +107,7 @@ def _masks(ctx: Context, edit: Edit) -> np.ndarray | None:
         return None
     rows = ctx.catalog.tracks().filter(pl.col("clip_id") == edit.clip.clip_id).collect()
     tracks = {row["track_id"]: from_row(Track, row) for row in rows.iter_rows(named=True)}
-    footage = Footage(ctx.catalog, ctx.catalog.media)
-    return np.logical_or.reduce(footage.masks(Job(edit.plan, edit.clip, tracks)))
-
-
-def pair_sample(
-    *,
-    task: str,
-    source: np.ndarray,
-    target: np.ndarray,
-    masks: np.ndarray | None,
-    prompt: str,
-    label: str,
-    instruction: str,
-    source_id: str,
-    sizes: tuple[tuple[int, int], tuple[int, int]],
-) -> PairSample:
-    """A filter's view of a pair: `masks` [T, H, W] of any size and length are brought to the
-    target's frames."""
-    mask = None
-    if masks is not None:
-        picked = masks[np.linspace(0, len(masks) - 1, len(target)).round().astype(int)]
-        mask = media.crop_resize(picked, target.shape[1:3])
-    made = TASKS[task].made_side
-    return PairSample(
-        task, source, target, mask, prompt, label, instruction, source_id, sizes, made=made
-    )
+    return job_masks(Footage(ctx.catalog, ctx.catalog.media), Job(edit.plan, edit.clip, tracks))
 
 
 def _licence(*licences: str) -> str:

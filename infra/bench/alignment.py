@@ -19,6 +19,7 @@ import numpy as np
 
 from catalog.media import sample_frames
 from experts.annotate.detect import Detector
+from experts.instances import loaded
 from experts.weights import fetch
 from filters.alignment.alignment import auc, object_score
 from filters.alignment.train import (
@@ -30,7 +31,6 @@ from filters.alignment.train import (
 )
 from filters.encoder.encoder import Encoder, Encoding
 from filters.features import encode_view
-from flows.runtime.worker import loaded
 
 MISNAMED = {  # what the detector, which knows 80 things, calls these clips' animals
     "clip_squirrel": "squirrel",

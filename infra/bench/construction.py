@@ -35,7 +35,7 @@ from filters.base import FRAMES, PairSample
 from filters.construction import DEGENERATE, FAMILIES, Construction
 from filters.quality.good_edits import object_masks
 from filters.quality.training_set import VISIBLE, encoded
-from flows.stages.judge import LONG_SIDE, pair_sample
+from filters.samples import LONG_SIDE, pair_sample
 
 WINDOWS = 4
 LENGTHS = (33, 64)

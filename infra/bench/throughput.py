@@ -34,7 +34,9 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from experts.edit.tasks import TASKS
+from experts.instances import loaded, ready
 from experts.plan.donors import Bank
+from experts.serving import embedded
 from experts.write.chat.models import LlamaCppChat
 from filters.alignment import train as probes
 from filters.config import filters_for
@@ -145,11 +147,11 @@ def _warm(ctx: Context) -> None:
     """Opens every model that the stages would open on their first record."""
     for task, weight in ctx.recipe.plan.weights.items():
         if weight:
-            worker.expert(task)
-    worker.loaded(LlamaCppChat, threads=ctx.recipe.run.threads)
-    worker.ready(annotate.tracker_for(ctx))
+            embedded(task)
+    loaded(LlamaCppChat, threads=ctx.recipe.run.threads)
+    ready(annotate.tracker_for(ctx))
     for each in filters_for(ctx.recipe.filters):
-        worker.ready(each)
+        ready(each)
 
 
 def main() -> None:

@@ -15,6 +15,11 @@ from catalog import media
 from catalog.errors import BadInput
 from catalog.local_edits import read
 from catalog.records import Clip, LocalEdit, Track
+from experts.annotate.clip import AnnotatedClip
+from experts.local_edits.draw import DraftedClip, with_donors
+from experts.local_edits.draw import draw as draw_records
+from experts.local_edits.make import exact_masks
+from experts.local_edits.working import WorkingClip
 from experts.masks.geometry import box_of
 from experts.masks.kinds import KINDS, augment
 from experts.weights import fetch
@@ -22,7 +27,6 @@ from experts.write.captions.region import DELETION
 from flows.recipe import parse
 from flows.runtime.context import Context, context
 from flows.stages import draw, local_edit
-from flows.stages.annotate import AnnotatedClip
 
 HEIGHT, WIDTH, FRAMES, FPS = 144, 256, 20, 10
 RECIPE = """
@@ -63,11 +67,11 @@ def known_clip(ctx: Context, name: str, colour: tuple[int, int, int], step: int)
 
 
 @pytest.fixture(scope="module")
-def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Context, list[draw.Scene]]:
+def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Context, list[DraftedClip]]:
     ctx = context(tmp_path_factory.mktemp("local") / "catalog", parse(RECIPE, "tiny"))
     clips = [known_clip(ctx, "one", (200, 30, 30), 6), known_clip(ctx, "other", (30, 60, 200), 3)]
     assert ctx.recipe.records is not None
-    scenes = draw.run(ctx, draw.cast(clips, ctx.recipe.records, ctx.recipe.seed))
+    scenes = draw.run(ctx, with_donors(clips, ctx.recipe.records, ctx.recipe.seed))
     local_edit.run(ctx, scenes)
     return ctx, scenes
 
@@ -108,11 +112,9 @@ def test_a_row_gives_x_m_masked_and_captions(built) -> None:
 def test_masks_follow_from_their_rows(built) -> None:
     """Byte for byte: what a row says is enough to make its mask again."""
     ctx, scenes = built
-    by_clip = {s.clip.clip_id: local_edit.Footage(ctx.catalog, s) for s in scenes}
+    by_clip = {s.clip.clip_id: WorkingClip(ctx.catalog, s) for s in scenes}
     for edit in rows(ctx):
-        again = augment(
-            local_edit.exact_masks(edit, by_clip[edit.clip_id]), edit.mask_kind, edit.grow
-        )
+        again = augment(exact_masks(edit, by_clip[edit.clip_id]), edit.mask_kind, edit.grow)
         stored = media.read_masks(ctx.catalog.path(edit.mask))
         assert (again == stored).all(), edit
 
@@ -150,10 +152,10 @@ def test_a_deletion_lies_on_background_and_moves_as_it_says(built) -> None:
             continue
         assert edit.track_id.removeprefix("track-") != edit.clip_id
         assert edit.params["detail"] <= edit.params["usual_detail"]
-        footage = local_edit.Footage(
+        footage = WorkingClip(
             ctx.catalog, next(s for s in scenes if s.clip.clip_id == edit.clip_id)
         )
-        exact = local_edit.exact_masks(edit, footage)
+        exact = exact_masks(edit, footage)
         assert not (exact & objects[edit.clip_id][: edit.frames]).any()
         boxes = np.array([box_of(m) for m in exact])
         if edit.propagation == "background":  # the camera stands still
@@ -167,7 +169,7 @@ def test_both_ways_of_moving_a_pasted_mask(built, share: float) -> None:
     ctx, scenes = built
     rules = ctx.recipe.records.model_copy(update={"background_share": share})
     scene = dataclasses.replace(scenes[0], drafts=[])
-    drafts = [d for d in draw.draw(scene, rules, 0) if d.task == "deletion"]
+    drafts = [d for d in draw_records(scene, rules, 0) if d.task == "deletion"]
     moves = {d.propagation for d in drafts if d.subset == "video"}
     assert moves == ({"background"} if share else {"trajectory"})
 
@@ -184,11 +186,11 @@ def test_a_pasted_mask_rides_on_the_background(tmp_path: Path) -> None:
     with ctx.catalog.media.writing(".mp4") as video:
         media.write_video(video.path, frames, FPS, crf=10)
     clip = Clip("pan", "source-pan", "pan", "MIT", video.ref, 0, FRAMES, FPS, WIDTH, HEIGHT)
-    scenes = draw.cast([AnnotatedClip(clip, []), lender], ctx.recipe.records, 0)[:1]
+    scenes = with_donors([AnnotatedClip(clip, []), lender], ctx.recipe.records, 0)[:1]
     edits = local_edit.run(ctx, draw.run(ctx, scenes))
     assert [e.propagation for e in edits] == ["background"]
-    exact = local_edit.exact_masks(
-        edits[0], local_edit.Footage(ctx.catalog, dataclasses.replace(scenes[0], drafts=edits))
+    exact = exact_masks(
+        edits[0], WorkingClip(ctx.catalog, dataclasses.replace(scenes[0], drafts=edits))
     )
     lefts = np.array([box_of(m)[0] for m in exact if m.any()])
     assert np.diff(lefts).mean() == pytest.approx(-3, abs=0.3)
@@ -202,7 +204,7 @@ def test_what_the_paper_leaves_out_is_a_failure(built, change: dict, reason: str
     ctx, scenes = built
     rules = ctx.recipe.records.model_copy(update=change)
     with pytest.raises(BadInput) as raised:
-        draw.draw(scenes[0], rules, 0)
+        draw_records(scenes[0], rules, 0)
     assert raised.value.reason == reason
 
 

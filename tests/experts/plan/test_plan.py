@@ -9,13 +9,14 @@ from hypothesis import strategies as st
 from catalog.records import Clip, Track
 from experts.edit.tasks import TASKS
 from experts.plan.attached import carried
+from experts.plan.draw import draw
 from experts.plan.framing import Crop, around, boxes_of, widest
+from experts.plan.planners import Scene
 from experts.plan.referring import refer
+from experts.plan.rules import Planning
 from experts.plan.view import edit_size, span, view, windows
-from flows.recipe import Clips, Planning
-from flows.stages.annotate import AnnotatedClip
+from flows.recipe import Clips
 from flows.stages.ingest import cuts
-from flows.stages.plan import draw
 
 PAN = [value for t in range(64) for value in (4.0 * t, 0.0)]
 CLIP = Clip("c1", "s1", "uri", "MIT", "media/aa/a.mp4", 0, 64, 25.0, 854, 480, camera=PAN)
@@ -34,15 +35,15 @@ RULES = Planning(edits_per_clip=4, weights={name: 1.0 for name in TASKS})
 
 
 def test_the_same_seed_draws_the_same_plans() -> None:
-    annotated = AnnotatedClip(CLIP, [track("t1", 400)])
-    assert draw(annotated, RULES, 3) == draw(annotated, RULES, 3)
-    assert any(draw(annotated, RULES, 3) != draw(annotated, RULES, s) for s in range(4, 8))
+    scene = Scene(CLIP, [track("t1", 400)], RULES)
+    assert draw(scene, 3) == draw(scene, 3)
+    assert any(draw(scene, 3) != draw(scene, s) for s in range(4, 8))
 
 
 @given(st.integers(0, 50), st.integers(1, 20), st.booleans())
 def test_draws_differ_and_object_tasks_have_an_object(seed: int, count: int, has: bool) -> None:
     rules = RULES.model_copy(update={"edits_per_clip": count})
-    plans = draw(AnnotatedClip(CLIP, [track("t1", 400)] if has else []), rules, seed)
+    plans = draw(Scene(CLIP, [track("t1", 400)] if has else [], rules), seed)
     drawn = [(plan.task, plan.track_id) for plan in plans]
     assert len(set(drawn)) == len(drawn) <= count
     assert len({plan.plan_id for plan in plans}) == len(plans)
@@ -55,7 +56,7 @@ def test_draws_differ_and_object_tasks_have_an_object(seed: int, count: int, has
 
 def test_removal_and_addition_of_one_object_are_the_same_edit() -> None:
     rules = Planning(edits_per_clip=2, weights={"object_removal": 1, "object_addition": 1})
-    removal, addition = draw(AnnotatedClip(CLIP, [track("t1", 400)]), rules, 0)
+    removal, addition = draw(Scene(CLIP, [track("t1", 400)], rules), 0)
     same = ("seed", "expert", "prompt", "first_frame", "frames", "width", "height", "params")
     assert all(getattr(removal, f) == getattr(addition, f) for f in same)
     assert addition.target_prompt == "a car"
@@ -69,13 +70,13 @@ def test_a_removal_looks_as_far_around_as_its_track_is_sure() -> None:
     own.confidence[10] = 0.3
     own.boxes[4 * 60 : 4 * 61] = [380.0, 200.0, 390.0, 260.0]  # most of it is hidden
     assert span(own, alive, rules) == slice(11, 60)
-    (plan,) = draw(AnnotatedClip(CLIP, [own]), rules, 0)
+    (plan,) = draw(Scene(CLIP, [own], rules), 0)
     first, count = plan.params["span"]
     assert first <= plan.first_frame
     assert plan.first_frame + plan.frames <= first + count
     assert count > plan.frames
     narrow = rules.model_copy(update={"removal_span": 0})
-    assert "span" not in draw(AnnotatedClip(CLIP, [own]), narrow, 0)[0].params
+    assert "span" not in draw(Scene(CLIP, [own], narrow), 0)[0].params
 
 
 def test_what_the_picture_mostly_cuts_is_not_grounded() -> None:
@@ -92,7 +93,7 @@ def test_what_the_picture_mostly_cuts_is_not_grounded() -> None:
 
 def test_weight_zero_is_never_drawn() -> None:
     rules = RULES.model_copy(update={"weights": {"deblur": 1.0, "upscaling": 0.0}})
-    assert [p.task for p in draw(AnnotatedClip(CLIP, []), rules, 0)] == ["deblur"]
+    assert [p.task for p in draw(Scene(CLIP, [], rules), 0)] == ["deblur"]
 
 
 @pytest.mark.parametrize(
@@ -102,7 +103,7 @@ def test_weight_zero_is_never_drawn() -> None:
 )
 def test_an_object_that_does_not_suit_gets_no_removal(area: float, last: int) -> None:
     rules = RULES.model_copy(update={"weights": {"object_removal": 1.0}})
-    assert draw(AnnotatedClip(CLIP, [track("t1", 400, area=area, last=last)]), rules, 0) == []
+    assert draw(Scene(CLIP, [track("t1", 400, area=area, last=last)], rules), 0) == []
 
 
 def test_sizes_are_the_papers_but_never_upscaled() -> None:
@@ -137,10 +138,10 @@ def test_what_hides_its_background_throughout_is_not_removed() -> None:
     rules = RULES.model_copy(update={"weights": {"object_removal": 1.0}})
     tracks = [track("t1", 400)]
     still = dataclasses.replace(CLIP, camera=[0.0] * 128)
-    assert draw(AnnotatedClip(still, tracks), rules, 0) == []
-    assert len(draw(AnnotatedClip(CLIP, tracks), rules, 0)) == 1
+    assert draw(Scene(still, tracks, rules), 0) == []
+    assert len(draw(Scene(CLIP, tracks, rules), 0)) == 1
     everything = rules.model_copy(update={"max_invented": 1.0})
-    assert len(draw(AnnotatedClip(still, tracks), everything, 0)) == 1
+    assert len(draw(Scene(still, tracks, everything), 0)) == 1
 
 
 def test_an_object_out_of_sight_still_confuses() -> None:
@@ -227,7 +228,7 @@ def test_a_person_takes_the_bag_along() -> None:
     assert carried(person, [person, bag, far], alive) == [bag]
     assert carried(bag, [person, bag, far], alive) == []
     rules = RULES.model_copy(update={"weights": {"object_removal": 1.0}, "edits_per_clip": 9})
-    plans = draw(AnnotatedClip(CLIP, [person, bag, far]), rules, 0)
+    plans = draw(Scene(CLIP, [person, bag, far], rules), 0)
     taken = {plan.label: plan.params.get("tracks") for plan in plans}
     assert taken["person"] == ["p", "b"]
 
@@ -257,7 +258,7 @@ def test_cars_are_not_pointed_out_beside_what_may_be_a_car_too() -> None:
     assert both.phrase == "vehicle"
     shown = view(CLIP, car, [car, van], look, RULES)
     assert shown is None or shown.phrase != "car"
-    plans = draw(AnnotatedClip(CLIP, [car, van]), Planning(weights={"object_grounding": 1}), 0)
+    plans = draw(Scene(CLIP, [car, van], Planning(weights={"object_grounding": 1})), 0)
     assert [(p.label, p.count, p.params["tracks"]) for p in plans] == [("vehicle", 2, ["t1", "t2"])]
 
 
@@ -265,7 +266,7 @@ def test_a_removal_knows_what_comes_near_its_object() -> None:
     rules = Planning(edits_per_clip=1, weights={"object_removal": 1})
     near, far = track("t2", 470, area=0.001), track("t3", 700, area=0.001)  # too small themselves
     near, far = (dataclasses.replace(t, label="dog") for t in (near, far))
-    (plan,) = draw(AnnotatedClip(CLIP, [track("t1", 400), near, far]), rules, 0)
+    (plan,) = draw(Scene(CLIP, [track("t1", 400), near, far], rules), 0)
     assert (plan.track_id, plan.params["others"]) == ("t1", ["t2"])
-    (plan,) = draw(AnnotatedClip(CLIP, [track("t1", 400), far]), rules, 0)
+    (plan,) = draw(Scene(CLIP, [track("t1", 400), far], rules), 0)
     assert "others" not in plan.params

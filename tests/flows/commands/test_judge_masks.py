@@ -13,10 +13,11 @@ from catalog.errors import EditmillError
 from catalog.records import Clip, Pair, Track, from_row, to_row
 from experts.edit.job import Side
 from experts.edit.tasks import TASKS
+from filters.samples import pair_sample
 from flows.recipe import parse
 from flows.runtime.context import context
 from flows.stages.edit import Edit
-from flows.stages.judge import _masks, pair_sample
+from flows.stages.judge import _masks
 from tests.flows.tiny_training import FRAMES, HEIGHT, WIDTH, write_catalog, write_pairs
 
 RECIPE = "name: tiny\nsources: [{kind: folder, path: v}]\nplan: {weights: {deblur: 1}}\n"

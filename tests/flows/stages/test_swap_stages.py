@@ -8,12 +8,13 @@ import pytest
 
 from catalog import media
 from catalog.records import Clip, Track
+from experts.annotate.clip import AnnotatedClip
 from experts.edit.tasks import TASKS
 from experts.plan.donors import Bank
+from experts.write.request import request_for
 from flows.recipe import parse
 from flows.runtime.context import Context, context
-from flows.stages import bank, edit, instruct, plan
-from flows.stages.annotate import AnnotatedClip
+from flows.stages import bank, edit, plan
 from flows.stages.judge import _licence
 
 pytestmark = pytest.mark.weights
@@ -97,7 +98,7 @@ def test_the_plan_names_the_donor(swapped) -> None:
 
 def test_the_words_are_asked_for_both(swapped) -> None:
     made = swapped[1][0]
-    wanted = instruct.words_wanted(made.plan, made.clip)
+    wanted = request_for(made.plan, made.clip)
     assert (wanted.other, wanted.label) == ("person in green", "person in red")
 
 

@@ -17,7 +17,7 @@ import catalog
 from catalog import trained
 from catalog.errors import EditmillError
 from catalog.records import Clip, Track
-from experts import serving as makes
+from experts import serving
 from experts.diffusion.training import loop
 from experts.edit.job import Footage, Job, carry_out
 from flows import recipe
@@ -124,7 +124,8 @@ def _context(written: Written, experts: dict[str, str]) -> Context:
             "experts": experts,
         }
     )
-    return context(written.root, makes.pinned(made, written.root))
+    pinned = serving.pinned(made.experts, written.root)
+    return context(written.root, made.model_copy(update={"experts": pinned}))
 
 
 def _job(written: Written) -> Job:
@@ -152,7 +153,7 @@ def test_a_recipe_that_names_it_is_served_by_it(written: Written, first) -> None
     # From the row alone the same expert is found, and makes the same bytes.
     pair: Any = type("Row", (), {"task": "object_removal", "expert": made.expert,
                                  "expert_version": made.expert_version})  # fmt: skip
-    expert = makes.that_made(ctx.catalog, pair)
+    expert = serving.that_made(ctx.catalog, pair)
     assert (expert.name, expert.version) == (made.expert, made.expert_version)
     footage = Footage(ctx.catalog, ctx.catalog.media)
     results = [carry_out(job, footage, expert) for _ in range(2)]
@@ -172,19 +173,24 @@ def test_a_recipe_may_name_a_cache(written: Written, first) -> None:
     assert made.info["cache"] == "pyramid"
     pair: Any = type("Row", (), {"task": "object_removal", "expert": made.expert,
                                  "expert_version": made.expert_version})  # fmt: skip
-    expert = makes.that_made(ctx.catalog, pair)
-    assert expert is makes.serving(ctx.catalog, ctx.recipe, "object_removal")
+    expert = serving.that_made(ctx.catalog, pair)
+    assert expert is serving.serving(ctx.catalog, ctx.recipe.experts, "object_removal")
     with pytest.raises(EditmillError, match="cache 'teacache' is not known; use one of: none, "):
         _context(written, {"remover": "cogvideox@latest/teacache"})
 
 
 def test_an_unnamed_expert_is_the_embedded_one(written: Written, first) -> None:
     ctx = _context(written, {})
-    assert makes.serving(ctx.catalog, ctx.recipe, "object_removal").name == "remover-flow"
+    assert serving.serving(ctx.catalog, ctx.recipe.experts, "object_removal").name == "remover-flow"
     assert "experts" not in ctx.recipe.decisions()
     one = _context(written, {"object_removal": "cogvideox@latest"})
-    assert makes.serving(one.catalog, one.recipe, "object_removal").name == "cogvideox-remover"
-    assert makes.serving(one.catalog, one.recipe, "object_addition").name == "remover-flow"
+    assert (
+        serving.serving(one.catalog, one.recipe.experts, "object_removal").name
+        == "cogvideox-remover"
+    )
+    assert (
+        serving.serving(one.catalog, one.recipe.experts, "object_addition").name == "remover-flow"
+    )
 
 
 def test_a_killed_training_goes_on_and_ends_the_same(

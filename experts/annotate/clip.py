@@ -1,0 +1,131 @@
+"""A clip annotated: its objects' mask tracks, a caption and the camera's path."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from catalog import media
+from catalog.keys import digest
+from catalog.records import Clip, Track
+from catalog.storage.media import MediaStore
+from experts.annotate.camera import camera_path
+from experts.annotate.detect import Detector
+from experts.annotate.kinds import counted
+from experts.annotate.rules import Annotate
+from experts.annotate.segment import Segmenter
+from experts.annotate.track import TrackedObject, Tracker
+from experts.instances import shared
+from experts.write.captions.clip import caption, surely_named, tells_the_scene
+
+
+@dataclass(frozen=True, slots=True)
+class AnnotatedClip:
+    """A clip with its tracks; `labels` is the vocabulary of its footage, None for all labels."""
+
+    clip: Clip
+    tracks: list[Track]
+    labels: Sequence[str] | None = None
+
+    @property
+    def named(self) -> list[Track]:
+        """The tracks whose label is in the vocabulary. The others are kept as well: a mask must not
+        be pasted on an object because its label is not wanted."""
+        return [t for t in self.tracks if self.labels is None or t.label in self.labels]
+
+
+@dataclass(frozen=True, slots=True)
+class Annotation:
+    """What was found in a clip. `camera` holds the background's x and y, px, per frame."""
+
+    tracks: list[Track]
+    caption: str
+    camera: list[float]
+
+
+def tracker_for(rules: Annotate, threads: int, workers: int) -> Tracker:
+    """This process's tracker by the recipe's rules, not loaded unless it was before.
+
+    Each of `workers` threads calls models with `threads` threads of their own.
+    """
+    detector = shared(Detector, threshold=rules.score_threshold, threads=threads)
+    # Encodes take turns, which bounds memory, so each may use what all workers have.
+    segmenter = shared(Segmenter, threads=workers * threads)
+    return Tracker(detector, segmenter, max_objects=rules.max_objects)
+
+
+def annotate(
+    clip: Clip,
+    store: MediaStore,
+    tracker: Tracker,
+    rules: Annotate,
+    labels: Sequence[str] | None = None,
+    keep_all: bool = False,
+    check_stop: Callable[[], None] = lambda: None,
+) -> Annotation:
+    """The clip's annotation; masks are written to `store`.
+
+    Tracks of labels outside the vocabulary `labels` are left out unless `keep_all`. `check_stop` is
+    called between objects and keyframes and may raise.
+    """
+    frames = media.read_video(store.path(clip.video))
+    interval = max(1, round(rules.keyframe_seconds * clip.fps))
+    seen = list(tracker.track(frames, interval, check_stop))
+    kept = [found for found in seen if keep_all or labels is None or found.label in labels]
+    tracks = []
+    for i, found in enumerate(kept):
+        check_stop()
+        with store.writing(".mkv") as out:
+            media.write_masks(out.path, found.masks, clip.fps)
+        tracks.append(_row(clip, i, found, out.ref))
+    moving = np.logical_or.reduce([found.masks for found in kept]) if kept else None
+    path = camera_path(frames, moving)
+    return Annotation(
+        tracks, describe(seen, len(frames), labels), [round(float(v), 2) for v in path.ravel()]
+    )
+
+
+def describe(
+    seen: Sequence[TrackedObject], frames: int, labels: Sequence[str] | None = None
+) -> str:
+    """The caption of a clip of so many frames from all objects tracked in it; `labels` is its
+    footage's vocabulary. Empty where it would leave out what fills the picture."""
+    shares = [float(found.masks.mean()) for found in seen]
+    sure = [
+        surely_named(found.label, found.score, share, labels)
+        for found, share in zip(seen, shares, strict=True)
+    ]
+    objects = [found for found, known in zip(seen, sure, strict=True) if known]
+    # Only what is there for most of the clip is worth naming.
+    lasting = [f for f in objects if 2 * (f.last - f.first + 1) > frames]
+    if not lasting:
+        return ""
+    named = float(np.logical_or.reduce([found.masks for found in lasting]).mean())
+    unnamed = max(
+        (share for share, known in zip(shares, sure, strict=True) if not known), default=0
+    )
+    if not tells_the_scene(named, unnamed):
+        return ""
+    counts = counted(Counter(found.label for found in lasting))
+    ever = counted(Counter(found.label for found in objects))
+    more = {label for label, count in counts.items() if ever.get(label, 0) > count}
+    return caption(counts, more)
+
+
+def _row(clip: Clip, index: int, found: TrackedObject, masks: str) -> Track:
+    alive = found.masks[found.first : found.last + 1]
+    return Track(
+        track_id=digest("track", clip.clip_id, index, masks),
+        clip_id=clip.clip_id,
+        label=found.label,
+        score=float(found.score),
+        masks=masks,
+        first_frame=int(found.first),
+        last_frame=int(found.last),
+        confidence=[round(float(c), 4) for c in found.confidence],
+        area=float(alive.mean()),
+        boxes=[round(float(v), 2) for v in np.asarray(found.boxes).reshape(-1)],
+    )

@@ -1,0 +1,1 @@
+"""VIVID-10M's local-editing records: drawn, masked, captioned and measured."""

@@ -1,0 +1,186 @@
+"""What each family of tasks needs when one of its edits is planned.
+
+A task names its planner (`experts.edit.tasks.Task.planner`). The planner says which objects of a
+clip an edit may be drawn for, and writes the prompts and parameters of the one that was drawn.
+"""
+
+from __future__ import annotations
+
+import functools
+import importlib
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from catalog.records import Clip, Track
+from experts.annotate.kinds import alike
+from experts.edit.style.adjectives import local_adjectives
+from experts.edit.style.styles import global_style
+from experts.edit.tasks import Task
+from experts.plan.attached import carried
+from experts.plan.donors import Bank, chosen, swaps
+from experts.plan.occlusion import met
+from experts.plan.rules import Planning
+from experts.plan.view import View, span, view
+
+NO_DONORS = Bank(())
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """What the edits of a clip are planned from: its objects' tracks, and the objects of other
+    clips that a swap may take from `bank`."""
+
+    clip: Clip
+    tracks: Sequence[Track]
+    rules: Planning
+    bank: Bank = NO_DONORS
+
+
+@dataclass(slots=True)
+class Draft:
+    """An edit before it gets its identity. `phrase` is the referring expression of its object,
+    `count` how many objects are meant; the other fields are those of `catalog.records.Plan`."""
+
+    view: View
+    phrase: str = ""
+    count: int = 1
+    prompt: str = ""
+    negative_prompt: str = ""
+    target_prompt: str = ""
+    params: dict[str, Any] = field(default_factory=dict)
+
+
+class Planner:
+    """Plans edits of the whole picture, which need neither object nor prompt."""
+
+    def objects(self, scene: Scene, task: Task) -> Sequence[Track | None]:
+        """The objects the task may be drawn for; `[None]` for a task without one."""
+        return [None]
+
+    def draft(
+        self, scene: Scene, task: Task, track: Track | None, rng: np.random.Generator
+    ) -> Draft:
+        """The edit of one of these objects. What is left to chance is drawn from `rng`."""
+        return Draft(_view(scene, task, track))
+
+
+class GlobalStyle(Planner):
+    """A style for the whole picture."""
+
+    def draft(
+        self, scene: Scene, task: Task, track: Track | None, rng: np.random.Generator
+    ) -> Draft:
+        prompt, params = global_style(rng)
+        return Draft(_view(scene, task, track), prompt=prompt, target_prompt=prompt, params=params)
+
+
+class _OneObject(Planner):
+    """Plans edits of one object, which an expression must tell apart from others of its kind."""
+
+    def objects(self, scene: Scene, task: Task) -> Sequence[Track | None]:
+        clip, tracks, rules = scene.clip, scene.tracks, scene.rules
+        return [track for track in tracks if view(clip, track, tracks, task, rules)]
+
+
+class LocalStyle(_OneObject):
+    """A colour, material or style for one object."""
+
+    def draft(
+        self, scene: Scene, task: Task, track: Track | None, rng: np.random.Generator
+    ) -> Draft:
+        assert track is not None
+        shown = _view(scene, task, track)
+        prompt, params = local_adjectives(rng, track.label)
+        return Draft(shown, shown.phrase, prompt=prompt, target_prompt=prompt, params=params)
+
+
+class Removal(_OneObject):
+    """An object goes, or comes: an addition is a removal read backwards."""
+
+    def draft(
+        self, scene: Scene, task: Task, track: Track | None, rng: np.random.Generator
+    ) -> Draft:
+        assert track is not None
+        shown = _view(scene, task, track)
+        params = _with_attached(scene, track, shown.alive)
+        seen = span(track, shown.alive, scene.rules)
+        if seen != shown.alive:
+            params["span"] = [seen.start, seen.stop - seen.start]
+        if others := met(track, scene.tracks, seen):
+            params["others"] = sorted(other.track_id for other in others)
+        return Draft(
+            shown,
+            shown.phrase,
+            # Señorita-2M, remover: positive and negative prompt.
+            prompt=f"Remove {track.label}",
+            negative_prompt=f"Generate {track.label}",
+            target_prompt=f"a {track.label}" if task.made_side == "source" else "",
+            params=params,
+        )
+
+
+class Swap(Planner):
+    """Another clip's object takes the place of one: the source shows the other, the target is the
+    footage."""
+
+    def objects(self, scene: Scene, task: Task) -> Sequence[Track | None]:
+        return [track for track in scene.tracks if self._swaps(scene, task, track)]
+
+    def draft(
+        self, scene: Scene, task: Task, track: Track | None, rng: np.random.Generator
+    ) -> Draft:
+        assert track is not None
+        swap = chosen(self._swaps(scene, task, track), rng)
+        return Draft(
+            swap.shown,
+            swap.label,
+            # The remover's prompts: the object's place is cleared before the other is put there.
+            prompt=f"Remove {track.label}",
+            negative_prompt=f"Generate {track.label}",
+            target_prompt=f"a {swap.label}",
+            params=swap.params() | _with_attached(scene, track, swap.shown.alive),
+        )
+
+    def _swaps(self, scene: Scene, task: Task, track: Track) -> list[Any]:
+        return swaps(scene.clip, track, scene.tracks, task, scene.bank, scene.rules)
+
+
+class Grounding(_OneObject):
+    """All objects of a kind are painted, so none needs to be told apart."""
+
+    def objects(self, scene: Scene, task: Task) -> Sequence[Track | None]:
+        suited = [track for track in super().objects(scene, task) if track is not None]
+        return list({track.label: track for track in reversed(suited)}.values())
+
+    def draft(
+        self, scene: Scene, task: Task, track: Track | None, rng: np.random.Generator
+    ) -> Draft:
+        assert track is not None
+        shown = _view(scene, task, track)
+        same = sorted(t.track_id for t in scene.tracks if alike(t.label, track.label))
+        return Draft(shown, shown.phrase, count=len(same), params={"tracks": same})
+
+
+@functools.cache
+def planner_of(task: Task) -> Planner:
+    """The task's planner."""
+    module, _, name = task.planner.partition(":")
+    found: Planner = getattr(importlib.import_module(module), name)()
+    return found
+
+
+def _view(scene: Scene, task: Task, track: Track | None) -> View:
+    found = view(scene.clip, track, scene.tracks, task, scene.rules)
+    assert found is not None  # else it had not been drawn
+    return found
+
+
+def _with_attached(scene: Scene, track: Track, alive: slice) -> dict[str, Any]:
+    """The tracks to edit where something is attached to the object; nothing where it is alone."""
+    things = carried(track, scene.tracks, alive)
+    if not things:
+        return {}
+    return {"tracks": [track.track_id, *sorted(t.track_id for t in things)]}

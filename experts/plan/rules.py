@@ -1,0 +1,35 @@
+"""The recipe's `plan` section."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+from pydantic import Field, field_validator
+
+from catalog.validated import Part
+from experts.edit.tasks import TASKS
+
+
+class Planning(Part):
+    """Which edits are drawn."""
+
+    edits_per_clip: int = Field(default=6, ge=1)
+    weights: dict[str, Annotated[float, Field(ge=0)]] = Field(min_length=1)
+    min_area: float = Field(default=0.004, gt=0)  # share of the frame; below, nobody sees the edit
+    max_area: float = Field(default=0.30, le=1)  # above, too little is left to fill a removal from
+    max_invented: float = Field(default=0.003, ge=0, le=1)  # of the frame, painted unseen by anyone
+    removal_span: int = Field(default=33, ge=0)  # frames to each side that a removal looks at, too
+    min_score: float = Field(default=0.6, ge=0, le=1)  # the detector's; below are reflections, too
+    min_confidence: float = Field(default=0.65, ge=0, le=1)  # in nine tenths of an edit's frames
+    frames: int | None = Field(default=None, ge=2)  # caps all tasks; None: the papers'
+    long_side: int | None = Field(default=None, ge=128)  # caps every edit's size; None: the papers'
+
+    @field_validator("weights")
+    @classmethod
+    def _known_tasks(cls, weights: dict[str, float]) -> dict[str, float]:
+        for task in weights:
+            if task not in TASKS:
+                raise ValueError(f"no task is called {task!r}; there are: {', '.join(TASKS)}")
+        if not any(weights.values()):
+            raise ValueError("at least one task needs a weight above 0")
+        return weights

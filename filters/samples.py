@@ -1,0 +1,66 @@
+"""Pairs as filters see them: a few frames of each side, scaled to one size."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+
+from catalog import media
+from experts.base import Frames, Masks
+from experts.edit.tasks import TASKS
+from filters.base import FRAMES, PairSample
+
+LONG_SIDE = 480
+"""px of the long side that filters look at (`filters.base.PairSample`)."""
+
+
+def stored_sample(
+    *,
+    task: str,
+    source: Path,
+    target: Path,
+    masks: Masks | None,
+    prompt: str,
+    label: str,
+    instruction: str,
+    source_id: str,
+    sizes: tuple[tuple[int, int], tuple[int, int]],
+) -> PairSample:
+    """The sample of two video files. The other arguments are those of :func:`pair_sample`."""
+    return pair_sample(
+        task=task,
+        source=media.sample_frames(source, FRAMES, LONG_SIDE),
+        target=media.sample_frames(target, FRAMES, LONG_SIDE),
+        masks=masks,
+        prompt=prompt,
+        label=label,
+        instruction=instruction,
+        source_id=source_id,
+        sizes=sizes,
+    )
+
+
+def pair_sample(
+    *,
+    task: str,
+    source: Frames,
+    target: Frames,
+    masks: Masks | None,
+    prompt: str,
+    label: str,
+    instruction: str,
+    source_id: str,
+    sizes: tuple[tuple[int, int], tuple[int, int]],
+) -> PairSample:
+    """A filter's view of a pair: `source` and `target` uint8 [FRAMES, h, w, 3]; `masks` bool
+    [T, H, W] of any size and length are brought to the target's frames; `sizes` are the stored
+    (height, width) of source and target, px."""
+    mask = None
+    if masks is not None:
+        picked = masks[np.linspace(0, len(masks) - 1, len(target)).round().astype(int)]
+        mask = media.crop_resize(picked, target.shape[1:3])
+    made = TASKS[task].made_side
+    return PairSample(
+        task, source, target, mask, prompt, label, instruction, source_id, sizes, made=made
+    )
