@@ -1,162 +1,75 @@
-"""The parent flow: one Prefect task per stage and shard, from sources to a release.
+"""The build as a Prefect flow: serve it, deploy it, or call it any number of times.
 
-    ingest → annotate → plan → edit → instruct → judge → release, report   pairs
-    ingest → annotate → draw → local_edit → release, report                local-editing records
-
-Shards run side by side on `run.workers` threads: the heavy calls all release the interpreter lock,
-and so share one copy of every model. Nothing but small records passes between tasks.
+prefect flow serve flows/build.py:build --name nightly --cron "0 2 * * *"
 """
 
 from __future__ import annotations
 
-import os
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, suppress
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Annotated, Any
 
-from prefect import flow, task
-from prefect.cache_policies import NO_CACHE
+from prefect import flow
 from prefect.task_runners import ThreadPoolTaskRunner
+from pydantic import Field
 
-from catalog.records import Clip
-from experts.local_edits.draw import with_donors
-from experts.plan.donors import Bank
-from filters.alignment import train as probes
-from filters.quality import train as retrain
-from flows.recipe import Recipe, Records
-from flows.runtime import signals, worker
-from flows.runtime.context import BuildRun, Context, Stopped, context_of, findable
+from flows.pipelines import make_local_edits, make_pairs
+from flows.release import local_edits as release_local_edits
+from flows.release import pairs as release_pairs
+from flows.release.outcome import Outcome
+from flows.request import Request, finished, remember, request, with_notes
+from flows.runtime.context import Context, Stopped, context, findable
 from flows.runtime.prefect_client import Connection, using
-from flows.sources import list_sources
-from flows.stages import annotate, bank, draw, edit, ingest, instruct, judge, local_edit, plan
+from flows.runtime.server import Server
+from flows.runtime.stopping import stopped_by_signals
 
-R = TypeVar("R")
-
-
-def shards(records: Sequence[R], size: int) -> list[Sequence[R]]:
-    """Slices of at most `size` records."""
-    return [records[i : i + size] for i in range(0, len(records), size)]
-
-
-def _shard_task(stage: str, run: Callable[[Context, Any], list[Any]]) -> Any:
-    """A Prefect task that runs one stage on one shard."""
-
-    def shard_task(build: BuildRun, shard: Sequence[Any]) -> list[Any]:
-        ctx = context_of(build)
-        worker.limit_threads(build.recipe.run.threads)
-        with ctx.stats.task():
-            try:
-                return run(ctx, shard)
-            except Exception as error:
-                ctx.fail(error)
-                raise
-
-    # The journal is the cache: it knows records, Prefect would only know whole shards.
-    return task(
-        name=stage, task_run_name=stage, cache_policy=NO_CACHE, persist_result=False, retries=0
-    )(shard_task)
+RecipeName = Annotated[
+    str, Field(description="A shipped recipe's name (embedded, vivid-embedded) or a YAML file.")
+]
+CatalogFolder = Annotated[Path, Field(description="The catalog's folder; made if absent.")]
+SourceFolder = Annotated[
+    Path | None, Field(description="Build from this folder instead of the recipe's sources.")
+]
+Tag = Annotated[str | None, Field(description="The release's tag; by default v1, v2 and so on.")]
 
 
-_ingest = _shard_task(ingest.STAGE, ingest.run)
-_annotate = _shard_task(annotate.STAGE, annotate.run)
-_bank = _shard_task(bank.STAGE, bank.run)
-_plan = _shard_task(plan.STAGE, lambda ctx, given: plan.run(ctx, *given))
-_edit = _shard_task(edit.STAGE, edit.run)
-_instruct = _shard_task(instruct.STAGE, instruct.run)
-_judge = _shard_task(judge.STAGE, judge.run)
-_draw = _shard_task(draw.STAGE, draw.run)
-_local_edit = _shard_task(local_edit.STAGE, local_edit.run)
-_quality = _shard_task(retrain.STAGE, lambda ctx, _: [retrain.ensure_quality_model(ctx)])
+@flow(name="build", flow_run_name="build {recipe} in {out}", persist_result=False)
+def build(
+    recipe: RecipeName = "embedded",
+    out: CatalogFolder = Path("editmill-demo"),
+    source: SourceFolder = None,
+    tag: Tag = None,
+) -> dict[str, Any]:
+    """Build a dataset: from source videos to a release and its report.
 
-_probes = _shard_task(probes.STAGE, lambda ctx, _: [probes.ensure_probes(ctx)])
+    What earlier runs finished is not computed again, so a run that was stopped is continued by
+    another with the same parameters. Returns `flows.release.outcome.Outcome` as a mapping.
+    """
+    asked = request(recipe, out, source=source, tag=tag)
+    ctx = context(out, asked.recipe)
+    done = finished(ctx, asked)
+    if done is None:
+        connection = Server(asked.recipe.run.server).connect(ctx.stop, print)
+        done = run(ctx, asked, connection)
+    return asdict(done)
 
 
-def _run(root: Path, recipe: Recipe, run_id: str) -> None:
-    ctx = context_of(BuildRun(root, recipe, run_id))
-    with _stopped_by_signals(ctx):  # again: Prefect has set its own for SIGTERM by now
+def run(ctx: Context, asked: Request, connection: Connection) -> Outcome:
+    """Carries a request out, reporting to the server at the other end of `connection`.
+
+    Raises Stopped after Ctrl-C or SIGTERM, EditmillError when it cannot go on; in all cases every
+    finished record is kept and the next run continues from there.
+    """
+    product = release_pairs if ctx.recipe.records is None else release_local_edits
+    make = make_pairs if ctx.recipe.records is None else make_local_edits
+    workers: ThreadPoolTaskRunner[Any] = ThreadPoolTaskRunner(max_workers=ctx.recipe.run.workers)
+    with findable(ctx), using(connection), stopped_by_signals(ctx), ctx.stats.watch_memory():
         ctx.catalog.products.sweep()
-        _stages(ctx)
-
-
-def _stages(ctx: Context) -> None:
-    recipe = ctx.recipe
-    size = recipe.run.shard_size
-
-    sources = ingest.distinct(ctx, list_sources(recipe))
-    ctx.stats.expect(ingest.STAGE, len(sources))
-    ingested = [_ingest.submit(ctx.run, shard) for shard in shards(sources, size)]
-    clips = [clip for future in ingested for clip in future.result()]
-    ctx.stats.expect(annotate.STAGE, len(clips))
-    if recipe.records is None:
-        _pairs(ctx, clips)
-    else:
-        _records(ctx, recipe.records, clips)
-
-
-def _records(ctx: Context, rules: Records, clips: Sequence[Clip]) -> None:
-    recipe, size = ctx.recipe, ctx.recipe.run.shard_size
-    annotated = [_annotate.submit(ctx.run, shard) for shard in shards(clips, size)]
-    # A deletion takes its mask from another source, so all must be annotated by now.
-    clips_with_tracks = [clip for future in annotated for clip in future.result()]
-    lent = with_donors(clips_with_tracks, rules, recipe.seed)
-    ctx.stats.expect(draw.STAGE, len(lent))
-    drawn = [_draw.submit(ctx.run, shard) for shard in shards(lent, size)]
-    made = [_local_edit.submit(ctx.run, shard) for shard in drawn]
-    for future in drawn:
-        ctx.stats.expect(local_edit.STAGE, sum(len(clip.drafts) for clip in future.result()))
-    for future in made:
-        future.result()
-
-
-def _pairs(ctx: Context, clips: Sequence[Clip]) -> None:
-    recipe, size = ctx.recipe, ctx.recipe.run.shard_size
-    ctx.stats.expect(plan.STAGE, len(clips))
-    # Beside the first shards, since judging comes last.
-    learnt = [_quality.submit(ctx.run, []), _probes.submit(ctx.run, [])]
-    # In this order a worker seldom waits for a shard that is queued behind it, and the writer,
-    # which runs on one core, shares the time with the experts.
-    annotated = [_annotate.submit(ctx.run, shard) for shard in shards(clips, size)]
-    donors = Bank(())
-    if recipe.plan.weights.get("object_swap"):
-        ctx.stats.expect(bank.STAGE, len(clips))
-        banked = [_bank.submit(ctx.run, shard) for shard in annotated]
-        # A donor may come from any clip, so all must have been looked at by now.
-        donors = Bank([exhibit for future in banked for exhibit in future.result()])
-    planned = [_plan.submit(ctx.run, (shard, donors)) for shard in annotated]
-    edited, instructed, judged = [], [], []
-    lag = recipe.run.workers
-    for k in range(len(planned) + 2 * lag):
-        if k < len(planned):
-            edited.append(_edit.submit(ctx.run, planned[k]))
-        if 0 <= k - lag < len(planned):
-            instructed.append(_instruct.submit(ctx.run, edited[k - lag]))
-        if 0 <= k - 2 * lag < len(planned):
-            shard = instructed[k - 2 * lag]
-            judged.append(_judge.submit(ctx.run, shard, wait_for=learnt))
-
-    for future in planned:
-        edits = sum(len(clip.plans) for clip in future.result())
-        for stage in (edit.STAGE, instruct.STAGE, judge.STAGE):
-            ctx.stats.expect(stage, edits)
-    for future in [*learnt, *judged]:
-        future.result()
-
-
-def run_flow(ctx: Context, connection: Connection) -> None:
-    """Runs the build, reporting to the server at the other end. Raises Stopped after Ctrl-C or
-    SIGTERM, EditmillError when it cannot go on; in all cases every finished record is kept and the
-    next run continues from there."""
-    build = flow(
-        name="build",
-        flow_run_name=f"build {ctx.recipe.name}",
-        task_runner=ThreadPoolTaskRunner(max_workers=ctx.recipe.run.workers),  # type: ignore[arg-type]
-        persist_result=False,
-        validate_parameters=False,
-    )(_run)
-    with findable(ctx), using(connection), _stopped_by_signals(ctx), ctx.stats.watch_memory():
         try:
-            build(ctx.root, ctx.recipe, ctx.run.run_id)
+            make.with_options(
+                flow_run_name=f"{make.name} {ctx.recipe.name}",
+                task_runner=workers,  # type: ignore[arg-type]
+            )(ctx.run)
         except Exception:
             # The first error, not what Prefect makes of the tasks after it.
             if first := ctx.error or connection.lost:
@@ -165,21 +78,6 @@ def run_flow(ctx: Context, connection: Connection) -> None:
                 raise
     if ctx.stop.is_set():
         raise Stopped
-
-
-STOP_NOTICE = b"Stopping once the edits in hand are finished; again to stop at once.\n"
-
-
-def _stopped_by_signals(ctx: Context) -> AbstractContextManager[None]:
-    """The first Ctrl-C or SIGTERM lets the records in hand be finished, the second leaves at once;
-    the journal is written so that either is safe."""
-
-    def stop(number: int) -> None:
-        if ctx.stop.is_set():
-            os._exit(128 + number)
-        ctx.stopped_by = number
-        ctx.stop.set()
-        with suppress(OSError):  # stderr may be closed or full
-            os.write(2, STOP_NOTICE)  # a handler may interrupt any other printing
-
-    return signals.handled(stop)
+    outcome = product.publish(ctx, asked.tag)
+    remember(ctx, asked, outcome)
+    return with_notes(outcome, asked)

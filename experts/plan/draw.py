@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -24,20 +25,42 @@ class _Choice:
 
 
 def draw(scene: Scene, seed: int) -> list[Plan]:
-    """Up to `edits_per_clip` different (task, object) by weight, without replacement; a task's
-    weight is shared by the objects it suits."""
-    rng = np.random.default_rng(int(digest("plan", seed, scene.clip.clip_id)[:16], 16))
-    choices = _choices(scene)
+    """Up to `edits_per_clip` edits of the scene, all but swaps, each another (task, object).
+
+    As far as its objects allow, the share `local_share` of them edits one object. Within that
+    share, and in the rest, edits are drawn by their tasks' weights without replacement; a task's
+    weight is shared by the objects it suits.
+    """
+    rng = _rng("plan", seed, scene)
+    choices = _choices(scene, from_bank=False)
+    local = [choice for choice in choices if choice.task.local]
     count = min(scene.rules.edits_per_clip, len(choices))
-    return [_plan(scene, choice, rng, seed) for choice in _drawn(choices, count, rng)]
+    first = _drawn(local, min(len(local), math.ceil(scene.rules.local_share * count)), rng)
+    others = [choice for choice in choices if choice not in first]
+    drawn = [*first, *_drawn(others, count - len(first), rng)]
+    return [_plan(scene, choice, rng, seed) for choice in sorted(drawn, key=choices.index)]
 
 
-def _choices(scene: Scene) -> list[_Choice]:
+def draw_swaps(scene: Scene, seed: int) -> list[Plan]:
+    """Up to `swaps_per_clip` swaps, whose donors come from the scene's bank."""
+    rng = _rng("plan swaps", seed, scene)
+    choices = _choices(scene, from_bank=True)
+    drawn = _drawn(choices, min(scene.rules.swaps_per_clip, len(choices)), rng)
+    return [_plan(scene, choice, rng, seed) for choice in drawn]
+
+
+def _rng(what: str, seed: int, scene: Scene) -> np.random.Generator:
+    return np.random.default_rng(int(digest(what, seed, scene.clip.clip_id)[:16], 16))
+
+
+def _choices(scene: Scene, from_bank: bool) -> list[_Choice]:
     found = []
     for name, weight in scene.rules.weights.items():
         task = TASKS[name]
-        objects = planner_of(task).objects(scene, task) if weight else []
-        found += [_Choice(task, track, weight / len(objects)) for track in objects]
+        planner = planner_of(task)
+        if weight and planner.from_bank == from_bank:
+            objects = planner.objects(scene, task)
+            found += [_Choice(task, track, weight / len(objects)) for track in objects]
     return found
 
 

@@ -10,7 +10,7 @@ import functools
 import importlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -55,6 +55,9 @@ class Draft:
 
 class Planner:
     """Plans edits of the whole picture, which need neither object nor prompt."""
+
+    from_bank: ClassVar[bool] = False
+    """Whether an edit takes an object from another clip, and so waits until all are annotated."""
 
     def objects(self, scene: Scene, task: Task) -> Sequence[Track | None]:
         """The objects the task may be drawn for; `[None]` for a task without one."""
@@ -125,6 +128,8 @@ class Removal(_OneObject):
 class Swap(Planner):
     """Another clip's object takes the place of one: the source shows the other, the target is the
     footage."""
+
+    from_bank = True
 
     def objects(self, scene: Scene, task: Task) -> Sequence[Track | None]:
         return [track for track in scene.tracks if self._swaps(scene, task, track)]

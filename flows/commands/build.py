@@ -10,17 +10,11 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-import flows
-from catalog.keys import digest
-from experts.edit.tasks import TASKS, expert_for
-from experts.serving import pinned
-from flows.recipe import FolderSources, Recipe, load
 from flows.release.outcome import Outcome
-from flows.runtime.context import Context, Stopped, context
+from flows.request import finished, request
+from flows.runtime.context import Stopped, context
 from flows.runtime.progress import live
-from flows.sources import Listing, SourceFile, listing
 
-STAGE = "build"
 PRODUCTS = {
     "pairs": ("pairs", "select task, instruction from pairs where keep"),
     "local_edits": ("records", "select task, subset, caption_medium from local_edits"),
@@ -39,98 +33,29 @@ def main(
 ) -> int:
     """Runs the command; returns the exit code. EditmillError passes through."""
     console = Console(stderr=as_json)
-    recipe = load(recipe_name)
-    if source is not None:
-        given = (FolderSources(kind="folder", path=source),)
-        recipe = recipe.model_copy(update={"sources": given})
-    if server is not None:
-        run = recipe.run.model_copy(update={"server": server})
-        recipe = recipe.model_copy(update={"run": run})
-    recipe = recipe.model_copy(update={"experts": pinned(recipe.experts, out)})
-    sources = listing(recipe)
-    # Before there is a catalog: a checkpoint may lack.
-    fingerprint = _fingerprint(recipe, sources, tag)
-    ctx = context(out, recipe)
-    finished = ctx.catalog.products.get(STAGE, fingerprint)
-    if finished is not None and _stands(ctx, finished):
-        outcome = _with_notes(Outcome(**finished), sources)
-        _show(console, outcome, as_json, "Nothing was left to do: this dataset is built.")
+    asked = request(recipe_name, out, source=source, tag=tag, server=server)
+    ctx = context(out, asked.recipe)
+    if (done := finished(ctx, asked)) is not None:
+        _show(console, done, as_json, "Nothing was left to do: this dataset is built.")
         return 0
+    # Imported late: this takes seconds, and a finished build needs none of it. The server starts
+    # beside the other imports.
+    from flows.runtime.server import Server
+
+    to = Server(asked.recipe.run.server)
+    from flows import build
+
     try:
-        outcome = _build(ctx, console, tag)
+        with live(ctx.stats, console):
+            connection = to.connect(ctx.stop, lambda line: console.print(line, highlight=False))
+            outcome = build.run(ctx, asked, connection)
     except Stopped:
         console.print(
             "Stopped. Everything finished so far is kept; run the same command to continue."
         )
         return 128 + ctx.stopped_by
-    if not ctx.worth_retrying:
-        ctx.catalog.products.put(STAGE, fingerprint, dataclasses.asdict(outcome))
-    _show(console, _with_notes(outcome, sources), as_json, "")
+    _show(console, outcome, as_json, "")
     return 0
-
-
-def _stands(ctx: Context, finished: dict[str, Any]) -> bool:
-    """Whether what a build came to is still there: whoever removed the tables wants them back."""
-    released = any(release.tag == finished["release"] for release in ctx.catalog.releases())
-    return released and Path(finished["report"]).is_file()
-
-
-def _build(ctx: Context, console: Console, tag: str | None) -> Outcome:
-    # Imported late: this takes seconds, and a finished build needs none of it.
-    from flows.runtime.server import Server
-
-    server = Server(ctx.recipe.run.server)
-    from flows import build
-    from flows.release import local_edits as publish_local
-    from flows.release import pairs as publish
-
-    product = publish if ctx.recipe.records is None else publish_local
-    with live(ctx.stats, console):
-        connection = server.connect(ctx.stop, lambda line: console.print(line, highlight=False))
-        build.run_flow(ctx, connection)
-        return product.publish(ctx, tag)
-
-
-def _fingerprint(recipe: Recipe, sources: Listing, tag: str | None) -> str:
-    """All a build depends on: its recipe, its sources as they lie there now, checkpoints of the
-    user's, and the code. Raises EditmillError where a checkpoint cannot be had."""
-    files = [_state(file) for file in sources.files]
-    return digest(recipe.decisions(), files, tag or "", _code_digest(), _checkpoints(recipe))
-
-
-def _state(file: SourceFile) -> tuple[str | int, ...]:
-    if file.refusal is not None:
-        return file.name, file.refusal.reason
-    try:
-        stat = file.path.stat()
-    except OSError as error:  # gone since it was listed, or in a folder nobody may enter
-        return file.name, type(error).__name__
-    return file.name, file.uri, file.licence, stat.st_size, stat.st_mtime_ns
-
-
-def _with_notes(outcome: Outcome, sources: Listing) -> Outcome:
-    """The outcome that also says what lay among the sources and was left out."""
-    return dataclasses.replace(outcome, notes=[*outcome.notes, *sources.notes])
-
-
-def _checkpoints(recipe: Recipe) -> dict[str, str]:
-    """Version of each expert in use whose weights are the user's."""
-    return {
-        task: expert_for(task).version
-        for task, weight in recipe.plan.weights.items()
-        if weight and TASKS[task].checkpoint
-    }
-
-
-def _code_digest() -> str:
-    rooms = [
-        Path(flows.__file__).parent.parent / room
-        for room in ("catalog", "experts", "filters", "flows")
-    ]
-    files = sorted(
-        p for room in rooms for p in room.rglob("*") if p.suffix in {".py", ".toml", ".yaml", ".j2"}
-    )
-    return digest([(p.name, p.read_text(encoding="utf-8")) for p in files])
 
 
 def _show(console: Console, outcome: Outcome, as_json: bool, headline: str) -> None:

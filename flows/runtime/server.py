@@ -193,29 +193,38 @@ def _our_server() -> Embedded:
         return _embedded
 
 
+def _in_flow_run() -> bool:
+    """Whether Prefect runs us: then it is set up, and its server is chosen."""
+    if "prefect.context" not in sys.modules:
+        return False
+    from prefect.context import FlowRunContext
+
+    return FlowRunContext.get() is not None
+
+
 class Server:
     """What a build reports to. Construct it early: the server starts beside the other imports.
 
     `asked` is the user's wish: an URL, a profile of his or `profile` (the one in use); None for a
-    server of our own. Under a Prefect worker it is the worker's, whatever is asked.
+    server of our own. Within a flow run it is that run's server, whatever is asked.
     """
 
     def __init__(self, asked: str | None = None) -> None:
         """Raises EditmillError where a server of the user's does not answer, before his build
         takes the time of other imports."""
         self._embedded: Embedded | None = None
-        if asked is None and not os.environ.get(UNDER_WORKER):
+        if os.environ.get(UNDER_WORKER) or _in_flow_run():
+            from prefect.settings import get_current_settings
+
+            self.url = get_current_settings().api.url or ""  # "": Prefect starts one by itself
+            return
+        if asked is None:
             self._embedded = _our_server()
             self.url = self._embedded.url
             prefect_settings.apply(self.url)
             return
-        if os.environ.get(UNDER_WORKER):
-            from prefect.settings import get_current_settings
-
-            self.url = get_current_settings().api.url or ""
-        elif asked is not None:
-            self.url, theirs = prefect_settings.users_server(asked)
-            prefect_settings.apply(self.url, theirs)
+        self.url, theirs = prefect_settings.users_server(asked)
+        prefect_settings.apply(self.url, theirs)
         from flows.runtime.prefect_client import check  # Prefect is set up by now
 
         check(self.url)

@@ -2,18 +2,18 @@
 
 A plan depends on its clip, the clip's tracks and the recipe alone, so it is drawn again at no cost
 and always comes out the same. A swap also depends on the objects of other clips: more footage may
-bring a better donor.
+bring a better donor. So swaps are planned apart, once all clips are annotated.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from catalog.records import Clip, Plan, Track
 from experts.annotate.clip import AnnotatedClip
 from experts.plan.donors import Bank
-from experts.plan.draw import draw
+from experts.plan.draw import draw, draw_swaps
 from experts.plan.planners import NO_DONORS, Scene
 from flows.runtime.context import Context
 
@@ -29,16 +29,31 @@ class PlannedClip:
     plans: list[Plan]
 
 
-def run(ctx: Context, shard: Sequence[AnnotatedClip], bank: Bank = NO_DONORS) -> list[PlannedClip]:
-    """The shard's clips with their plans; swaps take their donors from `bank`."""
+def run(ctx: Context, shard: Sequence[AnnotatedClip]) -> list[PlannedClip]:
+    """The shard's clips with all their plans but swaps."""
+    planned = _planned(ctx, shard, NO_DONORS, draw)
+    ctx.stats.count(STAGE, done=len(planned))
+    return planned
+
+
+def run_swaps(ctx: Context, shard: Sequence[AnnotatedClip], bank: Bank) -> list[PlannedClip]:
+    """The shard's clips with their swaps, which take their donors from `bank`."""
+    return _planned(ctx, shard, bank, draw_swaps)
+
+
+def _planned(
+    ctx: Context,
+    shard: Sequence[AnnotatedClip],
+    bank: Bank,
+    drawn: Callable[[Scene, int], list[Plan]],
+) -> list[PlannedClip]:
     planned = []
     for annotated in shard:
         ctx.check_stop()
         scene = Scene(annotated.clip, annotated.tracks, ctx.recipe.plan, bank)
         with ctx.stats.work(STAGE):
-            plans = draw(scene, ctx.recipe.seed)
+            plans = drawn(scene, ctx.recipe.seed)
         tracks = {track.track_id: track for track in annotated.tracks}
         planned.append(PlannedClip(annotated.clip, tracks, plans))
-        ctx.stats.count(STAGE, done=1)
     ctx.catalog.tables.merge("plans", [plan for p in planned for plan in p.plans])
     return planned

@@ -1,0 +1,117 @@
+"""What a build is asked for, and whether it has been done before."""
+
+from __future__ import annotations
+
+import dataclasses
+from dataclasses import dataclass
+from pathlib import Path
+
+import flows
+from catalog.keys import digest
+from experts.edit.tasks import TASKS, expert_for
+from experts.serving import pinned
+from flows.recipe import FolderSources, Recipe, load
+from flows.release.outcome import Outcome
+from flows.runtime.context import Context
+from flows.sources import Listing, SourceFile, listing
+
+STAGE = "build"
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """A build's recipe with pinned experts, the catalog's folder, the tag of its release (None: the
+    next of v1, v2 …), its sources as they are now, and the key of all that it depends on."""
+
+    recipe: Recipe
+    out: Path
+    tag: str | None
+    sources: Listing
+    key: str
+
+
+def request(
+    recipe_name: str,
+    out: Path,
+    *,
+    source: Path | None = None,
+    tag: str | None = None,
+    server: str | None = None,
+) -> Request:
+    """The request for a shipped recipe or a YAML file.
+
+    `source` replaces the recipe's sources by a folder, `server` its Prefect server. Raises
+    EditmillError in one line where the recipe, its sources, an expert or a checkpoint lacks.
+    """
+    recipe = load(recipe_name)
+    if source is not None:
+        given = (FolderSources(kind="folder", path=source),)
+        recipe = recipe.model_copy(update={"sources": given})
+    if server is not None:
+        run = recipe.run.model_copy(update={"server": server})
+        recipe = recipe.model_copy(update={"run": run})
+    recipe = recipe.model_copy(update={"experts": pinned(recipe.experts, out)})
+    sources = listing(recipe)
+    # Before there is a catalog: a checkpoint may lack.
+    return Request(recipe, out, tag, sources, _key(recipe, sources, tag))
+
+
+def finished(ctx: Context, asked: Request) -> Outcome | None:
+    """What the same request came to before, if all of it is still there."""
+    found = ctx.catalog.products.get(STAGE, asked.key)
+    if found is None:
+        return None
+    outcome = Outcome(**found)
+    # Whoever removed the tables or the report wants them back.
+    released = any(release.tag == outcome.release for release in ctx.catalog.releases())
+    if not (released and Path(outcome.report).is_file()):
+        return None
+    return with_notes(outcome, asked)
+
+
+def remember(ctx: Context, asked: Request, outcome: Outcome) -> None:
+    """The same request need not be carried out again, unless some record is worth another try."""
+    if not ctx.worth_retrying:
+        ctx.catalog.products.put(STAGE, asked.key, dataclasses.asdict(outcome))
+
+
+def with_notes(outcome: Outcome, asked: Request) -> Outcome:
+    """The outcome that also says what lay among the sources and was left out."""
+    return dataclasses.replace(outcome, notes=[*outcome.notes, *asked.sources.notes])
+
+
+def _key(recipe: Recipe, sources: Listing, tag: str | None) -> str:
+    """Of all that a build depends on: its recipe, its sources as they are now, checkpoints of the
+    user's, and the code. Raises EditmillError where a checkpoint lacks."""
+    files = [_state(file) for file in sources.files]
+    return digest(recipe.decisions(), files, tag or "", _code_digest(), _checkpoints(recipe))
+
+
+def _state(file: SourceFile) -> tuple[str | int, ...]:
+    if file.refusal is not None:
+        return file.name, file.refusal.reason
+    try:
+        stat = file.path.stat()
+    except OSError as error:  # gone since it was listed, or in a folder nobody may enter
+        return file.name, type(error).__name__
+    return file.name, file.uri, file.licence, stat.st_size, stat.st_mtime_ns
+
+
+def _checkpoints(recipe: Recipe) -> dict[str, str]:
+    """Version of each expert in use whose weights are the user's."""
+    return {
+        task: expert_for(task).version
+        for task, weight in recipe.plan.weights.items()
+        if weight and TASKS[task].checkpoint
+    }
+
+
+def _code_digest() -> str:
+    rooms = [
+        Path(flows.__file__).parent.parent / room
+        for room in ("catalog", "experts", "filters", "flows")
+    ]
+    files = sorted(
+        p for room in rooms for p in room.rglob("*") if p.suffix in {".py", ".toml", ".yaml", ".j2"}
+    )
+    return digest([(p.name, p.read_text(encoding="utf-8")) for p in files])

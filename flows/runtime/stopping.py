@@ -1,0 +1,26 @@
+"""How a build is told to stop."""
+
+from __future__ import annotations
+
+import os
+from contextlib import AbstractContextManager, suppress
+
+from flows.runtime import signals
+from flows.runtime.context import Context
+
+NOTICE = b"Stopping once the edits in hand are finished; again to stop at once.\n"
+
+
+def stopped_by_signals(ctx: Context) -> AbstractContextManager[None]:
+    """The first Ctrl-C or SIGTERM lets the records in hand be finished, the second leaves at once;
+    the journal is written so that either is safe."""
+
+    def stop(number: int) -> None:
+        if ctx.stop.is_set():
+            os._exit(128 + number)
+        ctx.stopped_by = number
+        ctx.stop.set()
+        with suppress(OSError):  # stderr may be closed or full
+            os.write(2, NOTICE)  # a handler may interrupt any other printing
+
+    return signals.handled(stop)

@@ -1,0 +1,44 @@
+"""The stages as Prefect tasks: one task run per stage and shard."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from prefect import task
+from prefect.cache_policies import NO_CACHE
+
+from flows.runtime.context import BuildRun, Context, context_of
+from flows.runtime.worker import limit_threads
+from flows.stages import annotate, bank, draw, edit, ingest, instruct, judge, local_edit, plan
+
+
+def _shard_task(stage: str, run: Callable[[Context, Any], list[Any]]) -> Any:
+    """A task that runs one stage on one shard."""
+
+    def shard_task(build: BuildRun, shard: Sequence[Any]) -> list[Any]:
+        ctx = context_of(build)
+        limit_threads(build.recipe.run.threads)
+        with ctx.stats.task():
+            try:
+                return run(ctx, shard)
+            except Exception as error:
+                ctx.fail(error)
+                raise
+
+    # The journal is the cache: it knows records, Prefect would only know whole shards.
+    return task(
+        name=stage, task_run_name=stage, cache_policy=NO_CACHE, persist_result=False, retries=0
+    )(shard_task)
+
+
+ingest_shard = _shard_task(ingest.STAGE, ingest.run)
+annotate_shard = _shard_task(annotate.STAGE, annotate.run)
+bank_shard = _shard_task(bank.STAGE, bank.run)
+plan_shard = _shard_task(plan.STAGE, plan.run)
+plan_swaps_shard = _shard_task(plan.STAGE, lambda ctx, given: plan.run_swaps(ctx, *given))
+edit_shard = _shard_task(edit.STAGE, edit.run)
+instruct_shard = _shard_task(instruct.STAGE, instruct.run)
+judge_shard = _shard_task(judge.STAGE, judge.run)
+draw_shard = _shard_task(draw.STAGE, draw.run)
+local_edit_shard = _shard_task(local_edit.STAGE, local_edit.run)
