@@ -5,6 +5,7 @@ prefect flow serve flows/build.py:build --name nightly --cron "0 2 * * *"
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
@@ -16,11 +17,13 @@ from pydantic import Field
 from flows.pipelines import make_local_edits, make_pairs
 from flows.release import local_edits as release_local_edits
 from flows.release import pairs as release_pairs
+from flows.release.live import filling
 from flows.release.outcome import Outcome
 from flows.request import Request, finished, remember, request, with_notes
 from flows.runtime.context import Context, Stopped, context, findable
 from flows.runtime.prefect_client import Connection, using
 from flows.runtime.server import Server
+from flows.runtime.status import kept_up
 from flows.runtime.stopping import stopped_by_signals
 
 RecipeName = Annotated[
@@ -61,9 +64,25 @@ def run(ctx: Context, asked: Request, connection: Connection) -> Outcome:
     finished record is kept and the next run continues from there.
     """
     product = release_pairs if ctx.recipe.records is None else release_local_edits
+    with kept_up(ctx) as ending:
+        _make(ctx, connection)
+        outcome = product.publish(ctx, asked.tag)
+        ending.release = outcome.release
+    remember(ctx, asked, outcome)
+    return with_notes(outcome, asked)
+
+
+def _make(ctx: Context, connection: Connection) -> None:
+    """Makes the product and fills the report meanwhile."""
+    product = release_pairs if ctx.recipe.records is None else release_local_edits
     make = make_pairs if ctx.recipe.records is None else make_local_edits
     workers: ThreadPoolTaskRunner[Any] = ThreadPoolTaskRunner(max_workers=ctx.recipe.run.workers)
-    with findable(ctx), using(connection), stopped_by_signals(ctx), ctx.stats.watch_memory():
+    with ExitStack() as meanwhile:
+        meanwhile.enter_context(findable(ctx))
+        meanwhile.enter_context(using(connection))
+        meanwhile.enter_context(stopped_by_signals(ctx))
+        meanwhile.enter_context(ctx.stats.watch_memory())
+        meanwhile.enter_context(filling(ctx, product.report_so_far))
         ctx.catalog.products.sweep()
         try:
             make.with_options(
@@ -78,6 +97,3 @@ def run(ctx: Context, asked: Request, connection: Connection) -> Outcome:
                 raise
     if ctx.stop.is_set():
         raise Stopped
-    outcome = product.publish(ctx, asked.tag)
-    remember(ctx, asked, outcome)
-    return with_notes(outcome, asked)

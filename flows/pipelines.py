@@ -25,7 +25,7 @@ from experts.plan.donors import Bank
 from flows.runtime.context import BuildRun, Context, context_of
 from flows.runtime.stopping import stopped_by_signals
 from flows.sources import SourceFile, list_sources
-from flows.stages import annotate, bank, draw, edit, ingest, instruct, judge, local_edit, plan
+from flows.stages import annotate, bank, draw, ingest, local_edit, plan
 from flows.stages.tasks import (
     annotate_shard,
     bank_shard,
@@ -136,13 +136,11 @@ class _Line:
     def __init__(self, ctx: Context) -> None:
         self._ctx = ctx
         self._lag = ctx.recipe.run.workers - 1
-        self._planned: list[Any] = []
         self._edited: deque[Any] = deque()
         self._judged: list[Any] = []
 
     def follow(self, planned: Any) -> None:
         """The stages after a shard of plans, given its future."""
-        self._planned.append(planned)
         self._edited.append(edit_shard.submit(self._ctx.run, planned))
         if len(self._edited) > self._lag:
             self._judge(self._edited.popleft())
@@ -151,10 +149,6 @@ class _Line:
         """Waits for everything. Raises what the first failed task raised."""
         while self._edited:
             self._judge(self._edited.popleft())
-        for future in self._planned:
-            edits = sum(len(clip.plans) for clip in future.result())
-            for stage in (edit.STAGE, instruct.STAGE, judge.STAGE):
-                self._ctx.stats.expect(stage, edits)
         for future in self._judged:
             future.result()
 

@@ -29,6 +29,9 @@ from catalog.storage.files import unwritable, write_bytes
 THREADS = 2
 """Previews made at a time; decoding and encoding release the interpreter."""
 
+SCRIPTS = ("player.js", "reload.js", "page.js")
+"""Parts of the page's script, in the order they are run."""
+
 R = TypeVar("R")
 
 _HERE = files("catalog.report")
@@ -97,7 +100,7 @@ def make_previews(
 
 def write_page(out: Path, template: str, **values: object) -> None:
     """Renders a template with the style and the script that its policy allows."""
-    script = _text("page.js")
+    script = "\n".join(_text(name) for name in SCRIPTS)
     page = (
         _environment()
         .get_template(template)

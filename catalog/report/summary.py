@@ -65,3 +65,5 @@ class Summary:
     models: list[ModelLine] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     thresholds: list[ThresholdLine] = field(default_factory=list)
+    reload_seconds: int = 0
+    """While the build runs: after how many seconds the page loads itself anew; else 0."""

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import json
+from pathlib import Path
 
 import polars as pl
 
@@ -54,8 +56,7 @@ def task_lines(ctx: Context) -> list[TaskLine]:
 
 def publish(ctx: Context, tag: str | None) -> Outcome:
     """Writes the statistics, the release and the report; returns what to show."""
-    rows = ctx.catalog.local_edits().sort("edit_id").collect()
-    edits: list[LocalEdit] = [from_row(LocalEdit, row) for row in rows.iter_rows(named=True)]
+    edits = _edits(ctx)
     bars = statistics(edits)
     _replace_statistics(ctx, bars)
     ctx.catalog.tables.merge("models", model_rows(ctx, {}))
@@ -63,27 +64,10 @@ def publish(ctx: Context, tag: str | None) -> Outcome:
         tag or next_tag(ctx), recipe=json.dumps(ctx.recipe.decisions(), sort_keys=True)
     )
     tasks, stages = task_lines(ctx), stage_lines(ctx)
-    report = ctx.root / REPORT
-    with ctx.stats.task(), ctx.stats.work("report"):  # mostly its previews
-        write_local_report(
-            report,
-            _to_show(edits),
-            ctx.catalog,
-            bars,
-            Summary(
-                title=f"editmill · {ctx.recipe.name} · {release.tag}",
-                created=release.created_at,
-                recipe=ctx.recipe.name,
-                tasks=tasks,
-                stages=stages,
-                models=[
-                    ModelLine(r["name"], r["version"], r["licence"], r["origin"])
-                    for r in ctx.catalog.models().sort("model_id").collect().iter_rows(named=True)
-                ],
-                notes=NOTES,
-            ),
-            cache=ctx.root / "work" / "previews",
-        )
+    title = f"editmill · {ctx.recipe.name} · {release.tag}"
+    summary = Summary(title, release.created_at, ctx.recipe.name, tasks, notes=NOTES)
+    with ctx.stats.task():
+        report = _write(ctx, edits, bars, summary)
     return Outcome(
         release=release.tag,
         catalog=str(ctx.root),
@@ -93,6 +77,42 @@ def publish(ctx: Context, tag: str | None) -> Outcome:
         stages=[dataclasses.asdict(line) for line in stages],
         totals=totals(ctx, tasks),
     )
+
+
+def report_so_far(ctx: Context, reload_seconds: int) -> None:
+    """Writes the report of a build that is still running."""
+    edits = _edits(ctx)
+    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    title = f"editmill · {ctx.recipe.name} · so far"
+    summary = Summary(title, now, ctx.recipe.name, task_lines(ctx), reload_seconds=reload_seconds)
+    _write(ctx, edits, statistics(edits), summary)
+
+
+def _edits(ctx: Context) -> list[LocalEdit]:
+    rows = ctx.catalog.local_edits().sort("edit_id").collect()
+    return [from_row(LocalEdit, row) for row in rows.iter_rows(named=True)]
+
+
+def _write(ctx: Context, edits: list[LocalEdit], bars: list[Statistic], summary: Summary) -> Path:
+    report = ctx.root / REPORT
+    models = ctx.catalog.models().sort("model_id").collect()
+    with ctx.stats.work("report"):  # mostly its previews
+        write_local_report(
+            report,
+            _to_show(edits),
+            ctx.catalog,
+            bars,
+            dataclasses.replace(
+                summary,
+                stages=stage_lines(ctx),
+                models=[
+                    ModelLine(r["name"], r["version"], r["licence"], r["origin"])
+                    for r in models.iter_rows(named=True)
+                ],
+            ),
+            cache=ctx.root / "work" / "previews",
+        )
+    return report
 
 
 def _replace_statistics(ctx: Context, bars: list[Statistic]) -> None:

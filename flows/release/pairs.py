@@ -6,6 +6,7 @@ import dataclasses
 import datetime
 import json
 from collections.abc import Mapping, Sequence
+from pathlib import Path
 from typing import Any
 
 import polars as pl
@@ -79,28 +80,11 @@ def publish(ctx: Context, tag: str | None) -> Outcome:
     release = ctx.catalog.release(
         tag or next_tag(ctx), recipe=json.dumps(ctx.recipe.decisions(), sort_keys=True)
     )
+    title = f"editmill · {ctx.recipe.name} · {release.tag}"
     tasks, stages = task_lines(ctx), stage_lines(ctx)
-    report = ctx.root / REPORT
-    rows = _pairs_to_show(ctx)
-    with ctx.stats.task(), ctx.stats.work("report"):  # mostly its previews
-        write_report(
-            report,
-            [from_row(Pair, row) for row in rows.iter_rows(named=True)],
-            ctx.catalog.path,
-            Summary(
-                title=f"editmill · {ctx.recipe.name} · {release.tag}",
-                created=release.created_at,
-                recipe=ctx.recipe.name,
-                tasks=tasks,
-                stages=stages,
-                models=[
-                    ModelLine(r["name"], r["version"], r["licence"], r["origin"])
-                    for r in ctx.catalog.models().sort("model_id").collect().iter_rows(named=True)
-                ],
-                notes=notes,
-                thresholds=_thresholds(ctx.recipe.filters),
-            ),
-            cache=ctx.root / "work" / "previews",
+    with ctx.stats.task():
+        report = _write(
+            ctx, Summary(title, release.created_at, ctx.recipe.name, tasks, notes=notes)
         )
     return Outcome(
         release=release.tag,
@@ -111,6 +95,37 @@ def publish(ctx: Context, tag: str | None) -> Outcome:
         totals=totals(ctx, tasks),
         notes=notes,
     )
+
+
+def report_so_far(ctx: Context, reload_seconds: int) -> None:
+    """Writes the report of a build that is still running."""
+    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
+    title = f"editmill · {ctx.recipe.name} · so far"
+    summary = Summary(title, now, ctx.recipe.name, task_lines(ctx), reload_seconds=reload_seconds)
+    _write(ctx, summary)
+
+
+def _write(ctx: Context, summary: Summary) -> Path:
+    report = ctx.root / REPORT
+    rows = _pairs_to_show(ctx)
+    models = ctx.catalog.models().sort("model_id").collect()
+    with ctx.stats.work("report"):  # mostly its previews
+        write_report(
+            report,
+            [from_row(Pair, row) for row in rows.iter_rows(named=True)],
+            ctx.catalog.path,
+            dataclasses.replace(
+                summary,
+                stages=stage_lines(ctx),
+                models=[
+                    ModelLine(r["name"], r["version"], r["licence"], r["origin"])
+                    for r in models.iter_rows(named=True)
+                ],
+                thresholds=_thresholds(ctx.recipe.filters),
+            ),
+            cache=ctx.root / "work" / "previews",
+        )
+    return report
 
 
 def totals(ctx: Context, tasks: Sequence[TaskLine]) -> dict[str, Any]:

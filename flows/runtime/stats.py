@@ -28,7 +28,16 @@ class StageStats:
     reused: int = 0
     failed: int = 0
     seconds: float = 0.0  # summed over workers
+    since: float | None = None  # `time.monotonic()` when its first record began
     peak_memory_mb: float = 0.0  # of the process, while the stage was at work
+
+
+@dataclass(slots=True)
+class TaskCount:
+    """Pairs (or local-editing records) of one task so far."""
+
+    made: int = 0
+    kept: int = 0
 
 
 @dataclass(slots=True)
@@ -36,6 +45,7 @@ class Stats:
     """Thread-safe; one per build and process."""
 
     stages: dict[str, StageStats] = field(default_factory=dict)
+    tasks: dict[str, TaskCount] = field(default_factory=dict)
     started: float = field(default_factory=time.monotonic)
     peak_memory_mb: float = 0.0
     workers: int = 1
@@ -62,6 +72,19 @@ class Stats:
             stage.reused += reused
             stage.failed += failed
 
+    def judged(self, task: str, keep: bool) -> None:
+        """Counts a product of the task."""
+        with self._lock:
+            count = self.tasks.setdefault(task, TaskCount())
+            count.made += 1
+            count.kept += keep
+
+    @property
+    def made(self) -> int:
+        """Products so far."""
+        with self._lock:
+            return sum(count.made for count in self.tasks.values())
+
     @contextmanager
     def task(self) -> Iterator[None]:
         """Wraps a shard's task; what it spends outside `work` is orchestration."""
@@ -86,6 +109,8 @@ class Stats:
         """Time inside is the stage's computation."""
         start = time.monotonic()
         with self._lock:
+            stage = self.stage(name)
+            stage.since = start if stage.since is None else stage.since
             self._at_work[name] = self._at_work.get(name, 0) + 1
         try:
             yield

@@ -55,6 +55,8 @@ def run(ctx: Context, shard: Sequence[InstructedEdit]) -> list[Pair]:
         _pair(edit, {name: Verdict(**fields) for name, fields in document.items()}, versions)
         for edit, document in documents
     ]
+    for pair in pairs:
+        ctx.stats.judged(pair.task, pair.keep)
     ctx.catalog.tables.merge("pairs", [*pairs, *_superseded(ctx, pairs)])
     return pairs
 

@@ -35,5 +35,7 @@ def run(ctx: Context, shard: Sequence[DraftedClip]) -> list[LocalEdit]:
         name=lambda job: f"{job[1].task} {job[1].subset} {job[1].edit_id}",
     )
     edits = [from_row(LocalEdit, document["edit"]) for _, document in documents]
+    for edit in edits:
+        ctx.stats.judged(edit.task, keep=True)  # nothing is rejected after it was made
     ctx.catalog.tables.merge("local_edits", edits)
     return edits

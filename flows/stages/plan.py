@@ -18,6 +18,8 @@ from experts.plan.planners import NO_DONORS, Scene
 from flows.runtime.context import Context
 
 STAGE = "plan"
+FOLLOWING = ("edit", "instruct", "judge")
+"""Stages that have a record for each plan."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,5 +57,8 @@ def _planned(
             plans = drawn(scene, ctx.recipe.seed)
         tracks = {track.track_id: track for track in annotated.tracks}
         planned.append(PlannedClip(annotated.clip, tracks, plans))
+    edits = sum(len(p.plans) for p in planned)
+    for stage in FOLLOWING:
+        ctx.stats.expect(stage, edits)
     ctx.catalog.tables.merge("plans", [plan for p in planned for plan in p.plans])
     return planned

@@ -1,5 +1,6 @@
 """The page in a real browser: playing in step, choosing pairs, the keyboard, and no way out."""
 
+import dataclasses
 import os
 import shutil
 import statistics
@@ -330,3 +331,24 @@ def test_controls_have_names(opened) -> None:
       }).map((e) => e.outerHTML);
     """)
     assert nameless == []
+
+
+def test_a_running_builds_page_reloads_itself_and_keeps_what_was_chosen(
+    browser, made, tmp_path
+) -> None:
+    summary = dataclasses.replace(made.summary, reload_seconds=1)
+    browser.get(write_report(tmp_path / "report.html", made.pairs, made.media, summary).as_uri())
+    assert browser.find_element(By.CSS_SELECTOR, ".building").is_displayed()
+    choose = """
+    window.loadedFirst = true;
+    const form = document.getElementById("filters");
+    form.elements.verdict.value = "rejected";
+    form.dispatchEvent(new Event("change"));
+    """
+    browser.execute_script(choose)
+    until(lambda: not browser.execute_script("return window.loadedFirst"))
+    script = "return document.getElementById('filters')?.elements.verdict.value"
+    until(lambda: browser.execute_script(script) == "rejected")
+    shown = browser.find_elements(By.CSS_SELECTOR, "#cards > li:not([hidden])")
+    assert {card.get_attribute("data-verdict") for card in shown} == {"rejected"}
+    browser.get("about:blank")

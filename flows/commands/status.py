@@ -1,0 +1,71 @@
+"""`editmill status`: what a build is doing, or how the last one ended."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+
+from rich.console import Console, Group, RenderableType
+from rich.live import Live
+from rich.text import Text
+
+from catalog.errors import EditmillError
+from flows.runtime import status as build_status
+from flows.runtime.progress import clock, kept_line, stage_table
+from flows.runtime.status import SECONDS, Status, alive
+
+
+def main(root: Path, *, watch: bool, as_json: bool) -> None:
+    """Prints the status of the last build in the catalog at `root`; with `watch`, until it ends.
+
+    Raises EditmillError where there is no catalog, or no build has written its status there.
+    """
+    status = _read(root)
+    if as_json:
+        print(json.dumps(build_status.as_json(status)))
+        return
+    console = Console()
+    if not (watch and alive(status)):
+        console.print(describe(status))
+        return
+    with Live(describe(status), console=console, auto_refresh=False) as screen:
+        while alive(status):
+            time.sleep(SECONDS)
+            status = _read(root)
+            screen.update(describe(status), refresh=True)
+
+
+def describe(status: Status) -> RenderableType:
+    """The status for a person."""
+    head = f"{status.recipe}: {_state(status)} · {clock(status.seconds)}"
+    if alive(status) and status.seconds_left:
+        head += f" · about {clock(status.seconds_left)} left of what is known"
+    lines = [head + f" · {status.peak_memory_mb / 1024:.1f} GiB at most"]
+    if kept := kept_line(status.tasks):
+        lines.append(kept)
+    return Group(Text(lines[0]), stage_table(status.stages), *map(Text, lines[1:]))
+
+
+def _state(status: Status) -> str:
+    if status.state == "running" and not alive(status):
+        return (
+            f"died (last heard of at {status.updated_at}); the same build command goes on from "
+            "where it was"
+        )
+    if status.state == "finished":
+        return f"finished, release {status.release}"
+    if status.state == "failed":
+        return f"failed: {status.message}"
+    if status.state == "stopped":
+        return "stopped; the same build command goes on from where it was"
+    return f"running on {status.host}, process {status.pid}"
+
+
+def _read(root: Path) -> Status:
+    found = build_status.read(root)
+    if found is not None:
+        return found
+    if not (root / "catalog.json").is_file():
+        raise EditmillError(f"{root}: no catalog there; name one with --catalog")
+    raise EditmillError(f"{root}: no build has run here; start one with: editmill build")

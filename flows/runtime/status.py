@@ -1,0 +1,222 @@
+"""What a build is doing, as a small file in its catalog that anybody may read while it runs."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Literal
+
+import psutil
+
+from catalog.errors import EditmillError, one_line
+from catalog.storage.files import write_bytes
+from flows.runtime.context import Context, Stopped
+from flows.runtime.stats import StageStats, Stats
+
+FILE = "work/status.json"
+"""Within a catalog's folder."""
+
+SECONDS = 2.0
+"""Between two writings."""
+
+SILENT_SECONDS = 30.0
+"""A running build that wrote nothing for so long has died, or its machine is overwhelmed."""
+
+State = Literal["running", "finished", "stopped", "failed"]
+
+
+@dataclass(frozen=True, slots=True)
+class StageStatus:
+    """One stage: records expected so far, and how they went. `per_minute` is the rate of records
+    computed since the stage began, `seconds_left` the time that what is left takes; None where
+    nothing can be said yet."""
+
+    name: str
+    total: int
+    done: int
+    reused: int
+    failed: int
+    left: int
+    per_minute: float | None
+    seconds_left: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Status:
+    """A build as of `updated_at`; times are ISO 8601 in UTC."""
+
+    recipe: str
+    state: State
+    started_at: str
+    updated_at: str
+    seconds: float
+    host: str
+    pid: int
+    stages: list[StageStatus]
+    tasks: dict[str, dict[str, int]]  # per task: made, kept
+    peak_memory_mb: int
+    message: str = ""  # why it failed
+    release: str = ""  # the release it ended with
+
+    @property
+    def seconds_left(self) -> float | None:
+        """Of what is known to be left; None where a stage that has begun cannot say."""
+        parts = [stage.seconds_left for stage in self.stages if stage.left]
+        known = [part for part in parts if part is not None]
+        return sum(known) if parts and len(known) == len(parts) else None
+
+    @property
+    def kept(self) -> int:
+        return sum(count["kept"] for count in self.tasks.values())
+
+    @property
+    def made(self) -> int:
+        return sum(count["made"] for count in self.tasks.values())
+
+
+def stage_status(stage: StageStats, workers: int, now: float) -> StageStatus:
+    """The stage at the time `now` of `time.monotonic()`."""
+    finished = stage.done + stage.reused + stage.failed
+    left = max(0, stage.total - finished)
+    computed = stage.done + stage.failed
+    rate = left_seconds = None
+    if computed and stage.since is not None and now > stage.since:
+        rate = 60 * computed / (now - stage.since)
+    if not left:
+        left_seconds = 0.0
+    elif stage.done:
+        left_seconds = left * stage.seconds / stage.done / workers
+    return StageStatus(
+        name=stage.name,
+        total=stage.total,
+        done=stage.done,
+        reused=stage.reused,
+        failed=stage.failed,
+        left=left,
+        per_minute=None if rate is None else round(rate, 2),
+        seconds_left=None if left_seconds is None else round(left_seconds, 1),
+    )
+
+
+def stage_statuses(stats: Stats) -> list[StageStatus]:
+    """Every stage that has records, now."""
+    now, stages = time.monotonic(), [*stats.stages.values()]
+    return [stage_status(stage, stats.workers, now) for stage in stages if stage.total]
+
+
+@dataclass(slots=True)
+class _Writer:
+    """Writes one build's status into its catalog."""
+
+    ctx: Context
+    started_at: str = field(default_factory=lambda: _now())
+
+    def write(self, state: State, message: str = "", release: str = "") -> None:
+        """A status that cannot be written is nobody's loss: the build says what is wrong."""
+        stats = self.ctx.stats
+        status = Status(
+            recipe=self.ctx.recipe.name,
+            state=state,
+            started_at=self.started_at,
+            updated_at=_now(),
+            seconds=round(stats.wall_seconds(), 1),
+            host=socket.gethostname(),
+            pid=os.getpid(),
+            stages=stage_statuses(stats),
+            tasks={name: dataclasses.asdict(count) for name, count in sorted(stats.tasks.items())},
+            peak_memory_mb=round(stats.peak_memory_mb),
+            message=message,
+            release=release,
+        )
+        with suppress(EditmillError, OSError):
+            write_bytes(self.ctx.root / FILE, json.dumps(dataclasses.asdict(status)).encode())
+
+
+@contextmanager
+def kept_up(ctx: Context) -> Iterator[_Ending]:
+    """Meanwhile, the build's status is in its catalog; afterwards, how it ended."""
+    writer, ended, ending = _Writer(ctx), threading.Event(), _Ending()
+
+    def loop() -> None:
+        while not ended.wait(SECONDS):
+            writer.write("running")
+
+    writer.write("running")
+    thread = threading.Thread(target=loop, name="status", daemon=True)
+    thread.start()
+    state: State = "failed"
+    message = ""
+    try:
+        yield ending
+        state = "finished"
+    except Stopped:
+        state = "stopped"
+        raise
+    except BaseException as error:
+        message = one_line(str(error)) or type(error).__name__
+        raise
+    finally:
+        ended.set()
+        thread.join()
+        writer.write(state, message, ending.release)
+
+
+@dataclass(slots=True)
+class _Ending:
+    """What a build ended with."""
+
+    release: str = ""
+
+
+def read(root: Path) -> Status | None:
+    """The status of the last build in the catalog at `root`; None where none was ever written.
+
+    Raises EditmillError where the file is no status.
+    """
+    path = root / FILE
+    try:
+        held = json.loads(path.read_text(encoding="utf-8"))
+        stages = [StageStatus(**stage) for stage in held.pop("stages")]
+        return Status(stages=stages, **held)
+    except FileNotFoundError:
+        return None
+    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+        raise EditmillError(
+            f"{path}: no build's status ({type(error).__name__}); remove it, the next build "
+            "writes it anew"
+        ) from None
+
+
+def alive(status: Status) -> bool:
+    """Whether a build that says it runs still does: its process is there, on this machine; on
+    another one, it was heard of lately."""
+    if status.state != "running":
+        return False
+    if status.host == socket.gethostname():
+        return psutil.pid_exists(status.pid)
+    heard: datetime = datetime.fromisoformat(status.updated_at)
+    return (datetime.now(UTC) - heard).total_seconds() < SILENT_SECONDS
+
+
+def as_json(status: Status) -> dict[str, Any]:
+    """The status for a machine to read."""
+    return {
+        **dataclasses.asdict(status),
+        "made": status.made,
+        "kept": status.kept,
+        "seconds_left": status.seconds_left,
+        "alive": alive(status),
+    }
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")

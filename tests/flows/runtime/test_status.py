@@ -1,0 +1,131 @@
+"""What a build is doing: counted, written beside it, and read by somebody else."""
+
+import dataclasses
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from catalog.errors import EditmillError
+from flows.commands import status as command
+from flows.recipe import parse
+from flows.runtime import status
+from flows.runtime.context import Context, Stopped, context
+from flows.runtime.progress import clock, kept_line
+from flows.runtime.stats import StageStats
+from flows.runtime.status import Status, alive, kept_up, read, stage_status
+
+RECIPE = """
+name: tiny
+sources: [{kind: folder, path: v}]
+plan: {weights: {deblur: 1}}
+run: {workers: 2}
+"""
+
+
+@pytest.fixture
+def ctx(tmp_path: Path) -> Context:
+    return context(tmp_path / "catalog", parse(RECIPE, "tiny"))
+
+
+def test_rate_and_time_left_follow_from_what_was_computed() -> None:
+    stage = StageStats("edit", total=14, done=5, reused=2, failed=1, seconds=60.0, since=100.0)
+    found = stage_status(stage, workers=2, now=160.0)
+    assert found.left == 6
+    assert found.per_minute == 6.0  # 5 made and 1 failed in a minute
+    assert found.seconds_left == 36.0  # 6 of 12 s each, by two workers
+
+
+def test_nothing_is_said_before_anything_is_known() -> None:
+    found = stage_status(StageStats("edit", total=3), workers=2, now=1.0)
+    assert (found.per_minute, found.seconds_left) == (None, None)
+    reused = stage_status(StageStats("edit", total=3, reused=3), workers=2, now=1.0)
+    assert (reused.left, reused.seconds_left) == (0, 0.0)
+
+
+def test_a_build_is_seen_while_it_runs_and_after(ctx: Context) -> None:
+    ctx.stats.expect("edit", 3)
+    ctx.stats.count("edit", done=1)
+    ctx.stats.judged("deblur", True)
+    ctx.stats.judged("deblur", False)
+    with kept_up(ctx) as ending:
+        running = read(ctx.root)
+        assert running is not None
+        assert running.state == "running"
+        assert alive(running)
+        ending.release = "v1"
+    ended = read(ctx.root)
+    assert ended is not None
+    assert (ended.state, ended.release, ended.kept, ended.made) == ("finished", "v1", 1, 2)
+    assert ended.tasks == {"deblur": {"made": 2, "kept": 1}}
+    assert [(s.name, s.total, s.done) for s in ended.stages] == [("edit", 3, 1)]
+    assert not alive(ended)
+
+
+@pytest.mark.parametrize(
+    ("error", "state", "message"),
+    [
+        (Stopped(), "stopped", ""),
+        (EditmillError("the disk is full"), "failed", "the disk is full"),
+        (KeyboardInterrupt(), "failed", "KeyboardInterrupt"),
+    ],
+)
+def test_how_it_ended_is_said(ctx: Context, error: BaseException, state: str, message: str) -> None:
+    with pytest.raises(type(error)), kept_up(ctx):
+        raise error
+    ended = read(ctx.root)
+    assert ended is not None
+    assert (ended.state, ended.message) == (state, message)
+
+
+def test_a_killed_build_does_not_run_for_ever(ctx: Context) -> None:
+    """Its process is gone, or on another machine it is not heard of any more."""
+    with kept_up(ctx):
+        running = read(ctx.root)
+    assert running is not None
+    child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
+    here = dataclasses.replace(running, pid=child.pid)
+    assert alive(here)
+    os.kill(child.pid, signal.SIGKILL)
+    child.communicate()
+    assert not alive(here)
+    there = dataclasses.replace(running, host=f"not-{socket.gethostname()}", pid=child.pid)
+    assert alive(there)
+    assert not alive(dataclasses.replace(there, updated_at="2026-01-01T00:00:00+00:00"))
+
+
+def test_the_command_says_it(ctx: Context, capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(EditmillError, match="no build has run here"):
+        command.main(ctx.root, watch=False, as_json=False)
+    with pytest.raises(EditmillError, match="no catalog there"):
+        command.main(ctx.root / "elsewhere", watch=False, as_json=False)
+    ctx.stats.judged("deblur", True)
+    with kept_up(ctx) as ending:
+        ending.release = "v3"
+    command.main(ctx.root, watch=True, as_json=False)
+    told = capsys.readouterr().out
+    assert "tiny: finished, release v3" in told
+    assert "1 of 1 kept so far: deblur 1" in told
+    command.main(ctx.root, watch=False, as_json=True)
+    found = json.loads(capsys.readouterr().out)
+    assert (found["state"], found["kept"], found["alive"]) == ("finished", 1, False)
+
+
+@pytest.mark.parametrize("content", ["", "[]", "{}", '{"stages": [1]}', '{"stages": []}', "\xff"])
+def test_a_damaged_status_is_one_line(ctx: Context, content: str) -> None:
+    path = ctx.root / status.FILE
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(content.encode("latin-1"))
+    with pytest.raises(EditmillError, match="no build's status"):
+        read(ctx.root)
+
+
+def test_words() -> None:
+    assert [clock(s) for s in (0, 59.9, 61, 3661)] == ["0:00", "0:59", "1:01", "1:01:01"]
+    assert kept_line({}) == ""
+    assert Status.__doc__
