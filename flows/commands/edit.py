@@ -9,12 +9,12 @@ from typing import Any
 
 from catalog import media
 from catalog.errors import EditmillError
+from experts.annotate import given_masks
 from experts.base import EditRequest
 from experts.edit.style.materials import MATERIALS
 from experts.edit.style.recolor import COLOURS
 from experts.edit.style.styles import STYLES
 from experts.edit.tasks import TASKS
-from experts.masks import given as given_masks
 from experts.serving import embedded
 from flows.commands import edit_trained
 from flows.recipe import MAX_FRAMES

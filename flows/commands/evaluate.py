@@ -19,8 +19,8 @@ import catalog
 from catalog import media
 from catalog.errors import BadInput, EditmillError
 from catalog.query import Queries
+from experts.annotate import given_masks
 from experts.edit.tasks import TASKS, task_named
-from experts.masks import given as given_masks
 from experts.weights import entry
 from filters.metrics import METRICS
 from filters.metrics.lpips import SLOT

@@ -12,8 +12,8 @@ from catalog.errors import BadInput
 from catalog.keys import file_digest
 from catalog.media import sides
 from catalog.records import SCORES
+from experts.annotate import given_masks
 from experts.edit.tasks import task_named
-from experts.masks import given as given_masks
 from filters.base import FRAMES
 from filters.config import encoder, filters_for
 from filters.judge import judge

@@ -13,7 +13,7 @@ import pytest
 from numpy.typing import NDArray
 
 from catalog.errors import BadInput
-from experts.masks import given as given_masks
+from experts.annotate import given_masks
 from experts.masks.files import from_images
 
 T, H, W = 3, 96, 128

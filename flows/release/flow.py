@@ -1,0 +1,38 @@
+"""The release as a Prefect flow: what a catalog holds now, under a tag, with a report.
+
+    prefect flow serve flows/release/flow.py:release --name monthly --cron "0 4 1 * *"
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from pathlib import Path
+from typing import Annotated, Any
+
+from prefect import flow
+from pydantic import Field
+
+from flows.recipe import load
+from flows.release import local_edits, pairs
+from flows.runtime.context import context
+
+
+@flow(name="release", flow_run_name="release of {catalog_folder}", persist_result=False)
+def release(
+    catalog_folder: Annotated[Path, Field(description="The catalog's folder.")] = Path(
+        "editmill-demo"
+    ),
+    recipe: Annotated[
+        str, Field(description="The recipe that built it: a shipped name or a YAML file.")
+    ] = "embedded",
+    tag: Annotated[
+        str | None, Field(description="The release's tag; by default v1, v2 and so on.")
+    ] = None,
+) -> dict[str, Any]:
+    """Release what the catalog holds now, without building anything.
+
+    Returns `flows.release.outcome.Outcome` as a mapping.
+    """
+    ctx = context(catalog_folder, load(recipe))
+    product = pairs if ctx.recipe.records is None else local_edits
+    return asdict(product.publish(ctx, tag))
