@@ -13,13 +13,13 @@ from catalog.keys import digest
 from catalog.records import Clip, Track
 from catalog.storage.media import MediaStore
 from experts.annotate.camera import camera_path
+from experts.annotate.captions import caption, surely_named, tells_the_scene
 from experts.annotate.detect import Detector
 from experts.annotate.kinds import counted
 from experts.annotate.rules import Annotate
 from experts.annotate.segment import Segmenter
 from experts.annotate.track import TrackedObject, Tracker
 from experts.instances import shared
-from experts.write.captions.clip import caption, surely_named, tells_the_scene
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,13 +15,13 @@ from catalog.records import LocalEdit, Track, to_row
 from catalog.storage.media import MediaStore
 from experts.annotate import motion
 from experts.base import Masks
+from experts.local_edits.captions import DELETION, LocalCaptioner, Region
 from experts.local_edits.draw import DraftedClip, MaskDonor
+from experts.local_edits.paste import find_place, paste, travel
 from experts.local_edits.rules import Records
 from experts.local_edits.working import WorkingClip
 from experts.masks.kinds import augment
-from experts.masks.paste import find_place, paste, travel
 from experts.plan.framing import boxes_of
-from experts.write.captions.region import DELETION, LocalCaptioner, Region
 
 VERSION = "1"
 """Rises whenever the same draft may give another record."""

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 
 from catalog.keys import digest
 from catalog.records import LocalEdit, Statistic
-from experts.write.captions.region import words
+from experts.local_edits.captions import words
 
 MOTION_EDGES = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
 """Lower edges of the bins of motion, px per frame at the working size of experts.annotate.motion;

@@ -15,7 +15,7 @@ from experts.annotate.flow import Flow
 from experts.annotate.motion import Similarity
 from experts.base import Frames, Masks
 from experts.local_edits.draw import DraftedClip
-from experts.masks.paste import Ground, ground
+from experts.local_edits.paste import Ground, ground
 
 LEAST_AGREEMENT = 0.8
 """Share of the background that must move as the camera's estimate says. Below it nothing is said of

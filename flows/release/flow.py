@@ -1,6 +1,6 @@
 """The release as a Prefect flow: what a catalog holds now, under a tag, with a report.
 
-    prefect flow serve flows/release/flow.py:release --name monthly --cron "0 4 1 * *"
+prefect flow serve flows/release/flow.py:release --name monthly --cron "0 4 1 * *"
 """
 
 from __future__ import annotations

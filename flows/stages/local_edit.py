@@ -6,10 +6,10 @@ from collections.abc import Sequence
 
 from catalog.keys import digest
 from catalog.records import LocalEdit, from_row, to_row
+from experts.local_edits.captions import MeasuredCaptioner
 from experts.local_edits.draw import DraftedClip
 from experts.local_edits.make import VERSION, inputs, make
 from experts.local_edits.working import WorkingClip
-from experts.write.captions.region import MeasuredCaptioner
 from flows.runtime import journal
 from flows.runtime.context import Context
 

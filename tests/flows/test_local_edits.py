@@ -16,6 +16,7 @@ from catalog.errors import BadInput
 from catalog.local_edits import read
 from catalog.records import Clip, LocalEdit, Track
 from experts.annotate.clip import AnnotatedClip
+from experts.local_edits.captions import DELETION
 from experts.local_edits.draw import DraftedClip, with_donors
 from experts.local_edits.draw import draw as draw_records
 from experts.local_edits.make import exact_masks
@@ -23,7 +24,6 @@ from experts.local_edits.working import WorkingClip
 from experts.masks.geometry import box_of
 from experts.masks.kinds import KINDS, augment
 from experts.weights import fetch
-from experts.write.captions.region import DELETION
 from flows.recipe import parse
 from flows.runtime.context import Context, context
 from flows.stages import draw, local_edit

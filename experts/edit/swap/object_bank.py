@@ -15,10 +15,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from experts.annotate.colours import GREYS, named_colours
 from experts.annotate.kinds import alike
 from experts.edit.appearance import Frame, Mask, blur_of, lab, light_of, ring
 from experts.masks.geometry import box_of, dilate
-from experts.write.captions.colours import GREYS, named_colours
 
 VERSION = "1"
 """Rises whenever a look may come out otherwise."""

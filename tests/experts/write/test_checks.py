@@ -4,8 +4,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from experts.annotate.captions import caption
 from experts.edit.tasks import TASKS
-from experts.write.captions.clip import caption
 from experts.write.checks import check, normalise, words_of
 from experts.write.grammar import GENERAL, GRAMMARS, OPENERS, VERBS
 from experts.write.nouns import COCO_LABELS, definite, indefinite, plural

@@ -15,10 +15,10 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from experts.annotate.colours import named_colours
 from experts.annotate.motion import Similarity, chain
 from experts.base import Frames, Masks
 from experts.masks.geometry import box_of
-from experts.write.captions.colours import named_colours
 from experts.write.nouns import GOING, indefinite
 
 DELETION = "Take away whatever is here and fill the place so that it blends with its background."

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from experts.annotate.motion import agreement, camera, chain, flows, measure
-from experts.masks.paste import carried, find_place, ground, paste, travel
+from experts.local_edits.paste import carried, find_place, ground, paste, travel
 
 HEIGHT, WIDTH, FRAMES = 96, 160, 8
 

@@ -5,9 +5,9 @@ import itertools
 import numpy as np
 import pytest
 
+from experts.annotate.colours import named_colours
 from experts.annotate.motion import camera, flows
-from experts.write.captions.colours import named_colours
-from experts.write.captions.region import (
+from experts.local_edits.captions import (
     LONG,
     MEDIUM,
     SHORT,
@@ -17,7 +17,7 @@ from experts.write.captions.region import (
     words,
     write,
 )
-from experts.write.captions.region import measure as measure_region
+from experts.local_edits.captions import measure as measure_region
 
 HEIGHT, WIDTH, FRAMES = 120, 200, 16
 RED = (200, 30, 30)
