@@ -11,7 +11,7 @@ from experts.write.templates import all_from_templates
 from flows.recipe import load, parse
 from flows.sources import samples
 from flows.sources.vocabulary import labels_of
-from flows.stages.annotate import describe
+from experts.annotate.clip import describe
 
 FRAMES, HEIGHT, WIDTH = 8, 100, 100
 
