@@ -1,20 +1,27 @@
-"""Reading a catalog: its tables as lazy frames, and SQL over them.
+"""Reading a catalog: its tables as lazy frames, its pairs with their frames, and SQL.
 
 import catalog
-kept = catalog.open("my-dataset", ref="v3").pairs().filter(pl.col("keep")).collect()
+dataset = catalog.open("my-dataset", ref="v3")
+kept = dataset.pairs().filter(pl.col("keep")).collect()
+dataset.pair("3f9c01").source  # uint8 [T, H, W, 3]
 """
 
 from __future__ import annotations
 
 import re
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
 from catalog.errors import EditmillError
-from catalog.records import TABLES
+from catalog.records import TABLES, Pair, from_row, key_column
 from catalog.storage.media import MediaStore
 from catalog.tables import Tables
+
+if TYPE_CHECKING:
+    from catalog.local_edits import LocalSample
+    from catalog.samples import PairSample
 
 READING = ("select", "with", "from", "values", "show", "explain")
 """How a statement begins that only reads. Polars would carry out DELETE, DROP, TRUNCATE and CREATE
@@ -37,9 +44,52 @@ class Queries:
         """Every pair made, kept or rejected, with its scores and reasons (`Pair`)."""
         return self.tables.scan("pairs")
 
+    def pair(self, pair_id: str) -> PairSample:
+        """The pair of this id, or the only one whose id begins so, with its frames and masks.
+
+        Raises EditmillError where there is none, or several.
+        """
+        from catalog.samples import PairSample  # which imports PyAV
+
+        return PairSample(from_row(Pair, self._row("pairs", "pair", pair_id)), self.media)
+
+    def sample(
+        self, task: str | None = None, n: int = 8, seed: int = 0, keep: bool | None = True
+    ) -> list[PairSample]:
+        """`n` pairs at random, of `task` or of all tasks; all there are where there are fewer.
+
+        `keep` chooses among the kept pairs, the rejected ones (False) or both (None). The same seed
+        over the same pairs gives the same list. Raises EditmillError for a task without any pair.
+        """
+        from catalog.samples import PairSample
+        from catalog.samples.choose import choose
+
+        if n < 0:
+            raise EditmillError(f"there is no sample of {n} pairs; n is 0 or more")
+        pairs = self.pairs()
+        if task is not None:
+            self._refuse_unknown_task(task)
+            pairs = pairs.filter(pl.col("task") == task)
+        if keep is not None:
+            pairs = pairs.filter(pl.col("keep") == keep)
+        chosen = choose(pairs.select("pair_id").collect()["pair_id"], n, seed)
+        found = pairs.filter(pl.col("pair_id").is_in(chosen)).collect()
+        rows = {row["pair_id"]: row for row in found.iter_rows(named=True)}
+        return [PairSample(from_row(Pair, rows[pair_id]), self.media) for pair_id in chosen]
+
     def local_edits(self) -> pl.LazyFrame:
-        """The local-editing records (`LocalEdit`); :func:`catalog.local_edits.read` opens one."""
+        """The local-editing records (`LocalEdit`); :meth:`local_edit` opens one."""
         return self.tables.scan("local_edits")
+
+    def local_edit(self, edit_id: str) -> LocalSample:
+        """Frames, masks and captions of the local-editing record whose id is this or begins so.
+
+        Raises EditmillError where there is none, or several; BadInput where its media cannot be
+        read.
+        """
+        from catalog.local_edits import read
+
+        return read(self, self._row("local_edits", "record", edit_id))
 
     def statistics(self) -> pl.LazyFrame:
         """Distributions over the local-editing records (`Statistic`)."""
@@ -85,6 +135,25 @@ class Queries:
             for table in named:
                 self.tables.find_damage(table)
             raise EditmillError(_explain(str(error), frames)) from None
+
+    def _row(self, table: str, noun: str, prefix: str) -> dict[str, Any]:
+        """The only row of the table whose key begins so; `noun` is what a row is called."""
+        key = key_column(table)
+        wanted = self.tables.scan(table).filter(pl.col(key).str.starts_with(prefix))
+        found = wanted.head(2).collect()
+        if len(found) != 1 or not prefix:
+            what = f"several {noun}s begin" if len(found) else f"no {noun} begins"
+            raise EditmillError(
+                f'{prefix!r}: {what} with that id; `editmill query "select {key} from {table}"` '
+                "lists them"
+            )
+        return found.row(0, named=True)
+
+    def _refuse_unknown_task(self, task: str) -> None:
+        tasks = self.pairs().select(pl.col("task").unique().sort()).collect()["task"].to_list()
+        if task not in tasks:
+            there = f"there are {', '.join(tasks)}" if tasks else "there are no pairs at all"
+            raise EditmillError(f"no pair has the task {task!r}; {there}")
 
 
 def sql(catalog: Queries, query: str) -> pl.DataFrame:
