@@ -121,6 +121,15 @@ class Catalog(Queries):
         """Join the tables' small files and drop old versions, but none a release pins."""
         self.tables.compact()
 
+    def __repr__(self) -> str:
+        return f"<Catalog {str(self.root)!r} at {self.ref!r}>"
+
+    def _repr_html_(self) -> str:
+        """What a notebook shows: pairs per task, the tables with their rows, and the releases."""
+        from catalog.notebook.cells import catalog_cell
+
+        return catalog_cell(self)
+
     def _same_rows(self, old: dict[str, int], new: dict[str, int]) -> bool:
         """Whether two sets of pinned versions hold the same rows (compaction moves versions)."""
         before, after = Tables(self.root, old), Tables(self.root, new)
