@@ -59,7 +59,7 @@ def rebuild(root: Path, pair_id: str, *, ref: str = "main", out: Path | None = N
     """
     worker.limit_threads(threads.USUAL)
     dataset = catalog.open(root, ref=ref)
-    pair = _find(dataset, pair_id)
+    pair = dataset.pair(pair_id).record
     job = _job(dataset, pair)
     expert = that_made(dataset, pair)
     with _scratch(out) as folder:
@@ -108,17 +108,6 @@ def describe(rebuilt: Rebuilt, check: bool) -> str:
                 "other package versions: compare `editmill doctor` on both"
             )
     return "\n".join(lines)
-
-
-def _find(dataset: Queries, pair_id: str) -> Pair:
-    found = dataset.pairs().filter(pl.col("pair_id").str.starts_with(pair_id)).head(2).collect()
-    if len(found) != 1 or not pair_id:
-        what = "several pairs begin" if len(found) else "no pair begins"
-        raise EditmillError(
-            f'{pair_id!r}: {what} with that id; `editmill query "select pair_id from pairs"` '
-            "lists them"
-        )
-    return from_row(Pair, found.row(0, named=True))
 
 
 def _job(dataset: Queries, pair: Pair) -> Job:
