@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from experts.annotate.clip import describe
 from experts.annotate.track import TrackedObject
 from experts.write.checks import check
 from experts.write.prompts import note
@@ -11,7 +12,6 @@ from experts.write.templates import all_from_templates
 from flows.recipe import load, parse
 from flows.sources import samples
 from flows.sources.vocabulary import labels_of
-from experts.annotate.clip import describe
 
 FRAMES, HEIGHT, WIDTH = 8, 100, 100
 
