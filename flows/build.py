@@ -8,11 +8,10 @@ from __future__ import annotations
 from contextlib import ExitStack
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 from prefect import flow
 from prefect.task_runners import ThreadPoolTaskRunner
-from pydantic import Field
 
 from flows.pipelines import make_local_edits, make_pairs
 from flows.release import local_edits as release_local_edits
@@ -26,27 +25,27 @@ from flows.runtime.server import Server
 from flows.runtime.status import kept_up
 from flows.runtime.stopping import stopped_by_signals
 
-RecipeName = Annotated[
-    str, Field(description="A shipped recipe's name (embedded, vivid-embedded) or a YAML file.")
-]
-CatalogFolder = Annotated[Path, Field(description="The catalog's folder; made if absent.")]
-SourceFolder = Annotated[
-    Path | None, Field(description="Build from this folder instead of the recipe's sources.")
-]
-Tag = Annotated[str | None, Field(description="The release's tag; by default v1, v2 and so on.")]
-
 
 @flow(name="build", flow_run_name="build {recipe} in {out}", persist_result=False)
 def build(
-    recipe: RecipeName = "embedded",
-    out: CatalogFolder = Path("editmill-demo"),
-    source: SourceFolder = None,
-    tag: Tag = None,
+    recipe: str = "embedded",
+    out: Path = Path("editmill-demo"),
+    source: Path | None = None,
+    tag: str | None = None,
 ) -> dict[str, Any]:
     """Build a dataset: from source videos to a release and its report.
 
     What earlier runs finished is not computed again, so a run that was stopped is continued by
-    another with the same parameters. Returns `flows.release.outcome.Outcome` as a mapping.
+    another with the same parameters.
+
+    Args:
+        recipe: A shipped recipe's name (embedded, vivid-embedded) or a YAML file.
+        out: The catalog's folder; made if absent.
+        source: Build from this folder of videos instead of the recipe's sources.
+        tag: The release's tag; by default v1, v2 and so on.
+
+    Returns:
+        `flows.release.outcome.Outcome` as a mapping.
     """
     asked = request(recipe, out, source=source, tag=tag)
     ctx = context(out, asked.recipe)

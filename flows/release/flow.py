@@ -7,32 +7,31 @@ from __future__ import annotations
 
 from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
 from prefect import flow
-from pydantic import Field
 
 from flows.recipe import load
 from flows.release import local_edits, pairs
 from flows.runtime.context import context
 
 
-@flow(name="release", flow_run_name="release of {catalog_folder}", persist_result=False)
+@flow(name="release", flow_run_name="release of {out}", persist_result=False)
 def release(
-    catalog_folder: Annotated[Path, Field(description="The catalog's folder.")] = Path(
-        "editmill-demo"
-    ),
-    recipe: Annotated[
-        str, Field(description="The recipe that built it: a shipped name or a YAML file.")
-    ] = "embedded",
-    tag: Annotated[
-        str | None, Field(description="The release's tag; by default v1, v2 and so on.")
-    ] = None,
+    out: Path = Path("editmill-demo"),
+    recipe: str = "embedded",
+    tag: str | None = None,
 ) -> dict[str, Any]:
     """Release what the catalog holds now, without building anything.
 
-    Returns `flows.release.outcome.Outcome` as a mapping.
+    Args:
+        out: The catalog's folder.
+        recipe: The recipe that built it: a shipped name or a YAML file.
+        tag: The release's tag; by default v1, v2 and so on.
+
+    Returns:
+        `flows.release.outcome.Outcome` as a mapping.
     """
-    ctx = context(catalog_folder, load(recipe))
+    ctx = context(out, load(recipe))
     product = pairs if ctx.recipe.records is None else local_edits
     return asdict(product.publish(ctx, tag))

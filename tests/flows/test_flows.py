@@ -1,0 +1,75 @@
+"""The flows as Prefect knows them: found by their entry points, described, and run again."""
+
+import asyncio
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import catalog
+from catalog import media
+from flows.build import build
+from flows.release.flow import release
+
+REPOSITORY = Path(__file__).parents[2]
+RECIPE = """
+name: tiny
+seed: {seed}
+sources: [{{kind: folder, path: {footage}}}]
+plan: {{edits_per_clip: 1, frames: 8, long_side: 128, weights: {{deblur: 1}}}}
+run: {{workers: 1}}
+"""
+
+
+@pytest.mark.parametrize("entry", ["flows/build.py:build", "flows/release/flow.py:release"])
+def test_a_deployment_finds_the_flow_and_its_described_parameters(
+    entry: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from prefect.flows import load_flow_from_entrypoint
+    from prefect.utilities.callables import parameter_schema
+
+    monkeypatch.chdir(REPOSITORY)
+    found = load_flow_from_entrypoint(entry)
+    schema = parameter_schema(found)
+    assert found.description
+    assert schema.properties
+    for name, parameter in schema.properties.items():
+        assert parameter.get("description"), name
+        assert "default" in parameter, name
+    assert not schema.required
+
+
+@pytest.fixture(scope="module")
+def footage(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Noise that drifts: sharp enough to be blurred, with nothing that a detector knows."""
+    folder = tmp_path_factory.mktemp("footage")
+    rng = np.random.default_rng(0)
+    wide = rng.integers(0, 255, (12, 40, 3), np.uint8).repeat(10, 0).repeat(10, 1)
+    frames = np.stack([wide[:96, 2 * t : 2 * t + 160] for t in range(36)])
+    media.write_video(folder / "noise.mp4", frames, 25.0)
+    return folder
+
+
+@pytest.mark.weights
+def test_a_build_runs_any_number_of_times_in_one_process(footage: Path, tmp_path: Path) -> None:
+    def recipe(seed: int) -> str:
+        path = tmp_path / f"{seed}.yaml"
+        path.write_text(RECIPE.format(seed=seed, footage=footage))
+        return str(path)
+
+    out = tmp_path / "dataset"
+    first = build(recipe(0), out)
+    assert (first["release"], first["totals"]["made"]) == ("v1", 1)
+    assert build(recipe(0), out) == first  # nothing was left to do
+
+    async def in_a_notebook() -> dict[str, Any]:
+        """A notebook's cell runs within an event loop."""
+        return build(recipe(1), out)
+
+    second = asyncio.run(in_a_notebook())
+    assert second["release"] == "v2"
+    assert second["stages"][0]["reused"] == 1  # the source was cut before
+    again = release(out, recipe(2), tag="monthly")
+    assert again["release"] == "monthly"
+    assert [each.tag for each in catalog.open(out).releases()] == ["v1", "v2", "monthly"]
