@@ -29,6 +29,7 @@ class SampleSources(Part):
 
     kind: Literal["samples"]
     names: tuple[str, ...] = Field(min_length=1)
+    per_source: int | None = Field(default=None, ge=1)  # in place of clips.per_source
     labels: tuple[str, ...] | None = None  # the vocabulary of this footage (VIVID-10M); None: all
 
 
@@ -38,6 +39,7 @@ class FolderSources(Part):
     kind: Literal["folder"]
     path: Path
     licence: str = "unknown"
+    per_source: int | None = Field(default=None, ge=1)  # in place of clips.per_source
     labels: tuple[str, ...] | None = None  # the vocabulary of this footage (VIVID-10M); None: all
 
     @field_serializer("path", when_used="json")

@@ -33,6 +33,7 @@ class SourceFile:
     uri: str  # where it came from, in a form that means something elsewhere
     licence: str
     refusal: Refusal | None = None  # set: it cannot be footage
+    per_source: int | None = None  # clips of it; None: as many as the recipe's `clips` says
     copies: tuple[SourceFile, ...] = ()  # further files of the same content (flows.sources.copies)
 
 

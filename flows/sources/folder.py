@@ -47,7 +47,9 @@ def find(section: FolderSources) -> Listing:
     files = []
     for path in sorted(walk.found):
         name = printable(path.relative_to(root))
-        files.append(SourceFile(path, name, name, section.licence, walk.found[path]))
+        files.append(
+            SourceFile(path, name, name, section.licence, walk.found[path], section.per_source)
+        )
     # A name as it is goes before one that was made printable, should they be the same.
     files.sort(key=lambda file: _is_escaped(file.path))
     return Listing(files, [f"{note} in {one_line(str(root))}" for note in notes])

@@ -19,7 +19,13 @@ def find(section: SampleSources) -> Iterator[SourceFile]:
     for name in section.names:
         if name not in known:
             raise EditmillError(f"sample {name!r} is not known; there are: {', '.join(known)}")
-        yield SourceFile(weights.fetch(name), name, uri(name), weights.entry(name).licence)
+        yield SourceFile(
+            weights.fetch(name),
+            name,
+            uri(name),
+            weights.entry(name).licence,
+            per_source=section.per_source,
+        )
 
 
 def uri(name: str) -> str:

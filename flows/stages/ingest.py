@@ -196,8 +196,15 @@ class _Cutting:
 
     def _content(self, file: SourceFile) -> str:
         """All that the clips depend on."""
-        rules = self.ctx.recipe.clips.model_dump()
-        return digest(VERSION, self._seen[file.name][0], rules, self.detector.version, CLIP_CRF)
+        rules, content = self._rules(file).model_dump(), self._seen[file.name][0]
+        return digest(VERSION, content, rules, self.detector.version, CLIP_CRF)
+
+    def _rules(self, file: SourceFile) -> Clips:
+        """How this file is cut: its section of the recipe may ask for another number of clips."""
+        rules = self.ctx.recipe.clips
+        if file.per_source is None:
+            return rules
+        return rules.model_copy(update={"per_source": file.per_source})
 
     def _cut(self, file: SourceFile) -> Document:
         info = media.probe(file.path)
@@ -215,7 +222,7 @@ class _Cutting:
             codec=info.codec,
             notes=list(info.notes),
         )
-        pieces = cuts(shots, self.ctx.recipe.clips)
+        pieces = cuts(shots, self._rules(file))
         if not pieces:
             raise _too_short(file, shots, self.ctx.recipe.clips)
         clips = []
