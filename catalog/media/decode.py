@@ -12,9 +12,8 @@ Interlaced pictures are deinterlaced. What was done stands in `VideoInfo.notes`.
 from __future__ import annotations
 
 import dataclasses
-import functools
 from bisect import bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -73,7 +72,9 @@ def iter_frames(
     many frames were good, where the decoder fails or reports damage.
     """
     index = index_of(path)
-    return _pictures(path, index, _numbers(index, first, count, stride), size)
+    frames = _decode(path, index, _numbers(index, first, count, stride))
+    reformatter = VideoReformatter()
+    return (to_rgb(frame, index.look, size, reformatter) for frame in frames)
 
 
 def read_video(
@@ -116,8 +117,8 @@ def read_masks(
     wanted = _numbers(index, first, count, 1)
     height, width = size or (index.info.height, index.info.width)
     masks = np.empty((len(wanted), height, width), bool)
-    gray_of = functools.partial(to_gray, look=index.look)
-    for k, gray in enumerate(_decode(path, index, wanted, gray_of)):
+    for k, frame in enumerate(_decode(path, index, wanted)):
+        gray = to_gray(frame, index.look)
         if gray.shape != (height, width):
             shrinks = height < gray.shape[0] or width < gray.shape[1]
             how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
@@ -136,28 +137,17 @@ def _numbers(index: Index, first: int, count: int | None, stride: int) -> range:
 def _stack(path: str | Path, index: Index, wanted: Sequence[int], size: Size | None) -> Frame:
     height, width = size or (index.info.height, index.info.width)
     frames = np.empty((len(wanted), height, width, 3), np.uint8)
-    for k, frame in enumerate(_pictures(path, index, wanted, size)):
-        frames[k] = frame
+    reformatter = VideoReformatter()
+    for k, frame in enumerate(_decode(path, index, wanted)):
+        to_rgb(frame, index.look, size, reformatter, out=frames[k])
     return frames
-
-
-def _pictures(
-    path: str | Path, index: Index, wanted: Sequence[int], size: Size | None
-) -> Iterator[Frame]:
-    rgb_of = functools.partial(to_rgb, look=index.look, size=size, reformatter=VideoReformatter())
-    return _decode(path, index, wanted, rgb_of)
 
 
 # --- decoding ------------------------------------------------------------------------------------
 
 
-def _decode(
-    path: str | Path,
-    index: Index,
-    wanted: Sequence[int],
-    convert: Callable[[VideoFrame], Frame],
-) -> Iterator[Frame]:
-    """Yield `convert(frame)` for each of the ascending numbers in `wanted` (repeats allowed)."""
+def _decode(path: str | Path, index: Index, wanted: Sequence[int]) -> Iterator[VideoFrame]:
+    """Yield the frame of each of the ascending numbers in `wanted` (repeats allowed)."""
     if index.grid is not None:
         wanted = index.grid[np.asarray(wanted, int)].tolist()
     numbers = iter(wanted)
@@ -170,7 +160,7 @@ def _decode(
                 swallowed += 1
                 if swallowed > SWALLOWED:
                     raise corrupt(path, f"damaged: {number} good frames of {index.pictures}")
-            yield convert(frame if position == number or previous is None else previous)
+            yield frame if position == number or previous is None else previous
             number = next(numbers, None)
         if number is None:
             return
@@ -182,7 +172,7 @@ def _decode(
         swallowed += 1
         if swallowed > SWALLOWED:
             raise corrupt(path, f"damaged: about {number} good frames of {index.pictures}")
-        yield convert(previous)
+        yield previous
         number = next(numbers, None)
 
 

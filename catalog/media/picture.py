@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from fractions import Fraction
 from typing import Any
 
+import cv2
 import numpy as np
 from av.video.frame import VideoFrame
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
@@ -61,14 +62,14 @@ class Orientation:
         return (self.transposed + self.flip_rows + self.flip_columns) % 2 == 1
 
     def applied(self, picture: NDArray) -> NDArray:
-        """`picture` [h, w, …] as displayed, contiguous."""
+        """`picture` [h, w, …] as displayed; a view."""
         if self.transposed:
             picture = picture.swapaxes(0, 1)
         if self.flip_rows:
             picture = picture[::-1]
         if self.flip_columns:
             picture = picture[:, ::-1]
-        return np.ascontiguousarray(picture)
+        return picture
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,44 +135,84 @@ def _orientation(frame: VideoFrame) -> Orientation:
 
 
 def to_rgb(
-    frame: VideoFrame, look: Look, size: Size | None, reformatter: VideoReformatter
+    frame: VideoFrame,
+    look: Look,
+    size: Size | None,
+    reformatter: VideoReformatter,
+    out: Frame | None = None,
 ) -> Frame:
     """`[H, W, 3]` uint8 RGB as displayed, resized to `size` (height, width) if given: area average
-    when shrinking, Lanczos when enlarging."""
+    when shrinking, Lanczos when enlarging. Written into `out`, if given, and returned."""
     turned = look.orientation.transposed
     height, width = look.coded if size is None else (size[::-1] if turned else size)
-    shrinks = height < frame.height or width < frame.width
-    if (height, width) == (frame.height, frame.width):
+    resized = (height, width) != (frame.height, frame.width)
+    if not resized:
         how = Interpolation.BILINEAR  # only the chroma is scaled
+    elif height < frame.height or width < frame.width:
+        how = Interpolation.AREA
     else:
-        how = Interpolation.AREA if shrinks else Interpolation.LANCZOS
+        how = Interpolation.LANCZOS
+    wide = hdr.is_hdr(frame.color_trc) or frame.color_primaries in hdr.WIDE
+    if has_alpha(frame):
+        layout = "rgba"
+    elif wide:  # FFmpeg 8 garbles packed 16-bit pixels with full chroma interpolation
+        layout = "gbrp16le"
+    else:
+        layout = "rgb24" if resized or not _planes_are_exact(frame) else "gbrp"
     untagged = frame.colorspace == _UNTAGGED
     guess = Colorspace.ITU709 if frame.height >= HD_LINES else Colorspace.ITU601
-    wide = hdr.is_hdr(frame.color_trc) or frame.color_primaries in hdr.WIDE
-    alpha = has_alpha(frame)
-    # In planes where it is 16 bits: FFmpeg 8 garbles packed ones with full chroma interpolation.
-    pixels: NDArray[Any] = reformatter.reformat(
+    converted = reformatter.reformat(
         frame,
         width=width,
         height=height,
-        format="rgba" if alpha else "gbrp16le" if wide else "rgb24",
+        format=layout,
         src_colorspace=guess if untagged else None,
         interpolation=how | _ACCURATE,
         dst_color_range=ColorRange.JPEG,
         threads=1,
-    ).to_ndarray()
-    if alpha:
-        pixels = _on_black(pixels)
-    elif wide:
-        pixels = hdr.to_sdr(pixels, frame.color_trc, frame.color_primaries)
-    return look.orientation.applied(pixels)
+    )
+    rgb: NDArray[Any]
+    if layout == "rgba":
+        rgb = _on_black(converted.to_ndarray())
+    elif layout == "gbrp16le":
+        rgb = hdr.to_sdr(_interleaved(converted), frame.color_trc, frame.color_primaries)
+    elif layout == "gbrp":
+        rgb = _interleaved(converted, None if look.orientation != Orientation() else out)
+    else:
+        rgb = converted.to_ndarray()
+    picture = look.orientation.applied(rgb)
+    if out is None:
+        return np.ascontiguousarray(picture)
+    if picture is not out:
+        out[...] = picture
+    return out
 
 
-def _on_black(rgba: Frame) -> Frame:
+def _planes_are_exact(frame: VideoFrame) -> bool:
+    """Whether converting to planes of R, G and B, and interleaving these, gives the very pixels
+    that converting to rgb24 gives, in a third of the time: FFmpeg has vector code for planes only.
+
+    So it is where chroma has every line or every second; its rows in between are rounded otherwise.
+    """
+    chroma = frame.format.chroma_height(frame.height)
+    return not frame.format.is_rgb and 2 * chroma >= frame.height
+
+
+def _interleaved(gbr: VideoFrame, out: Frame | None = None) -> NDArray[Any]:
+    """A frame in planes (gbrp, gbrp16le) as `[h, w, 3]` RGB, in `out` if given."""
+    dtype = np.dtype("<u2" if gbr.format.name == "gbrp16le" else "u1")
+    planes: tuple[Any, ...] = gbr.planes
+    green, blue, red = (
+        np.frombuffer(plane, dtype).reshape(plane.height, -1)[:, : plane.width] for plane in planes
+    )
+    return cv2.merge((red, green, blue), out)
+
+
+def _on_black(rgba: NDArray[Any]) -> Frame:
     return (rgba[..., :3].astype(np.uint16) * rgba[..., 3:] // 255).astype(np.uint8)
 
 
 def to_gray(frame: VideoFrame, look: Look) -> Frame:
     """`[H, W]` uint8 luma, full range, as displayed."""
     gray = frame.reformat(format="gray", dst_color_range=ColorRange.JPEG).to_ndarray()
-    return look.orientation.applied(gray)
+    return np.ascontiguousarray(look.orientation.applied(gray))
