@@ -3,7 +3,7 @@
 Frame `k` of a video is the picture a player shows at `k / fps` after the first. On a constant-rate
 video this is every picture once; `catalog.media.timing` says how others are put on a grid.
 
-Colours are those a player shows on an ordinary screen (`catalog.media.picture`): the matrix and
+Colours are those a player shows on an ordinary screen (`catalog.media.conversion`): the matrix and
 range that the stream is tagged with; untagged video is BT.709 from 720 lines on and BT.601 below,
 limited range; HDR is tone-mapped; transparency lies on black. More than 8 bits are rounded to 8.
 Interlaced pictures are deinterlaced. What was done stands in `VideoInfo.notes`.
@@ -27,10 +27,11 @@ from numpy.typing import NDArray
 
 from catalog.errors import BadInput
 from catalog.media.container import corrupt, decoding, open_video, unreadable
+from catalog.media.conversion import to_gray, to_rgb
 from catalog.media.frames import decoded, deinterlaced
 from catalog.media.index import Index, VideoInfo, index_of
 from catalog.media.packets import SWALLOWED
-from catalog.media.picture import Frame, Size, to_gray, to_rgb
+from catalog.media.picture import Frame, Size
 
 MIN_SIDE = 64
 """Smaller videos (px) have nothing to detect or edit; the stages' models start at this size."""
@@ -74,7 +75,7 @@ def iter_frames(
     index = index_of(path)
     frames = _decode(path, index, _numbers(index, first, count, stride))
     reformatter = VideoReformatter()
-    return (to_rgb(frame, index.look, size, reformatter) for frame in frames)
+    return (to_rgb(frame, index.picture_format, size, reformatter) for frame in frames)
 
 
 def read_video(
@@ -118,7 +119,7 @@ def read_masks(
     height, width = size or (index.info.height, index.info.width)
     masks = np.empty((len(wanted), height, width), bool)
     for k, frame in enumerate(_decode(path, index, wanted)):
-        gray = to_gray(frame, index.look)
+        gray = to_gray(frame, index.picture_format)
         if gray.shape != (height, width):
             shrinks = height < gray.shape[0] or width < gray.shape[1]
             how = cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR
@@ -139,7 +140,7 @@ def _stack(path: str | Path, index: Index, wanted: Sequence[int], size: Size | N
     frames = np.empty((len(wanted), height, width, 3), np.uint8)
     reformatter = VideoReformatter()
     for k, frame in enumerate(_decode(path, index, wanted)):
-        to_rgb(frame, index.look, size, reformatter, out=frames[k])
+        to_rgb(frame, index.picture_format, size, reformatter, out=frames[k])
     return frames
 
 

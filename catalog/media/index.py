@@ -24,7 +24,7 @@ from catalog.errors import BadInput
 from catalog.media.container import REMEDY, decoding, main_stream, open_video, unreadable
 from catalog.media.frames import alpha_decoder, decoded, parity
 from catalog.media.packets import StreamPackets, decodable, read_packets, refuse_truncated
-from catalog.media.picture import Look, look
+from catalog.media.picture import PictureFormat, read_format
 from catalog.media.timing import Stamp, Timing, timing
 
 UNTIMED = frozenset({"avi", "mpeg"})
@@ -66,7 +66,7 @@ class Index:
     """All that reading frames by number takes."""
 
     info: VideoInfo
-    look: Look
+    picture_format: PictureFormat
     stream: int  # its index in the container
     decoder: str | None  # where it is not the stream's own
     from_key: bool  # the file begins with pictures that cannot be decoded
@@ -108,8 +108,8 @@ def _index_of(path: Path, _mtime_ns: int, _size: int) -> Index:
         decoder = alpha_decoder(stream)
         pictures = _pictures(path, stream, found, decoder, timed)
         when, frames = pictures.when, pictures.frames
-        appearance = look(path, frames[0], stream.sample_aspect_ratio)
-        height, width = appearance.size
+        picture_format = read_format(path, frames[0], stream.sample_aspect_ratio)
+        height, width = picture_format.display_size
         if max(height, width) > MAX_SIDE or height * width > MAX_PIXELS:
             raise BadInput("too_large", f"{path}: {width}x{height} px is too large; scale it down")
         codec = stream.codec_context.codec.canonical_name
@@ -129,18 +129,18 @@ def _index_of(path: Path, _mtime_ns: int, _size: int) -> Index:
             fps=when.fps,
             frames=count,
             codec=codec,
-            rotation=appearance.orientation.rotation,
+            rotation=picture_format.orientation.rotation,
             pix_fmt=frames[0].format.name,
             duration=count / when.fps,
-            mirrored=appearance.orientation.mirrored,
-            notes=(*appearance.notes, *_notes(interlaced, pictures.left_out, when.spliced)),
+            mirrored=picture_format.orientation.mirrored,
+            notes=(*picture_format.notes, *_notes(interlaced, pictures.left_out, when.spliced)),
             breaks=when.breaks,
         )
         keyframes = [found.stamps[k] for k in found.keys] if timed else []
         starts = [(pts, pts if dts is None else dts) for pts, dts in keyframes if pts is not None]
         return Index(
             info=info,
-            look=appearance,
+            picture_format=picture_format,
             stream=stream.index,
             decoder=decoder,
             from_key=found.from_key,

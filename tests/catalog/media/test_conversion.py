@@ -8,7 +8,8 @@ import pytest
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 
 from catalog.media import iter_frames, read_video
-from catalog.media.picture import look, to_rgb
+from catalog.media.conversion import to_rgb
+from catalog.media.picture import read_format
 
 EXACT = (
     Interpolation.BILINEAR
@@ -48,7 +49,7 @@ def test_pixels_are_those_of_one_exact_conversion(layout, matrix, full):
         dst_color_range=ColorRange.JPEG,
         threads=1,
     )
-    shown = look("a", frame, Fraction(1))
+    shown = read_format("a", frame, Fraction(1))
     given = np.empty((74, 98, 3), np.uint8)
     found = to_rgb(frame, shown, None, VideoReformatter())
     assert to_rgb(frame, shown, None, VideoReformatter(), out=given) is given
