@@ -86,9 +86,9 @@ def to_rgb(
 def _planar_is_exact(frame: VideoFrame) -> bool:
     """Whether conversion to planar RGB (gbrp) gives the same pixels as conversion to rgb24.
 
-    FFmpeg has vector code for the planar one only: it takes less than half the time, interleaving included.
-    The two round interpolated chroma rows differently, which changes no pixel if chroma has at
-    least every second row, as all usual formats have but yuv410p.
+    FFmpeg has vector code for the planar one only: interleaving included, it takes less than half
+    the time. The two round interpolated chroma rows differently, which changes no pixel if chroma
+    has at least every second row, as it has in all usual formats but yuv410p.
     """
     chroma_rows = frame.format.chroma_height(frame.height)
     return not frame.format.is_rgb and 2 * chroma_rows >= frame.height

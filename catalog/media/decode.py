@@ -1,12 +1,12 @@
 """Reading videos: any container and codec FFmpeg knows, as RGB frames on a constant-rate grid.
 
-Frame `k` of a video is the picture a player shows at `k / fps` after the first. On a constant-rate
-video this is every picture once; `catalog.media.timing` says how others are put on a grid.
+Frame `k` of a video is what a player shows `k / fps` seconds after the first. Of a constant-rate
+video this is each decoded frame once; `catalog.media.timing` resamples others to a constant rate.
 
 Colours are those a player shows on an ordinary screen (`catalog.media.conversion`): the matrix and
 range that the stream is tagged with; untagged video is BT.709 from 720 lines on and BT.601 below,
-limited range; HDR is tone-mapped; transparency lies on black. More than 8 bits are rounded to 8.
-Interlaced pictures are deinterlaced. What was done stands in `VideoInfo.notes`.
+limited range; HDR is tone-mapped; transparent pixels are black. More than 8 bits are rounded to 8.
+Interlaced video is deinterlaced. `VideoInfo.notes` lists what was done.
 """
 
 from __future__ import annotations
@@ -26,25 +26,25 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from catalog.errors import BadInput
-from catalog.media.container import corrupt, decoding, open_video, unreadable
+from catalog.media.container import corrupt, open_stream, open_video, unreadable
 from catalog.media.conversion import to_gray, to_rgb
-from catalog.media.frames import decoded, deinterlaced
+from catalog.media.frames import decode_frames, deinterlaced
 from catalog.media.index import Index, VideoInfo, index_of
-from catalog.media.packets import SWALLOWED
+from catalog.media.packets import MAX_MISSING
 from catalog.media.picture import Frame, Size
 
 MIN_SIDE = 64
-"""Smaller videos (px) have nothing to detect or edit; the stages' models start at this size."""
+"""px, least width and height of a video: the models of the stages take nothing smaller."""
 
-LOST_AT_SPLICE = 100
-"""Pictures a decoder may lose where a stream was spliced; about two groups of pictures."""
+MAX_LOST_AT_SPLICE = 100
+"""Frames that a decoder may drop where a stream was spliced; about two groups of pictures."""
 
 
 def probe(path: str | Path) -> VideoInfo:
-    """What the video at `path` is; its packets are all read, but not decoded.
+    """The properties of the video at `path`, from reading all its packets without decoding them.
 
     Raises BadInput: `missing_file`, `unreadable_file`, `corrupt_video` (unreadable, or shorter
-    than its header promises), `no_video_stream`, `no_frames`, `too_small` (a side under 64 px).
+    than its header says), `no_video_stream`, `no_frames`, `too_small` (a side under 64 px).
     """
     info = index_of(path).info
     if min(info.width, info.height) < MIN_SIDE:
@@ -65,15 +65,15 @@ def iter_frames(
 ) -> Iterator[Frame]:
     """Yield frames `first, first + stride, …`, at most `count`, as `[H, W, 3]` uint8 RGB.
 
-    Rotation and pixel shape are applied. A variable-rate video is put on a grid of its mean rate
-    (see the module's head). `size` resizes to `(height, width)`: area average when shrinking,
-    Lanczos when enlarging. Past the end there is nothing to yield.
+    Rotation and pixel shape are applied. A variable-rate video is resampled to a constant rate.
+    `size` resizes to `(height, width)`: area average when shrinking, Lanczos when enlarging.
+    Nothing is yielded past the end.
 
     Raises BadInput as :func:`probe` does (but for `too_small`), and `corrupt_video`, naming how
-    many frames were good, where the decoder fails or reports damage.
+    many frames were good, if the decoder fails or reports damage.
     """
     index = index_of(path)
-    frames = _decode(path, index, _numbers(index, first, count, stride))
+    frames = _decode(path, index, _frame_numbers(index, first, count, stride))
     reformatter = VideoReformatter()
     return (to_rgb(frame, index.picture_format, size, reformatter) for frame in frames)
 
@@ -87,14 +87,14 @@ def read_video(
 ) -> Frame:
     """The frames :func:`iter_frames` yields, as one `[T, H, W, 3]` uint8 array."""
     index = index_of(path)
-    return _stack(path, index, _numbers(index, first, count, stride), size)
+    return _read(path, index, _frame_numbers(index, first, count, stride), size)
 
 
 def sample_frames(path: str | Path, n: int, long_side: int | None = None) -> Frame:
     """`n` frames evenly spaced from the first to the last, `[n, h, w, 3]` uint8 RGB.
 
-    `long_side` shrinks (never enlarges) to that many px on the longer side. A video of fewer than
-    `n` frames gives some of them more than once. Raises BadInput as :func:`iter_frames` does.
+    `long_side` shrinks frames (never enlarges them) to that many px on the longer side. Of a video
+    with fewer than `n` frames some are repeated. Raises BadInput as :func:`iter_frames` does.
     """
     index = index_of(path)
     info = index.info
@@ -103,19 +103,19 @@ def sample_frames(path: str | Path, n: int, long_side: int | None = None) -> Fra
         scale = long_side / max(info.width, info.height)
         size = (max(1, round(info.height * scale)), max(1, round(info.width * scale)))
     wanted = np.rint(np.linspace(0, info.frames - 1, n)).astype(int).tolist()
-    return _stack(path, index, wanted, size)
+    return _read(path, index, wanted, size)
 
 
 def read_masks(
     path: str | Path, first: int = 0, count: int | None = None, size: Size | None = None
 ) -> NDArray[np.bool_]:
-    """Masks of a mask track, `[T, H, W]` bool; `size` resizes to `(height, width)`.
+    """The masks of a mask track, `[T, H, W]` bool; `size` resizes to `(height, width)`.
 
-    A resized mask is set where at least half of the pixel's area was. Raises BadInput as
+    A pixel of a resized mask is set if at least half of its area was. Raises BadInput as
     :func:`iter_frames` does.
     """
     index = index_of(path)
-    wanted = _numbers(index, first, count, 1)
+    wanted = _frame_numbers(index, first, count, 1)
     height, width = size or (index.info.height, index.info.width)
     masks = np.empty((len(wanted), height, width), bool)
     for k, frame in enumerate(_decode(path, index, wanted)):
@@ -128,14 +128,14 @@ def read_masks(
     return masks
 
 
-def _numbers(index: Index, first: int, count: int | None, stride: int) -> range:
+def _frame_numbers(index: Index, first: int, count: int | None, stride: int) -> range:
     if first < 0 or stride < 1 or (count is not None and count < 0):
         raise ValueError(f"no frames are first={first}, count={count}, stride={stride}")
     stop = index.info.frames if count is None else first + count * stride
     return range(first, min(stop, index.info.frames), stride)
 
 
-def _stack(path: str | Path, index: Index, wanted: Sequence[int], size: Size | None) -> Frame:
+def _read(path: str | Path, index: Index, wanted: Sequence[int], size: Size | None) -> Frame:
     height, width = size or (index.info.height, index.info.width)
     frames = np.empty((len(wanted), height, width, 3), np.uint8)
     reformatter = VideoReformatter()
@@ -148,59 +148,67 @@ def _stack(path: str | Path, index: Index, wanted: Sequence[int], size: Size | N
 
 
 def _decode(path: str | Path, index: Index, wanted: Sequence[int]) -> Iterator[VideoFrame]:
-    """Yield the frame of each of the ascending numbers in `wanted` (repeats allowed)."""
+    """Yield the decoded frame of each of the ascending frame numbers in `wanted` (with repeats).
+
+    Raises BadInput (`corrupt_video`) if more than MAX_MISSING frames do not come.
+    """
     if index.grid is not None:
         wanted = index.grid[np.asarray(wanted, int)].tolist()
     numbers = iter(wanted)
     number = next(numbers, None)
-    swallowed = 0
+    missing = 0
     previous: VideoFrame | None = None
-    for position, frame in _numbered(Path(path), index, wanted):
+    for position, frame in _numbered_frames(Path(path), index, wanted):
         while number is not None and position >= number:
             if position > number:
-                swallowed += 1
-                if swallowed > SWALLOWED:
-                    raise corrupt(path, f"damaged: {number} good frames of {index.pictures}")
+                missing += 1
+                if missing > MAX_MISSING:
+                    raise corrupt(path, f"damaged: {number} good frames of {index.decodable}")
             yield frame if position == number or previous is None else previous
             number = next(numbers, None)
         if number is None:
             return
         previous = frame
-    # What is left was promised by packets but not decoded.
+    # There were packets for the rest, but the decoder gave no frames: the last one is repeated.
     while number is not None:
         if previous is None:
-            raise corrupt(path, f"damaged: 0 good frames of {index.pictures}")
-        swallowed += 1
-        if swallowed > SWALLOWED:
-            raise corrupt(path, f"damaged: about {number} good frames of {index.pictures}")
+            raise corrupt(path, f"damaged: 0 good frames of {index.decodable}")
+        missing += 1
+        if missing > MAX_MISSING:
+            raise corrupt(path, f"damaged: about {number} good frames of {index.decodable}")
         yield previous
         number = next(numbers, None)
 
 
-def _numbered(path: Path, index: Index, wanted: Sequence[int]) -> Iterator[tuple[int, VideoFrame]]:
-    """Decode `(number, frame)` in order; jump to a keyframe where that skips frames."""
+def _numbered_frames(
+    path: Path, index: Index, wanted: Sequence[int]
+) -> Iterator[tuple[int, VideoFrame]]:
+    """Decode `(number, frame)` in order, up to the last one wanted, and seek to the keyframe before
+    a wanted frame if that skips frames."""
     with open_video(path) as container:
-        stream = decoding(container, index.stream)
+        stream = open_stream(container, index.stream)
         position = -1  # number of the frame decoded last
         pending = iter(wanted)
         target = next(pending, None)
-        jumped = -1  # keyframe of the last jump: a demuxer may land before it, never jump again
+        sought = -1  # the last keyframe sought: a demuxer may land before it; do not seek it again
         while target is not None:
-            jump = _jump(index, position, target)
-            if jump > jumped:
-                jumped = jump
+            keyframe = _keyframe_to_seek(index, position, target)
+            if keyframe > sought:
+                sought = keyframe
                 try:
-                    container.seek(index.starts[jump][1], stream=stream, backward=True)
+                    container.seek(index.keyframes[keyframe][1], stream=stream, backward=True)
                 except (av.FFmpegError, OSError):
-                    yield from _numbered(path, _straight(index), [target, *pending])
+                    yield from _numbered_frames(path, _without_keyframes(index), [target, *pending])
                     return
             try:
-                for frame in _frames(container, stream, index, from_start=jumped < 0):
-                    number = _number(index, frame, position)
+                for frame in _deinterlaced_frames(container, stream, index, from_start=sought < 0):
+                    number = _frame_number(index, frame, position)
                     if number < 0:
-                        continue  # cut off by an edit list, or needs what is not there
-                    if frame.is_corrupt and jumped >= 0:  # the keyframe was none to begin with
-                        yield from _numbered(path, _straight(index), [target, *pending])
+                        continue  # cut off by an edit list, or its reference frames are missing
+                    if frame.is_corrupt and sought >= 0:  # decoding cannot start at this keyframe
+                        yield from _numbered_frames(
+                            path, _without_keyframes(index), [target, *pending]
+                        )
                         return
                     position = number
                     if frame.is_corrupt:
@@ -208,7 +216,7 @@ def _numbered(path: Path, index: Index, wanted: Sequence[int]) -> Iterator[tuple
                     yield position, frame
                     while target is not None and target <= position:
                         target = next(pending, None)
-                    if target is None or _jump(index, position, target) > jumped:
+                    if target is None or _keyframe_to_seek(index, position, target) > sought:
                         break
                 else:
                     return
@@ -217,39 +225,41 @@ def _numbered(path: Path, index: Index, wanted: Sequence[int]) -> Iterator[tuple
                 raise unreadable(path, error, what) from None
 
 
-def _straight(index: Index) -> Index:
-    """The index for decoding from the start, without a jump."""
-    return dataclasses.replace(index, starts=())
+def _without_keyframes(index: Index) -> Index:
+    """The index without keyframes: frames are then decoded from the start, without a seek."""
+    return dataclasses.replace(index, keyframes=())
 
 
-def _frames(
+def _deinterlaced_frames(
     container: Any, stream: VideoStream, index: Index, from_start: bool
 ) -> Iterator[VideoFrame]:
-    frames = decoded(container, stream, index.decoder, index.from_key and from_start)
+    skip_to_keyframe = index.skip_to_keyframe and from_start
+    frames = decode_frames(container, stream, index.decoder, skip_to_keyframe)
     return deinterlaced(frames, index.parity)
 
 
-def _number(index: Index, frame: VideoFrame, last: int) -> int:
-    """The frame's number; -1 where it lies before the first. `last` is that of the one before."""
-    if index.stamps is None or frame.pts is None:
-        return last + 1
+def _frame_number(index: Index, frame: VideoFrame, previous: int) -> int:
+    """The frame's number, -1 if it comes before the first. `previous`: that of the frame before."""
+    if index.pts is None or frame.pts is None:
+        return previous + 1
     if not index.spliced:
-        return int(np.searchsorted(index.stamps, frame.pts, "right")) - 1
-    # A stamp may come twice, so the nearest ahead.
-    ahead = np.flatnonzero(index.stamps[last + 1 : last + 1 + LOST_AT_SPLICE] == frame.pts)
-    return last + 1 + int(ahead[0]) if len(ahead) else -1
+        return int(np.searchsorted(index.pts, frame.pts, "right")) - 1
+    # A timestamp may occur twice: take the next one.
+    first = previous + 1
+    ahead = np.flatnonzero(index.pts[first : first + MAX_LOST_AT_SPLICE] == frame.pts)
+    return first + int(ahead[0]) if len(ahead) else -1
 
 
-def _jump(index: Index, position: int, target: int) -> int:
-    """The number in `starts` of the last keyframe up to frame `target` if getting there skips
-    frames behind `position`, else -1."""
-    stamps = index.stamps
-    if stamps is None or index.spliced or index.decoder is not None or target >= len(stamps):
+def _keyframe_to_seek(index: Index, position: int, target: int) -> int:
+    """The keyframe to seek to for frame `target`, as an index into `index.keyframes`: the last one
+    at or before it. -1 if that would skip no frames, the last decoded one being `position`."""
+    pts = index.pts
+    if pts is None or index.spliced or index.decoder is not None or target >= len(pts):
         return -1
-    if index.interlaced:  # a picture's fields are told from the one before
+    if index.interlaced:  # the deinterlacer needs the frame before
         target = max(0, target - 1)
-    last = bisect_right(index.starts, stamps[target], key=lambda start: start[0]) - 1
+    last = bisect_right(index.keyframes, pts[target], key=lambda times: times[0]) - 1
     if last < 0:
         return -1
-    first = int(np.searchsorted(stamps, index.starts[last][0]))
+    first = int(np.searchsorted(pts, index.keyframes[last][0]))
     return last if first > position + 1 else -1

@@ -1,5 +1,4 @@
-"""From packets to decoded frames, whole pictures only: no half pictures of interlaced video, none
-that needs what the file does not hold."""
+"""From packets to decoded frames: deinterlaced, and without those before the first keyframe."""
 
 from __future__ import annotations
 
@@ -15,67 +14,67 @@ from av.video.stream import VideoStream
 from catalog.media.container import DECODE_THREADS, packets
 
 ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
-"""WebM keeps transparency in a second stream of packets that FFmpeg's own decoders leave out."""
+"""Decoders that read the alpha plane of VP8 and VP9 in WebM; FFmpeg's own ones ignore it."""
 
-FIELDS = {2: "tff", 3: "bff", 4: "bff", 5: "tff"}
-"""By AVFieldOrder (…TT, BB, TB, BT: the field coded first, then the one shown first)."""
+FIELD_ORDERS = {2: "tff", 3: "bff", 4: "bff", 5: "tff"}
+"""Which field is shown first, by AVFieldOrder (TT, BB, TB, BT: first coded, then first shown)."""
 
 
 def alpha_decoder(stream: VideoStream) -> str | None:
-    """The decoder that reads the stream's transparency, where the usual one would not."""
+    """The decoder that reads the stream's alpha plane, if the default one ignores it; else None."""
     if {key.lower(): value for key, value in stream.metadata.items()}.get("alpha_mode") != "1":
         return None
     return ALPHA_DECODERS.get(stream.codec_context.codec.canonical_name)
 
 
-def decoded(
-    container: Any, stream: VideoStream, decoder: str | None, from_key: bool
+def decode_frames(
+    container: Any, stream: VideoStream, decoder: str | None, skip_to_keyframe: bool
 ) -> Iterator[VideoFrame]:
-    """The stream's frames from where the container stands, in the order shown.
+    """The stream's frames from the container's current position, in presentation order.
 
-    `decoder` names one other than the stream's own. With `from_key` all before the first keyframe
-    is left out: it needs what was cut away. Raises av.FFmpegError.
+    `decoder` names a decoder other than the stream's default. With `skip_to_keyframe` the packets
+    before the first keyframe are not decoded. Raises av.FFmpegError.
     """
     context: Any = stream.codec_context
     if decoder is not None:
         context = av.CodecContext.create(decoder, "r")
         context.thread_count = DECODE_THREADS
     for packet in packets(container, stream):
-        last = packet.size == 0 and packet.dts is None  # the demuxer's sign that the file is over
-        if not last and (packet.size == 0 or (from_key and not packet.is_keyframe)):
+        last = packet.size == 0 and packet.dts is None  # the demuxer's flush packet
+        if not last and (packet.size == 0 or (skip_to_keyframe and not packet.is_keyframe)):
             continue
-        from_key = False
+        skip_to_keyframe = False
         yield from context.decode(packet)
 
 
-def parity(stream: VideoStream) -> str | None:
-    """Which field comes first, `tff` or `bff`, where the container says that there are fields."""
-    return FIELDS.get(int(stream.codec_context.field_order))
+def field_parity(stream: VideoStream) -> str | None:
+    """Which field is shown first, `tff` or `bff`, if the container says there are fields."""
+    return FIELD_ORDERS.get(int(stream.codec_context.field_order))
 
 
 def deinterlaced(frames: Iterator[VideoFrame], parity: str | None) -> Iterator[VideoFrame]:
-    """The frames with those that are two fields made one picture (FFmpeg's bwdif), one for one.
+    """The same number of frames, with interlaced ones deinterlaced (FFmpeg's bwdif).
 
-    Frames say themselves whether they are; with `parity`, all of them are, whatever they say. The
-    filter begins with the first such frame.
+    Without `parity`, frames that are flagged as interlaced are; with it, all are, whatever their
+    flags. Frames before the first interlaced one do not pass the filter.
     """
     graph, shape = None, None
-    stamps: deque[tuple[int | None, Any]] = deque()
+    times: deque[tuple[int | None, Any]] = deque()
     for frame in frames:
         if graph is None and parity is None and not frame.interlaced_frame:
             yield frame
             continue
         if shape != (frame.width, frame.height, frame.format.name):
             if graph is not None:
-                yield from _pull(graph, stamps, end=True)
+                yield from _pull(graph, times, end=True)
             shape = (frame.width, frame.height, frame.format.name)
             graph = _bwdif(frame, parity)
         assert graph is not None
-        stamps.append((frame.pts, frame.time_base))
+        times.append((frame.pts, frame.time_base))
         graph.push(frame)
-        yield from _pull(graph, stamps, end=False)
+        yield from _pull(graph, times, end=False)
     if graph is not None:
-        yield from _pull(graph, stamps, end=True)
+        yield from _pull(graph, times, end=True)
 
 
 def _bwdif(frame: VideoFrame, parity: str | None) -> Graph:
@@ -95,7 +94,7 @@ def _bwdif(frame: VideoFrame, parity: str | None) -> Graph:
     return graph
 
 
-def _pull(graph: Graph, stamps: deque[tuple[int | None, Any]], end: bool) -> Iterator[VideoFrame]:
+def _pull(graph: Graph, times: deque[tuple[int | None, Any]], end: bool) -> Iterator[VideoFrame]:
     if end:
         graph.push(None)
     while True:
@@ -104,5 +103,5 @@ def _pull(graph: Graph, stamps: deque[tuple[int | None, Any]], end: bool) -> Ite
         except (av.BlockingIOError, av.EOFError):
             return
         assert isinstance(frame, VideoFrame)
-        frame.pts, frame.time_base = stamps.popleft()  # the filter counts in half frames
+        frame.pts, frame.time_base = times.popleft()  # the filter counts in half frames
         yield frame

@@ -1,9 +1,10 @@
-"""HDR and wide-gamut pictures as SDR: what a player shows on an ordinary screen.
+"""Tone mapping: HDR and wide-gamut pictures as SDR in BT.709, as a player shows them.
 
-PQ (SMPTE ST 2084) and HLG (ARIB STD-B67, ITU-R BT.2100) become linear light; 203 cd/m², where both
-put diffuse white (ITU-R BT.2408), becomes SDR's white; highlights above :data:`KNEE` are rolled off
-up to :data:`PEAK`; BT.2020 or P3 primaries become BT.709's; the result is coded for a gamma of 2.4
-(ITU-R BT.1886). SDR in wide primaries takes the same way without the roll-off.
+PQ (SMPTE ST 2084) and HLG (ARIB STD-B67, ITU-R BT.2100) are converted to linear light and scaled so
+that diffuse white, 203 cd/m² in both (ITU-R BT.2408), is SDR's white. Highlights above :data:`KNEE`
+are compressed up to :data:`PEAK`. BT.2020 or P3 primaries are converted to BT.709's, and the result
+is encoded with a gamma of 2.4 (ITU-R BT.1886). Wide-gamut SDR is converted likewise, without the
+compression.
 """
 
 from __future__ import annotations
@@ -24,10 +25,11 @@ HLG_DISPLAY = 1000.0
 """cd/m², the nominal peak of the display that HLG is made for, with a system gamma of 1.2."""
 
 PEAK = 1000.0 / WHITE
-"""In units of white: what is brighter is white; consumer HDR is graded for 1000 cd/m²."""
+"""Times diffuse white: all that is brighter becomes SDR's white. Consumer HDR is graded for
+1000 cd/m²."""
 
 KNEE = 0.75
-"""In units of white: light below stays as it is."""
+"""Times diffuse white: light below is not changed."""
 
 GAMMA = 2.4  # ITU-R BT.1886
 
@@ -46,15 +48,17 @@ _CODES = 65536
 
 
 def is_hdr(transfer: int) -> bool:
-    """Whether that transfer characteristic (AVCOL_TRC_…) is HDR."""
+    """Whether the transfer characteristic (an AVCOL_TRC_…) is PQ or HLG."""
     return transfer in (PQ, HLG)
 
 
 def to_sdr(rgb: NDArray[np.uint16], transfer: int, primaries: int) -> NDArray[np.uint8]:
-    """`rgb` [H, W, 3], full-range 16-bit codes in that transfer and those primaries, as 8-bit SDR
-    in BT.709."""
-    light = _light(transfer)[rgb]
-    if transfer == HLG:  # the display's part: light grows with the power 1.2 of luminance
+    """Full-range 16-bit RGB `[H, W, 3]` as 8-bit SDR in BT.709.
+
+    `transfer` (AVCOL_TRC_…) and `primaries` (AVCOL_PRI_…) are those of `rgb`.
+    """
+    light = _linear_light(transfer)[rgb]
+    if transfer == HLG:  # its display transform: a system gamma of 1.2 on luminance
         luminance = cv2.transform(light, np.array([_LUMA_2020], np.float32))
         light *= (HLG_DISPLAY / WHITE) * cv2.pow(luminance, 0.2).reshape(*light.shape[:2], 1)
     if is_hdr(transfer) and primaries == _UNTAGGED:
@@ -62,13 +66,14 @@ def to_sdr(rgb: NDArray[np.uint16], transfer: int, primaries: int) -> NDArray[np
     if primaries in _TO_709:
         light = cv2.transform(light, np.array(_TO_709[primaries], np.float32))
     peak = PEAK if is_hdr(transfer) else 1.0
-    shares = cv2.sqrt(np.clip(light / np.float32(peak), 0, 1))  # finer steps where it is dark
-    return _codes(is_hdr(transfer))[(shares * (_CODES - 1)).astype(np.uint16)]
+    roots = cv2.sqrt(np.clip(light / np.float32(peak), 0, 1))  # finer steps in the dark
+    return _sdr_codes(is_hdr(transfer))[(roots * (_CODES - 1)).astype(np.uint16)]
 
 
 @functools.cache
-def _light(transfer: int) -> NDArray[np.float32]:
-    """Linear light of each code: of white for PQ and SDR, of the scene (0–1) for HLG."""
+def _linear_light(transfer: int) -> NDArray[np.float32]:
+    """Linear light of each 16-bit code: times diffuse white for PQ and SDR, of the scene (0–1) for
+    HLG."""
     code = np.arange(_CODES) / (_CODES - 1)
     if transfer == PQ:
         m1, m2 = 2610 / 16384, 2523 / 4096 * 128
@@ -84,10 +89,10 @@ def _light(transfer: int) -> NDArray[np.float32]:
 
 
 @functools.cache
-def _codes(roll_off: bool) -> NDArray[np.uint8]:
-    """8-bit code of each root of a share of the peak."""
+def _sdr_codes(compress: bool) -> NDArray[np.uint8]:
+    """The 8-bit code by the square root, in 16-bit steps, of light over its peak."""
     light = (np.arange(_CODES) / (_CODES - 1)) ** 2
-    if roll_off:
+    if compress:
         light = light * PEAK
         over = np.maximum(light - KNEE, 0) / (1 - KNEE)
         most = (PEAK - KNEE) / (1 - KNEE)

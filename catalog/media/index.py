@@ -1,8 +1,8 @@
-"""What a video file really holds: its packets are all read once, but not decoded.
+"""The index of a video file: what reading all its packets, without decoding them, tells.
 
-That costs one pass over the file (remembered while it stays the same) and gives what headers only
-promise: how many pictures there are, when each is shown, and where decoding can start. It makes
-frame numbers exact (also after a seek) and finds truncated files before any model runs.
+Headers only estimate it: how many frames there are, when each is shown, and where the keyframes
+are. With the index, frame numbers are exact, also after a seek, and truncated files are found
+before any model runs. It costs one pass over the file and is kept while the file does not change.
 """
 
 from __future__ import annotations
@@ -21,69 +21,69 @@ from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from catalog.errors import BadInput
-from catalog.media.container import REMEDY, decoding, main_stream, open_video, unreadable
-from catalog.media.frames import alpha_decoder, decoded, parity
-from catalog.media.packets import StreamPackets, decodable, read_packets, refuse_truncated
+from catalog.media.container import REMEDY, main_stream, open_stream, open_video, unreadable
+from catalog.media.frames import alpha_decoder, decode_frames, field_parity
+from catalog.media.packets import StreamPackets, check_complete, decodable, read_packets
 from catalog.media.picture import PictureFormat, read_format
-from catalog.media.timing import Stamp, Timing, timing
+from catalog.media.timing import Timestamps, Timing, timing
 
-UNTIMED = frozenset({"avi", "mpeg"})
-"""Containers that store few presentation times or none; FFmpeg's guesses mislead."""
+WITHOUT_PTS = frozenset({"avi", "mpeg"})
+"""Containers that store few presentation timestamps or none; FFmpeg's guesses are unreliable."""
 
 MAX_SIDE = 16384  # px; libx264 encodes no larger picture
 MAX_PIXELS = 64_000_000
-"""A picture of more (8K has 33 million) is a mistake or an attack, and fills the memory."""
+"""Pixels per frame (8K has 33 million); more is a mistake or an attack, and fills the memory."""
 
 FIRST_FRAMES = 3
-"""Decoded to see what frames look like; one interlaced picture among them is enough."""
+"""Frames decoded to learn the format; the video is interlaced if one of them is."""
 
-MOST_BROKEN = 300
-"""Frames looked at for the first whole one: a recording begins within a few groups of pictures."""
+MAX_BROKEN = 300
+"""Frames decoded in search of the first intact one, which comes within a few groups of pictures."""
 
 
 @dataclass(frozen=True, slots=True)
 class VideoInfo:
-    """What a video is, as displayed: rotation and pixel shape are already applied to the size."""
+    """Properties of a video as displayed: rotation and pixel shape are applied to the size."""
 
     width: int  # px
     height: int  # px
     fps: float
     frames: int  # on the grid of `fps`
     codec: str
-    rotation: int  # degrees counter-clockwise the coded picture is turned for display: 0, 90, …
+    rotation: int  # degrees counter-clockwise that frames are rotated for display: 0, 90, 180, 270
     pix_fmt: str
     duration: float  # s
-    mirrored: bool = False  # whether it is displayed as its mirror image
+    mirrored: bool = False  # whether frames are mirrored for display too
     notes: tuple[str, ...] = ()
-    """What is done to the pictures, or was left out, in words: tone-mapped, deinterlaced …"""
+    """In words, how frames are changed or left out on reading: tone-mapped, deinterlaced …"""
     breaks: tuple[tuple[int, int], ...] = ()
-    """Half-open runs of frames in which one picture stands still for a second or more; an empty
-    run is where the clock leaps. A clip should hold and span none."""
+    """Half-open ranges of frames that repeat one picture for a second or more. An empty range marks
+    where timestamps jump. A clip should neither contain nor cross one."""
 
 
 @dataclass(frozen=True, slots=True)
 class Index:
-    """All that reading frames by number takes."""
+    """What is needed to read frames by number."""
 
     info: VideoInfo
     picture_format: PictureFormat
     stream: int  # its index in the container
-    decoder: str | None  # where it is not the stream's own
-    from_key: bool  # the file begins with pictures that cannot be decoded
+    decoder: str | None  # name, if not the stream's default one
+    skip_to_keyframe: bool  # the frames before the first keyframe cannot be decoded
     interlaced: bool
-    parity: str | None  # `tff` or `bff` where only the container says that it is
-    stamps: NDArray[np.int64] | None  # the decoder's time of each picture; None: count them
-    spliced: bool  # stamps do not only rise
-    starts: tuple[tuple[int, int], ...]  # (presentation, decoding) time of keyframes, sorted
-    grid: NDArray[np.int64] | None  # picture shown at each tick, where not every one is once
-    pictures: int
+    parity: str | None  # `tff` or `bff`, if the container says it is interlaced, not the frames
+    pts: NDArray[np.int64] | None  # of each decoded frame, in the order shown; None: count them
+    spliced: bool  # `pts` jumps back somewhere
+    keyframes: tuple[tuple[int, int], ...]  # (pts, dts), sorted
+    grid: NDArray[np.int64] | None  # decoded frame shown at each tick; None: each frame once
+    decodable: int  # number of decoded frames
 
 
 def index_of(path: str | Path) -> Index:
     """The index of the video at `path`.
 
-    Raises BadInput: `missing_file`, `unreadable_file` (both may pass), `corrupt_video` (or shorter
-    than its header promises), `no_video_stream`, `no_frames`, `too_large`, `unknown_colours`.
+    Raises BadInput: `missing_file`, `unreadable_file` (both not final), `corrupt_video` (also if
+    shorter than its header says), `no_video_stream`, `no_frames`, `too_large`, `unknown_colours`.
     """
     path = Path(path)
     try:
@@ -101,13 +101,14 @@ def index_of(path: str | Path) -> Index:
 def _index_of(path: Path, _mtime_ns: int, _size: int) -> Index:
     with open_video(path) as container:
         streams, end = read_packets(path, container)
-        stream = main_stream(path, container, {k: len(v.stamps) for k, v in streams.items()})
+        stream = main_stream(path, container, {k: len(v.timestamps) for k, v in streams.items()})
         found = streams[stream.index]
-        refuse_truncated(path, container, stream.index, len(found.stamps) + found.hidden, end)
-        timed = container.format.name not in UNTIMED
+        packets_read = len(found.timestamps) + found.discarded
+        check_complete(path, container, stream.index, packets_read, end)
+        has_pts = container.format.name not in WITHOUT_PTS
         decoder = alpha_decoder(stream)
-        pictures = _pictures(path, stream, found, decoder, timed)
-        when, frames = pictures.when, pictures.frames
+        decoded = _decodable_frames(path, stream, found, decoder, has_pts)
+        times, frames = decoded.timing, decoded.first
         picture_format = read_format(path, frames[0], stream.sample_aspect_ratio)
         height, width = picture_format.display_size
         if max(height, width) > MAX_SIDE or height * width > MAX_PIXELS:
@@ -120,68 +121,70 @@ def _index_of(path: Path, _mtime_ns: int, _size: int) -> Index:
                 f"{path}: its pictures are single fields; weave them with: "
                 "ffmpeg -i IN -vf weave,bwdif OUT.mp4",
             )
-        fields = None if flagged else parity(stream)
+        fields = None if flagged else field_parity(stream)
         interlaced = flagged or fields is not None
-        count = pictures.count if when.grid is None else len(when.grid)
+        count = decoded.count if times.grid is None else len(times.grid)
         info = VideoInfo(
             width=width,
             height=height,
-            fps=when.fps,
+            fps=times.fps,
             frames=count,
             codec=codec,
             rotation=picture_format.orientation.rotation,
             pix_fmt=frames[0].format.name,
-            duration=count / when.fps,
+            duration=count / times.fps,
             mirrored=picture_format.orientation.mirrored,
-            notes=(*picture_format.notes, *_notes(interlaced, pictures.left_out, when.spliced)),
-            breaks=when.breaks,
+            notes=(*picture_format.notes, *_notes(interlaced, decoded.left_out, times.spliced)),
+            breaks=times.breaks,
         )
-        keyframes = [found.stamps[k] for k in found.keys] if timed else []
-        starts = [(pts, pts if dts is None else dts) for pts, dts in keyframes if pts is not None]
+        timestamps = [found.timestamps[k] for k in found.keyframes] if has_pts else []
+        keyframes = [
+            (pts, pts if dts is None else dts) for pts, dts in timestamps if pts is not None
+        ]
         return Index(
             info=info,
             picture_format=picture_format,
             stream=stream.index,
             decoder=decoder,
-            from_key=found.from_key,
+            skip_to_keyframe=found.skips_to_keyframe,
             interlaced=interlaced,
             parity=fields,
-            stamps=when.stamps,
-            spliced=when.spliced,
-            starts=tuple(sorted(starts)),
-            grid=when.grid,
-            pictures=pictures.count,
+            pts=times.pts,
+            spliced=times.spliced,
+            keyframes=tuple(sorted(keyframes)),
+            grid=times.grid,
+            decodable=decoded.count,
         )
 
 
 @dataclass(frozen=True, slots=True)
-class _Pictures:
-    """Those that can be decoded: how many, when, the first of them, and how many before are not."""
+class _DecodableFrames:
+    """The frames that can be decoded."""
 
     count: int
-    when: Timing
-    frames: list[VideoFrame]
-    left_out: int
+    timing: Timing
+    first: list[VideoFrame]  # up to FIRST_FRAMES
+    left_out: int  # frames before these, which cannot be decoded
 
 
-def _pictures(
-    path: Path, stream: VideoStream, found: StreamPackets, decoder: str | None, timed: bool
-) -> _Pictures:
+def _decodable_frames(
+    path: Path, stream: VideoStream, found: StreamPackets, decoder: str | None, has_pts: bool
+) -> _DecodableFrames:
     kept, left_out = decodable(found)
     base, rates = stream.time_base or Fraction(1), (stream.average_rate, stream.guessed_rate)
 
-    def timed_at(stamps: Sequence[Stamp]) -> Timing:
-        return timing(stamps if timed else [(None, dts) for _, dts in stamps], base, rates)
+    def timing_of(packets: Sequence[Timestamps]) -> Timing:
+        return timing(packets if has_pts else [(None, dts) for _, dts in packets], base, rates)
 
-    when = timed_at(kept)
-    start = None if when.stamps is None or when.spliced else int(when.stamps[0])
-    frames = _first_frames(path, stream.index, decoder, found.from_key, start)
+    times = timing_of(kept)
+    start = None if times.pts is None or times.spliced else int(times.pts[0])
+    frames = _first_frames(path, stream.index, decoder, found.skips_to_keyframe, start)
     shown = frames[0].pts
-    if start is not None and shown is not None and shown > start:  # those before are not whole
-        whole = [stamp for stamp in kept if stamp[0] is not None and stamp[0] >= shown]
-        left_out, kept = left_out + len(kept) - len(whole), whole
-        when = timed_at(kept)
-    return _Pictures(len(kept), when, frames, left_out)
+    if start is not None and shown is not None and shown > start:  # those before are broken
+        intact = [t for t in kept if t[0] is not None and t[0] >= shown]
+        left_out, kept = left_out + len(kept) - len(intact), intact
+        times = timing_of(kept)
+    return _DecodableFrames(len(kept), times, frames, left_out)
 
 
 def _notes(interlaced: bool, left_out: int, spliced: bool) -> Iterator[str]:
@@ -195,18 +198,19 @@ def _notes(interlaced: bool, left_out: int, spliced: bool) -> Iterator[str]:
 
 
 def _first_frames(
-    path: Path, stream: int, decoder: str | None, from_key: bool, first_stamp: int | None
+    path: Path, stream: int, decoder: str | None, skip_to_keyframe: bool, first_pts: int | None
 ) -> list[VideoFrame]:
-    """The first FIRST_FRAMES whole frames, from the first picture of the index on."""
+    """The first FIRST_FRAMES intact frames shown at `first_pts` or later."""
     with open_video(path) as container:
+        opened = open_stream(container, stream)
         try:
             frames = (
                 frame
-                for frame in decoded(container, decoding(container, stream), decoder, from_key)
-                if first_stamp is None or frame.pts is None or frame.pts >= first_stamp
+                for frame in decode_frames(container, opened, decoder, skip_to_keyframe)
+                if first_pts is None or frame.pts is None or frame.pts >= first_pts
             )
-            whole = dropwhile(lambda frame: frame.is_corrupt, islice(frames, MOST_BROKEN))
-            found = list(islice(whole, FIRST_FRAMES))
+            intact = dropwhile(lambda frame: frame.is_corrupt, islice(frames, MAX_BROKEN))
+            found = list(islice(intact, FIRST_FRAMES))
         except (av.FFmpegError, OSError) as error:
             raise unreadable(path, error, "0 good frames") from None
     if not found:

@@ -1,5 +1,5 @@
-"""A file's packets, all read once: how many pictures there are, at which times, and whether the
-file is as long as its header promises."""
+"""One pass over a file's packets: how many frames there are, their timestamps, and whether the file
+is as long as its header says."""
 
 from __future__ import annotations
 
@@ -11,37 +11,45 @@ from typing import Any
 import av
 import numpy as np
 
-from catalog.media.container import corrupt, decoding, is_complete, open_video, packets, unreadable
-from catalog.media.frames import decoded
-from catalog.media.timing import Stamp
+from catalog.media.container import (
+    corrupt,
+    is_complete,
+    open_stream,
+    open_video,
+    packets,
+    unreadable,
+)
+from catalog.media.frames import decode_frames
+from catalog.media.timing import Timestamps
 
-SWALLOWED = 2
-"""Frames a decoder may keep to itself in one read (packed B-frames, a broken last packet)."""
+MAX_MISSING = 2
+"""How many more packets than decoded frames there may be (packed B-frames, a broken last one)."""
 
-PROMISE = 0.9
-"""A file that ends before this share of the duration in its header is taken as truncated."""
+MIN_DURATION_SHARE = 0.9
+"""A file that ends before this share of the duration in its header is truncated."""
 
-UNPROMISED = frozenset({"mpeg", "mpegts"})
-"""Containers without a header that says how long they are: FFmpeg takes it from the times."""
+NO_DURATION = frozenset({"mpeg", "mpegts"})
+"""Containers whose header has no duration: FFmpeg computes it from the timestamps."""
 
 
 @dataclass(slots=True)
 class StreamPackets:
-    """Of one stream, in decoding order."""
+    """The packets of one video stream, in decoding order."""
 
-    stamps: list[Stamp]
-    keys: list[int]  # numbers, in `stamps`, of the keyframes
-    hidden: int = 0  # cut off by an edit list, or empty slots
-    led: bool = False  # a keyframe that is cut off lets the first pictures be decoded
+    timestamps: list[Timestamps]
+    keyframes: list[int]  # indices into `timestamps`
+    discarded: int = 0  # number of packets that an edit list cuts off, or that are empty
+    discarded_keyframe: bool = False  # before the first frame: that one can be decoded with it
 
     @property
-    def from_key(self) -> bool:
-        """Whether there are pictures before the first keyframe, which cannot be decoded."""
-        return bool(self.keys) and self.keys[0] > 0 and not self.led
+    def skips_to_keyframe(self) -> bool:
+        """Whether there are frames before the first keyframe, which cannot be decoded."""
+        return bool(self.keyframes) and self.keyframes[0] > 0 and not self.discarded_keyframe
 
 
 def read_packets(path: Path, container: Any) -> tuple[dict[int, StreamPackets], float]:
-    """The packets of every video stream, by its index; and where the last of any stream ends, s."""
+    """The packets of every video stream by its index, and the time at which the last packet of any
+    stream ends, in seconds."""
     streams = {stream.index: StreamPackets([], []) for stream in container.streams.video}
     end = 0.0
     try:
@@ -55,57 +63,58 @@ def read_packets(path: Path, container: Any) -> tuple[dict[int, StreamPackets], 
             if found is None:
                 continue
             if packet.is_discard or packet.size == 0:
-                found.hidden += 1
-                found.led |= packet.is_keyframe and not found.stamps
+                found.discarded += 1
+                found.discarded_keyframe |= packet.is_keyframe and not found.timestamps
                 continue
             if packet.is_keyframe:
-                found.keys.append(len(found.stamps))
-            found.stamps.append((packet.pts, packet.dts))
+                found.keyframes.append(len(found.timestamps))
+            found.timestamps.append((packet.pts, packet.dts))
     except (av.FFmpegError, OSError) as error:
         raise unreadable(path, error, "damaged") from None
     return streams, end
 
 
-def decodable(found: StreamPackets) -> tuple[Sequence[Stamp], int]:
-    """The stamps of packets that the file holds all of, and how many others begin it.
+def decodable(found: StreamPackets) -> tuple[Sequence[Timestamps], int]:
+    """The timestamps of the frames that can be decoded, and how many frames before them cannot.
 
-    A recording that was switched on, or cut by copy, between keyframes begins with pictures that
-    need those before: all up to the first keyframe, and after it those that are shown before it.
+    A recording that starts, or was cut without re-encoding, between keyframes begins with frames
+    that refer to missing ones: all before the first keyframe, and those behind it in decoding order
+    that are shown before it (the leading pictures of an open GOP).
     """
-    if not found.keys or found.led:
-        return found.stamps, 0
-    first = found.keys[0]
-    shown = found.stamps[first][0]
-    rest = found.stamps[first + 1 :]
+    if not found.keyframes or found.discarded_keyframe:
+        return found.timestamps, 0
+    first = found.keyframes[0]
+    shown = found.timestamps[first][0]
+    rest = found.timestamps[first + 1 :]
     leading = 0
-    if shown is not None:  # such pictures may have no time at all, or one made up
-        times = np.unique([pts for pts, _ in found.stamps if pts is not None])
+    if shown is not None:  # leading pictures may have no time, or one that FFmpeg guessed
+        times = np.unique([pts for pts, _ in found.timestamps if pts is not None])
         slack = int(np.median(np.diff(times))) // 8 if len(times) > 1 else 0
         before = [pts is None or pts <= shown + slack for pts, _ in rest]
         leading = before.index(False) if False in before else 0
-    kept = [found.stamps[first], *rest[leading:]]
+    kept = [found.timestamps[first], *rest[leading:]]
     return kept, first + leading
 
 
-def refuse_truncated(path: Path, container: Any, stream: int, held: int, end: float) -> None:
-    """Raises BadInput (`corrupt_video`) where the file's header promises more: more packets than
-    the stream `held`, or more seconds than up to its `end`."""
+def check_complete(path: Path, container: Any, stream: int, packets_read: int, end: float) -> None:
+    """Raise BadInput (`corrupt_video`) for a truncated file: its header says that stream has more
+    than `packets_read` packets, or that the file lasts longer than `end` seconds."""
     # Only MP4's index lists its frames; AVI's header counts empty slots, others guess.
     listed = container.streams[stream].frames if "mp4" in container.format.name else 0
-    if listed - held > SWALLOWED:
+    if listed - packets_read > MAX_MISSING:
         what = f"{listed} promised"
     else:
-        promised = (container.duration or 0) / av.time_base
+        stated = (container.duration or 0) / av.time_base
         seconds = end - (container.start_time or 0) / av.time_base
         if (
-            container.format.name in UNPROMISED
-            or seconds >= PROMISE * promised
-            or promised - seconds <= 1
+            container.format.name in NO_DURATION
+            or seconds >= MIN_DURATION_SHARE * stated
+            or stated - seconds <= 1
         ):
             return
         if is_complete(path):
-            return  # its last picture stands for the rest
-        what = f"{seconds:.1f} s of {promised:.1f} s promised"
+            return  # its last frame is shown for the rest of the duration
+        what = f"{seconds:.1f} s of {stated:.1f} s promised"
     raise corrupt(path, f"truncated: {_count_good(path, stream)} good frames, {what}")
 
 
@@ -113,7 +122,7 @@ def _count_good(path: Path, stream: int) -> int:
     good = 0
     with open_video(path) as container:
         try:
-            for frame in decoded(container, decoding(container, stream), None, False):
+            for frame in decode_frames(container, open_stream(container, stream), None, False):
                 if frame.is_corrupt:
                     break
                 good += 1

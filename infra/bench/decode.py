@@ -80,7 +80,9 @@ def measured(reading: str, checkout: Path, video: Path, threads: int) -> Times:
     if threads == 1:
         command = ["taskset", "-c", str(min(os.sched_getaffinity(0))), *command]
     env = {**os.environ, "PYTHONPATH": str(checkout)}
-    done = subprocess.run(command, env=env, check=True, capture_output=True, text=True)
+    done = subprocess.run(
+        command, cwd=checkout, env=env, check=True, capture_output=True, text=True
+    )
     core, wall = map(float, done.stdout.split())
     return core, wall
 
@@ -96,12 +98,12 @@ def table(video: Path, threads: int, runs: int, before: Path | None) -> None:
         for name, (reading, checkout) in ways.items():
             times[name].append(measured(reading, checkout, video, threads))
     print(f"\n{video.name}, {threads} thread{'s' * (threads > 1)}")
-    print(f"{'':26}core ms  wall ms  core/ours  wall/ours")
+    print(f"{'':26}core ms  wall ms  core/ours  wall/ours", flush=True)
     for name, found in times.items():
         core, wall = (statistics.median(t[k] for t in found) for k in (0, 1))
         pairs = list(zip(found, times["editmill"], strict=True))
         ratios = [statistics.median(t[k] / own[k] for t, own in pairs) for k in (0, 1)]
-        print(f"{name:26}{core:7.2f}{wall:9.2f}{ratios[0]:11.2f}{ratios[1]:11.2f}")
+        print(f"{name:26}{core:7.2f}{wall:9.2f}{ratios[0]:11.2f}{ratios[1]:11.2f}", flush=True)
 
 
 def videos(folder: Path) -> list[Path]:

@@ -504,17 +504,19 @@ def test_fields_that_begin_late_become_pictures_too(tmp_path):
     assert one < 0.8 * two + 0.5
 
 
-def test_frames_one_after_another_are_decoded_without_a_jump(write, numbered, monkeypatch):
+def test_consecutive_frames_are_decoded_without_a_seek(write, numbered, monkeypatch):
     from catalog.media import decode
 
     path = write("a.mkv", numbered(40), options={"g": "5"})
-    jumps = []
-    jump = decode._jump
-    monkeypatch.setattr(decode, "_jump", lambda *a: jumps.append(jump(*a)) or jumps[-1])
+    sought = []
+    seek = decode._keyframe_to_seek
+    monkeypatch.setattr(
+        decode, "_keyframe_to_seek", lambda *a: sought.append(seek(*a)) or sought[-1]
+    )
     assert levels(read_video(path, 0, 40)) == list(range(40))
-    assert set(jumps) == {-1}
+    assert set(sought) == {-1}
     read_video(path, 20, 3)
-    assert max(jumps) > 0
+    assert max(sought) > 0
 
 
 def test_a_flv_whose_last_picture_stands_is_whole(tmp_path, numbered):

@@ -1,4 +1,4 @@
-"""From time stamps to a constant rate: hand-made stamps whose right grid is known."""
+"""From timestamps to a constant rate: hand-made timestamps whose right grid is known."""
 
 import itertools
 from fractions import Fraction
@@ -84,8 +84,8 @@ def test_a_clock_that_goes_back_begins_a_part_of_its_own():
         assert found.spliced
         assert (round(found.fps, 3), found.grid) == (round(1000 / 90, 3), None)
         assert found.breaks == ((30, 30),)
-        assert found.stamps is not None
-        assert found.stamps[30] == start
+        assert found.pts is not None
+        assert found.pts[30] == start
 
 
 def test_one_picture_an_hour_is_a_rate():
@@ -102,14 +102,14 @@ def test_the_last_picture_may_stand_for_long():
 def test_b_frames_are_shown_in_the_order_of_their_times():
     decoding = [(0, -80), (160, -40), (80, 0), (40, 40), (120, 80), (200, 120)]
     found = timing(decoding, MS, ())
-    assert found.stamps is not None
-    assert found.stamps.tolist() == [0, 40, 80, 120, 160, 200]
+    assert found.pts is not None
+    assert found.pts.tolist() == [0, 40, 80, 120, 160, 200]
 
 
 def test_without_times_of_showing_those_of_decoding_are_the_slots():
     slots = [0, 1, 2, 5, 6, 7, 8, 9]
     found = timing([(None, slot) for slot in slots], Fraction(1, 25), ())
-    assert found.stamps is None
+    assert found.pts is None
     assert found.fps == 25
     assert shown(found, 8) == [0, 1, 2, 2, 2, 3, 4, 5, 6, 7]
 
@@ -121,12 +121,12 @@ def test_the_slots_behind_the_first_picture_are_the_codec_delay():
 
 def test_pictures_without_any_time_are_counted():
     found = timing([(None, None)] * 9, Fraction(1, 25), (None, Fraction(24)))
-    assert (found.fps, found.stamps, found.grid) == (24, None, None)
+    assert (found.fps, found.pts, found.grid) == (24, None, None)
 
 
 def test_two_pictures_at_one_time_are_counted():
     found = of([0, 40, 40, 80], (Fraction(25),))
-    assert (found.stamps, found.grid, found.fps) == (None, None, 25)
+    assert (found.pts, found.grid, found.fps) == (None, None, 25)
 
 
 @given(st.lists(st.integers(1, 20_000), min_size=1, max_size=60))
