@@ -1,5 +1,9 @@
 """Reading videos: exact frames whatever the file, and one-line errors for what is no video."""
 
+import os
+import platform
+import subprocess
+import sys
 from fractions import Fraction
 from pathlib import Path
 
@@ -7,6 +11,7 @@ import av
 import numpy as np
 import pytest
 
+import catalog
 from catalog.errors import BadInput
 from catalog.media import (
     iter_frames,
@@ -250,3 +255,27 @@ def test_resized_masks_keep_half_covered_pixels(tmp_path):
     small = read_masks(path, size=(16, 16))
     assert small[:, :, :8].all() and not small[:, :, 8:].any()
     assert read_masks(path, first=1, count=5).shape == (1, 64, 64)
+
+
+FAULTS = """
+import resource, sys
+import numpy as np
+from catalog.media import read_video
+def two_frames():
+    frames = [np.ones((720, 1280, 3), np.uint8) for _ in range(2)]
+read_video(sys.argv[1])
+for _ in range(5):
+    two_frames()
+before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+for _ in range(50):
+    two_frames()
+print((resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before) / 50)
+"""
+
+
+@pytest.mark.skipif(platform.libc_ver()[0] != "glibc", reason="about glibc's allocator")
+def test_memory_of_freed_frames_is_reused(write, numbered):
+    env = {**os.environ, "PYTHONPATH": str(Path(catalog.__file__).parents[1])}
+    command = [sys.executable, "-c", FAULTS, str(write("a.mp4", numbered(3)))]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, env=env)
+    assert float(done.stdout) < 50  # the two have 1350 pages
