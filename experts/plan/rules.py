@@ -23,6 +23,9 @@ class Planning(Part):
     removal_span: int = Field(default=33, ge=0)  # frames to each side that a removal looks at, too
     min_score: float = Field(default=0.6, ge=0, le=1)  # the detector's; below are reflections, too
     min_confidence: float = Field(default=0.65, ge=0, le=1)  # in nine tenths of an edit's frames
+    # An object too small, or not to be told apart, at the papers' size may be shown in a smaller
+    # edit, closer to it, with this long side at least in px; None: never.
+    smallest_long_side: int | None = Field(default=None, ge=128)
     frames: int | None = Field(default=None, ge=2)  # caps all tasks; None: the papers'
     long_side: int | None = Field(default=None, ge=128)  # caps every edit's size; None: the papers'
 

@@ -34,6 +34,9 @@ STEADY = 0.4
 MOSTLY_CUT = 0.5
 """Share of the frames in which the picture's edge may cut what a grounding shows."""
 
+CLOSER = (0.8, 0.64)
+"""Sides of smaller edits over the usual one's."""
+
 PLACES = (0.5, 0.3, 0.7)
 """Where across the picture the object's way may have its middle, as shares of the width."""
 
@@ -74,15 +77,28 @@ def view(
         return View(0, frames, widest(clip, height, width), height, width, "")
     if track.score < rules.min_score:
         return None
-    for first in windows(track, frames):
-        alive = slice(first, first + frames)
-        if not _followed(track, alive, rules):
-            continue
-        for crop in _crops(clip, track, task, alive, (height, width)):
-            phrase = _phrase(clip, track, tracks, task, rules, crop, alive, called)
-            if phrase:
-                return View(first, frames, crop, height, width, phrase)
+    stretches = [slice(first, first + frames) for first in windows(track, frames)]
+    stretches = [alive for alive in stretches if _followed(track, alive, rules)]
+    for height, width in edit_sizes(clip, task, rules):
+        for alive in stretches:
+            for crop in _crops(clip, track, task, alive, (height, width)):
+                phrase = _phrase(clip, track, tracks, task, rules, crop, alive, called)
+                if phrase:
+                    return View(alive.start, frames, crop, height, width, phrase)
     return None
+
+
+def edit_sizes(clip: Clip, task: Task, rules: Planning) -> list[tuple[int, int]]:
+    """(height, width) at which an object may be shown, the usual one first. Smaller ones are for
+    local edits alone: a map is not worth more for showing less."""
+    height, width, _ = edit_size(clip, task, rules)
+    sizes = [(height, width)]
+    if task.local and rules.smallest_long_side:
+        for factor in CLOSER:
+            smaller = round(factor * height / 2) * 2, round(factor * width / 2) * 2
+            if max(smaller) >= rules.smallest_long_side:
+                sizes.append(smaller)
+    return sizes
 
 
 def edit_size(clip: Clip, task: Task, rules: Planning) -> tuple[int, int, int]:

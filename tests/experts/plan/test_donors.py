@@ -9,7 +9,7 @@ from catalog.records import Clip, Plan, Track
 from experts.edit.swap.object_bank import GRID, STRIDE, Look, look
 from experts.edit.tasks import TASKS
 from experts.plan.donors import Bank, Exhibit, swaps
-from experts.plan.draw import draw
+from experts.plan.draw import draw_swaps
 from experts.plan.planners import Scene
 from experts.plan.rules import Planning
 
@@ -133,7 +133,7 @@ def test_vehicles_come_from_the_same_road() -> None:
 
 
 def plan() -> Plan:
-    (made,) = draw(Scene(HERE, [ANNA], RULES, bank(DONOR)), 0)
+    (made,) = draw_swaps(Scene(HERE, [ANNA], RULES, bank(DONOR)), 0)
     return made
 
 
@@ -155,7 +155,7 @@ def test_the_plan_says_what_is_there_and_what_takes_its_place() -> None:
 def test_the_same_seed_draws_the_same_donor_whatever_the_banks_order() -> None:
     cleo = track("cleo", THERE, "person", 300)
     more = [DONOR, Exhibit(THERE, cleo, (cleo,), looks(cleo, "blue", 15.0))]
-    one, other = (draw(Scene(HERE, [ANNA], RULES, bank(*o)), 5) for o in (more, more[::-1]))
+    one, other = (draw_swaps(Scene(HERE, [ANNA], RULES, bank(*o)), 5) for o in (more, more[::-1]))
     assert one == other
     assert len(one) == 1
 
@@ -175,7 +175,7 @@ def test_a_large_bank_offers_a_part_but_all_of_the_same_source(
 
 
 def test_without_a_bank_nothing_is_swapped() -> None:
-    assert draw(Scene(HERE, [ANNA], RULES), 0) == []
+    assert draw_swaps(Scene(HERE, [ANNA], RULES), 0) == []
 
 
 def test_who_stands_nearer_may_hide_the_object() -> None:

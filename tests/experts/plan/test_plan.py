@@ -270,3 +270,35 @@ def test_a_removal_knows_what_comes_near_its_object() -> None:
     assert (plan.track_id, plan.params["others"]) == ("t1", ["t2"])
     (plan,) = draw(Scene(CLIP, [track("t1", 400), far], rules), 0)
     assert "others" not in plan.params
+
+
+def test_a_small_object_is_shown_closer_where_that_is_allowed() -> None:
+    small = track("t1", 400, area=0.0009)
+    removal, grounding = TASKS["object_removal"], TASKS["object_grounding"]
+    assert view(CLIP, small, [small], removal, RULES) is None
+    rules = RULES.model_copy(update={"smallest_long_side": 376})
+    closer = view(CLIP, small, [small], removal, rules)
+    assert closer is not None
+    assert (closer.height, closer.width) == (216, 378)
+    assert closer.crop.width >= closer.width  # nothing is enlarged
+    assert small.area * CLIP.width * CLIP.height / (378 * 216) > rules.min_area
+    assert view(CLIP, small, [small], grounding, rules) is None
+    large = track("t2", 400)
+    assert view(CLIP, large, [large], removal, rules) == view(CLIP, large, [large], removal, RULES)
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize(("share", "local"), [(0.0, 0), (0.5, 3), (0.6, 4)])
+def test_objects_come_before_maps_as_far_as_there_are_any(
+    seed: int, share: float, local: int
+) -> None:
+    weights = {"object_removal": 0.01, "object_addition": 0.01, "local_style_transfer": 0.01}
+    weights |= {name: 100.0 for name in ("canny_to_video", "colorization", "deblur", "upscaling")}
+    weights |= {"inpainting": 100.0, "outpainting": 100.0}
+    rules = Planning(edits_per_clip=6, local_share=share, weights=weights)
+    tracks = [track("t1", 200), track("t2", 650)]
+    plans = draw(Scene(CLIP, tracks, rules), seed)
+    assert len(plans) == 6
+    assert sum(TASKS[plan.task].local for plan in plans) >= local
+    # without objects the clip is filled up with what it has
+    assert len(draw(Scene(CLIP, [], rules), seed)) == 6

@@ -55,7 +55,7 @@ def known_clip(ctx: Context, name: str, colour: tuple[int, int, int]) -> Annotat
 def swapped(tmp_path_factory: pytest.TempPathFactory) -> tuple[Context, list[edit.Edit]]:
     ctx = context(tmp_path_factory.mktemp("swap") / "catalog", parse(RECIPE, "tiny"))
     shard = [known_clip(ctx, "red", (190, 40, 40)), known_clip(ctx, "green", (40, 150, 60))]
-    planned = plan.run(ctx, shard, Bank(bank.run(ctx, shard)))
+    planned = plan.run_swaps(ctx, shard, Bank(bank.run(ctx, shard)))
     return ctx, edit.run(ctx, planned)
 
 
