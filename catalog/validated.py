@@ -1,4 +1,4 @@
-"""YAML that people write, read into pydantic models: what is wrong is told in one line."""
+"""YAML that people write, read into pydantic models: an error says what is wrong in one line."""
 
 from __future__ import annotations
 

@@ -103,11 +103,11 @@ def _card(edit: LocalEdit, made: Preview | str) -> LocalCard:
         ("footage", edit.source_uri),
     ]
     if edit.motion_relative is not None:
-        told = (
+        motion = (
             f"{edit.motion_foreground:.2f} inside, {edit.motion_background:.2f} outside, "
             f"{edit.motion_relative:.2f} between, px per frame"
         )
-        facts.insert(2, ("motion", told))
+        facts.insert(2, ("motion", motion))
     if edit.propagation:
         facts.insert(2, ("mask moves", f"by {edit.propagation}"))
     details = [

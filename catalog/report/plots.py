@@ -17,20 +17,20 @@ def bars(title: str, counts: Mapping[str, int]) -> Markup:
     rows = Markup().join(
         _bar(k, name, count, count / most) for k, (name, count) in enumerate(counts.items())
     )
-    told = ", ".join(f"{name} {count}" for name, count in counts.items())
+    listed = ", ".join(f"{name} {count}" for name, count in counts.items())
     return Markup(
         '<figure class="plot"><figcaption>{}</figcaption>'
         '<svg viewBox="0 0 {} {}" role="img" aria-label="{}">{}</svg></figure>'
-    ).format(title, WIDTH, height, f"{title}: {told}", rows)
+    ).format(title, WIDTH, height, f"{title}: {listed}", rows)
 
 
 def _bar(k: int, name: str, count: int, share: float) -> Markup:
-    y, room = k * ROW, WIDTH - LABELS - NUMBERS
+    y, longest = k * ROW, WIDTH - LABELS - NUMBERS
     return Markup(
         '<text x="{}" y="{}" text-anchor="end">{}</text>'
         '<rect x="{}" y="{}" width="{:.1f}" height="{}"/>'
         '<text x="{:.1f}" y="{}">{}</text>'
     ).format(
-        LABELS - 6, y + 13, name, LABELS, y + 3, max(1, room * share), ROW - 6,
-        LABELS + room * share + 5, y + 13, count,
+        LABELS - 6, y + 13, name, LABELS, y + 3, max(1, longest * share), ROW - 6,
+        LABELS + longest * share + 5, y + 13, count,
     )  # fmt: skip

@@ -117,13 +117,13 @@ def _place() -> str:
 
     Host names will not do: containers share them, across machines too, and so do ids.
     """
-    told = [platform.node()]
+    parts = [platform.node()]
     try:
-        told.append(Path("/proc/sys/kernel/random/boot_id").read_text().strip())
-        told.append(str(Path("/proc/self/ns/pid").readlink()))
+        parts.append(Path("/proc/sys/kernel/random/boot_id").read_text().strip())
+        parts.append(str(Path("/proc/self/ns/pid").readlink()))
     except OSError:  # no Linux: then the second in which it was started
-        told += [str(uuid.getnode()), str(round(psutil.boot_time()))]
-    return hashlib.sha256("\n".join(told).encode()).hexdigest()[:16]
+        parts += [str(uuid.getnode()), str(round(psutil.boot_time()))]
+    return hashlib.sha256("\n".join(parts).encode()).hexdigest()[:16]
 
 
 def _is_dead(pid: int, started: str) -> bool:

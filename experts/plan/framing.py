@@ -13,8 +13,8 @@ from catalog.records import Clip, Track
 Boxes = NDArray[np.float64]
 """[n, 4]: x0, y0, x1, y1, px of the clip unless said otherwise; zeros where absent."""
 
-ROOM = 2.2
-"""Sides of a frame around an object over those of the box that holds its whole way."""
+PADDING = 2.2
+"""Sides of a crop around an object over those of the box that holds its whole trajectory."""
 
 
 EDGE = 3
@@ -75,12 +75,13 @@ def widest(clip: Clip, height: int, width: int) -> Crop:
 
 
 def around(clip: Clip, boxes: Boxes, height: int, width: int, place: float = 0.5) -> Crop:
-    """A frame of the shape height:width around an object's way, with ROOM to see where it is; never
-    smaller than the edit, so nothing is enlarged. The way's middle lies at `place` of the width."""
+    """A frame of the shape height:width around an object's trajectory, with PADDING to see where it
+    is; never smaller than the edit, so nothing is enlarged. The trajectory's middle lies at `place`
+    of the width."""
     most = widest(clip, height, width)
     there = present(boxes)
     (x0, y0), (x1, y1) = there[:, :2].min(0), there[:, 2:].max(0)
-    wanted = max(width, ROOM * (x1 - x0), ROOM * (y1 - y0) * width / height)
+    wanted = max(width, PADDING * (x1 - x0), PADDING * (y1 - y0) * width / height)
     crop_width = min(most.width, round(wanted))
     crop_height = min(most.height, round(crop_width * height / width))
     x = round(np.clip((x0 + x1) / 2 - place * crop_width, 0, clip.width - crop_width))
@@ -90,7 +91,7 @@ def around(clip: Clip, boxes: Boxes, height: int, width: int, place: float = 0.5
 
 def never_uncovered(boxes: Boxes, camera: NDArray[np.float64]) -> float:
     """px² of background that stays behind the boxes in every frame; `camera` [n, 2] is the
-    background's own way over the same frames. For a camera that pans; 0 if the object is gone for
+    background's own motion over the same frames. For a camera that pans; 0 if the object is gone for
     a while."""
     on_ground = boxes - np.tile(camera, 2)
     sides = on_ground[:, 2:].min(0) - on_ground[:, :2].max(0)

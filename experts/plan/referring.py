@@ -92,9 +92,9 @@ def _phrases(label: str, own: Boxes, others: Sequence[Boxes]) -> Iterator[str]:
         yield f"{label} on the far left"
     if _centre(own) > 1 - OUTER and min(lead.min() for lead in leads) > ALWAYS:
         yield f"{label} on the far right"
-    ways = [_travel(boxes) for boxes in others]
+    travels = [_travel(boxes) for boxes in others]
     for side, sign in (("left", -1), ("right", 1)):
-        if sign * _travel(own) > GOES and all(sign * way < GOES / 2 for way in ways):
+        if sign * _travel(own) > GOES and all(sign * travel < GOES / 2 for travel in travels):
             yield f"{label} {GOING.get(label, 'moving')} to the {side}"
 
 

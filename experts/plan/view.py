@@ -38,7 +38,7 @@ CLOSER = (0.8, 0.64)
 """Sides of smaller edits over the usual one's."""
 
 PLACES = (0.5, 0.3, 0.7)
-"""Where across the picture the object's way may have its middle, as shares of the width."""
+"""Where across the picture the object's trajectory may have its middle, as shares of the width."""
 
 
 Refer = Callable[[Crop, slice], str | None]

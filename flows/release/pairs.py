@@ -221,10 +221,10 @@ def filter_notes(quality: Mapping[str, Any], recipe: Recipe) -> list[str]:
     for each in filters_for(recipe.filters):
         if isinstance(each, Alignment):
             measured = sorted(each.calibrations().items())
-            told = ", ".join(
+            values = ", ".join(
                 f"{task} {found.auc:.3f}" + (" (abstains)" if found.auc < ABSTAIN_BELOW else "")
                 for task, found in measured
                 if recipe.plan.weights.get(task)
             )
-            notes.append(f"Alignment, AUC of matched against swapped prompts: {told}.")
+            notes.append(f"Alignment, AUC of matched against swapped prompts: {values}.")
     return notes

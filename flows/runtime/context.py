@@ -21,7 +21,7 @@ T = TypeVar("T")
 
 
 class Stopped(Exception):
-    """The build was told to stop; records already finished are in the journal."""
+    """The build shall stop; records already finished are in the journal."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -85,8 +85,8 @@ async def _serve(folder: Path, template: Path, listening: socket.socket) -> None
 
 
 def _reason(error: BaseException) -> str:
-    told = str(getattr(error, "orig", None) or error).strip()  # SQLAlchemy adds the statement
-    return " ".join(told.split()) or type(error).__name__
+    message = str(getattr(error, "orig", None) or error).strip()  # SQLAlchemy adds the statement
+    return " ".join(message.split()) or type(error).__name__
 
 
 def main() -> None:

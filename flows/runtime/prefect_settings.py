@@ -1,4 +1,4 @@
-"""What Prefect is told in this process: what we say, and nothing of the user's surroundings.
+"""Prefect's settings in this process: ours, and nothing of the user's surroundings.
 
 Prefect reads its settings when it is imported: from variables, from a profile in its home, and from
 `.env`, `prefect.toml` and `pyproject.toml` in the working folder. A build that starts a server of

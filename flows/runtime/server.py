@@ -37,7 +37,7 @@ START_SECONDS = 180.0
 RESTARTS = 3
 """Times that a server which died (out of memory, killed) is started again."""
 
-ROOM = 32 << 20
+FREE_BYTES = 32 << 20
 """Bytes that its folder should have free: a new database takes 5 MB."""
 
 SETTINGS = {
@@ -52,7 +52,7 @@ SETTINGS = {
     "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_ENABLED": "false",
     "PREFECT_SERVER_SERVICES_TRIGGERS_ENABLED": "false",
 }
-"""What the embedded server is told; it knows no other."""
+"""The only settings of the embedded server."""
 
 NOT_ITS = ("PREFECT_", "UVICORN_", "SSL")
 """Beginnings of variables that it does not get; it talks to nobody but us."""
@@ -148,14 +148,14 @@ def _cannot_start(why: str) -> EditmillError:
 def folder() -> Path:
     """A new folder for a server: the system's temporary one is local and swept; else in our cache.
 
-    Raises EditmillError where neither can be written or has room.
+    Raises EditmillError where neither can be written or has space.
     """
     found = []
     for parent in (tempfile.gettempdir, prefect_settings.home):
         try:
             place = Path(parent())
             place.mkdir(parents=True, exist_ok=True)
-            if shutil.disk_usage(place).free < ROOM:
+            if shutil.disk_usage(place).free < FREE_BYTES:
                 found.append(f"the disk of {place} is full")
                 continue
             return Path(tempfile.mkdtemp(prefix="editmill-prefect-", dir=place))

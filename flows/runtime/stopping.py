@@ -1,4 +1,4 @@
-"""How a build is told to stop."""
+"""Stopping a build by a signal."""
 
 from __future__ import annotations
 

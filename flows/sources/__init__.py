@@ -66,7 +66,7 @@ def listing(recipe: Recipe) -> Listing:
         raise EditmillError(
             f"none of the {len(files)} sources can be read; the first: {refused[0].message}"
         )
-    return Listing(_told_apart(files), notes)
+    return Listing(_with_unique_names(files), notes)
 
 
 def list_sources(recipe: Recipe) -> list[SourceFile]:
@@ -74,7 +74,7 @@ def list_sources(recipe: Recipe) -> list[SourceFile]:
     return listing(recipe).files
 
 
-def _told_apart(files: Iterable[SourceFile]) -> list[SourceFile]:
+def _with_unique_names(files: Iterable[SourceFile]) -> list[SourceFile]:
     """The files, those whose name is taken (two folders hold a `1.mp4`) under a longer one."""
     taken: set[str] = set()
     apart = []

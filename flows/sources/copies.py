@@ -23,8 +23,8 @@ def joined(files: Sequence[SourceFile]) -> list[SourceFile]:
     What cannot be read, or is empty, stays alone.
     """
     groups: Iterable[list[SourceFile]] = [[f for f in files if f.refusal is None]]
-    for look in (_size, _ends, file_digest):
-        groups = _split(groups, look)
+    for fingerprint in (_size, _ends, file_digest):
+        groups = _split(groups, fingerprint)
     copies = {group[0].name: tuple(group[1:]) for group in groups if len(group) > 1}
     further = {file.name for group in copies.values() for file in group}
     return [
@@ -35,7 +35,7 @@ def joined(files: Sequence[SourceFile]) -> list[SourceFile]:
 
 
 def _split(
-    groups: Iterable[list[SourceFile]], look: Callable[[Path], Hashable]
+    groups: Iterable[list[SourceFile]], fingerprint: Callable[[Path], Hashable]
 ) -> Iterator[list[SourceFile]]:
     for group in groups:
         if len(group) < 2:
@@ -43,7 +43,7 @@ def _split(
         parts = defaultdict(list)
         for file in group:
             with contextlib.suppress(OSError, BadInput):
-                parts[look(file.path)].append(file)
+                parts[fingerprint(file.path)].append(file)
         parts.pop(0, None)  # empty files have no content to share
         yield from parts.values()
 

@@ -104,11 +104,11 @@ class _Walk:
         parts = []
         if count := self._others.total():
             named = sorted(self._others.items(), key=lambda other: (-other[1], other[0]))[:NAMED]
-            told = [f"{suffix or 'no suffix'} {n}" for suffix, n in named]
+            counts = [f"{suffix or 'no suffix'} {n}" for suffix, n in named]
             if rest := count - sum(n for _, n in named):
-                told.append(f"others {rest}")
+                counts.append(f"others {rest}")
             kind = _counted(count, "file that is", "files that are")
-            parts.append(f"{kind} no video by name ({', '.join(told)})")
+            parts.append(f"{kind} no video by name ({', '.join(counts)})")
         if self._hidden:
             parts.append(f"{self._hidden} hidden (or a bin, a system folder, a catalog)")
         if self._again:

@@ -1,6 +1,6 @@
 """Sources in, clips out: shots are found, cut to length and stored at their own resolution.
 
-A content is cut once, whatever its files are called: its clips are remembered by what it holds, and
+A content is cut once, whatever its files are named: its clips are remembered by what it holds, and
 its row in `sources` keeps every name.
 """
 
@@ -43,11 +43,11 @@ State = tuple[int, int]  # size and time of change: another content has another 
 def distinct(ctx: Context, files: Sequence[SourceFile]) -> list[SourceFile]:
     """The build's sources, each content once (:mod:`flows.sources.copies`).
 
-    Rows about folders that can be read again are removed: no file of theirs is called so.
+    Rows about folders that can be read again are removed: no file of theirs has that name.
     """
     failed = ctx.catalog.failures().filter(pl.col("reason") == "unreadable_folder")
-    told = set(failed.select("record").collect()["record"])
-    gone = told - {file.name for file in files}
+    known = set(failed.select("record").collect()["record"])
+    gone = known - {file.name for file in files}
     ctx.catalog.tables.delete("failures", [failure_id(STAGE, name) for name in sorted(gone)])
     return joined(files)
 
@@ -68,12 +68,12 @@ def run(ctx: Context, shard: Sequence[SourceFile]) -> list[Clip]:
     )
     sources = _known(ctx, [document["source"]["source_id"] for document in documents.values()])
     clips = {}
-    told: list[Failure] = []
+    failures: list[Failure] = []
     good: list[str] = []
     for file in shard:
         document = documents.get(file)
         if document is None:
-            told += [_failed_too(copy, file) for copy in file.copies]
+            failures += [_failed_too(copy, file) for copy in file.copies]
             continue
         found = from_row(Source, document["source"])
         source = named(found, sources.get(found.source_id), file)
@@ -82,12 +82,12 @@ def run(ctx: Context, shard: Sequence[SourceFile]) -> list[Clip]:
             if each.name == source.name:
                 good.append(failure_id(STAGE, each.name))
             else:
-                told.append(_duplicate(each, source))
+                failures.append(_duplicate(each, source))
         for row in document["clips"]:
             clip = from_row(Clip, row)
             clips[clip.clip_id] = dataclasses.replace(clip, uri=source.uri, licence=source.licence)
     ctx.catalog.tables.merge("sources", sources.values())
-    ctx.catalog.tables.merge("failures", told)
+    ctx.catalog.tables.merge("failures", failures)
     ctx.catalog.tables.delete("failures", good)
     return list(clips.values())
 
