@@ -147,7 +147,7 @@ def _meaning(words: list[str], request: WriteRequest, also: frozenset[str]) -> I
             yield "wrong_number" if re.search(miscounted, body) else "wrong_object"
     if request.other and not re.search(_any_of(names(request.other)), body):
         yield "wrong_object"
-    if request.look and GRAMMARS[request.task].thing_heads and not _says(words, request.look):
+    if request.style and GRAMMARS[request.task].thing_heads and not _says(words, request.style):
         yield "missing_style"
     shown = request.caption and _shows_caption(request)
     if shown and not re.search(_SHOWING + _caption(request), body):
@@ -189,7 +189,7 @@ def _any_of(phrases: Sequence[str]) -> str:
 @functools.lru_cache(maxsize=1024)
 def _heads(request: WriteRequest) -> tuple[re.Pattern[str], ...]:
     grammar = GRAMMARS[request.task]
-    styled = grammar.thing_heads and request.look_is_a_thing
+    styled = grammar.thing_heads and request.style_is_a_thing
     heads = grammar.thing_heads if styled else grammar.heads
     gaps = {
         "{style}": _style(request),
@@ -207,9 +207,9 @@ def _heads(request: WriteRequest) -> tuple[re.Pattern[str], ...]:
 
 
 def _style(request: WriteRequest) -> str:
-    """The look's words; a thing may stand with another article or none of its own."""
-    bare = re.sub(r"^(?:an?|the) ", "", " ".join(words_of(request.look)))
-    return rf"(?:(?:an?|the) )?{re.escape(bare)}" if request.look_is_a_thing else re.escape(bare)
+    """The style's words; a thing may stand with another article or none of its own."""
+    bare = re.sub(r"^(?:an?|the) ", "", " ".join(words_of(request.style)))
+    return rf"(?:(?:an?|the) )?{re.escape(bare)}" if request.style_is_a_thing else re.escape(bare)
 
 
 def _known(request: WriteRequest) -> str:
@@ -239,7 +239,7 @@ def _given(request: WriteRequest) -> set[str]:
     if "several" in request.caption:
         phrases.append("multiple")
     if GRAMMARS[request.task].thing_heads:
-        phrases.append(request.look)
+        phrases.append(request.style)
     if request.label:
         phrases += names(request.label, 1) + names(request.label, 2)
     if request.other:

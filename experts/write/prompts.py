@@ -22,9 +22,13 @@ def _prompts() -> dict[str, Any]:
 
 
 def _section(request: WriteRequest) -> dict[str, Any]:
-    look = "_thing" if request.look_is_a_thing else "_colour" if request.look_is_a_colour else ""
+    suffix = ""
+    if request.style_is_a_thing:
+        suffix = "_thing"
+    elif request.style_is_a_colour:
+        suffix = "_colour"
     prompts = _prompts()
-    section: dict[str, Any] = prompts.get(request.task + look, prompts[request.task])
+    section: dict[str, Any] = prompts.get(request.task + suffix, prompts[request.task])
     return section
 
 
@@ -40,8 +44,8 @@ def note(request: WriteRequest) -> str:
         the=request.the_object if request.label else "",
         a=request.an_object if request.label else "",
         other=request.the_other,
-        look=request.look,
-        a_look=f"{article(request.look)} {request.look}",
+        style=request.style,
+        a_style=f"{article(request.style)} {request.style}",
         caption=request.caption,
         video=video_word(request),
     )

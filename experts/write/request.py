@@ -60,31 +60,31 @@ class WriteRequest:
         return indefinite(self.label, self.count)
 
     @property
-    def look(self) -> str:
+    def style(self) -> str:
         """The prompt without its framing and without the object: `bronze`, `watercolor`.
 
         It keeps its article where it is a thing of its own: `a watercolor painting`.
         """
-        look = _FRAMING.sub("", " ".join(self.prompt.strip(" .").split()))
+        style = _FRAMING.sub("", " ".join(self.prompt.strip(" .").split()))
         kind = self.kind or self.label
         for name in names(kind, 1) + names(kind, 2) if kind else ():
-            if depicted := re.fullmatch(rf"{_DEPICTED}{re.escape(name)}", look):
-                look = depicted[1]  # "a bronze statue of a dog"
+            if depicted := re.fullmatch(rf"{_DEPICTED}{re.escape(name)}", style):
+                style = depicted[1]  # "a bronze statue of a dog"
                 break
-            if bare := re.fullmatch(rf"(?:an?|the)? ?(.*?) ?\b{re.escape(name)}\b ?(.*)", look):
-                look = _FRAMING.sub("", " ".join(part for part in bare.groups() if part))
+            if bare := re.fullmatch(rf"(?:an?|the)? ?(.*?) ?\b{re.escape(name)}\b ?(.*)", style):
+                style = _FRAMING.sub("", " ".join(part for part in bare.groups() if part))
                 break
-        return re.sub(r" (?:style|look)$", "", look)
+        return re.sub(r" (?:style|look)$", "", style)
 
     @property
-    def look_is_a_thing(self) -> bool:
-        """Whether the look is a picture to turn into, not a quality to take on."""
-        return bool(_THING.match(self.look))
+    def style_is_a_thing(self) -> bool:
+        """Whether the style is a picture to turn into, not a quality to take on."""
+        return bool(_THING.match(self.style))
 
     @property
-    def look_is_a_colour(self) -> bool:
-        """Whether the look is a plain colour: `green`, `dark red`."""
-        return bool(_COLOUR.fullmatch(self.look))
+    def style_is_a_colour(self) -> bool:
+        """Whether the style is a plain colour: `green`, `dark red`."""
+        return bool(_COLOUR.fullmatch(self.style))
 
 
 _VIDEO_WORDS = ("video", "clip", "footage", "scene", "shot")

@@ -1,4 +1,5 @@
-"""The instruction writer: a model proposes, checks dispose, a template is the last resort."""
+"""The instruction writer: a model proposes candidates, checks reject the wrong ones, and a
+template serves where none is left."""
 
 from __future__ import annotations
 
@@ -10,9 +11,10 @@ from typing import Literal
 from catalog.keys import digest
 from experts.write.chat.models import ChatBackend
 from experts.write.checks import check, normalise
+from experts.write.clauses import clause_words, enhance
 from experts.write.prompts import conversation
 from experts.write.request import WriteRequest
-from experts.write.templates import all_from_templates, clause_words, enhance
+from experts.write.templates import all_from_templates
 
 CANDIDATES = 2
 """Per round. About half of a 135 M model's candidates pass, so most requests need one round."""
@@ -37,9 +39,9 @@ Writer = Literal["model", "template"]
 class Instruction:
     """`text` is the short command, `enhanced` also says what stays.
 
-    `by` tells whether the model's words passed or a template had to serve; `model` is the model
-    asked either way. `phrasings` are different ways to say the same, `text` first and then what
-    else the model wrote that holds, filled up from templates; `phrasings_by` goes with them.
+    `by` tells whether `text` is the model's or a template; `model` is the model asked either way.
+    `phrasings` are different ways to say the same, `text` first and then the model's other
+    candidates that pass the checks, filled up from templates; `phrasings_by` goes with them.
     `tries` are the candidates that were rejected, each with its reason.
     """
 

@@ -7,10 +7,11 @@ from hypothesis import strategies as st
 from experts.annotate.captions import caption
 from experts.edit.tasks import TASKS
 from experts.write.checks import check, normalise, words_of
+from experts.write.clauses import clause_words, enhance
 from experts.write.grammar import GENERAL, GRAMMARS, OPENERS, VERBS
 from experts.write.nouns import COCO_LABELS, definite, indefinite, plural
 from experts.write.request import WriteRequest
-from experts.write.templates import all_from_templates, clause_words, enhance, fill, templates
+from experts.write.templates import all_from_templates, fill, templates
 
 REMOVE_DOG = WriteRequest("object_removal", "dog")
 REMOVE_DOGS = WriteRequest("object_removal", "dog", count=2)
@@ -191,7 +192,7 @@ def test_every_task_has_grammar_templates_and_clauses() -> None:
 
 
 LABELS = st.sampled_from(COCO_LABELS)
-LOOKS = st.sampled_from(
+STYLES = st.sampled_from(
     [
         "bronze",
         "dark green",
@@ -207,10 +208,10 @@ LOOKS = st.sampled_from(
 def requests(draw: st.DrawFn) -> WriteRequest:
     task = draw(st.sampled_from(sorted(TASKS)))
     label = draw(LABELS) if TASKS[task].needs_track else ""
-    look = draw(LOOKS) if "style" in task else ""
+    style = draw(STYLES) if "style" in task else ""
     counts = draw(st.dictionaries(LABELS, st.integers(1, 12), max_size=4))
     return WriteRequest(
-        task, label, look, caption(counts), draw(st.integers(1, 12)) if label else 1,
+        task, label, style, caption(counts), draw(st.integers(1, 12)) if label else 1,
         draw(st.integers(0, 2**40)), draw(LABELS) if task == "object_swap" else "",
     )  # fmt: skip
 
@@ -252,7 +253,7 @@ def test_another_objects_template_never_passes(one: str, other: str, count: int)
 
 
 @pytest.mark.parametrize(
-    ("prompt", "label", "look"),
+    ("prompt", "label", "style"),
     [
         ("a bronze car", "car", "bronze"),
         ("It's a golden bird", "bird", "golden"),
@@ -266,17 +267,19 @@ def test_another_objects_template_never_passes(one: str, other: str, count: int)
         ("", "car", ""),
     ],
 )
-def test_look_is_what_the_prompt_says_beside_the_object(prompt: str, label: str, look: str) -> None:
-    assert WriteRequest("local_style_transfer", label, prompt).look == look
+def test_style_is_what_the_prompt_says_beside_the_object(
+    prompt: str, label: str, style: str
+) -> None:
+    assert WriteRequest("local_style_transfer", label, prompt).style == style
 
 
-def test_look_is_found_where_the_object_is_called_by_more_than_its_kind() -> None:
+def test_style_is_found_where_the_object_is_called_by_more_than_its_kind() -> None:
     drawn = WriteRequest(
         "local_style_transfer", "person on the left", "a person drawn like a sketch", kind="person"
     )
-    assert drawn.look == "a sketch"
+    assert drawn.style == "a sketch"
     painted = WriteRequest("local_style_transfer", "large car", "a green car", kind="car")
-    assert painted.look == "green" and painted.look_is_a_colour
+    assert painted.style == "green" and painted.style_is_a_colour
     assert "Paint the large car green." in all_from_templates(painted)
 
 
