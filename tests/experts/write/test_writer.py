@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterator, Sequence
+from typing import Any
 
 import pytest
 
@@ -200,3 +201,34 @@ def test_a_wrong_path_on_a_real_server_is_named(llama: LlamaCppChat) -> None:
     chat = OpenAIChat(llama.address + "/nowhere", "any", timeout=5)
     with pytest.raises(EditmillError, match="nowhere"):
         chat.complete([conversation(REQUESTS[0])], [0], n=1, temperature=0.5, max_tokens=4)
+
+
+@pytest.mark.weights
+def test_a_tasks_beginning_is_computed_once(
+    llama: LlamaCppChat, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    removal, other = conversation(REQUESTS[0]), conversation(WriteRequest("deblur"))
+    assert removal[:-1] != other[:-1]
+    computed: list[int] = []
+    ask = llama._ask
+
+    def counted(**request: Any) -> dict[str, Any]:
+        answer = ask(**request)
+        computed.append(answer["usage"]["prompt_tokens_details"]["cached_tokens"])
+        return answer
+
+    llama.complete([removal, other], [0, 0], n=1, temperature=0.5, max_tokens=2)  # saved
+    monkeypatch.setattr(llama, "_ask", counted)
+    llama.complete([removal, other] * 2, [0] * 4, n=1, temperature=0.5, max_tokens=2)
+    assert len(computed) == 4 and min(computed) > 80
+
+
+@pytest.mark.weights
+def test_a_state_that_cannot_be_saved_is_one_line_with_a_remedy() -> None:
+    chat = LlamaCppChat()
+    chat.load()
+    assert chat._folder is not None
+    chat._folder.cleanup()  # what a full disk does
+    with pytest.raises(EditmillError, match=r"cannot save its state in .*TMPDIR"):
+        chat.complete([conversation(REQUESTS[0])], [0], n=1, temperature=0.5, max_tokens=2)
+    chat.close()
