@@ -7,9 +7,9 @@ NeurIPS 2024). Of that family the Small model is Apache-2.0; Base and Large are 
 not for a dataset that anybody may use.
 
 Such a model says for each frame by itself which of two points is nearer; scale and offset are free
-and jump from frame to frame. Here each frame's median and spread are brought to what they are on
-average over the neighbouring frames, and one pair of robust quantiles maps the whole clip to
-0–255: a still thing keeps its grey.
+and jump from frame to frame. Here each frame's median and mean deviation are brought to what they
+are on average over the neighbouring frames, and one pair of robust quantiles maps the whole clip to
+0–255: a static thing keeps its grey.
 """
 
 from __future__ import annotations
@@ -132,12 +132,12 @@ class DepthModel:
 
 
 def steadied(disparity: Depth, smooth: float = SMOOTH) -> Depth:
-    """Frames whose median and spread change no quicker than over `smooth` frames; same shape."""
+    """Frames whose median and mean deviation are averaged over `smooth` frames; same shape."""
     middle = np.median(disparity, axis=(1, 2))
-    spread = np.abs(disparity - middle[:, None, None]).mean(axis=(1, 2))
-    spread = np.maximum(spread, 1e-6)
-    wanted_middle, wanted_spread = _smoothed(middle, smooth), _smoothed(spread, smooth)
-    gain = (wanted_spread / spread)[:, None, None]
+    deviation = np.abs(disparity - middle[:, None, None]).mean(axis=(1, 2))
+    deviation = np.maximum(deviation, 1e-6)
+    wanted_middle, wanted_deviation = _smoothed(middle, smooth), _smoothed(deviation, smooth)
+    gain = (wanted_deviation / deviation)[:, None, None]
     return np.asarray(
         (disparity - middle[:, None, None]) * gain + wanted_middle[:, None, None], np.float32
     )

@@ -26,15 +26,15 @@ Strength = NDArray[np.float32]
 Lines = NDArray[np.bool_]
 """[H, W]: one pixel wide, or as wide as a stroke."""
 
-Way = NDArray[np.float16]
-"""[H, W, 2], px."""
+TrustedFlow = NDArray[np.float16]
+"""[H, W, 2], px; NaN where the flow fails the forward-backward test."""
 
-Ways = tuple[list[Way | None], list[Way | None]]
-"""Per frame the flow to the one before and the flow to the one after, NaN where it cannot be
-trusted; None at the clip's ends."""
+ClipFlow = tuple[list[TrustedFlow | None], list[TrustedFlow | None]]
+"""Per frame the flow to the frame before and to the frame after; None at the clip's ends."""
 
 MEMORY = 0.7
-"""Weight of the frame before in the average along the flow: about three frames each way."""
+"""Weight of the frame before in the average along the flow: about three frames each
+direction."""
 
 FADE = 0.8
 """Share of the threshold above which a line goes on, along itself or over time."""
@@ -52,7 +52,7 @@ STROKE_LEVEL = 4.0
 """Of 255 on the blurred lines, above which there is a stroke (ControlNet's)."""
 
 _DIRECTIONS = ((0, 1), (1, 0), (1, 1), (1, -1))
-"""(down, right): each stands for itself and its opposite."""
+"""(down, right): each is itself and its opposite."""
 
 
 def ridges(strength: Strength, sigma: float) -> Strength:
@@ -79,10 +79,10 @@ def ridges(strength: Strength, sigma: float) -> Strength:
     return np.asarray(np.where(top, soft, 0), np.float32)
 
 
-def ways_of(frames: Frames) -> Ways:
-    """The ways of footage [T, H, W, 3]."""
-    before: list[Way | None] = [None]
-    after: list[Way | None] = []
+def clip_flow(frames: Frames) -> ClipFlow:
+    """Flow between all neighbouring frames of footage [T, H, W, 3], in both directions."""
+    before: list[TrustedFlow | None] = [None]
+    after: list[TrustedFlow | None] = []
     for a, b in itertools.pairwise(frames):
         forward, backward = flow(a, b), flow(b, a)
         after.append(_trusted(forward, backward))
@@ -90,10 +90,10 @@ def ways_of(frames: Frames) -> Ways:
     return before, [*after, None]
 
 
-def steady_ridges(strengths: NDArray[np.uint8], ways: Ways, sigma: float) -> list[Strength]:
-    """Ridges of edge strengths [T, H, W] (0–255), averaged along the footage's `ways` first;
+def steady_ridges(strengths: NDArray[np.uint8], flows: ClipFlow, sigma: float) -> list[Strength]:
+    """Ridges of edge strengths [T, H, W] (0–255), averaged along `flows` first;
     `sigma` in px of the blur."""
-    before, after = ways
+    before, after = flows
     early = _averaged(strengths, before)
     late = _averaged(strengths[::-1], after[::-1])[::-1]
     # each holds the frame itself with weight 1 - MEMORY: counted once
@@ -104,10 +104,10 @@ def steady_ridges(strengths: NDArray[np.uint8], ways: Ways, sigma: float) -> lis
     ]
 
 
-def steady_lines(found: Sequence[Strength], ways: Ways, threshold: float) -> NDArray[np.bool_]:
-    """Thin lines [T, H, W] along ridges, followed along the footage's `ways`; `threshold` of 255
+def steady_lines(found: Sequence[Strength], flows: ClipFlow, threshold: float) -> NDArray[np.bool_]:
+    """Thin lines [T, H, W] along ridges, followed along `flows`; `threshold` of 255
     for a new line."""
-    before, after = ways
+    before, after = flows
     kept = _remembered(found, before, threshold)
     again = _remembered(found[::-1], after[::-1], threshold)[::-1]
     shortest = SHORTEST * min(found[0].shape)
@@ -121,48 +121,48 @@ def strokes(lines: Lines, sigma: float, size: tuple[int, int]) -> Lines:
     return np.asarray(large > STROKE_LEVEL)
 
 
-def _trusted(there: Flow, back: Flow) -> Way:
+def _trusted(there: Flow, back: Flow) -> TrustedFlow:
     sure = consistent(there, back)
-    # Half precision, a twentieth of a pixel in a hundred: the ways of a whole clip are held.
+    # Half precision, a twentieth of a pixel in a hundred: a whole clip's flows are kept.
     return np.where(sure[..., None], there, np.nan).astype(np.float16)
 
 
-def _flow(way: Way) -> Flow:
-    """A way as a flow, still where it cannot be trusted."""
-    return np.nan_to_num(way.astype(np.float32))
+def _filled(step: TrustedFlow) -> Flow:
+    """The flow as float32, zero where it cannot be trusted."""
+    return np.nan_to_num(step.astype(np.float32))
 
 
-def _averaged(strengths: NDArray[np.uint8], ways: Sequence[Way | None]) -> list[Strength]:
-    """Each strength mixed with the average before it; `ways[t]` leads from frame t to the one
+def _averaged(strengths: NDArray[np.uint8], flows: Sequence[TrustedFlow | None]) -> list[Strength]:
+    """Each strength mixed with the average before it; `flows[t]` leads from frame t to the one
     before in this order."""
     averages: list[Strength] = []
-    for level, way in zip(strengths, ways, strict=True):
+    for level, step in zip(strengths, flows, strict=True):
         strength = level.astype(np.float32)
-        if way is None:
+        if step is None:
             averages.append(strength)
             continue
-        moved = warp(averages[-1], _flow(way))
-        known = ~np.isnan(way[..., 0])
+        moved = warp(averages[-1], _filled(step))
+        known = ~np.isnan(step[..., 0])
         mixed = MEMORY * moved + (1 - MEMORY) * strength
         averages.append(np.asarray(np.where(known, mixed, strength), np.float32))
     return averages
 
 
 def _remembered(
-    found: Sequence[Strength], ways: Sequence[Way | None], threshold: float
+    found: Sequence[Strength], flows: Sequence[TrustedFlow | None], threshold: float
 ) -> list[Lines]:
     """Connected lines above `FADE` of the threshold that reach it somewhere, or that lie where the
     frame before had lines. Whole ones: by pixels they would creep along from frame to frame."""
     brush = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * REACH + 1, 2 * REACH + 1))
     lines: list[Lines] = []
-    for ridge, way in zip(found, ways, strict=True):
+    for ridge, step in zip(found, flows, strict=True):
         _, parts = cv2.connectedComponents((ridge > FADE * threshold).astype(np.uint8))
         inside = parts > 0
         labels = parts[inside]
         kept = np.bincount(labels, ridge[inside] > threshold, parts.max() + 1) > 0
-        if way is not None:
+        if step is not None:
             near = cv2.dilate(lines[-1].astype(np.uint8), brush) > 0
-            there = warp(near, _flow(way)) & ~np.isnan(way[..., 0])
+            there = warp(near, _filled(step)) & ~np.isnan(step[..., 0])
             share = np.bincount(labels, there[inside], len(kept))
             kept |= share > HELD * np.bincount(labels, minlength=len(kept))
         kept[0] = False

@@ -140,10 +140,10 @@ def _meaning(words: list[str], request: WriteRequest, also: frozenset[str]) -> I
     if request.task == "object_addition" and words[0] not in _TO_VERBS and _TO_PLACE.search(body):
         yield "garbled"  # "place a dog to the scene"
     if request.label:
-        called, miscounted = (_any_of(names(request.label, n)) for n in _counts(request))
+        wanted, miscounted = (_any_of(names(request.label, n)) for n in _counts(request))
         if request.count > 1:
-            called = rf"{called}|\b(?:each|every) {miscounted}"
-        if not re.search(called, body):
+            wanted = rf"{wanted}|\b(?:each|every) {miscounted}"
+        if not re.search(wanted, body):
             yield "wrong_number" if re.search(miscounted, body) else "wrong_object"
     if request.other and not re.search(_any_of(names(request.other)), body):
         yield "wrong_object"

@@ -27,11 +27,11 @@ _COLOUR = re.compile(
 class WriteRequest:
     """One instruction to be written.
 
-    `label` is the edited object as it is to be called ("car on the left", "" for tasks without
-    one), `count` how many of them are edited, `other` the one object it takes the place of in a
-    swap ("truck on the left"), `prompt` describes the edited content ("a bronze car", "watercolor
-    style"), `caption` the footage ("two people and a bus"), `kind` what the prompt calls the
-    object where that is less than `label` ("car"). Two requests that are equal get equal
+    `label` is the referring expression of the edited object ("car on the left", "" for
+    tasks without one), `count` how many of them are edited, `other` the one object it takes the
+    place of in a swap ("truck on the left"), `prompt` describes the edited content ("a bronze car",
+    "watercolor style"), `caption` the footage ("two people and a bus"), `kind` what the prompt
+    calls the object where that is less than `label` ("car"). Two requests that are equal get equal
     instructions.
     """
 
@@ -91,7 +91,7 @@ _VIDEO_WORDS = ("video", "clip", "footage", "scene", "shot")
 
 
 def video_word(request: WriteRequest) -> str:
-    """What the footage is called in this request's instruction: drawn by its seed."""
+    """The word for the footage in this request's instruction: drawn by its seed."""
     return str(np.random.default_rng((request.seed, 0)).choice(_VIDEO_WORDS))
 
 

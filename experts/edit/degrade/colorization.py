@@ -2,7 +2,7 @@
 
 A third of the clips are colour footage whose colour was taken out; the others look like film: an
 emulsion sees red, green and blue with weights of its own, has its own contrast, and has grain.
-Everything but the grain stands still over the clip, as a roll of film does.
+All but the grain is the same in every frame, as with a roll of film.
 """
 
 from __future__ import annotations

@@ -1,6 +1,6 @@
 """Blurred video: the source side of deblurring; the target is the sharp footage.
 
-Three ways a clip gets blurred, one for all its frames: a soft lens, a lens out of focus, a shutter
+One of three kinds of blur for all frames of a clip: a soft lens, a lens out of focus, a shutter
 open for too long. The latter follows the footage's own camera where that moves, so a pan smears
 along the pan, and else an unsteady hand. Then a sensor's noise and an encoder (`degrade.py`,
 `codec.py`). Lengths are shares of the frame's short side, so that a clip looks equally blurred at
@@ -32,8 +32,8 @@ from experts.edit.degrade.optics import (
 )
 from experts.edit.weightless import Weightless
 
-WAYS = {"lens": 0.35, "focus": 0.25, "shutter": 0.4}
-"""Shares of the three ways."""
+BLURS = {"lens": 0.35, "focus": 0.25, "shutter": 0.4}
+"""Shares of the three kinds of blur."""
 
 LENS_SIGMA = (0.004, 0.010)
 """Standard deviation, share of the short side: 1.3–3.4 px at 336. Chosen by eye: plainly soft,
@@ -44,18 +44,20 @@ FOCUS_RADIUS = (0.005, 0.012)
 Gaussian of r / 2."""
 
 PATH_LENGTH = (0.02, 0.05)
-"""Way of the picture in the middle frame's exposure, share of the short side: 7–17 px at 336."""
+"""Path of the picture during the middle frame's exposure, share of the short side: 7–17 px at
+336."""
 
 LONGEST_EXPOSURE = 2.5
 """Frame intervals. Beyond one no camera goes, but a video whose frames were averaged does; a camera
-too slow to smear within it is taken as still."""
+too slow to smear within it counts as static."""
 
 HAND_WAVES = 4
 HAND_PERIOD = (6.0, 30.0)
-"""How many waves make the way of a hand, and their periods in frames: 1–4 Hz at 25 fps."""
+"""How many waves make up a hand's trajectory, and their periods in frames: 1–4 Hz at 25 fps."""
 
 FASTEST = 2.0
-"""Longest way of any frame's exposure, of the middle one's: nobody makes out a whip pan."""
+"""Longest path in any frame's exposure, as a multiple of the middle one's: nobody makes
+out a whip pan."""
 
 EXPOSURE_STEPS = 257
 """Points of a kernel's path."""
@@ -68,16 +70,16 @@ nothing sharp could be found again."""
 CRF = (16, 28)
 """x264's, of what is blurred: from barely seen to that of a shared clip."""
 
-Way = Callable[[NDArray[np.float64]], NDArray[np.float64]]
+Trajectory = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 """Times [n] in frames to where the picture is, [n, 2] (x, y) px."""
 
 
 class Blurring(Weightless):
-    """Blurs, adds noise and compresses; all that was drawn from the seed is told in `info`.
+    """Blurs, adds noise and compresses; `info` holds all that was drawn from the seed.
 
     `way` is `lens` (with `blur`, `sigma`, `angle`, `beta`, see degrade.draw_blur), `focus`
     (`radius`) or `shutter` (`along` the `camera` or a `hand`, `exposure` in frame intervals,
-    `length` in px of the middle frame's way, and the hand's `waves`).
+    `length` in px of the middle frame's path, and the hand's `waves`).
     """
 
     name = "blurring"
@@ -99,7 +101,7 @@ class Blurring(Weightless):
 def draw_kernels(rng: np.random.Generator, frames: Frames) -> tuple[Drawn, list[Kernel]]:
     """What blurs the clip, and each frame's kernel."""
     count, side = len(frames), min(frames.shape[1:3])
-    way = one_of(rng, WAYS)
+    way = one_of(rng, BLURS)
     if way == "lens":
         lens = draw_blur(rng, (LENS_SIGMA[0] * side, LENS_SIGMA[1] * side))
         return {"way": way} | lens, [blur_kernel(lens)] * count
@@ -115,7 +117,7 @@ def draw_kernels(rng: np.random.Generator, frames: Frames) -> tuple[Drawn, list[
         shutter["along"] = "camera"
     else:
         exposure = float(rng.uniform(0.5, 1.0))
-        waves = _scaled(waves, length / _way_length(_along_waves(waves), count, exposure))
+        waves = _scaled(waves, length / _path_length(_along_waves(waves), count, exposure))
         path = _along_waves(waves)
         shutter |= {"along": "hand", "waves": waves}
     shutter |= {"exposure": round(exposure, 4), "length": round(length, 3)}
@@ -123,8 +125,8 @@ def draw_kernels(rng: np.random.Generator, frames: Frames) -> tuple[Drawn, list[
     return shutter, [path_kernel(_shortened(each, FASTEST * length)) for each in stretches]
 
 
-def _along_camera(frames: Frames) -> Way:
-    """The footage's own way, carried on straight beyond its ends."""
+def _along_camera(frames: Frames) -> Trajectory:
+    """The footage's own trajectory, carried on straight beyond its ends."""
     path = camera_path(frames).astype(np.float64)
     times = np.arange(-3, len(path) + 3)
     inside = np.clip(times, 0, len(path) - 1)
@@ -149,22 +151,22 @@ def _scaled(waves: list[list[float]], factor: float) -> list[list[float]]:
     ]
 
 
-def _along_waves(waves: list[list[float]]) -> Way:
+def _along_waves(waves: list[list[float]]) -> Trajectory:
     period, x, x_phase, y, y_phase = np.array(waves).T[:, :, None]
 
-    def way(times: NDArray[np.float64]) -> NDArray[np.float64]:
+    def trajectory(times: NDArray[np.float64]) -> NDArray[np.float64]:
         turn = 2 * np.pi * times / period
         return np.stack(
             [(x * np.sin(turn + x_phase)).sum(0), (y * np.sin(turn + y_phase)).sum(0)], axis=1
         )
 
-    return way
+    return trajectory
 
 
-def _stretch(way: Way, frame: int, exposure: float) -> NDArray[np.float64]:
+def _stretch(trajectory: Trajectory, frame: int, exposure: float) -> NDArray[np.float64]:
     """Where the picture is while the shutter is open around a frame, against where it belongs."""
     times = frame + np.linspace(-exposure / 2, exposure / 2, EXPOSURE_STEPS)
-    points = way(times)
+    points = trajectory(times)
     return points - points.mean(axis=0)
 
 
@@ -177,12 +179,13 @@ def _length(points: NDArray[np.float64]) -> float:
     return float(np.hypot(*np.diff(points, axis=0).T).sum())
 
 
-def _way_length(way: Way, count: int, exposure: float) -> float:
-    """px that the picture goes in an exposure, in the middle one of all frames' ways."""
-    return float(np.median([_length(_stretch(way, t, exposure)) for t in range(count)]))
+def _path_length(trajectory: Trajectory, count: int, exposure: float) -> float:
+    """px that the picture moves in an exposure, in the middle one of all frames' paths."""
+    return float(np.median([_length(_stretch(trajectory, t, exposure)) for t in range(count)]))
 
 
-def _exposure(way: Way, count: int, length: float) -> float:
-    """Frame intervals in which the middle frame's picture goes `length` px; infinite at rest."""
-    speed = _way_length(way, count, 1.0)
+def _exposure(trajectory: Trajectory, count: int, length: float) -> float:
+    """Frame intervals in which the middle frame's picture moves `length` px; infinite for a
+    static camera."""
+    speed = _path_length(trajectory, count, 1.0)
     return length / speed if speed > 0 else np.inf

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experts.annotate.edges import Hed
-from experts.annotate.scribble import steady_lines, steady_ridges, strokes, ways_of
+from experts.annotate.scribble import clip_flow, steady_lines, steady_ridges, strokes
 from experts.base import EditRequest, EditResult, Frames
 
 REFERENCE_SIDE = 512
@@ -74,11 +74,11 @@ class FakeScribbleMap:
         small = _shrunk(request.frames)
         side = min(small.shape[1:3])
         scale = min(1.0, side / REFERENCE_SIDE)
-        ways = ways_of(small)
-        ridges = steady_ridges(self._hed.hed(small), ways, max(0.5, simplify * scale))
+        flows = clip_flow(small)
+        ridges = steady_ridges(self._hed.hed(small), flows, max(0.5, simplify * scale))
 
         def draw(level: float) -> NDArray[np.bool_]:
-            lines = steady_lines(ridges, ways, level)
+            lines = steady_lines(ridges, flows, level)
             return np.stack([strokes(each, max(0.5, width * scale), size) for each in lines])
 
         level, drawn = threshold, draw(threshold)

@@ -55,7 +55,7 @@ class GlobalStylizer:
 
 
 def stylize(painter: Painter, frames: Frames, style: Style, moves: Motion) -> Frames:
-    """Frames painted one by one from a denoised source, then held still; same shape."""
+    """Frames painted one by one from a denoised source, then stabilized over time; same shape."""
     quiet = denoise(frames, moves)
     painted = np.stack([painter.paint(frame, style) for frame in quiet])
     return steady(painted, moves)

@@ -1,6 +1,6 @@
 """Paints one frame in a style: the 26-style network, or a classic filter.
 
-The filters are made of parts known to keep still when the picture does: edge-preserving smoothing,
+The filters are made of parts that are static where the footage is: edge-preserving smoothing,
 a difference of Gaussians with a soft threshold (XDoG: Winnemöller, Kyprianidis, Olsen, "XDoG: an
 eXtended difference-of-Gaussians compendium", Computers & Graphics 2012) and a Kuwahara filter with
 smooth sectors (after Papari, Petkov, Campisi, "Artistic edge and corner enhancing smoothing",
@@ -161,8 +161,8 @@ def _kuwahara(frame: Frame, radius: int) -> Frame:
     for wedge in _sectors(radius):
         mean = cv2.filter2D(image, -1, wedge, borderType=cv2.BORDER_REFLECT_101)
         centre = cv2.cvtColor(mean, cv2.COLOR_RGB2GRAY)
-        spread = cv2.filter2D(square, -1, wedge, borderType=cv2.BORDER_REFLECT_101) - centre**2
-        share = 1.0 / np.square(1.0 + np.maximum(spread, 0.0) / 16.0)
+        variance = cv2.filter2D(square, -1, wedge, borderType=cv2.BORDER_REFLECT_101) - centre**2
+        share = 1.0 / np.square(1.0 + np.maximum(variance, 0.0) / 16.0)
         total += share[..., None] * mean
         weight += share
     return np.rint(total / weight[..., None]).astype(np.uint8)

@@ -120,7 +120,7 @@ class Body:
         return self.chroma < GREY_CHROMA
 
     def looks(self, colour: Lab) -> bool:
-        """Whether an object of this body is called by that colour already, whatever the light."""
+        """Whether an object of this body already has that colour, whatever the light."""
         darker = float(colour[0] - self.colour[0])
         if np.hypot(*colour[1:]) < GREY_CHROMA:
             return float(np.linalg.norm(self.colour - colour)) < SAME
@@ -171,7 +171,7 @@ class Recolor:
     """Repaints one body in one colour; the same for every frame of a clip."""
 
     def __init__(self, body: Body, target: Lab, glazed: bool = False) -> None:
-        """`glazed`: the object has windows in its upper half, to be told from the paint."""
+        """`glazed`: the object has windows in its upper half, to be separated from the paint."""
         self._body = body
         self._glazed = glazed
         self._light, self._wanted = max(float(body.colour[0]), 0.05), float(target[0])
@@ -180,12 +180,12 @@ class Recolor:
         if self._wanted > self._light and np.hypot(*target[1:]) > GREY_CHROMA:
             self._wanted = self._light + LIFT * (self._wanted - self._light)
         self._shade = min(1.0, MAX_SLOPE * self._light / self._wanted)
-        room = np.log(BRIGHTEST / self._wanted) / np.log(max(body.high / self._light, 1.01))
-        self._gleam = float(np.clip(room, 0.2, self._shade))
+        headroom = np.log(BRIGHTEST / self._wanted) / np.log(max(body.high / self._light, 1.01))
+        self._gleam = float(np.clip(headroom, 0.2, self._shade))
         self._bright = min(self._wanted * (body.high / self._light) ** self._gleam, 0.98)
-        # Highlights stay above the paint, but of a nearly white body they can't be told from it.
-        self._told = min(1.0, (1.0 - body.high) / 0.25)
-        self._top = self._bright + (1.0 - self._bright) * self._told
+        # Highlights stay above the paint, but on a nearly white body they look like it.
+        self._separable = min(1.0, (1.0 - body.high) / 0.25)
+        self._top = self._bright + (1.0 - self._bright) * self._separable
 
     def paint(self, frame: NDArray[np.uint8], mask: NDArray[np.bool_]) -> NDArray[np.float32]:
         """The frame [H, W, 3] with the body repainted inside `mask` [H, W]; float, 0–255."""
@@ -225,7 +225,7 @@ class Recolor:
             shade = 0.4 * body.low + 0.18  # tyres and gaps are darker than the body's own shade
             lit = _ramp(lab[..., 0], 0.2 * body.low + 0.1, min(shade, 0.95 * body.low))
             lamp = _ramp(lab[..., 0], min(body.high + 0.25, 0.96), min(body.high + 0.45, 1.0))
-            return np.asarray(plain * lit * (1.0 - self._told * lamp), np.float32)
+            return np.asarray(plain * lit * (1.0 - self._separable * lamp), np.float32)
         axis = body.colour[1:] / body.chroma**2
         along = lab[..., 1] * axis[0] + lab[..., 2] * axis[1]  # 1 at the body's own chroma
         across = np.abs(lab[..., 1] * axis[1] - lab[..., 2] * axis[0])

@@ -95,7 +95,7 @@ def denoise(frames: Frames, motion: Motion) -> Frames:
 
 
 def steady(styled: Frames, motion: Motion, hold: float = HOLD) -> Frames:
-    """The stylized frames [T, H, W, 3] held still along the source's `motion`; same shape."""
+    """The stylized frames [T, H, W, 3] stabilized along the source's `motion`; same shape."""
     count = len(styled)
     middle = count // 2
     made = np.empty_like(styled)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from experts.annotate.scribble import ridges, steady_lines, steady_ridges, strokes, ways_of
+from experts.annotate.scribble import clip_flow, ridges, steady_lines, steady_ridges, strokes
 from experts.base import EditRequest
 from experts.edit.maps.fake_scribble import LIMITS, STEP, FakeScribbleMap
 from experts.edit.maps.fake_scribble import THRESHOLD as THRESHOLDS
@@ -35,8 +35,8 @@ def bars(levels: list[int], step: int = 0) -> NDArray[np.uint8]:
 def followed(
     maps: NDArray[np.uint8], frames: NDArray[np.uint8], sigma: float, threshold: float
 ) -> NDArray[np.bool_]:
-    ways = ways_of(frames)
-    return steady_lines(steady_ridges(maps, ways, sigma), ways, threshold)
+    flows = clip_flow(frames)
+    return steady_lines(steady_ridges(maps, flows, sigma), flows, threshold)
 
 
 def test_a_ridge_is_a_thin_line_along_the_edge() -> None:
