@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from experts import weights
-from experts.annotate import edges, segment
+from experts.annotate import edges, hed_int8, segment
 from experts.annotate.edges import Hed
 from experts.annotate.segment import Segmenter
 from experts.edit import tasks
@@ -31,7 +31,7 @@ def test_the_segmenters_is_of_both_networks(slot: str, monkeypatch: pytest.Monke
 def test_heds_is_the_same_on_every_processor(monkeypatch: pytest.MonkeyPatch) -> None:
     versions = set()
     for has in (True, False):
-        monkeypatch.setattr(edges, "_has_bfloat16", lambda has=has: has)
+        monkeypatch.setattr(hed_int8, "supported", lambda has=has: has)
         versions.add(Hed().version)
     assert len(versions) == 1
 
