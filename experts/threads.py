@@ -9,6 +9,7 @@ and no key needs to know it.
 
 from __future__ import annotations
 
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from experts.weights import fetch
@@ -42,6 +43,11 @@ def one_for_torch() -> None:
 
 def onnx_session(slot: str, threads: int | None = None) -> onnxruntime.InferenceSession:
     """The network of the manifest's `slot`, fetched and opened on the CPU."""
+    return onnx_file_session(fetch(slot), threads)
+
+
+def onnx_file_session(path: Path, threads: int | None = None) -> onnxruntime.InferenceSession:
+    """The network in an ONNX file, opened on the CPU."""
     import onnxruntime
 
     options = onnxruntime.SessionOptions()
@@ -49,6 +55,4 @@ def onnx_session(slot: str, threads: int | None = None) -> onnxruntime.Inference
     options.inter_op_num_threads = 1
     # Waiting threads sleep: other workers need the cores, and it costs nothing measurable.
     options.add_session_config_entry("session.intra_op.allow_spinning", "0")
-    return onnxruntime.InferenceSession(
-        str(fetch(slot)), options, providers=["CPUExecutionProvider"]
-    )
+    return onnxruntime.InferenceSession(str(path), options, providers=["CPUExecutionProvider"])

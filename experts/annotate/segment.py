@@ -1,12 +1,12 @@
 """Masks from boxes: SAM 2 (Hiera tiny) in onnxruntime, as an image model.
 
-Ravi et al., "SAM 2: Segment Anything in Images and Videos", 2024. A frame is encoded once (about
-1.2 s on two quiet cores) and every box on it decoded from that (about 50 ms). There is no video
-memory here: what ties frames together is the mask prompt, a mask carried over from a neighbouring
-frame, and `track.py`.
+Ravi et al., "SAM 2: Segment Anything in Images and Videos", 2024. A frame is encoded once (about 2
+core-seconds, with 8-bit matrix products, :mod:`experts.annotate.sam2.hiera`) and every box on it
+decoded from that (0.08). There is no video memory here: what ties frames together is the mask
+prompt, a mask carried over from a neighbouring frame, and `track.py`.
 
-Memory: the encoder peaks at about 1.0 GB and, because its arena is given back after each run,
-rests at 0.35 GB; encodes of several threads take turns so that there is one peak, not several.
+The encoder's arena is given back after each run, and encodes of several threads take turns, so that
+its peak of memory is there once, and only while it runs.
 """
 
 from __future__ import annotations
@@ -20,15 +20,13 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from catalog.keys import digest
+from experts.annotate.sam2 import encoder as sam2_encoder
+from experts.annotate.sam2.hiera import SIDE
 from experts.masks.geometry import Box, Mask, clean, iou
-from experts.threads import onnx_session
+from experts.threads import onnx_file_session, onnx_session
 from experts.weights import entry
 
-ENCODER = "sam2_tiny_encoder"
 DECODER = "sam2_tiny_decoder"
-
-SIDE = 1024
-"""px; the encoder's input, to which a frame is stretched (SAM 2's own preprocessing)."""
 
 MASK_SIDE = 256
 """Resolution of the decoder's logits and of its mask prompt."""
@@ -70,7 +68,7 @@ class Segmenter:
     """
 
     name = "sam2_tiny"
-    slots = (ENCODER, DECODER)
+    slots = (sam2_encoder.SLOT, DECODER)
 
     def __init__(self, threads: int | None = None) -> None:
         self.threads = threads
@@ -81,14 +79,18 @@ class Segmenter:
     @property
     def version(self) -> str:
         """Of the calling code, and both networks' weights."""
-        return f"1+{digest([entry(slot).sha256 for slot in self.slots])[:8]}"
+        return f"2+{digest(sam2_encoder.version(), entry(DECODER).sha256)[:8]}"
 
     def load(self) -> None:
         """Fetch and open both networks; nothing to do the second time."""
         with self._lock:
             if self._encoder is None:
                 self._decoder = onnx_session(DECODER, self.threads)
-                self._encoder = onnx_session(ENCODER, self.threads)
+                self._encoder = self.open_encoder()
+
+    def open_encoder(self) -> ort.InferenceSession:
+        """The encoder's network; a bench puts another in its place."""
+        return onnx_file_session(sam2_encoder.path(), self.threads)
 
     def close(self) -> None:
         with self._lock:

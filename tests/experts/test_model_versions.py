@@ -8,6 +8,7 @@ import pytest
 from experts import weights
 from experts.annotate import edges, hed_int8, segment
 from experts.annotate.edges import Hed
+from experts.annotate.sam2 import encoder as sam2_encoder
 from experts.annotate.segment import Segmenter
 from experts.edit import tasks
 from experts.write.chat.models import LlamaCppChat
@@ -24,7 +25,8 @@ def test_the_segmenters_is_of_both_networks(slot: str, monkeypatch: pytest.Monke
         return dataclasses.replace(entry, sha256="0" * 64) if name == slot else entry
 
     before = Segmenter().version
-    monkeypatch.setattr(segment, "entry", changed)
+    for module in (segment, sam2_encoder):
+        monkeypatch.setattr(module, "entry", changed)
     assert Segmenter().version != before
 
 
