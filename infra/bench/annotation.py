@@ -35,6 +35,8 @@ from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from flows.context import context
+
 from catalog import media
 from experts.annotate.camera import camera_path
 from experts.annotate.detect import Detector
@@ -42,10 +44,9 @@ from experts.annotate.sam2.encoder import SLOT
 from experts.annotate.segment import Segmenter
 from experts.annotate.track import TrackedObject, Tracker
 from experts.base import Frames
-from experts.masks import iou
+from experts.masks.geometry import iou
 from experts.threads import onnx_session
 from flows import worker
-from flows.context import context
 from flows.recipe import FolderSources, load
 from flows.sources import list_sources
 from flows.stages import ingest

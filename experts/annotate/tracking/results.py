@@ -1,0 +1,107 @@
+"""A track while it grows, and the tracked objects that a clip's tracks become."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from experts.annotate.kinds import named
+from experts.annotate.tracking.settings import TrackerSettings
+from experts.base import Masks
+from experts.masks.geometry import Mask, box_of
+
+
+@dataclass(frozen=True, slots=True)
+class TrackedObject:
+    """One object over a clip of T frames; outside `first`…`last` (inclusive) everything is empty.
+
+    `score` is the detector's best over the keyframes; `masks` bool [T, H, W]; `confidence` float32
+    [T], 0–1; `boxes` float32 [T, 4], x0, y0, x1, y1 in px, zeros where the mask is empty.
+    """
+
+    label: str
+    score: float
+    masks: Masks
+    confidence: NDArray[np.float32]
+    first: int
+    last: int
+    boxes: NDArray[np.float32]
+
+
+@dataclass(slots=True, eq=False)
+class Track:
+    """A track while it grows; masks at working size, by frame."""
+
+    label: str
+    score: float
+    mask: Mask  # decoded at the latest keyframe
+    quality: float  # confidence there, 0–1
+    missed: int = 0  # keyframes in a row without a detection
+    masks: dict[int, Mask] = field(default_factory=dict)
+    confidence: dict[int, float] = field(default_factory=dict)
+    votes: dict[str, float] = field(default_factory=dict)
+
+    def update(self, label: str, score: float) -> None:
+        """With a detection: its label has the votes of its score."""
+        self.votes[label] = self.votes.get(label, 0.0) + score
+        self.label = max(self.votes, key=lambda name: self.votes[name])
+        self.score = max(self.score, score)
+        self.missed = 0
+
+    def put(self, frame: int, mask: Mask, confidence: float) -> None:
+        self.masks[frame] = mask
+        self.confidence[frame] = confidence
+
+
+def tracked_objects(
+    tracks: Sequence[Track], shape: tuple[int, int, int], settings: TrackerSettings
+) -> list[TrackedObject]:
+    """The tracks that are long enough, at the clip's size `shape` (T, H, W): at most
+    `settings.max_objects`, ranked by score × mean area × frames covered."""
+    ranked: list[tuple[float, Track, int, int]] = []
+    for track in tracks:
+        good = [t for t, c in track.confidence.items() if c >= settings.min_confidence]
+        if len(good) < min(settings.min_frames, shape[0]):
+            continue
+        area = float(np.mean([track.masks[t].sum() for t in good]))
+        ranked.append((track.score * area * len(good), track, min(good), max(good)))
+    ranked.sort(key=lambda entry: (-entry[0], entry[2]))
+    return [
+        _tracked_object(track, first, last, shape)
+        for _, track, first, last in ranked[: settings.max_objects]
+    ]
+
+
+def _tracked_object(
+    track: Track, first: int, last: int, shape: tuple[int, int, int]
+) -> TrackedObject:
+    frames, height, width = shape
+    masks = np.zeros(shape, bool)
+    confidence = np.zeros(frames, np.float32)
+    boxes = np.zeros((frames, 4), np.float32)
+    for t, mask in track.masks.items():
+        if first <= t <= last:
+            masks[t] = resized(mask, height, width)
+            confidence[t] = track.confidence[t]
+            box = box_of(masks[t])
+            if box is not None:
+                boxes[t] = box
+    label = named(track.label, track.score)
+    return TrackedObject(label, track.score, masks, confidence, first, last, boxes)
+
+
+def resized(mask: Mask, height: int, width: int) -> Mask:
+    """The mask at another size, cut at one half."""
+    if mask.shape == (height, width):
+        return mask
+    shrinks = height < mask.shape[0]
+    soft = cv2.resize(
+        mask.astype(np.float32),
+        (width, height),
+        interpolation=cv2.INTER_AREA if shrinks else cv2.INTER_LINEAR,
+    )
+    return np.asarray(soft >= 0.5)
