@@ -169,23 +169,21 @@ def clips(per_source: int, folders: Sequence[Path]) -> Iterator[tuple[str, Frame
             yield name, media.read_video(ctx.catalog.path(clip.video)), clip.fps
 
 
-def kept(file: Path) -> dict[str, Annotated]:
-    """What `keep` wrote, by the digest of a clip's frames."""
-    with np.load(file) as stored:
-        index = json.loads(str(stored["index"]))
-        return {
-            key: Annotated(
-                one["labels"],
-                [
-                    np.unpackbits(stored[f"{key}/{i}"], count=int(np.prod(one["shape"])))
-                    .reshape(one["shape"])
-                    .astype(bool)
-                    for i in range(len(one["labels"]))
-                ],
-                one["seconds"],
-            )
-            for key, one in index.items()
-        }
+class Kept:
+    """What `keep` wrote, by the digest of a clip's frames; one clip's masks in memory at a time."""
+
+    def __init__(self, file: Path) -> None:
+        self._stored = np.load(file)
+        self._index = json.loads(str(self._stored["index"]))
+
+    def get(self, key: str) -> Annotated | None:
+        one = self._index.get(key)
+        if one is None:
+            return None
+        shape, count = one["shape"], int(np.prod(one["shape"]))
+        packed = [self._stored[f"{key}/{i}"] for i in range(len(one["labels"]))]
+        masks = [np.unpackbits(p, count=count).reshape(shape).astype(bool) for p in packed]
+        return Annotated(one["labels"], masks, one["seconds"])
 
 
 def keep(file: Path, annotated: dict[str, Annotated]) -> None:
@@ -220,15 +218,19 @@ def main() -> None:
     args = parser.parse_args()
     os.environ.setdefault("OMP_NUM_THREADS", "1")
     worker.limit_threads(1)
-    references = kept(args.reference) if args.reference else {}
+    references = Kept(args.reference) if args.reference else None
     line = Line(Segmenter())
     exported = None if args.save or args.reference else Line(Exported())
     saved: dict[str, Annotated] = {}
     rows: list[dict[str, Any]] = []
     for name, frames, fps in clips(args.clips, args.footage):
         key = frames_key(frames)
-        reference = exported.annotate(frames, fps) if exported else references.get(key)
-        saved[key] = now = line.annotate(frames, fps)
+        reference = exported.annotate(frames, fps) if exported else None
+        if references is not None:
+            reference = references.get(key)
+        now = line.annotate(frames, fps)
+        if args.save:
+            saved[key] = now
         row: dict[str, Any] = {"clip": name, **_seconds(now), "tracks": len(now.labels)}
         if reference is not None:
             found = agreement(reference, now)
