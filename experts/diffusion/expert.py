@@ -23,19 +23,19 @@ from catalog.errors import BadInput, EditmillError
 from catalog.geometry import crop_resize
 from catalog.keys import digest
 from experts.base import EditRequest, EditResult, Frames, Masks
-from experts.diffusion.checkpoint import open_expert
 from experts.diffusion.conditioning.conditions import Conditions, latent_mask
 from experts.diffusion.conditioning.controls import Controls
 from experts.diffusion.conditioning.text import TextEncoder
 from experts.diffusion.conditioning.vae import decode, encode, open_vae
-from experts.diffusion.editor import VideoEditor
-from experts.diffusion.fingerprint import ENCODERS, fingerprint
+from experts.diffusion.conditioning.window import there_and_back
+from experts.diffusion.model.checkpoint import open_expert
+from experts.diffusion.model.editor import VideoEditor
+from experts.diffusion.model.fingerprint import ENCODERS, fingerprint
 from experts.diffusion.sampling.caching import WITHIN_BLOCKS, Cache, cache_named, check
 from experts.diffusion.sampling.sampler import Prompts, sample
 from experts.diffusion.sampling.schedule import Scheduler, scheduler
 from experts.diffusion.serving import Serving, Size, bucket, starts
 from experts.diffusion.specs import expert_named
-from experts.diffusion.training.data.window import there_and_back
 from experts.edit.tasks import expert_for
 
 ALGORITHM = 1

@@ -14,11 +14,11 @@ from filelock import FileLock, Timeout
 
 from catalog.errors import EditmillError
 from experts.diffusion.specs import EXPERTS
+from experts.diffusion.training import steps
+from experts.diffusion.training.run import Run, opened
+from experts.diffusion.training.steps import Trained
 from flows.runtime import signals
 from flows.runtime.server import Server
-from flows.training.experts import steps
-from flows.training.experts.run import Run, opened
-from flows.training.experts.steps import Trained
 
 
 def main(

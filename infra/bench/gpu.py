@@ -49,18 +49,18 @@ from torch.utils.flop_counter import FlopCounterMode
 
 from catalog.errors import EditmillError
 from experts.base import Masks
-from experts.diffusion.build import build
 from experts.diffusion.conditioning.conditions import Conditions
 from experts.diffusion.conditioning.vae import decode, encode
-from experts.diffusion.editor import VideoEditor
+from experts.diffusion.model.build import build
+from experts.diffusion.model.editor import VideoEditor
 from experts.diffusion.sampling.caching import CACHES, WITHIN_BLOCKS, Cache
 from experts.diffusion.sampling.sampler import Prompts, sample
 from experts.diffusion.sampling.schedule import scheduler
 from experts.diffusion.specs import EXPERTS, ExpertSpec
-from experts.diffusion.training.data.chance import Chance
 from experts.diffusion.training.data.clip import Clip
 from experts.diffusion.training.data.examples import Examples
 from experts.diffusion.training.data.prepare import prepare
+from experts.diffusion.training.data.randomness import Chance
 from experts.diffusion.training.loop import Step, train
 from experts.diffusion.training.loss import loss_of
 from experts.diffusion.training.recipe import TrainingRecipe

@@ -40,7 +40,7 @@ from diffusers.hooks.first_block_cache import (
 )
 
 from catalog.errors import EditmillError
-from experts.diffusion.editor import VideoEditor
+from experts.diffusion.model.editor import VideoEditor
 from experts.diffusion.sampling.schedule import Solver
 
 Cache = Literal["none", "first_block", "taylorseer", "taylorseer_lite", "faster", "pyramid"]

@@ -9,7 +9,7 @@ from diffusers import CogVideoXDPMScheduler
 from torch import Tensor
 
 from experts.diffusion.conditioning.conditions import Conditions, control_input, main_input
-from experts.diffusion.editor import VideoEditor
+from experts.diffusion.model.editor import VideoEditor
 from experts.diffusion.sampling.caching import Cache, caching
 from experts.diffusion.sampling.schedule import Scheduler
 from experts.diffusion.specs import LATENT, ExpertSpec

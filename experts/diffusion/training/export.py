@@ -11,8 +11,8 @@ from accelerate import Accelerator
 from diffusers.training_utils import EMAModel
 from torch import nn
 
-from experts.diffusion.checkpoint import save_adapter
-from experts.diffusion.editor import VideoEditor
+from experts.diffusion.model.checkpoint import save_adapter
+from experts.diffusion.model.editor import VideoEditor
 from experts.diffusion.sampling.schedule import Scheduler
 from experts.diffusion.training.recipe import TrainingRecipe
 

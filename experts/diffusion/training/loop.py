@@ -26,11 +26,11 @@ from torch.utils.data import DataLoader
 from catalog.errors import EditmillError
 from catalog.keys import digest
 from catalog.storage.files import write_bytes
-from experts.diffusion.editor import VideoEditor
+from experts.diffusion.model.editor import VideoEditor
 from experts.diffusion.sampling.schedule import Scheduler
-from experts.diffusion.training import state
-from experts.diffusion.training.data.chance import Chance
+from experts.diffusion.training import checkpoints as state
 from experts.diffusion.training.data.examples import Examples, Item, batches_of, counted
+from experts.diffusion.training.data.randomness import Chance
 from experts.diffusion.training.export import export
 from experts.diffusion.training.loss import loss_of
 from experts.diffusion.training.recipe import TrainingRecipe

@@ -9,8 +9,8 @@ from torch.nn import functional as F
 from experts.diffusion.conditioning.conditions import Conditions, control_input, main_input
 from experts.diffusion.sampling.schedule import Scheduler, velocity
 from experts.diffusion.specs import ExpertSpec
-from experts.diffusion.training.data.chance import Chance
 from experts.diffusion.training.data.examples import Item
+from experts.diffusion.training.data.randomness import Chance
 
 
 def conditions_of(batch: Item) -> Conditions:

@@ -5,8 +5,8 @@ from __future__ import annotations
 from accelerate import Accelerator, FullyShardedDataParallelPlugin
 from accelerate.state import AcceleratorState
 
-from experts.diffusion.editor import VideoEditor
 from experts.diffusion.layers.blocks import ControlBlock
+from experts.diffusion.model.editor import VideoEditor
 from experts.diffusion.training.recipe import TrainingRecipe
 
 

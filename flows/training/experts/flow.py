@@ -16,9 +16,9 @@ from prefect.cache_policies import NO_CACHE
 
 from catalog.errors import EditmillError
 from experts.diffusion.specs import TRAINABLE
-from flows.training.experts import steps
-from flows.training.experts.run import Run, opened
-from flows.training.experts.steps import Trained
+from experts.diffusion.training import steps
+from experts.diffusion.training.run import Run, opened
+from experts.diffusion.training.steps import Trained
 
 
 def run_steps(run: Run) -> Trained:

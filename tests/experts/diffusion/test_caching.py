@@ -15,10 +15,10 @@ from diffusers.models.transformers.cogvideox_transformer_3d import CogVideoXBloc
 from torch import Tensor
 
 from catalog.errors import EditmillError
-from experts.diffusion.build import build
-from experts.diffusion.checkpoint import open_expert
 from experts.diffusion.conditioning.conditions import Conditions, control_input, main_input
-from experts.diffusion.editor import VideoEditor
+from experts.diffusion.model.build import build
+from experts.diffusion.model.checkpoint import open_expert
+from experts.diffusion.model.editor import VideoEditor
 from experts.diffusion.sampling.caching import CACHES, Cache, cache_named, caching
 from experts.diffusion.sampling.sampler import Prompts, sample
 from experts.diffusion.sampling.sampler import caching as module

@@ -21,11 +21,11 @@ from safetensors.torch import load_file
 from transformers import T5Config, T5EncoderModel, T5Tokenizer
 
 from catalog.errors import EditmillError
-from experts.diffusion.checkpoint import open_base
 from experts.diffusion.conditioning.conditions import Conditions
 from experts.diffusion.conditioning.text import TextEncoder
 from experts.diffusion.conditioning.vae import decode, encode, open_vae
-from experts.diffusion.editor import VideoEditor
+from experts.diffusion.model.checkpoint import open_base
+from experts.diffusion.model.editor import VideoEditor
 from experts.diffusion.sampling.sampler import Prompts, sample
 from experts.diffusion.sampling.schedule import scheduler
 from experts.diffusion.specs import EXPERTS, ExpertSpec

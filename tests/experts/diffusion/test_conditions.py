@@ -4,13 +4,13 @@ import pytest
 import torch
 
 from catalog.errors import EditmillError
-from experts.diffusion.build import build
 from experts.diffusion.conditioning.conditions import (
     Conditions,
     control_input,
     latent_mask,
     main_input,
 )
+from experts.diffusion.model.build import build
 from experts.diffusion.specs import EXPERTS, expert_named
 
 CHANNELS = {  # main branch in all, control branch

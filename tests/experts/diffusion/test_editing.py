@@ -11,11 +11,11 @@ import torch
 
 from catalog.errors import BadInput
 from experts.base import EditRequest, Expert, Frames, Masks
-from experts.diffusion.build import build
-from experts.diffusion.checkpoint import open_base, save_adapter
 from experts.diffusion.editing import CogVideoXEditor
 from experts.diffusion.expert import CogVideoXExpert
-from experts.diffusion.fingerprint import ENCODERS, fingerprint
+from experts.diffusion.model.build import build
+from experts.diffusion.model.checkpoint import open_base, save_adapter
+from experts.diffusion.model.fingerprint import ENCODERS, fingerprint
 from experts.diffusion.sampling.schedule import scheduler
 from experts.diffusion.serving import Serving
 from experts.diffusion.specs import EDITORS

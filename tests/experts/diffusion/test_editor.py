@@ -10,9 +10,9 @@ import torch
 from diffusers import CogVideoXTransformer3DModel
 
 from catalog.errors import EditmillError
-from experts.diffusion.checkpoint import open_base, open_expert
-from experts.diffusion.editor import VideoEditor
 from experts.diffusion.layers.positions import resample, rotary
+from experts.diffusion.model.checkpoint import open_base, open_expert
+from experts.diffusion.model.editor import VideoEditor
 
 Make = Callable[..., CogVideoXTransformer3DModel]
 

@@ -13,17 +13,17 @@ import torch
 
 from catalog.errors import BadInput, EditmillError
 from experts.base import Masks
-from experts.diffusion.build import build
-from experts.diffusion.checkpoint import ADAPTER, open_expert
 from experts.diffusion.conditioning.conditions import Conditions, control_input, main_input
-from experts.diffusion.editor import VideoEditor
+from experts.diffusion.model.build import build
+from experts.diffusion.model.checkpoint import ADAPTER, open_expert
+from experts.diffusion.model.editor import VideoEditor
 from experts.diffusion.sampling.schedule import scheduler
 from experts.diffusion.specs import EDITORS, ExpertSpec
 from experts.diffusion.training import recipe as recipes
 from experts.diffusion.training import sharding
 from experts.diffusion.training.data.clip import Clip
-from experts.diffusion.training.data.draws import recorded
 from experts.diffusion.training.data.examples import Examples, MixedBatches, counted
+from experts.diffusion.training.data.masking import recorded
 from experts.diffusion.training.data.prepare import Example, prepare
 from experts.diffusion.training.loop import train
 from experts.diffusion.training.recipe import Draws, Mix, TrainingRecipe

@@ -12,10 +12,10 @@ import torch
 from catalog.errors import BadInput, EditmillError
 from experts.base import EditRequest, EditResult, Expert
 from experts.diffusion import expert as module
-from experts.diffusion.build import build
 from experts.diffusion.conditioning.controls import Controls
 from experts.diffusion.expert import CogVideoXExpert
-from experts.diffusion.fingerprint import ENCODERS, TRANSFORMER, fingerprint
+from experts.diffusion.model.build import build
+from experts.diffusion.model.fingerprint import ENCODERS, TRANSFORMER, fingerprint
 from experts.diffusion.sampling.schedule import scheduler
 from experts.diffusion.serving import Serving, bucket, starts
 from experts.diffusion.specs import EXPERTS

@@ -9,9 +9,9 @@ import numpy as np
 import pytest
 import torch
 
-from experts.diffusion.build import build
-from experts.diffusion.checkpoint import open_expert
-from experts.diffusion.editor import VideoEditor
+from experts.diffusion.model.build import build
+from experts.diffusion.model.checkpoint import open_expert
+from experts.diffusion.model.editor import VideoEditor
 from experts.diffusion.sampling.sampler import Prompts, sample
 from experts.diffusion.sampling.schedule import scheduler
 from experts.diffusion.specs import EXPERTS

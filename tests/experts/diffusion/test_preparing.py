@@ -8,12 +8,12 @@ import pytest
 import torch
 
 from catalog.errors import BadInput, EditmillError
+from experts.diffusion.conditioning.window import fit, fit_masks, there_and_back, times
 from experts.diffusion.specs import EXPERTS
 from experts.diffusion.training import recipe as recipes
-from experts.diffusion.training.data.draws import Draw, draw
 from experts.diffusion.training.data.examples import Examples
+from experts.diffusion.training.data.masking import Draw, draw
 from experts.diffusion.training.data.prepare import prepare
-from experts.diffusion.training.data.window import fit, fit_masks, there_and_back, times
 from experts.diffusion.training.recipe import Draws, TrainingRecipe
 from experts.masks.kinds import augment
 from tests.experts.diffusion.small_clips import BlockEncoders, Source

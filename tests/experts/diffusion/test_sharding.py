@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from experts.diffusion.checkpoint import open_expert
+from experts.diffusion.model.checkpoint import open_expert
 from experts.diffusion.sampling.schedule import scheduler
 from experts.diffusion.training.data.examples import Examples
 from experts.diffusion.training.data.prepare import prepare

@@ -11,14 +11,14 @@ import torch
 from safetensors.torch import load_file
 
 from catalog.errors import EditmillError
-from experts.diffusion.build import build
-from experts.diffusion.checkpoint import open_expert
+from experts.diffusion.model.build import build
+from experts.diffusion.model.checkpoint import open_expert
 from experts.diffusion.sampling.schedule import scheduler
 from experts.diffusion.specs import EXPERTS
 from experts.diffusion.training import loop
-from experts.diffusion.training.data.chance import Chance
 from experts.diffusion.training.data.examples import Batches, Examples
 from experts.diffusion.training.data.prepare import Example, prepare
+from experts.diffusion.training.data.randomness import Chance
 from experts.diffusion.training.loop import Step, train
 from experts.diffusion.training.recipe import TrainingRecipe
 from tests.experts.diffusion.small_clips import BlockEncoders, Source

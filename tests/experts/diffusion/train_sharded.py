@@ -11,8 +11,8 @@ from typing import Any
 from accelerate.state import PartialState
 from accelerate.utils import DistributedType
 
-from experts.diffusion.build import build
-from experts.diffusion.editor import VideoEditor
+from experts.diffusion.model.build import build
+from experts.diffusion.model.editor import VideoEditor
 from experts.diffusion.sampling.schedule import scheduler
 from experts.diffusion.specs import EXPERTS
 from experts.diffusion.training.data.examples import Examples

@@ -19,13 +19,13 @@ from catalog.errors import EditmillError
 from catalog.records import Clip, Track
 from experts import serving
 from experts.diffusion.training import loop
+from experts.diffusion.training.run import opened
 from experts.edit.job import Footage, Job, carry_out
 from flows import recipe
 from flows.cli import app
 from flows.runtime.context import Context, context
 from flows.stages import edit
 from flows.stages.plan import PlannedClip
-from flows.training.experts.run import opened
 from tests.flows.tiny_training import Written, write_base, write_catalog
 
 TINY: dict[str, Any] = {

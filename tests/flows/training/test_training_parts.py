@@ -8,10 +8,10 @@ import catalog
 from catalog.records import ModelRow
 from experts.diffusion.conditioning.controls import Controls
 from experts.diffusion.specs import EXPERTS
+from experts.diffusion.training.comparison import compared
 from experts.diffusion.training.data.catalog_clips import CatalogClip, collect, data_ref, split
-from experts.diffusion.training.measure import Measures
+from experts.diffusion.training.evaluation import Measures
 from flows.training.experts.settings import Data, Judging, load
-from flows.training.experts.verdict import compared
 from tests.flows.tiny_training import write_catalog
 
 CURRENT = ModelRow("remover@1", "remover", "1", "", "", {})

@@ -24,10 +24,10 @@ from catalog.keys import digest
 from catalog.storage.files import replacing
 from experts.base import Frames
 from experts.diffusion.conditioning.conditions import SPATIAL, TEMPORAL, latent_mask
+from experts.diffusion.conditioning.window import Size, fit, size_for, times
 from experts.diffusion.specs import ExpertSpec
 from experts.diffusion.training.data.clip import Clip, ClipSource
-from experts.diffusion.training.data.draws import Draw, draw, recorded
-from experts.diffusion.training.data.window import Size, fit, size_for, times
+from experts.diffusion.training.data.masking import Draw, draw, recorded
 from experts.diffusion.training.recipe import TrainingRecipe
 
 INDEX = "examples.json"

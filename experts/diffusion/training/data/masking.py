@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from catalog.errors import BadInput
 from experts.base import Masks
+from experts.diffusion.conditioning.window import Size, fit_masks, there_and_back
 from experts.diffusion.specs import ExpertSpec
 from experts.diffusion.training.data.clip import ClipSource
-from experts.diffusion.training.data.window import Size, fit_masks, there_and_back
 from experts.diffusion.training.recipe import Draws
 from experts.masks.kinds import augment
 

@@ -18,7 +18,7 @@ from catalog.query import Queries
 from catalog.records import ModelRow
 from catalog.releases import Catalog
 from catalog.storage.files import write_bytes
-from experts.diffusion.fingerprint import ENCODERS, TRANSFORMER, fingerprint
+from experts.diffusion.model.fingerprint import ENCODERS, TRANSFORMER, fingerprint
 from experts.diffusion.specs import ExpertSpec, Records
 from experts.diffusion.training.data.catalog_clips import Record, collect, data_ref, split
 from experts.diffusion.training.data.catalog_edits import local_edits, pairs

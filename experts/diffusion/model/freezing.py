@@ -7,7 +7,7 @@ they hold most of the parameters, and what the base knows about pictures stays a
 
 from __future__ import annotations
 
-from experts.diffusion.editor import VideoEditor
+from experts.diffusion.model.editor import VideoEditor
 from experts.diffusion.specs import ExpertSpec
 
 

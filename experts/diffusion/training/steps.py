@@ -16,22 +16,22 @@ from typing import Any
 from catalog import trained
 from catalog.records import ModelRow
 from catalog.storage.files import write_bytes
-from experts.diffusion.build import build
-from experts.diffusion.checkpoint import open_base, open_expert
 from experts.diffusion.conditioning.vae import open_vae
-from experts.diffusion.editor import VideoEditor
-from experts.diffusion.layers.freezing import freeze
+from experts.diffusion.model.build import build
+from experts.diffusion.model.checkpoint import open_base, open_expert
+from experts.diffusion.model.editor import VideoEditor
+from experts.diffusion.model.freezing import freeze
 from experts.diffusion.sampling.schedule import scheduler
 from experts.diffusion.serving import Serving
 from experts.diffusion.training import loop
+from experts.diffusion.training.comparison import Verdict, compared
 from experts.diffusion.training.data.catalog_clips import Record
 from experts.diffusion.training.data.encoders import CheckpointEncoders
 from experts.diffusion.training.data.examples import Examples, counted
 from experts.diffusion.training.data.prepare import INDEX, prepare
+from experts.diffusion.training.evaluation import Measures, measure
 from experts.diffusion.training.loop import Step
-from experts.diffusion.training.measure import Measures, measure
-from flows.training.experts.run import SOURCES, STAGE, Run, sources_of
-from flows.training.experts.verdict import Verdict, compared
+from experts.diffusion.training.run import SOURCES, STAGE, Run, sources_of
 
 LEARN, HELD = "learn", "held"
 

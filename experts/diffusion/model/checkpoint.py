@@ -19,7 +19,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor
 
 from catalog.errors import EditmillError
-from experts.diffusion.editor import VideoEditor
+from experts.diffusion.model.editor import VideoEditor
 
 WEIGHTS = "diffusion_pytorch_model.safetensors"
 INDEX = WEIGHTS + ".index.json"

@@ -5,8 +5,8 @@ from __future__ import annotations
 from diffusers import CogVideoXTransformer3DModel
 
 from catalog.errors import EditmillError
-from experts.diffusion.editor import VideoEditor
-from experts.diffusion.layers.freezing import freeze
+from experts.diffusion.model.editor import VideoEditor
+from experts.diffusion.model.freezing import freeze
 from experts.diffusion.specs import BASE_CHANNELS, ExpertSpec
 
 

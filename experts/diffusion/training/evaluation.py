@@ -20,12 +20,12 @@ from torch.nn import functional as F
 from catalog.keys import digest
 from experts.diffusion.conditioning.conditions import SPATIAL, Conditions
 from experts.diffusion.conditioning.vae import decode
-from experts.diffusion.editor import VideoEditor
+from experts.diffusion.model.editor import VideoEditor
 from experts.diffusion.sampling.sampler import Prompts, sample
 from experts.diffusion.sampling.schedule import STEPS, Scheduler
 from experts.diffusion.specs import ExpertSpec
-from experts.diffusion.training.data.chance import Chance
 from experts.diffusion.training.data.examples import Examples, Item
+from experts.diffusion.training.data.randomness import Chance
 from experts.diffusion.training.loss import conditions_of, loss_of
 
 MOST_DB = 99.0

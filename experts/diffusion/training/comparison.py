@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from catalog.records import ModelRow
-from experts.diffusion.training.measure import Measures
+from experts.diffusion.training.evaluation import Measures
 from flows.training.experts.settings import Judging
 
 UNTRAINED = "untrained"

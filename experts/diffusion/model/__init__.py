@@ -1,0 +1,1 @@
+"""The CogVideoX transformer as an editor: construction, freezing, checkpoints."""
