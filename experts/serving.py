@@ -6,7 +6,6 @@ served by the embedded one.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated
@@ -19,6 +18,7 @@ from catalog.errors import EditmillError
 from catalog.query import Queries
 from catalog.records import ModelRow, Pair
 from experts.base import Expert
+from experts.diffusion.model.bases import base_folder
 from experts.edit.tasks import TASKS, expert_for
 from experts.instances import ready, shared
 
@@ -29,13 +29,6 @@ Provider = Annotated[str, Field(pattern=rf"^({EMBEDDED}|{COGVIDEOX}@[0-9a-z]+(/[
 """`embedded`, `cogvideox@latest` (the version promoted last) or `cogvideox@<version>`; after a `/`
 the cache that speeds up its denoising (`experts.diffusion.sampling.caching`), where that is not the
 version's own."""
-
-BASES = {
-    "CogVideoX-2b": "EDITMILL_COGVIDEOX_2B",
-    "CogVideoX-5b": "EDITMILL_COGVIDEOX_5B",
-    "CogVideoX-5b-I2V": "EDITMILL_COGVIDEOX_5B_I2V",
-}
-"""The environment variable that names the folder of each base checkpoint."""
 
 
 def provider_of(providers: Mapping[str, str], task: str) -> str:
@@ -108,22 +101,3 @@ def trained_expert(dataset: Queries, row: ModelRow, cache: str = "") -> Expert:
     base = base_folder(spec.base, row.config.get("base"))
     kind = CogVideoXEditor if row.name in EDITORS else CogVideoXExpert
     return shared(kind, row.name, row.version, folder, base, cache)
-
-
-def base_folder(base: str, usual: str | Path | None, named: Path | None = None) -> Path:
-    """The folder of a base checkpoint: `named`, else what its environment variable says, else the
-    `usual` one.
-
-    Raises EditmillError, saying what to set, where there is none.
-    """
-    variable = BASES[base]
-    given = named or os.environ.get(variable) or usual
-    if not given:
-        raise EditmillError(
-            f"no base checkpoint: set {variable} (or `base` in the training's YAML file) to the "
-            f"folder of {base} in diffusers' layout"
-        )
-    folder = Path(given).expanduser()
-    if not folder.is_dir():
-        raise EditmillError(f"{folder}: not there; set {variable} to the folder of {base}")
-    return folder.resolve()

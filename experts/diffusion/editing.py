@@ -1,9 +1,9 @@
-"""A trained editor behind the contract of `experts.base.Expert`: it edits by what it is told.
+"""A trained editor as an `experts.base.Expert`: it edits by an instruction or a caption.
 
-The request's `prompt` is the instruction (Señorita-2M's editor) or the local caption (VIVID's). Its
-`params["first_frame"]`, uint8 [H, W, 3] of the frames' size, is the edited first frame that leads
-Señorita's editor, or the edited keyframe that VIVID's carries through the clip (KIVE). Each further
-window of a long clip is led by the last frame of the one before.
+The request's `prompt` is the instruction (Señorita-2M's editors) or the local caption (VIVID's).
+Its `params["first_frame"]`, uint8 [H, W, 3] of the frames' size, is the edited first frame that
+Señorita's editor is conditioned on, or the edited keyframe that VIVID's propagates through the clip
+(KIVE). Each further window of a long clip is conditioned on the last frame of the one before.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ import numpy as np
 from catalog.errors import BadInput
 from experts.base import EditRequest, EditResult, Frames, Masks
 from experts.diffusion.expert import CogVideoXExpert
+from experts.diffusion.latents import Size
 from experts.diffusion.sampling.sampler import Prompts
-from experts.diffusion.serving import Size
 
 FIRST_FRAME = "first_frame"
 
@@ -25,10 +25,11 @@ class CogVideoXEditor(CogVideoXExpert):
     """A version of an editor; see `CogVideoXExpert`."""
 
     def edit(self, request: EditRequest) -> EditResult:
-        """The request's frames, edited; a keyframe stays as it is inside the mask.
+        """The request's frames, edited; a keyframe is kept as it is inside the mask.
 
-        Raises BadInput where a first frame is missing, of another size or of no use, and
-        (`no_mask`) where a local edit has no mask.
+        Raises BadInput where a first frame is missing (`no_first_frame`), of another size
+        (`first_frame_size`) or not used (`unused_first_frame`), and where a local edit has no mask
+        (`no_mask`).
         """
         first = self._first(request)
         result = super().edit(request)
@@ -39,12 +40,12 @@ class CogVideoXEditor(CogVideoXExpert):
         return dataclasses.replace(result, frames=frames)
 
     def _first(self, request: EditRequest) -> Frames | None:
-        """The first frame that was given, [1, H, W, 3]."""
+        """The request's first frame, [1, H, W, 3]."""
         given = request.params.get(FIRST_FRAME)
         if given is None:
             if self.spec.first_frame:
                 raise BadInput(
-                    "no_first_frame", f"{self.spec.name} is led by an edited first frame; give one"
+                    "no_first_frame", f"{self.spec.name} needs an edited first frame; give one"
                 )
             return None
         if not self._chained:
@@ -65,25 +66,25 @@ class CogVideoXEditor(CogVideoXExpert):
 
     def _size(self, count: int, height: int, width: int) -> Size:
         size = super()._size(count, height, width)
-        # Trained on images, too: a keyframe can be edited by itself.
+        # It is trained on images, too: a keyframe can be edited by itself.
         return (1, *size[1:]) if self.spec.keyframe and count == 1 else size
 
     def _window(
         self,
         frames: Frames,
-        holes: Masks | None,
+        masks: Masks | None,
         first: Frames | None,
         prompts: Prompts,
         seed: int,
         size: Size,
     ) -> Frames:
-        if holes is None:
-            return super()._window(frames, holes, first, prompts, seed, size)
-        if first is not None:  # as in training: the frame is shown, and nothing of it masked
+        if masks is None:
+            return super()._window(frames, masks, first, prompts, seed, size)
+        if first is not None:  # as in training: the first frame is not masked
             frames = np.concatenate([first, frames[1:]])
-            holes = np.concatenate([np.zeros_like(holes[:1]), holes[1:]])
-        if not holes.any():
+            masks = np.concatenate([np.zeros_like(masks[:1]), masks[1:]])
+        if not masks.any():
             return frames
-        made = super()._window(frames, holes, None, prompts, seed, size)
-        # What is not masked stays, or the autoencoder's losses would add up from window to window.
-        return np.where(holes[..., None], made, frames)
+        made = super()._window(frames, masks, None, prompts, seed, size)
+        # Unmasked pixels are copied: the autoencoder's losses would add up over the windows.
+        return np.where(masks[..., None], made, frames)

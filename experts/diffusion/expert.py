@@ -1,9 +1,9 @@
-"""The CogVideoX make of an expert: a trained version behind the contract of `experts.base.Expert`.
+"""A trained CogVideoX version as an `experts.base.Expert`.
 
-Frames are scaled to the nearest size the version was trained at, edited in windows of its length,
-and scaled back; what lies outside the mask of a local edit is the request's, bit for bit. An expert
-that is led by an edited first frame gets it from the task's embedded expert, and each further
-window from the window before.
+Frames are resized to the nearest size the version was trained at, edited in windows of its length,
+and resized back; outside the mask of a local edit the result is the request's, bit for bit. An
+expert conditioned on an edited first frame gets it from the task's embedded expert, and in each
+further window from the window before.
 """
 
 from __future__ import annotations
@@ -27,29 +27,31 @@ from experts.diffusion.conditioning.conditions import Conditions, latent_mask
 from experts.diffusion.conditioning.controls import Controls
 from experts.diffusion.conditioning.text import TextEncoder
 from experts.diffusion.conditioning.vae import decode, encode, open_vae
-from experts.diffusion.conditioning.window import there_and_back
+from experts.diffusion.conditioning.window import ping_pong
+from experts.diffusion.latents import Size, latent_size
 from experts.diffusion.model.checkpoint import open_expert
 from experts.diffusion.model.editor import VideoEditor
 from experts.diffusion.model.fingerprint import ENCODERS, fingerprint
-from experts.diffusion.sampling.caching import WITHIN_BLOCKS, Cache, cache_named, check
+from experts.diffusion.sampling.caching import WITHIN_BLOCKS
+from experts.diffusion.sampling.options import Cache, cache_named, check
 from experts.diffusion.sampling.sampler import Prompts, sample
 from experts.diffusion.sampling.schedule import Scheduler, scheduler
-from experts.diffusion.serving import Serving, Size, bucket, starts
+from experts.diffusion.serving import Serving, bucket, starts
 from experts.diffusion.specs import expert_named
 from experts.edit.tasks import expert_for
 
 ALGORITHM = 1
-"""Counts up whenever the same weights may give another output."""
+"""Increased whenever the same weights may give another output."""
 
-GROW = 0.008
-"""Share of the longer side by which a mask of what is removed is grown, as the embedded remover's:
-soft edges, motion blur and ringing lie outside what a segmenter draws."""
+DILATION = 0.008
+"""Share of the longer side by which the remover's masks are dilated, as the embedded remover's are:
+soft edges, motion blur and ringing lie outside a segmenter's mask."""
 
 FEATHER = 2.0
 """px inside the mask over which the edit fades in."""
 
 GUIDED = {"global_stylizer": "global_style_transfer", "inpainter": "object_swap"}
-"""Experts led by a first frame, and the task whose embedded expert makes it."""
+"""Experts conditioned on a first frame, and the task whose embedded expert makes it."""
 
 
 @dataclass(slots=True)
@@ -67,7 +69,7 @@ class _Loaded:
 class CogVideoXExpert:
     """A version of the expert `name` in `folder`, with the encoders of the checkpoint `base`.
 
-    `cache` goes before the version's own; raises EditmillError for one that is not known.
+    `cache` overrides the version's own; raises EditmillError for one that is not known.
     `info`: `model_size` (frames, height, width), `windows`, `steps`, `guidance`, `cache`,
     `compiled`.
     """
@@ -86,22 +88,22 @@ class CogVideoXExpert:
 
     @property
     def version(self) -> str:
-        """The trained version, after `/` a cache that is not its own, and after `+` what else the
-        output depends on."""
-        asked = f"/{self._cache}" if self._cache else ""
+        """The trained version, `/` and a cache that overrides its own, `+` and a hash of everything
+        else that the output depends on."""
+        cache = f"/{self._cache}" if self._cache else ""
         guide = expert_for(GUIDED[self.spec.name]).version if self.spec.name in GUIDED else ""
         rest = digest(ALGORITHM, self._controls.version, guide)[:8]
-        return f"{self._model_version}{asked}+{rest}"
+        return f"{self._model_version}{cache}+{rest}"
 
     @property
     def slots(self) -> tuple[str, ...]:
-        """Of the manifest, what its controls and its guide open."""
+        """Slots of the manifest that its control videos and its first frame's expert open."""
         guide = expert_for(GUIDED[self.spec.name]) if self.spec.name in GUIDED else None
         return (*self._controls.slots, *getattr(guide, "slots", ()))
 
     def load(self) -> None:
-        """Opens weights and encoders; raises EditmillError where they are not the ones it was
-        trained with, or where the cache does not suit the solver."""
+        """Opens weights and encoders; raises EditmillError where the encoders are not those it was
+        trained with, or where cache and solver exclude each other."""
         with self._lock:
             if self._loaded is not None:
                 return
@@ -156,10 +158,10 @@ class CogVideoXExpert:
         return EditResult(mixed.astype(np.uint8), masks, info)
 
     def _guide(self, request: EditRequest) -> EditResult | None:
-        """What the embedded expert makes; its first frame leads."""
+        """The embedded expert's edit, whose first frame the model is conditioned on."""
         if not self.spec.first_frame:
             return None
-        if request.masks is None:  # the whole picture: two frames are enough to style the first
+        if request.masks is None:  # a global edit: two frames are enough to style the first
             request = dataclasses.replace(request, frames=request.frames[:2])
         return expert_for(request.task).edit(request)
 
@@ -171,7 +173,7 @@ class CogVideoXExpert:
             raise BadInput("no_mask", f"{request.task} needs a mask that is not empty")
         if self.spec.name != "remover":
             return masks.copy()
-        radius = max(1, round(GROW * max(masks.shape[1:])))
+        radius = max(1, round(DILATION * max(masks.shape[1:])))
         disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1,) * 2)
         grown = [cv2.dilate(mask.astype(np.uint8), disc) for mask in masks]
         return np.stack(grown).astype(bool)
@@ -184,7 +186,7 @@ class CogVideoXExpert:
         count, height, width = request.frames.shape[:3]
         size = self._size(count, height, width)
         frames = crop_resize(request.frames, size[1:])
-        holes: Masks | None = None if masks is None else crop_resize(masks, size[1:])
+        small: Masks | None = None if masks is None else crop_resize(masks, size[1:])
         first = None if guide is None else crop_resize(guide.frames[:1], size[1:])
         prompts = self._prompts(request)
         made = np.empty_like(frames)
@@ -192,8 +194,8 @@ class CogVideoXExpert:
         for number, start in enumerate(begins):
             window = slice(start, start + size[0])
             out = self._window(
-                there_and_back(frames[window], size[0]),
-                None if holes is None else there_and_back(holes[window], size[0]),
+                ping_pong(frames[window], size[0]),
+                None if small is None else ping_pong(small[window], size[0]),
                 made[start : start + 1] if number and self._chained else first,
                 prompts,
                 int(digest(request.seed, number)[:15], 16) if number else request.seed,
@@ -206,7 +208,7 @@ class CogVideoXExpert:
             "model_size": list(size),
             "windows": len(begins),
             "steps": serving.steps,
-            "guidance": self.spec.guidance,
+            "guidance": self.spec.guidance_scale,
             "cache": self._loaded.cache,
             "compiled": self._loaded.compiled,
         }
@@ -214,7 +216,7 @@ class CogVideoXExpert:
 
     @property
     def _chained(self) -> bool:
-        """Whether the last frame of a window leads the next."""
+        """Whether a window is conditioned on the last frame of the one before."""
         return self.spec.first_frame or self.spec.keyframe
 
     def _size(self, count: int, height: int, width: int) -> Size:
@@ -232,14 +234,14 @@ class CogVideoXExpert:
             label = str(request.params.get("donor", {}).get("label", request.prompt))
         positive, negative = self.spec.prompts(label=label, caption=request.prompt)
         if self.spec.negative_channels:
-            beside = text.encode([request.negative_prompt or request.label])
-            return Prompts(text.encode([positive]), text.encode([negative]), beside)
+            absent = text.encode([request.negative_prompt or request.label])
+            return Prompts(text.encode([positive]), text.encode([negative]), absent)
         return Prompts(text.encode([positive]), text.encode([negative]))
 
     def _window(
         self,
         frames: Frames,
-        holes: Masks | None,
+        masks: Masks | None,
         first: Frames | None,
         prompts: Prompts,
         seed: int,
@@ -255,15 +257,15 @@ class CogVideoXExpert:
         computed = self._controls.of(frames)
         for name in self.spec.control:
             if name == "mask":
-                assert holes is not None
-                shown = np.repeat(holes[..., None] * np.uint8(255), 3, axis=-1)
+                assert masks is not None
+                shown = np.repeat(masks[..., None] * np.uint8(255), 3, axis=-1)
             else:
                 shown = computed[name]
             control[name] = latents(shown)
         masked, mask = None, None
-        if holes is not None:
-            masked = latents(np.where(holes[..., None], np.uint8(0), frames))
-            mask = latent_mask(torch.from_numpy(holes)[None]).to(loaded.device)
+        if masks is not None:
+            masked = latents(np.where(masks[..., None], np.uint8(0), frames))
+            mask = latent_mask(torch.from_numpy(masks)[None]).to(loaded.device)
         made = sample(
             loaded.editor,
             self.spec,
@@ -276,7 +278,7 @@ class CogVideoXExpert:
                 latents(frames) if self.spec.source else None,
             ),
             prompts,
-            size=((size[0] - 1) // 4 + 1, size[1] // 8, size[2] // 8),
+            size=latent_size(size),
             seeds=[seed],
             steps=loaded.serving.steps,
             cache=loaded.cache,

@@ -1,4 +1,4 @@
-"""How a trained expert is asked: stands beside its weights, so that its version covers it."""
+"""How a trained expert samples: a file beside its weights, so that its version covers it."""
 
 from __future__ import annotations
 
@@ -8,22 +8,47 @@ from dataclasses import asdict, dataclass
 from math import log
 from pathlib import Path
 
+from pydantic import Field, model_validator
+
 from catalog.errors import EditmillError
 from catalog.storage.files import replacing
-from experts.diffusion.sampling.caching import Cache, cache_named
-from experts.diffusion.sampling.schedule import Solver
+from catalog.validated import Part
+from experts.diffusion.latents import Size
+from experts.diffusion.sampling.options import Cache, Solver, cache_named, check
 
 FILE = "serving.json"
 
-Size = tuple[int, int, int]
-"""Frames, height, width."""
+
+class ServingSettings(Part):
+    """The `serve` part of a training's settings: how the version samples."""
+
+    steps: int = Field(default=30, ge=1)  # denoising steps (Señorita-2M's released editor)
+    solver: Solver = "ddim"  # the same
+    tiling: bool = False  # of the autoencoder: less memory, faint seams
+    cache: Cache = "none"  # faster, with another result (experts/diffusion/sampling/caching.py)
+    compile: bool = (
+        False  # torch.compile of the blocks, on a GPU: a slow first edit, other rounding
+    )
+
+    @model_validator(mode="after")
+    def _compatible(self) -> ServingSettings:
+        try:
+            check(self.cache, self.solver)
+        except EditmillError as error:
+            raise ValueError(str(error)) from None
+        return self
 
 
 @dataclass(frozen=True, slots=True)
 class Serving:
-    """`sizes` are those it was trained at, landscape; `encoders` is the fingerprint of the
-    autoencoder and text encoder it was trained with; `precision` of its weights, bf16 or fp32;
-    `compile` its blocks, where there is a GPU."""
+    """What a trained version is run with.
+
+    sizes: those it was trained at, landscape.
+    steps: denoising steps.
+    precision: of its weights, `bf16` or `fp32`.
+    encoders: fingerprint of the autoencoder and text encoder it was trained with.
+    tiling: of the autoencoder; compile: the blocks, where there is a GPU.
+    """
 
     expert: str
     sizes: tuple[Size, ...]

@@ -1,10 +1,10 @@
-"""What can be trained, as data: what each model stands on, sees, learns from, freezes, is told.
+"""What can be trained, as data: base, conditioning, training records, frozen layers, prompts.
 
-Experts make a dataset and learn from footage; editors are trained on what experts made, the proof
-that it is good. The papers give the conditions and figures; how they enter the network they leave
-open in places. Read here: where an expert has a mask it also sees the masked video (x · (1 − m)),
-without which it could not keep what lies outside; and a model without a first frame sees none, its
-base's channels for one being zero.
+Experts make a dataset and are trained on footage; editors are trained on the dataset, which shows
+how good it is. The papers give conditions and figures, but not always how a condition enters the
+network. Our reading: an expert with a mask also takes the masked video (x · (1 − m)), without which
+it could not keep what lies outside; and a model without a first frame has zeros in its base's
+channels for one.
 """
 
 from __future__ import annotations
@@ -13,15 +13,16 @@ from dataclasses import dataclass
 from typing import Literal
 
 from catalog.errors import EditmillError
-from experts.diffusion.layers.control import LAYERS
+from experts.diffusion.latents import CHANNELS as LATENT
 
 Base = Literal["CogVideoX-2b", "CogVideoX-5b", "CogVideoX-5b-I2V"]
 
 Records = Literal["clips", "pairs", "local_edits"]
-"""Of a catalog: real footage, kept pairs, VIVID-10M's local-editing records."""
+"""Training records of a catalog: real footage, kept pairs, VIVID-10M's local-editing records."""
 
-LATENT = 16
-"""Channels of CogVideoX's video latents."""
+CONTROL_LAYERS = 6
+"""Blocks of the control branch in Señorita-2M's released editor, each for 7 of the base's 42 blocks
+(CogVideoX-2B: for 5 of 30)."""
 
 MASK = 1
 """Channels of a mask at latent size (`conditions.latent_mask`)."""
@@ -31,26 +32,25 @@ BASE_CHANNELS: dict[Base, int] = {
     "CogVideoX-5b": LATENT,
     "CogVideoX-5b-I2V": 2 * LATENT,
 }
-"""Input channels: the image-to-video base takes the first frame's latents beside the noise."""
+"""Input channels: the image-to-video base takes the first frame's latents besides the noise."""
 
 
 @dataclass(frozen=True, slots=True)
 class ExpertSpec:
     """One expert or editor.
 
-    first_frame: the main branch sees the edited first frame.
-    mask: the main branch sees the mask and the masked video.
-    source: the main branch sees the video to edit (InstructPix2Pix's concatenation).
+    first_frame: the main branch takes the edited first frame.
+    mask: the main branch takes the mask and the masked video.
+    source: the main branch takes the video to edit (InstructPix2Pix's concatenation).
     control: conditions of the control branch, 16 channels each; empty for no branch.
-    negative_channels: the negative prompt goes in beside the prompt, not only through guidance.
-    freeze_ffn: feed-forward layers of all blocks but the first stay as the base's.
-    prompt, negative: what is said, format strings over `label` and `caption`; a pair's caption is
-        its instruction.
-    guidance: classifier-free guidance scale at inference.
-    learns_from: the catalog's records it is trained on.
-    lora_rank: of the low-rank layers that are trained in place of the base's own weights; 0 trains
-        those.
-    keyframe: the first frame may be a finished one and its mask empty, to be carried on (KIVE).
+    negative_channels: the model takes the negative prompt as an input, besides guidance.
+    freeze_ffn: feed-forward layers of all blocks but the first are frozen.
+    prompt, negative: format strings over `label` and `caption`; a pair's caption is its
+        instruction.
+    guidance_scale: of classifier-free guidance at inference.
+    learns_from: the kind of the catalog's records it is trained on.
+    lora_rank: of LoRA layers, trained in place of the base's weights; 0 trains the weights.
+    keyframe: an edited first frame, with an empty mask, can be propagated (KIVE).
     """
 
     name: str
@@ -62,8 +62,8 @@ class ExpertSpec:
     freeze_ffn: bool
     prompt: str
     negative: str
-    guidance: float
-    control_layers: int = LAYERS
+    guidance_scale: float
+    control_layers: int = CONTROL_LAYERS
     source: bool = False
     learns_from: Records = "clips"
     lora_rank: int = 0
@@ -71,7 +71,7 @@ class ExpertSpec:
 
     @property
     def frame_channels(self) -> bool:
-        """Whether the main branch has channels for a first frame, be it zeros."""
+        """Whether the main branch has channels for a first frame, even if they are zero."""
         return self.first_frame or BASE_CHANNELS[self.base] > LATENT
 
     @property
@@ -101,7 +101,7 @@ EXPERTS: dict[str, ExpertSpec] = {
     for spec in (
         ExpertSpec(
             "global_stylizer",
-            base="CogVideoX-2b",  # the paper says CogVideoX; its other stylizer stands on 2B
+            base="CogVideoX-2b",  # the paper says CogVideoX; its other stylizer is built on 2B
             first_frame=True,
             mask=False,
             control=STRUCTURE,
@@ -109,7 +109,7 @@ EXPERTS: dict[str, ExpertSpec] = {
             freeze_ffn=False,
             prompt="{caption}",
             negative="",
-            guidance=6.0,  # the paper says CFG without a figure; the local stylizer's
+            guidance_scale=6.0,  # the paper says CFG without a figure; the local stylizer's
         ),
         ExpertSpec(
             "local_stylizer",
@@ -121,7 +121,7 @@ EXPERTS: dict[str, ExpertSpec] = {
             freeze_ffn=True,
             prompt="It's {label}",
             negative="",
-            guidance=6.0,
+            guidance_scale=6.0,
         ),
         ExpertSpec(
             "inpainter",
@@ -132,8 +132,8 @@ EXPERTS: dict[str, ExpertSpec] = {
             negative_channels=True,
             freeze_ffn=True,
             prompt="{label}",
-            negative="",  # what must not appear there; training draws it from other clips
-            guidance=6.0,
+            negative="",  # of guidance; the negative channels take another label
+            guidance_scale=6.0,
         ),
         ExpertSpec(
             "remover",
@@ -145,7 +145,7 @@ EXPERTS: dict[str, ExpertSpec] = {
             freeze_ffn=True,
             prompt="Remove {label}",
             negative="Generate {label}",
-            guidance=2.0,
+            guidance_scale=2.0,
         ),
     )
 }
@@ -155,7 +155,7 @@ def _senorita(name: str, first_frame: bool, concatenated: bool) -> ExpertSpec:
     """A variant of Señorita-2M's editor (its Table 4), all on the same base.
 
     The paper names base, conditions, batches, epochs and sizes. It leaves open which weights the
-    control variants freeze (none here), what stands for the missing first frame (zeros), and
+    control variants freeze (none here), what replaces the missing first frame (zeros), and
     guidance and blocks (the released editor's).
     """
     return ExpertSpec(
@@ -168,7 +168,7 @@ def _senorita(name: str, first_frame: bool, concatenated: bool) -> ExpertSpec:
         freeze_ffn=False,
         prompt="{caption}",
         negative="",
-        guidance=4.0,
+        guidance_scale=4.0,
         source=concatenated,
         learns_from="pairs",
     )
@@ -191,7 +191,7 @@ EDITORS: dict[str, ExpertSpec] = {
             freeze_ffn=False,
             prompt="{caption}",  # the local caption
             negative="",
-            guidance=6.0,  # the paper gives none; CogVideoX's pipelines'
+            guidance_scale=6.0,  # the paper gives none; CogVideoX's pipelines'
             learns_from="local_edits",
             lora_rank=32,
             keyframe=True,

@@ -53,15 +53,16 @@ from experts.diffusion.conditioning.conditions import Conditions
 from experts.diffusion.conditioning.vae import decode, encode
 from experts.diffusion.model.build import build
 from experts.diffusion.model.editor import VideoEditor
-from experts.diffusion.sampling.caching import CACHES, WITHIN_BLOCKS, Cache
+from experts.diffusion.sampling.caching import WITHIN_BLOCKS
+from experts.diffusion.sampling.options import CACHES, Cache
 from experts.diffusion.sampling.sampler import Prompts, sample
 from experts.diffusion.sampling.schedule import scheduler
 from experts.diffusion.specs import EXPERTS, ExpertSpec
-from experts.diffusion.training.data.clip import Clip
+from experts.diffusion.training.data.clip import TrainingClip
 from experts.diffusion.training.data.examples import Examples
 from experts.diffusion.training.data.prepare import prepare
-from experts.diffusion.training.data.randomness import Chance
-from experts.diffusion.training.loop import Step, train
+from experts.diffusion.training.data.randomness import StepRandomness
+from experts.diffusion.training.loop import StepMetrics, train
 from experts.diffusion.training.loss import loss_of
 from experts.diffusion.training.recipe import TrainingRecipe
 from filters.metrics.lpips import Lpips
@@ -196,12 +197,12 @@ class NoiseClip:
         self._model, self._seed = model, seed
         self.key = f"noise-{seed}"
 
-    def clip(self) -> Clip:
+    def clip(self) -> TrainingClip:
         model = self._model
         rng = np.random.default_rng(self._seed)
         shape = (model.frames, model.height, model.width, 3)
         frames = rng.integers(0, 256, shape, np.uint8)
-        return Clip(frames, "noise", dict.fromkeys(("hed", "canny", "depth"), frames))
+        return TrainingClip(frames, "noise", dict.fromkeys(("hed", "canny", "depth"), frames))
 
     def masks(self, index: int) -> Masks:
         model = self._model
@@ -233,8 +234,8 @@ def useful_flops(model: Model, examples: Examples) -> int:
     item = {name: tensor[None].to("meta") for name, tensor in examples[0].items()}
     schedule = scheduler(model.spec.base)
     with FlopCounterMode(display=False) as counter:
-        chance = Chance.at(0, 0, 1, 0.0)
-        loss_of(editor, model.spec, schedule, item, chance, item["prompt"][0]).backward()
+        random = StepRandomness.at(0, 0, 1, 0.0)
+        loss_of(editor, model.spec, schedule, item, random, item["prompt"][0]).backward()
     return int(counter.get_total_flops())
 
 
@@ -251,20 +252,20 @@ def measure_training(
         "frames": model.frames,
         "steps": steps + WARM_UP + 1,
         "batch_size": batch,
-        "per_device": batch,
+        "per_device_batch_size": batch,
     }
     recipe = TrainingRecipe.model_validate(
         {
             "expert": model.expert,
             "stages": [stage],
-            "draws": {"per_clip": 2, "stride": 1},
-            "save_every": 10**9,
-            "workers": 2 if DEVICE.type == "cuda" else 0,
+            "examples": {"per_clip": 2, "stride": 1},
+            "checkpoint_every": 10**9,
+            "dataloader_workers": 2 if DEVICE.type == "cuda" else 0,
         }
     )
     times: list[float] = []
 
-    def note(step: Step) -> None:
+    def note(step: StepMetrics) -> None:
         synchronize()
         times.append(time.perf_counter())
         if len(times) == steps + WARM_UP:

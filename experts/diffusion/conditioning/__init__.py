@@ -1,0 +1,1 @@
+"""Conditions as the model takes them: latents, control videos, text embeddings."""

@@ -1,5 +1,5 @@
-"""The videos that steer a control branch: HED edges, canny edges and depth of a clip's frames, or,
-for an editor, the frames themselves."""
+"""Control videos of a clip: HED edges, canny edges and depth, or, for an editor, the frames
+themselves."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ KNOWN = ("hed", "canny", "depth", "source")
 
 
 class Controls:
-    """Computes those of `names` that it knows; depth is by the model `EDITMILL_DEPTH` names."""
+    """Computes those of `names` that are in KNOWN; depth is by the model `EDITMILL_DEPTH` names."""
 
     def __init__(self, names: Sequence[str], device: str = "cpu") -> None:
         self.names = tuple(name for name in names if name in KNOWN)
@@ -24,7 +24,7 @@ class Controls:
 
     @property
     def slots(self) -> tuple[str, ...]:
-        """Of the manifest, what they open."""
+        """Slots of the manifest that they open."""
         return () if self._hed is None else self._hed.slots
 
     @property
@@ -35,20 +35,20 @@ class Controls:
         return "+".join([*self.names, *used])
 
     def load(self) -> None:
-        """Opens the models; raises EditmillError, one line, where one cannot be had."""
+        """Opens the models; raises EditmillError where one is missing."""
         for model in (self._hed, self._depth):
             if model is not None:
                 model.load()
 
     def close(self) -> None:
-        """Frees them."""
+        """Frees the models."""
         for model in (self._hed, self._depth):
             if model is not None:
                 model.close()
 
     def of(self, frames: Frames) -> Mapping[str, Frames]:
         """The control videos of `frames` [T, H, W, 3], of the same shape, each computed when it is
-        first looked at."""
+        first read."""
         return _Lazily(self, frames)
 
     def compute(self, name: str, frames: Frames) -> Frames:

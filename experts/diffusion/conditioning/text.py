@@ -1,4 +1,4 @@
-"""Prompts to embeddings, by CogVideoX's T5 encoder."""
+"""Encoding prompts by CogVideoX's T5 encoder."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from transformers import AutoTokenizer, T5EncoderModel
 from catalog.errors import EditmillError
 
 LENGTH = 226
-"""Tokens of a prompt, cut or padded (CogVideoX)."""
+"""Tokens of a prompt, which is truncated or padded (CogVideoX)."""
 
 
 class TextEncoder:
@@ -48,7 +48,7 @@ class TextEncoder:
 
     @torch.no_grad()
     def encode(self, prompts: list[str]) -> Tensor:
-        """Embeddings [B, length, width] of the prompts; longer ones are cut."""
+        """Embeddings [B, length, width] of the prompts; longer ones are truncated."""
         tokens = self._tokenizer(
             prompts,
             padding="max_length",

@@ -1,4 +1,4 @@
-"""Frames to CogVideoX's latents and back, by its own causal video autoencoder."""
+"""Encoding frames to CogVideoX's latents, and decoding them, by its causal video autoencoder."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from diffusers import AutoencoderKLCogVideoX
 from torch import Tensor
 
 from catalog.errors import EditmillError
-from experts.diffusion.conditioning.conditions import check_size
+from experts.diffusion.latents import check_size
 
 
 def open_vae(
@@ -17,8 +17,8 @@ def open_vae(
 ) -> AutoencoderKLCogVideoX:
     """The autoencoder of a CogVideoX checkpoint in diffusers' layout; nothing is fetched.
 
-    With `tiling`, frames are worked on in overlapping tiles of half the trained size each way:
-    less memory, and numbers that differ a little near the seams.
+    With `tiling`, frames are encoded in overlapping tiles of half the trained height and width:
+    less memory, with small differences near the seams.
     """
     path = Path(folder) / "vae"
     if not (path / "config.json").is_file():

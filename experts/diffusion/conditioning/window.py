@@ -1,4 +1,4 @@
-"""A window of a clip, at a stage's size."""
+"""A temporal window of a clip, resized and cropped to the size a model is run at."""
 
 from __future__ import annotations
 
@@ -10,38 +10,30 @@ from numpy.typing import NDArray
 
 from catalog.errors import BadInput
 from experts.base import Frames, Masks
-from experts.diffusion.training.recipe import Stage
-
-Size = tuple[int, int, int]
-"""Frames, height, width."""
+from experts.diffusion.latents import Size
 
 Video = TypeVar("Video", Frames, Masks)
 
 
-def size_for(stage: Stage, height: int, width: int) -> Size:
-    """The stage's size, in the orientation of a clip of `height` × `width`."""
-    if (height > width) != (stage.height > stage.width):
-        return stage.frames, stage.width, stage.height
-    return stage.frames, stage.height, stage.width
+def window_indices(
+    length: int, frames: int, stride: int, rng: np.random.Generator
+) -> NDArray[np.int64]:
+    """Indices [frames] of a random window, `stride` apart, in a clip of `length` frames.
 
-
-def times(length: int, frames: int, stride: int, rng: np.random.Generator) -> NDArray[np.int64]:
-    """Indices [frames] of a window somewhere in `length` frames.
-
-    Raises BadInput (`too_short`) where the clip has no room for it.
+    Raises BadInput (`too_short`) where the clip is shorter than the window.
     """
-    room = length - (frames - 1) * stride
-    if room < 1:
+    begins = length - (frames - 1) * stride
+    if begins < 1:
         raise BadInput(
             "too_short", f"{length} frames, {(frames - 1) * stride + 1} needed; lower the stride"
         )
-    return rng.integers(room) + stride * np.arange(frames)
+    return rng.integers(begins) + stride * np.arange(frames)
 
 
-def fit(frames: Frames, size: Size) -> Frames:
-    """Frames [T, H, W, 3] scaled down and cut at the middle to the size; never scaled up.
+def resize_and_crop(frames: Frames, size: Size) -> Frames:
+    """Frames [T, H, W, 3] scaled down to cover the size and cropped at the centre.
 
-    Raises BadInput (`too_small`) where that would be needed.
+    Raises BadInput (`too_small`) where they would have to be scaled up.
     """
     if frames.shape[1] < size[1] or frames.shape[2] < size[2]:
         raise BadInput(
@@ -51,24 +43,26 @@ def fit(frames: Frames, size: Size) -> Frames:
     return np.stack([_cover(frame, size, cv2.INTER_AREA) for frame in frames])
 
 
-def fit_masks(masks: Masks, size: Size) -> Masks:
-    """Masks [T, H, W] at the size, as `fit` does it; scaled up where they must be."""
-    cut = [_cover(mask.astype(np.uint8), size, cv2.INTER_NEAREST) for mask in masks]
-    return np.stack(cut).astype(bool)
+def resize_and_crop_masks(masks: Masks, size: Size) -> Masks:
+    """Masks [T, H, W] as `resize_and_crop` does it, scaled up where needed."""
+    covering = [_cover(mask.astype(np.uint8), size, cv2.INTER_NEAREST) for mask in masks]
+    return np.stack(covering).astype(bool)
 
 
-def there_and_back(masks: Video, frames: int) -> Video:
-    """Frames or masks [T, …] as [frames, …]: played forward and backward until they are enough."""
-    cycle = np.concatenate([np.arange(len(masks)), np.arange(len(masks) - 2, 0, -1)])
-    shown: Video = masks[np.resize(cycle, frames)]
-    return shown
+def ping_pong(video: Video, frames: int) -> Video:
+    """Frames or masks [T, …] as [frames, …]: cut, or played forward and backward in turn."""
+    cycle = np.concatenate([np.arange(len(video)), np.arange(len(video) - 2, 0, -1)])
+    extended: Video = video[np.resize(cycle, frames)]
+    return extended
 
 
-def _cover(picture: NDArray[np.uint8], size: Size, how: int) -> NDArray[np.uint8]:
-    height, width = picture.shape[:2]
+def _cover(image: NDArray[np.uint8], size: Size, interpolation: int) -> NDArray[np.uint8]:
+    height, width = image.shape[:2]
     scale = max(size[1] / height, size[2] / width)
-    tall, wide = max(size[1], round(height * scale)), max(size[2], round(width * scale))
-    if (tall, wide) != (height, width):
-        picture = cv2.resize(picture, (wide, tall), interpolation=how).astype(np.uint8)
-    top, left = (tall - size[1]) // 2, (wide - size[2]) // 2
-    return picture[top : top + size[1], left : left + size[2]]
+    scaled_height = max(size[1], round(height * scale))
+    scaled_width = max(size[2], round(width * scale))
+    if (scaled_height, scaled_width) != (height, width):
+        resized = cv2.resize(image, (scaled_width, scaled_height), interpolation=interpolation)
+        image = resized.astype(np.uint8)
+    top, left = (scaled_height - size[1]) // 2, (scaled_width - size[2]) // 2
+    return image[top : top + size[1], left : left + size[2]]

@@ -1,0 +1,1 @@
+"""Layers of the network: blocks, control branch, LoRA, positional embeddings."""

@@ -1,4 +1,4 @@
-"""CogVideoX's transformer block, twice: one that takes control in, and one that gives it out."""
+"""CogVideoX's transformer block, of the main branch and of the control branch."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from experts.diffusion.layers.positions import Rotary
 
 
 class ControlledBlock(CogVideoXBlock):
-    """A main block; control is added to its video tokens.
+    """A block of the main branch, whose video tokens get a control residual.
 
-    It is added in here rather than between blocks, so that diffusers' cache hooks, which replace a
-    block's forward, keep or skip both together.
+    It is added within the block, not between blocks, so that diffusers' cache hooks, which wrap a
+    block's forward, reuse or skip both together.
     """
 
     def forward(
@@ -38,15 +38,15 @@ class ControlledBlock(CogVideoXBlock):
 
 
 class ControlBlock(CogVideoXBlock):
-    """A block of the control branch: ends in a linear layer that starts at zero."""
+    """A block of the control branch: ends in a zero-initialized linear layer."""
 
     def __init__(self, dim: int, *args: Any, **kwargs: Any) -> None:
         super().__init__(dim, *args, **kwargs)
         self.out = nn.Linear(dim, dim)
-        self.silence()
+        self.zero_init()
 
-    def silence(self) -> None:
-        """Make the block's output zero, as it is before training."""
+    def zero_init(self) -> None:
+        """Make the block's output zero, as before training."""
         nn.init.zeros_(self.out.weight)
         nn.init.zeros_(self.out.bias)
 
@@ -58,14 +58,14 @@ class ControlBlock(CogVideoXBlock):
         image_rotary_emb: Rotary | None = None,
         attention_kwargs: dict[str, Any] | None = None,
     ) -> tuple[Tensor, Tensor]:
-        """As CogVideoXBlock's; the video tokens [B, N, D] went through the last linear layer."""
+        """As CogVideoXBlock's, the video tokens [B, N, D] after the zero-initialized layer."""
         video, text = super().forward(
             hidden_states, encoder_hidden_states, temb, image_rotary_emb, attention_kwargs
         )
         return self.out(video), text
 
 
-# diffusers' caches ask for each block class which of its outputs is which.
+# diffusers' caches look up the order of each block class's outputs.
 for _block in (ControlledBlock, ControlBlock):
     TransformerBlockRegistry.register(
         model_class=_block,

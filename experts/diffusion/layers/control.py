@@ -1,8 +1,8 @@
-"""The control branch: a few blocks that see the condition and steer the main blocks.
+"""The control branch: a few blocks that add residuals to the main blocks' video tokens.
 
-Señorita-2M's released editor: six blocks take what the main branch takes, plus the condition's
-latents through a zero-initialised patch embedding; each block ends in a zero-initialised linear
-layer whose output is added to the video tokens of the main blocks it serves and feeds the next.
+Señorita-2M's released editor: six blocks take the main branch's input, plus the condition's latents
+through a zero-initialized patch embedding. Each ends in a zero-initialized linear layer, whose
+output is added to the video tokens of its share of the main blocks and is the next one's input.
 """
 
 from __future__ import annotations
@@ -15,10 +15,7 @@ from torch import Tensor, nn
 from experts.diffusion.layers.blocks import ControlBlock
 from experts.diffusion.layers.positions import Rotary, patches
 
-LAYERS = 6
-"""Blocks of the released branch; of 42 main blocks each serves 7 (CogVideoX-2B: 5 of 30)."""
-
-Run = Callable[..., tuple[Tensor, Tensor]]
+RunBlock = Callable[..., tuple[Tensor, Tensor]]
 """Calls a block, perhaps under gradient checkpointing."""
 
 
@@ -43,45 +40,45 @@ class ControlBranch(nn.Module):
         self.main_proj = nn.Conv2d(main_channels, block["dim"], bias=patch_bias, **size)
         self.control_proj = nn.Conv2d(control_channels, block["dim"], **size)
         self.blocks = nn.ModuleList(ControlBlock(**block) for _ in range(layers))
-        self.silence()
+        self.zero_init()
 
-    def silence(self) -> None:
-        """Make the branch's output zero and the condition unseen, as before training."""
+    def zero_init(self) -> None:
+        """Make the branch's output and the condition's embedding zero, as before training."""
         nn.init.zeros_(self.control_proj.weight)
         if self.control_proj.bias is not None:
             nn.init.zeros_(self.control_proj.bias)
         for block in self.blocks:
-            cast(ControlBlock, block).silence()
+            cast(ControlBlock, block).zero_init()
 
-    def start_from(self, proj: nn.Conv2d, blocks: nn.ModuleList) -> None:
-        """Begin as a copy of the main branch's patch embedding and first blocks, silent."""
+    def init_from_base(self, proj: nn.Conv2d, blocks: nn.ModuleList) -> None:
+        """Copy the main branch's patch embedding and first blocks; the output stays zero."""
         own = self.main_proj.weight
-        nn.init.zeros_(own)  # channels the base does not have
+        nn.init.zeros_(own)  # channels that the base does not have
         own.data[:, : proj.weight.shape[1]].copy_(proj.weight)
         if self.main_proj.bias is not None and proj.bias is not None:
             self.main_proj.bias.data.copy_(proj.bias)
-        for mine, theirs in zip(self.blocks, blocks, strict=False):
-            mine.load_state_dict(theirs.state_dict(), strict=False)
-        self.silence()
+        for block, main in zip(self.blocks, blocks, strict=False):
+            block.load_state_dict(main.state_dict(), strict=False)
+        self.zero_init()
 
     def forward(
         self,
         latents: Tensor,
         control: Tensor,
         text: Tensor,
-        places: Tensor | None,
+        positions: Tensor | None,
         temb: Tensor,
         image_rotary_emb: Rotary | None,
-        run: Run,
+        run: RunBlock,
     ) -> Iterator[Tensor]:
-        """One [B, N, D] per block of the branch, computed when it is asked for.
+        """The residual [B, N, D] of each block of the branch, computed on demand.
 
         `latents` [B, T, main channels, H, W], `control` [B, T, control channels, H, W], `text`
-        tokens [B, L, D], `places` the positional table of the video tokens [1, N, D] or None.
+        tokens [B, L, D], `positions` the positional table of the video tokens [1, N, D] or None.
         """
         video = patches(self.main_proj, latents) + patches(self.control_proj, control)
-        if places is not None:
-            video = video + places.to(video.dtype)
+        if positions is not None:
+            video = video + positions.to(video.dtype)
         for block in self.blocks:
             video, text = run(block, video, text, temb, image_rotary_emb, None)
             yield video

@@ -1,8 +1,9 @@
-"""Where a token stands: CogVideoX's three kinds of positional embedding, at any size.
+"""CogVideoX's three kinds of positional embedding, at any size.
 
-CogVideoX-2B adds a sine-cosine table, 5B rotates queries and keys, and 5B-I2V does both with a
-learned table that exists for its own size alone (60×90 latents). At other sizes that table is read
-at the coordinates the rotary embedding uses there, so that both speak of the same places.
+CogVideoX-2B adds a sine-cosine table, 5B rotates queries and keys (RoPE), and 5B-I2V does both,
+with a learned table for its own size alone (60×90 latents). At other sizes that table is
+interpolated at the coordinates of the rotary embedding, so that both give a token the same
+position.
 """
 
 from __future__ import annotations
@@ -42,19 +43,19 @@ def resample(table: Tensor, trained: Grid, grid: Grid) -> Tensor:
     """A learned table [1, tokens of `trained`, width] as one for `grid` [1, tokens, width].
 
     Space is sampled bilinearly at the rotary embedding's coordinates; in time, as there, the k-th
-    latent frame keeps the k-th place, and frames beyond the last trained one share its place.
+    latent frame keeps the k-th position, and frames after the last trained one repeat its position.
     """
     frames, height, width = grid
     (top, left), (bottom, right) = get_resize_crop_region_for_grid(grid[1:], trained[2], trained[1])
-    places = table.float().reshape(*trained, -1).permute(0, 3, 1, 2)  # [T, D, H, W]
-    places = places[torch.arange(frames, device=table.device).clamp(max=trained[0] - 1)]
+    positions = table.float().reshape(*trained, -1).permute(0, 3, 1, 2)  # [T, D, H, W]
+    positions = positions[torch.arange(frames, device=table.device).clamp(max=trained[0] - 1)]
     y = torch.linspace(top, bottom * (height - 1) / height, height, device=table.device)
     x = torch.linspace(left, right * (width - 1) / width, width, device=table.device)
-    # grid_sample wants −1 … 1 from the first to the last centre, x before y.
+    # grid_sample takes −1 … 1 from the first to the last centre, x before y.
     y, x = 2 * y / max(trained[1] - 1, 1) - 1, 2 * x / max(trained[2] - 1, 1) - 1
     points = torch.stack(torch.meshgrid(y, x, indexing="ij")[::-1], dim=-1)
     sampled = F.grid_sample(
-        places,
+        positions,
         points.expand(frames, -1, -1, -1),
         align_corners=True,
         padding_mode="border",
@@ -69,7 +70,7 @@ def patches(proj: nn.Module, latents: Tensor) -> Tensor:
 
 
 class PatchEmbed(CogVideoXPatchEmbed):
-    """diffusers' patch embedding, with a learned table that serves every size."""
+    """diffusers' patch embedding, whose positional table is available at every size."""
 
     def forward(self, text_embeds: Tensor, image_embeds: Tensor) -> Tensor:
         """Text [B, L, D] and latents [B, T, C, H, W] to tokens [B, L + T · h · w, width]."""
@@ -90,7 +91,7 @@ class PatchEmbed(CogVideoXPatchEmbed):
         return frames, self.sample_height // self.patch_size, self.sample_width // self.patch_size
 
     def table(self, grid: Grid, device: torch.device) -> Tensor | None:
-        """What is added to text and video tokens [1, L + tokens, width]; None if all is rotary."""
+        """The table added to text and video tokens [1, L + tokens, width]; None for RoPE alone."""
         if not (self.use_positional_embeddings or self.use_learned_positional_embeddings):
             return None
         if grid == self.trained:

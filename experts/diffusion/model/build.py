@@ -11,14 +11,14 @@ from experts.diffusion.specs import BASE_CHANNELS, ExpertSpec
 
 
 def build(spec: ExpertSpec, base: CogVideoXTransformer3DModel) -> VideoEditor:
-    """The expert before training, frozen as its spec says; takes over the base's parameters.
+    """The expert before training, frozen as its spec says; it shares the base's parameters.
 
-    Raises EditmillError if the base is not of the make the expert stands on.
+    Raises EditmillError if the base is another checkpoint than the spec's.
     """
     channels, wanted = base.config.in_channels, BASE_CHANNELS[spec.base]
     if channels != wanted:
         raise EditmillError(
-            f"{spec.name} stands on {spec.base} with {wanted} input channels, this base has "
+            f"{spec.name} is built on {spec.base} with {wanted} input channels, this base has "
             f"{channels}; name a checkpoint of {spec.base}"
         )
     if spec.control and spec.control_layers > base.config.num_layers:

@@ -1,8 +1,8 @@
 """Opening CogVideoX checkpoints and trained experts from disk; nothing is fetched from anywhere.
 
 A base is a folder in diffusers' layout, the whole pipeline or its `transformer/` alone. An expert
-is a folder of safetensors beside its `config.json` and `scheduler/`; one with low-rank layers holds
-only what it adds to its base, a hundredth of the weights.
+is a folder of safetensors with `config.json` and `scheduler/`; one with LoRA layers holds only
+these and its patch embedding, a hundredth of the weights.
 """
 
 from __future__ import annotations
@@ -25,8 +25,8 @@ WEIGHTS = "diffusion_pytorch_model.safetensors"
 INDEX = WEIGHTS + ".index.json"
 
 ADAPTER = "adapter.safetensors"
-MARK = "proj_out.weight"
-"""A frozen weight of the base that lies beside the adapter's: it is of no use on another base."""
+BASE_WEIGHT = "proj_out.weight"
+"""A frozen weight of the base, stored with the adapter to recognize the base it belongs to."""
 
 BASES = "CogVideoX-2b, CogVideoX-5b or CogVideoX-5b-I2V"
 
@@ -44,7 +44,7 @@ def open_base(
     if kind != CogVideoXTransformer3DModel.__name__:
         raise EditmillError(f"{path}: holds a {kind or 'model without a name'}; name {BASES}")
     if config.get("patch_size_t") is not None:
-        raise EditmillError(f"{path}: is CogVideoX 1.5, which no expert stands on; name {BASES}")
+        raise EditmillError(f"{path}: is CogVideoX 1.5, which no expert is built on; name {BASES}")
     _check_shards(path)
     model: CogVideoXTransformer3DModel = _load(CogVideoXTransformer3DModel, path, dtype)
     return model
@@ -55,7 +55,7 @@ def open_expert(
 ) -> VideoEditor:
     """A trained expert, on the CPU; raises EditmillError as `open_base` does.
 
-    `base` is the checkpoint it was trained on, which an expert with low-rank layers needs.
+    `base` is the checkpoint it was trained on, which an expert with LoRA layers needs.
     """
     path = Path(folder)
     kind = _config(path).get("_class_name")
@@ -74,15 +74,17 @@ def open_expert(
 def save_adapter(
     editor: VideoEditor, weights: Mapping[str, Tensor], folder: Path, dtype: torch.dtype
 ) -> None:
-    """Write what `editor` adds to its base, from its state dict `weights`, for `open_expert`."""
+    """Write the adapter's parameters, from the state dict `weights`, for `open_expert`."""
     editor.save_config(folder)
-    kept = {name: weights[name].to("cpu", dtype).contiguous() for name in editor.adapter()}
-    save_file(kept | {MARK: weights[MARK].cpu().contiguous()}, folder / ADAPTER)
+    kept = {
+        name: weights[name].to("cpu", dtype).contiguous() for name in editor.adapter_parameters()
+    }
+    save_file(kept | {BASE_WEIGHT: weights[BASE_WEIGHT].cpu().contiguous()}, folder / ADAPTER)
 
 
 def _adapted(path: Path, dtype: torch.dtype, base: str | Path | None) -> VideoEditor:
     if base is None:
-        raise EditmillError(f"{path}: holds what it adds to its base alone; name the base, too")
+        raise EditmillError(f"{path}: holds an adapter alone; name its base, too")
     config = _config(path)
     added = ("extra_channels", "control_channels", "control_layers", "negative_prompt", "lora_rank")
     try:
@@ -90,10 +92,12 @@ def _adapted(path: Path, dtype: torch.dtype, base: str | Path | None) -> VideoEd
     except (OSError, SafetensorError) as error:
         raise EditmillError(f"{path / ADAPTER}: can't be read ({error}); copy it again") from None
     editor = VideoEditor.from_base(open_base(base, dtype), **{name: config[name] for name in added})
-    mark, there = weights.pop(MARK, None), editor.state_dict()
-    if weights.keys() != editor.adapter().keys() or mark is None:
+    base_weight, present = weights.pop(BASE_WEIGHT, None), editor.state_dict()
+    if weights.keys() != editor.adapter_parameters().keys() or base_weight is None:
         raise EditmillError(f"{path}: weights and config.json don't belong together; copy it again")
-    if mark.shape != there[MARK].shape or not torch.equal(mark.to(dtype), there[MARK]):
+    if base_weight.shape != present[BASE_WEIGHT].shape or not torch.equal(
+        base_weight.to(dtype), present[BASE_WEIGHT]
+    ):
         raise EditmillError(f"{path}: was trained on another base than {base}; name that one")
     editor.load_state_dict(weights, strict=False)
     return editor.eval()
@@ -117,7 +121,7 @@ def _config(path: Path) -> dict[str, Any]:
 
 
 def _check_shards(path: Path) -> None:
-    """diffusers would ask a hub for a missing shard; here a missing shard is an error."""
+    """diffusers would look for a missing shard on the hub; here it is an error."""
     if not (path / INDEX).is_file():
         if not (path / WEIGHTS).is_file():
             raise EditmillError(f"{path}: {WEIGHTS} is missing; copy the whole folder again")

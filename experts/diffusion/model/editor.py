@@ -1,8 +1,8 @@
 """The editing model: CogVideoX with more input channels, a control branch, a negative prompt.
 
-Whatever is added to the base goes through weights that start at zero and is *added* to what the
-base computes, in layers of its own. Widening the base's layers instead would change the order in
-which a matrix product sums, and with it the last bit of the untrained editor's output.
+Every addition is a layer of its own, zero-initialized, whose output is *added* to the base's
+activations. Widening the base's layers instead would change the order of summation in a matrix
+product, and with it the last bit of the untrained editor's output.
 """
 
 from __future__ import annotations
@@ -25,19 +25,21 @@ from experts.diffusion.layers.positions import PatchEmbed, Rotary, patches, rota
 
 
 class VideoEditor(CogVideoXTransformer3DModel):
-    """CogVideoXTransformer3DModel, whose parameters keep their names, and what editing adds.
+    """CogVideoXTransformer3DModel, whose parameters keep their names, with inputs for editing.
 
     extra_channels: of the main input, beyond the base's own; 0 for none.
     control_channels, control_layers: of the control branch; 0 channels for no branch.
-    negative_prompt: whether a negative prompt goes in beside the prompt, through channels of the
-        text embedding that start at zero (Señorita-2M's inpainter).
-    lora_rank: of the low-rank layers beside the base's attention; 0 for none.
-    The rest are the base's own arguments.
+    negative_prompt: whether the text tokens get a negative prompt's embedding through a
+        zero-initialized layer (Señorita-2M's inpainter).
+    lora_rank: of LoRA layers on the base's attention; 0 for none.
+    The rest are the base's arguments.
     """
 
     _no_split_modules: ClassVar[list[str]] = ["ControlledBlock", "ControlBlock", "PatchEmbed"]
     _repeated_blocks: ClassVar[list[str]] = ["ControlledBlock", "ControlBlock"]
-    ignore_for_config: ClassVar[list[str]] = ["base"]  # whose keys stand in it one by one
+    ignore_for_config: ClassVar[list[str]] = [
+        "base"
+    ]  # its keys are in the configuration one by one
 
     @register_to_config
     def __init__(
@@ -63,7 +65,7 @@ class VideoEditor(CogVideoXTransformer3DModel):
             "norm_elementwise_affine": config.norm_elementwise_affine,
             "norm_eps": config.norm_eps,
         }
-        # The same layers, in classes that take control and serve every size.
+        # The same layers, in classes with a control residual and positions at every size.
         for one in self.transformer_blocks:
             one.__class__ = ControlledBlock
         self.patch_embed.__class__ = PatchEmbed
@@ -79,7 +81,7 @@ class VideoEditor(CogVideoXTransformer3DModel):
             self.control = ControlBranch(main, control_channels, control_layers, patch, bias, block)
         if negative_prompt:
             self.negative_proj = nn.Linear(config.text_embed_dim, width, bias=False)
-        self._silence()
+        self._zero_init()
         if lora_rank:
             add_lora(self, lora_rank)
 
@@ -100,10 +102,10 @@ class VideoEditor(CogVideoXTransformer3DModel):
         negative_prompt: bool = False,
         lora_rank: int = 0,
     ) -> VideoEditor:
-        """An untrained editor around `base`; what it computes is the base's output, bit for bit.
+        """An untrained editor on `base`, whose output is the base's, bit for bit.
 
-        Takes over the base's parameters without copying them; its control branch starts as a copy
-        of the first blocks.
+        It shares the base's parameters; its control branch is initialized as a copy of the first
+        blocks.
         """
         with init_empty_weights(include_buffers=False):
             editor = cls(
@@ -114,18 +116,18 @@ class VideoEditor(CogVideoXTransformer3DModel):
                 **{k: v for k, v in base.config.items() if not k.startswith("_")},
             )
         editor.load_state_dict(base.state_dict(), strict=False, assign=True)
-        for part in editor.added().values():
-            part.to_empty(device=base.device).to(base.dtype)
-        editor._silence()
+        for module in editor.added_modules().values():
+            module.to_empty(device=base.device).to(base.dtype)
+        editor._zero_init()
         if editor.control is not None:
-            editor.control.start_from(editor.patch_embed.proj, editor.transformer_blocks)
-        if lora_rank:  # after the base's weights: it renames the layers it stands beside
+            editor.control.init_from_base(editor.patch_embed.proj, editor.transformer_blocks)
+        if lora_rank:  # after loading the base's weights: it renames the layers it wraps
             add_lora(editor, lora_rank)
             editor.register_to_config(lora_rank=lora_rank)
-        return editor.to(base.device).train(base.training)  # tables are made on the CPU
+        return editor.to(base.device).train(base.training)  # positional tables are made on the CPU
 
-    def added(self) -> dict[str, nn.Module]:
-        """The parts the base does not have, by attribute name."""
+    def added_modules(self) -> dict[str, nn.Module]:
+        """The modules the base does not have, by attribute name."""
         parts = {
             "extra_proj": self.extra_proj,
             "control": self.control,
@@ -136,16 +138,16 @@ class VideoEditor(CogVideoXTransformer3DModel):
     def compile_blocks(self, **how: Any) -> None:
         """Compile the blocks; `how` goes to torch.compile.
 
-        Their forward alone, beneath the hooks of a cache. diffusers' `compile_repeated_blocks`
-        takes the hooks into what it compiles, and compiles again whenever they are put on.
+        Only their forward is compiled, beneath the hooks of a cache. diffusers'
+        `compile_repeated_blocks` compiles the hooks, too, and again whenever they are added.
         """
         for block in self.modules():
             if type(block).__name__ in self._repeated_blocks:
                 block.forward = torch.compile(block.forward, **how)
 
-    def adapter(self) -> dict[str, nn.Parameter]:
-        """What training changes in an editor with low-rank layers, by name: those, and the patch
-        embedding, which takes more channels than the base's. Empty for an editor without."""
+    def adapter_parameters(self) -> dict[str, nn.Parameter]:
+        """The trained parameters of an editor with LoRA layers, by name: those, and the patch
+        embedding, which has more channels than the base's. Empty for an editor without LoRA."""
         if not self.config.lora_rank:
             return {}
         patch = ("patch_embed.proj.", "extra_proj.")
@@ -155,12 +157,12 @@ class VideoEditor(CogVideoXTransformer3DModel):
             if ".lora_" in name or name.startswith(patch)
         }
 
-    def _silence(self) -> None:
+    def _zero_init(self) -> None:
         for layer in (self.extra_proj, self.negative_proj):
             if layer is not None:
                 nn.init.zeros_(layer.weight)
         if self.control is not None:
-            self.control.silence()
+            self.control.zero_init()
 
     def forward(
         self,
@@ -178,10 +180,10 @@ class VideoEditor(CogVideoXTransformer3DModel):
         """The prediction (v) for noisy latents: [B, T, out channels, H, W].
 
         hidden_states: [B, T, base + extra channels, H, W], the base's channels first; without
-            the extra ones the base alone is asked.
+            the extra ones only the base is computed.
         encoder_hidden_states: the prompt's embedding [B, L, text width].
         timestep: [B], 0 … 999.
-        control: the branch's condition [B, T, control channels, H, W]; None leaves it out.
+        control: the branch's condition [B, T, control channels, H, W]; None for none.
         negative_hidden_states: the negative prompt's embedding [B, L, text width] or None.
         image_rotary_emb: computed if the model needs it and it is None.
         `timestep_cond`, `ofs` and `attention_kwargs` are the base's; no expert uses them.
@@ -205,24 +207,24 @@ class VideoEditor(CogVideoXTransformer3DModel):
         if self.negative_proj is not None and negative_hidden_states is not None:
             text = text + self.negative_proj(negative_hidden_states)
 
-        steering: Iterator[Tensor] = iter(())
-        branch = 0
+        residuals: Iterator[Tensor] = iter(())
+        control_blocks = 0
         if self.control is not None and control is not None:
             table = self.patch_embed.table(grid, hidden_states.device)
-            places = None if table is None else table[:, length:]
-            branch = len(self.control.blocks)
-            steering = self.control(
-                hidden_states, control, text, places, temb, image_rotary_emb, self._run
+            positions = None if table is None else table[:, length:]
+            control_blocks = len(self.control.blocks)
+            residuals = self.control(
+                hidden_states, control, text, positions, temb, image_rotary_emb, self._run
             )
-        served = 0
-        steer: list[Tensor] = []
+        computed = 0
+        residual: list[Tensor] = []
         for k, block in enumerate(self.transformer_blocks):
-            # The branch's next block, no sooner than the first main block it serves: a cache that
-            # decides in between can skip both.
-            while branch and served <= k * branch // len(self.transformer_blocks):
-                steer, served = [next(steering)], served + 1
+            # A control block runs just before the first main block that gets its residual: a
+            # cache that decides in between can skip both.
+            while control_blocks and computed <= k * control_blocks // len(self.transformer_blocks):
+                residual, computed = [next(residuals)], computed + 1
             video, text = self._run(
-                block, video, text, temb, image_rotary_emb, attention_kwargs, *steer
+                block, video, text, temb, image_rotary_emb, attention_kwargs, *residual
             )
 
         video = self.proj_out(self.norm_out(self.norm_final(video), temb=temb))
@@ -237,6 +239,6 @@ class VideoEditor(CogVideoXTransformer3DModel):
             return outputs
         names = ("hidden_states", "encoder_hidden_states", "temb", "image_rotary_emb",
                  "attention_kwargs", "control")  # fmt: skip
-        # By name: the caches' hooks look for the first two.
+        # As keywords: the caches' hooks look for the first two.
         outputs = block(**dict(zip(names, args, strict=False)))
         return outputs

@@ -1,5 +1,5 @@
-"""What a checkpoint holds, told from samples of its files: reading 20 GB to name them would take
-longer than the edit it is asked for."""
+"""A hash of a checkpoint's files, from samples of them: reading all 20 GB would take longer than an
+edit."""
 
 from __future__ import annotations
 
@@ -12,8 +12,8 @@ from catalog.keys import digest
 
 BLOCK = 1 << 16
 BLOCKS = 64
-"""Blocks read of a weight file, evenly over it, the first and the last among them: any training
-moves all of a tensor's numbers, so two models differ in every block but the header's."""
+"""Blocks read of a weight file, evenly spaced, with the first and the last: any training changes
+all numbers of a tensor, so two models differ in every block but the header's."""
 
 ENCODERS = ("vae", "text_encoder", "tokenizer")
 TRANSFORMER = ("transformer",)

@@ -1,8 +1,8 @@
-"""What training may change.
+"""Which parameters are trained.
 
 Señorita-2M (Appendix B.3 to B.5) freezes the feed-forward layers of every block but the first:
-they hold most of the parameters, and what the base knows about pictures stays as it was. VIVID-10M
-(Sec. 4.2) trains low-rank layers and the patch embedding alone.
+they hold most of the parameters, and most of what the base has learnt about images. VIVID-10M
+(Sec. 4.2) trains LoRA layers and the patch embedding alone.
 """
 
 from __future__ import annotations
@@ -12,11 +12,11 @@ from experts.diffusion.specs import ExpertSpec
 
 
 def freeze(editor: VideoEditor, spec: ExpertSpec) -> None:
-    """Set `requires_grad` of every parameter as the spec says; the control branch is always free.
+    """Set `requires_grad` of every parameter as the spec says.
 
-    The feed-forward layers of its blocks are its own, and steer rather than paint.
+    The control branch is always trained, its feed-forward layers too.
     """
-    adapter = editor.adapter()
+    adapter = editor.adapter_parameters()
     editor.requires_grad_(not adapter)
     for parameter in adapter.values():
         parameter.requires_grad_(True)

@@ -1,0 +1,1 @@
+"""Sampling: noise schedule, guidance, caches."""

@@ -1,21 +1,22 @@
-"""Caches: what one denoising step has computed, taken over by the next ones.
+"""Caches: denoising steps that reuse what earlier steps computed.
 
-They are diffusers' own hooks, put on an editor for one sampling and taken off after it. So no edit
-sees the state of another, and without a cache the editor runs no line more than ever. Every cache
-changes the result; how much is measured by `infra/bench/gpu.py`.
+They are diffusers' hooks, added to a model for one sampling and removed after it, so that no edit
+depends on another and a model without a cache runs unchanged. Every cache changes the result;
+`infra/bench/gpu.py` measures by how much.
 
-- first_block: where the first block changes its tokens about as at the step computed last, all
-  other blocks, the control branch's among them, are skipped and what they added then is added
-  again. Decided for the whole batch at once, so a row may depend on the rows beside it.
-- taylorseer: every fifth step is computed, after three at the start; between them each block's
-  attention and feed-forward are extrapolated, the control branch's too. Keeps two of each: 7 GB for
-  a 2B expert at 33×336×592, 18 GB for a 5B one.
-- taylorseer_lite: the same steps; only the output layer's result is extrapolated, and all blocks
-  rest. Faster, next to no memory, and further from the exact result. For DDIM alone: DPM++ draws
-  noise at every step, which this one would not see.
+- first_block: where the first block's residual is close to that of the last computed step, all
+  other blocks, those of the control branch included, are skipped and their residual of that step is
+  added again. Decided for the whole batch at once, so a row may depend on the others.
+- taylorseer: the first three steps and every fifth one are computed; in between, the attention and
+  feed-forward outputs of each block, the control branch's too, are extrapolated. Keeps two of each:
+  7 GB for a 2B expert at 33×336×592, 18 GB for a 5B one.
+- taylorseer_lite: the same steps, but only the output layer's result is extrapolated and all blocks
+  are skipped. Faster, with next to no memory, and further from the exact result. For DDIM alone:
+  DPM++ draws noise at every step, which the extrapolation does not see.
 - faster: in the later steps every second attention of the main blocks is extrapolated, and four of
   five unguided predictions are estimated from the guided one.
-- pyramid: in the middle steps every second attention, the control branch's too, is the one before.
+- pyramid: in the middle steps every second attention, the control branch's too, repeats the last
+  one.
 """
 
 from __future__ import annotations
@@ -23,7 +24,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any, Literal, get_args
+from typing import Any
 
 import torch
 from diffusers.hooks import (
@@ -39,19 +40,15 @@ from diffusers.hooks.first_block_cache import (
     FBCBlockHook,
 )
 
-from catalog.errors import EditmillError
 from experts.diffusion.model.editor import VideoEditor
-from experts.diffusion.sampling.schedule import Solver
-
-Cache = Literal["none", "first_block", "taylorseer", "taylorseer_lite", "faster", "pyramid"]
-CACHES: tuple[Cache, ...] = get_args(Cache)
+from experts.diffusion.sampling.options import Cache
 
 WITHIN_BLOCKS: frozenset[Cache] = frozenset({"taylorseer", "faster", "pyramid"})
-"""Caches whose hooks sit inside the blocks: compiled, a block would be compiled again each time
-they count, so their editors are not compiled."""
+"""Caches whose hooks are inside the blocks. Their counters would make torch.compile recompile a
+block at each step, so with these the blocks are not compiled."""
 
 THRESHOLD = 0.1
-"""Relative change of what the first block adds, below which first_block skips the others: up to 0.2
+"""Relative change of the first block's residual below which the other blocks are skipped: up to 0.2
 "works well", and 0.1 is three times faster on HunyuanVideo (diffusers, pull request 11180)."""
 
 BLOCK = r"(transformer_blocks|control\.blocks)\.\d+"
@@ -60,55 +57,38 @@ BLOCK = r"(transformer_blocks|control\.blocks)\.\d+"
 SPLIT = ("hidden_states", "encoder_hidden_states", "timestep", "control", "negative_hidden_states")
 """The editor's inputs that hold the unguided and the guided rows."""
 
-# It calls itself experimental each time it is put on, which is at every window of every edit.
+# It warns that it is experimental each time it is enabled: for every window of every edit.
 logging.getLogger("diffusers.hooks.faster_cache").setLevel(logging.ERROR)
 
 
-class Clock:
-    """Tells the hooks the timestep, 999 … 0, that is being computed."""
+class CurrentTimestep:
+    """The timestep being computed, 999 … 0, for the hooks that depend on it."""
 
     timestep: int = 999
 
 
-def cache_named(name: str) -> Cache:
-    """The name, if it is a cache's; else EditmillError naming the known ones."""
-    for known in CACHES:
-        if name == known:
-            return known
-    raise EditmillError(f"cache {name!r} is not known; use one of: {', '.join(CACHES)}")
-
-
-def check(cache: Cache, solver: Solver) -> None:
-    """Raises EditmillError for a cache that would spoil what the solver makes."""
-    if cache == "taylorseer_lite" and solver != "ddim":
-        raise EditmillError(
-            f"cache taylorseer_lite goes with solver ddim, not with {solver}, which draws noise at "
-            "every step; use taylorseer"
-        )
-
-
 @contextmanager
-def caching(editor: VideoEditor, cache: Cache, guided: bool) -> Iterator[Clock]:
-    """Within it the editor computes the steps of one sampling with `cache`.
+def caching(editor: VideoEditor, cache: Cache, guided: bool) -> Iterator[CurrentTimestep]:
+    """Within it the model computes the steps of one sampling with `cache`.
 
-    `guided`: whether a batch holds the unguided rows, then the guided ones. The clock must be set
-    before each step.
+    `guided`: whether a batch holds the unguided rows, then the guided ones. The timestep must be
+    set before each step.
     """
-    clock = Clock()
-    config = _config(cache, guided, clock, editor.dtype)
+    current = CurrentTimestep()
+    config = _config(cache, guided, current, editor.dtype)
     if config is None:
-        yield clock
+        yield current
         return
     editor.enable_cache(config)
     try:
         if cache == "first_block":
-            _rest_with_the_main_blocks(editor)
-        yield clock
+            _skip_control_blocks(editor)
+        yield current
     finally:
         editor.disable_cache()
 
 
-def _config(cache: Cache, guided: bool, clock: Clock, dtype: torch.dtype) -> Any:
+def _config(cache: Cache, guided: bool, current: CurrentTimestep, dtype: torch.dtype) -> Any:
     if cache == "first_block":
         return FirstBlockCacheConfig(threshold=THRESHOLD)
     if cache in ("taylorseer", "taylorseer_lite"):
@@ -132,23 +112,23 @@ def _config(cache: Cache, guided: bool, clock: Clock, dtype: torch.dtype) -> Any
             attention_weight_callback=lambda _: 0.3,
             tensor_format="BFCHW",
             is_guidance_distilled=not guided,
-            current_timestep_callback=lambda: clock.timestep,
+            current_timestep_callback=lambda: current.timestep,
             _unconditional_conditional_input_kwargs_identifiers=list(SPLIT),
         )
     if cache == "pyramid":  # the same guide's
         return PyramidAttentionBroadcastConfig(
             spatial_attention_block_skip_range=2,
             spatial_attention_timestep_skip_range=(100, 800),
-            current_timestep_callback=lambda: clock.timestep,
+            current_timestep_callback=lambda: current.timestep,
         )
     return None
 
 
-def _rest_with_the_main_blocks(editor: VideoEditor) -> None:
+def _skip_control_blocks(editor: VideoEditor) -> None:
     """Skip the control branch's blocks when the main blocks are skipped.
 
-    diffusers finds only the main ones. The branch's first block serves the first main block, which
-    is always computed; the others run after it and are asked for by skipped blocks alone.
+    diffusers finds only the main ones. The branch's first block controls the first main block,
+    which is always computed; the others run after it, for main blocks that may be skipped.
     """
     if editor.control is None:
         return

@@ -1,4 +1,4 @@
-"""From noise to latents: classifier-free guidance over a batch, with DDIM or DPM-Solver++."""
+"""Sampling of latents from noise: classifier-free guidance with DDIM or DPM-Solver++."""
 
 from __future__ import annotations
 
@@ -9,10 +9,12 @@ from diffusers import CogVideoXDPMScheduler
 from torch import Tensor
 
 from experts.diffusion.conditioning.conditions import Conditions, control_input, main_input
+from experts.diffusion.latents import CHANNELS, Size
 from experts.diffusion.model.editor import VideoEditor
-from experts.diffusion.sampling.caching import Cache, caching
+from experts.diffusion.sampling.caching import caching
+from experts.diffusion.sampling.options import Cache
 from experts.diffusion.sampling.schedule import Scheduler
-from experts.diffusion.specs import LATENT, ExpertSpec
+from experts.diffusion.specs import ExpertSpec
 
 STEPS = 30
 """Denoising steps (Señorita-2M's released editor)."""
@@ -22,13 +24,14 @@ STEPS = 30
 class Prompts:
     """Embeddings [B, L, text width] of a batch.
 
-    `positive` is asked for and guidance leads away from `negative`. `beside` goes through the
-    negative channels of an expert that has them, in both passes.
+    positive, negative: classifier-free guidance leads towards the first, away from the second.
+    negative_hidden_states: input of the model's negative channels, in both passes of guidance; None
+        for an expert without them.
     """
 
     positive: Tensor
     negative: Tensor
-    beside: Tensor | None = None
+    negative_hidden_states: Tensor | None = None
 
 
 @torch.no_grad()
@@ -38,22 +41,24 @@ def sample(
     schedule: Scheduler,
     conditions: Conditions,
     prompts: Prompts,
-    size: tuple[int, int, int],
+    size: Size,
     seeds: list[int],
     steps: int = STEPS,
-    guidance: float | None = None,
+    guidance_scale: float | None = None,
     cache: Cache = "none",
 ) -> Tensor:
-    """Edited latents [B, T, 16, H, W] for the batch's conditions; `size` is (T, H, W).
+    """Edited latents [B, T, 16, H, W], float32, for the batch's conditions.
 
-    Each row's noise comes from its own seed, drawn on the CPU, so that a row is the same in any
-    batch and on any device, up to the order in which sums are taken. `guidance` None takes the
-    expert's; 1 asks for the prompt alone, in one pass. `cache` other than `none` saves work and
-    changes the result (`caching`).
+    size: (T, H, W) of the latents.
+    seeds: of each row's noise, which is drawn on the CPU: a row is the same in any batch and on any
+        device, up to the order of summation.
+    steps: denoising steps.
+    guidance_scale: None takes the expert's; 1 is no guidance, in one pass per step.
+    cache: another than `none` saves computation and changes the result (`caching`).
     """
-    scale = spec.guidance if guidance is None else guidance
+    scale = spec.guidance_scale if guidance_scale is None else guidance_scale
     generators = [torch.Generator().manual_seed(seed) for seed in seeds]
-    shape = (len(seeds), size[0], LATENT, *size[1:])
+    shape = (len(seeds), size[0], CHANNELS, *size[1:])
     device, dtype = prompts.positive.device, editor.dtype
 
     def noise() -> Tensor:
@@ -61,33 +66,35 @@ def sample(
         return torch.stack(rows).to(device)
 
     guided = scale != 1
-    twice = 2 if guided else 1
+    passes = 2 if guided else 1
     text = torch.cat([prompts.negative, prompts.positive]) if guided else prompts.positive
-    given = {"encoder_hidden_states": text.to(dtype)}
-    if prompts.beside is not None:
-        given["negative_hidden_states"] = prompts.beside.repeat(twice, 1, 1).to(dtype)
+    inputs = {"encoder_hidden_states": text.to(dtype)}
+    if prompts.negative_hidden_states is not None:
+        inputs["negative_hidden_states"] = prompts.negative_hidden_states.repeat(passes, 1, 1).to(
+            dtype
+        )
     control = control_input(spec, conditions)
     if control is not None:
-        given["control"] = control.repeat(twice, 1, 1, 1, 1).to(device, dtype)
+        inputs["control"] = control.repeat(passes, 1, 1, 1, 1).to(device, dtype)
 
     latents = noise()
     schedule.set_timesteps(steps, device=device)
-    levels = schedule.timesteps.tolist()
+    timesteps = schedule.timesteps.tolist()
     previous: Tensor | None = None
-    with caching(editor, cache, guided) as clock:
+    with caching(editor, cache, guided) as current:
         for k, timestep in enumerate(schedule.timesteps):
-            clock.timestep = levels[k]
-            seen = main_input(spec, latents, conditions).repeat(twice, 1, 1, 1, 1)
+            current.timestep = timesteps[k]
+            latent_input = main_input(spec, latents, conditions).repeat(passes, 1, 1, 1, 1)
             with editor.cache_context("cond_uncond"):
                 predicted = editor(
-                    hidden_states=seen.to(dtype),
-                    timestep=timestep.expand(len(seen)),
+                    hidden_states=latent_input.to(dtype),
+                    timestep=timestep.expand(len(latent_input)),
                     return_dict=False,
-                    **given,
+                    **inputs,
                 )[0].float()
             if guided:
-                away, toward = predicted.chunk(2)
-                predicted = away + scale * (toward - away)
+                unguided, prompted = predicted.chunk(2)
+                predicted = unguided + scale * (prompted - unguided)
             if isinstance(schedule, CogVideoXDPMScheduler):
                 latents, previous = schedule.step(
                     predicted,

@@ -1,4 +1,4 @@
-"""CogVideoX's noise: scaled-linear betas, shifted signal-to-noise ratio, nothing left at the end.
+"""CogVideoX's noise schedule: scaled-linear betas, shifted and zero-terminal SNR.
 
 Constants of the published checkpoints' own scheduler_config.json: betas 0.00085 … 0.012 scaled
 linear over 1000 steps, v-prediction, zero terminal SNR, trailing steps; the SNR is divided by 3
@@ -8,18 +8,18 @@ for 2B (tuned for its small latents) and by 1 for the 5B models.
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any, Literal, TypeAlias
+from typing import Any, TypeAlias
 
 from diffusers import CogVideoXDDIMScheduler, CogVideoXDPMScheduler
 from torch import Tensor
 
+from experts.diffusion.sampling.options import Solver
 from experts.diffusion.specs import Base
 
 Scheduler: TypeAlias = CogVideoXDDIMScheduler | CogVideoXDPMScheduler
-Solver = Literal["ddim", "dpm++"]
 
-STEPS = 1000
-"""Noise levels, 0 (cleanest) to 999 (noise alone)."""
+TIMESTEPS = 1000
+"""Of the noise schedule: 0 is the cleanest, 999 is noise alone."""
 
 SNR_SHIFT: dict[Base, float] = {
     "CogVideoX-2b": 3.0,
@@ -36,7 +36,7 @@ _SOLVERS: dict[Solver, type[Scheduler]] = {
 def scheduler(base: Base, solver: Solver = "ddim", folder: str | Path | None = None) -> Scheduler:
     """The noise schedule of `base`, or the one its checkpoint's `folder` holds, with `solver`."""
     config: dict[str, Any] = {
-        "num_train_timesteps": STEPS,
+        "num_train_timesteps": TIMESTEPS,
         "beta_start": 0.00085,
         "beta_end": 0.012,
         "beta_schedule": "scaled_linear",
@@ -49,12 +49,12 @@ def scheduler(base: Base, solver: Solver = "ddim", folder: str | Path | None = N
     }
     if folder is not None and (Path(folder) / "scheduler" / "scheduler_config.json").is_file():
         config = dict(_SOLVERS[solver].load_config(Path(folder) / "scheduler"))
-    made: Scheduler = _SOLVERS[solver].from_config(config)
-    return made
+    schedule: Scheduler = _SOLVERS[solver].from_config(config)
+    return schedule
 
 
 def velocity(schedule: Scheduler, clean: Tensor, noise: Tensor, timesteps: Tensor) -> Tensor:
-    """What the model predicts: v = √ᾱ · noise − √(1 − ᾱ) · clean (Salimans and Ho 2022, App. D).
+    """The model's target: v = √ᾱ · noise − √(1 − ᾱ) · clean (Salimans and Ho 2022, App. D).
 
     Squared error in v is squared error in the clean latents over 1 − ᾱ, CogVideoX's loss.
     """

@@ -1,1 +1,1 @@
-"""Training the CogVideoX experts: cached examples in, a registered model's folder out."""
+"""Training and evaluation of experts and editors, up to a registered version."""

@@ -49,7 +49,7 @@ def checkpoints(folder: Path) -> list[Path]:
 
 
 def resume(accelerator: Accelerator, ema: EMAModel, folder: Path, identity: str) -> int:
-    """Load the newest checkpoint and say how many steps it has; 0 where there is none.
+    """Load the newest checkpoint and return its number of steps; 0 where there is none.
 
     Raises EditmillError where it belongs to another training or number of devices.
     """

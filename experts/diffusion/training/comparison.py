@@ -1,20 +1,48 @@
-"""Whether a version is better than the one that serves."""
+"""Whether a new version is promoted: its comparison with the version in use."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Any
 
+from pydantic import Field
+
 from catalog.records import ModelRow
-from experts.diffusion.training.evaluation import Measures
-from flows.training.experts.settings import Judging
+from catalog.validated import Part
+from experts.diffusion.training.recipe import Share
 
 UNTRAINED = "untrained"
-"""The rival of a first version: the expert around its base, before training."""
+"""What a first version is compared with: the expert around its base, before training."""
+
+
+class EvaluationSettings(Part):
+    """The `evaluate` part of a training's settings; the figures are our own choices."""
+
+    examples: int = Field(default=64, ge=1)  # held-out examples at most
+    noise_levels: int = Field(default=8, ge=1)  # timesteps, evenly over the schedule
+    sampled: int = Field(default=8, ge=0)  # examples that are sampled, too, for the PSNR
+    steps: int = Field(default=20, ge=1)  # denoising steps of that sampling
+    min_gain: Share = 0.0  # share by which the loss must be lower
+    max_psnr_drop: float = Field(default=0.5, ge=0)  # dB that a version of lower loss may lose
 
 
 @dataclass(frozen=True, slots=True)
-class Verdict:
+class Scores:
+    """Of one model on held-out examples.
+
+    loss: mean squared error of the predicted velocity over `examples`.
+    psnr: dB, mean over the `sampled` ones, inside the mask (over the frame, for an expert without
+        masks); None where none was sampled.
+    """
+
+    loss: float
+    psnr: float | None
+    examples: int
+    sampled: int
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
     """`reason` is a short machine word: `better`, `loss_not_lower`, `psnr_lower`, `not_finite` or
     `nothing_unseen`; `metrics` go into the version's row."""
 
@@ -23,44 +51,45 @@ class Verdict:
     metrics: dict[str, Any]
 
 
-def compared(
-    mine: Measures | None,
-    theirs: Measures | None,
-    rules: Judging,
+def compare(
+    candidate: Scores | None,
+    rival: Scores | None,
+    settings: EvaluationSettings,
     current: ModelRow | None,
     sources: int,
-) -> Verdict:
-    """Better is a lower loss that costs no more PSNR than allowed.
+) -> Comparison:
+    """Promoted is a candidate of lower loss whose PSNR is at most `max_psnr_drop` lower.
 
-    The loss decides, as it is of the same noise for both and so hardly of chance; the few painted
-    examples only have a veto. None for both where no clip was left that neither had seen.
+    The loss decides: both models get the same noise, so it varies little by chance. The few sampled
+    examples only have a veto. `current` is the rival's row, None for the untrained expert; the
+    scores are None where no source is left that neither version was trained on.
     """
-    rival = current.model_id if current else UNTRAINED
-    if mine is None or theirs is None:
-        return Verdict(False, "nothing_unseen", {"rival": rival, "held_out_sources": 0})
+    name = current.model_id if current else UNTRAINED
+    if candidate is None or rival is None:
+        return Comparison(False, "nothing_unseen", {"rival": name, "held_out_sources": 0})
     metrics = {
-        "loss": round(mine.loss, 6),
-        "psnr": _rounded(mine.psnr),
-        "rival": rival,
-        "rival_loss": round(theirs.loss, 6),
-        "rival_psnr": _rounded(theirs.psnr),
-        "examples": mine.examples,
-        "sampled": mine.sampled,
+        "loss": round(candidate.loss, 6),
+        "psnr": _rounded(candidate.psnr),
+        "rival": name,
+        "rival_loss": round(rival.loss, 6),
+        "rival_psnr": _rounded(rival.psnr),
+        "examples": candidate.examples,
+        "sampled": candidate.sampled,
         "held_out_sources": sources,
     }
-    if not mine.loss < float("inf"):
+    if not candidate.loss < float("inf"):
         reason = "not_finite"
-    elif mine.loss >= theirs.loss * (1 - rules.min_gain):
+    elif candidate.loss >= rival.loss * (1 - settings.min_gain):
         reason = "loss_not_lower"
     elif (
-        mine.psnr is not None
-        and theirs.psnr is not None
-        and mine.psnr < theirs.psnr - rules.max_psnr_drop
+        candidate.psnr is not None
+        and rival.psnr is not None
+        and candidate.psnr < rival.psnr - settings.max_psnr_drop
     ):
         reason = "psnr_lower"
     else:
         reason = "better"
-    return Verdict(reason == "better", reason, metrics | {"verdict": reason})
+    return Comparison(reason == "better", reason, metrics | {"verdict": reason})
 
 
 def _rounded(value: float | None) -> float | None:

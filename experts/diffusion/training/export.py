@@ -27,10 +27,8 @@ def export(
     folder: Path,
     steps: int,
 ) -> Path:
-    """Write the averaged weights as bfloat16 or float32, as they were computed with.
-
-    The model itself keeps its own weights. Beside them stand the noise schedule and `training.json`
-    with the recipe and the steps done.
+    """Write the EMA weights in the recipe's precision, with the noise schedule and `training.json`
+    (the recipe and the number of steps). The model in memory keeps its own weights.
     """
     ema.store(trained)
     ema.copy_to(trained)

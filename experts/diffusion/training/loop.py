@@ -1,15 +1,16 @@
 """The training loop of every expert.
 
-A step is a function of the weights, the seed and its number: which examples, which noise levels,
-whose prompt is left out and every sample of noise follow from the last two (`examples.batches_of`,
-`chance.Chance`), whatever the number of devices. So a training that stopped goes on exactly.
+A step is a function of the weights, the seed and its number: its examples, timesteps, dropped
+prompts and noise follow from the last two (`examples.batches_of`, `randomness.StepRandomness`),
+whatever the number of devices. So a resumed training is the same as an undisturbed one.
 
-Weights stay float32 and are computed with in bfloat16; the optimizer never sees a loss or gradient
-that is not finite.
+Weights are float32, computed with in bfloat16 (autocast). A loss or gradient that is not finite
+stops the training before it reaches the optimizer.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import math
 from collections.abc import Callable, Iterator
@@ -28,20 +29,20 @@ from catalog.keys import digest
 from catalog.storage.files import write_bytes
 from experts.diffusion.model.editor import VideoEditor
 from experts.diffusion.sampling.schedule import Scheduler
-from experts.diffusion.training import checkpoints as state
-from experts.diffusion.training.data.examples import Examples, Item, batches_of, counted
-from experts.diffusion.training.data.randomness import Chance
+from experts.diffusion.training import checkpoints
+from experts.diffusion.training.data.examples import Examples, Item, batches_of, with_steps
+from experts.diffusion.training.data.randomness import StepRandomness
 from experts.diffusion.training.export import export
 from experts.diffusion.training.loss import loss_of
-from experts.diffusion.training.recipe import TrainingRecipe
+from experts.diffusion.training.recipe import NOT_IN_WEIGHTS, TrainingRecipe
 from experts.diffusion.training.sharding import accelerator_for
 
 LOSSES = "losses.jsonl"
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
-    """What a step tells: its number from 0, loss, gradient norm before clipping, learning rate."""
+class StepMetrics:
+    """Of one step: its number from 0, loss, gradient norm before clipping, learning rate."""
 
     step: int
     loss: float
@@ -55,17 +56,18 @@ def train(
     schedule: Scheduler,
     examples: Examples,
     out: str | Path,
-    on_step: Callable[[Step], None] = lambda step: None,
+    on_step: Callable[[StepMetrics], None] = lambda step: None,
     stop_after: int | None = None,
 ) -> Path:
-    """Train `editor`, as frozen as it comes, and return the folder of the averaged expert.
+    """Train `editor`'s parameters that require gradients; returns the folder of the EMA weights.
 
-    Goes on from the newest checkpoint in `out/checkpoints` if there is one. `stop_after` ends the
-    run after that many steps in all, with a checkpoint; the recipe's stages stay as they are.
-    Raises EditmillError when the loss is no number or memory runs out; the last good state is kept.
+    Resumes from the newest checkpoint in `out/checkpoints` if there is one. `stop_after` ends the
+    run with a checkpoint after that many steps in all, counted from the training's start.
+    Raises EditmillError where the loss is not finite or memory runs out; the last good state is
+    kept.
     """
     folder = Path(out)
-    recipe = counted(recipe, examples.rows)
+    recipe = with_steps(recipe, examples.rows)
     accelerator = accelerator_for(recipe)
     if recipe.gradient_checkpointing:
         editor.enable_gradient_checkpointing()
@@ -79,20 +81,20 @@ def train(
         ),
     )
     trained = [p for p in model.parameters() if p.requires_grad]
-    ema = EMAModel(trained, decay=recipe.ema)
+    ema = EMAModel(trained, decay=recipe.ema_decay)
     identity = digest(
-        recipe.model_dump(mode="json", exclude={"save_every", "keep", "workers"}),
+        recipe.model_dump(mode="json", exclude=set(NOT_IN_WEIGHTS)),
         [row.key for row in examples.rows],
     )
-    checkpoints = folder / "checkpoints"
-    begin = state.resume(accelerator, ema, checkpoints, identity)
+    saved_in = folder / "checkpoints"
+    begin = checkpoints.resume(accelerator, ema, saved_in, identity)
     if accelerator.is_main_process:
-        _forget(folder / LOSSES, begin)
+        _truncate(folder / LOSSES, begin)
     end = recipe.steps if stop_after is None else min(stop_after, recipe.steps)
     empty = examples.empty_prompt()
 
     def save(step: int) -> Path:
-        return state.save(accelerator, ema, checkpoints, step, identity, recipe.keep)
+        return checkpoints.save(accelerator, ema, saved_in, step, identity, recipe.keep_checkpoints)
 
     step = begin
     saved = step
@@ -101,7 +103,7 @@ def train(
         for step in range(begin, end):
             number, within = recipe.stage_at(step)
             stage = recipe.stages[number]
-            rate = stage.learning_rate * min(1.0, (within + 1) / (stage.warmup_steps + 1))
+            rate = stage.learning_rate * min(1.0, (within + 1) / (stage.lr_warmup_steps + 1))
             for group in optimizer.param_groups:
                 group["lr"] = rate
             loss, norm = _backward(recipe, step, model, schedule, feed, empty, accelerator, trained)
@@ -115,19 +117,19 @@ def train(
             optimizer.step()
             optimizer.zero_grad()
             ema.step(trained)
-            told = Step(step, loss, norm, rate)
+            metrics = StepMetrics(step, loss, norm, rate)
             if accelerator.is_main_process:
-                _log(folder / LOSSES, told)
-            on_step(told)
-            if (step + 1) % recipe.save_every == 0 or step + 1 == end:
+                _log(folder / LOSSES, metrics)
+            on_step(metrics)
+            if (step + 1) % recipe.checkpoint_every == 0 or step + 1 == end:
                 save(step + 1)
                 saved = step + 1
     except (torch.OutOfMemoryError, MemoryError) as error:
-        raise _out_of_memory(recipe, step, saved, checkpoints) from error
+        raise _out_of_memory(recipe, step, saved, saved_in) from error
     except RuntimeError as error:
         if "can't allocate memory" not in str(error):  # the CPU's allocator has no class for it
             raise
-        raise _out_of_memory(recipe, step, saved, checkpoints) from error
+        raise _out_of_memory(recipe, step, saved, saved_in) from error
     return export(accelerator, model, ema, trained, schedule, recipe, folder / "expert", end)
 
 
@@ -143,10 +145,13 @@ def _feed(
         stage = recipe.stages[number]
         whole = batches[number].at(within)
         for micro in range(stage.micro_batches(devices)):
-            first = (micro * devices + rank) * stage.per_device
-            parts.append(whole[first : first + stage.per_device])
+            first = (micro * devices + rank) * stage.per_device_batch_size
+            parts.append(whole[first : first + stage.per_device_batch_size])
     loader: DataLoader[Item] = DataLoader(
-        examples, batch_sampler=parts, num_workers=recipe.workers, pin_memory=_cuda(accelerator)
+        examples,
+        batch_sampler=parts,
+        num_workers=recipe.dataloader_workers,
+        pin_memory=_cuda(accelerator),
     )
     for batch in loader:
         yield {k: v.to(accelerator.device, non_blocking=True) for k, v in batch.items()}
@@ -166,15 +171,15 @@ def _backward(
     accelerator: Accelerator,
     trained: list[nn.Parameter],
 ) -> tuple[float, float]:
-    """The gradients of a step, clipped; its loss over all devices, and the norm before clipping."""
+    """Accumulate a step's gradients; its loss over all devices and the norm before clipping."""
     stage = recipe.stages[recipe.stage_at(step)[0]]
-    devices, size = accelerator.num_processes, stage.per_device
-    chance = Chance.at(recipe.seed, step, stage.batch_size, recipe.null_prompt)
+    devices, size = accelerator.num_processes, stage.per_device_batch_size
+    random = StepRandomness.at(recipe.seed, step, stage.batch_size, recipe.prompt_dropout)
     micros = stage.micro_batches(devices)
     total = torch.zeros((), device=accelerator.device)
     for micro in range(micros):
         first = (micro * devices + accelerator.process_index) * size
-        # Only the last backward pass has gradients summed over the devices.
+        # Gradients are summed over the devices in the last backward pass alone.
         with accelerator.no_sync(model) if micro + 1 < micros else nullcontext():
             with accelerator.autocast():
                 loss = loss_of(
@@ -182,44 +187,43 @@ def _backward(
                     recipe.spec,
                     schedule,
                     next(feed),
-                    chance.part(first, first + size),
+                    random.part(first, first + size),
                     empty,
                 )
             accelerator.backward(loss / micros)
         total += loss.detach() / micros
-    norm = accelerator.clip_grad_norm_(trained, recipe.clip_norm)
+    norm = accelerator.clip_grad_norm_(trained, recipe.max_grad_norm)
     mean = accelerator.reduce(total, "mean")
     return float(mean), float(norm)
 
 
-def _log(path: Path, told: Step) -> None:
-    row = {"step": told.step, "loss": told.loss, "norm": told.norm, "lr": told.learning_rate}
+def _log(path: Path, metrics: StepMetrics) -> None:
+    row = dict(zip(("step", "loss", "norm", "lr"), dataclasses.astuple(metrics), strict=True))
     path.parent.mkdir(parents=True, exist_ok=True)
     with path.open("a", encoding="utf-8") as file:
         file.write(json.dumps(row) + "\n")
 
 
-def _forget(path: Path, begin: int) -> None:
-    """Drop the losses of steps that a run did after its last checkpoint, and that come again."""
+def _truncate(path: Path, begin: int) -> None:
+    """Drop the losses of steps after the last checkpoint: they are computed again."""
     if path.is_file():
         lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
         kept = [line for line in lines if line.endswith("\n") and json.loads(line)["step"] < begin]
         write_bytes(path, "".join(kept).encode())
 
 
-def _out_of_memory(
-    recipe: TrainingRecipe, step: int, saved: int, checkpoints: Path
-) -> EditmillError:
+def _out_of_memory(recipe: TrainingRecipe, step: int, saved: int, saved_in: Path) -> EditmillError:
     number, _ = recipe.stage_at(min(step, recipe.steps - 1))
     stage = recipe.stages[number]
     where = f"stages[{number}]"
-    if stage.per_device > 1:
-        remedy = f"lower {where}.per_device ({stage.per_device}); the batch stays as it is"
+    if stage.per_device_batch_size > 1:
+        size = f"{where}.per_device_batch_size ({stage.per_device_batch_size})"
+        remedy = f"lower {size}; gradients are accumulated to the same batch"
     elif not recipe.gradient_checkpointing:
         remedy = "set gradient_checkpointing: true"
     elif recipe.fsdp is None:
         remedy = f"shard it over GPUs with fsdp, or lower {where}'s height and width"
     else:
         remedy = f"set fsdp.cpu_offload: true, use more GPUs, or lower {where}'s height and width"
-    kept = f"the state of step {saved} is in {checkpoints}" if saved else "nothing was saved yet"
+    kept = f"the state of step {saved} is in {saved_in}" if saved else "nothing was saved yet"
     return EditmillError(f"step {step + 1}: out of memory; {kept}; {remedy}")

@@ -10,7 +10,7 @@ from experts.diffusion.conditioning.conditions import Conditions, control_input,
 from experts.diffusion.sampling.schedule import Scheduler, velocity
 from experts.diffusion.specs import ExpertSpec
 from experts.diffusion.training.data.examples import Item
-from experts.diffusion.training.data.randomness import Chance
+from experts.diffusion.training.data.randomness import StepRandomness
 
 
 def conditions_of(batch: Item) -> Conditions:
@@ -34,25 +34,26 @@ def loss_of(
     spec: ExpertSpec,
     schedule: Scheduler,
     batch: Item,
-    chance: Chance,
+    random: StepRandomness,
     empty: Tensor,
 ) -> Tensor:
-    """The mean over the batch and all latents, in float32.
+    """The mean over the batch and all latents; a scalar, float32.
 
-    `model` is the editor, perhaps wrapped; `empty` the embedding of no prompt [L, text width].
+    `model` is the editor, perhaps wrapped by accelerate; `empty` is the embedding of the empty
+    prompt [L, text width].
     """
     clean = batch["target"]
-    noise = chance.noise(tuple(clean.shape[1:])).to(clean.device)
-    timesteps = chance.timesteps.to(clean.device)
+    noise = random.noise(tuple(clean.shape[1:])).to(clean.device)
+    timesteps = random.timesteps.to(clean.device)
     noisy = schedule.add_noise(clean, noise, timesteps)
-    null = chance.null.to(clean.device)[:, None, None]
+    drop = random.drop_prompt.to(clean.device)[:, None, None]
     conditions = conditions_of(batch)
     predicted = model(
         main_input(spec, noisy, conditions),
-        torch.where(null, empty.to(clean.device), batch["prompt"]),
+        torch.where(drop, empty.to(clean.device), batch["prompt"]),
         timesteps,
         control=control_input(spec, conditions),
-        negative_hidden_states=batch.get("beside"),
+        negative_hidden_states=batch.get("negative_prompt"),
         return_dict=False,
     )[0]
     return F.mse_loss(predicted.float(), velocity(schedule, clean, noise, timesteps))

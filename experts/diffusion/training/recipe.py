@@ -1,4 +1,4 @@
-"""How an expert is trained, in one validated file; the shipped ones hold the paper's values."""
+"""The settings of a training loop, from a YAML file; the shipped ones hold the papers' values."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pydantic import Field, field_validator, model_validator
 
 from catalog.errors import EditmillError
 from catalog.validated import Part, mapping, validated
-from experts.diffusion.conditioning.conditions import check_size
+from experts.diffusion.latents import Size, check_size
 from experts.diffusion.specs import EDITORS, EXPERTS, TRAINABLE, ExpertSpec
 
 MASKS = ("exact", "expand", "box", "random")
@@ -18,11 +18,14 @@ MASKS = ("exact", "expand", "box", "random")
 grown from an object's mask; which they are is our reading: the object's own, the same grown, its
 box, and the grown mask of an object from another clip."""
 
+NOT_IN_WEIGHTS = frozenset({"checkpoint_every", "keep_checkpoints", "dataloader_workers"})
+"""Settings of a recipe that do not change the trained weights."""
+
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class Stage(Part):
-    """A resolution, and how long to train at it. Portrait clips are trained with sides swapped."""
+    """A resolution and the training at it. Portrait clips are trained with sides swapped."""
 
     height: int = Field(default=336, ge=16)
     width: int = Field(default=592, ge=16)
@@ -30,9 +33,9 @@ class Stage(Part):
     steps: int = Field(default=0, ge=0)  # optimizer steps; the paper gives the experts' none
     epochs: int = Field(default=0, ge=0)  # or so many passes over the stage's examples
     batch_size: int = Field(default=16, ge=1)  # over all devices (Appendix B.3 to B.5)
-    per_device: int = Field(default=1, ge=1)  # examples at a time; the rest is accumulated
+    per_device_batch_size: int = Field(default=1, ge=1)  # the rest is gradient accumulation
     learning_rate: float = Field(default=1e-5, gt=0)  # Appendix B.3 to B.5
-    warmup_steps: int = Field(default=100, ge=0)  # ours
+    lr_warmup_steps: int = Field(default=100, ge=0)  # of linear warm-up; our choice
 
     @model_validator(mode="after")
     def _length(self) -> Stage:
@@ -48,30 +51,36 @@ class Stage(Part):
             raise ValueError(str(error)) from None
         return self
 
+    def size_for(self, height: int, width: int) -> Size:
+        """The stage's size, its sides swapped where a clip of `height` × `width` px is portrait."""
+        if (height > width) != (self.height > self.width):
+            return self.frames, self.width, self.height
+        return self.frames, self.height, self.width
+
     def micro_batches(self, devices: int) -> int:
         """Forward passes per device and step; EditmillError if the batch can't be split so."""
-        count, rest = divmod(self.batch_size, self.per_device * devices)
+        count, rest = divmod(self.batch_size, self.per_device_batch_size * devices)
         if rest or not count:
             raise EditmillError(
-                f"batch_size {self.batch_size} is no multiple of per_device {self.per_device} × "
-                f"{devices} devices; change per_device or batch_size"
+                f"batch_size {self.batch_size} is no multiple of per_device_batch_size "
+                f"{self.per_device_batch_size} × {devices} devices; change one of them"
             )
         return count
 
 
-class Draws(Part):
-    """What is made of a clip: its windows, masks and prompts."""
+class ExampleSampling(Part):
+    """How training examples are sampled from a clip: temporal windows, masks and prompts."""
 
-    per_clip: int = Field(default=4, ge=1)  # ours: windows and masks of one clip
-    stride: int = Field(default=2, ge=1)  # frames between two that are taken (Appendix B.4, B.5)
-    unrelated: Share = 0.9  # of the remover's masks; the rest is exact (Appendix B.5)
-    masks: dict[Literal[MASKS], Annotated[float, Field(ge=0)]] = Field(  # type: ignore[valid-type]
+    per_clip: int = Field(default=4, ge=1)  # examples of a clip and stage; our choice
+    stride: int = Field(default=2, ge=1)  # temporal, in frames (Appendix B.4, B.5)
+    unrelated_masks: Share = 0.9  # of the remover's; the rest is exact (Appendix B.5)
+    mask_kinds: dict[Literal[MASKS], Annotated[float, Field(ge=0)]] = Field(  # type: ignore[valid-type]
         default=dict.fromkeys(MASKS, 1.0)
     )
-    grow: tuple[Share, Share] = (0.04, 0.2)  # of the object's mean side; ours
-    keyframe: Share = 0.5  # of local-edit videos whose first frame is shown (VIVID-10M, Sec. 4.4)
+    mask_growth: tuple[Share, Share] = (0.04, 0.2)  # of the object's mean side; our choice
+    keyframe: Share = 0.5  # of local-edit videos: first frame unmasked (VIVID-10M, Sec. 4.4)
 
-    @field_validator("masks")
+    @field_validator("mask_kinds")
     @classmethod
     def _any(cls, weights: dict[str, float]) -> dict[str, float]:
         if not any(weights.values()):
@@ -80,37 +89,37 @@ class Draws(Part):
 
 
 class Mix(Part):
-    """What a batch of local-editing records is made of; 0 leaves a kind out."""
+    """Proportions in batches of local-editing records; 0 leaves a kind out."""
 
-    images_per_video: float = Field(default=10, ge=0)  # batches, each of one kind (Sec. 4.4)
-    draws_per_deletion: float = Field(default=3, ge=0)  # additions, modifications (Sec. 4.4)
+    images_per_video: float = Field(default=10, ge=0)  # batches of images alone (Sec. 4.4)
+    edits_per_deletion: float = Field(default=3, ge=0)  # additions and modifications (Sec. 4.4)
 
 
 class Fsdp(Part):
-    """Sharding over GPUs, handed to accelerate's plugin as it stands."""
+    """Sharding over GPUs: arguments of accelerate's FullyShardedDataParallelPlugin."""
 
     strategy: Literal["FULL_SHARD", "SHARD_GRAD_OP"] = "FULL_SHARD"
     cpu_offload: bool = False
 
 
 class TrainingRecipe(Part):
-    """A whole training."""
+    """All settings of the training loop; `mix` is for the editor trained on local edits."""
 
     expert: str
     seed: int = 0
     stages: tuple[Stage, ...] = Field(min_length=1)
-    draws: Draws = Draws()
-    mix: Mix | None = None  # for records of VIVID-10M's kind; None takes examples as they come
-    null_prompt: Share = 0.1  # share of prompts left empty, for guidance (Appendix B.2)
+    examples: ExampleSampling = ExampleSampling()
+    mix: Mix | None = None  # None: an epoch takes every example once
+    prompt_dropout: Share = 0.1  # share of empty prompts, for guidance (Appendix B.2)
     weight_decay: float = Field(default=1e-4, ge=0)  # Appendix B.3, B.5
     betas: tuple[Share, Share] = (0.9, 0.95)  # CogVideoX's fine-tuning scripts
-    clip_norm: float = Field(default=1.0, gt=0)  # the same
-    ema: float = Field(default=0.9999, ge=0, lt=1)  # decay; ours
+    max_grad_norm: float = Field(default=1.0, gt=0)  # the same
+    ema_decay: float = Field(default=0.9999, ge=0, lt=1)  # our choice
     precision: Literal["bf16", "fp32"] = "bf16"
     gradient_checkpointing: bool = True
-    save_every: int = Field(default=500, ge=1)  # steps between two checkpoints
-    keep: int = Field(default=2, ge=1)  # checkpoints that stay
-    workers: int = Field(default=2, ge=0)  # processes that read examples
+    checkpoint_every: int = Field(default=500, ge=1)  # steps between two checkpoints
+    keep_checkpoints: int = Field(default=2, ge=1)  # the newest ones
+    dataloader_workers: int = Field(default=2, ge=0)  # processes
     fsdp: Fsdp | None = None
 
     @field_validator("expert")
@@ -136,7 +145,7 @@ class TrainingRecipe(Part):
 
     @property
     def steps(self) -> int:
-        """Optimizer steps of all stages; `examples.counted` turns epochs into steps."""
+        """Optimizer steps of all stages; `examples.with_steps` turns epochs into steps."""
         return sum(stage.steps for stage in self.stages)
 
     def stage_at(self, step: int) -> tuple[int, int]:

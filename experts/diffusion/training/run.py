@@ -1,14 +1,15 @@
-"""One training: what it learns from, by which settings, in which folder; all of it checked before
-anything is computed."""
+"""One training: its settings, records, base and folder, all checked before any computation."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Literal
 
-import torch
+from filelock import FileLock, Timeout
 
 import catalog
 from catalog import trained
@@ -18,18 +19,25 @@ from catalog.query import Queries
 from catalog.records import ModelRow
 from catalog.releases import Catalog
 from catalog.storage.files import write_bytes
+from experts.diffusion.model.bases import base_folder
 from experts.diffusion.model.fingerprint import ENCODERS, TRANSFORMER, fingerprint
+from experts.diffusion.serving import ServingSettings
 from experts.diffusion.specs import ExpertSpec, Records
+from experts.diffusion.training.comparison import EvaluationSettings
 from experts.diffusion.training.data.catalog_clips import Record, collect, data_ref, split
 from experts.diffusion.training.data.catalog_edits import local_edits, pairs
-from experts.serving import base_folder
-from flows.training.experts.settings import Config, Data, load
+from experts.diffusion.training.data.selection import RecordSelection
+from experts.diffusion.training.recipe import NOT_IN_WEIGHTS, TrainingRecipe
 
 STAGE = "train"
 SOURCES = "sources.json"
-"""Beside a version's weights: the ids of all sources it has seen, of the versions before it too."""
+"""Beside a version's weights: the ids of all sources that it, or a version it was initialized from,
+was trained on."""
 
-COLLECT: dict[Records, Callable[[Queries, ExpertSpec, Data, str], Sequence[Record]]] = {
+InitFrom = Literal["base", "latest"]
+"""Initial weights: the base checkpoint's, or those of the version promoted last."""
+
+COLLECT: dict[Records, Callable[[Queries, ExpertSpec, RecordSelection, str], Sequence[Record]]] = {
     "clips": collect,
     "pairs": pairs,
     "local_edits": local_edits,
@@ -37,103 +45,177 @@ COLLECT: dict[Records, Callable[[Queries, ExpertSpec, Data, str], Sequence[Recor
 
 
 @dataclass(frozen=True, slots=True)
-class Run:
-    """`learn` and `held` are the records to learn from and those of held-out sources; `key` names
-    the training by data, settings and base; `folder` holds its examples and checkpoints."""
+class TrainingResult:
+    """The registered version; JSON-able through `dataclasses.asdict`. `reason` and `metrics` are
+    those of `Comparison`."""
+
+    expert: str
+    model_id: str
+    version: str
+    path: str
+    promoted: bool
+    reason: str
+    metrics: dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingRun:
+    """A training on the catalog at `root`, opened by `open_run`.
+
+    base: folder of the base checkpoint; encoders: fingerprint of its autoencoder and text encoder.
+    train_records, held_out_records: of disjoint sources.
+    key: names the training by its data, settings and base; equal keys give equal weights.
+    """
 
     root: Path
-    config: Config
+    recipe: TrainingRecipe
+    data: RecordSelection
+    evaluation: EvaluationSettings
+    serving: ServingSettings
+    init_from: InitFrom
     base: Path
-    encoders: str  # the base's, by content
-    learn: list[Record]
-    held: list[Record]
+    encoders: str
+    train_records: list[Record]
+    held_out_records: list[Record]
     data_ref: str
     key: str
 
     @property
     def spec(self) -> ExpertSpec:
-        return self.config.recipe.spec
+        return self.recipe.spec
 
     @property
     def name(self) -> str:
-        return self.config.recipe.expert
+        return self.recipe.expert
 
     @property
     def folder(self) -> Path:
+        """Of the examples and checkpoints."""
         return self.root / "work" / "training" / self.name / self.key
 
     @property
     def cache(self) -> Path:
-        """Latents and embeddings by these encoders, whichever training they were made for."""
+        """Latents and embeddings by these encoders, shared by all trainings."""
         return self.root / "work" / "training" / "latents" / self.encoders
 
     @property
-    def device(self) -> torch.device:
-        return torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    def settings(self) -> dict[str, Any]:
+        """All settings that can change the weights or the version's output."""
+        return _settings(self.recipe, self.init_from, self.data, self.evaluation, self.serving)
 
-    @property
-    def bf16(self) -> bool:
-        return self.config.recipe.precision == "bf16"
-
-    @property
-    def dtype(self) -> torch.dtype:
-        """Of the encoders."""
-        return torch.bfloat16 if self.bf16 else torch.float32
-
-    def main(self) -> Catalog:
+    def catalog(self) -> Catalog:
         """The catalog as it is now, to register in."""
         return catalog.open(self.root)
 
     def parent(self) -> ModelRow | None:
-        """The version the training begins with; None for the base.
+        """The version whose weights the training starts from; None for the base's.
 
-        Decided when it first runs: a training that goes on keeps its beginning.
+        Decided at the first call and kept in the folder, so that a resumed training agrees.
         """
         note = self.folder / "parent.json"
         if not note.is_file():
             found = None
-            if self.config.settings.start == "latest":
-                found = trained.latest(self.main(), self.name)
+            if self.init_from == "latest":
+                found = trained.latest(self.catalog(), self.name)
             write_bytes(note, json.dumps(found.version if found else "").encode())
         version = json.loads(note.read_bytes())
-        return trained.find(self.main(), self.name, version) if version else None
+        return trained.find(self.catalog(), self.name, version) if version else None
+
+    def result(self) -> TrainingResult | None:
+        """The result of this training if it has ended and its version is still there."""
+        document = self.catalog().products.get(STAGE, self.key)
+        if document is None:
+            return None
+        if not (trained.path_of(self.root, document["path"]) / "config.json").is_file():
+            return None
+        return TrainingResult(**document)
+
+    @contextmanager
+    def exclusive(self) -> Iterator[None]:
+        """Raises EditmillError where another process runs this training: two would overwrite each
+        other's checkpoints."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+        try:
+            with FileLock(self.folder / "lock", timeout=0):
+                yield
+        except Timeout:
+            raise EditmillError(
+                f"{self.folder}: another process runs this training; wait for it or end it"
+            ) from None
 
 
-def opened(
-    root: Path, name: str, ref: str = "main", config: Path | None = None, base: Path | None = None
-) -> Run:
-    """The training of an expert on the catalog at `root`, as it stands at `ref`.
+def open_run(
+    root: Path,
+    recipe: TrainingRecipe,
+    *,
+    ref: str = "main",
+    base: Path | None = None,
+    data: RecordSelection | None = None,
+    evaluation: EvaluationSettings | None = None,
+    serving: ServingSettings | None = None,
+    init_from: InitFrom = "base",
+) -> TrainingRun:
+    """The training by `recipe` on the catalog at `root`, read at the release `ref` or at `main`.
 
-    Raises EditmillError where the settings, the base checkpoint or the records are not there.
+    base: folder of the base checkpoint in diffusers' layout; None takes its environment variable's.
+    Raises EditmillError where the base, the records or their videos are not there.
     """
-    settings = load(name, config)
-    spec = settings.recipe.spec
+    data, evaluation = data or RecordSelection(), evaluation or EvaluationSettings()
+    serving = serving or ServingSettings()
+    spec = recipe.spec
+    folder = base_folder(spec.base, None, base)
     dataset = catalog.open(root, ref)
-    where = base_folder(spec.base, settings.settings.base, base)
-    rules = settings.settings.data
-    found = COLLECT[spec.learns_from](dataset, spec, rules, f"{root} at {ref}")
-    learn, held = split(found, rules.held_out)
-    videos = {ref for record in found for ref in record.media}
-    gone = sorted(ref for ref in videos if not dataset.path(ref).is_file())
+    found = COLLECT[spec.learns_from](dataset, spec, data, f"{root} at {ref}")
+    train_records, held_out_records = split(found, data.held_out)
+    videos = {video for record in found for video in record.media}
+    gone = sorted(video for video in videos if not dataset.path(video).is_file())
     if gone:
         raise EditmillError(
             f"{root}: {len(gone)} of {len(videos)} videos are gone, the first is {gone[0]}; "
             "build again from the same sources to bring it back"
         )
-    encoders = fingerprint(where, ENCODERS)
+    encoders = fingerprint(folder, ENCODERS)
     key = digest(
-        settings.decisions(),
-        (encoders, fingerprint(where, TRANSFORMER)),
-        [record.key for record in learn],
-        [record.key for record in held],
+        _settings(recipe, init_from, data, evaluation, serving),
+        (encoders, fingerprint(folder, TRANSFORMER)),
+        [record.key for record in train_records],
+        [record.key for record in held_out_records],
     )
-    read = data_ref(dataset, ref, spec.learns_from)
-    return Run(root, settings, where, encoders, learn, held, read, key)
+    return TrainingRun(
+        root=root,
+        recipe=recipe,
+        data=data,
+        evaluation=evaluation,
+        serving=serving,
+        init_from=init_from,
+        base=folder,
+        encoders=encoders,
+        train_records=train_records,
+        held_out_records=held_out_records,
+        data_ref=data_ref(dataset, ref, spec.learns_from),
+        key=key,
+    )
 
 
 def sources_of(catalog_: Catalog, row: ModelRow | None) -> set[str]:
-    """The sources a version has seen."""
+    """The ids of the sources a version was trained on."""
     if row is None:
         return set()
     path = trained.folder_of(catalog_, row) / SOURCES
     return set(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else set()
+
+
+def _settings(
+    recipe: TrainingRecipe,
+    init_from: InitFrom,
+    data: RecordSelection,
+    evaluation: EvaluationSettings,
+    serving: ServingSettings,
+) -> dict[str, Any]:
+    return {
+        "recipe": recipe.model_dump(mode="json", exclude=set(NOT_IN_WEIGHTS)),
+        "init_from": init_from,
+        "data": data.model_dump(mode="json"),
+        "evaluate": evaluation.model_dump(mode="json"),
+        "serve": serving.model_dump(mode="json"),
+    }

@@ -13,7 +13,7 @@ from torch import Tensor
 from torch.nn import functional as F
 
 from experts.base import Frames, Masks
-from experts.diffusion.training.data.clip import Clip
+from experts.diffusion.training.data.clip import TrainingClip
 
 WIDTH, LENGTH = 12, 5
 
@@ -36,14 +36,14 @@ class Source:
     def labels(self) -> tuple[str, ...]:
         return (f"disc {self.seed}",) if self.owner else ()
 
-    def clip(self) -> Clip:
+    def clip(self) -> TrainingClip:
         frames = self._frames()
         controls = {
             "hed": 255 - frames,
             "canny": np.flip(frames, axis=-1).copy(),
             "depth": frames // 2,
         }
-        return Clip(frames, f"scene {self.seed}", controls)
+        return TrainingClip(frames, f"scene {self.seed}", controls)
 
     def masks(self, index: int) -> Masks:
         assert index == 0

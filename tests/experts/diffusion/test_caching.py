@@ -15,18 +15,19 @@ from diffusers.models.transformers.cogvideox_transformer_3d import CogVideoXBloc
 from torch import Tensor
 
 from catalog.errors import EditmillError
+from catalog.validated import validated
 from experts.diffusion.conditioning.conditions import Conditions, control_input, main_input
 from experts.diffusion.model.build import build
 from experts.diffusion.model.checkpoint import open_expert
 from experts.diffusion.model.editor import VideoEditor
-from experts.diffusion.sampling.caching import CACHES, Cache, cache_named, caching
+from experts.diffusion.sampling import caching as module
+from experts.diffusion.sampling.caching import caching
+from experts.diffusion.sampling.options import CACHES, Cache, Solver, cache_named
 from experts.diffusion.sampling.sampler import Prompts, sample
-from experts.diffusion.sampling.sampler import caching as module
-from experts.diffusion.sampling.schedule import Solver, scheduler
-from experts.diffusion.serving import Serving
+from experts.diffusion.sampling.schedule import scheduler
+from experts.diffusion.serving import Serving, ServingSettings
 from experts.diffusion.specs import EXPERTS
 from experts.diffusion.training.loss import conditions_of
-from flows.training.experts.settings import load
 from tests.experts.diffusion.small_clips import pixels
 from tests.experts.diffusion.test_learning import _learn
 
@@ -58,7 +59,7 @@ class Asked:
         cache: Cache = "none",
         solver: Solver = "ddim",
         seed: int = 0,
-        guidance: float | None = None,
+        guidance_scale: float | None = None,
         rows: slice = slice(None),
     ) -> Tensor:
         spec = EXPERTS[self.name]
@@ -66,7 +67,16 @@ class Asked:
         seeds = list(range(10 * seed, 10 * seed + self.rows))[rows]
         schedule = scheduler(spec.base, solver)
         return sample(
-            self.editor, spec, schedule, conditions, prompts, SIZE, seeds, STEPS, guidance, cache
+            self.editor,
+            spec,
+            schedule,
+            conditions,
+            prompts,
+            SIZE,
+            seeds,
+            STEPS,
+            guidance_scale,
+            cache,
         )
 
     def given(self, rows: slice = slice(None)) -> tuple[Conditions, Prompts]:
@@ -96,7 +106,7 @@ def asked(base: Callable[..., Any]) -> Asking:
         model = base("5B-I2V" if "I2V" in spec.base else "2B", num_layers=MAIN)
         editor = build(replace(spec, control_layers=CONTROL), model)
         generator = torch.Generator().manual_seed(1)
-        for part in editor.added().values():
+        for part in editor.added_modules().values():
             for weight in part.parameters():
                 weight.data.add_(0.1 * torch.randn(weight.shape, generator=generator))
         return Asked(name, editor)
@@ -153,9 +163,11 @@ def by_hand(asked: Asked, solver: Solver, seeds: list[int]) -> Tensor:
                 torch.cat([prompts.negative, prompts.positive]),
                 t.expand(2 * len(seeds)),
                 None if control is None else control.repeat(2, 1, 1, 1, 1),
-                None if prompts.beside is None else prompts.beside.repeat(2, 1, 1),
+                None
+                if prompts.negative_hidden_states is None
+                else prompts.negative_hidden_states.repeat(2, 1, 1),
             ).sample.chunk(2)
-        v = away + spec.guidance * (toward - away)
+        v = away + spec.guidance_scale * (toward - away)
         if isinstance(schedule, CogVideoXDPMScheduler):
             last = schedule.timesteps[k - 1] if k else None
             latents, before = schedule.step(
@@ -224,7 +236,7 @@ def test_a_cache_saves_work_and_no_edit_sees_another(
 @pytest.mark.parametrize("cache", ON)
 def test_an_unguided_edit_has_no_rows_to_split(asked: Asking, work: Work, cache: Cache) -> None:
     one = asked("remover")
-    assert one.sample(cache, guidance=1.0).isfinite().all()
+    assert one.sample(cache, guidance_scale=1.0).isfinite().all()
     assert work.main < STEPS * MAIN or work.attentions < STEPS * MAIN
     assert work.rows == 2 * work.main
 
@@ -309,21 +321,16 @@ def test_what_a_trained_remover_loses(base: Callable[..., Any], tmp_path: Path) 
     assert full > lite + 8 and lite < 22, (full, lite)
 
 
-def test_unknown_names_are_told_with_the_known_ones(tmp_path: Path) -> None:
+def test_unknown_names_are_told_with_the_known_ones() -> None:
     assert [cache_named(name) for name in CACHES] == list(CACHES)
     known = "use one of: none, first_block, taylorseer, taylorseer_lite, faster, pyramid"
     with pytest.raises(EditmillError, match=f"cache 'teacache' is not known; {known}"):
         cache_named("teacache")
-    config = tmp_path / "mine.yaml"
-    stage = "stages: [{height: 32, width: 48, frames: 9, steps: 2, batch_size: 1}]"
-    config.write_text(f"{stage}\nserve: {{cache: teacache}}")
-    with pytest.raises(EditmillError, match=r"`serve.cache`: Input should be 'none', 'first_block"):
-        load("remover", config)
-    config.write_text(f"{stage}\nserve: {{cache: taylorseer_lite, solver: dpm++}}")
-    with pytest.raises(EditmillError, match=r"`serve`: .*taylorseer_lite goes with solver ddim"):
-        load("remover", config)
-    config.write_text(f"{stage}\nserve: {{cache: first_block, compile: true}}")
-    serve = load("remover", config).settings.serve
+    with pytest.raises(EditmillError, match=r"`cache`: Input should be 'none', 'first_block"):
+        validated(ServingSettings, {"cache": "teacache"}, "mine.yaml")
+    with pytest.raises(EditmillError, match="taylorseer_lite goes with solver ddim"):
+        validated(ServingSettings, {"cache": "taylorseer_lite", "solver": "dpm++"}, "mine.yaml")
+    serve = validated(ServingSettings, {"cache": "first_block", "compile": True}, "mine.yaml")
     assert (serve.cache, serve.compile) == ("first_block", True)
 
 

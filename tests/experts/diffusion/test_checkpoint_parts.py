@@ -149,7 +149,7 @@ def test_a_shard_elsewhere_is_refused(checkpoint: Path, tmp_path: Path):
 
 NOTHING = ExpertSpec(
     "nothing", base="CogVideoX-2b", first_frame=False, mask=False, control=(),
-    negative_channels=False, freeze_ffn=False, prompt="", negative="", guidance=6.0,
+    negative_channels=False, freeze_ffn=False, prompt="", negative="", guidance_scale=6.0,
 )  # fmt: skip
 """An expert without conditions: untrained, it is the base."""
 
@@ -175,7 +175,7 @@ def test_sampler_is_diffusers_pipeline_where_nothing_is_added(checkpoint: Path, 
         size=(3, 6, 8),
         seeds=[5],
         steps=4,
-        guidance=3.0,
+        guidance_scale=3.0,
     )
     assert torch.allclose(got, expected, atol=1e-5)
 
@@ -208,7 +208,7 @@ def test_image_to_video_sampling_is_diffusers_too(base, checkpoint: Path):
         size=(3, 6, 8),
         seeds=[5],
         steps=3,
-        guidance=3.0,
+        guidance_scale=3.0,
     )
     assert torch.allclose(got, expected, atol=1e-4)
 

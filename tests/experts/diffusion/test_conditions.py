@@ -105,7 +105,7 @@ def test_feed_forward_layers_are_frozen_but_for_the_first_block(base, name: str)
 def test_prompts_and_guidance_are_the_papers():
     assert EXPERTS["remover"].prompts("dog") == ("Remove dog", "Generate dog")
     assert EXPERTS["local_stylizer"].prompts("a yellow house")[0] == "It's a yellow house"
-    assert {n: s.guidance for n, s in EXPERTS.items() if n != "global_stylizer"} == {
+    assert {n: s.guidance_scale for n, s in EXPERTS.items() if n != "global_stylizer"} == {
         "local_stylizer": 6.0,
         "inpainter": 6.0,
         "remover": 2.0,
@@ -113,7 +113,7 @@ def test_prompts_and_guidance_are_the_papers():
 
 
 def test_wrong_base_and_unknown_expert_are_told(base):
-    with pytest.raises(EditmillError, match="inpainter stands on CogVideoX-5b-I2V"):
+    with pytest.raises(EditmillError, match="inpainter is built on CogVideoX-5b-I2V"):
         build(EXPERTS["inpainter"], base("2B"))
     with pytest.raises(EditmillError, match="6 control blocks for the base's 4 blocks"):
         build(EXPERTS["local_stylizer"], base("2B"))

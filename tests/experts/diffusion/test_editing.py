@@ -39,8 +39,10 @@ def made(base: Callable[..., Any], checkpoint: Path, tmp_path: Path) -> Make:
         spec, folder = EDITORS[name], tmp_path / name
         plain = open_base(checkpoint) if spec.lora_rank else base("5B-I2V", num_layers=2)
         editor = build(replace(spec, control_layers=1), plain)
-        learnt = editor.adapter() or {
-            f"{part}.{k}": p for part, m in editor.added().items() for k, p in m.named_parameters()
+        learnt = editor.adapter_parameters() or {
+            f"{part}.{k}": p
+            for part, m in editor.added_modules().items()
+            for k, p in m.named_parameters()
         }
         for parameter in learnt.values():
             parameter.data.normal_(std=0.2)
@@ -87,7 +89,7 @@ def test_a_first_frame_leads(made: Make, name: str) -> None:
     expert, request = made(name), request_for(name)
     other = replace(request, params={"first_frame": request.params["first_frame"] // 2})
     assert not np.array_equal(expert.edit(request).frames, expert.edit(other).frames)
-    with pytest.raises(BadInput, match=f"{name} is led by an edited first frame; give one"):
+    with pytest.raises(BadInput, match=f"{name} needs an edited first frame; give one"):
         expert.edit(replace(request, params={}))
     with pytest.raises(BadInput, match="the first frame is 16×48, the video 32×48"):
         expert.edit(replace(request, params={"first_frame": request.frames[0, :16]}))

@@ -112,7 +112,7 @@ def test_resampled_table_is_itself_at_its_own_size_and_follows_a_ramp_at_others(
 def test_each_condition_moves_the_output_once_its_weights_are_not_zero(base: Make, part: str):
     editor = VideoEditor.from_base(base("2B"), **ADDED)
     for name, parameter in editor.named_parameters():
-        if name.split(".")[0] in editor.added():
+        if name.split(".")[0] in editor.added_modules():
             parameter.data.add_(0.05 * torch.randn_like(parameter))
     inputs = _conditions(_inputs(editor), 48)
     changed = dict(inputs)

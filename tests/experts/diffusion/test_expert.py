@@ -63,7 +63,7 @@ def made(
         spec = EXPERTS[name]
         model = base("5B-I2V" if "I2V" in spec.base else "2B", num_layers=2)
         editor = build(replace(spec, control_layers=1), model)
-        for part in editor.added().values():
+        for part in editor.added_modules().values():
             for parameter in part.parameters():
                 parameter.data.normal_(std=0.2)
         folder = tmp_path / name

@@ -17,7 +17,7 @@ from experts.diffusion.sampling.schedule import scheduler
 from experts.diffusion.specs import EXPERTS
 from experts.diffusion.training.data.examples import Examples
 from experts.diffusion.training.data.prepare import prepare
-from experts.diffusion.training.loop import Step, train
+from experts.diffusion.training.loop import StepMetrics, train
 from experts.diffusion.training.loss import conditions_of
 from experts.diffusion.training.recipe import TrainingRecipe
 from tests.experts.diffusion.small_clips import BlockEncoders, Source, pixels
@@ -41,15 +41,15 @@ def _learn(name: str, steps: int, base: Callable[..., Any], folder: Path, **size
         stages=[  # type: ignore[arg-type]
             {
                 "height": 32, "width": 48, "frames": 9, "steps": steps, "batch_size": 8,
-                "per_device": 8, "learning_rate": 2e-3, "warmup_steps": 20,
+                "per_device_batch_size": 8, "learning_rate": 2e-3, "lr_warmup_steps": 20,
             }
         ],
-        draws={"per_clip": 3, "stride": 1},  # type: ignore[arg-type]
+        examples={"per_clip": 3, "stride": 1},  # type: ignore[arg-type]
         precision="fp32",
         gradient_checkpointing=False,
-        workers=0,
-        ema=0.98,
-        save_every=10**6,
+        dataloader_workers=0,
+        ema_decay=0.98,
+        checkpoint_every=10**6,
     )  # fmt: skip
     sources = [Source(seed) for seed in range(4)]
     prepare(recipe, sources, BlockEncoders(), folder / "data")
@@ -60,7 +60,7 @@ def _learn(name: str, steps: int, base: Callable[..., Any], folder: Path, **size
     )  # fmt: skip
     losses: list[float] = []
 
-    def note(step: Step) -> None:
+    def note(step: StepMetrics) -> None:
         losses.append(step.loss)
 
     editor = build(replace(spec, control_layers=2), model)
@@ -92,7 +92,7 @@ def test_remover_paints_what_belongs_there(base, tmp_path: Path):
         size=(3, 4, 6),
         seeds=list(range(len(rows))),
         steps=15,
-        guidance=1.0,
+        guidance_scale=1.0,
     )
     hole = (batch["mask"] > 0.99).expand(-1, -1, 3, -1, -1)
     hole = hole.repeat_interleave(2, -1).repeat_interleave(2, -2)

@@ -18,8 +18,8 @@ from experts.diffusion.specs import EXPERTS
 from experts.diffusion.training import loop
 from experts.diffusion.training.data.examples import Batches, Examples
 from experts.diffusion.training.data.prepare import Example, prepare
-from experts.diffusion.training.data.randomness import Chance
-from experts.diffusion.training.loop import Step, train
+from experts.diffusion.training.data.randomness import StepRandomness
+from experts.diffusion.training.loop import StepMetrics, train
 from experts.diffusion.training.recipe import TrainingRecipe
 from tests.experts.diffusion.small_clips import BlockEncoders, Source
 
@@ -29,17 +29,17 @@ Build = Callable[[], Any]
 def _recipe(name: str = "inpainter", **changes: Any) -> TrainingRecipe:
     stage = {
         "height": 16, "width": 32, "frames": 5, "steps": 4,
-        "batch_size": 4, "per_device": 2, "learning_rate": 1e-3, "warmup_steps": 2,
+        "batch_size": 4, "per_device_batch_size": 2, "learning_rate": 1e-3, "lr_warmup_steps": 2,
     }  # fmt: skip
     larger = stage | {"height": 32, "width": 48, "steps": 3, "learning_rate": 5e-4}
     return TrainingRecipe.model_validate(
         {
             "expert": name,
             "stages": [stage, larger],
-            "draws": {"per_clip": 2, "stride": 1},
-            "save_every": 3,
-            "workers": 0,
-            "ema": 0.9,
+            "examples": {"per_clip": 2, "stride": 1},
+            "checkpoint_every": 3,
+            "dataloader_workers": 0,
+            "ema_decay": 0.9,
         }
         | changes
     )
@@ -71,8 +71,8 @@ def test_stopped_training_goes_on_exactly(build_expert, data, tmp_path: Path, pr
     recipe = _recipe(precision=precision)
     examples, schedule = data(recipe), scheduler(recipe.spec.base)
 
-    def run(folder: str, stop_after: int | None = None) -> list[Step]:
-        told: list[Step] = []
+    def run(folder: str, stop_after: int | None = None) -> list[StepMetrics]:
+        told: list[StepMetrics] = []
         train(recipe, build_expert(), schedule, examples, tmp_path / folder, told.append,
               stop_after=stop_after)  # fmt: skip
         return told
@@ -108,19 +108,27 @@ def test_frozen_weights_stay_and_the_average_is_what_is_written(build_expert, da
 
 
 def test_gradient_accumulation_changes_the_loss_by_rounding_alone(build_expert, data, tmp_path):
-    def losses(per_device: int) -> list[float]:
-        stages = [stage.model_dump() | {"per_device": per_device} for stage in _recipe().stages]
+    def losses(size: int) -> list[float]:
+        stages = [
+            stage.model_dump() | {"per_device_batch_size": size} for stage in _recipe().stages
+        ]
         recipe = _recipe(stages=stages, precision="fp32")
         told: list[float] = []
-        train(recipe, build_expert(), scheduler(recipe.spec.base), data(recipe),
-              tmp_path / str(per_device), lambda step: told.append(step.loss))  # fmt: skip
+        train(
+            recipe,
+            build_expert(),
+            scheduler(recipe.spec.base),
+            data(recipe),
+            tmp_path / str(size),
+            lambda step: told.append(step.loss),
+        )
         return told
 
     assert losses(1) == pytest.approx(losses(4), rel=1e-4)
 
 
 def test_checkpoints_beyond_those_kept_are_dropped(build_expert, data, tmp_path: Path):
-    recipe = _recipe(save_every=1, keep=2)
+    recipe = _recipe(checkpoint_every=1, keep_checkpoints=2)
     train(recipe, build_expert(), scheduler(recipe.spec.base), data(recipe), tmp_path / "out")
     names = sorted(path.name for path in (tmp_path / "out" / "checkpoints").iterdir())
     assert names == ["step-00000006", "step-00000007"]
@@ -138,7 +146,7 @@ def test_losses_of_steps_that_come_again_are_not_listed_twice(build_expert, data
     recipe = _recipe()  # saves after 3, 6 and 7 steps
     examples, schedule = data(recipe), scheduler(recipe.spec.base)
 
-    def killed(step: Step) -> None:
+    def killed(step: StepMetrics) -> None:
         if step.step == 4:
             raise KeyboardInterrupt
 
@@ -152,9 +160,9 @@ def test_losses_of_steps_that_come_again_are_not_listed_twice(build_expert, data
 def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good_state(
     build_expert, data, tmp_path: Path, monkeypatch
 ):
-    recipe = _recipe(save_every=100, precision="fp32")
+    recipe = _recipe(checkpoint_every=100, precision="fp32")
     examples, schedule = data(recipe), scheduler(recipe.spec.base)
-    good: list[Step] = []
+    good: list[StepMetrics] = []
     train(recipe, build_expert(), schedule, examples, tmp_path / "good", good.append)
     real, calls = loop.loss_of, iter(range(10**6))
 
@@ -166,7 +174,7 @@ def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good_state(
     with pytest.raises(EditmillError, match=r"step 5: loss nan.*state of step 4.*lower learning"):
         train(recipe, build_expert(), schedule, examples, tmp_path / "out")
     monkeypatch.setattr(loop, "loss_of", real)
-    rest: list[Step] = []
+    rest: list[StepMetrics] = []
     train(recipe, build_expert(), schedule, examples, tmp_path / "out", rest.append)
     assert rest == good[4:]  # nothing was lost
 
@@ -174,16 +182,21 @@ def test_a_loss_that_is_no_number_stops_and_keeps_the_last_good_state(
 @pytest.mark.parametrize(
     ("changes", "remedy"),
     [
-        ({}, r"lower stages\[0\]\.per_device \(2\)"),
-        ({"per_device": 1, "gradient_checkpointing": False}, "set gradient_checkpointing: true"),
-        ({"per_device": 1}, "shard it over GPUs with fsdp, or lower"),
+        ({}, r"lower stages\[0\]\.per_device_batch_size \(2\)"),
+        (
+            {"per_device_batch_size": 1, "gradient_checkpointing": False},
+            "set gradient_checkpointing: true",
+        ),
+        ({"per_device_batch_size": 1}, "shard it over GPUs with fsdp, or lower"),
     ],
 )
 def test_out_of_memory_names_the_setting_to_lower(
     build_expert, data, tmp_path: Path, monkeypatch, changes: dict[str, Any], remedy: str
 ):
     changes = dict(changes)
-    stage = _recipe().stages[0].model_dump() | {"per_device": changes.pop("per_device", 2)}
+    stage = _recipe().stages[0].model_dump() | {
+        "per_device_batch_size": changes.pop("per_device_batch_size", 2)
+    }
     recipe = _recipe(stages=[stage], **changes)
 
     def full(*args: Any) -> torch.Tensor:
@@ -195,7 +208,9 @@ def test_out_of_memory_names_the_setting_to_lower(
 
 
 def test_a_batch_that_cannot_be_split_is_told():
-    with pytest.raises(EditmillError, match=r"batch_size 4 is no multiple of per_device 2 × 3"):
+    with pytest.raises(
+        EditmillError, match=r"batch_size 4 is no multiple of per_device_batch_size 2 × 3"
+    ):
         _recipe().stages[0].micro_batches(devices=3)
 
 
@@ -223,14 +238,14 @@ def test_batches_hold_one_size_and_an_epoch_every_example():
         Batches(rows, 1, 4, seed=3)
 
 
-def test_chance_is_stratified_and_leaves_out_a_tenth_of_the_prompts():
-    steps = [Chance.at(0, step, 16, 0.1) for step in range(400)]
-    for chance in steps:
-        for part, level in enumerate(sorted(chance.timesteps.tolist())):
-            assert 62.5 * part - 1 < level < 62.5 * (part + 1)
-    every = torch.stack([chance.timesteps for chance in steps]).float()
+def test_timesteps_are_stratified_and_a_tenth_of_the_prompts_dropped():
+    steps = [StepRandomness.at(0, step, 16, 0.1) for step in range(400)]
+    for random in steps:
+        for part, timestep in enumerate(sorted(random.timesteps.tolist())):
+            assert 62.5 * part - 1 < timestep < 62.5 * (part + 1)
+    every = torch.stack([random.timesteps for random in steps]).float()
     assert every.mean() == pytest.approx(499.5, abs=5)
-    assert torch.cat([chance.null for chance in steps]).float().mean() == pytest.approx(
+    assert torch.cat([random.drop_prompt for random in steps]).float().mean() == pytest.approx(
         0.1, abs=0.02
     )
     assert torch.equal(steps[3].noise((2, 5))[4:6], steps[3].part(4, 6).noise((2, 5)))

@@ -16,7 +16,7 @@ from experts.diffusion.model.editor import VideoEditor
 from experts.diffusion.sampling.schedule import scheduler
 from experts.diffusion.specs import EXPERTS
 from experts.diffusion.training.data.examples import Examples
-from experts.diffusion.training.loop import Step, train
+from experts.diffusion.training.loop import StepMetrics, train
 from experts.diffusion.training.recipe import TrainingRecipe
 from tests.experts.diffusion.conftest import tiny_base
 
@@ -24,14 +24,20 @@ RECIPE: dict[str, Any] = {
     "expert": "inpainter",
     "stages": [
         {
-            "height": 16, "width": 32, "frames": 5, "steps": 4,
-            "batch_size": 4, "per_device": 1, "learning_rate": 1e-3, "warmup_steps": 0,
+            "height": 16,
+            "width": 32,
+            "frames": 5,
+            "steps": 4,
+            "batch_size": 4,
+            "per_device_batch_size": 1,
+            "learning_rate": 1e-3,
+            "lr_warmup_steps": 0,
         }
     ],
-    "draws": {"per_clip": 2, "stride": 1},
+    "examples": {"per_clip": 2, "stride": 1},
     "precision": "fp32",
-    "workers": 0,
-}  # fmt: skip
+    "dataloader_workers": 0,
+}
 
 
 def expert() -> VideoEditor:
@@ -45,7 +51,7 @@ def main(examples: str, out: str, stop_after: str) -> None:
     recipe = TrainingRecipe.model_validate(RECIPE | {"fsdp": {}})
     losses: list[float] = []
 
-    def note(step: Step) -> None:
+    def note(step: StepMetrics) -> None:
         losses.append(step.loss)
 
     editor = expert()

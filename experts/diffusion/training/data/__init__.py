@@ -1,0 +1,1 @@
+"""Training records of a catalog, as cached and batched examples."""

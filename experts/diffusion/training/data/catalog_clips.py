@@ -1,8 +1,8 @@
 """A catalog's clips and tracks as training records.
 
-Every expert learns to bring back real footage, so it learns from clips, their captions and the
-masks of their objects; pairs, which experts made, are not among them. Clips are held out by source,
-and which source is held out depends on the source alone: it stays so when the catalog grows.
+An expert learns to reconstruct real footage, so it is trained on clips, their captions and the
+masks of their objects, and not on pairs, which experts made. Whole sources are held out; whether
+one is depends on its id alone, so it stays held out as the catalog grows.
 """
 
 from __future__ import annotations
@@ -22,13 +22,12 @@ from catalog.records import Clip, Track, from_row
 from experts.base import Masks
 from experts.diffusion.conditioning.controls import Controls
 from experts.diffusion.specs import ExpertSpec, Records
-from experts.diffusion.training.data.clip import Clip as Footage
-from experts.diffusion.training.data.clip import ClipSource
-from flows.training.experts.settings import Data
+from experts.diffusion.training.data.clip import ClipSource, TrainingClip
+from experts.diffusion.training.data.selection import RecordSelection
 
 
 class Record(ClipSource, Protocol):
-    """Anything in a catalog that can be learnt from."""
+    """Anything in a catalog that a model can be trained on."""
 
     @property
     def source_id(self) -> str: ...
@@ -38,7 +37,7 @@ class Record(ClipSource, Protocol):
 
     @property
     def media(self) -> tuple[str, ...]:
-        """References of the videos it cannot do without."""
+        """References of the videos it needs."""
         ...
 
 
@@ -47,7 +46,7 @@ R = TypeVar("R", bound=Record)
 
 @dataclass(frozen=True, slots=True)
 class CatalogClip:
-    """A clip of the catalog, as `experts.diffusion.training.data.clip.ClipSource` wants it."""
+    """A clip of the catalog as a `ClipSource`."""
 
     dataset: Queries
     row: Clip
@@ -77,17 +76,19 @@ class CatalogClip:
     def labels(self) -> tuple[str, ...]:
         return tuple(track.label for track in self.tracks)
 
-    def clip(self) -> Footage:
+    def clip(self) -> TrainingClip:
         self.controls.load()
         frames = media.read_video(self.dataset.path(self.row.video))
-        return Footage(frames, self.row.caption, self.controls.of(frames))
+        return TrainingClip(frames, self.row.caption, self.controls.of(frames))
 
     def masks(self, index: int) -> Masks:
         return media.read_masks(self.dataset.path(self.tracks[index].masks))
 
 
-def collect(dataset: Queries, spec: ExpertSpec, rules: Data, where: str) -> list[CatalogClip]:
-    """The clips the expert can learn from, in an order that depends on them alone.
+def collect(
+    dataset: Queries, spec: ExpertSpec, selection: RecordSelection, where: str
+) -> list[CatalogClip]:
+    """The clips the expert can be trained on, in an order that depends on their ids alone.
 
     Raises EditmillError, saying what `where` lacks, where there are none.
     """
@@ -95,15 +96,15 @@ def collect(dataset: Queries, spec: ExpertSpec, rules: Data, where: str) -> list
     tracks: dict[str, list[Track]] = defaultdict(list)
     if spec.mask:
         suited = dataset.tracks().filter(
-            pl.col("score") >= rules.min_score,
-            pl.col("area").is_between(rules.min_area, rules.max_area),
+            pl.col("score") >= selection.min_score,
+            pl.col("area").is_between(selection.min_area, selection.max_area),
         )
         for row in suited.sort("track_id").collect().iter_rows(named=True):
             tracks[row["clip_id"]].append(from_row(Track, row))
     rows = dataset.clips().collect().iter_rows(named=True)
     clips = sorted((from_row(Clip, row) for row in rows), key=lambda c: digest("order", c.clip_id))
     if spec.mask:
-        # The remover and the inpainter paint strangers' masks over any clip.
+        # The remover and the inpainter also mask a clip by objects of other clips.
         anywhere = bool(spec.negative) or spec.negative_channels
         found = [clip for clip in clips if anywhere or tracks[clip.clip_id]]
         lacks = "" if any(tracks.values()) else "an object's track"
@@ -115,12 +116,12 @@ def collect(dataset: Queries, spec: ExpertSpec, rules: Data, where: str) -> list
             f"{where}: nothing for the {spec.name} to learn from: none of {len(clips)} clips has "
             f"{lacks or 'footage'}; build with annotations first, or name another --ref"
         )
-    found = found[: rules.clips]
+    found = found[: selection.max_records]
     return [CatalogClip(dataset, clip, tuple(tracks[clip.clip_id]), controls) for clip in found]
 
 
 def split(records: Sequence[R], share: float) -> tuple[list[R], list[R]]:
-    """Records to learn from, and those of held-out sources.
+    """Records to train on, and those of held-out sources: about `share` of all, one at least.
 
     Raises EditmillError where there is one source only.
     """
@@ -138,11 +139,11 @@ def split(records: Sequence[R], share: float) -> tuple[list[R], list[R]]:
 
 
 TABLES: dict[Records, tuple[str, ...]] = {"clips": ("clips", "tracks")}
-"""What is read for each kind of record, where it is more than the table of its name."""
+"""The tables that each kind of record is read from, where not the one of its name."""
 
 
 def data_ref(dataset: Queries, ref: str, records: Records = "clips") -> str:
-    """What was read, so that it can be read again: a release, or `main` with Delta versions."""
+    """What was read, so that it can be read again: a release, or `main` with table versions."""
     if ref != "main":
         return ref
     tables = TABLES.get(records, (records,))

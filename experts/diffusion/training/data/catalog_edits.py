@@ -15,21 +15,21 @@ from catalog.query import Queries
 from catalog.records import LocalEdit, Pair, from_row, to_row
 from experts.base import Masks
 from experts.diffusion.specs import ExpertSpec
-from experts.diffusion.training.data.clip import Clip
-from flows.training.experts.settings import Data
+from experts.diffusion.training.data.clip import TrainingClip
+from experts.diffusion.training.data.selection import RecordSelection
 
 
 @dataclass(frozen=True, slots=True)
 class CatalogPair:
-    """A kept pair: its target is what to make, of its source, by its instruction."""
+    """A kept pair: its target is generated, from its source and its instruction."""
 
     dataset: Queries
     row: Pair
 
     @property
     def key(self) -> str:
-        """Of both videos and the words, by their content."""
-        return digest(self.row.source_video, self.row.target_video, self._said())
+        """Of both videos and the instructions, by their content."""
+        return digest(self.row.source_video, self.row.target_video, self._instructions())
 
     @property
     def source_id(self) -> str:
@@ -47,25 +47,27 @@ class CatalogPair:
     def labels(self) -> tuple[str, ...]:
         return ()
 
-    def clip(self) -> Clip:
-        """Where source and target differ in size (upscaling), the source is brought to the
-        target's: both stand side by side in the model."""
+    def clip(self) -> TrainingClip:
+        """A source of another size than its target (upscaling) is resized to the target's: the
+        model takes latents of one size."""
         target = media.read_video(self.dataset.path(self.row.target_video))
         source = media.read_video(self.dataset.path(self.row.source_video))
         both = min(len(source), len(target))
         if source.shape[1:] != target.shape[1:]:
             source = crop_resize(source, target.shape[1:3])
-        instruction, *others = self._said()
-        return Clip(target[:both], instruction, {"source": source[:both]}, tuple(others))
+        instruction, *others = self._instructions()
+        return TrainingClip(target[:both], instruction, {"source": source[:both]}, tuple(others))
 
     def masks(self, index: int) -> Masks:
         raise IndexError(index)
 
-    def _said(self) -> list[str]:
+    def _instructions(self) -> list[str]:
         return list(dict.fromkeys([self.row.instruction, *self.row.phrasings]))
 
 
-def pairs(dataset: Queries, spec: ExpertSpec, rules: Data, where: str) -> list[CatalogPair]:
+def pairs(
+    dataset: Queries, spec: ExpertSpec, selection: RecordSelection, where: str
+) -> list[CatalogPair]:
     """The kept pairs, in an order that depends on them alone.
 
     Raises EditmillError, saying what `where` lacks, where there are none.
@@ -79,19 +81,19 @@ def pairs(dataset: Queries, spec: ExpertSpec, rules: Data, where: str) -> list[C
             "build pairs first, or name another --ref"
         )
     kept.sort(key=lambda pair: digest("order", pair.pair_id))
-    return [CatalogPair(dataset, pair) for pair in kept[: rules.clips]]
+    return [CatalogPair(dataset, pair) for pair in kept[: selection.max_records]]
 
 
 @dataclass(frozen=True, slots=True)
 class CatalogLocalEdit:
-    """A local-editing record: its footage is what to make, of its masked footage, by a caption."""
+    """A local-editing record: its footage is generated, from its masked footage and a caption."""
 
     dataset: Queries
     row: LocalEdit
 
     @property
     def key(self) -> str:
-        """Of footage, mask and words; all of them follow from the row."""
+        """Of footage, mask and captions, all of which are in the row."""
         return digest(to_row(self.row))
 
     @property
@@ -110,17 +112,17 @@ class CatalogLocalEdit:
     def labels(self) -> tuple[str, ...]:
         return (self.row.label,)
 
-    def clip(self) -> Clip:
+    def clip(self) -> TrainingClip:
         sample = samples.read(self.dataset, to_row(self.row))
         caption, *others = dict.fromkeys(sample.captions)
-        return Clip(sample.x, caption, wordings=tuple(others), task=self.row.task)
+        return TrainingClip(sample.x, caption, rephrasings=tuple(others), task=self.row.task)
 
     def masks(self, index: int) -> Masks:
         return media.read_masks(self.dataset.path(self.row.mask))
 
 
 def local_edits(
-    dataset: Queries, spec: ExpertSpec, rules: Data, where: str
+    dataset: Queries, spec: ExpertSpec, selection: RecordSelection, where: str
 ) -> list[CatalogLocalEdit]:
     """The local-editing records, in an order that depends on them alone.
 
@@ -133,7 +135,7 @@ def local_edits(
             f"{where}: nothing for the {spec.name} to learn from: no local-editing record; build "
             "them first (editmill build vivid-embedded), or name another --ref"
         )
-    return [CatalogLocalEdit(dataset, edit) for edit in found[: rules.clips]]
+    return [CatalogLocalEdit(dataset, edit) for edit in found[: selection.max_records]]
 
 
 def _order(edit: LocalEdit) -> str:

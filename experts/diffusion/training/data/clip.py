@@ -1,4 +1,4 @@
-"""What training is given: clips with their objects, or edits, whatever they were collected from."""
+"""The records a training reads: clips with their objects, or edits."""
 
 from __future__ import annotations
 
@@ -10,39 +10,39 @@ from experts.base import Frames, Masks
 
 
 @dataclass(frozen=True, slots=True)
-class Clip:
-    """A clip in memory, or the edited side of a pair.
+class TrainingClip:
+    """A clip in memory, or the edited side of a pair: what the model learns to generate.
 
-    frames: [F, H, W, 3].
-    caption: what it shows, in a sentence; of a pair, the instruction.
-    controls: videos that go with it, by condition (`hed`, `canny`, `depth`, a pair's `source`), of
-        the same shape.
-    wordings: other ways to say the caption; each is drawn as often.
+    frames: uint8 [F, H, W, 3], RGB.
+    caption: a sentence about the clip; of a pair, the instruction.
+    controls: conditioning videos of the same shape, by name (`hed`, `canny`, `depth`; `source` of a
+        pair).
+    rephrasings: of the caption; each is sampled as often as the caption.
     task: of a local-editing record: `addition`, `modification` or `deletion`.
     """
 
     frames: Frames
     caption: str = ""
     controls: Mapping[str, Frames] = field(default_factory=dict)
-    wordings: tuple[str, ...] = ()
+    rephrasings: tuple[str, ...] = ()
     task: str = ""
 
 
 class ClipSource(Protocol):
-    """A clip that can be opened; opening another clip's masks does not open its frames."""
+    """A clip that can be read; reading its masks does not read its frames."""
 
     @property
     def key(self) -> str:
-        """Changes whenever frames, masks or words do."""
+        """Changes whenever frames, masks or captions do."""
         ...
 
     @property
     def labels(self) -> tuple[str, ...]:
-        """Its objects, by name; may be empty."""
+        """Of its objects; may be empty."""
         ...
 
-    def clip(self) -> Clip: ...
+    def clip(self) -> TrainingClip: ...
 
     def masks(self, index: int) -> Masks:
-        """The masks [F, H, W] of the object of that index."""
+        """The masks [F, H, W], bool, of the object `labels[index]`."""
         ...

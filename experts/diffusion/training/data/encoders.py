@@ -1,4 +1,4 @@
-"""A checkpoint's own encoders, as preparing examples wants them."""
+"""The encoders of a checkpoint, for the preparation of examples."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class CheckpointEncoders:
             for part in ("vae", "text_encoder")
             for path in (Path(folder) / part).glob("*.safetensors")
         )
-        # Reading every weight to name them would take longer than encoding a clip.
+        # Hashing all weights would take longer than encoding a clip.
         self._key = digest([file_digest(path) for path in configs], sizes, str(dtype), length)
 
     @property

@@ -1,7 +1,7 @@
-"""Cached examples, put into batches of one size.
+"""Cached examples, in batches of one size.
 
-Which examples a step sees is a function of the seed and the step alone: a training that is
-stopped and goes on sees what it would have seen.
+The examples of a step are a function of the seed and the step alone, so that a resumed training
+sees what the undisturbed one would have seen.
 """
 
 from __future__ import annotations
@@ -22,18 +22,18 @@ from experts.diffusion.training.data.prepare import INDEX, Example
 from experts.diffusion.training.recipe import Mix, TrainingRecipe
 
 Item = dict[str, Tensor]
-"""`target`, `prompt`, and the conditions the expert has."""
+"""`target`, `prompt`, and the conditions of the expert."""
 
 Pool = tuple[list[int], list[int]]
-"""Examples of one size in which something is drawn, and in which it is deleted."""
+"""Examples of one size: additions and modifications, and deletions."""
 
 DELETION = "deletion"
 
 
 class Examples(Dataset[Item]):
-    """The examples of a folder that `prepare` filled.
+    """The examples in a folder that `prepare` wrote.
 
-    Raises EditmillError where there are none, or none for the expert.
+    Raises EditmillError where there are none, or those of another expert.
     """
 
     def __init__(self, folder: str | Path, expert: str) -> None:
@@ -59,12 +59,13 @@ class Examples(Dataset[Item]):
         row = self.rows[index]
         tensors = {k: v.float() for k, v in self._read("latents", row.key).items()}
         tensors["prompt"] = self._read("prompts", row.prompt)["embedding"].float()
-        if row.beside:
-            tensors["beside"] = self._read("prompts", row.beside)["embedding"].float()
+        if row.negative_prompt:
+            negative = self._read("prompts", row.negative_prompt)["embedding"]
+            tensors["negative_prompt"] = negative.float()
         return tensors
 
     def empty_prompt(self) -> Tensor:
-        """The embedding of no prompt [L, text width]."""
+        """The embedding of the empty prompt [L, text width]."""
         return self._read("prompts", self._empty)["embedding"].float()
 
     def _read(self, kind: str, key: str) -> Item:
@@ -76,10 +77,10 @@ class Examples(Dataset[Item]):
 
 
 class Batches:
-    """Which examples each step of one stage takes: batches of one latent size each.
+    """The examples of each step of a stage: batches of one latent size each.
 
-    An epoch shuffles every size's examples, fills its last batch from their beginning, and
-    shuffles the batches.
+    An epoch shuffles the examples of each size, fills the size's last batch with its first
+    examples, and shuffles the batches.
     """
 
     def __init__(self, rows: list[Example], stage: int, batch_size: int, seed: int) -> None:
@@ -111,30 +112,30 @@ class Batches:
 
 
 class MixedBatches:
-    """The same for a recipe's `mix`, each step drawn for itself: first images or videos, then a
-    size of those, then for each example of the batch whether something is drawn or deleted. Where
-    a size has examples of one task alone, those are taken.
+    """The same for a recipe's `mix`, sampled with replacement.
 
-    Raises EditmillError where one kind is wanted and there is none.
+    A step samples images or videos, then one of their sizes, then for each example of the batch a
+    deletion or another task. Where a size has no example of the task, it takes the other's.
+    Raises EditmillError where images or videos have a share and there is none.
     """
 
     def __init__(
         self, rows: list[Example], stage: int, batch_size: int, seed: int, mix: Mix
     ) -> None:
         self._batch_size, self._seed, self._stage = batch_size, seed, stage
-        self._images = mix.images_per_video / (1 + mix.images_per_video)
-        self._draws = mix.draws_per_deletion / (1 + mix.draws_per_deletion)
+        self._image_share = mix.images_per_video / (1 + mix.images_per_video)
+        self._edit_share = mix.edits_per_deletion / (1 + mix.edits_per_deletion)
         mine = [(index, row) for index, row in enumerate(rows) if row.stage == stage]
         self.per_epoch = -(-len(mine) // batch_size)
         self._pools: dict[bool, list[Pool]] = {True: [], False: []}
         for size in sorted({row.latents for _, row in mine}):
-            drawn: list[int] = []
-            deleted: list[int] = []
+            edits: list[int] = []
+            deletions: list[int] = []
             for index, row in mine:
                 if row.latents == size:
-                    (deleted if row.kind.startswith(DELETION) else drawn).append(index)
-            self._pools[size[0] == 1].append((drawn, deleted))
-        for image, share, kind in ((True, self._images, "image"), (False, 1, "video")):
+                    (deletions if row.kind.startswith(DELETION) else edits).append(index)
+            self._pools[size[0] == 1].append((edits, deletions))
+        for image, share, kind in ((True, self._image_share, "image"), (False, 1, "video")):
             if share and not self._pools[image]:
                 raise EditmillError(
                     f"no {kind} example for stage {stage + 1}; build records of that kind, large "
@@ -144,15 +145,16 @@ class MixedBatches:
     def at(self, step: int) -> list[int]:
         """The examples of a step, counted within the stage; the whole batch, of all devices."""
         rng = np.random.default_rng([self._seed, self._stage, step, 2])
-        pools = self._pools[bool(rng.random() < self._images)]
-        sizes = np.array([len(drawn) + len(deleted) for drawn, deleted in pools])
-        drawn, deleted = pools[int(rng.choice(len(pools), p=sizes / sizes.sum()))]
-        taken = []
+        pools = self._pools[bool(rng.random() < self._image_share)]
+        sizes = np.array([len(edits) + len(deletions) for edits, deletions in pools])
+        edits, deletions = pools[int(rng.choice(len(pools), p=sizes / sizes.sum()))]
+        batch = []
         for _ in range(self._batch_size):
-            wanted, other = (drawn, deleted) if rng.random() < self._draws else (deleted, drawn)
+            edit = rng.random() < self._edit_share
+            wanted, other = (edits, deletions) if edit else (deletions, edits)
             pool = wanted or other
-            taken.append(pool[int(rng.integers(len(pool)))])
-        return taken
+            batch.append(pool[int(rng.integers(len(pool)))])
+        return batch
 
 
 def batches_of(recipe: TrainingRecipe, rows: list[Example], stage: int) -> Batches | MixedBatches:
@@ -163,8 +165,8 @@ def batches_of(recipe: TrainingRecipe, rows: list[Example], stage: int) -> Batch
     return MixedBatches(rows, stage, size, recipe.seed, recipe.mix)
 
 
-def counted(recipe: TrainingRecipe, rows: list[Example]) -> TrainingRecipe:
-    """The recipe with each stage's epochs as steps, now that its examples are known."""
+def with_steps(recipe: TrainingRecipe, rows: list[Example]) -> TrainingRecipe:
+    """The recipe with the epochs of each stage turned into steps."""
     stages = []
     for number, stage in enumerate(recipe.stages):
         if stage.epochs:

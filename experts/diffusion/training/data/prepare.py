@@ -1,9 +1,9 @@
 """From clips to cached examples: everything a training step needs, encoded once.
 
-Masks are drawn here and not in the loop, since the masked video has to go through the video
-encoder: a clip gives `draws.per_clip` examples for each size, each a safetensors file of float16
-latents, and each prompt one of bfloat16 embeddings. A file's name is the key of all it was made
-from, so that a second run makes only what is missing.
+Masks are sampled here and not in the loop, since the masked video has to go through the video
+encoder. A clip gives `examples.per_clip` examples for each stage, each a safetensors file of
+float16 latents, and each prompt one of bfloat16 embeddings. A file is named by a hash of its
+inputs, so that a second run encodes only what is missing.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from typing import Protocol
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
 from safetensors.torch import save_file
 from torch import Tensor
 
@@ -23,11 +24,12 @@ from catalog.errors import BadInput, EditmillError
 from catalog.keys import digest
 from catalog.storage.files import replacing
 from experts.base import Frames
-from experts.diffusion.conditioning.conditions import SPATIAL, TEMPORAL, latent_mask
-from experts.diffusion.conditioning.window import Size, fit, size_for, times
+from experts.diffusion.conditioning.conditions import latent_mask
+from experts.diffusion.conditioning.window import resize_and_crop, window_indices
+from experts.diffusion.latents import Size, latent_size
 from experts.diffusion.specs import ExpertSpec
-from experts.diffusion.training.data.clip import Clip, ClipSource
-from experts.diffusion.training.data.masking import Draw, draw, recorded
+from experts.diffusion.training.data.clip import ClipSource, TrainingClip
+from experts.diffusion.training.data.masking import MaskAndPrompts, recorded, sampled
 from experts.diffusion.training.recipe import TrainingRecipe
 
 INDEX = "examples.json"
@@ -38,7 +40,7 @@ class Encoders(Protocol):
 
     @property
     def key(self) -> str:
-        """Changes whenever the same frames or prompt get other numbers."""
+        """Changes whenever the same frames or prompt would be encoded to other numbers."""
         ...
 
     def video(self, frames: Tensor, as_image: bool = False) -> Tensor:
@@ -52,19 +54,25 @@ class Encoders(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One row of the index. `latents` is (T, H, W); `prompt` and `beside` name embeddings."""
+    """A row of the index.
+
+    latents: their size (T, H, W).
+    kind: `MaskAndPrompts.kind`.
+    prompt, negative_prompt: keys of embeddings; the second is empty for an expert that is not
+        conditioned on one.
+    """
 
     key: str
     stage: int
     latents: tuple[int, int, int]
     kind: str
     prompt: str
-    beside: str
+    negative_prompt: str
 
 
 @dataclass(frozen=True, slots=True)
 class Skipped:
-    """A clip, or an example of one, that could not be used."""
+    """A clip, or an example of it, that could not be used, with BadInput's reason."""
 
     clip: str
     reason: str
@@ -77,29 +85,29 @@ def prepare(
     encoders: Encoders,
     folder: str | Path,
     report: Callable[[int, int], None] = lambda done, of: None,
-    lenders: Sequence[ClipSource] = (),
+    mask_sources: Sequence[ClipSource] = (),
 ) -> tuple[list[Example], list[Skipped]]:
-    """Write the examples of `sources` into `folder`, and say what was left out and why.
+    """Write the examples of `sources` into `folder`; returns them and what was skipped.
 
-    `lenders` are further clips whose masks, but not whose frames, may be used.
-    Raises EditmillError where not one example remains.
+    `report` gets the number of sources done and their total. `mask_sources` are further clips of
+    which only the masks are used. Raises EditmillError where no example could be made.
     """
     spec, out = recipe.spec, Path(folder)
     (out / "latents").mkdir(parents=True, exist_ok=True)
     (out / "prompts").mkdir(exist_ok=True)
-    owners = [source for source in (*sources, *lenders) if source.labels]
+    with_objects = [source for source in (*sources, *mask_sources) if source.labels]
     examples: list[Example] = []
     skipped: list[Skipped] = []
     for done, source in enumerate(sources):
-        strangers = [other for other in owners if other.key != source.key]
+        others = [other for other in with_objects if other.key != source.key]
         try:
             clip = source.clip()
         except BadInput as error:
             skipped.append(Skipped(source.key, error.reason, str(error)))
             continue
-        for stage, k in np.ndindex(len(recipe.stages), recipe.draws.per_clip):
+        for stage, k in np.ndindex(len(recipe.stages), recipe.examples.per_clip):
             try:
-                examples.append(_example(recipe, stage, k, source, clip, strangers, encoders, out))
+                examples.append(_example(recipe, stage, k, source, clip, others, encoders, out))
             except BadInput as error:
                 skipped.append(Skipped(source.key, error.reason, str(error)))
         report(done + 1, len(sources))
@@ -118,75 +126,77 @@ def _example(
     stage: int,
     k: int,
     source: ClipSource,
-    clip: Clip,
-    strangers: Sequence[ClipSource],
+    clip: TrainingClip,
+    others: Sequence[ClipSource],
     encoders: Encoders,
     out: Path,
 ) -> Example:
     spec, settings = recipe.spec, recipe.stages[stage]
-    named = digest(source.key, recipe.seed, k)
-    rng = np.random.default_rng(int(named, 16))
-    size = size_for(settings, *clip.frames.shape[1:3])
+    clip_key = digest(source.key, recipe.seed, k)
+    rng = np.random.default_rng(int(clip_key, 16))
+    size = settings.size_for(*clip.frames.shape[1:3])
     if spec.learns_from == "local_edits" and len(clip.frames) == 1:
         size = (1, *size[1:])  # an image
-    at = times(len(clip.frames), size[0], recipe.draws.stride, rng)
-    said = (clip.caption, *clip.wordings)
-    caption = said[int(rng.integers(len(said)))] if clip.wordings else clip.caption
+    indices = window_indices(len(clip.frames), size[0], recipe.examples.stride, rng)
+    captions = (clip.caption, *clip.rephrasings)
+    caption = captions[int(rng.integers(len(captions)))] if clip.rephrasings else clip.caption
     if spec.learns_from == "local_edits":
-        drawn = recorded(spec, source, clip.task, caption, at, size, recipe.draws, rng)
+        chosen = recorded(spec, source, clip.task, caption, indices, size, recipe.examples, rng)
     else:
-        drawn = draw(spec, source, strangers, caption, at, size, recipe.draws, rng)
-    mask = None if drawn.masks is None else digest(np.packbits(drawn.masks).tobytes().hex())
-    key = digest(named, encoders.key, spec.name, size, [int(t) for t in at], mask)
+        chosen = sampled(spec, source, others, caption, indices, size, recipe.examples, rng)
+    mask = None if chosen.masks is None else digest(np.packbits(chosen.masks).tobytes().hex())
+    key = digest(clip_key, encoders.key, spec.name, size, [int(t) for t in indices], mask)
     target = out / "latents" / f"{key}.safetensors"
     if not target.is_file():
-        tensors = _encode(spec, clip, at, size, drawn, encoders)
+        tensors = _encode(spec, clip, indices, size, chosen, encoders)
         with replacing(target) as part:
             save_file({name: t.half().contiguous() for name, t in tensors.items()}, part)
     return Example(
         key=key,
         stage=stage,
-        latents=((size[0] - 1) // TEMPORAL + 1, size[1] // SPATIAL, size[2] // SPATIAL),
-        kind=drawn.kind,
-        prompt=_prompt(drawn.prompt, encoders, out),
-        beside=_prompt(drawn.beside, encoders, out) if spec.negative_channels else "",
+        latents=latent_size(size),
+        kind=chosen.kind,
+        prompt=_prompt(chosen.prompt, encoders, out),
+        negative_prompt=_prompt(chosen.negative_prompt, encoders, out)
+        if spec.negative_channels
+        else "",
     )
 
 
 def _encode(
     spec: ExpertSpec,
-    clip: Clip,
-    at: np.ndarray,
+    clip: TrainingClip,
+    indices: NDArray[np.int64],
     size: Size,
-    drawn: Draw,
+    chosen: MaskAndPrompts,
     encoders: Encoders,
 ) -> dict[str, Tensor]:
     def latents(frames: Frames, as_image: bool = False) -> Tensor:
         return encoders.video(torch.from_numpy(frames)[None], as_image)[0].cpu()
 
-    frames = fit(clip.frames[at], size)
+    frames = resize_and_crop(clip.frames[indices], size)
     tensors = {"target": latents(frames)}
     if spec.first_frame:
         tensors["first_frame"] = latents(frames[:1], as_image=True)
-    if drawn.masks is not None:
-        masks = torch.from_numpy(drawn.masks)
+    if chosen.masks is not None:
+        masks = torch.from_numpy(chosen.masks)
         tensors["mask"] = latent_mask(masks[None])[0]
-        tensors["masked"] = latents(np.where(drawn.masks[..., None], np.uint8(0), frames))
+        tensors["masked"] = latents(np.where(chosen.masks[..., None], np.uint8(0), frames))
 
-    def beside(name: str) -> Tensor:
+    def control(name: str) -> Tensor:
         if name not in clip.controls:
             raise BadInput(f"no_{name}", f"the clip has no {name} video; compute it first")
-        return latents(fit(clip.controls[name][at], size))
+        return latents(resize_and_crop(clip.controls[name][indices], size))
 
     if spec.source:
-        tensors["source"] = beside("source")
+        tensors["source"] = control("source")
     for name in spec.control:
         if name == "mask":
-            assert drawn.masks is not None
-            shown = np.repeat(drawn.masks[..., None] * np.uint8(255), 3, axis=-1)
+            assert chosen.masks is not None
+            shown = np.repeat(chosen.masks[..., None] * np.uint8(255), 3, axis=-1)
             tensors["control.mask"] = latents(shown)
         else:
-            tensors[f"control.{name}"] = beside(name)
+            tensors[f"control.{name}"] = control(name)
     return tensors
 
 

@@ -1,4 +1,4 @@
-"""What is left to chance in a training step, as a function of the seed and the step alone."""
+"""The random numbers of a training step, a function of the seed and the step's number alone."""
 
 from __future__ import annotations
 
@@ -8,41 +8,46 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from experts.diffusion.sampling.schedule import STEPS
+from experts.diffusion.sampling.schedule import TIMESTEPS
 
 
 @dataclass(frozen=True, slots=True)
-class Chance:
-    """For a whole batch of n, over all devices.
+class StepRandomness:
+    """Of a batch of n examples, over all devices.
 
-    timesteps: [n], int64. CogVideoX's explicit uniform sampling: the levels are cut into n equal
-        parts and each example gets one, which makes the loss less noisy than n free draws.
-    null: [n], bool; examples that go without a prompt.
-    seeds: [n]; of each example's noise.
+    timesteps: [n], int64, 0 … 999. CogVideoX's explicit uniform sampling: the range is cut into n
+        equal parts and each example gets a timestep of one, which varies the loss less than n
+        independent timesteps.
+    drop_prompt: [n], bool; examples trained with the empty prompt.
+    noise_seeds: [n]; of each example's noise.
     """
 
     timesteps: Tensor
-    null: Tensor
-    seeds: list[int]
+    drop_prompt: Tensor
+    noise_seeds: list[int]
 
     @classmethod
-    def at(cls, seed: int, step: int, batch_size: int, null_prompt: float) -> Chance:
-        """The chance of a step."""
+    def at(cls, seed: int, step: int, batch_size: int, prompt_dropout: float) -> StepRandomness:
+        """The random numbers of step `step`; `prompt_dropout` is a probability."""
         rng = np.random.default_rng([seed, step, 1])
         parts = (rng.permutation(batch_size) + rng.random(batch_size)) / batch_size
+        timesteps = (parts * TIMESTEPS).astype(np.int64).clip(max=TIMESTEPS - 1)
         return cls(
-            timesteps=torch.from_numpy((parts * STEPS).astype(np.int64).clip(max=STEPS - 1)),
-            null=torch.from_numpy(rng.random(batch_size) < null_prompt),
-            seeds=[int(s) for s in rng.integers(2**63 - 1, size=batch_size)],
+            timesteps=torch.from_numpy(timesteps),
+            drop_prompt=torch.from_numpy(rng.random(batch_size) < prompt_dropout),
+            noise_seeds=[int(s) for s in rng.integers(2**63 - 1, size=batch_size)],
         )
 
-    def part(self, begin: int, end: int) -> Chance:
-        """That of the examples `begin` … `end` of the batch."""
-        return Chance(self.timesteps[begin:end], self.null[begin:end], self.seeds[begin:end])
+    def part(self, begin: int, end: int) -> StepRandomness:
+        """Those of the batch's examples from `begin` up to, but not including, `end`."""
+        return StepRandomness(
+            self.timesteps[begin:end], self.drop_prompt[begin:end], self.noise_seeds[begin:end]
+        )
 
     def noise(self, shape: tuple[int, ...]) -> Tensor:
         """Standard normal noise [n, *shape], drawn on the CPU: the same on every machine."""
         rows = [
-            torch.randn(shape, generator=torch.Generator().manual_seed(seed)) for seed in self.seeds
+            torch.randn(shape, generator=torch.Generator().manual_seed(seed))
+            for seed in self.noise_seeds
         ]
         return torch.stack(rows)
