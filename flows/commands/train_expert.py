@@ -1,24 +1,20 @@
-"""`editmill train expert`: check, run the flow, and say what came out."""
+"""`editmill train expert`: check, run the flow, and print the result."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
 import os
+import sys
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
-from filelock import FileLock, Timeout
-
-from catalog.errors import EditmillError
 from experts.diffusion.specs import EXPERTS
 from experts.diffusion.training import steps
-from experts.diffusion.training.run import Run, opened
-from experts.diffusion.training.steps import Trained
+from experts.diffusion.training.run import TrainingResult
 from flows.runtime import signals
 from flows.runtime.server import Server
+from flows.training.experts.settings import opened
 
 
 def main(
@@ -34,69 +30,51 @@ def main(
 ) -> None:
     """Runs the command; EditmillError passes through."""
     run = opened(root, name, ref, config, base)
-    ended = steps.done(run)
-    if ended is not None:
-        _show(ended, as_json, "Nothing was left to do: this training has ended.")
+    result = run.result()
+    if result is not None:
+        _show(result, as_json, "Nothing was left to do: this training has ended.")
         return
     # Imported late: this takes seconds, and a training that has ended needs none of it.
     from transformers.utils import logging
 
     logging.disable_progress_bar()
-    if int(os.environ.get("RANK", "0")) > 0:
-        _take_part(run)
+    if int(os.environ.get("RANK", "0")) > 0:  # the first process of several runs the flow
+        steps.train(run, lambda line: None)
         return
-    with _alone(run):
-        if encode_only:
-            steps.encode(run, steps.tell)
-            return
-        reports_to = Server(server)
-        from flows.runtime.prefect_client import using
-        from flows.training.experts import flow
+    if encode_only:
+        with run.exclusive():
+            steps.encode(run, _report)
+        return
+    reports_to = Server(server)
+    from flows.runtime.prefect_client import using
+    from flows.training.experts.flow import flow_of
 
-        connection = reports_to.connect(threading.Event(), steps.tell)
-        with using(connection), signals.handled(signals.interrupt):
-            try:
-                ended = flow.flow_of(name)(root, ref, config, base)
-            except Exception:
-                if connection.lost:
-                    raise connection.lost from None
-                raise
-    assert ended is not None  # a flow that fails raises
-    _show(ended, as_json, "")
-
-
-def _take_part(run: Run) -> None:
-    """What the processes besides the first do in a training over several GPUs."""
-    from accelerate import PartialState
-
-    PartialState().wait_for_everyone()
-    steps.train(run, lambda line: None)
+    connection = reports_to.connect(threading.Event(), _report)
+    with using(connection), signals.handled(signals.interrupt):
+        try:
+            result = flow_of(name)(root, ref, config, base)
+        except Exception:
+            if connection.lost:
+                raise connection.lost from None
+            raise
+    _show(result, as_json, "")
 
 
-@contextmanager
-def _alone(run: Run) -> Iterator[None]:
-    """Two processes must not write one training's checkpoints."""
-    run.folder.mkdir(parents=True, exist_ok=True)
-    try:
-        with FileLock(run.folder / "lock", timeout=0):
-            yield
-    except Timeout:
-        raise EditmillError(
-            f"{run.folder}: another process runs this training; wait for it or end it"
-        ) from None
+def _report(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
-def _show(ended: Trained, as_json: bool, headline: str) -> None:
+def _show(result: TrainingResult, as_json: bool, headline: str) -> None:
     if as_json:
-        print(json.dumps(dataclasses.asdict(ended)))
+        print(json.dumps(dataclasses.asdict(result)))
         return
-    print("\n".join(describe(ended) + ([headline] if headline else [])))
+    print("\n".join(describe(result) + ([headline] if headline else [])))
 
 
-def describe(ended: Trained) -> list[str]:
+def describe(result: TrainingResult) -> list[str]:
     """The outcome in a few lines for a person."""
-    found = ended.metrics
-    lines = [f"{ended.model_id}: {ended.path}"]
+    found = result.metrics
+    lines = [f"{result.model_id}: {result.path}"]
     if "loss" in found:
         lines.append(
             f"held-out loss {found['loss']:.4f}, {found['rival']}: {found['rival_loss']:.4f} "
@@ -104,13 +82,13 @@ def describe(ended: Trained) -> list[str]:
         )
     if found.get("psnr") is not None:
         lines.append(
-            f"PSNR of {found['sampled']} painted examples {found['psnr']:.2f} dB, "
+            f"PSNR of {found['sampled']} sampled examples {found['psnr']:.2f} dB, "
             f"{found['rival']}: {found['rival_psnr']:.2f} dB"
         )
-    which = "latest" if ended.promoted else ended.version
-    if ended.expert in EXPERTS:
-        use = f"a recipe gets it by `experts: {{{ended.expert}: cogvideox@{which}}}`"
+    which = "latest" if result.promoted else result.version
+    if result.expert in EXPERTS:
+        use = f"a recipe gets it by `experts: {{{result.expert}: cogvideox@{which}}}`"
     else:
-        use = f"edit with it by `editmill edit {ended.expert}@{which} in.mp4 --prompt …`"
-    lines.append(f"{'promoted' if ended.promoted else f'not promoted ({ended.reason})'}; {use}")
+        use = f"edit with it by `editmill edit {result.expert}@{which} in.mp4 --prompt …`"
+    lines.append(f"{'promoted' if result.promoted else f'not promoted ({result.reason})'}; {use}")
     return lines

@@ -26,18 +26,18 @@ from tests.flows.tiny_training import (
 )
 
 STAGE: dict[str, Any] = {
-    "height": 32, "width": 48, "frames": 9, "batch_size": 4, "per_device": 4,
-    "learning_rate": 3e-3, "warmup_steps": 1,
+    "height": 32, "width": 48, "frames": 9, "batch_size": 4, "per_device_batch_size": 4,
+    "learning_rate": 3e-3, "lr_warmup_steps": 1,
 }  # fmt: skip
 
 TINY: dict[str, Any] = {
-    "draws": {"per_clip": 2, "stride": 1},
+    "examples": {"per_clip": 2, "stride": 1},
     "precision": "fp32",
     "gradient_checkpointing": False,
-    "workers": 0,
-    "ema": 0.5,
+    "dataloader_workers": 0,
+    "ema_decay": 0.5,
     "data": {"held_out": 0.3},
-    "judge": {"levels": 4, "sampled": 2, "steps": 2, "max_psnr_drop": 99},
+    "evaluate": {"noise_levels": 4, "sampled": 2, "steps": 2, "max_psnr_drop": 99},
     "serve": {"steps": 2},
 }
 
@@ -109,7 +109,7 @@ def vivid(root: Path, tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any
 @pytest.fixture(scope="module")
 def senorita(root: Path, image_base: Path) -> dict[str, Any]:
     stages = [STAGE | {"epochs": 3}, STAGE | {"epochs": 2, "width": 32, "batch_size": 2,
-                                              "per_device": 2}]  # fmt: skip
+                                              "per_device_batch_size": 2}]  # fmt: skip
     return outcome(train(root, "senorita_editor", image_base, "--json", stages=stages))
 
 
@@ -117,7 +117,7 @@ def test_an_editor_learns_from_kept_pairs_and_is_promoted(root: Path, senorita) 
     assert senorita["promoted"], senorita
     metrics = senorita["metrics"]
     learnt = 4 - metrics["held_out_sources"]  # a pair of each source; the rejected one not
-    assert metrics["examples_learnt"] == learnt * 2 * 2  # windows, stages
+    assert metrics["training_examples"] == learnt * 2 * 2  # windows, stages
     per_epoch = -(-learnt * 2 // 4), -(-learnt * 2 // 2)
     assert metrics["steps"] == 3 * per_epoch[0] + 2 * per_epoch[1]
     assert metrics["rival"] == "untrained" and metrics["loss"] < metrics["rival_loss"]
@@ -180,7 +180,7 @@ def test_bad_requests_are_told_in_one_line(
     told = ("--prompt", "Invert it.")
     assert "editors: senorita_editor" in refused("senorita", *told)
     assert "give --prompt" in refused("senorita_editor")
-    assert "led by an edited first frame; give one" in refused("senorita_editor", *told)
+    assert "needs an edited first frame; give one" in refused("senorita_editor", *told)
     missing = ("--first-frame", str(tmp_path / "none.png"))
     assert "not an image" in refused("senorita_editor", *told, *missing)
     assert "takes no first frame" in refused("object_removal", *told, *missing)

@@ -19,31 +19,39 @@ from catalog.errors import EditmillError
 from catalog.records import Clip, Track
 from experts import serving
 from experts.diffusion.training import loop
-from experts.diffusion.training.run import opened
 from experts.edit.job import Footage, Job, carry_out
 from flows import recipe
 from flows.cli import app
 from flows.runtime.context import Context, context
 from flows.stages import edit
 from flows.stages.plan import PlannedClip
+from flows.training.experts.settings import opened
 from tests.flows.tiny_training import Written, write_base, write_catalog
 
 TINY: dict[str, Any] = {
     "expert": "remover",
     "stages": [
-        {"height": 32, "width": 48, "frames": 9, "steps": 14, "batch_size": 4, "per_device": 4,
-         "learning_rate": 3e-3, "warmup_steps": 1},
+        {
+            "height": 32,
+            "width": 48,
+            "frames": 9,
+            "steps": 14,
+            "batch_size": 4,
+            "per_device_batch_size": 4,
+            "learning_rate": 3e-3,
+            "lr_warmup_steps": 1,
+        },
     ],
-    "draws": {"per_clip": 4, "stride": 1},
+    "examples": {"per_clip": 4, "stride": 1},
     "precision": "fp32",
     "gradient_checkpointing": False,
-    "workers": 0,
-    "ema": 0.5,
-    "save_every": 4,
+    "dataloader_workers": 0,
+    "ema_decay": 0.5,
+    "checkpoint_every": 4,
     "data": {"held_out": 0.3, "max_area": 0.5},
-    "judge": {"levels": 4, "sampled": 2, "steps": 2, "max_psnr_drop": 99},
+    "evaluate": {"noise_levels": 4, "sampled": 2, "steps": 2, "max_psnr_drop": 99},
     "serve": {"steps": 2},
-}  # fmt: skip
+}
 
 WORSE = {**TINY, "stages": [{**TINY["stages"][0], "steps": 1, "learning_rate": 1e-9}]}
 """Learns nothing."""
@@ -238,8 +246,8 @@ def test_bad_input_is_told_in_one_line(
     assert "set EDITMILL_COGVIDEOX_2B (or `base`" in failure(train(root, TINY, None))
     assert "nowhere: not there" in failure(train(root, TINY, Path("/nowhere")))
     wide = write_base(tmp_path / "wide", in_channels=32)
-    assert "stands on CogVideoX-2b with 16" in failure(train(root, TINY, wide))
-    assert "`judge.level`" in failure(train(root, TINY | {"judge": {"level": 3}}, base))
+    assert "is built on CogVideoX-2b with 16" in failure(train(root, TINY, wide))
+    assert "`evaluate.level`" in failure(train(root, TINY | {"evaluate": {"level": 3}}, base))
     assert "unknown key `speed`" in failure(train(root, TINY | {"speed": 3}, base))
     assert "is for the inpainter" in failure(train(root, TINY | {"expert": "inpainter"}, base))
     assert "has no ref 'v9'" in failure(train(root, TINY, base, "--ref", "v9"))

@@ -7,11 +7,11 @@ import pytest
 import catalog
 from catalog.records import ModelRow
 from experts.diffusion.conditioning.controls import Controls
-from experts.diffusion.specs import EXPERTS
-from experts.diffusion.training.comparison import compared
+from experts.diffusion.specs import EXPERTS, TRAINABLE
+from experts.diffusion.training.comparison import EvaluationSettings, Scores, compare
 from experts.diffusion.training.data.catalog_clips import CatalogClip, collect, data_ref, split
-from experts.diffusion.training.evaluation import Measures
-from flows.training.experts.settings import Data, Judging, load
+from experts.diffusion.training.data.selection import RecordSelection
+from flows.training.experts.settings import load
 from tests.flows.tiny_training import write_catalog
 
 CURRENT = ModelRow("remover@1", "remover", "1", "", "", {})
@@ -30,10 +30,10 @@ CURRENT = ModelRow("remover@1", "remover", "1", "", "", {})
 def test_better_is_a_lower_loss_that_costs_little_psnr(
     mine: tuple[float, float], theirs: tuple[float, float], reason: str
 ) -> None:
-    found = compared(
-        Measures(*mine, examples=9, sampled=2),
-        Measures(*theirs, examples=9, sampled=2),
-        Judging(max_psnr_drop=0.5),
+    found = compare(
+        Scores(*mine, examples=9, sampled=2),
+        Scores(*theirs, examples=9, sampled=2),
+        EvaluationSettings(max_psnr_drop=0.5),
         CURRENT,
         3,
     )
@@ -42,26 +42,26 @@ def test_better_is_a_lower_loss_that_costs_little_psnr(
 
 
 def test_a_gain_can_be_asked_for() -> None:
-    mine, theirs = Measures(0.58, None, 9, 0), Measures(0.6, None, 9, 0)
-    assert compared(mine, theirs, Judging(min_gain=0.03), CURRENT, 3).promoted
-    assert not compared(mine, theirs, Judging(min_gain=0.05), CURRENT, 3).promoted
+    mine, theirs = Scores(0.58, None, 9, 0), Scores(0.6, None, 9, 0)
+    assert compare(mine, theirs, EvaluationSettings(min_gain=0.03), CURRENT, 3).promoted
+    assert not compare(mine, theirs, EvaluationSettings(min_gain=0.05), CURRENT, 3).promoted
 
 
 def test_nothing_unseen_is_no_promotion() -> None:
-    found = compared(None, None, Judging(), CURRENT, 0)
+    found = compare(None, None, EvaluationSettings(), CURRENT, 0)
     assert (found.promoted, found.reason) == (False, "nothing_unseen")
 
 
 def test_shipped_recipes_are_settings_too() -> None:
-    for name in EXPERTS:
-        assert load(name).recipe.expert == name
+    for name in TRAINABLE:
+        assert load(name)[0].expert == name
 
 
 @pytest.fixture(scope="module")
 def clips(tmp_path_factory: pytest.TempPathFactory) -> list[CatalogClip]:
     root = tmp_path_factory.mktemp("parts") / "catalog"
     dataset = catalog.open(write_catalog(root, sources=12).root)
-    return collect(dataset, EXPERTS["remover"], Data(max_area=0.5), "here")
+    return collect(dataset, EXPERTS["remover"], RecordSelection(max_area=0.5), "here")
 
 
 def test_whole_sources_are_held_out_and_stay_so(clips: list[CatalogClip]) -> None:
