@@ -15,8 +15,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from experts.annotate.camera import Transform, accumulate
 from experts.annotate.colours import named_colours
-from experts.annotate.motion import Similarity, chain
 from experts.base import Frames, Masks
 from experts.masks.geometry import box_of
 from experts.write.nouns import GOING, indefinite
@@ -48,7 +48,7 @@ class Region:
     frames: Frames
     masks: Masks
     fps: float
-    camera: Sequence[Similarity] = ()
+    camera: Sequence[Transform] = ()
     rides: bool = False
 
 
@@ -148,8 +148,7 @@ def _motion(
     What only half of the time shows is no motion: something in front hid a part and let it go.
     """
     height, width = region.masks.shape[1:]
-    row = np.tile([0.0, 0, 1], (len(region.masks), 1, 1))
-    path = np.concatenate([chain(region.camera), row], axis=1)
+    path = accumulate(region.camera)
     at = [0, len(alive) // 2, len(alive) - 1]
     low, high = boxes[at, :2], boxes[at, 2:]
     start = np.append((low[0] + high[0]) / 2, 1)

@@ -14,6 +14,7 @@ from catalog.local_edits import shown
 from catalog.records import LocalEdit, Track, to_row
 from catalog.storage.media import MediaStore
 from experts.annotate import motion
+from experts.annotate.camera import accumulate
 from experts.base import Masks
 from experts.local_edits.captions import DELETION, LocalCaptioner, Region
 from experts.local_edits.draw import DraftedClip, MaskDonor
@@ -23,7 +24,7 @@ from experts.local_edits.working import WorkingClip
 from experts.masks.kinds import augment
 from experts.plan.framing import boxes_of
 
-VERSION = "1"
+VERSION = "2"
 """Rises whenever the same draft may give another record."""
 
 RIDER_OVERLAP = 0.4
@@ -101,7 +102,7 @@ def _place(draft: LocalEdit, working: WorkingClip, rules: Records) -> LocalEdit:
     place = find_place(
         where,
         travel(boxes),
-        motion.chain(working.steps)[: draft.frames] if draft.propagation == "background" else None,
+        accumulate(working.steps)[: draft.frames] if draft.propagation == "background" else None,
         min(float(draft.params["wanted_scale"]) * fits, float(most)),
         np.random.default_rng(draft.seed),
         rules.min_area,
@@ -146,10 +147,10 @@ def exact_masks(edit: LocalEdit, working: WorkingClip) -> Masks:
     corner = boxes_of(donor.track)[picked[0], :2] * scale
     lay = np.array([[scale, 0, edit.params["x"]], [0, scale, edit.params["y"]], [0, 0, 1.0]])
     lay[:2, 2] -= corner
-    path = np.tile(np.eye(2, 3), (edit.frames, 1, 1))
+    path = np.tile(np.eye(3), (edit.frames, 1, 1))
     if edit.propagation == "background":
-        path = motion.chain(working.steps)[: edit.frames]
-    matrices = path @ lay
+        path = accumulate(working.steps)[: edit.frames]
+    matrices = (path @ lay)[:, :2]
     return paste(masks, matrices * factor, size)
 
 

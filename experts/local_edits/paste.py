@@ -16,8 +16,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from experts.annotate.camera import Transform, deviation
 from experts.annotate.flow import Flow
-from experts.annotate.motion import STRAY_PX, Similarity, stray
 from experts.base import Frames, Masks
 
 GRID = 32
@@ -25,6 +25,9 @@ GRID = 32
 
 CLEAR = 3
 """px kept between a pasted mask's box and every object, at the working size."""
+
+DEVIATES_PX = 1.0
+"""What moves by more than this otherwise than the camera does not belong to the background."""
 
 SPECK = 3
 """px; patches of stray flow narrower than twice this are noise."""
@@ -64,7 +67,7 @@ class Ground:
 
 
 def ground(
-    frames: Frames, occupied: Masks, fields: Sequence[Flow], steps: Sequence[Similarity]
+    frames: Frames, occupied: Masks, fields: Sequence[Flow], steps: Sequence[Transform]
 ) -> Ground:
     """The background of `frames` [T, h, w, 3], outside `occupied` [T, h, w] and outside what does
     not move as the camera does (`steps`, with the flows `fields`)."""
@@ -75,7 +78,7 @@ def ground(
     for t, mask in enumerate(occupied):
         taken = mask.astype(np.uint8)
         if t < len(steps):
-            astray = (stray(fields[t], steps[t]) >= STRAY_PX).astype(np.uint8)
+            astray = (deviation(fields[t], steps[t]) >= DEVIATES_PX).astype(np.uint8)
             taken |= cv2.morphologyEx(astray, cv2.MORPH_OPEN, speck)
         free[t] = cv2.dilate(taken, brush) == 0
     return Ground(free, detail.astype(np.float64))
@@ -88,10 +91,10 @@ def travel(boxes: Boxes) -> Boxes:
 
 def carried(size: tuple[float, float], at: tuple[int, int], path: NDArray[np.float64]) -> Boxes:
     """The way of a box of `size` (width, height) that the background carries from `at` along
-    `path` [T, 2, 3]; px of the picture."""
+    `path` [T, 3, 3]; px of the picture."""
     (w, h), (x, y) = size, at
     corners = np.array([[x, y, 1], [x + w, y, 1], [x, y + h, 1], [x + w, y + h, 1]], np.float64)
-    moved = corners @ path.transpose(0, 2, 1)  # [T, 4, 2]
+    moved = corners @ path[:, :2].transpose(0, 2, 1)  # [T, 4, 2]
     return np.concatenate([moved.min(1), moved.max(1)], axis=1)
 
 

@@ -11,8 +11,8 @@ from catalog.local_edits import shown
 from catalog.query import Queries
 from catalog.records import Track
 from experts.annotate import motion
+from experts.annotate.camera import Transform, agreement, camera_motion
 from experts.annotate.flow import Flow
-from experts.annotate.motion import Similarity
 from experts.base import Frames, Masks
 from experts.local_edits.draw import DraftedClip
 from experts.local_edits.paste import Ground, ground
@@ -57,14 +57,14 @@ class WorkingClip:
         return motion.flows(self.frames)
 
     @cached_property
-    def steps(self) -> list[Similarity]:
+    def steps(self) -> list[Transform]:
         """The camera's motion, T − 1."""
-        return motion.camera(self.fields, self.occupied)
+        return camera_motion(self.fields, self.occupied)
 
     @cached_property
-    def reliable_steps(self) -> list[Similarity]:
+    def reliable_steps(self) -> list[Transform]:
         """The camera's motion, or nothing where no single motion explains the background."""
-        share = motion.agreement(self.fields, self.steps, self.occupied)
+        share = agreement(self.fields, self.steps, self.occupied)
         return self.steps if share >= LEAST_AGREEMENT else []
 
     @cached_property

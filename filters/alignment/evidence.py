@@ -14,6 +14,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from experts.annotate.camera import Transform, accumulate, fit_transform, track_corners
+
 ENOUGH = 3
 """Frames that must have seen a pixel."""
 
@@ -22,14 +24,6 @@ LEAST_SHARE = 0.05
 
 OUTSIDE = 0.02
 """What is inside by less does not belong to the hole: the encoder smears its rim."""
-
-CORNERS = 120
-CORNERS_ENOUGH = 8
-STILL_PX = 0.3
-STILL_SHARE = 0.4
-"""With so large a share of corners that moved less than STILL_PX the camera stands."""
-
-RANSAC_PX = 0.7
 
 _TINY = 0.004
 """Luma 0–1: a grey level, below which no difference is told from the encoder's."""
@@ -97,31 +91,16 @@ def _to_middle(real: Plane, outside: NDArray[np.bool_]) -> list[Matrix]:
     """Per frame the 2×3 that brings it to the middle frame."""
     greys = np.rint(real * 255).astype(np.uint8)
     steps = [_step(a, b, free) for (a, b), free in zip(pairwise(greys), outside[:-1], strict=True)]
-    total = np.eye(3)
-    from_first = [total]
-    for step in steps:
-        total = step @ total
-        from_first.append(total)
+    from_first = accumulate(steps)
     middle = from_first[len(real) // 2]
     return [(middle @ np.linalg.inv(m))[:2] for m in from_first]
 
 
-def _step(a: NDArray[np.uint8], b: NDArray[np.uint8], free: NDArray[np.bool_]) -> Matrix:
-    """3×3 from `a` to `b`: the similarity that corners outside the hole agree on."""
-    still = np.eye(3)
-    start = cv2.goodFeaturesToTrack(a, CORNERS, 0.01, 4, mask=free.astype(np.uint8))
-    if start is None or len(start) < CORNERS_ENOUGH:
-        return still
-    end, found, _ = cv2.calcOpticalFlowPyrLK(a, b, start, None, winSize=(11, 11), maxLevel=3)
-    ok = found.ravel() == 1
-    start, end = start[ok], end[ok]
-    moved = np.hypot(*(end - start).reshape(-1, 2).T)
-    if len(start) < CORNERS_ENOUGH or np.mean(moved < STILL_PX) > STILL_SHARE:
-        return still
-    matrix, _ = cv2.estimateAffinePartial2D(
-        start, end, method=cv2.RANSAC, ransacReprojThreshold=RANSAC_PX
-    )
-    return still if matrix is None else np.vstack([matrix, [0.0, 0.0, 1.0]])
+def _step(a: NDArray[np.uint8], b: NDArray[np.uint8], outside: NDArray[np.bool_]) -> Transform:
+    """The camera's motion from `a` to `b`, over closer corners and in narrower windows than the
+    defaults, since these planes are smaller."""
+    corners = track_corners(a, b, outside, max_corners=120, spacing=4, window=11)
+    return fit_transform(*corners, inlier_px=0.7, static_px=0.3, static_share=0.4)
 
 
 def _log(a: float, b: float) -> float:

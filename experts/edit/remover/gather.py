@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experts.base import Frames, Masks
-from experts.edit.remover.motion import Motion
+from experts.edit.remover.background_flow import BackgroundFlow
 
 RING_PX = 12  # width of the ring of known pixels around the hole
 RING_GAP_PX = 2  # its distance from the hole: gradients there need known neighbours
@@ -119,7 +119,12 @@ def inside_frame(
 
 
 def gather(
-    t: int, pixels: Region, frames: Frames, holes: Masks, motion: Motion, steps: tuple[int, ...]
+    t: int,
+    pixels: Region,
+    frames: Frames,
+    holes: Masks,
+    motion: BackgroundFlow,
+    steps: tuple[int, ...],
 ) -> Samples:
     """Samples for the pixels of frame `t` from the frames at the distances `steps`, both ways."""
     n, ring = len(pixels.x), slice(pixels.hidden, None)

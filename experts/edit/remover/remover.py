@@ -24,10 +24,10 @@ from numpy.typing import NDArray
 from catalog.errors import BadInput
 from experts.annotate.camera import camera_path
 from experts.base import EditRequest, EditResult, Frames, Masks
+from experts.edit.remover.background_flow import BackgroundFlow, background_flow
 from experts.edit.remover.gather import OUTLIER, disc, gather, region
 from experts.edit.remover.merge import merge
 from experts.edit.remover.migan import Migan
-from experts.edit.remover.motion import Motion, background_motion
 from experts.edit.remover.passing import lay_back, passing
 from experts.edit.remover.seam import match_rim
 from experts.edit.remover.shadow import shadows
@@ -147,14 +147,14 @@ class Remover:
         apart = np.logical_or.reduce(
             [dilated(one.masks, radius) for one in crossing] or [holes & False]
         )
-        motion, rigid = background_motion(frames, holes | apart)
+        motion, rigid = background_flow(frames, holes | apart)
         cast = np.zeros_like(holes) if keep_shadow else shadows(frames, holes, rigid)
         holes |= dilated(cast, radius)
         guess, seen, _ = self._fill(frames, holes, holes | apart, (motion, rigid), GUESS_STEPS)
         for t in np.flatnonzero((holes & ~seen).any(axis=(1, 2))):
             open_ = (holes[t] & ~seen[t]).astype(np.uint8)
             guess[t] = cv2.inpaint(guess[t], open_, TELEA_RADIUS, cv2.INPAINT_TELEA)
-        motion, rigid = background_motion(guess, (holes & ~seen) | apart)
+        motion, rigid = background_flow(guess, (holes & ~seen) | apart)
         wanted, wide = np.zeros_like(holes), np.zeros_like(holes)
         rim = dilated(holes, FEATHER_PX)
         beside = np.logical_or.reduce([holes & False, *others])  # nothing of them fades away
@@ -192,7 +192,7 @@ class Remover:
         frames: Frames,
         holes: Masks,
         hidden: Masks,
-        motions: tuple[Motion, ...],
+        motions: tuple[BackgroundFlow, ...],
         steps: tuple[int, ...],
     ) -> tuple[Frames, Masks, Masks]:
         """`frames` with `holes` filled as far as other frames saw them, where not `hidden` there.
@@ -201,7 +201,7 @@ class Remover:
         The other answers are where a frame saw the hidden background, and where that lay still.
         """
         filled, seen = frames.copy(), np.zeros_like(holes)
-        stills = [motion.still(holes.shape) for motion in motions]
+        stills = [motion.static(holes.shape) for motion in motions]
         still = stills[0].copy()
 
         def one(t: int) -> None:

@@ -15,9 +15,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experts.base import Frames, Masks
+from experts.edit.remover.background_flow import BackgroundFlow
 from experts.edit.remover.gather import LUMA, disc, gather, region
 from experts.edit.remover.merge import merge
-from experts.edit.remover.motion import Motion
 
 REACH = 0.7
 """How far from its object a shadow is looked for, share of the object's longer side."""
@@ -56,7 +56,7 @@ SPECK_PX = 2
 """A patch no disc of this radius fits into is noise."""
 
 
-def shadows(frames: Frames, holes: Masks, motion: Motion) -> Masks:
+def shadows(frames: Frames, holes: Masks, motion: BackgroundFlow) -> Masks:
     """Where the objects of `holes` [T, H, W] cast a shadow on `frames` [T, H, W, 3]; outside of the
     holes. Nothing where it is not sure, and nothing for an object that stays where it is.
 
@@ -79,7 +79,7 @@ def shadows(frames: Frames, holes: Masks, motion: Motion) -> Masks:
     return found
 
 
-def _darkened(t: int, frames: Frames, holes: Masks, motion: Motion) -> NDArray[np.float32]:
+def _darkened(t: int, frames: Frames, holes: Masks, motion: BackgroundFlow) -> NDArray[np.float32]:
     """[H, W, 2], each 0 or 1: where frame `t` is darkened as by a shadow beside its hole, and where
     that can be told."""
     y, x = np.nonzero(holes[t])

@@ -15,8 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experts.base import Frames, Masks
+from experts.edit.remover.background_flow import BackgroundFlow
 from experts.edit.remover.gather import at, disc, inside_frame, region
-from experts.edit.remover.motion import Motion
 from experts.edit.remover.seam import match_rim
 
 PAINTINGS = 5  # at most, per clip: each costs about a second
@@ -27,7 +27,9 @@ SLIVER_PX = 3  # a place no disc of this radius fits into is a sliver
 Paint = Callable[[NDArray[np.uint8], NDArray[np.bool_]], NDArray[np.uint8]]
 
 
-def complete(filled: Frames, unseen: Masks, motion: Motion, paint: Paint) -> tuple[Frames, Masks]:
+def complete(
+    filled: Frames, unseen: Masks, motion: BackgroundFlow, paint: Paint
+) -> tuple[Frames, Masks]:
     """`filled` with its `unseen` pixels closed, and which of them come from a painted frame.
 
     `filled` [T, H, W, 3] must be right outside `unseen` [T, H, W]; both are left as they are.
@@ -67,7 +69,7 @@ def _closed(frame: NDArray[np.uint8], hole: NDArray[np.bool_]) -> NDArray[np.uin
 
 
 def _carry(
-    frames: Frames, left: NDArray[np.bool_], motion: Motion, s: int, t: int
+    frames: Frames, left: NDArray[np.bool_], motion: BackgroundFlow, s: int, t: int
 ) -> NDArray[np.bool_]:
     """Fill the open pixels `left` of frame `s` from the complete frame `t`; which ones could be."""
     pixels = region(left)

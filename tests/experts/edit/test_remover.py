@@ -9,10 +9,10 @@ import pytest
 from catalog.errors import BadInput
 from experts.base import EditRequest, Frames, Masks
 from experts.edit.remover import Remover, Span
+from experts.edit.remover.background_flow import BackgroundFlow
 from experts.edit.remover.diffuse import diffuse
 from experts.edit.remover.gather import Samples
 from experts.edit.remover.merge import merge
-from experts.edit.remover.motion import Motion
 from experts.edit.remover.unseen import complete
 
 SIZE = (112, 160)
@@ -255,7 +255,7 @@ def test_what_is_painted_once_travels_with_the_background() -> None:
         calls.append(t)
         return np.where(hole[..., None], truth[t], frame)
 
-    frames, painted = complete(filled, unseen, Motion([ahead] * 4, [-ahead] * 4), paint)
+    frames, painted = complete(filled, unseen, BackgroundFlow([ahead] * 4, [-ahead] * 4), paint)
     assert len(calls) == 1
     assert np.array_equal(painted, unseen)
     assert np.abs(frames.astype(int) - truth).max() <= 2

@@ -5,8 +5,9 @@ import itertools
 import numpy as np
 import pytest
 
+from experts.annotate.camera import camera_motion
 from experts.annotate.colours import named_colours
-from experts.annotate.motion import camera, flows
+from experts.annotate.motion import flows
 from experts.local_edits.captions import (
     LONG,
     MEDIUM,
@@ -51,7 +52,7 @@ def square(
         left, top = round(x - half), round(y - half)
         masks[k, top : top + round(2 * half), left : left + round(2 * half)] = True
         clip[k][masks[k]] = colour
-    steps = camera(flows(clip), masks)
+    steps = camera_motion(flows(clip), masks)
     return Region(label, clip, masks, fps, steps)
 
 

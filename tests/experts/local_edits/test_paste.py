@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from experts.annotate.motion import agreement, camera, chain, flows, measure
+from experts.annotate.camera import accumulate, agreement, camera_motion
+from experts.annotate.motion import flows, measure
 from experts.local_edits.paste import carried, find_place, ground, paste, travel
 
 HEIGHT, WIDTH, FRAMES = 96, 160, 8
@@ -40,11 +41,13 @@ def test_the_camera_is_followed_and_a_still_one_is_still() -> None:
     clip = panning(2)
     nothing = np.zeros(clip.shape[:3], bool)
     fields = flows(clip)
-    steps = camera(fields, nothing)
-    assert chain(steps)[-1] == pytest.approx(np.array([[1, 0, -14], [0, 1, 0]]), abs=0.7)
+    steps = camera_motion(fields, nothing)
+    assert accumulate(steps)[-1] == pytest.approx(
+        np.array([[1, 0, -14], [0, 1, 0], [0, 0, 1]]), abs=0.7
+    )
     assert agreement(fields, steps, nothing) > 0.9
-    still = camera(flows(np.repeat(clip[:1], 3, 0)), nothing[:3])
-    assert all((step == np.eye(2, 3)).all() for step in still)
+    still = camera_motion(flows(np.repeat(clip[:1], 3, 0)), nothing[:3])
+    assert all((step == np.eye(3)).all() for step in still)
 
 
 @pytest.mark.parametrize("follows", [False, True])
@@ -53,11 +56,11 @@ def test_a_mask_lies_on_calm_ground_away_from_every_object(follows: bool) -> Non
     occupied = np.zeros(clip.shape[:3], bool)
     occupied[:, :40] = True  # an object over the top of the calm half
     fields = flows(clip)
-    steps = camera(fields, occupied)
+    steps = camera_motion(fields, occupied)
     where = ground(clip, occupied, fields, steps)
     box = np.array([300.0, 100.0, 340.0, 140.0])  # 40×40 px of a larger clip
     way = travel(np.stack([box + np.array([4, 0, 4, 0]) * k for k in range(FRAMES)]))
-    path = chain(steps) if follows else None
+    path = accumulate(steps) if follows else None
     rng = np.random.default_rng(1)
     place = find_place(where, way, path, 0.6, rng, min_area=0.004)
     assert place is not None
@@ -74,7 +77,7 @@ def test_a_mask_lies_on_calm_ground_away_from_every_object(follows: bool) -> Non
 
 def test_there_may_be_no_place() -> None:
     clip = panning(0)
-    where = ground(clip, np.ones(clip.shape[:3], bool), flows(clip), [np.eye(2, 3)] * 7)
+    where = ground(clip, np.ones(clip.shape[:3], bool), flows(clip), [np.eye(3)] * 7)
     way = travel(np.tile([0.0, 0, 20, 20], (FRAMES, 1)))
     assert find_place(where, way, None, 1, np.random.default_rng(0), 0.004) is None
 
