@@ -18,7 +18,7 @@ from catalog.query import Queries
 from catalog.records import Clip, Plan, Track
 from catalog.storage.media import MediaStore
 from experts.base import EditRequest, EditResult, Expert, Frames, Masks
-from experts.edit.remover import Span
+from experts.edit.remover import TemporalContext
 from experts.edit.tasks import TASKS
 from experts.instances import ready
 
@@ -109,12 +109,12 @@ class Footage:
             for track_id in (job.track_ids if track_ids is None else track_ids)
         ]
 
-    def span(self, job: Job) -> Span:
+    def span(self, job: Job) -> TemporalContext:
         """The longer stretch of footage that the plan's `span` names, at the plan's size."""
         first, count = window = _span(job.plan)
         whole = media.read_video(self._catalog.path(job.clip.video), first=first, count=count)
         masks = np.logical_or.reduce(self.masks(job, window=window))
-        return Span(_fitted(whole, job.plan), masks, job.plan.first_frame - first)
+        return TemporalContext(_fitted(whole, job.plan), masks, job.plan.first_frame - first)
 
     def donor(self, job: Job) -> dict[str, Any]:
         """What a swap needs beside the footage: the donor's part of its own clip, with its masks,
@@ -148,7 +148,7 @@ def carry_out(job: Job, footage: Footage, expert: Expert) -> EditResult:
     if "others" in params:
         params["others"] = footage.masks(job, params["others"], _span(plan))
     if "span" in params:
-        params["span"] = footage.span(job)
+        params["context"] = footage.span(job)
     if "donor" in params:
         params |= footage.donor(job)
     return ready(expert).edit(

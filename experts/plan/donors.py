@@ -1,4 +1,4 @@
-"""Which object of another clip may take an object's place, and how it is then spoken of."""
+"""Which object of another clip may take an object's place, and how the pair is then described."""
 
 from __future__ import annotations
 
@@ -12,7 +12,9 @@ import numpy as np
 
 from catalog.keys import digest
 from catalog.records import Clip, Track
-from experts.edit.swap.object_bank import Fit, Look, Stand, comparable, fit, stand, twins
+from experts.edit.swap.appearance import Appearance
+from experts.edit.swap.matching import DonorMatcher, Match, relative_size
+from experts.edit.swap.pose import Pose, pose_of
 from experts.edit.tasks import Task
 from experts.plan.attached import carried
 from experts.plan.framing import Crop, boxes_of
@@ -21,116 +23,118 @@ from experts.plan.referring import refer
 from experts.plan.rules import Planning
 from experts.plan.view import View, edit_size, view
 
-MOST = 200
-"""Objects of a label that are offered across sources, picked by a hash of their own: the search
-grows with the footage, not with its square, and more footage changes few of the choices."""
+MATCHER = DonorMatcher()
 
-STEP = 4
-"""Frames between the stretches of a donor that are tried."""
+MAX_PER_LABEL = 200
+"""Candidates of a label that are offered across sources, sampled by a hash of their own: the search
+grows with the footage and not with its square, and more footage changes few of the choices."""
 
-MARGIN = 0.4
-"""What of a donor's surroundings is handed on, per side, over its box's longer side."""
+WINDOW_STRIDE = 4
+"""Frames between the windows of a donor that are tried."""
+
+PADDING = 0.4
+"""Of the crop around a donor, per side, over its box's longer side: what harmonization compares."""
 
 RIDDEN = ("bicycle", "motorcycle")
-RIDES = 0.3
-"""Share of what is ridden that lies within a person's box, and of the person's in its, wide."""
 
-STEPS_ALIKE = 1.25
-"""Ratio of frame rates above which a walker would hurry or creep."""
+RIDER_OVERLAP = 0.3
+"""Share of the other's width by which a rider and what they ride overlap, at least."""
 
-WHOLLY = 0.98
+MAX_RATE_RATIO = 1.25
+"""Ratio of frame rates above which a walker would visibly hurry or creep."""
+
+MIN_IN_VIEW = 0.98
 """Share of the object's box that must lie in the picture in every frame."""
 
-JUMP = 0.12
-"""Largest change of an object's height from one frame to the next, as a share: masks that jump more
-have lost the object, or part of it."""
+MAX_HEIGHT_CHANGE = 0.12
+"""Of an object's height from one frame to the next, as a share: masks that change more have lost
+the object, or part of it."""
 
 BEST = 3
-"""Fits the seed chooses among: more variety, but no poor ones while there are good ones."""
+"""Replacements the seed draws from: more variety, but no poor ones while there are good ones."""
 
-ELSEWHERE = 0.05
-"""Taken off the cost of a donor from another source: what such a pair shows is seen nowhere
-else."""
+OTHER_SOURCE_BONUS = 0.05
+"""Taken off the cost of a donor from another source: such a pair adds more variety."""
 
 
 @dataclass(frozen=True, slots=True)
-class Exhibit:
-    """An object with its looks; `tracks` are all of its clip's."""
+class Candidate:
+    """An object that may be a donor, with its appearances; `tracks` are all of its clip's."""
 
     clip: Clip
     track: Track
     tracks: tuple[Track, ...]
-    looks: tuple[Look, ...]
+    appearances: tuple[Appearance, ...]
 
 
 class Bank:
-    """All exhibits of a build; what is worked out of them is kept.
+    """All candidates of a build; their poses are cached.
 
-    Not a dataclass: Prefect would look through every number of one that is handed to a task.
+    Not a dataclass: Prefect traverses every number of one that is handed to a task.
     """
 
-    def __init__(self, exhibits: Sequence[Exhibit]) -> None:
-        self._by_track = {e.track.track_id: e for e in exhibits}
-        self._by_source: dict[str, list[Exhibit]] = defaultdict(list)
-        by_label: dict[str, list[Exhibit]] = defaultdict(list)
-        for exhibit in sorted(exhibits, key=lambda e: digest("donor", e.track.track_id)):
-            self._by_source[exhibit.clip.source_id].append(exhibit)
-            by_label[exhibit.track.label].append(exhibit)
-        self._sample = [e for label in sorted(by_label) for e in by_label[label][:MOST]]
-        self._stretches: dict[tuple[str, int], list[Donor]] = {}
+    def __init__(self, candidates: Sequence[Candidate]) -> None:
+        self._by_track = {c.track.track_id: c for c in candidates}
+        self._by_source: dict[str, list[Candidate]] = defaultdict(list)
+        by_label: dict[str, list[Candidate]] = defaultdict(list)
+        for candidate in sorted(candidates, key=lambda c: digest("donor", c.track.track_id)):
+            self._by_source[candidate.clip.source_id].append(candidate)
+            by_label[candidate.track.label].append(candidate)
+        self._sample = [c for label in sorted(by_label) for c in by_label[label][:MAX_PER_LABEL]]
+        self._windows: dict[tuple[str, int], list[DonorWindow]] = {}
 
-    def exhibit(self, track: Track) -> Exhibit | None:
+    def candidate(self, track: Track) -> Candidate | None:
         """The track's, if it is in the bank."""
         return self._by_track.get(track.track_id)
 
-    def beside(self, exhibit: Exhibit) -> list[Exhibit]:
+    def beside(self, candidate: Candidate) -> list[Candidate]:
         """The others of its clip."""
-        found = (self.exhibit(t) for t in exhibit.tracks if t is not exhibit.track)
-        return [e for e in found if e is not None]
+        found = (self.candidate(t) for t in candidate.tracks if t is not candidate.track)
+        return [c for c in found if c is not None]
 
     def colour(self, track: Track) -> str:
-        """What colour an object most often shows, "" if none rules."""
-        found = self.exhibit(track)
-        colours = Counter(look.colour for look in found.looks) if found else Counter()
+        """The colour that most of an object's appearances show, "" if it has none."""
+        found = self.candidate(track)
+        colours = Counter(a.colour for a in found.appearances) if found else Counter()
         return max(sorted(colours), key=lambda c: colours[c]) if colours else ""
 
-    def donors(self, source_id: str, frames: int, rules: Planning) -> Iterator[Donor]:
-        """Every stretch of `frames` frames of an object that may be cut out: all of that source,
-        where it is most like, and MOST objects of a label of the others."""
-        others = (e for e in self._sample if e.clip.source_id != source_id)
-        for exhibit in (*self._by_source.get(source_id, ()), *others):
-            key = exhibit.track.track_id, frames
-            if key not in self._stretches:
-                self._stretches[key] = list(_stretches(exhibit, frames, rules))
-            yield from self._stretches[key]
+    def windows(self, source_id: str, frames: int, rules: Planning) -> Iterator[DonorWindow]:
+        """Every window of `frames` frames in which a candidate may be cut out: all candidates of
+        that source, which are the most alike, and MAX_PER_LABEL of each label of the others."""
+        others = (c for c in self._sample if c.clip.source_id != source_id)
+        for candidate in (*self._by_source.get(source_id, ()), *others):
+            key = candidate.track.track_id, frames
+            if key not in self._windows:
+                self._windows[key] = list(_windows(candidate, frames, rules))
+            yield from self._windows[key]
 
 
 @dataclass(frozen=True, slots=True)
-class Donor:
-    """An object from frame `first` of its clip on."""
+class DonorWindow:
+    """A candidate from frame `first` of its clip on, and its pose in that window."""
 
-    exhibit: Exhibit
+    candidate: Candidate
     first: int
-    stand: Stand
+    pose: Pose
 
 
 @dataclass(frozen=True, slots=True)
-class Swap:
-    """A donor for a place, shown as `shown`, whose phrase names the donor ("truck on the left");
-    `label` is what is there in truth ("car")."""
+class Replacement:
+    """A donor that may take an object's place. The phrase of `shown` refers to the donor there
+    ("truck on the left"); `label` is the object that it replaces ("car")."""
 
-    donor: Donor
-    fit: Fit
-    cost: float
+    donor: DonorWindow
+    match: Match
+    cost: float  # of the match, less what another source is worth
     shown: View
     label: str
-    in_front: tuple[Track, ...]
+    in_front: tuple[Track, ...]  # what may occlude the object
 
     def params(self) -> dict[str, Any]:
-        """All that an edit needs, and what the choice was made by."""
-        clip, track = self.donor.exhibit.clip, self.donor.exhibit.track
+        """The plan's parameters: all that the edit needs, and what the choice was made by."""
+        clip, track = self.donor.candidate.clip, self.donor.candidate.track
         alive = slice(self.donor.first, self.donor.first + self.shown.frames)
-        along = carried(track, self.donor.exhibit.tracks, alive)
+        attached = carried(track, self.donor.candidate.tracks, alive)
         return {
             "donor": {
                 "track_id": track.track_id,
@@ -141,60 +145,61 @@ class Swap:
                 "label": track.label,
                 "phrase": self.shown.phrase,
                 "video": clip.video,
-                "masks": [t.masks for t in (track, *along)],
+                "masks": [t.masks for t in (track, *attached)],
                 "first_frame": self.donor.first,
-                "crop": _crop(clip, (track, *along), alive),
-                "ratio": round(self.fit.ratio, 4),
-                "mirror": self.fit.mirror,
+                "crop": _crop(clip, (track, *attached), alive),
+                "ratio": round(self.match.ratio, 4),
+                "mirror": self.match.mirror,
                 "cost": round(self.cost, 3),
-                "fit": self.fit.parts,
+                "cost_terms": self.match.terms,
             },
             "in_front": sorted(t.track_id for t in self.in_front),
         }
 
 
-def swaps(
+def replacements(
     clip: Clip, track: Track, tracks: Sequence[Track], task: Task, bank: Bank, rules: Planning
-) -> list[Swap]:
-    """Who may take the object's place, the best first, one stretch per donor object."""
-    exhibit = bank.exhibit(track)
-    if exhibit is None:
+) -> list[Replacement]:
+    """What may take the object's place, the best first, with the best window of each donor."""
+    candidate = bank.candidate(track)
+    if candidate is None:
         return []
-    found: dict[str, Swap] = {}
-    views: dict[tuple[str, str], tuple[View, Stand] | None] = {}
-    for donor in bank.donors(clip.source_id, edit_size(clip, task, rules)[2], rules):
-        other = donor.exhibit
+    found: dict[str, Replacement] = {}
+    views: dict[tuple[str, str], tuple[View, Pose] | None] = {}
+    for donor in bank.windows(clip.source_id, edit_size(clip, task, rules)[2], rules):
+        other = donor.candidate
         if other.clip.clip_id == clip.clip_id or not _same_rate(clip, other.clip, track.label):
             continue
-        if comparable(track.label, other.track.label) is None:
+        if relative_size(track.label, other.track.label) is None:
             continue
-        kin = other.track.label == track.label
-        named = other.track.label, donor.stand.colour if kin else ""
-        if named not in views:
-            views[named] = _view(exhibit, *named, bank, task, rules)
-        shown = views[named]
-        if shown is None:
+        same_label = other.track.label == track.label
+        called = other.track.label, donor.pose.colour if same_label else ""
+        if called not in views:
+            views[called] = _view(candidate, *called, bank, task, rules)
+        found_view = views[called]
+        if found_view is None:
             continue
+        shown, place = found_view
         same_camera = other.clip.source_id == clip.source_id
-        scale = shown[0].width / shown[0].crop.width
-        fits = fit(shown[1], donor.stand, scale, same_camera)
-        if fits is None or (same_camera and _seen_twice(bank.beside(exhibit), donor, shown[0])):
+        scale = shown.width / shown.crop.width
+        match = MATCHER.match(place, donor.pose, scale, same_camera)
+        if match is None or (same_camera and _seen_twice(bank.beside(candidate), donor, shown)):
             continue
-        cost = fits.cost - ELSEWHERE * (not same_camera)
+        cost = match.cost - OTHER_SOURCE_BONUS * (not same_camera)
         before = found.get(other.track.track_id)
         if before is None or cost < before.cost:
-            label = _described(track.label, shown[1].colour) if kin else track.label
-            front = _in_front(track, tracks, shown[0])
-            found[other.track.track_id] = Swap(donor, fits, cost, shown[0], label, front)
-    return sorted(found.values(), key=lambda s: (s.cost, s.donor.exhibit.track.track_id))
+            label = _described(track.label, place.colour) if same_label else track.label
+            front = _in_front(track, tracks, shown)
+            found[other.track.track_id] = Replacement(donor, match, cost, shown, label, front)
+    return sorted(found.values(), key=lambda r: (r.cost, r.donor.candidate.track.track_id))
 
 
 def _view(
-    exhibit: Exhibit, label: str, colour: str, bank: Bank, task: Task, rules: Planning
-) -> tuple[View, Stand] | None:
-    """What of the object's clip to show if a donor of this label, and colour if it takes one to
-    tell it apart, is to stand in its place; and how the object stands there."""
-    track, tracks = exhibit.track, exhibit.tracks
+    candidate: Candidate, label: str, colour: str, bank: Bank, task: Task, rules: Planning
+) -> tuple[View, Pose] | None:
+    """What of the object's clip to show if a donor of this label takes its place (and of this
+    colour, if that tells it apart), and the object's pose there."""
+    track, tracks = candidate.track, candidate.tracks
     here = dataclasses.replace(track, label=label)
     rivals = [t for t in tracks if t is not track]
     unlike = [t for t in rivals if colour and bank.colour(t) not in ("", colour)]
@@ -204,82 +209,81 @@ def _view(
         phrase = refer(here, [here, *like], crop, alive)
         return phrase and phrase.replace(label, _described(label, colour), 1)
 
-    shown = view(exhibit.clip, track, tracks, task, rules, called)
-    if shown is None or _rides(exhibit, shown.alive):
+    shown = view(candidate.clip, track, tracks, task, rules, called)
+    if shown is None or _ridden(candidate, shown.alive):
         return None
-    if shown.crop.share_in_view(boxes_of(track)[shown.alive]) < WHOLLY:
+    if shown.crop.share_in_view(boxes_of(track)[shown.alive]) < MIN_IN_VIEW:
         return None
-    place = _stand(exhibit, shown.first, shown.frames)
+    place = _pose(candidate, shown.first, shown.frames)
     return None if place is None else (shown, place)
 
 
-def chosen(found: Sequence[Swap], rng: np.random.Generator) -> Swap:
+def draw_replacement(found: Sequence[Replacement], rng: np.random.Generator) -> Replacement:
     """One of the BEST, the better ones more often."""
     best = found[:BEST]
-    weights = np.exp(-6.0 * np.array([s.cost for s in best]))
+    weights = np.exp(-6.0 * np.array([r.cost for r in best]))
     return best[int(rng.choice(len(best), p=weights / weights.sum()))]
 
 
-def _stretches(exhibit: Exhibit, frames: int, rules: Planning) -> Iterator[Donor]:
-    track = exhibit.track
+def _windows(candidate: Candidate, frames: int, rules: Planning) -> Iterator[DonorWindow]:
+    track = candidate.track
     if track.score < rules.min_score:
         return
-    for first in range(track.first_frame, track.last_frame - frames + 2, STEP):
+    for first in range(track.first_frame, track.last_frame - frames + 2, WINDOW_STRIDE):
         alive = slice(first, first + frames)
         if float(np.mean(track.confidence[alive])) < rules.min_confidence:
             continue
-        if _rides(exhibit, alive):
+        if _ridden(candidate, alive):
             continue
-        found = _stand(exhibit, first, frames)
-        if found is not None:
-            yield Donor(exhibit, first, found)
+        pose = _pose(candidate, first, frames)
+        if pose is not None:
+            yield DonorWindow(candidate, first, pose)
 
 
-def _stand(exhibit: Exhibit, first: int, frames: int) -> Stand | None:
-    """The object over these frames; None if it is not in one piece throughout."""
-    clip, alive = exhibit.clip, slice(first, first + frames)
-    boxes = boxes_of(exhibit.track)[alive]
+def _pose(candidate: Candidate, first: int, frames: int) -> Pose | None:
+    """The object's over these frames; None if its masks lose it, or part of it."""
+    clip, alive = candidate.clip, slice(first, first + frames)
+    boxes = boxes_of(candidate.track)[alive]
     heights = boxes[:, 3] - boxes[:, 1]
     if len(boxes) < frames or not (heights > 0).all():
         return None
-    if np.abs(np.diff(np.log(heights))).max(initial=0.0) > JUMP:
+    if np.abs(np.diff(np.log(heights))).max(initial=0.0) > MAX_HEIGHT_CHANGE:
         return None
     camera = np.asarray(clip.camera, np.float64).reshape(-1, 2)
     camera = camera[alive] if len(camera) else np.zeros((frames, 2))
-    looks = [look for look in exhibit.looks if first <= look.frame < first + frames]
+    appearances = [a for a in candidate.appearances if first <= a.frame < first + frames]
     size = clip.width, clip.height
-    return stand(exhibit.track.label, boxes, camera, looks, size, clip.fps)
+    return pose_of(candidate.track.label, boxes, camera, appearances, size, clip.fps)
 
 
-def _rides(exhibit: Exhibit, alive: slice) -> bool:
-    """Whether a person sits on something, or something has its rider: one without the other is no
-    cut-out."""
-    label = exhibit.track.label
+def _ridden(candidate: Candidate, alive: slice) -> bool:
+    """Whether the object is a rider or ridden: a rider cannot be cut out without what they ride."""
+    label = candidate.track.label
     wanted = RIDDEN if label == "person" else ("person",) if label in RIDDEN else ()
-    own = boxes_of(exhibit.track)[alive]
-    for other in exhibit.tracks:
+    own = boxes_of(candidate.track)[alive]
+    for other in candidate.tracks:
         if other.label not in wanted:
             continue
         boxes = boxes_of(other)[alive]
         both = np.minimum(own[:, 2], boxes[:, 2]) - np.maximum(own[:, 0], boxes[:, 0])
         across = np.clip(both, 0, None) / np.maximum(boxes[:, 2] - boxes[:, 0], 1)
         down = np.minimum(own[:, 3], boxes[:, 3]) - np.maximum(own[:, 1], boxes[:, 1])
-        if float(np.median(across * (down > 0))) > RIDES:
+        if float(np.median(across * (down > 0))) > RIDER_OVERLAP:
             return True
     return False
 
 
 def _same_rate(clip: Clip, other: Clip, label: str) -> bool:
     fast, slow = max(clip.fps, other.fps), min(clip.fps, other.fps)
-    return label != "person" or fast <= STEPS_ALIKE * slow
+    return label != "person" or fast <= MAX_RATE_RATIO * slow
 
 
-def _seen_twice(beside: Sequence[Exhibit], donor: Donor, shown: View) -> bool:
-    """Whether the donor may already be in the picture it is to be put in."""
+def _seen_twice(beside: Sequence[Candidate], donor: DonorWindow, shown: View) -> bool:
+    """Whether the picture may already show the donor; `beside` are its clip's other objects."""
     for other in beside:
-        there = _stand(other, shown.first, shown.frames)
+        there = _pose(other, shown.first, shown.frames)
         visible = shown.crop.view(boxes_of(other.track)[shown.alive]).any()
-        if there is not None and visible and twins(there, donor.stand):
+        if there is not None and visible and MATCHER.may_be_same(there, donor.pose):
             return True
     return False
 
@@ -292,7 +296,8 @@ def _described(label: str, colour: str) -> str:
 
 
 def _in_front(track: Track, tracks: Sequence[Track], shown: View) -> tuple[Track, ...]:
-    """The objects that may hide this one: they come near it, and stand nearer, which is lower."""
+    """The objects that may occlude this one: they come near it, and their feet are lower, which is
+    nearer to the camera."""
     own = boxes_of(track)[shown.alive]
     found = []
     for other in met(track, tracks, shown.alive):
@@ -304,11 +309,11 @@ def _in_front(track: Track, tracks: Sequence[Track], shown: View) -> tuple[Track
 
 
 def _crop(clip: Clip, tracks: Sequence[Track], alive: slice) -> list[int]:
-    """x, y, width, height of what of the donor's clip is handed on, px."""
+    """x, y, width, height of the part of the donor's clip that the edit needs, px."""
     boxes = np.concatenate([boxes_of(t)[alive] for t in tracks])
     boxes = boxes[boxes[:, 2] > boxes[:, 0]]
     (x0, y0), (x1, y1) = boxes[:, :2].min(0), boxes[:, 2:].max(0)
-    margin = MARGIN * float((boxes[:, 2:] - boxes[:, :2]).max())
-    left, top = max(0, int(x0 - margin)), max(0, int(y0 - margin))
-    right, bottom = min(clip.width, int(x1 + margin) + 1), min(clip.height, int(y1 + margin) + 1)
+    padding = PADDING * float((boxes[:, 2:] - boxes[:, :2]).max())
+    left, top = max(0, int(x0 - padding)), max(0, int(y0 - padding))
+    right, bottom = min(clip.width, int(x1 + padding) + 1), min(clip.height, int(y1 + padding) + 1)
     return [left, top, right - left, bottom - top]

@@ -20,7 +20,7 @@ from experts.edit.style.adjectives import local_adjectives
 from experts.edit.style.styles import global_style
 from experts.edit.tasks import Task
 from experts.plan.attached import carried
-from experts.plan.donors import Bank, chosen, swaps
+from experts.plan.donors import Bank, Replacement, draw_replacement, replacements
 from experts.plan.occlusion import met
 from experts.plan.rules import Planning
 from experts.plan.view import View, span, view
@@ -132,13 +132,13 @@ class Swap(Planner):
     from_bank = True
 
     def objects(self, scene: Scene, task: Task) -> Sequence[Track | None]:
-        return [track for track in scene.tracks if self._swaps(scene, task, track)]
+        return [track for track in scene.tracks if self._replacements(scene, task, track)]
 
     def draft(
         self, scene: Scene, task: Task, track: Track | None, rng: np.random.Generator
     ) -> Draft:
         assert track is not None
-        swap = chosen(self._swaps(scene, task, track), rng)
+        swap = draw_replacement(self._replacements(scene, task, track), rng)
         return Draft(
             swap.shown,
             swap.label,
@@ -149,8 +149,8 @@ class Swap(Planner):
             params=swap.params() | _with_attached(scene, track, swap.shown.alive),
         )
 
-    def _swaps(self, scene: Scene, task: Task, track: Track) -> list[Any]:
-        return swaps(scene.clip, track, scene.tracks, task, scene.bank, scene.rules)
+    def _replacements(self, scene: Scene, task: Task, track: Track) -> list[Replacement]:
+        return replacements(scene.clip, track, scene.tracks, task, scene.bank, scene.rules)
 
 
 class Grounding(_OneObject):

@@ -1,5 +1,6 @@
-"""The embedded remover: an object goes, and what other frames saw behind it takes its place."""
+"""The embedded remover: removes an object and fills its place with what other frames show there."""
 
-from experts.edit.remover.remover import Removal, Remover, Span
+from experts.edit.remover.remover import Removal, Remover, TemporalContext
+from experts.edit.remover.settings import RemoverSettings
 
-__all__ = ["Removal", "Remover", "Span"]
+__all__ = ["Removal", "Remover", "RemoverSettings", "TemporalContext"]

@@ -1,4 +1,4 @@
-"""Smooth interpolation of scattered values over a frame."""
+"""Scattered data interpolation over a frame."""
 
 from __future__ import annotations
 

@@ -1,8 +1,9 @@
-"""What other frames saw at the places hidden in one frame.
+"""Samples of the background that other frames show at the pixels hidden in one frame.
 
-From every hidden pixel, and from a ring of known pixels around it, the background flow is followed
-frame by frame in both directions. The ring tells how good a frame's sample is: there the truth is
-known, so the drift of the path, the change of light and the remaining error can be measured.
+From every hidden pixel, and from a ring of known pixels around the hole, the background flow is
+followed frame by frame in both directions. The ring tells how good a frame's samples are: there the
+truth is known, so the drift of the chained flow, the change of brightness and the remaining error
+can be measured, and the first two corrected.
 """
 
 from __future__ import annotations
@@ -17,29 +18,32 @@ from numpy.typing import NDArray
 from experts.base import Frames, Masks
 from experts.edit.remover.background_flow import BackgroundFlow
 
+# Set by hand and measured by infra/bench/removal.py; gray values are of 255.
 RING_PX = 12  # width of the ring of known pixels around the hole
 RING_GAP_PX = 2  # its distance from the hole: gradients there need known neighbours
-ROW = 256  # remap takes no map longer than 32767, so pixel lists travel as rows of this length
-MAX_STEP_PX = 0.75  # largest drift corrected per step
-STEP_PRIOR = 2e3  # gray² px⁻² a ring must offer before its word on drift counts
-STEP_NOISE_PX = 0.02  # smaller corrections are not worth sampling again
-LIGHT_LIMIT = 24.0  # gray values a frame may be brighter or darker than another
-OUTLIER = 20.0  # gray values; ring differences above are another thing, not drift or light
-RING_ENOUGH = 200  # ring pixels needed to measure drift
-MASKED = 0.02  # a sample this much under a mask (bilinear) is hidden
+ROW = (
+    256  # remap takes no map longer than 32767, so pixel lists are reshaped to rows of this length
+)
+MAX_DRIFT_PX = 0.75  # largest drift that is corrected
+DRIFT_PRIOR = 2e3  # gray² px⁻², Tikhonov regularization of the estimated drift
+MIN_DRIFT_PX = 0.02  # smaller corrections are not worth sampling again
+MAX_BRIGHTNESS_CHANGE = 24.0  # gray values between two frames; more is taken for an error
+OUTLIER = 20.0  # gray values; larger differences on the ring show another object
+MIN_RING_PIXELS = 200  # needed to measure drift or brightness
+MAX_MASKED = 0.02  # a sample more than this under a mask (bilinear weight) is hidden
 LUMA = np.array([0.299, 0.587, 0.114], np.float32)  # ITU-R BT.601
 
 
 @dataclass(frozen=True, slots=True)
-class Region:
-    """The pixels of one frame that take part: hidden ones first, row by row, then the ring."""
+class PixelSet:
+    """Pixels of one frame: the hidden ones first, row by row, then those of the ring."""
 
     x: NDArray[np.float32]  # [N]
     y: NDArray[np.float32]
     hidden: int  # the first `hidden` pixels are to be filled
 
     def averaged(self, values: NDArray[np.float32], sigma: float) -> NDArray[np.float32]:
-        """`values` [N] averaged over each pixel's neighbours in the region (Gaussian, px)."""
+        """`values` [N] averaged over each pixel's neighbours in the set (Gaussian, px)."""
         y, x = self.y.astype(int), self.x.astype(int)
         place = y - y.min(), x - x.min()
         both = np.zeros((2, int(np.ptp(self.y)) + 1, int(np.ptp(self.x)) + 1), np.float32)
@@ -66,14 +70,14 @@ class Region:
 
 @dataclass(frozen=True, slots=True)
 class Samples:
-    """K samples of the N pixels of a region, the nearest frames' first."""
+    """K samples of each of the N pixels of a set, the nearest frames' first."""
 
     colour: NDArray[np.float32]  # [K, N, 3]
     seen: NDArray[np.bool_]  # [K, N]: inside that frame and not hidden in it
     error: NDArray[np.float32]  # [K]: mean squared difference on the ring, gray²
 
 
-def region(hole: NDArray[np.bool_]) -> Region:
+def hole_and_ring(hole: NDArray[np.bool_]) -> PixelSet:
     """The pixels of `hole` [H, W] and of the ring around it."""
     gap, reach = (
         cv2.dilate(hole.astype(np.uint8), disc(radius)) > 0
@@ -81,7 +85,7 @@ def region(hole: NDArray[np.bool_]) -> Region:
     )
     hole_y, hole_x = np.nonzero(hole)
     ring_y, ring_x = np.nonzero(reach & ~gap)
-    return Region(
+    return PixelSet(
         np.concatenate([hole_x, ring_x]).astype(np.float32),
         np.concatenate([hole_y, ring_y]).astype(np.float32),
         len(hole_x),
@@ -89,14 +93,15 @@ def region(hole: NDArray[np.bool_]) -> Region:
 
 
 def disc(radius: int) -> NDArray[np.uint8]:
+    """A round structuring element of `radius` px."""
     kernel: NDArray[np.uint8] = cv2.getStructuringElement(
         cv2.MORPH_ELLIPSE, (2 * radius + 1, 2 * radius + 1)
     )
     return kernel
 
 
-def at(
-    image: NDArray[Any], x: NDArray[np.float32], y: NDArray[np.float32], how: int
+def sample(
+    image: NDArray[Any], x: NDArray[np.float32], y: NDArray[np.float32], interpolation: int
 ) -> NDArray[np.float32]:
     """`image` [H, W] or [H, W, C] at the points (x, y) [N], float32 [N, C]; the border repeats."""
     n = len(x)
@@ -106,7 +111,11 @@ def at(
     px, py = np.zeros((2, rows * ROW), np.float32)
     px[:n], py[:n] = x, y
     out = cv2.remap(
-        image, px.reshape(rows, ROW), py.reshape(rows, ROW), how, borderMode=cv2.BORDER_REPLICATE
+        image,
+        px.reshape(rows, ROW),
+        py.reshape(rows, ROW),
+        interpolation,
+        borderMode=cv2.BORDER_REPLICATE,
     )
     return np.asarray(out.reshape(rows * ROW, -1)[:n], dtype=np.float32)
 
@@ -120,42 +129,43 @@ def inside_frame(
 
 def gather(
     t: int,
-    pixels: Region,
+    pixels: PixelSet,
     frames: Frames,
     holes: Masks,
-    motion: BackgroundFlow,
-    steps: tuple[int, ...],
+    background: BackgroundFlow,
+    offsets: tuple[int, ...],
 ) -> Samples:
-    """Samples for the pixels of frame `t` from the frames at the distances `steps`, both ways."""
+    """Samples for the pixels of frame `t` from the frames `offsets` before and after it, which show
+    them outside their `holes` [T, H, W]."""
     n, ring = len(pixels.x), slice(pixels.hidden, None)
-    target = at(frames[t], pixels.x[ring], pixels.y[ring], cv2.INTER_NEAREST)
+    target = sample(frames[t], pixels.x[ring], pixels.y[ring], cv2.INTER_NEAREST)
     gradient = _gradient(frames[t], pixels.x[ring], pixels.y[ring])
     basis = _affine_basis(pixels)
     found: list[tuple[int, NDArray[np.float32], NDArray[np.bool_], float]] = []
     for sign in (1, -1):
         x, y = pixels.x, pixels.y
         inside = np.ones(n, bool)
-        for k in range(1, max(steps) + 1):
+        for k in range(1, max(offsets) + 1):
             s = t + sign * k
             if not 0 <= s < len(frames):
                 break
-            flow = motion.forward[s - 1] if sign > 0 else motion.backward[s]
-            step = at(flow, x, y, cv2.INTER_LINEAR)
+            flow = background.forward[s - 1] if sign > 0 else background.backward[s]
+            step = sample(flow, x, y, cv2.INTER_LINEAR)
             x, y = x + step[:, 0], y + step[:, 1]
             inside &= inside_frame(x, y, frames.shape[1:3])
             if not inside.any():
                 break
-            if k not in steps:
+            if k not in offsets:
                 continue
-            hidden = at(holes[s].view(np.uint8) * np.uint8(255), x, y, cv2.INTER_LINEAR)[:, 0]
-            seen = inside & (hidden <= 255 * MASKED)
-            colour = at(frames[s], x, y, cv2.INTER_CUBIC)
+            hidden = sample(holes[s].view(np.uint8) * np.uint8(255), x, y, cv2.INTER_LINEAR)[:, 0]
+            seen = inside & (hidden <= 255 * MAX_MASKED)
+            colour = sample(frames[s], x, y, cv2.INTER_CUBIC)
             drift = _drift(_luma(target - colour[ring]), gradient, seen[ring], basis, ring)
-            if np.abs(drift).max() > STEP_NOISE_PX:
+            if np.abs(drift).max() > MIN_DRIFT_PX:
                 x, y = x + drift[:, 0], y + drift[:, 1]
-                colour = at(frames[s], x, y, cv2.INTER_CUBIC)
-            light, error = _light((target - colour[ring])[seen[ring]])
-            found.append((k, colour + light, seen, error))
+                colour = sample(frames[s], x, y, cv2.INTER_CUBIC)
+            change, error = _brightness_change((target - colour[ring])[seen[ring]])
+            found.append((k, colour + change, seen, error))
     found.sort(key=lambda sample: sample[0])
     return Samples(
         np.array([colour for _, colour, _, _ in found], np.float32).reshape(-1, n, 3),
@@ -174,11 +184,11 @@ def _gradient(
     """d luma / d(x, y) at the points, [N, 2]."""
     luma = cv2.GaussianBlur(_luma(frame.astype(np.float32)), (3, 3), 0)
     both = [cv2.Sobel(luma, cv2.CV_32F, i, 1 - i, scale=1 / 8) for i in (1, 0)]
-    return np.concatenate([at(g, x, y, cv2.INTER_NEAREST) for g in both], axis=1)
+    return np.concatenate([sample(g, x, y, cv2.INTER_NEAREST) for g in both], axis=1)
 
 
-def _affine_basis(pixels: Region) -> NDArray[np.float32]:
-    """x, y (both about -1 to 1 over the region) and 1, [N, 3]."""
+def _affine_basis(pixels: PixelSet) -> NDArray[np.float32]:
+    """x, y (both about -1 to 1 over the set) and 1, [N, 3]."""
     reach = max(float(np.ptp(pixels.x)), float(np.ptp(pixels.y)), 1.0) / 2
     centred = ((v - v.mean()) / reach for v in (pixels.x, pixels.y))
     return np.stack([*centred, np.ones_like(pixels.x)], axis=1)
@@ -191,33 +201,33 @@ def _drift(
     basis: NDArray[np.float32],
     ring: slice,
 ) -> NDArray[np.float32]:
-    """An affine displacement of the whole region, [N, 2] px, that makes the ring fit better.
+    """An affine displacement of the whole set, [N, 2] px, that makes the ring fit better.
 
     One step of Lucas-Kanade with a change of brightness (Baker & Matthews, IJCV 2004) over the ring
-    pixels that are `seen` and not outliers; at most `MAX_STEP_PX` anywhere.
+    pixels that are `seen` and not outliers; at most `MAX_DRIFT_PX` anywhere.
     """
-    still = np.zeros((len(basis), 2), np.float32)
-    if seen.sum() < RING_ENOUGH:
-        return still
+    none = np.zeros((len(basis), 2), np.float32)
+    if seen.sum() < MIN_RING_PIXELS:
+        return none
     use = seen & (np.abs(difference - np.median(difference[seen])) < OUTLIER)
-    if use.sum() < RING_ENOUGH:
-        return still
+    if use.sum() < MIN_RING_PIXELS:
+        return none
     b, g = basis[ring][use], gradient[use]
     system = np.concatenate([b * g[:, :1], b * g[:, 1:], b[:, 2:]], axis=1)
     normal = system.T @ system
-    normal[range(6), range(6)] += STEP_PRIOR
+    normal[range(6), range(6)] += DRIFT_PRIOR
     solution = np.linalg.solve(normal, system.T @ difference[use]).astype(np.float32)
     drift = basis @ solution[:6].reshape(2, 3).T
     largest = float(np.abs(drift).max())
-    return np.asarray(drift * min(1.0, MAX_STEP_PX / max(largest, 1e-6)), np.float32)
+    return np.asarray(drift * min(1.0, MAX_DRIFT_PX / max(largest, 1e-6)), np.float32)
 
 
-def _light(difference: NDArray[np.float32]) -> tuple[NDArray[np.float32], float]:
-    """Change of light [3] over ring differences [M, 3], and the mean squared (capped) rest."""
-    if len(difference) < RING_ENOUGH:
+def _brightness_change(difference: NDArray[np.float32]) -> tuple[NDArray[np.float32], float]:
+    """Median [3] of the ring's differences [M, 3], and the mean squared (capped) rest."""
+    if len(difference) < MIN_RING_PIXELS:
         return np.zeros(3, np.float32), OUTLIER**2
-    light = np.median(difference, axis=0)
-    if np.abs(light).max() > LIGHT_LIMIT:
-        light = np.zeros(3, np.float32)
-    rest = np.minimum(np.square(difference - light), OUTLIER**2)
-    return light, float(rest.mean())
+    change = np.median(difference, axis=0)
+    if np.abs(change).max() > MAX_BRIGHTNESS_CHANGE:
+        change = np.zeros(3, np.float32)
+    rest = np.minimum(np.square(difference - change), OUTLIER**2)
+    return change, float(rest.mean())

@@ -1,4 +1,4 @@
-"""Many samples of a pixel into one colour: a robust, weighted mean."""
+"""Merges the samples of each pixel into one colour: a robust, weighted mean."""
 
 from __future__ import annotations
 
@@ -7,20 +7,21 @@ from numpy.typing import NDArray
 
 from experts.edit.remover.gather import OUTLIER, Samples
 
-NOISE = 2.0  # gray values; codec and sensor noise no sample is free of
+# Set by hand and measured by infra/bench/removal.py.
+NOISE = 2.0  # gray values; deviation of the codec's and the sensor's noise in every sample
 ROUNDS = 2  # of reweighting
-NEAREST = 7  # samples the median is taken from, where the mean starts
+NEAREST = 7  # samples whose median the mean starts from
 
 
 def merge(
     samples: Samples,
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.float32]]:
-    """The colour [N, 3] of each pixel, whether any frame saw it [N], and the samples' spread [N].
+    """The colour [N, 3] of each pixel, whether any frame saw it [N], and the samples' variance [N].
 
-    The spread is their mean squared (capped) difference from the colour, gray².
+    The variance is their mean squared (capped) difference from the colour, gray².
 
     A sample counts by the error its frame showed on the ring; one that disagrees with the others
-    loses its weight (iteratively reweighted, Cauchy's loss, from the median on).
+    loses its weight (iteratively reweighted least squares with Cauchy's loss, from the median on).
     """
     seen: NDArray[np.bool_] = np.asarray(samples.seen.any(axis=0))
     if not len(samples.seen):
@@ -28,16 +29,16 @@ def merge(
     trust = 1.0 / (samples.error + NOISE**2)
     weight = np.where(samples.seen, trust[:, None], np.float32(0)).astype(np.float32)
     total = np.maximum(weight.sum(axis=0), 1e-9)
-    colour, spread = _median(samples), np.zeros(seen.size, np.float32)
+    colour, variance = _median(samples), np.zeros(seen.size, np.float32)
     for _ in range(ROUNDS):
         gap = samples.colour - colour
         residual = np.einsum("knc,knc->kn", gap, gap) / 3
-        spread = np.einsum("kn,kn->n", weight, np.minimum(residual, OUTLIER**2)) / total
-        loss = residual / np.maximum(0.5 * spread, NOISE**2)
+        variance = np.einsum("kn,kn->n", weight, np.minimum(residual, OUTLIER**2)) / total
+        loss = residual / np.maximum(0.5 * variance, NOISE**2)
         share = weight / np.square(1.0 + loss)
         share /= np.maximum(share.sum(axis=0), 1e-9)
         colour = np.einsum("kn,knc->nc", share, samples.colour)
-    return colour, seen, spread
+    return colour, seen, variance
 
 
 def _median(samples: Samples) -> NDArray[np.float32]:

@@ -1,4 +1,4 @@
-"""MI-GAN (Sargsyan et al., ICCV 2023): one network pass that invents what nobody saw."""
+"""MI-GAN (Sargsyan et al., ICCV 2023): image inpainting in one pass of a small network."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from experts.threads import onnx_session
 
 
 class Migan:
-    """The ONNX pipeline: it crops, scales and blends by itself, so any frame size will do."""
+    """The authors' ONNX pipeline, which crops, scales and blends by itself: any size will do."""
 
     def __init__(self, threads: int | None = None) -> None:
         self.threads = threads
@@ -26,11 +26,12 @@ class Migan:
                 self._session = onnx_session("migan", self.threads)
 
     def close(self) -> None:
+        """Free the weights."""
         with self._lock:
             self._session = None
 
     def paint(self, frame: NDArray[np.uint8], hole: NDArray[np.bool_]) -> NDArray[np.uint8]:
-        """`frame` [H, W, 3] RGB with `hole` [H, W] invented; all else as it was."""
+        """`frame` [H, W, 3] RGB with `hole` [H, W] inpainted and all else unchanged."""
         self.load()
         session = self._session
         assert session is not None

@@ -1,4 +1,5 @@
-"""No visible edge: what a fill misses on the known ring around it is carried softly inside."""
+"""Blends a fill into its frame: the difference on the known ring around it is spread smoothly
+inside, so that no edge shows."""
 
 from __future__ import annotations
 
@@ -7,22 +8,24 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experts.edit.remover.diffuse import diffuse
-from experts.edit.remover.gather import Region
+from experts.edit.remover.gather import PixelSet
 
-SMOOTH_PX = 3.0  # the difference is averaged along the rim over this, so that noise stays outside
-ROBUST = 8.0  # gray values; larger differences are another object on the rim, not a shift of light
+SMOOTH_PX = (
+    3.0  # deviation of the Gaussian that averages the difference along the ring, against noise
+)
+ROBUST = 8.0  # gray values; larger differences show another object, not a change of brightness
 
 
 def match_rim(
     frame: NDArray[np.uint8],
-    pixels: Region,
+    pixels: PixelSet,
     colour: NDArray[np.float32],
     seen: NDArray[np.bool_],
 ) -> NDArray[np.float32]:
-    """`colour` [N, 3] of a region of `frame`, shifted so that it meets the frame on the ring.
+    """`colour` [N, 3] of the `pixels` of `frame`, shifted so that it meets the frame on the ring.
 
     The membrane of Poisson blending (Pérez et al., SIGGRAPH 2003), with robust weights on its rim
-    and solved by a push-pull pyramid. Only ring pixels that were `seen` [N] have a say.
+    and solved by a push-pull pyramid. Only ring pixels that were `seen` [N] count.
     """
     y, x = pixels.y.astype(int), pixels.x.astype(int)
     ring = seen.copy()

@@ -1,8 +1,8 @@
-"""Where an object stands, frame by frame, and what brings one object to another's place.
+"""An object's trajectory over the frames, and the transforms that bring one object to another's.
 
-An object's foot is the point under its middle where it meets the ground. Its way is smoothed over
-the ground, not over the picture: the camera's shake is taken off first and put on again, so that
-what stands on the ground shakes with it.
+An object's foot is the point below its middle where it meets the ground. Its trajectory is smoothed
+relative to the ground and not to the picture: the camera's motion is taken off first and added
+again, so that what stands on the ground shakes with it.
 """
 
 from __future__ import annotations
@@ -17,47 +17,44 @@ from experts.annotate.camera import camera_path
 from experts.base import Frames, Masks
 from experts.masks.geometry import box_of
 
-SMOOTH = 5.0
-"""Frames; deviation of the Gaussian a way is smoothed by. A segmenter's edge jitters by a pixel."""
+SMOOTHING = 5.0
+"""Frames; deviation of the Gaussian. A segmenter's edge jitters by a pixel."""
 
-Matrix = NDArray[np.float64]
-"""2×3, px of the donor's picture → px of the edit."""
+Placement = NDArray[np.float64]
+"""[2, 3], px of the donor's picture → px of the edit."""
 
 
 @dataclass(frozen=True, slots=True)
-class Way:
+class Trajectory:
     """`foot` [T, 2] (x, y) and `height` [T], px."""
 
     foot: NDArray[np.float64]
     height: NDArray[np.float64]
 
 
-def way_of(frames: Frames, masks: Masks) -> Way:
-    """The way of an object that is there in at least one frame."""
+def trajectory_of(frames: Frames, masks: Masks) -> Trajectory:
+    """Of an object that is there in at least one frame; interpolated in the others."""
     seen = np.flatnonzero(masks.any(axis=(1, 2)))
-    values = np.array([_stand(masks[t]) for t in seen])
+    values = np.array([_foot_and_height(masks[t]) for t in seen])
     every = np.arange(len(masks))
     values = np.stack([np.interp(every, seen, column) for column in values.T], axis=1)
     camera = camera_path(frames, masks).astype(np.float64)
-    ground = smoothed(values[:, :2] - camera)
-    return Way(ground + camera, smoothed(values[:, 2:])[:, 0])
+    on_ground = smoothed(values[:, :2] - camera)
+    return Trajectory(on_ground + camera, smoothed(values[:, 2:])[:, 0])
 
 
-def _stand(mask: NDArray[np.bool_]) -> tuple[float, float, float]:
-    """x of the middle, y of the lower edge, height."""
+def _foot_and_height(mask: NDArray[np.bool_]) -> tuple[float, float, float]:
+    """x of the centroid, y of the lower edge, height."""
     box = box_of(mask)
     assert box is not None
-    return (
-        float(np.flatnonzero(mask.any(axis=0)) @ mask.sum(axis=0)[mask.any(axis=0)])
-        / float(mask.sum())
-        + 0.5,
-        box[3],
-        box[3] - box[1],
-    )
+    columns = mask.any(axis=0)
+    x = float(np.flatnonzero(columns) @ mask.sum(axis=0)[columns]) / float(mask.sum())
+    return x + 0.5, box[3], box[3] - box[1]
 
 
-def smoothed(values: NDArray[np.float64], deviation: float = SMOOTH) -> NDArray[np.float64]:
-    """[T, C] over time; beyond its ends a way goes on as it went."""
+def smoothed(values: NDArray[np.float64], deviation: float = SMOOTHING) -> NDArray[np.float64]:
+    """[T, C] over time; beyond the ends the values are extended by point reflection, which keeps a
+    constant speed."""
     reach = min(len(values) - 1, round(3 * deviation))
     if reach < 1:
         return values.copy()
@@ -69,7 +66,7 @@ def smoothed(values: NDArray[np.float64], deviation: float = SMOOTH) -> NDArray[
     return np.stack([np.convolve(column, kernel, "valid") for column in whole.T], axis=1)
 
 
-def placements(place: Way, donor: Way, ratio: float, mirror: bool) -> list[Matrix]:
+def placements(place: Trajectory, donor: Trajectory, ratio: float, mirror: bool) -> list[Placement]:
     """Per frame, what brings the donor's foot to the place's and makes its height `ratio` times
     the place's."""
     scale = ratio * place.height / donor.height
@@ -82,17 +79,15 @@ def placements(place: Way, donor: Way, ratio: float, mirror: bool) -> list[Matri
     return matrices
 
 
-def brought(
-    image: NDArray[np.float32], matrix: Matrix, size: tuple[int, int]
+def warped(
+    image: NDArray[np.float32], placement: Placement, size: tuple[int, int]
 ) -> NDArray[np.float32]:
-    """`image` [h, w, C] laid out in a picture of `size` (height, width); 0 where it is not.
-
-    What shrinks is blurred first by what the coarser grid cannot hold.
-    """
-    # pixel centres lie at halves in the matrices, at whole numbers in OpenCV
+    """`image` [h, w, C] placed in a picture of `size` (height, width); 0 outside of it. An image
+    that shrinks is low-pass filtered first."""
+    # pixel centres lie at halves in placements, at whole numbers in OpenCV
     shift = np.array([[1, 0, 0.5], [0, 1, 0.5], [0, 0, 1]])
-    whole = np.linalg.inv(shift) @ np.vstack([matrix, [0, 0, 1]]) @ shift
-    scale = float(matrix[1, 1])
+    whole = np.linalg.inv(shift) @ np.vstack([placement, [0, 0, 1]]) @ shift
+    scale = float(placement[1, 1])
     if scale < 1:
         image = cv2.GaussianBlur(image, (0, 0), max(0.01, 0.5 * np.sqrt(1 / scale**2 - 1)))
     return np.asarray(

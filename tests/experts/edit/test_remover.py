@@ -8,12 +8,12 @@ import pytest
 
 from catalog.errors import BadInput
 from experts.base import EditRequest, Frames, Masks
-from experts.edit.remover import Remover, Span
+from experts.edit.remover import Remover, RemoverSettings, TemporalContext
 from experts.edit.remover.background_flow import BackgroundFlow
 from experts.edit.remover.diffuse import diffuse
 from experts.edit.remover.gather import Samples
 from experts.edit.remover.merge import merge
-from experts.edit.remover.unseen import complete
+from experts.edit.remover.never_visible import fill_never_visible
 
 SIZE = (112, 160)
 COUNT = 11
@@ -65,12 +65,12 @@ def test_brings_back_what_other_frames_saw(
     assert result.info["by_flow"] + result.info["by_median"] == pytest.approx(1)
 
 
-def test_looks_for_what_lies_behind_before_and_after_the_edit_too() -> None:
+def test_samples_the_background_before_and_after_the_edit_too() -> None:
     frames, masks, truth = scene(speed=4.0)  # a square of 30 px uncovers nothing within 5 frames
     own = slice(3, 8)
     alone = remove(frames[own], masks[own])
-    span = {"span": Span(frames, masks, own.start)}
-    request = EditRequest("object_removal", frames[own], masks[own], params=span)
+    context = {"context": TemporalContext(frames, masks, own.start)}
+    request = EditRequest("object_removal", frames[own], masks[own], params=context)
     result = Remover().edit(request)
     assert result.frames.shape == frames[own].shape
     assert result.masks is not None and result.masks.shape == masks[own].shape
@@ -165,6 +165,15 @@ def test_same_request_same_bytes_whatever_the_threads() -> None:
     assert np.array_equal(first, remove(frames, masks, Remover(threads=3)).frames)
 
 
+def test_other_settings_make_another_version() -> None:
+    assert Remover(settings=RemoverSettings()).version == Remover().version
+    frames, masks, _ = scene()
+    wide = Remover(settings=RemoverSettings(dilation=0.05))
+    assert wide.version.startswith(Remover().version + "+")
+    grown, usual = remove(frames, masks, wide).masks, remove(frames, masks).masks
+    assert grown is not None and usual is not None and grown.sum() > usual.sum()
+
+
 def test_frames_without_the_object_come_back_as_they_were() -> None:
     frames, masks, _ = scene()
     masks[4:] = False
@@ -207,7 +216,7 @@ def test_a_frame_covered_whole_is_filled_from_the_others() -> None:
 
 
 @pytest.mark.weights
-def test_a_place_no_frame_saw_is_invented_once_and_holds_still() -> None:
+def test_a_place_no_frame_shows_is_inpainted_once_and_holds_still() -> None:
     frames, masks, _ = scene(speed=0.0)
     result = remove(frames, masks)
     assert result.info["by_migan"] > 0.9
@@ -231,7 +240,7 @@ def test_cuts_black_frames_and_tiny_sizes_are_survived(height: int) -> None:
 
 
 @pytest.mark.weights
-def test_a_single_frame_is_invented() -> None:
+def test_a_single_frame_is_inpainted() -> None:
     frames, masks, _ = scene()
     result = remove(frames[:1], masks[:1])
     assert result.info["by_migan"] > 0.99
@@ -255,7 +264,9 @@ def test_what_is_painted_once_travels_with_the_background() -> None:
         calls.append(t)
         return np.where(hole[..., None], truth[t], frame)
 
-    frames, painted = complete(filled, unseen, BackgroundFlow([ahead] * 4, [-ahead] * 4), paint)
+    frames, painted = fill_never_visible(
+        filled, unseen, BackgroundFlow([ahead] * 4, [-ahead] * 4), paint
+    )
     assert len(calls) == 1
     assert np.array_equal(painted, unseen)
     assert np.abs(frames.astype(int) - truth).max() <= 2
@@ -322,7 +333,7 @@ def test_an_object_passing_behind_comes_out_of_the_removed_one() -> None:
     assert sum(told.info[k] for k in told.info if k.startswith("by_")) == pytest.approx(1)
 
 
-def test_an_object_that_stands_still_is_background() -> None:
+def test_a_static_object_is_background() -> None:
     frames, masks, truth = scene()
     parked = np.zeros_like(masks)
     parked[:, 45:65, 90:110] = True

@@ -9,10 +9,10 @@ from numpy.typing import NDArray
 
 from catalog.errors import BadInput
 from experts.base import EditRequest, EditResult
-from experts.edit.appearance import blur_of, grain_of
-from experts.edit.matte import depth_in, own_colours
-from experts.edit.swap import Swap
-from experts.edit.swap.trajectory import Way, placements, smoothed, way_of
+from experts.edit.image_statistics import blur_of, noise_of
+from experts.edit.matte import foreground_colours, signed_distance
+from experts.edit.swap import Swap, SwapSettings
+from experts.edit.swap.trajectory import Trajectory, placements, smoothed, trajectory_of
 
 FRAMES, HEIGHT, WIDTH = 6, 120, 200
 SQUARE, FOOT = 40, 90
@@ -63,7 +63,7 @@ def green(frame: NDArray[np.uint8]) -> NDArray[np.bool_]:
     return np.asarray(np.abs(frame.astype(int) - GREEN).max(-1) < 40)
 
 
-def test_the_disc_stands_where_the_square_stood_and_goes_its_way() -> None:
+def test_the_disc_stands_where_the_square_stood_and_follows_its_trajectory() -> None:
     made = swapped()
     for t, frame in enumerate(made.frames):
         rows, columns = np.nonzero(green(frame))
@@ -155,7 +155,14 @@ def test_a_donor_that_does_not_do_is_refused(reason: str, params: dict[str, Any]
     assert "\n" not in str(raised.value)
 
 
-def test_an_object_of_the_same_look_is_refused() -> None:
+def test_settings_bound_what_is_accepted_and_make_another_version() -> None:
+    wide = Swap(SwapSettings(max_enlargement=2.0))
+    assert wide.version.startswith(Swap().version + "+")
+    request = EditRequest("object_swap", footage(), masks_of_square(), params=disc(radius=12))
+    assert wide.edit(request).info["enlarged"] == pytest.approx(40 / 24, rel=0.1)
+
+
+def test_an_object_that_looks_the_same_is_refused() -> None:
     same = disc()
     same["donor_frames"][same["donor_masks"]] = (190, 60, 50)
     with pytest.raises(BadInput) as raised:
@@ -163,7 +170,7 @@ def test_an_object_of_the_same_look_is_refused() -> None:
     assert raised.value.reason == "alike"
 
 
-def test_a_way_is_smoothed_over_the_ground_and_shakes_with_the_camera() -> None:
+def test_a_trajectory_is_smoothed_over_the_ground_and_shakes_with_the_camera() -> None:
     rng = np.random.default_rng(0)
     wide = texture(5, 160, 260)
     shake = rng.integers(-4, 5, (12, 2))
@@ -172,10 +179,10 @@ def test_a_way_is_smoothed_over_the_ground_and_shakes_with_the_camera() -> None:
     for mask, (x, y) in zip(masks, shake, strict=True):
         mask[50 - y : 90 - y, 80 - x : 120 - x] = True  # stands on the ground
     frames[masks] = (200, 40, 40)
-    way = way_of(frames, masks)
+    trajectory = trajectory_of(frames, masks)
     truth = np.array([[100 - x, 90 - y] for x, y in shake])
-    assert np.abs(way.foot - truth).max() < 1.5
-    assert np.abs(way.height - 40).max() < 0.5
+    assert np.abs(trajectory.foot - truth).max() < 1.5
+    assert np.abs(trajectory.height - 40).max() < 0.5
 
 
 def test_smoothing_keeps_what_goes_straight() -> None:
@@ -185,8 +192,8 @@ def test_smoothing_keeps_what_goes_straight() -> None:
 
 
 def test_placements_bring_foot_to_foot() -> None:
-    place = Way(np.array([[100.0, 90.0]]), np.array([40.0]))
-    donor = Way(np.array([[30.0, 50.0]]), np.array([20.0]))
+    place = Trajectory(np.array([[100.0, 90.0]]), np.array([40.0]))
+    donor = Trajectory(np.array([[30.0, 50.0]]), np.array([20.0]))
     for mirror in (False, True):
         (matrix,) = placements(place, donor, 1.5, mirror)
         assert np.allclose(matrix @ [30, 50, 1], [100, 90])
@@ -194,16 +201,16 @@ def test_placements_bring_foot_to_foot() -> None:
         assert np.sign(matrix[0, 0]) == (-1 if mirror else 1)
 
 
-def test_colours_are_carried_over_the_edge() -> None:
+def test_colours_are_extrapolated_over_the_edge() -> None:
     frame = np.full((40, 40, 3), 255, np.uint8)
     mask = np.zeros((40, 40), bool)
     mask[10:30, 10:30] = True
     frame[mask] = GREEN
-    carried = own_colours(frame, depth_in(mask))
-    assert np.abs(carried[9:31, 12:28] - GREEN).max() < 3
+    extrapolated = foreground_colours(frame, signed_distance(mask))
+    assert np.abs(extrapolated[9:31, 12:28] - GREEN).max() < 3
 
 
-def test_blur_and_grain_are_measured() -> None:
+def test_blur_and_noise_are_measured() -> None:
     rng = np.random.default_rng(1)
     checks = (np.indices((96, 96)) // 24).sum(0) % 2 * 120 + 60
     sharp = np.repeat(checks[..., None], 3, axis=2).astype(np.uint8)
@@ -213,5 +220,5 @@ def test_blur_and_grain_are_measured() -> None:
         assert blur_of(soft, everywhere) == pytest.approx(blur, rel=0.35)
     flat = np.full((96, 96, 3), 120.0)
     noisy = np.clip(flat + rng.normal(0, 4, (96, 96, 1)), 0, 255).round().astype(np.uint8)
-    assert grain_of(noisy, everywhere) == pytest.approx(4, rel=0.15)
-    assert grain_of(flat.astype(np.uint8), everywhere) == 0
+    assert noise_of(noisy, everywhere) == pytest.approx(4, rel=0.15)
+    assert noise_of(flat.astype(np.uint8), everywhere) == 0

@@ -1,4 +1,4 @@
-"""Which donors fit a place: hand-made tracks and looks, no pictures."""
+"""Which donors match a place: hand-made tracks and appearances, no pictures."""
 
 import dataclasses
 
@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 
 from catalog.records import Clip, Plan, Track
-from experts.edit.swap.object_bank import GRID, STRIDE, Look, look
+from experts.edit.swap.appearance import GRID, STRIDE, Appearance, appearance_of
 from experts.edit.tasks import TASKS
-from experts.plan.donors import Bank, Exhibit, swaps
+from experts.plan.donors import Bank, Candidate, replacements
 from experts.plan.draw import draw_swaps
 from experts.plan.planners import Scene
 from experts.plan.rules import Planning
@@ -32,9 +32,9 @@ def track(name: str, where: Clip, label: str, x: float, *, foot: float = 300.0) 
     )  # fmt: skip
 
 
-def looks(one: Track, colour: str, light: float, **changed: object) -> tuple[Look, ...]:
-    plain = Look(0, one.boxes[:4], [2**GRID - 1] * GRID, [light, 0.0, 0.0], [50.0, 0.0, 0.0],
-                 10.0, 1.0, colour, 0.0)  # fmt: skip
+def seen_as(one: Track, colour: str, light: float, **changed: object) -> tuple[Appearance, ...]:
+    plain = Appearance(0, one.boxes[:4], [2**GRID - 1] * GRID, [light, 0.0, 0.0], [50.0, 0.0, 0.0],
+                       1.0, colour, 0.0)  # fmt: skip
     return tuple(
         dataclasses.replace(plain, frame=t, **changed)  # type: ignore[arg-type]
         for t in range(0, FRAMES, STRIDE)
@@ -44,19 +44,19 @@ def looks(one: Track, colour: str, light: float, **changed: object) -> tuple[Loo
 HERE, THERE = clip("here"), clip("there", "s2")
 ANNA = track("anna", HERE, "person", 400)
 BERT = track("bert", THERE, "person", 420)
-RED, DARK = looks(ANNA, "red", 40.0), looks(BERT, "dark clothes", 15.0)
+RED, DARK = seen_as(ANNA, "red", 40.0), seen_as(BERT, "dark clothes", 15.0)
 
 
-def bank(*others: Exhibit) -> Bank:
-    return Bank([Exhibit(HERE, ANNA, (ANNA,), RED), *others])
+def bank(*others: Candidate) -> Bank:
+    return Bank([Candidate(HERE, ANNA, (ANNA,), RED), *others])
 
 
-def found(*others: Exhibit) -> list[str]:
-    fitting = swaps(HERE, ANNA, [ANNA], TASK, bank(*others), RULES)
-    return [swap.donor.exhibit.track.track_id for swap in fitting]
+def found(*others: Candidate) -> list[str]:
+    fitting = replacements(HERE, ANNA, [ANNA], TASK, bank(*others), RULES)
+    return [swap.donor.candidate.track.track_id for swap in fitting]
 
 
-DONOR = Exhibit(THERE, BERT, (BERT,), DARK)
+DONOR = Candidate(THERE, BERT, (BERT,), DARK)
 
 
 def test_an_object_of_another_clip_that_looks_different_fits() -> None:
@@ -68,37 +68,42 @@ def test_an_object_of_another_clip_that_looks_different_fits() -> None:
     [
         pytest.param(dataclasses.replace(DONOR, clip=HERE), id="of the same clip"),
         pytest.param(
-            Exhibit(THERE, dataclasses.replace(BERT, label="car"), (), DARK), id="another kind"
+            Candidate(THERE, dataclasses.replace(BERT, label="car"), (), DARK), id="another kind"
         ),
         pytest.param(
-            dataclasses.replace(DONOR, looks=looks(BERT, "red", 15.0)), id="called the same"
+            dataclasses.replace(DONOR, appearances=seen_as(BERT, "red", 15.0)),
+            id="called the same",
         ),
         pytest.param(
-            dataclasses.replace(DONOR, looks=looks(BERT, "dark clothes", 38.0)), id="looks alike"
+            dataclasses.replace(DONOR, appearances=seen_as(BERT, "dark clothes", 38.0)),
+            id="looks alike",
         ),
         pytest.param(
-            dataclasses.replace(DONOR, looks=looks(BERT, "dark clothes", 15.0, cut=0.5)),
+            dataclasses.replace(
+                DONOR, appearances=seen_as(BERT, "dark clothes", 15.0, occluded=0.5)
+            ),
             id="half hidden",
         ),
         pytest.param(
-            dataclasses.replace(DONOR, looks=looks(BERT, "dark clothes", 15.0, blur=4.0)),
+            dataclasses.replace(DONOR, appearances=seen_as(BERT, "dark clothes", 15.0, blur=4.0)),
             id="much softer",
         ),
         pytest.param(
             dataclasses.replace(
-                DONOR, looks=looks(BERT, "dark clothes", 15.0, around=[95.0, 0.0, 0.0])
+                DONOR,
+                appearances=seen_as(BERT, "dark clothes", 15.0, surround_lab=[95.0, 0.0, 0.0]),
             ),
             id="another light",
         ),
         pytest.param(
-            Exhibit(THERE, track("low", THERE, "person", 420, foot=470), (), DARK),
+            Candidate(THERE, track("low", THERE, "person", 420, foot=470), (), DARK),
             id="seen from elsewhere",
         ),
-        pytest.param(Exhibit(THERE, track("gone", THERE, "person", 20), (), DARK), id="cut off"),
+        pytest.param(Candidate(THERE, track("gone", THERE, "person", 20), (), DARK), id="cut off"),
         pytest.param(dataclasses.replace(DONOR, clip=clip("slow", "s2", 10.0)), id="slow steps"),
     ],
 )
-def test_one_that_does_not_fit_is_left_out(donor: Exhibit) -> None:
+def test_one_that_does_not_fit_is_left_out(donor: Candidate) -> None:
     assert found(donor) == []
 
 
@@ -113,23 +118,23 @@ def test_who_is_in_the_picture_already_does_not_come_twice() -> None:
     both = (ANNA, twin)
     with_twin = Bank(
         [
-            Exhibit(HERE, ANNA, both, RED),
-            Exhibit(HERE, twin, both, looks(twin, "dark clothes", 15.0)),
+            Candidate(HERE, ANNA, both, RED),
+            Candidate(HERE, twin, both, seen_as(twin, "dark clothes", 15.0)),
             dataclasses.replace(DONOR, clip=near),
         ]
     )
-    assert swaps(HERE, ANNA, both, TASK, with_twin, RULES) == []
+    assert replacements(HERE, ANNA, both, TASK, with_twin, RULES) == []
 
 
 def test_vehicles_come_from_the_same_road() -> None:
     """Nothing else tells their facing."""
     car, van = track("car", HERE, "car", 400), track("van", THERE, "truck", 380)
-    place = Exhibit(HERE, car, (car,), looks(car, "red", 40.0))
+    place = Candidate(HERE, car, (car,), seen_as(car, "red", 40.0))
     for source, count in (("s1", 1), ("s2", 0)):
-        other = Exhibit(
-            dataclasses.replace(THERE, source_id=source), van, (van,), looks(van, "", 70.0)
+        other = Candidate(
+            dataclasses.replace(THERE, source_id=source), van, (van,), seen_as(van, "", 70.0)
         )
-        assert len(swaps(HERE, car, [car], TASK, Bank([place, other]), RULES)) == count
+        assert len(replacements(HERE, car, [car], TASK, Bank([place, other]), RULES)) == count
 
 
 def plan() -> Plan:
@@ -154,7 +159,7 @@ def test_the_plan_says_what_is_there_and_what_takes_its_place() -> None:
 
 def test_the_same_seed_draws_the_same_donor_whatever_the_banks_order() -> None:
     cleo = track("cleo", THERE, "person", 300)
-    more = [DONOR, Exhibit(THERE, cleo, (cleo,), looks(cleo, "blue", 15.0))]
+    more = [DONOR, Candidate(THERE, cleo, (cleo,), seen_as(cleo, "blue", 15.0))]
     one, other = (draw_swaps(Scene(HERE, [ANNA], RULES, bank(*o)), 5) for o in (more, more[::-1]))
     assert one == other
     assert len(one) == 1
@@ -163,12 +168,12 @@ def test_the_same_seed_draws_the_same_donor_whatever_the_banks_order() -> None:
 def test_a_large_bank_offers_a_part_but_all_of_the_same_source(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("experts.plan.donors.MOST", 2)
+    monkeypatch.setattr("experts.plan.donors.MAX_PER_LABEL", 2)
     near = dataclasses.replace(THERE, clip_id="near", source_id="s1")
 
-    def many(where: Clip) -> list[Exhibit]:
+    def many(where: Clip) -> list[Candidate]:
         tracks = [track(f"{where.clip_id}{i}", where, "person", 420) for i in range(5)]
-        return [Exhibit(where, t, (t,), looks(t, "dark clothes", 15.0)) for t in tracks]
+        return [Candidate(where, t, (t,), seen_as(t, "dark clothes", 15.0)) for t in tracks]
 
     assert 1 <= len(found(*many(THERE))) <= 2  # Anna herself may be one of the two
     assert len(found(*many(near))) == 5
@@ -183,21 +188,21 @@ def test_who_stands_nearer_may_hide_the_object() -> None:
     behind = track("behind", HERE, "car", 440, foot=250)
     aside = track("aside", HERE, "car", 700, foot=330)
     tracks = (ANNA, nearer, behind, aside)
-    place = Exhibit(HERE, ANNA, tracks, RED)
-    (swap,) = swaps(HERE, ANNA, tracks, TASK, Bank([place, DONOR]), RULES)
+    place = Candidate(HERE, ANNA, tracks, RED)
+    (swap,) = replacements(HERE, ANNA, tracks, TASK, Bank([place, DONOR]), RULES)
     assert swap.params()["in_front"] == ["nearer"]
 
 
-def test_a_look_tells_colour_place_and_what_hides_it() -> None:
+def test_an_appearance_tells_colour_place_and_what_occludes_it() -> None:
     frame = np.full((120, 120, 3), 128, np.uint8)
     mask, other = np.zeros((2, 120, 120), bool)
     mask[20:100, 40:80] = True
     other[60:110, 80:110] = True  # stands lower: nearer
     frame[mask] = (200, 30, 30)
-    seen = look(frame, mask, [other], 8, "car")
+    seen = appearance_of(frame, mask, [other], 8, "car")
     assert seen is not None
     assert (seen.frame, seen.colour, seen.box) == (8, "red", [40.0, 20.0, 80.0, 100.0])
-    assert 0.1 < seen.cut < 0.3
-    behind = look(frame, mask, [np.roll(other, -40, axis=0)], 8, "car")
-    assert behind is not None and behind.cut == 0
-    assert look(frame, np.zeros_like(mask), [], 8, "car") is None
+    assert 0.1 < seen.occluded < 0.3
+    behind = appearance_of(frame, mask, [np.roll(other, -40, axis=0)], 8, "car")
+    assert behind is not None and behind.occluded == 0
+    assert appearance_of(frame, np.zeros_like(mask), [], 8, "car") is None

@@ -1,0 +1,185 @@
+"""Whether an object of one clip can take the place of another's: of a comparable kind and shape,
+seen from a like angle, in like light, as sharp, and moving alike."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from experts.annotate.kinds import alike
+from experts.edit.swap.pose import Pose
+
+VEHICLES = {"car": 1.8, "vehicle": 1.9, "truck": 1.95, "bus": 2.4}
+"""Usual width in m, from ahead or behind: lanes make it vary less than height."""
+
+KINDS: tuple[dict[str, float], ...] = (
+    VEHICLES,
+    {"person": 1.7},
+    {"motorcycle": 1.2, "bicycle": 1.1},
+    {"handbag": 0.35, "backpack": 0.5, "suitcase": 0.6},
+    {"dog": 0.6, "cat": 0.3, "sheep": 0.9, "cow": 1.5, "horse": 1.7},
+    {"chair": 0.9, "couch": 0.9, "bench": 0.85},
+    {"bottle": 0.25, "cup": 0.1, "wine glass": 0.2, "vase": 0.3},
+)
+"""COCO labels that may replace each other, with a usual height in m (a vehicle's width): a bus in
+the place of a car is larger than the car. Every other label is only replaced by itself."""
+
+COST_LIMITS = {
+    "shape": 0.45,  # 1 − IoU of the outlines, foot to foot
+    "view": 0.22,  # difference of the feet's height in the picture, shares
+    "light": 30.0,  # CIELAB distance of the surroundings
+    "blur": 0.7,  # |log| of the ratio of blurs at the edit's size
+    "motion": 0.45,  # difference of the velocities, heights per second
+}
+"""The largest value of each term with which a donor still matches; set by hand, as no bench
+measures how well donors match."""
+
+
+def relative_size(label: str, other: str) -> float | None:
+    """The usual size of `other` over that of `label`; None if they are not of one kind."""
+    if label == other:
+        return 1.0
+    for kind in KINDS:
+        if label in kind and other in kind:
+            return kind[other] / kind[label]
+    return None
+
+
+@dataclass(frozen=True, slots=True)
+class Match:
+    """How a donor would take a place."""
+
+    cost: float  # mean of the terms over their limits: 0 for its like, 1 at the limit
+    ratio: float  # the donor's height over the object's
+    mirror: bool
+    terms: dict[str, float]  # by the names of COST_LIMITS, in their units
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class DonorMatcher:
+    """Compares poses. Its defaults are set by hand, as COST_LIMITS are."""
+
+    min_height: float = 36
+    """px, of a donor in its clip; a smaller one shows no detail."""
+
+    max_occluded: float = 0.25
+    """Share of a donor's outline that may touch nearer objects, which hide it there."""
+
+    max_enlargement: float = 1.25
+    """Of a donor's pixels."""
+
+    person_aspect: tuple[float, float] = (1.7, 4.5)
+    """Height over width of a person who stands or walks; others sit, ride or are cut off."""
+
+    max_vehicle_aspect: float = 1.4
+    """Ratio of the aspect ratios of two vehicles beyond which they are seen from unlike angles."""
+
+    max_lane_offset: float = 0.3
+    """Widths of the picture between two vehicles on one road: farther apart, traffic may come the
+    other way."""
+
+    min_speed: float = 0.25
+    """Heights per second; a slower object stands and shows no direction."""
+
+    min_colour_distance: float = 12.0
+    """CIELAB, between the mean colours of two objects that can be told apart. Their labels do not
+    tell them apart: one detector's truck is another's car, and may be the same vehicle."""
+
+    max_same_size: float = 1.4
+    """Ratio of heights below which two sightings may show one object."""
+
+    mirror_cost: float = 0.05
+    """Added to the cost of a mirrored donor, whose lettering and light are reversed."""
+
+    def match(self, place: Pose, donor: Pose, scale: float, same_camera: bool) -> Match | None:
+        """How `donor` would take the place of the object `place`, whose clip is shown at `scale` px
+        of the edit per px; `same_camera` if one camera filmed both. None if it does not match."""
+        ratio = relative_size(place.label, donor.label)
+        if ratio is None or donor.occluded > self.max_occluded or donor.height < self.min_height:
+            return None
+        if place.near_edge or donor.near_edge:
+            return None
+        if not (self._upright(place) and self._upright(donor)):
+            return None
+        if not self._distinct(place, donor):
+            return None
+        if place.label in VEHICLES:
+            # Which way a vehicle faces shows only in the lane it is in.
+            if not same_camera or abs(place.foot[0] - donor.foot[0]) > self.max_lane_offset:
+                return None
+            slimmer = (place.width / place.height) / (donor.width / donor.height)
+            if abs(np.log(slimmer)) > np.log(self.max_vehicle_aspect):
+                return None
+            ratio *= slimmer
+        if ratio * place.height * scale / donor.height > self.max_enlargement:
+            return None
+        matches = [self._compared(place, donor, ratio, mirror) for mirror in (False, True)]
+        found = [match for match in matches if match is not None]
+        return min(found, key=lambda match: match.cost) if found else None
+
+    def may_be_same(self, one: Pose, other: Pose) -> bool:
+        """Whether two sightings by one camera may show the same object."""
+        return (
+            one.label == other.label
+            and float(np.linalg.norm(one.lab - other.lab)) < self.min_colour_distance
+            and abs(float(np.log(one.height / other.height))) < np.log(self.max_same_size)
+        )
+
+    def _upright(self, one: Pose) -> bool:
+        low, high = self.person_aspect
+        return one.label != "person" or low <= one.height / one.width <= high
+
+    def _distinct(self, place: Pose, donor: Pose) -> bool:
+        """Whether two objects look different, and words can say so."""
+        if float(np.linalg.norm(place.lab - donor.lab)) < self.min_colour_distance:
+            return False
+        named = place.colour and donor.colour and place.colour != donor.colour
+        return bool(named) or not alike(donor.label, place.label)
+
+    def _compared(self, place: Pose, donor: Pose, ratio: float, mirror: bool) -> Match | None:
+        across = -1.0 if mirror else 1.0
+        wanted = np.array([*place.speed, place.growth])
+        velocity = np.array([across * donor.speed[0], donor.speed[1], donor.growth])
+        softer = place.blur * donor.height / (donor.blur * ratio * place.height)
+        terms = {
+            "shape": 1.0 - _outline_iou(place, donor, ratio, mirror),
+            "view": abs(place.foot[1] - donor.foot[1]),
+            "light": float(np.linalg.norm(place.surround_lab - donor.surround_lab)),
+            "blur": abs(float(np.log(softer))),
+            "motion": self._motion(place.label, wanted, velocity),
+        }
+        if any(value > COST_LIMITS[name] for name, value in terms.items()):
+            return None
+        cost = float(np.mean([value / COST_LIMITS[name] for name, value in terms.items()]))
+        rounded = {name: round(value, 3) for name, value in terms.items()}
+        return Match(cost + self.mirror_cost * mirror, ratio, mirror, rounded)
+
+    def _motion(
+        self, label: str, wanted: NDArray[np.float64], velocity: NDArray[np.float64]
+    ) -> float:
+        """How differently two objects move. A walker's legs show the speed; anything else only
+        shows the direction."""
+        difference = float(np.linalg.norm(wanted - velocity))
+        fast, slow = np.linalg.norm(wanted), np.linalg.norm(velocity)
+        if label == "person" or min(fast, slow) < self.min_speed:
+            return difference
+        return float(1.0 - wanted @ velocity / (fast * slow)) / 2
+
+
+def _outline_iou(place: Pose, donor: Pose, ratio: float, mirror: bool) -> float:
+    """IoU of two outlines with their feet on one point, 0–1; `ratio` of their heights."""
+    side = 48  # px the place's height is drawn with
+    canvas = np.zeros((2, 3 * side, 5 * side), np.float32)
+    for image, one, height in zip(canvas, (place, donor), (1.0, ratio), strict=True):
+        tall = max(1, round(side * height))
+        wide = max(1, min(5 * side, round(tall * one.width / one.height)))
+        drawn = cv2.resize(one.outline, (wide, tall), interpolation=cv2.INTER_LINEAR)
+        if mirror and one is donor:
+            drawn = drawn[:, ::-1]
+        left = (5 * side - wide) // 2
+        image[3 * side - tall :, left : left + wide] = drawn[-3 * side :]
+    both, either = np.minimum(*canvas).sum(), np.maximum(*canvas).sum()
+    return float(both / max(float(either), 1e-6))
