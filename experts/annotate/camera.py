@@ -29,6 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experts.annotate.flow import Flow
+from experts.annotate.motion import WORKING_SIDE
 from experts.base import Frames, Masks
 
 Transform = NDArray[np.float64]
@@ -39,9 +40,6 @@ Points = NDArray[np.float32]
 
 Mask = NDArray[np.bool_]
 """[H, W]."""
-
-WORKING_SIDE = 320
-"""px; long side at which :func:`camera_path` tracks corners."""
 
 
 def track_corners(
@@ -59,7 +57,7 @@ def track_corners(
     Corners are Shi and Tomasi's ("Good Features to Track", CVPR 1994) within `background` (True
     where a corner may lie; None: everywhere), at least `spacing` px apart, whose response is at
     least `quality` times the best one's. They are followed by pyramidal Lucas-Kanade over windows
-    of `window` px. The defaults suit frames of 320 px; `quality` and `window` are OpenCV's.
+    of `window` px. The defaults suit frames of WORKING_SIDE px; `window` is OpenCV's.
     """
     allowed = None if background is None else background.astype(np.uint8)
     corners = cv2.goodFeaturesToTrack(before, max_corners, quality, spacing, mask=allowed)
@@ -150,7 +148,8 @@ def camera_path(frames: Frames, objects: Masks | None = None) -> NDArray[np.floa
 
     Static background at p in the first frame lies at p + path[t] in frame t as far as the camera
     pans; of turns and zooms the path keeps only what they do to the picture's middle. `frames` are
-    [T, H, W, 3], `objects` [T, H, W] what moves on its own.
+    [T, H, W, 3], `objects` [T, H, W] what moves on its own. Measured at the working size of
+    `experts.annotate.motion`.
     """
     count, height, width = frames.shape[:3]
     scale = min(1.0, WORKING_SIDE / max(height, width))

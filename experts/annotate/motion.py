@@ -1,8 +1,8 @@
 """How much moves in a clip: inside a mask, outside it, and the one against the other.
 
-All figures are px per frame at the working size, whose long side is WORKING px, so that clips of
-every resolution can be compared. VIVID-10M (Sec. 3.4) gives these three distributions. The camera's
-own motion is estimated in `experts.annotate.camera`.
+All figures are px per frame at the working size, whose long side is WORKING_SIDE px, so that clips
+of every resolution can be compared. VIVID-10M (Sec. 3.4) gives these three distributions. The
+camera's own motion is estimated in `experts.annotate.camera`.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 from experts.annotate.flow import Flow, flow
 from experts.base import Frames, Masks
 
-WORKING = 320
+WORKING_SIDE = 320
 """px, the long side on which motion is measured; nothing is enlarged."""
 
 
@@ -31,7 +31,7 @@ class MotionStatistics:
 
 def working_size(width: int, height: int) -> tuple[int, int]:
     """(height, width) of a picture of width × height px at the working size."""
-    scale = min(1.0, WORKING / max(width, height))
+    scale = min(1.0, WORKING_SIDE / max(width, height))
     return round(height * scale), round(width * scale)
 
 

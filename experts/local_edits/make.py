@@ -18,7 +18,7 @@ from experts.annotate.camera import accumulate
 from experts.base import Masks
 from experts.local_edits.captions import DELETION, LocalCaptioner, Region
 from experts.local_edits.draw import DraftedClip, MaskDonor
-from experts.local_edits.paste import find_place, paste, travel
+from experts.local_edits.paste import find_place, paste, relative_to_first
 from experts.local_edits.rules import Records
 from experts.local_edits.working import WorkingClip
 from experts.masks.kinds import augment
@@ -98,10 +98,10 @@ def _place(draft: LocalEdit, working: WorkingClip, rules: Records) -> LocalEdit:
     area = _area(boxes[0])
     fits = working.size[0] / donor.clip.height
     most = np.sqrt(rules.max_area * np.prod(working.size) / area)
-    where = dataclasses.replace(working.ground, free=working.ground.free[: draft.frames])
+    where = dataclasses.replace(working.background, free=working.background.free[: draft.frames])
     place = find_place(
         where,
-        travel(boxes),
+        relative_to_first(boxes),
         accumulate(working.steps)[: draft.frames] if draft.propagation == "background" else None,
         min(float(draft.params["wanted_scale"]) * fits, float(most)),
         np.random.default_rng(draft.seed),

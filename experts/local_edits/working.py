@@ -15,7 +15,7 @@ from experts.annotate.camera import Transform, agreement, camera_motion
 from experts.annotate.flow import Flow
 from experts.base import Frames, Masks
 from experts.local_edits.draw import DraftedClip
-from experts.local_edits.paste import Ground, ground
+from experts.local_edits.paste import Background, background_of
 
 LEAST_AGREEMENT = 0.8
 """Share of the background that must move as the camera's estimate says. Below it nothing is said of
@@ -68,5 +68,5 @@ class WorkingClip:
         return self.steps if share >= LEAST_AGREEMENT else []
 
     @cached_property
-    def ground(self) -> Ground:
-        return ground(self.frames, self.occupied, self.fields, self.steps)
+    def background(self) -> Background:
+        return background_of(self.frames, self.occupied, self.fields, self.steps)

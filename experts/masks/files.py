@@ -36,17 +36,18 @@ log = logging.getLogger("editmill")
 IMAGE_SUFFIXES = frozenset((".png", ".jpg", ".jpeg", ".bmp", ".webp", ".tif", ".tiff"))
 LOSSY = frozenset((".jpg", ".jpeg", ".webp"))
 
-FEW = 32
-"""Levels. With more of them, those within a sixteenth of black are taken as a codec's noise."""
+MAX_ID_LEVELS = 32
+"""Levels. With more of them, those within a sixteenth of black are taken for a codec's noise."""
 
-FLAT = 0.5
-"""Share of pixels that equal their neighbours, from which on they are patches and not an edge."""
+MIN_FLAT_SHARE = 0.5
+"""Share of pixels that equal their neighbours, from which on they are flat patches and no edge."""
 
-BRIGHT = 0.75
-"""Of white. What nowhere gets there is no grey mask."""
+MIN_WHITE = 0.75
+"""Of white. An image that is nowhere as bright is no grey mask."""
 
-PICTURE = 1 / 3
-"""Share of pixels in the middle half of the levels; masks have their edges there, pictures most."""
+MAX_GREY_SHARE = 1 / 3
+"""Share of pixels in the middle half of the levels: a mask has only its edges there, a photograph
+has most."""
 
 _PNG_PALETTE = 3  # the colour type, byte 25 of the file
 _REMEDY = "make the object white and all else black"
@@ -55,8 +56,8 @@ Levels = NDArray[np.uint8] | NDArray[np.uint16]
 
 
 @dataclass(frozen=True, slots=True)
-class _Pictures:
-    """How bright each pixel of the mask pictures is, [H, W] each."""
+class _MaskImages:
+    """The brightness of each pixel of the mask images, [H, W] each."""
 
     where: Path
     levels: list[Levels]
@@ -67,7 +68,7 @@ class _Pictures:
 def from_video(path: Path) -> Masks:
     """The masks [T, H, W] a video shows. Raises BadInput as :func:`from_images` does."""
     levels: list[Levels] = [frame.max(-1) for frame in media.iter_frames(path)]
-    return _masks(_Pictures(path, levels, coloured=False, exact=False))
+    return _masks(_MaskImages(path, levels, coloured=False, exact=False))
 
 
 def from_images(path: Path) -> Masks:
@@ -84,7 +85,7 @@ def from_images(path: Path) -> Masks:
             "mask_shape", f"{path}: the mask images differ in size or depth; make them the same"
         )
     colours = [image[..., :3] for image in images]
-    pictures = _Pictures(
+    pictures = _MaskImages(
         path,
         [image.max(-1) for image in colours],
         coloured=any((image.min(-1) != image.max(-1)).any() for image in colours),
@@ -158,10 +159,10 @@ def _image(file: Path) -> Levels:
     return image[..., None] if image.ndim == 2 else image
 
 
-def _by_alpha(pictures: _Pictures, alphas: Sequence[Levels]) -> Masks:
+def _by_alpha(pictures: _MaskImages, alphas: Sequence[Levels]) -> Masks:
     if len(alphas) < len(pictures.levels):
         raise _unclear(pictures.where, "some of the images have an alpha channel and some have not")
-    masks = _masks(_Pictures(pictures.where, list(alphas), coloured=False, exact=pictures.exact))
+    masks = _masks(_MaskImages(pictures.where, list(alphas), coloured=False, exact=pictures.exact))
     shown = [np.unique(levels) for levels in pictures.levels]
     values = np.unique(np.concatenate(shown))
     if len(values) == 2 and values[0] == 0:
@@ -187,12 +188,12 @@ def _check_palettes(where: Path, files: Sequence[Path], masks: Masks) -> None:
             )
 
 
-def _masks(pictures: _Pictures) -> Masks:
+def _masks(pictures: _MaskImages) -> Masks:
     least = _least(pictures)
     return np.stack([levels >= least for levels in pictures.levels])
 
 
-def _least(pictures: _Pictures) -> int:
+def _least(pictures: _MaskImages) -> int:
     """The darkest level of the object."""
     white = int(np.iinfo(pictures.levels[0].dtype).max)
     half = (white + 1) // 2
@@ -207,17 +208,17 @@ def _least(pictures: _Pictures) -> int:
     if pictures.exact and darkest == 0:
         if not dark:
             return 1  # whatever the levels mean
-        noise = 0 if len(values) <= FEW else brightest / 16
-        if _flat_share(pictures.levels, noise, half) >= FLAT:
+        noise = 0 if len(values) <= MAX_ID_LEVELS else brightest / 16
+        if _flat_share(pictures.levels, noise, half) >= MIN_FLAT_SHARE:
             if pictures.coloured or brightest < half:
                 log.warning("%s: several colours or ids; taken together as one", pictures.where)
                 return 1
             raise _unclear(
                 pictures.where, f"flat patches of {len(values)} levels are ids, or shades of grey"
             )
-    if brightest < BRIGHT * white:
+    if brightest < MIN_WHITE * white:
         raise _unclear(pictures.where, f"its brightest level is {brightest} of {white}")
-    if counts[white // 4 : 3 * white // 4].sum() > PICTURE * counts.sum():
+    if counts[white // 4 : 3 * white // 4].sum() > MAX_GREY_SHARE * counts.sum():
         raise _unclear(pictures.where, "most of it is neither dark nor bright: a picture, no mask")
     return half
 

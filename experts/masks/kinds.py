@@ -1,8 +1,8 @@
 """The six kinds of mask of VIVID-10M (Sec. 3.3): a mask that follows the object exactly tells a
 model what to paint; the other five leave it open.
 
-Every kind contains the exact mask. What is drawn by hand does not tremble, so a box is steadied
-over time, still around every mask it stands for.
+Every kind contains the exact mask. What is drawn by hand does not jitter, so boxes are
+smoothed over time, while each still contains its mask.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from experts.masks.geometry import Mask, box_of, dilate
 
 KINDS = ("exact", "expand", "hull", "box", "hull+expand", "box+expand")
 
-STEADY = 3
-"""Frames to either side over which a box is steadied."""
+SMOOTHING = 3
+"""Frames to either side over which a box is smoothed."""
 
 
 def augment(masks: Masks, kind: str, grow: int = 0) -> Masks:
@@ -75,7 +75,7 @@ def _boxes(masks: Masks, grow: int) -> Masks:
     alive = np.flatnonzero(masks.any(axis=(1, 2)))
     for run in np.split(alive, np.flatnonzero(np.diff(alive) > 1) + 1) if alive.size else []:
         boxes = np.array([box_of(masks[k]) for k in run], np.float64)
-        low, high = -_steady(-boxes[:, :2]), _steady(boxes[:, 2:])
+        low, high = -_smoothed(-boxes[:, :2]), _smoothed(boxes[:, 2:])
         for k, (x0, y0), (x1, y1) in zip(run, low, high, strict=True):
             left, top = max(0, int(np.floor(x0)) - grow), max(0, int(np.floor(y0)) - grow)
             right, bottom = int(np.ceil(x1)) + grow, int(np.ceil(y1)) + grow
@@ -83,13 +83,13 @@ def _boxes(masks: Masks, grow: int) -> Masks:
     return out
 
 
-def _steady(edges: NDArray[np.float64]) -> NDArray[np.float64]:
+def _smoothed(edges: NDArray[np.float64]) -> NDArray[np.float64]:
     """[T, n], smoothed but nowhere below `edges`: the mean over a window of the maxima over
     windows, each of which contains the frame itself."""
-    size = 2 * STEADY + 1
-    padded = np.pad(edges, ((STEADY, STEADY), (0, 0)), mode="edge")
+    size = 2 * SMOOTHING + 1
+    padded = np.pad(edges, ((SMOOTHING, SMOOTHING), (0, 0)), mode="edge")
     most = np.lib.stride_tricks.sliding_window_view(padded, size, axis=0).max(-1)
-    padded = np.pad(most, ((STEADY, STEADY), (0, 0)), mode="edge")
+    padded = np.pad(most, ((SMOOTHING, SMOOTHING), (0, 0)), mode="edge")
     means: NDArray[np.float64] = np.lib.stride_tricks.sliding_window_view(
         padded, size, axis=0
     ).mean(-1)

@@ -12,7 +12,7 @@ import polars as pl
 from catalog.records import LocalEdit, Statistic, from_row
 from catalog.report.local import write_local_report
 from catalog.report.summary import ModelLine, Summary, TaskLine
-from experts.annotate.motion import WORKING
+from experts.annotate.motion import WORKING_SIDE
 from experts.local_edits.statistics import statistics
 from flows.release.outcome import Outcome
 from flows.release.pairs import REPORT, next_tag, stage_lines, totals
@@ -26,7 +26,7 @@ REPORT_RECORDS = 150
 
 NOTES = [
     "Motion is the mean length of the optical flow in px per frame, of a picture whose long side "
-    f"is {WORKING} px.",
+    f"is {WORKING_SIDE} px.",
     "The captioner measures colour, size, place and motion in the mask; a vision-language model "
     "would see more.",
     "A deletion's background is a calm place that no tracked object crosses; nobody recognised it "

@@ -35,9 +35,9 @@ def merge(
         residual = np.einsum("knc,knc->kn", gap, gap) / 3
         variance = np.einsum("kn,kn->n", weight, np.minimum(residual, OUTLIER**2)) / total
         loss = residual / np.maximum(0.5 * variance, NOISE**2)
-        share = weight / np.square(1.0 + loss)
-        share /= np.maximum(share.sum(axis=0), 1e-9)
-        colour = np.einsum("kn,knc->nc", share, samples.colour)
+        robust = weight / np.square(1.0 + loss)
+        robust /= np.maximum(robust.sum(axis=0), 1e-9)
+        colour = np.einsum("kn,knc->nc", robust, samples.colour)
     return colour, seen, variance
 
 

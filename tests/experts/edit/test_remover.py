@@ -251,24 +251,24 @@ def test_what_is_painted_once_travels_with_the_background() -> None:
     height, width = 64, 96
     canvas = texture(height, width + 16, seed=3)
     truth = np.stack([canvas[:, 2 * t : 2 * t + width] for t in range(5)])
-    unseen = np.zeros((5, height, width), bool)
+    never_visible = np.zeros((5, height, width), bool)
     for t in range(5):
-        unseen[t, 20:40, 50 - 2 * t : 70 - 2 * t] = True
-    filled = np.where(unseen[..., None], 0, truth).astype(np.uint8)
+        never_visible[t, 20:40, 50 - 2 * t : 70 - 2 * t] = True
+    filled = np.where(never_visible[..., None], 0, truth).astype(np.uint8)
     ahead = np.zeros((height, width, 2), np.float32)
     ahead[..., 0] = -2
     calls: list[int] = []
 
     def paint(frame: np.ndarray, hole: np.ndarray) -> np.ndarray:
-        t = next(i for i in range(5) if np.array_equal(hole, unseen[i]))
+        t = next(i for i in range(5) if np.array_equal(hole, never_visible[i]))
         calls.append(t)
         return np.where(hole[..., None], truth[t], frame)
 
     frames, painted = fill_never_visible(
-        filled, unseen, BackgroundFlow([ahead] * 4, [-ahead] * 4), paint
+        filled, never_visible, BackgroundFlow([ahead] * 4, [-ahead] * 4), paint
     )
     assert len(calls) == 1
-    assert np.array_equal(painted, unseen)
+    assert np.array_equal(painted, never_visible)
     assert np.abs(frames.astype(int) - truth).max() <= 2
 
 
@@ -326,11 +326,11 @@ def test_an_object_passing_behind_comes_out_of_the_removed_one() -> None:
     hidden = masks & (truth != scene(speed=9.0)[2]).any(-1)  # where the disc is behind the square
     assert hidden.sum() > 300
     blind = remove(frames, masks)
-    told = Remover().edit(EditRequest("object_removal", frames, masks, params={"others": [seen]}))
-    assert told.info["by_others"] > 0
-    assert psnr(told.frames, truth, hidden) > psnr(blind.frames, truth, hidden) + 3
-    assert psnr(told.frames, truth, hidden) > 22
-    assert sum(told.info[k] for k in told.info if k.startswith("by_")) == pytest.approx(1)
+    aware = Remover().edit(EditRequest("object_removal", frames, masks, params={"others": [seen]}))
+    assert aware.info["by_others"] > 0
+    assert psnr(aware.frames, truth, hidden) > psnr(blind.frames, truth, hidden) + 3
+    assert psnr(aware.frames, truth, hidden) > 22
+    assert sum(aware.info[k] for k in aware.info if k.startswith("by_")) == pytest.approx(1)
 
 
 def test_a_static_object_is_background() -> None:

@@ -5,7 +5,13 @@ import pytest
 
 from experts.annotate.camera import accumulate, agreement, camera_motion
 from experts.annotate.motion import flows, measure
-from experts.local_edits.paste import carried, find_place, ground, paste, travel
+from experts.local_edits.paste import (
+    background_of,
+    boxes_along,
+    find_place,
+    paste,
+    relative_to_first,
+)
 
 HEIGHT, WIDTH, FRAMES = 96, 160, 8
 
@@ -37,7 +43,7 @@ def test_an_image_has_no_motion() -> None:
     assert measure([], np.ones((1, 8, 8), bool)) is None
 
 
-def test_the_camera_is_followed_and_a_still_one_is_still() -> None:
+def test_the_camera_is_followed_and_a_static_one_is_static() -> None:
     clip = panning(2)
     nothing = np.zeros(clip.shape[:3], bool)
     fields = flows(clip)
@@ -46,8 +52,8 @@ def test_the_camera_is_followed_and_a_still_one_is_still() -> None:
         np.array([[1, 0, -14], [0, 1, 0], [0, 0, 1]]), abs=0.7
     )
     assert agreement(fields, steps, nothing) > 0.9
-    still = camera_motion(flows(np.repeat(clip[:1], 3, 0)), nothing[:3])
-    assert all((step == np.eye(3)).all() for step in still)
+    static = camera_motion(flows(np.repeat(clip[:1], 3, 0)), nothing[:3])
+    assert all((step == np.eye(3)).all() for step in static)
 
 
 @pytest.mark.parametrize("follows", [False, True])
@@ -57,29 +63,31 @@ def test_a_mask_lies_on_calm_ground_away_from_every_object(follows: bool) -> Non
     occupied[:, :40] = True  # an object over the top of the calm half
     fields = flows(clip)
     steps = camera_motion(fields, occupied)
-    where = ground(clip, occupied, fields, steps)
+    background = background_of(clip, occupied, fields, steps)
     box = np.array([300.0, 100.0, 340.0, 140.0])  # 40×40 px of a larger clip
-    way = travel(np.stack([box + np.array([4, 0, 4, 0]) * k for k in range(FRAMES)]))
+    trajectory = relative_to_first(
+        np.stack([box + np.array([4, 0, 4, 0]) * k for k in range(FRAMES)])
+    )
     path = accumulate(steps) if follows else None
     rng = np.random.default_rng(1)
-    place = find_place(where, way, path, 0.6, rng, min_area=0.004)
+    place = find_place(background, trajectory, path, 0.6, rng, min_area=0.004)
     assert place is not None
     assert place.detail <= place.usual_detail
     size = (40 * place.scale, 40 * place.scale)
     boxes = (
-        carried(size, (place.x, place.y), path)
+        boxes_along(size, (place.x, place.y), path)
         if follows
-        else (way * place.scale + [place.x, place.y, place.x, place.y])
+        else (trajectory * place.scale + [place.x, place.y, place.x, place.y])
     )
     assert (boxes[:, 1] >= 40).all() and boxes[0, 2] <= 110
-    assert find_place(where, way, path, 0.6, np.random.default_rng(1), 0.004) == place
+    assert find_place(background, trajectory, path, 0.6, np.random.default_rng(1), 0.004) == place
 
 
 def test_there_may_be_no_place() -> None:
     clip = panning(0)
-    where = ground(clip, np.ones(clip.shape[:3], bool), flows(clip), [np.eye(3)] * 7)
-    way = travel(np.tile([0.0, 0, 20, 20], (FRAMES, 1)))
-    assert find_place(where, way, None, 1, np.random.default_rng(0), 0.004) is None
+    background = background_of(clip, np.ones(clip.shape[:3], bool), flows(clip), [np.eye(3)] * 7)
+    trajectory = relative_to_first(np.tile([0.0, 0, 20, 20], (FRAMES, 1)))
+    assert find_place(background, trajectory, None, 1, np.random.default_rng(0), 0.004) is None
 
 
 def test_a_pasted_mask_keeps_its_shape_at_its_scale() -> None:

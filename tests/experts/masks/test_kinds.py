@@ -5,7 +5,7 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import arrays
 
 from experts.masks.geometry import box_of, dilate
-from experts.masks.kinds import KINDS, STEADY, augment, hull
+from experts.masks.kinds import KINDS, SMOOTHING, augment, hull
 
 tracks = arrays(bool, st.tuples(st.integers(1, 9), st.integers(2, 20), st.integers(2, 20)))
 
@@ -77,7 +77,7 @@ def test_a_box_does_not_tremble() -> None:
     steadied = [box_of(m)[1] for m in augment(masks, "box")]
     assert np.abs(np.diff(steadied)).max() <= 1 < np.abs(np.diff(tops)).max()
     rights = [box_of(m)[2] for m in augment(masks, "box")]
-    assert max(right - (30 + 2 * k) for k, right in enumerate(rights)) <= 2 * 2 * STEADY
+    assert max(right - (30 + 2 * k) for k, right in enumerate(rights)) <= 2 * 2 * SMOOTHING
 
 
 def test_an_unknown_kind_is_named() -> None:
