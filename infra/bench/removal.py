@@ -10,11 +10,12 @@ it, over the whole clip:
 - ours: `experts.edit.remover`.
 
 Cases differ in camera (fixed, panning, zooming, hand-held) and in how the object moves. Cameras
-marked "crop" are a window gliding over fixed-camera footage. The `still` cases hold an object that
-never uncovers its background: only image completion is left, so they are listed apart and not
-part of the mean. The `shadow` cases' object darkens the ground beside it, outside of the mask, and
+marked "crop" are a window gliding over fixed-camera footage. In the `hidden` cases most of the
+background is never visible: only inpainting is left, so they are listed apart and not part of the
+mean. The `shadow` cases' object darkens the ground beside it, outside of the mask, and
 the PSNR is over mask and shadow; in the `cross` cases a second object, which stays and belongs to
-the truth, passes behind the first; ours is told where it is seen, as the tracker would.
+the truth, is occluded by the first; ours is given the masks of what is visible of it, as by the
+tracker.
 
     python infra/bench/removal.py            # the table
     python infra/bench/removal.py --json     # the same, for machines
@@ -64,9 +65,9 @@ class Case:
     crop: tuple[tuple[float, float, float], tuple[float, float, float]] | None = None
     # from, to: window centre (x, y in shares of the source frame) and width (share); None: whole
     follows: bool = False  # the object is fixed to the background, not to the frame
-    still: bool = False
+    never_visible: bool = False  # most of the background behind the object
     shadow: bool = False  # the object casts one, which no method's mask covers
-    crossing: Path2D | None = None  # the way of a second object, which is to stay
+    crossing: Path2D | None = None  # path of a second object, which is to stay
 
 
 def line(x0: float, y0: float, x1: float, y1: float, wobble: float = 0.0) -> Path2D:
@@ -126,11 +127,12 @@ CASES = (
         crossing=line(0.2, 0.5, 0.7, 0.5),
     ),
     Case(
-        "still-fixed", "clip_motorway", 40, "fixed", line(0.25, 0.7, 0.25, 0.7), 0.06, still=True
+        "hidden-fixed", "clip_motorway", 40, "fixed", line(0.25, 0.7, 0.25, 0.7), 0.06,
+        never_visible=True,
     ),
     Case(
-        "still-pan", "clip_motorway", 100, "crop pan", line(0.5, 0.6, 0.5, 0.6), 0.06,
-        crop=((0.38, 0.5, 0.68), (0.62, 0.52, 0.68)), follows=True, still=True,
+        "hidden-pan", "clip_motorway", 100, "crop pan", line(0.5, 0.6, 0.5, 0.6), 0.06,
+        crop=((0.38, 0.5, 0.68), (0.62, 0.52, 0.68)), follows=True, never_visible=True,
     ),
 )  # fmt: skip
 
@@ -236,8 +238,8 @@ def _placed(
 def _flat(alpha: np.ndarray) -> np.ndarray:
     """An outline laid down on the ground, with a soft edge."""
     low = cv2.resize(alpha, (len(alpha), max(3, len(alpha) // 3)), interpolation=cv2.INTER_AREA)
-    room = 9
-    low = cv2.copyMakeBorder(low, room, room, room, room, cv2.BORDER_CONSTANT, value=0)
+    padding = 9
+    low = cv2.copyMakeBorder(low, padding, padding, padding, padding, cv2.BORDER_CONSTANT, value=0)
     return cv2.GaussianBlur(low, (0, 0), 2.5)
 
 
@@ -297,7 +299,7 @@ def run(case: Case, remover: Remover, sheets: Path | None) -> dict[str, object]:
     return {
         "case": case.name,
         "camera": case.camera,
-        "still": case.still,
+        "never_visible": case.never_visible,
         "size": list(truth.shape[1:3]),
         "hidden": float(masks.mean()),
         **scores,
@@ -339,7 +341,7 @@ def main() -> None:
                 + " ".join(f"{k} {v:.2f}" for k, v in shares.items()),
                 flush=True,
             )
-    seen = [float(row["gain"]) for row in rows if not row["still"]]  # type: ignore[arg-type]
+    seen = [float(row["gain"]) for row in rows if not row["never_visible"]]  # type: ignore[arg-type]
     summary = {
         "mean_gain": float(np.mean(seen)) if seen else None,
         "min_gain": float(np.min(seen)) if seen else None,
