@@ -11,9 +11,9 @@ come from and in how many degrees of freedom they can afford:
 
 - corners tracked by Lucas-Kanade (:func:`track_corners`), or every few pixels of an optical flow
   that was computed anyway (:func:`sample_flow`);
-- a similarity (4 degrees of freedom), which stays sane with few points, where the question is how
-  far the camera panned or how a mask must move; a homography (8), which also follows perspective,
-  where pixels are brought to other frames.
+- a similarity (4 degrees of freedom), which is robust even with few points, where the question is
+  how far the camera panned or how a mask must move; a homography (8), which also follows
+  perspective, where pixels are warped to other frames.
 
 A transform is a float64 3×3 matrix in px: what lies at (x, y, 1) in one frame lies at its product,
 divided by the third coordinate, in the other.
@@ -31,15 +31,13 @@ from numpy.typing import NDArray
 from experts.annotate.flow import Flow
 from experts.annotate.motion import WORKING_SIDE
 from experts.base import Frames, Masks
+from experts.masks.geometry import Mask
 
 Transform = NDArray[np.float64]
 """[3, 3], see the module's docstring."""
 
 Points = NDArray[np.float32]
 """[N, 2]: x and y, px."""
-
-Mask = NDArray[np.bool_]
-"""[H, W]."""
 
 
 def track_corners(
@@ -178,8 +176,8 @@ def _uncovered(mask: Mask, size: tuple[int, int]) -> Mask:
 
 def camera_motion(fields: Sequence[Flow], objects: Masks) -> list[Transform]:
     """Per optical flow between neighbouring frames, the similarity of what lies outside `objects`
-    [T, h, w]. Flows are measured at the working size of `experts.annotate.motion`, where DIS errs
-    by a few tenths of a px, hence the narrower bounds."""
+    [T, h, w]. Flows are measured at the working size of `experts.annotate.motion`, where the camera
+    moves by few px, so the bounds are narrower and more points are asked for."""
     return [
         fit_transform(
             *sample_flow(field, ~mask),

@@ -77,7 +77,7 @@ class Remover:
     object's shadow, `dilation_px` how far both were grown.
 
     `threads`: frames filled at once, and MI-GAN's; by default the process's number
-    (`experts.threads`).
+    (`experts.threads`). `settings`: :class:`RemoverSettings`; others make another `version`.
     """
 
     name = "remover-flow"

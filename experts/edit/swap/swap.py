@@ -35,6 +35,8 @@ class Swap:
     the share of the hole that the donor covers; `difference` of the two sides there, levels;
     `enlarged`, the donor's scale; and the harmonization: `shift` (L, a, b), `contrast`, `lift`,
     `blur`, `noise`.
+
+    `settings`: :class:`SwapSettings`; others make another `version`.
     """
 
     name = "swap"
