@@ -59,7 +59,7 @@ MODEL = {
     ("shots.py", "shots"),
     ("track.py", "track"),
     ("camera.py", "camera_path"),
-    ("object_bank.py", "look"),
+    ("appearance.py", "appearance_of"),
 }
 """(file, function) whose time is the category's; an expert's `edit` counts as model too."""
 
