@@ -53,7 +53,7 @@ class TemporalContext:
 
 
 @dataclass(frozen=True, slots=True)
-class Removal:
+class RemovalResult:
     """Frames without an object: `holes` is where they were filled, `inpainted` where with what no
     frame shows, both [T, H, W]; `info` is the expert's."""
 
@@ -105,7 +105,7 @@ class Remover:
         removal = self.remove(request)
         return EditResult(removal.frames, removal.holes, removal.info)
 
-    def remove(self, request: EditRequest, keep_shadow: bool = False) -> Removal:
+    def remove(self, request: EditRequest, keep_shadow: bool = False) -> RemovalResult:
         """The same, and which pixels were inpainted, for an expert that covers some of them; with
         `keep_shadow` the shadow stays, for another object to cast it.
 
@@ -129,7 +129,7 @@ class Remover:
         )
         if not holes.any():
             blank = holes[own]
-            return Removal(frames[own].copy(), blank, blank, {**info, "dilation_px": radius})
+            return RemovalResult(frames[own].copy(), blank, blank, {**info, "dilation_px": radius})
 
         others = [np.asarray(m, bool) for m in request.params.get("others", ())]
         occluded = _occluded(frames, holes, others)
@@ -183,7 +183,7 @@ class Remover:
             ("by_telea", holes & ~visible & ~inpainted & ~restored),
         ):
             info[key] = int(part.sum()) / area
-        return Removal(filled, wide[own], inpainted, {**info, "dilation_px": radius})
+        return RemovalResult(filled, wide[own], inpainted, {**info, "dilation_px": radius})
 
     def _coarse(
         self,

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from catalog.errors import BadInput
 from experts.base import EditRequest, EditResult, Frames, Masks
-from experts.edit.remover import Removal, Remover
+from experts.edit.remover import RemovalResult, Remover
 from experts.edit.settings import version_with
 from experts.edit.swap.compositing import add_noise, composite, cut_out, share_inside
 from experts.edit.swap.harmonization import Harmonization, harmonization
@@ -118,7 +118,7 @@ class Swap:
             )
 
     def _info(
-        self, frames: Frames, made: Frames, masks: Masks, removal: Removal, covering: Masks
+        self, frames: Frames, made: Frames, masks: Masks, removal: RemovalResult, covering: Masks
     ) -> dict[str, float]:
         """What is said of the result. Raises BadInput (`alike`)."""
         gap = np.abs(made.astype(np.int16) - frames)[covering]
