@@ -190,7 +190,7 @@ class LocalEdit:
     caption_medium: str = ""
     caption_long: str = ""
     caption_by: str = ""
-    motion_foreground: float | None = None  # px per frame, see experts/annotate/motion.py
+    motion_foreground: float | None = None  # px per frame (experts.annotate.motion.statistics)
     motion_background: float | None = None  # None for an image
     motion_relative: float | None = None
 

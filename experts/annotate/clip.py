@@ -12,13 +12,13 @@ from catalog import media
 from catalog.keys import digest
 from catalog.records import Clip, Track
 from catalog.storage.media import MediaStore
-from experts.annotate.camera import camera_path
 from experts.annotate.captions import caption, surely_named, tells_the_scene
-from experts.annotate.detect import Detector
-from experts.annotate.kinds import counted
+from experts.annotate.motion.camera import camera_path
 from experts.annotate.rules import Annotate
-from experts.annotate.segment import Segmenter
-from experts.annotate.track import TrackedObject, Tracker
+from experts.annotate.tracking.detect import Detector
+from experts.annotate.tracking.kinds import counted
+from experts.annotate.tracking.segment import Segmenter
+from experts.annotate.tracking.tracker import TrackedObject, Tracker
 from experts.instances import shared
 
 

@@ -12,10 +12,10 @@ import numpy as np
 from catalog import media
 from catalog.errors import BadInput, EditmillError
 from catalog.media.sides import SHAPES
-from experts.annotate.detect import Detection, Detector
 from experts.annotate.rules import Annotate
-from experts.annotate.segment import Segmenter
-from experts.annotate.track import Tracker
+from experts.annotate.tracking.detect import Detection, Detector
+from experts.annotate.tracking.segment import Segmenter
+from experts.annotate.tracking.tracker import Tracker
 from experts.base import Frames, Masks
 from experts.instances import loaded
 from experts.masks import files as mask_files

@@ -112,7 +112,7 @@ TASKS: dict[str, Task] = {
             LOCAL,
             "Remove {label}",
             trained="remover",
-            planner=f"{_PLANNERS}Removal",
+            planner=f"{_PLANNERS}RemovalPlanner",
             uncovers=True,
         ),
         # A removal read backwards: the source lacks the object, the target is the real footage.
@@ -125,7 +125,7 @@ TASKS: dict[str, Task] = {
             "Add {label}",
             alignment=True,
             trained="remover",
-            planner=f"{_PLANNERS}Removal",
+            planner=f"{_PLANNERS}RemovalPlanner",
             uncovers=True,
         ),
         # Likewise: the source shows another clip's object (`other`) in the place of the real one.
@@ -138,7 +138,7 @@ TASKS: dict[str, Task] = {
             "Swap {other} for {label}",
             alignment=True,
             trained="inpainter",
-            planner=f"{_PLANNERS}Swap",
+            planner=f"{_PLANNERS}SwapPlanner",
         ),
         Task(
             "local_style_transfer",
@@ -149,7 +149,7 @@ TASKS: dict[str, Task] = {
             "Make {label} {prompt}",
             alignment=True,
             trained="local_stylizer",
-            planner=f"{_PLANNERS}LocalStyle",
+            planner=f"{_PLANNERS}LocalStylePlanner",
         ),
         Task(
             "global_style_transfer",
@@ -160,7 +160,7 @@ TASKS: dict[str, Task] = {
             "Make it {prompt}",
             alignment=True,
             trained="global_stylizer",
-            planner=f"{_PLANNERS}GlobalStyle",
+            planner=f"{_PLANNERS}GlobalStylePlanner",
         ),
         Task(
             "object_grounding",
@@ -169,7 +169,7 @@ TASKS: dict[str, Task] = {
             True,
             CONDITIONAL,
             "Detect {label}",
-            planner=f"{_PLANNERS}Grounding",
+            planner=f"{_PLANNERS}GroundingPlanner",
             plural=True,
         ),
         Task(

@@ -15,8 +15,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from experts.annotate.camera import Transform, accumulate
 from experts.annotate.colours import named_colours
+from experts.annotate.motion.camera import Transform, accumulate
 from experts.base import Frames, Masks
 from experts.masks.geometry import box_of
 from experts.write.nouns import GOING, indefinite

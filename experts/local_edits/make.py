@@ -13,8 +13,8 @@ from catalog.errors import BadInput
 from catalog.local_edits import shown
 from catalog.records import LocalEdit, Track, to_row
 from catalog.storage.media import MediaStore
-from experts.annotate import motion
-from experts.annotate.camera import accumulate
+from experts.annotate.motion import statistics as motion
+from experts.annotate.motion.camera import accumulate
 from experts.base import Masks
 from experts.local_edits.captions import DELETION, LocalCaptioner, Region
 from experts.local_edits.draw import DraftedClip, MaskDonor

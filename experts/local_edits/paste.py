@@ -18,8 +18,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from experts.annotate.camera import Transform, deviation
-from experts.annotate.flow import Flow
+from experts.annotate.motion.camera import Transform, deviation
+from experts.annotate.motion.flow import Flow
 from experts.base import Frames, Masks
 
 Boxes = NDArray[np.float64]

@@ -10,8 +10,8 @@ from catalog.records import LocalEdit, Statistic
 from experts.local_edits.captions import words
 
 MOTION_EDGES = (0.0, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 16.0)
-"""Lower edges of the bins of motion, px per frame at the working size of experts.annotate.motion;
-the last one is open."""
+"""Lower edges of the bins of motion, px per frame at the working size of
+`experts.annotate.motion.statistics`; the last one is open."""
 
 MOST_LABELS = 30
 

@@ -10,9 +10,9 @@ from catalog import media
 from catalog.local_edits import shown
 from catalog.query import Queries
 from catalog.records import Track
-from experts.annotate import motion
-from experts.annotate.camera import Transform, agreement, camera_motion
-from experts.annotate.flow import Flow
+from experts.annotate.motion import statistics as motion
+from experts.annotate.motion.camera import Transform, agreement, camera_motion
+from experts.annotate.motion.flow import Flow
 from experts.base import Frames, Masks
 from experts.local_edits.draw import DraftedClip
 from experts.local_edits.paste import Background, background_of
@@ -23,8 +23,8 @@ where an object goes, for it might be the camera that passes it."""
 
 
 class WorkingClip:
-    """A clip at the working size of `experts.annotate.motion`, read when first needed and shared by
-    all its records."""
+    """A clip at the working size of `experts.annotate.motion.statistics`, read when first
+    needed and shared by all its records."""
 
     def __init__(self, catalog: Queries, drafted: DraftedClip) -> None:
         self.catalog = catalog

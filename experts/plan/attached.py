@@ -1,4 +1,4 @@
-"""What goes along with an object: whoever removes a person removes the bag in their hand."""
+"""Objects attached to another one: whoever removes a person removes the bag in their hand."""
 
 from __future__ import annotations
 
@@ -15,8 +15,9 @@ WITHIN = 0.5
 """Share of a thing's box inside the person's, in the median frame, that makes it theirs."""
 
 
-def carried(track: Track, tracks: Sequence[Track], alive: slice) -> list[Track]:
-    """The tracks of what a person carries over the frames `alive`; none for other objects."""
+def attached(track: Track, tracks: Sequence[Track], alive: slice) -> list[Track]:
+    """The tracks of what a person carries over the frames `alive`; none for other objects than
+    people."""
     if track.label != "person":
         return []
     return [t for t in tracks if t.label in THINGS and _share_within(t, track, alive) >= WITHIN]

@@ -16,9 +16,9 @@ from experts.edit.swap.appearance import Appearance
 from experts.edit.swap.matching import DonorMatcher, Match, relative_size
 from experts.edit.swap.pose import Pose, pose_of
 from experts.edit.tasks import Task
-from experts.plan.attached import carried
+from experts.plan.attached import attached
 from experts.plan.framing import Crop, boxes_of
-from experts.plan.occlusion import met, near
+from experts.plan.occlusion import near, occluders
 from experts.plan.referring import refer
 from experts.plan.rules import Planning
 from experts.plan.view import View, edit_size, view
@@ -134,7 +134,7 @@ class Replacement:
         """The plan's parameters: all that the edit needs, and what the choice was made by."""
         clip, track = self.donor.candidate.clip, self.donor.candidate.track
         alive = slice(self.donor.first, self.donor.first + self.shown.frames)
-        attached = carried(track, self.donor.candidate.tracks, alive)
+        things = attached(track, self.donor.candidate.tracks, alive)
         return {
             "donor": {
                 "track_id": track.track_id,
@@ -145,9 +145,9 @@ class Replacement:
                 "label": track.label,
                 "phrase": self.shown.phrase,
                 "video": clip.video,
-                "masks": [t.masks for t in (track, *attached)],
+                "masks": [t.masks for t in (track, *things)],
                 "first_frame": self.donor.first,
-                "crop": _crop(clip, (track, *attached), alive),
+                "crop": _crop(clip, (track, *things), alive),
                 "ratio": round(self.match.ratio, 4),
                 "mirror": self.match.mirror,
                 "cost": round(self.cost, 3),
@@ -204,12 +204,12 @@ def _view(
     rivals = [t for t in tracks if t is not track]
     unlike = [t for t in rivals if colour and bank.colour(t) not in ("", colour)]
 
-    def called(crop: Crop, alive: slice) -> str | None:
+    def refer_to(crop: Crop, alive: slice) -> str | None:
         like = [t for t in rivals if t.label != label or t not in unlike]
         phrase = refer(here, [here, *like], crop, alive)
         return phrase and phrase.replace(label, _described(label, colour), 1)
 
-    shown = view(candidate.clip, track, tracks, task, rules, called)
+    shown = view(candidate.clip, track, tracks, task, rules, refer_to)
     if shown is None or _ridden(candidate, shown.alive):
         return None
     if shown.crop.share_in_view(boxes_of(track)[shown.alive]) < MIN_IN_VIEW:
@@ -300,7 +300,7 @@ def _in_front(track: Track, tracks: Sequence[Track], shown: View) -> tuple[Track
     nearer to the camera."""
     own = boxes_of(track)[shown.alive]
     found = []
-    for other in met(track, tracks, shown.alive):
+    for other in occluders(track, tracks, shown.alive):
         there = near(track, other, shown.alive)
         lower = np.median(boxes_of(other)[shown.alive][there, 3] - own[there, 3])
         if lower > 0:

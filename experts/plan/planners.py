@@ -15,15 +15,15 @@ from typing import Any, ClassVar
 import numpy as np
 
 from catalog.records import Clip, Track
-from experts.annotate.kinds import alike
+from experts.annotate.tracking.kinds import alike
 from experts.edit.style.adjectives import local_adjectives
 from experts.edit.style.styles import global_style
 from experts.edit.tasks import Task
-from experts.plan.attached import carried
+from experts.plan.attached import attached
 from experts.plan.donors import Bank, Replacement, draw_replacement, replacements
-from experts.plan.occlusion import met
+from experts.plan.occlusion import occluders
 from experts.plan.rules import Planning
-from experts.plan.view import View, span, view
+from experts.plan.view import View, removal_context, view
 
 NO_DONORS = Bank(())
 
@@ -70,7 +70,7 @@ class Planner:
         return Draft(_view(scene, task, track))
 
 
-class GlobalStyle(Planner):
+class GlobalStylePlanner(Planner):
     """A style for the whole picture."""
 
     def draft(
@@ -88,7 +88,7 @@ class _OneObject(Planner):
         return [track for track in tracks if view(clip, track, tracks, task, rules)]
 
 
-class LocalStyle(_OneObject):
+class LocalStylePlanner(_OneObject):
     """A colour, material or style for one object."""
 
     def draft(
@@ -100,7 +100,7 @@ class LocalStyle(_OneObject):
         return Draft(shown, shown.phrase, prompt=prompt, target_prompt=prompt, params=params)
 
 
-class Removal(_OneObject):
+class RemovalPlanner(_OneObject):
     """An object goes, or comes: an addition is a removal read backwards."""
 
     def draft(
@@ -109,10 +109,10 @@ class Removal(_OneObject):
         assert track is not None
         shown = _view(scene, task, track)
         params = _with_attached(scene, track, shown.alive)
-        seen = span(track, shown.alive, scene.rules)
+        seen = removal_context(track, shown.alive, scene.rules)
         if seen != shown.alive:
             params["span"] = [seen.start, seen.stop - seen.start]
-        if others := met(track, scene.tracks, seen):
+        if others := occluders(track, scene.tracks, seen):
             params["others"] = sorted(other.track_id for other in others)
         return Draft(
             shown,
@@ -125,7 +125,7 @@ class Removal(_OneObject):
         )
 
 
-class Swap(Planner):
+class SwapPlanner(Planner):
     """Another clip's object takes the place of one: the source shows the other, the target is the
     footage."""
 
@@ -153,7 +153,7 @@ class Swap(Planner):
         return replacements(scene.clip, track, scene.tracks, task, scene.bank, scene.rules)
 
 
-class Grounding(_OneObject):
+class GroundingPlanner(_OneObject):
     """All objects of a kind are painted, so none needs to be told apart."""
 
     def objects(self, scene: Scene, task: Task) -> Sequence[Track | None]:
@@ -185,7 +185,7 @@ def _view(scene: Scene, task: Task, track: Track | None) -> View:
 
 def _with_attached(scene: Scene, track: Track, alive: slice) -> dict[str, Any]:
     """The tracks to edit where something is attached to the object; nothing where it is alone."""
-    things = carried(track, scene.tracks, alive)
+    things = attached(track, scene.tracks, alive)
     if not things:
         return {}
     return {"tracks": [track.track_id, *sorted(t.track_id for t in things)]}

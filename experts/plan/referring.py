@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalog.records import Track
-from experts.annotate.kinds import VEHICLE, alike
+from experts.annotate.tracking.kinds import VEHICLE, alike
 from experts.plan.framing import Boxes, Crop, boxes_of, present
 from experts.write.nouns import GOING
 

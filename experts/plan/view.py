@@ -1,4 +1,4 @@
-"""What of a clip an edit shows, when, and what its object is called there.
+"""What of a clip an edit shows, when, and how its object is referred to there.
 
 The object must be there throughout, large enough, surely tracked and, if it is to be removed, step
 aside from what it hides. Some stretches and frames tell it apart from its like and others do not,
@@ -42,7 +42,8 @@ PLACES = (0.5, 0.3, 0.7)
 
 
 Refer = Callable[[Crop, slice], str | None]
-"""What an object is called in a picture over some frames; None if nothing tells it apart."""
+"""The referring expression of an object in a crop over some frames; None if nothing tells it
+apart."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +68,11 @@ def view(
     tracks: Sequence[Track],
     task: Task,
     rules: Planning,
-    called: Refer | None = None,
+    refer_to: Refer | None = None,
 ) -> View | None:
     """The best one for the task on this object, or for one without an object (`track` None);
-    None if the object does not suit the task. `called` names what the instruction speaks of, if
-    that is not the object itself."""
+    None if the object does not suit the task. `refer_to` gives the referring expression of what the
+    instruction speaks of, if that is not the object itself."""
     height, width, frames = edit_size(clip, task, rules)
     if track is None:
         return View(0, frames, widest(clip, height, width), height, width, "")
@@ -82,7 +83,7 @@ def view(
     for height, width in edit_sizes(clip, task, rules):
         for alive in stretches:
             for crop in _crops(clip, track, task, alive, (height, width)):
-                phrase = _phrase(clip, track, tracks, task, rules, crop, alive, called)
+                phrase = _phrase(clip, track, tracks, task, rules, crop, alive, refer_to)
                 if phrase:
                     return View(alive.start, frames, crop, height, width, phrase)
     return None
@@ -134,7 +135,7 @@ def _followed(track: Track, alive: slice, rules: Planning) -> bool:
     return sure >= rules.min_confidence and areas.min() >= STEADY * np.median(areas)
 
 
-def span(track: Track, alive: slice, rules: Planning) -> slice:
+def removal_context(track: Track, alive: slice, rules: Planning) -> slice:
     """The frames around `alive` in which the track goes on being as sure, `removal_span` to each
     side at most: what a removal looks at to see behind the object."""
     boxes = boxes_of(track)
@@ -167,9 +168,9 @@ def _phrase(
     rules: Planning,
     crop: Crop,
     alive: slice,
-    called: Refer | None,
+    refer_to: Refer | None,
 ) -> str | None:
-    """What the object is called in this picture; None if it does not suit the task there."""
+    """The object's referring expression in this crop; None if it does not suit the task there."""
     area = track.area * clip.width * clip.height / (crop.width * crop.height)
     if not rules.min_area <= area <= rules.max_area:
         return None
@@ -183,10 +184,10 @@ def _phrase(
     if crop.share_in_view(boxes) < IN_VIEW:
         return None
     if task.uncovers:
-        seen = span(track, alive, rules)
+        seen = removal_context(track, alive, rules)
         if _invents(clip, boxes_of(track)[seen], seen, crop) > rules.max_invented:
             return None
-    return called(crop, alive) if called else refer(track, tracks, crop, alive)
+    return refer_to(crop, alive) if refer_to else refer(track, tracks, crop, alive)
 
 
 def _invents(clip: Clip, boxes: Boxes, alive: slice, crop: Crop) -> float:

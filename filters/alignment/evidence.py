@@ -14,7 +14,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from experts.annotate.camera import Transform, accumulate, fit_transform, track_corners
+from experts.annotate.motion.camera import Transform, accumulate, fit_transform, track_corners
 
 ENOUGH = 3
 """Frames that must have seen a pixel."""

@@ -17,7 +17,7 @@ import numpy as np
 from catalog import media
 from catalog.errors import EditmillError
 from catalog.media import sides
-from experts.annotate.flow import consistent, flow
+from experts.annotate.motion.flow import consistent, flow
 from experts.base import Frames, Masks
 from experts.edit.style.temporal import step_error
 from experts.edit.tasks import TASKS, Side

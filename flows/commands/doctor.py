@@ -29,7 +29,7 @@ from rich.table import Table
 from catalog.errors import EditmillError
 from catalog.media.encode import ENCODERS
 from experts import weights
-from experts.annotate import depth
+from experts.annotate.maps import depth
 from experts.weights import registry
 from flows.runtime import server
 

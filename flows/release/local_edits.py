@@ -12,7 +12,7 @@ import polars as pl
 from catalog.records import LocalEdit, Statistic, from_row
 from catalog.report.local import write_local_report
 from catalog.report.summary import ModelLine, Summary, TaskLine
-from experts.annotate.motion import WORKING_SIDE
+from experts.annotate.motion.statistics import WORKING_SIDE
 from experts.local_edits.statistics import statistics
 from flows.release.outcome import Outcome
 from flows.release.pairs import REPORT, next_tag, stage_lines, totals

@@ -14,9 +14,9 @@ import polars as pl
 
 from catalog.records import ModelRow
 from experts import weights
-from experts.annotate.detect import Detector
-from experts.annotate.segment import Segmenter
 from experts.annotate.shots import ShotDetector
+from experts.annotate.tracking.detect import Detector
+from experts.annotate.tracking.segment import Segmenter
 from experts.base import Expert
 from experts.edit.tasks import TASKS
 from experts.serving import serving

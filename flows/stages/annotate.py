@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from catalog.keys import digest
 from catalog.records import Clip, Track, from_row, to_row
 from experts.annotate.clip import AnnotatedClip, annotate, tracker_for
-from experts.annotate.track import Tracker
+from experts.annotate.tracking.tracker import Tracker
 from experts.instances import ready
 from flows.runtime import journal
 from flows.runtime.context import Context

@@ -18,7 +18,7 @@ import cv2
 import numpy as np
 
 from catalog.media import sample_frames
-from experts.annotate.detect import Detector
+from experts.annotate.tracking.detect import Detector
 from experts.instances import loaded
 from experts.weights import fetch
 from filters.alignment.alignment import auc, object_score

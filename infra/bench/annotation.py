@@ -38,11 +38,11 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from flows.context import context
 
 from catalog import media
-from experts.annotate.camera import camera_path
-from experts.annotate.detect import Detector
+from experts.annotate.motion.camera import camera_path
 from experts.annotate.sam2.encoder import SLOT
-from experts.annotate.segment import Segmenter
-from experts.annotate.track import TrackedObject, Tracker
+from experts.annotate.tracking.detect import Detector
+from experts.annotate.tracking.segment import Segmenter
+from experts.annotate.tracking.tracker import TrackedObject, Tracker
 from experts.base import Frames
 from experts.masks.geometry import iou
 from experts.threads import onnx_session

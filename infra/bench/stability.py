@@ -25,7 +25,7 @@ from numpy.typing import NDArray
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from catalog.media import fit_size, probe, read_video
-from experts.annotate.flow import Flow, consistent
+from experts.annotate.motion.flow import Flow, consistent
 from experts.base import EditRequest, Frames
 from experts.edit.style.global_stylizer import GlobalStylizer
 from experts.edit.style.painters import Painter

@@ -6,10 +6,11 @@ from typing import Any
 import pytest
 
 from experts import weights
-from experts.annotate import edges, hed_int8, segment
-from experts.annotate.edges import Hed
+from experts.annotate.maps import edges, hed_int8
+from experts.annotate.maps.edges import Hed
 from experts.annotate.sam2 import encoder as sam2_encoder
-from experts.annotate.segment import Segmenter
+from experts.annotate.tracking import segment
+from experts.annotate.tracking.segment import Segmenter
 from experts.edit import tasks
 from experts.write.chat.models import LlamaCppChat
 from experts.write.writer import InstructionWriter

@@ -13,11 +13,11 @@ import pytest
 import torch
 
 from experts import threads
-from experts.annotate import detect
-from experts.annotate.detect import Detector
-from experts.annotate.edges import Hed
-from experts.annotate.segment import Segmenter
+from experts.annotate.maps.edges import Hed
 from experts.annotate.shots import ShotDetector
+from experts.annotate.tracking import detect
+from experts.annotate.tracking.detect import Detector
+from experts.annotate.tracking.segment import Segmenter
 from experts.edit.remover.remover import Remover
 from experts.edit.style.global_stylizer import GlobalStylizer
 from experts.edit.style.local_stylizer import LocalStylizer

@@ -6,8 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
-from experts.annotate.propagate import Span
 from experts.annotate.tracking.between import followed
+from experts.annotate.tracking.propagate import Span
 from experts.masks.geometry import Box, Mask, box_iou, box_of, iou
 
 SIMILAR_LABELS = (

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from experts.annotate.propagate import Soft, Span
+from experts.annotate.tracking.propagate import Soft, Span
 from experts.annotate.tracking.settings import TrackerSettings
 from experts.masks.geometry import Mask, clean, dilate, iou
 

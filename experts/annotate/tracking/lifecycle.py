@@ -10,7 +10,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from experts.annotate.propagate import Span, trace
 from experts.annotate.tracking.association import (
     Candidate,
     Detected,
@@ -20,6 +19,7 @@ from experts.annotate.tracking.association import (
     similarity,
 )
 from experts.annotate.tracking.between import Keyed, between, followed, mean_trust
+from experts.annotate.tracking.propagate import Span, trace
 from experts.annotate.tracking.results import Track, TrackedObject, resized, tracked_objects
 from experts.annotate.tracking.settings import TrackerSettings
 from experts.base import Frames

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from experts.annotate.kinds import named
+from experts.annotate.tracking.kinds import named
 from experts.annotate.tracking.settings import TrackerSettings
 from experts.base import Masks
 from experts.masks.geometry import Mask, box_of

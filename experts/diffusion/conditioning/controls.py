@@ -7,8 +7,8 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from experts.annotate.depth import DepthModel, greys, steadied
-from experts.annotate.edges import Hed, canny
+from experts.annotate.maps.depth import DepthModel, greys, steadied
+from experts.annotate.maps.edges import Hed, canny
 from experts.base import Frames
 
 KNOWN = ("hed", "canny", "depth", "source")

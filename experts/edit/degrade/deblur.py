@@ -14,7 +14,7 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from experts.annotate.camera import camera_path
+from experts.annotate.motion.camera import camera_path
 from experts.base import EditRequest, EditResult, Frames
 from experts.edit.degrade.codec import draw_codec, recompressed
 from experts.edit.degrade.optics import (

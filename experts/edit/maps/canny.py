@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from experts.annotate.edges import canny
+from experts.annotate.maps.edges import canny
 from experts.base import EditRequest, EditResult
 from experts.edit.weightless import Weightless
 

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from experts.annotate.depth import DepthModel, greys, steadied
+from experts.annotate.maps.depth import DepthModel, greys, steadied
 from experts.base import EditRequest, EditResult
 
 

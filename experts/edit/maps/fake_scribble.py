@@ -8,8 +8,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from experts.annotate.edges import Hed
-from experts.annotate.scribble import clip_flow, steady_lines, steady_ridges, strokes
+from experts.annotate.maps.edges import Hed
+from experts.annotate.maps.scribble import clip_flow, steady_lines, steady_ridges, strokes
 from experts.base import EditRequest, EditResult, Frames
 
 REFERENCE_SIDE = 512

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from experts.annotate.edges import Hed
+from experts.annotate.maps.edges import Hed
 from experts.base import EditRequest, EditResult
 
 

@@ -15,8 +15,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from experts.annotate.camera import Transform, fit_transform, track_corners, transform_flow
-from experts.annotate.flow import Flow, consistent, flow
+from experts.annotate.motion.camera import Transform, fit_transform, track_corners, transform_flow
+from experts.annotate.motion.flow import Flow, consistent, flow
 from experts.base import Frames, Masks
 from experts.edit.remover.diffuse import diffuse
 

@@ -24,7 +24,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalog.errors import BadInput
-from experts.annotate.camera import camera_path
+from experts.annotate.motion.camera import camera_path
 from experts.base import EditRequest, EditResult, Frames, Masks
 from experts.edit.remover.background_flow import BackgroundFlow, background_flow
 from experts.edit.remover.gather import OUTLIER, disc, gather, hole_and_ring

@@ -13,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from experts.annotate.camera import camera_path
+from experts.annotate.motion.camera import camera_path
 from experts.base import Frames, Masks
 from experts.masks.geometry import box_of
 

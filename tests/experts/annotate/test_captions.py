@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from experts.annotate.clip import describe
-from experts.annotate.track import TrackedObject
+from experts.annotate.tracking.tracker import TrackedObject
 from experts.write.checks import check
 from experts.write.prompts import note
 from experts.write.request import WriteRequest

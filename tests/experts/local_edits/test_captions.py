@@ -5,9 +5,9 @@ import itertools
 import numpy as np
 import pytest
 
-from experts.annotate.camera import camera_motion
 from experts.annotate.colours import named_colours
-from experts.annotate.motion import flows
+from experts.annotate.motion.camera import camera_motion
+from experts.annotate.motion.statistics import flows
 from experts.local_edits.captions import (
     LONG,
     MEDIUM,

@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from experts.annotate.camera import accumulate, agreement, camera_motion
-from experts.annotate.motion import flows, measure
+from experts.annotate.motion.camera import accumulate, agreement, camera_motion
+from experts.annotate.motion.statistics import flows, measure
 from experts.local_edits.paste import (
     background_of,
     boxes_along,

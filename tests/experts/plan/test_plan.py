@@ -8,13 +8,13 @@ from hypothesis import strategies as st
 
 from catalog.records import Clip, Track
 from experts.edit.tasks import TASKS
-from experts.plan.attached import carried
+from experts.plan.attached import attached
 from experts.plan.draw import draw
 from experts.plan.framing import Crop, around, boxes_of, widest
 from experts.plan.planners import Scene
 from experts.plan.referring import refer
 from experts.plan.rules import Planning
-from experts.plan.view import edit_size, span, view, windows
+from experts.plan.view import edit_size, removal_context, view, windows
 from flows.recipe import Clips
 from flows.stages.ingest import cuts
 
@@ -66,10 +66,10 @@ def test_a_removal_looks_as_far_around_as_its_track_is_sure() -> None:
     rules = Planning(edits_per_clip=1, weights={"object_removal": 1}, removal_span=20)
     own = track("t1", 400)
     alive = slice(24, 57)
-    assert span(own, alive, rules) == slice(4, 64)
+    assert removal_context(own, alive, rules) == slice(4, 64)
     own.confidence[10] = 0.3
     own.boxes[4 * 60 : 4 * 61] = [380.0, 200.0, 390.0, 260.0]  # most of it is hidden
-    assert span(own, alive, rules) == slice(11, 60)
+    assert removal_context(own, alive, rules) == slice(11, 60)
     (plan,) = draw(Scene(CLIP, [own], rules), 0)
     first, count = plan.params["span"]
     assert first <= plan.first_frame
@@ -225,8 +225,8 @@ def test_a_person_takes_the_bag_along() -> None:
         dataclasses.replace(track(name, x), label=label)
         for name, x, label in (("p", 400, "person"), ("b", 410, "handbag"), ("f", 700, "handbag"))
     )
-    assert carried(person, [person, bag, far], alive) == [bag]
-    assert carried(bag, [person, bag, far], alive) == []
+    assert attached(person, [person, bag, far], alive) == [bag]
+    assert attached(bag, [person, bag, far], alive) == []
     rules = RULES.model_copy(update={"weights": {"object_removal": 1.0}, "edits_per_clip": 9})
     plans = draw(Scene(CLIP, [person, bag, far], rules), 0)
     taken = {plan.label: plan.params.get("tracks") for plan in plans}

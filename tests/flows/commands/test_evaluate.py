@@ -13,7 +13,7 @@ import catalog
 from catalog import media
 from catalog.errors import BadInput, EditmillError
 from catalog.records import Pair, from_row, schema
-from experts.annotate.flow import consistent, flow
+from experts.annotate.motion.flow import consistent, flow
 from experts.edit.style.temporal import motion, step_error, warp_error
 from filters.metrics import METRICS
 from filters.metrics import pair as measuring

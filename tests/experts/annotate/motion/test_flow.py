@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from experts.annotate.flow import consistent, flow, warp
+from experts.annotate.motion.flow import consistent, flow, warp
 
 MARGIN = 16  # px left out at the border, where a shifted frame has no counterpart
 

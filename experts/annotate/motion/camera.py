@@ -28,8 +28,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from experts.annotate.flow import Flow
-from experts.annotate.motion import WORKING_SIDE
+from experts.annotate.motion.flow import Flow
+from experts.annotate.motion.statistics import WORKING_SIDE
 from experts.base import Frames, Masks
 from experts.masks.geometry import Mask
 
@@ -147,7 +147,7 @@ def camera_path(frames: Frames, objects: Masks | None = None) -> NDArray[np.floa
     Static background at p in the first frame lies at p + path[t] in frame t as far as the camera
     pans; of turns and zooms the path keeps only what they do to the picture's middle. `frames` are
     [T, H, W, 3], `objects` [T, H, W] what moves on its own. Measured at the working size of
-    `experts.annotate.motion`.
+    `experts.annotate.motion.statistics`.
     """
     count, height, width = frames.shape[:3]
     scale = min(1.0, WORKING_SIDE / max(height, width))
@@ -176,8 +176,8 @@ def _uncovered(mask: Mask, size: tuple[int, int]) -> Mask:
 
 def camera_motion(fields: Sequence[Flow], objects: Masks) -> list[Transform]:
     """Per optical flow between neighbouring frames, the similarity of what lies outside `objects`
-    [T, h, w]. Flows are measured at the working size of `experts.annotate.motion`, where the camera
-    moves by few px, so the bounds are narrower and more points are asked for."""
+    [T, h, w]. Flows are measured at the working size of `experts.annotate.motion.statistics`, where
+    the camera moves by few px, so the bounds are narrower and more points are asked for."""
     return [
         fit_transform(
             *sample_flow(field, ~mask),

@@ -2,7 +2,7 @@
 
 All figures are px per frame at the working size, whose long side is WORKING_SIDE px, so that clips
 of every resolution can be compared. VIVID-10M (Sec. 3.4) gives these three distributions. The
-camera's own motion is estimated in `experts.annotate.camera`.
+camera's own motion is estimated in `experts.annotate.motion.camera`.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from experts.annotate.flow import Flow, flow
+from experts.annotate.motion.flow import Flow, flow
 from experts.base import Frames, Masks
 
 WORKING_SIDE = 320

@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from catalog.errors import EditmillError
-from experts.annotate import depth
-from experts.annotate.depth import CHECKPOINT, VARIABLE, DepthModel, greys, steadied
+from experts.annotate.maps import depth
+from experts.annotate.maps.depth import CHECKPOINT, VARIABLE, DepthModel, greys, steadied
 from experts.base import EditRequest
 from experts.edit.maps.depth import DepthMap
 

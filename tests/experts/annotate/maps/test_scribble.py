@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from experts.annotate.scribble import clip_flow, ridges, steady_lines, steady_ridges, strokes
+from experts.annotate.maps.scribble import clip_flow, ridges, steady_lines, steady_ridges, strokes
 from experts.base import EditRequest
 from experts.edit.maps.fake_scribble import LIMITS, STEP, FakeScribbleMap
 from experts.edit.maps.fake_scribble import THRESHOLD as THRESHOLDS

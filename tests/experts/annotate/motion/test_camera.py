@@ -4,7 +4,7 @@ import cv2
 import numpy as np
 import pytest
 
-from experts.annotate.camera import (
+from experts.annotate.motion.camera import (
     accumulate,
     agreement,
     camera_motion,
@@ -14,7 +14,7 @@ from experts.annotate.camera import (
     track_corners,
     transform_flow,
 )
-from experts.annotate.flow import flow
+from experts.annotate.motion.flow import flow
 from experts.base import Frames, Masks
 
 HEIGHT, WIDTH = 180, 320

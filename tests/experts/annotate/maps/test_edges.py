@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from catalog.media import read_video
-from experts.annotate import hed_int8
-from experts.annotate.edges import HED_LONG_SIDE, Hed, canny, copy_keras, less_mean
+from experts.annotate.maps import hed_int8
+from experts.annotate.maps.edges import HED_LONG_SIDE, Hed, canny, copy_keras, less_mean
 from experts.weights import fetch
 
 

@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from experts.annotate.flow import Flow, consistent, flow, warp
+from experts.annotate.motion.flow import Flow, consistent, flow, warp
 from experts.base import Frames
 
 Strength = NDArray[np.float32]

@@ -2,7 +2,7 @@ import cv2
 import numpy as np
 import pytest
 
-from experts.annotate.segment import Embedding, Segmenter
+from experts.annotate.tracking.segment import Embedding, Segmenter
 from experts.masks.geometry import box_of, dilate, iou
 
 pytestmark = pytest.mark.weights

@@ -21,7 +21,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from experts.annotate.flow import Flow, consistent, flow, warp
+from experts.annotate.motion.flow import Flow, consistent, flow, warp
 from experts.masks.geometry import Mask
 
 Soft = NDArray[np.float32]

@@ -18,8 +18,8 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from experts.annotate import hed_int8
-from experts.annotate.hed_int8 import Int8Hed
+from experts.annotate.maps import hed_int8
+from experts.annotate.maps.hed_int8 import Int8Hed
 from experts.base import Frames
 from experts.threads import one_for_torch
 from experts.weights import entry, fetch

@@ -7,7 +7,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catalog.media import read_video
-from experts.annotate.detect import Detection, Detector, drop_doubles, iou, letterbox, tiles
+from experts.annotate.tracking.detect import (
+    Detection,
+    Detector,
+    drop_doubles,
+    iou,
+    letterbox,
+    tiles,
+)
 from experts.weights import fetch
 
 

@@ -9,8 +9,8 @@ import cv2
 import numpy as np
 import pytest
 
-from experts.annotate.segment import Segmenter
-from experts.annotate.track import TrackedObject, Tracker, keyframes
+from experts.annotate.tracking.segment import Segmenter
+from experts.annotate.tracking.tracker import TrackedObject, Tracker, keyframes
 from experts.masks.geometry import box_iou, box_of, dilate, iou
 
 HEIGHT, WIDTH = 168, 296
