@@ -54,7 +54,7 @@ def build(
     json_: Json = False,
 ) -> None:
     """Build a dataset: from source videos to a release. Run it again to continue or to extend."""
-    from flows.commands import build as run_build
+    from flows.commands.making import build as run_build
 
     raise typer.Exit(
         run_build.main(recipe, out, source=source, tag=tag, server=server, as_json=json_)
@@ -75,7 +75,7 @@ def query(
     """Ask the tables: sources, clips, tracks, plans, pairs, local_edits, statistics, failures,
     models, releases."""
     import catalog
-    from flows.commands.printed import printed
+    from flows.commands.reading.printed import printed
 
     frame = catalog.open(catalog_dir, ref=ref).sql(sql)
     typer.echo(printed(frame, json_, sys.stdout.encoding))
@@ -118,7 +118,7 @@ def edit(
     json_: Json = False,
 ) -> None:
     """Run one expert, or an editor trained from a catalog, on one video."""
-    from flows.commands import edit as edit_one
+    from flows.commands.video import edit as edit_one
 
     result = edit_one.edit(
         task,
@@ -152,7 +152,7 @@ def judge(
     json_: Json = False,
 ) -> None:
     """Ask every filter about one pair: score, verdict and reason."""
-    from flows.commands import judge as judge_one
+    from flows.commands.video import judge as judge_one
 
     verdicts = judge_one.judge_pair(
         source, target, task=task, instruction=instruction, prompt=prompt, mask=mask
@@ -185,7 +185,7 @@ def evaluate(
     json_: Json = False,
 ) -> None:
     """Measure kept pairs, or one pair, with the papers' metrics, beside the papers' figures."""
-    from flows.commands import evaluate as evaluate_command
+    from flows.commands.reading import evaluate as evaluate_command
 
     if source is None and target is None:
         if mask is not None or prompt:
@@ -225,7 +225,7 @@ def rebuild(
     """Make one pair again from its row."""
     import dataclasses
 
-    from flows.commands import rebuild as rebuild_command
+    from flows.commands.reading import rebuild as rebuild_command
 
     rebuilt = rebuild_command.rebuild(catalog_dir, pair_id, ref=ref, out=out)
     if json_:
@@ -242,7 +242,7 @@ def models(
     json_: Json = False,
 ) -> None:
     """What weights and sample clips are needed, present, licensed, and from where."""
-    from flows.commands import models as models_command
+    from flows.commands.machine import models as models_command
 
     if fetch:
         models_command.fetch_missing()
@@ -252,7 +252,7 @@ def models(
 @app.command()
 def doctor(json_: Json = False) -> None:
     """What works on this machine, and what a missing piece costs."""
-    from flows.commands import doctor as doctor_command
+    from flows.commands.machine import doctor as doctor_command
 
     raise typer.Exit(doctor_command.show(json_))
 

@@ -11,7 +11,7 @@ from rich.console import Console
 
 from experts import weights
 from experts.weights import registry
-from flows.commands import doctor
+from flows.commands.machine import doctor
 
 
 def test_python_versions() -> None:

@@ -20,7 +20,7 @@ from filters.metrics import pair as measuring
 from filters.metrics.pair import Instruments, Subject, measure
 from filters.metrics.published import PUBLISHED, beside
 from filters.metrics.similarity import Seen
-from flows.commands.evaluate import Report, evaluate_catalog, evaluate_pair, show
+from flows.commands.reading.evaluate import Report, evaluate_catalog, evaluate_pair, show
 
 FRAMES, HEIGHT, WIDTH = 12, 96, 160
 SPEED = 2  # px per frame

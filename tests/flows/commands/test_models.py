@@ -7,7 +7,7 @@ import pytest
 from rich.console import Console
 
 from experts import weights
-from flows.commands import models
+from flows.commands.machine import models
 
 
 @pytest.fixture

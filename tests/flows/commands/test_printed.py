@@ -5,7 +5,7 @@ import json
 import polars as pl
 import pytest
 
-from flows.commands.printed import printed
+from flows.commands.reading.printed import printed
 
 FRAME = pl.DataFrame({"name": ["café", "😀 ok", "x" * 80], "n": [1, 2, None]})
 

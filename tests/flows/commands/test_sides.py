@@ -11,8 +11,8 @@ from catalog.errors import BadInput, EditmillError
 from catalog.media import sides
 from catalog.records import SCORES
 from filters.base import Verdict
-from flows.commands import edit as edit_one
-from flows.commands import judge as judge_one
+from flows.commands.video import edit as edit_one
+from flows.commands.video import judge as judge_one
 
 
 @pytest.fixture

@@ -16,7 +16,7 @@ from experts.edit.style.recolor import COLOURS
 from experts.edit.style.styles import STYLES
 from experts.edit.tasks import TASKS
 from experts.serving import embedded
-from flows.commands import edit_trained
+from flows.commands.video import edit_trained
 from flows.recipe import MAX_FRAMES
 
 
