@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Mapping, Sequence
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from filters.base import NOT_MEASURED, PairSample, Verdict
 from filters.construction.depth import DepthMaps
@@ -13,7 +13,9 @@ from filters.construction.grey import GreyCopies
 from filters.construction.holes import Holes
 from filters.construction.lines import LineMaps
 from filters.construction.regions import Regions
-from filters.features import PairFeatures
+
+if TYPE_CHECKING:  # a recipe names checks, and should not import torch for that
+    from filters.features import PairFeatures
 
 
 class Check(Protocol):
