@@ -7,6 +7,7 @@ from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import yaml
 from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic.fields import FieldInfo
 
 from catalog.errors import EditmillError
 
@@ -49,16 +50,20 @@ def _first_problem(model: type[BaseModel], error: ValidationError) -> str:
     key = ".".join(str(part) for part in first["loc"])
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
     if first["type"] == "extra_forbidden":
-        known = ", ".join(_siblings(model, first["loc"]))
+        known = ", ".join(sorted(_fields(model, first["loc"])))
         return f"unknown key `{key}`; this place knows: {known}{more}"
+    if first["type"] == "missing":
+        field = _fields(model, first["loc"]).get(str(first["loc"][-1]))
+        what = f": {field.description}" if field is not None and field.description else ""
+        return f"`{key}` is missing; add it{what}{more}"
     message = first["msg"].removeprefix("Value error, ")
     if not key:
         return message
     return f"`{key}`: {message}; correct the value{more}"
 
 
-def _siblings(model: type[BaseModel], loc: Sequence[int | str]) -> list[str]:
-    """The keys allowed beside the one at `loc`."""
+def _fields(model: type[BaseModel], loc: Sequence[int | str]) -> dict[str, FieldInfo]:
+    """The keys allowed where the one at `loc` is, itself among them."""
     here: list[type[BaseModel]] = [model]
     for part in loc[:-1]:
         fields = [m.model_fields[part] for m in here if part in m.model_fields]
@@ -66,7 +71,7 @@ def _siblings(model: type[BaseModel], loc: Sequence[int | str]) -> list[str]:
             here = [m for field in fields for m in _models(field.annotation)]
         else:  # an index of a list, or the tag that tells the members of a union apart
             here = [m for m in here if part in _tags(m)] or here
-    return sorted({name for m in here for name in m.model_fields})
+    return {name: field for m in here for name, field in m.model_fields.items()}
 
 
 def _models(annotation: Any) -> Iterator[type[BaseModel]]:

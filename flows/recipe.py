@@ -127,7 +127,8 @@ class Recipe(Part):
     def _one_product(self) -> Recipe:
         if ("plan" in self.model_fields_set) == (self.records is not None):
             raise ValueError(
-                "either `plan`, for pairs, or `records`, for local edits, must be there"
+                "a recipe has either `plan`, for pairs, or `records`, for local edits; give one of "
+                "them, as flows/recipes/embedded.yaml does"
             )
         return self
 

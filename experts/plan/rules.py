@@ -16,7 +16,10 @@ class Planning(Part):
     edits_per_clip: int = Field(default=6, ge=1)
     local_share: float = Field(default=0.6, ge=0, le=1)  # of them edit one object, where there are
     swaps_per_clip: int = Field(default=2, ge=1)  # beside these, where other clips have donors
-    weights: dict[str, Annotated[float, Field(ge=0)]] = Field(min_length=1)
+    weights: dict[str, Annotated[float, Field(ge=0)]] = Field(
+        min_length=1,
+        description="how often each task is drawn, as {deblur: 1}; `editmill tasks` lists them",
+    )
     min_area: float = Field(default=0.004, gt=0)  # share of the frame; below, nobody sees the edit
     max_area: float = Field(default=0.30, le=1)  # above, too little is left to fill a removal from
     max_invented: float = Field(default=0.003, ge=0, le=1)  # of the frame, painted unseen by anyone

@@ -22,7 +22,7 @@ class Dog(Part):
 
 
 class House(Part):
-    street: str
+    street: str = Field(description="where the house stands")
     pets: tuple[Annotated[Cat | Dog, Field(discriminator="kind")], ...] = ()
     rooms: dict[str, Dog] = Field(default_factory=dict)
 
@@ -47,7 +47,7 @@ def test_reads() -> None:
         ("street: Elm\npets: [{kind: cat, trick: sit}]", "this place knows: kind, lives"),
         ("street: Elm\nrooms: {hall: {kind: dog, lives: 1}}", "this place knows: kind, trick"),
         ("street: Elm\npets: [{kind: cat, lives: 0}]", "`pets.0.cat.lives`: "),
-        ("pets: []", "`street`: Field required; correct the value"),
+        ("pets: []", "`street` is missing; add it: where the house stands"),
     ],
 )
 def test_one_line_names_the_place(text: str, says: str) -> None:
