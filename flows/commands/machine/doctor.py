@@ -30,6 +30,7 @@ from catalog.errors import EditmillError
 from catalog.media.encode import ENCODERS
 from experts import weights
 from experts.annotate.maps import depth
+from experts.devices import cuda_device
 from experts.weights import registry
 from flows.runtime import server
 
@@ -257,11 +258,8 @@ def check_limits(files: int | None = None, size: int | None = None) -> Check:
 
 def check_gpu() -> Check:
     """A CUDA device."""
-    import torch  # slow to import, and only this check needs it
-
-    if torch.cuda.is_available():
-        memory = torch.cuda.get_device_properties(0).total_memory / GB
-        return Check("gpu", "ok", f"{torch.cuda.get_device_name(0)}, {memory:.0f} GB")
+    if (found := cuda_device()) is not None:
+        return Check("gpu", "ok", f"{found.name}, {found.memory / GB:.0f} GB")
     cost = "the CogVideoX experts stay off; the embedded recipe does not need one"
     return Check("gpu", "warn", "no CUDA device", cost)
 

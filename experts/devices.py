@@ -1,0 +1,22 @@
+"""Which accelerator there is."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True, slots=True)
+class Device:
+    """A GPU; `memory` in bytes."""
+
+    name: str
+    memory: int
+
+
+def cuda_device() -> Device | None:
+    """The first CUDA device, if there is one. Imports torch, which takes seconds."""
+    import torch
+
+    if not torch.cuda.is_available():
+        return None
+    return Device(torch.cuda.get_device_name(0), torch.cuda.get_device_properties(0).total_memory)
