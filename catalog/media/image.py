@@ -1,0 +1,39 @@
+"""Single pictures: reading a user's image, writing a PNG."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from catalog.errors import EditmillError
+from catalog.storage.files import write_bytes
+
+Picture = NDArray[np.uint8]
+"""RGB, [H, W, 3]."""
+
+
+def read_image(path: Path) -> Picture:
+    """An image as RGB [H, W, 3]. Raises EditmillError where it cannot be read."""
+    try:
+        data = np.frombuffer(path.read_bytes(), np.uint8)
+    except OSError:
+        data = np.zeros(0, np.uint8)
+    image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
+    if image is None:
+        raise EditmillError(f"{path}: not an image that can be read; give a PNG or JPEG")
+    return np.ascontiguousarray(image[..., ::-1])
+
+
+def write_png(path: Path, picture: Picture) -> None:
+    """Writes RGB [H, W, 3] losslessly; the same picture gives the same bytes.
+
+    Raises EditmillError where `path` is not named `.png` or cannot be written.
+    """
+    if path.suffix.lower() != ".png":
+        raise EditmillError(f"{path}: the picture is a PNG; name it *.png")
+    encoded, data = cv2.imencode(".png", np.ascontiguousarray(picture[..., ::-1]))
+    assert encoded
+    write_bytes(path, data.tobytes())

@@ -1,0 +1,184 @@
+"""Contact sheets: pairs as still pictures, to be looked at without a player.
+
+One pair is a picture of three rows, source, target and mask, at frames spread evenly over it. Many
+pairs are blocks of two frames each, two pairs to a line. Text is in OpenCV's own strokes, so that a
+sheet is the same on every machine; they are ASCII alone.
+"""
+
+from __future__ import annotations
+
+import unicodedata
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from catalog.errors import BadInput
+from catalog.media.decode import read_masks, sample_frames
+from catalog.media.image import Picture
+from catalog.records import Pair
+
+CELL = (200, 356)
+"""Height and width of a frame in a sheet of many pairs, px; other shapes are fitted in."""
+
+FRAME_WIDTH = 320
+"""px of a frame in the sheet of one pair, which keeps the pair's own shape."""
+
+BAR = 24
+"""px, the height of a line of text."""
+
+MARGIN = 8
+"""px around text and between pairs."""
+
+PAPER, INK, EMPTY = (255, 255, 255), (20, 20, 20), (120, 120, 120)
+KEPT, REJECTED = (206, 240, 206), (250, 208, 204)
+"""RGB behind the words about a pair."""
+
+
+@dataclass(frozen=True, slots=True)
+class Strip:
+    """Frames of one row, uint8 RGB [n, H, W, 3], with its name; `error` says why there are none."""
+
+    name: str
+    frames: NDArray[np.uint8]
+    error: str = ""
+
+
+def strips(pair: Pair, media: Callable[[str], Path], count: int, long_side: int) -> list[Strip]:
+    """Source, target and, where there is one, mask of a pair at `count` frames from its first to
+    its last, each frame's longer side at most `long_side` px.
+
+    `media` gives the file behind a reference. A file that cannot be read gives a strip that says
+    why.
+    """
+
+    def side(name: str, ref: str) -> Strip:
+        origin = "made" if name == pair.generated_side else "footage"
+        return _strip(
+            f"{name} ({origin})", lambda: _fitted(sample_frames(media(ref), count), long_side)
+        )
+
+    found = [side("source", pair.source_video), side("target", pair.target_video)]
+    if pair.mask:
+        found.append(_strip("mask", lambda: _mask_frames(media(pair.mask), count, long_side)))
+    return found
+
+
+def pair_sheet(pair: Pair, media: Callable[[str], Path], count: int = 5) -> Picture:
+    """One pair as RGB [H, W, 3]: what it is, then a row of `count` frames for each of its files."""
+    rows = strips(pair, media, count, FRAME_WIDTH)
+    width = max(count * FRAME_WIDTH, *(row.frames.shape[0] * row.frames.shape[2] for row in rows))
+    numbers = np.rint(np.linspace(0, max(pair.target_frames - 1, 0), count)).astype(int)
+    parts = [
+        _line(f"{pair.pair_id[:12]}  {pair.task}  {_verdict(pair)}", width, _paper(pair)),
+        _line(pair.instruction, width),
+    ]
+    for row in rows:
+        parts.append(_line(row.name, width))
+        if row.error:
+            parts.append(_line(row.error, width, EMPTY))
+            continue
+        parts.append(_padded(np.concatenate([*row.frames], axis=1), width))
+    parts.append(_line("frames " + ", ".join(map(str, numbers)), width))
+    return np.concatenate(parts)
+
+
+def many_sheet(pairs: Sequence[Pair], media: Callable[[str], Path]) -> Picture:
+    """Several pairs as RGB [H, W, 3], two to a line: source and target at the first frame, then at
+    two thirds of the way."""
+    blocks = [_block(pair, media) for pair in pairs]
+    if len(blocks) > 1 and len(blocks) % 2:
+        blocks.append(np.full_like(blocks[0], 255))
+    lines = [
+        np.concatenate([blocks[i], *(_gapped(block) for block in blocks[i + 1 : i + 2])], axis=1)
+        for i in range(0, len(blocks), 2)
+    ]
+    return np.concatenate(lines)
+
+
+def _block(pair: Pair, media: Callable[[str], Path]) -> Picture:
+    width = 4 * CELL[1]
+    sides = strips(pair, media, 4, CELL[1])[:2]
+    cells = [
+        _cell(side.frames[k] if not side.error else None, side.error)
+        for k in (0, 2)  # of four: the first, and two thirds of the way
+        for side in sides
+    ]
+    words = f"{pair.pair_id[:8]}  {pair.task}  {_verdict(pair)}  {pair.instruction}"
+    gap = np.full((MARGIN, width, 3), 255, np.uint8)
+    return np.concatenate([_line(words, width, _paper(pair)), np.concatenate(cells, axis=1), gap])
+
+
+def _strip(name: str, frames: Callable[[], NDArray[np.uint8]]) -> Strip:
+    try:
+        return Strip(name, frames())
+    except BadInput as error:
+        return Strip(name, np.zeros((0, 1, 1, 3), np.uint8), str(error))
+
+
+def _mask_frames(path: Path, count: int, long_side: int) -> NDArray[np.uint8]:
+    masks = read_masks(path)
+    picked = masks[np.rint(np.linspace(0, len(masks) - 1, count)).astype(int)]
+    white = np.repeat(picked[..., None], 3, axis=3).astype(np.uint8) * 255
+    return _fitted(white, long_side)
+
+
+def _fitted(frames: NDArray[np.uint8], long_side: int) -> NDArray[np.uint8]:
+    """The frames scaled to `long_side` px on their longer side; small ones are enlarged, so that
+    rows of one pair line up."""
+    height, width = frames.shape[1:3]
+    scale = long_side / max(height, width)
+    size = max(1, round(width * scale)), max(1, round(height * scale))
+    how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
+    return np.stack([cv2.resize(frame, size, interpolation=how) for frame in frames])
+
+
+def _cell(frame: Picture | None, error: str) -> Picture:
+    """A frame in the top left corner of a cell, or a grey cell that says why there is none."""
+    if frame is None:
+        cell = np.full((*CELL, 3), EMPTY, np.uint8)
+        cell[:BAR] = _line(error, CELL[1], EMPTY)
+        return cell
+    cell = np.full((*CELL, 3), 225, np.uint8)  # grey: holes and maps are black
+    scale = min(1.0, CELL[0] / frame.shape[0])
+    size = max(1, round(frame.shape[1] * scale)), max(1, round(frame.shape[0] * scale))
+    small = cv2.resize(frame, size, interpolation=cv2.INTER_AREA)
+    cell[: small.shape[0], : small.shape[1]] = small
+    return cell
+
+
+def _line(text: str, width: int, paper: tuple[int, int, int] = PAPER) -> Picture:
+    """A line of text, cut where it is wider than the picture."""
+    bar = np.full((BAR, width, 3), paper, np.uint8)
+    plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
+    while plain and _text_width(plain) > width - 2 * MARGIN:
+        plain = plain[:-4].rstrip(".") + "..." if len(plain) > 4 else ""
+    place = (MARGIN, BAR - MARGIN + 1)
+    cv2.putText(bar, plain, place, cv2.FONT_HERSHEY_SIMPLEX, 0.5, INK, 1, cv2.LINE_AA)
+    return bar
+
+
+def _text_width(text: str) -> int:
+    return int(cv2.getTextSize(text, cv2.FONT_HERSHEY_SIMPLEX, 0.5, 1)[0][0])
+
+
+def _padded(strip: Picture, width: int) -> Picture:
+    out = np.full((strip.shape[0], width, 3), 255, np.uint8)
+    out[:, : strip.shape[1]] = strip
+    return out
+
+
+def _gapped(block: Picture) -> Picture:
+    gap = np.full((block.shape[0], MARGIN, 3), 255, np.uint8)
+    return np.concatenate([gap, block], axis=1)
+
+
+def _paper(pair: Pair) -> tuple[int, int, int]:
+    return KEPT if pair.keep else REJECTED
+
+
+def _verdict(pair: Pair) -> str:
+    return "kept" if pair.keep else f"rejected: {pair.reason}"
