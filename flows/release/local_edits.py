@@ -14,8 +14,8 @@ from catalog.report.local import write_local_report
 from catalog.report.summary import ModelLine, Summary, TaskLine
 from experts.annotate.motion.statistics import WORKING_SIDE
 from experts.local_edits.statistics import statistics
-from flows.release.outcome import Outcome
-from flows.release.pairs import REPORT, next_tag, stage_lines, totals
+from flows.release.outcome import REPORT, Outcome
+from flows.release.pairs import next_tag, stage_lines, totals
 from flows.release.used_models import model_rows
 from flows.runtime.context import Context
 from flows.stages import local_edit

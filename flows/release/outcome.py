@@ -5,6 +5,9 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+REPORT = "report.html"
+"""The report's name in the catalog's folder."""
+
 
 @dataclasses.dataclass(slots=True)
 class Outcome:

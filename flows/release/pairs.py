@@ -13,20 +13,18 @@ import polars as pl
 
 from catalog.records import Pair, from_row
 from catalog.report.build import write_report
-from catalog.report.summary import ModelLine, StageLine, Summary, TaskLine, ThresholdLine
+from catalog.report.summary import ModelLine, StageLine, Summary, TaskLine
 from experts.edit.tasks import TASKS
 from experts.write.variety import distinct
 from filters.alignment.alignment import ABSTAIN_BELOW, Alignment
 from filters.config import filters_for
 from filters.quality import train as retrain
-from filters.quality.ensemble import QualityFilter
-from filters.subtle import SubtleChange
-from flows.recipe import Filters, Recipe
-from flows.release.outcome import Outcome
+from flows.recipe import Recipe
+from flows.release.outcome import REPORT, Outcome
+from flows.release.thresholds import thresholds
 from flows.release.used_models import model_rows
 from flows.runtime.context import Context
 
-REPORT = "report.html"
 REPORT_PAIRS = 150
 """Pairs shown in the report; a page that holds their videos must still open."""
 
@@ -121,7 +119,7 @@ def _write(ctx: Context, summary: Summary) -> Path:
                     ModelLine(r["name"], r["version"], r["licence"], r["origin"])
                     for r in models.iter_rows(named=True)
                 ],
-                thresholds=_thresholds(ctx.recipe.filters),
+                thresholds=thresholds(ctx.recipe.filters),
             ),
             cache=ctx.root / "work" / "previews",
         )
@@ -151,24 +149,6 @@ def _pairs_to_show(ctx: Context) -> pl.DataFrame:
     tasks = pairs.select(pl.col("task").n_unique()).collect().item()
     share = pl.int_range(pl.len()).over("task") < REPORT_PAIRS // max(tasks, 1)
     return pairs.sort("task", "pair_id").filter(share).collect()
-
-
-def _thresholds(rules: Filters) -> list[ThresholdLine]:
-    lines = [
-        ThresholdLine("quality", value, "at_least", task)
-        for task, value in rules.quality_per_task.items()
-    ]
-    for each in filters_for(rules):
-        if isinstance(each, QualityFilter):
-            lines.append(ThresholdLine(each.name, each.threshold, "at_least"))
-        elif isinstance(each, Alignment):
-            lines += [
-                ThresholdLine(each.name, found.threshold, "at_least", task)
-                for task, found in each.calibrations().items()
-            ]
-        elif isinstance(each, SubtleChange):
-            lines.append(ThresholdLine(each.name, each.threshold, "at_most"))
-    return lines
 
 
 def count(ctx: Context, table: str) -> int:
