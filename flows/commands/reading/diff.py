@@ -1,0 +1,48 @@
+"""What changed between two releases: `editmill diff`."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from collections import Counter
+from pathlib import Path
+
+from rich.console import Console
+from rich.table import Table
+
+from catalog.diff import Change, changes
+
+
+def show(root: Path, old: str, new: str, as_json: bool) -> None:
+    """Prints the changes as a table per task and verdict, or with every id as JSON.
+
+    Raises EditmillError where there is no catalog or no such ref.
+    """
+    found = changes(root, old, new)
+    if as_json:
+        print(json.dumps({"old": old, "new": new, "changes": list(map(dataclasses.asdict, found))}))
+        return
+    console = Console()
+    if found:
+        console.print(_table(found, old, new))
+    console.print(_summary(found, old, new), highlight=False)
+
+
+def _table(found: list[Change], old: str, new: str) -> Table:
+    table = Table(box=None, header_style="dim", pad_edge=False)
+    for heading in ("task", "", f"in {old}", f"in {new}"):
+        table.add_column(heading, no_wrap=True)
+    table.add_column("pairs", justify="right")
+    for one in found:
+        table.add_row(one.task, one.what, one.before or "–", one.after or "–", str(len(one.ids)))
+    return table
+
+
+def _summary(found: list[Change], old: str, new: str) -> str:
+    counts: Counter[str] = Counter()
+    for one in found:
+        counts[one.what] += len(one.ids)
+    if not counts:
+        return f"{old} and {new} hold the same pairs with the same verdicts."
+    order = ("added", "removed", "re-judged", "changed")
+    return f"{old} → {new}: " + ", ".join(f"{counts[w]} {w}" for w in order if counts[w]) + "."

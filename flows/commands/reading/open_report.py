@@ -1,0 +1,41 @@
+"""The report in the browser: `editmill open`."""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+import webbrowser
+from pathlib import Path
+
+import catalog
+from catalog.errors import EditmillError
+from flows.release.outcome import REPORT
+
+
+def show(root: Path, as_json: bool) -> None:
+    """Opens the report where there is a browser, and says where it lies.
+
+    Raises EditmillError where there is no catalog, or no report in it yet.
+    """
+    catalog.open(root)
+    report = (root / REPORT).resolve()
+    if not report.is_file():
+        raise EditmillError(
+            f"{root}: has no report yet; a build writes it: editmill build … --out {root}"
+        )
+    opened = _has_screen() and webbrowser.open(report.as_uri())
+    if as_json:
+        print(json.dumps({"report": str(report), "opened": opened}))
+    else:
+        print(report if opened else f"{report} (no browser here; open it on a machine with one)")
+
+
+def _has_screen() -> bool:
+    """Whether a browser would get a window: `webbrowser` would start a text browser otherwise, and
+    that would take over the terminal. `BROWSER` names one that shall be used all the same."""
+    if os.environ.get("BROWSER"):
+        return True
+    if sys.platform in ("win32", "darwin"):
+        return True
+    return bool(os.environ.get("DISPLAY") or os.environ.get("WAYLAND_DISPLAY"))

@@ -1,0 +1,72 @@
+"""The releases of a catalog: `editmill releases`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from rich.console import Console
+from rich.table import Table
+
+import catalog
+from catalog.records import Release
+
+
+def release_rows(root: Path) -> list[dict[str, Any]]:
+    """One row a release, the oldest first: `tag`, `created_at`, the `recipe`'s name, and how many
+    pairs and local edits it holds; `made` counts the rejected too.
+
+    Raises EditmillError where there is no catalog.
+    """
+    return [_row(root, release) for release in catalog.open(root).releases()]
+
+
+def _row(root: Path, release: Release) -> dict[str, Any]:
+    held = catalog.open(root, ref=release.tag)
+    made, kept = held.pairs().select(pl.len(), pl.col("keep").sum()).collect().row(0)
+    edits = held.local_edits().select(pl.len()).collect().item()
+    return {
+        "tag": release.tag,
+        "created_at": release.created_at,
+        "recipe": _recipe_name(release.recipe),
+        "kept": kept,
+        "made": made,
+        "local_edits": edits,
+        "notes": release.notes,
+    }
+
+
+def _recipe_name(text: str) -> str:
+    try:
+        return str(json.loads(text).get("name", ""))
+    except (ValueError, AttributeError):  # released by hand, under some other description
+        return text
+
+
+def show(root: Path, as_json: bool) -> None:
+    """Prints the releases as a table or as JSON."""
+    rows = release_rows(root)
+    if as_json:
+        print(json.dumps(rows))
+        return
+    console = Console()
+    if not rows:
+        console.print(
+            f"{root}: no release yet; a build that ends makes one: editmill build … --out {root}",
+            highlight=False,
+            soft_wrap=True,
+            markup=False,
+        )
+        return
+    table = Table(box=None, header_style="dim", pad_edge=False)
+    columns = {"tag": "tag", "created_at": "created", "recipe": "recipe", "kept": "pairs kept",
+               "made": "made", "local_edits": "local edits", "notes": "notes"}  # fmt: skip
+    used = [name for name in columns if name == "tag" or any(row[name] for row in rows)]
+    for name in used:
+        numeric = isinstance(rows[0][name], int)
+        table.add_column(columns[name], justify="right" if numeric else "left")
+    for row in rows:
+        table.add_row(*(str(row[name]) for name in used))
+    console.print(table)

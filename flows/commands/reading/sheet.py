@@ -1,0 +1,45 @@
+"""Random pairs as one picture: `editmill sheet`."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import catalog
+from catalog.errors import EditmillError
+from catalog.media.image import write_png
+from catalog.report.sheet import many_sheet
+
+
+def show(
+    root: Path,
+    out: Path,
+    *,
+    kept: bool,
+    task: str | None,
+    count: int,
+    seed: int,
+    ref: str,
+    as_json: bool,
+) -> None:
+    """Writes the picture and says what is on it.
+
+    Raises EditmillError where there is no such pair, and where `out` is no PNG or cannot be
+    written.
+    """
+    if out.suffix.lower() != ".png":
+        raise EditmillError(f"{out}: the picture is a PNG; name it *.png")
+    dataset = catalog.open(root, ref=ref)
+    samples = dataset.sample(task, count, seed, keep=kept)
+    pairs = sorted((sample.record for sample in samples), key=lambda p: (p.task, p.pair_id))
+    which = "kept" if kept else "rejected"
+    if not pairs:
+        raise EditmillError(
+            f"{root}: has no {which} pair{f' of {task}' if task else ''} at {ref}; `editmill "
+            'query "select task, keep, count(*) n from pairs group by task, keep"` counts them'
+        )
+    write_png(out, many_sheet(pairs, dataset.path))
+    if as_json:
+        print(json.dumps({"out": str(out), "pairs": [p.pair_id for p in pairs]}))
+    else:
+        print(f"{out}: {len(pairs)} {which} pair{'s' * (len(pairs) != 1)}")
