@@ -1,0 +1,183 @@
+"""What a build would make and take, in words: `editmill build --dry-run`. Writes nothing."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+from rich.console import Console
+from rich.table import Table
+
+import catalog
+from catalog.errors import EditmillError
+from experts.edit.tasks import TASKS, expert_for
+from experts.serving import pinned
+from filters.alignment import train as probes
+from filters.quality import train as quality
+from flows.commands.making import costs
+from flows.commands.making.forecast import Forecast, forecast, slots_of, whole
+from flows.recipe import FolderSources, Recipe, load
+
+MB = 1e6
+REFUSALS = 5
+"""Files that cannot be read that are named; the rest is counted."""
+
+
+def show(recipe_name: str, out: Path, *, source: Path | None, as_json: bool) -> None:
+    """Prints the estimate. Raises EditmillError for a recipe, folder or sample that is not there,
+    and where `out` is a catalog that cannot be read."""
+    recipe = load(recipe_name)
+    if source is not None:
+        given = (FolderSources(kind="folder", path=source),)
+        recipe = recipe.model_copy(update={"sources": given})
+    trained = quality.model_path().is_file() and probes.probes_path().is_file()
+    expected = forecast(recipe, trained)
+    document = _document(recipe, out, expected)
+    if as_json:
+        print(json.dumps(document))
+        return
+    console = Console(highlight=False, soft_wrap=True)
+    for line in _lines(recipe, expected, document):
+        console.print(line, markup=False)
+    if expected.edits:
+        console.print(_edit_table(expected))
+    console.print(_model_table(document["models"]))
+
+
+def _document(recipe: Recipe, out: Path, expected: Forecast) -> dict[str, Any]:
+    entries = slots_of(recipe)
+    cores = os.cpu_count() or 1
+    return {
+        "recipe": recipe.name,
+        "out": str(out),
+        "there": _there(out),
+        "sources": len(expected.footage.videos),
+        "source_seconds": round(expected.footage.seconds, 1),
+        "refused": expected.footage.refused,
+        "absent": expected.absent,
+        "left_out": expected.notes,
+        "problems": _problems(recipe, out),
+        "clips": expected.clips,
+        "edits": whole(expected.edits),
+        "records": round(expected.records),
+        "bytes": round(expected.bytes),
+        "core_seconds": {part: round(spent, 1) for part, spent in expected.seconds.items()},
+        "unmeasured": expected.unmeasured,
+        "wall_seconds": round(expected.core_seconds / max(1, min(recipe.run.workers, cores))),
+        "models": [
+            {
+                "name": entry.name,
+                "what": entry.what,
+                "licence": entry.licence,
+                "bytes": entry.size,
+                "present": entry.present,
+            }
+            for entry in entries
+        ],
+        "download_bytes": sum(entry.size for entry in entries if not entry.present),
+    }
+
+
+def _problems(recipe: Recipe, out: Path) -> list[str]:
+    """What the build would end with at once: an expert or a checkpoint that is not there."""
+    found = []
+    try:
+        pinned(recipe.experts, out)
+    except EditmillError as error:
+        found.append(str(error))
+    for task, weight in recipe.plan.weights.items():
+        if weight and TASKS[task].checkpoint:
+            try:
+                _ = expert_for(task).version
+            except EditmillError as error:
+                found.append(str(error))
+    return list(dict.fromkeys(found))
+
+
+def _there(out: Path) -> dict[str, int]:
+    """Rows of the catalog that the build would go on with."""
+    if not (out / "catalog.json").is_file():
+        return {}
+    dataset = catalog.open(out)
+    tables = ("sources", "clips", "pairs", "local_edits")
+    return {t: dataset.tables.scan(t).select(pl.len()).collect().item() for t in tables}
+
+
+def _lines(recipe: Recipe, expected: Forecast, document: dict[str, Any]) -> list[str]:
+    refused = expected.footage.refused
+    lines = [
+        f"{recipe.name}: {document['sources']} sources, {expected.footage.seconds / 60:.1f} "
+        f"minutes of footage → {expected.clips} clips → "
+        + (
+            f"{round(expected.records)} local-editing records at most"
+            if recipe.records is not None
+            else f"{sum(document['edits'].values())} edits"
+        )
+    ]
+    lines += [f"As it is, the build would refuse: {problem}" for problem in document["problems"]]
+    if expected.absent:
+        lines.append(
+            f"Not counted, since they must be downloaded first: {', '.join(expected.absent)}"
+        )
+    if refused:
+        lines += ["Cannot be read:", *(f"  {reason}" for reason in refused[:REFUSALS])]
+        lines += [f"  and {len(refused) - REFUSALS} more"] if len(refused) > REFUSALS else []
+    lines += expected.notes
+    if any(document["there"].values()):
+        there = ", ".join(f"{count} {table}" for table, count in document["there"].items() if count)
+        lines.append(
+            f"{document['out']} holds {there} already; what is finished is not made again."
+        )
+    lines.append(_time(recipe, expected, document))
+    lines.append(
+        f"Disk: about {expected.bytes / MB:.0f} MB of media in {document['out']}. Memory: up to "
+        f"{costs.MEMORY_GIB} GiB with two workers."
+    )
+    lines.append(
+        "Estimated as if each video were one shot and as many objects suited as on the samples; "
+        "times were measured on two cores (infra/bench/results)."
+    )
+    return lines
+
+
+def _time(recipe: Recipe, expected: Forecast, document: dict[str, Any]) -> str:
+    text = (
+        f"Time: about {expected.core_seconds / 60:.0f} core-minutes, "
+        f"{document['wall_seconds'] / 60:.0f} minutes with {recipe.run.workers} "
+        f"worker{'s' * (recipe.run.workers != 1)}"
+    )
+    if "filters" in expected.seconds:
+        text += f", of which {costs.FILTER_TRAINING / 60:.0f} train the filters, once per machine"
+    if recipe.records is not None:
+        text += ", without the records themselves, which were not measured"
+    if expected.unmeasured:
+        text += f"; not measured: {', '.join(expected.unmeasured)}"
+    return text + "."
+
+
+def _edit_table(expected: Forecast) -> Table:
+    table = Table(box=None, header_style="dim", pad_edge=False)
+    table.add_column("task")
+    table.add_column("edits", justify="right")
+    table.add_column("core-minutes", justify="right")
+    for task, count in expected.edits.items():
+        spent = f"{expected.seconds[task] / 60:.1f}" if task in expected.seconds else "?"
+        table.add_row(task, f"{count:.0f}" if count >= 0.5 else "< 1", spent)
+    return table
+
+
+def _model_table(models: list[dict[str, Any]]) -> Table:
+    missing = sum(model["bytes"] for model in models if not model["present"])
+    told = f"{missing / MB:.0f} MB to download" if missing else "all here"
+    table = Table(box=None, header_style="dim", pad_edge=False)
+    table.add_column(f"models and samples ({told})")
+    table.add_column("MB", justify="right")
+    table.add_column("")
+    table.add_column("licence", overflow="fold")
+    for model in models:
+        here = "here" if model["present"] else "missing"
+        table.add_row(model["name"], f"{model['bytes'] / MB:.1f}", here, model["licence"])
+    return table
