@@ -179,6 +179,11 @@ def drop_doubles(detections: Sequence[Detection]) -> list[Detection]:
     return kept
 
 
+def known_labels() -> list[str]:
+    """The labels that a detection may have; raises EditmillError if the weights cannot be had."""
+    return [label for label in _labels(fetch("efficientdet_lite2")) if label != UNUSED_LABEL]
+
+
 def _labels(path: Path) -> list[str]:
     """The label of each class id, from the zip that a TFLite model with metadata ends in."""
     with zipfile.ZipFile(path) as attached:

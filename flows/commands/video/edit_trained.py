@@ -5,46 +5,42 @@ from __future__ import annotations
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 
 import catalog
 from catalog import trained
 from catalog.errors import EditmillError
 from catalog.geometry import crop_resize
+from catalog.media.image import read_image
 from experts.base import Expert, Frames
-from experts.edit.tasks import EDITORS, TASKS
 from experts.serving import trained_expert
+from flows.commands.video.arguments import EditArguments
 
 
 @dataclass(frozen=True, slots=True)
 class Editor:
-    """A version of an editor, not yet loaded; whether it needs a mask, or can use a first frame."""
+    """A version of an editor, not yet loaded, and whether it needs a mask."""
 
     expert: Expert
     needs_mask: bool
-    led: bool
 
 
-def editor(named: str, root: Path) -> Editor:
-    """The editor `name` or `name@version` of the catalog at `root`.
+def editor(given: EditArguments) -> Editor:
+    """The editor `name` or `name@version` of the catalog at `given.root`.
 
-    Raises EditmillError where there is none of that name or version.
+    Raises EditmillError where there is none of that version, or it cannot use a first frame and is
+    given one.
     """
-    name, _, version = named.partition("@")
-    if name not in EDITORS:
-        raise EditmillError(
-            f"{named!r} is not known; tasks: {', '.join(TASKS)}; editors: {', '.join(EDITORS)}"
-        )
-    if not (root / "catalog.json").is_file():
-        raise EditmillError(f"{root}: no catalog there; name the one with the editor by --catalog")
-    dataset = catalog.open(root)
+    name, _, version = given.task.partition("@")
+    dataset = catalog.open(given.root)
     row = trained.find(dataset, name, version or "latest")
     expert = trained_expert(dataset, row)  # says what to install where that is missing
     from experts.diffusion.specs import expert_named
 
     spec = expert_named(name)
-    return Editor(expert, spec.mask, spec.first_frame or spec.keyframe)
+    if given.first_frame is not None and not (spec.first_frame or spec.keyframe):
+        raise EditmillError(f"{given.task} takes no first frame; leave out --first-frame")
+    return Editor(expert, spec.mask)
 
 
 def read_first_frame(path: Path, size: tuple[int, int]) -> Frames:
@@ -52,12 +48,4 @@ def read_first_frame(path: Path, size: tuple[int, int]) -> Frames:
 
     Raises EditmillError where it can't be read.
     """
-    try:
-        data = np.frombuffer(path.read_bytes(), np.uint8)
-    except OSError:
-        data = np.zeros(0, np.uint8)
-    image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
-    if image is None:
-        raise EditmillError(f"{path}: not an image that can be read; give a PNG or JPEG")
-    rgb = np.ascontiguousarray(image[..., ::-1])
-    return np.asarray(crop_resize(rgb[None], size)[0], np.uint8)
+    return np.asarray(crop_resize(read_image(path)[None], size)[0], np.uint8)

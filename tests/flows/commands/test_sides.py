@@ -13,6 +13,7 @@ from catalog.records import SCORES
 from filters.base import Verdict
 from flows.commands.video import edit as edit_one
 from flows.commands.video import judge as judge_one
+from flows.commands.video.arguments import EditArguments
 
 
 @pytest.fixture
@@ -107,5 +108,5 @@ def test_an_edit_never_replaces_what_it_reads(called, role: str, write, scene, t
     read = {"video": video, "mask": mask}[role]
     before = read.read_bytes()
     with pytest.raises(EditmillError, match=r"would replace .* give another --out"):
-        edit_one.edit("deblur", video, called(read), mask=str(mask))
+        edit_one.edit(EditArguments("deblur", video, called(read), mask=str(mask)))
     assert read.read_bytes() == before

@@ -1,0 +1,107 @@
+"""Commands that make a dataset: from a folder of footage to a recipe to a build."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flows.commands import completion
+from flows.commands.options import DEFAULT_OUT, CatalogDir, Json, RecipeName, Server
+
+PANEL = "Make a dataset"
+app = typer.Typer()
+
+
+@app.command(
+    rich_help_panel=PANEL,
+    epilog="Examples:\n\n"
+    "`editmill init ~/footage` · looks at the videos and writes recipe.yaml\n\n"
+    "`editmill init ~/footage --out street.yaml && editmill build street.yaml --out dataset`",
+)
+def init(
+    folder: Annotated[Path, typer.Argument(help="A folder of videos.")],
+    out: Annotated[Path, typer.Option(help="The recipe to write.")] = Path("recipe.yaml"),
+    force: Annotated[
+        bool, typer.Option("--force", help="Replace the recipe if it exists.")
+    ] = False,
+    json_: Json = False,
+) -> None:
+    """Look at a folder of footage and write a commented recipe for it."""
+    from flows.commands.making import init as command
+
+    command.main(folder, out, force=force, as_json=json_)
+
+
+@app.command(
+    rich_help_panel=PANEL,
+    epilog="Examples:\n\n"
+    "`editmill tasks` · as the embedded recipe has them\n\n"
+    "`editmill tasks --recipe recipe.yaml --json`",
+)
+def tasks(
+    recipe: Annotated[
+        str,
+        typer.Option(
+            help="A shipped recipe's name or a YAML file.", autocompletion=completion.recipes
+        ),
+    ] = "embedded",
+    json_: Json = False,
+) -> None:
+    """List the eighteen editing tasks: what each makes, what it needs, whether it is on."""
+    from flows.commands.making import tasks as command
+
+    command.show(recipe, json_)
+
+
+@app.command(
+    rich_help_panel=PANEL,
+    epilog="Examples:\n\n"
+    "`editmill build` · the embedded recipe on the sample clips\n\n"
+    "`editmill build embedded --source ~/footage --out ~/dataset` · your own videos\n\n"
+    "`editmill build recipe.yaml --dry-run` · what it would make and cost; writes nothing\n\n"
+    "`editmill build vivid-embedded --out ~/records` · local-editing records instead of pairs\n\n"
+    "`editmill build my-recipe.yaml --out ~/dataset --tag v2`",
+)
+def build(
+    recipe: RecipeName = "embedded",
+    out: Annotated[Path, typer.Option(help="The catalog's folder; made if absent.")] = DEFAULT_OUT,
+    source: Annotated[
+        Path | None, typer.Option(help="Build from this folder instead of the recipe's sources.")
+    ] = None,
+    tag: Annotated[str | None, typer.Option(help="The release's tag; default: v1, v2 …")] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would be made, and make nothing.")
+    ] = False,
+    server: Server = None,
+    json_: Json = False,
+) -> None:
+    """Build a dataset: from source videos to a release. Run it again to continue or to extend."""
+    if dry_run:
+        from flows.commands.making import dry_run as forecast
+
+        forecast.show(recipe, out, source=source, as_json=json_)
+        return
+    from flows.commands.making import build as command
+
+    raise typer.Exit(
+        command.main(recipe, out, source=source, tag=tag, server=server, as_json=json_)
+    )
+
+
+@app.command(
+    rich_help_panel=PANEL,
+    epilog="Examples:\n\n"
+    "`editmill status` · from another terminal, or of a build that has ended\n\n"
+    "`editmill status --catalog ~/dataset --watch`",
+)
+def status(
+    catalog_dir: CatalogDir = DEFAULT_OUT,
+    watch: Annotated[bool, typer.Option("--watch", help="Go on until the build ends.")] = False,
+    json_: Json = False,
+) -> None:
+    """Say what a build is doing, or how the last one ended."""
+    from flows.commands import status as command
+
+    command.main(catalog_dir, watch=watch, as_json=json_)

@@ -1,0 +1,39 @@
+"""Options that several commands share. Importing them costs nothing, so that `--help` answers at
+once."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from flows.commands import completion
+
+DEFAULT_OUT = Path("editmill-demo")
+
+Json = Annotated[bool, typer.Option("--json", help="Print JSON for a machine to read.")]
+CatalogDir = Annotated[Path, typer.Option("--catalog", help="The catalog's folder.")]
+Ref = Annotated[
+    str,
+    typer.Option(help="A release's tag, or main.", autocompletion=completion.refs),
+]
+PairId = Annotated[
+    str,
+    typer.Argument(
+        metavar="PAIR", help="The pair's id, or how it begins.", autocompletion=completion.pair_ids
+    ),
+]
+RecipeName = Annotated[
+    str,
+    typer.Argument(
+        help="A shipped recipe's name or a YAML file.", autocompletion=completion.recipes
+    ),
+]
+Server = Annotated[
+    str | None,
+    typer.Option(
+        help="Report to this Prefect server: a URL, a Prefect profile's name, or `profile` for the "
+        "one in use; default: one of its own."
+    ),
+]

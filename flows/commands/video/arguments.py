@@ -1,0 +1,163 @@
+"""What is asked of `editmill edit` and `judge`, checked before anything is loaded.
+
+The experts take many seconds to import, a tracker minutes to run. Whoever misspelt a word should
+not wait for either, so this module imports little, and each check imports only what it needs.
+"""
+
+from __future__ import annotations
+
+import difflib
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from catalog.errors import EditmillError
+from experts.edit.tasks import EDITORS, TASKS
+
+
+@dataclass(frozen=True, slots=True)
+class EditArguments:
+    """One edit of one video, as the command line names it.
+
+    `task` is a task, or an editor (`name` or `name@version`) of the catalog at `root`.
+    """
+
+    task: str
+    video: Path
+    out: Path
+    mask: str = "none"  # a mask video, a folder of images, an image, or `none`
+    box: str | None = None  # x0,y0,x1,y1 in px of the first frame
+    label: str = ""
+    prompt: str = ""
+    seed: int = 0
+    first_frame: Path | None = None
+    root: Path = field(default_factory=Path)
+
+    @property
+    def editor(self) -> bool:
+        """Whether `task` names an editor."""
+        return self.task not in TASKS
+
+    @property
+    def inputs(self) -> list[Path]:
+        """The files that are read."""
+        mask = [] if self.mask == "none" else [Path(self.mask)]
+        first = [] if self.first_frame is None else [self.first_frame]
+        return [self.video, *mask, *first]
+
+
+def check(given: EditArguments) -> None:
+    """Raises EditmillError, in one line with the remedy, for what cannot work."""
+    if given.editor:
+        _check_editor(given)
+    elif given.first_frame is not None:
+        raise EditmillError(f"{given.task} takes no first frame; leave out --first-frame")
+    if given.out.suffix.lower() != ".mp4":
+        raise EditmillError(f"{given.out}: the result is an MP4; name it *.mp4")
+    for path in given.inputs:
+        if _is_same(given.out, path):
+            raise EditmillError(
+                f"{given.out}: would replace {path}, which is read; give another --out"
+            )
+    check_files(*given.inputs)
+    if not given.editor:
+        look(given.task, given.prompt)
+    if given.mask == "none" and given.box is not None:
+        _check_box(given)
+    elif given.mask == "none" and not given.editor and TASKS[given.task].needs_track:
+        check_label(given.label)
+
+
+def check_files(video: Path, *others: Path) -> None:
+    """Raises EditmillError where one does not exist, or the first is no video."""
+    from catalog import media
+
+    media.probe(video)
+    for path in others:
+        if not path.exists():
+            raise EditmillError(f"{path}: cannot be found; check the path")
+
+
+def look(task: str, prompt: str) -> dict[str, Any]:
+    """The stylizers' parameters for a prompt that names a colour, a material or a style; empty for
+    other tasks.
+
+    Raises EditmillError naming what there is, where it names none.
+    """
+    if not task.endswith("style_transfer"):
+        return {}
+    from experts.edit.style.materials import MATERIALS
+    from experts.edit.style.recolor import COLOURS
+    from experts.edit.style.styles import STYLES
+
+    words = set(re.findall(r"[a-z_]+", prompt.lower()))
+    styles = [style.name for style in STYLES if style.name in words or style.prompt in prompt]
+    if task == "global_style_transfer" and styles:
+        return {"style": styles[0]}
+    if task == "local_style_transfer":
+        for kind, known in (("color", COLOURS), ("material", MATERIALS), ("style", styles)):
+            named = [name for name in known if name in words or kind == "style"]
+            if named:
+                return {"kind": kind, kind: named[0]}
+    looks = [style.name for style in STYLES]
+    if task == "local_style_transfer":
+        looks = [*COLOURS, *MATERIALS, *looks]
+    raise EditmillError(f"--prompt {prompt!r} names no look; use one of: {', '.join(looks)}")
+
+
+def check_label(label: str) -> None:
+    """Raises EditmillError where the detector knows no such object: else it would look through the
+    whole video first."""
+    if not label:
+        raise EditmillError("no object given; add --object, --box or --mask")
+    from experts.annotate.tracking.detect import known_labels
+
+    known = known_labels()
+    if label not in known:
+        near = difflib.get_close_matches(label.lower(), known, 3)
+        there = f"did you mean {' or '.join(near)}?" if near else f"it knows: {', '.join(known)};"
+        raise EditmillError(
+            f"--object {label}: the detector knows no such object; {there} For any other object "
+            "give --mask or --box"
+        )
+
+
+def _check_editor(given: EditArguments) -> None:
+    if given.task.partition("@")[0] not in EDITORS:
+        near = difflib.get_close_matches(given.task, [*TASKS, *EDITORS], 1)
+        meant = f" (did you mean {near[0]}?)" if near else ""
+        raise EditmillError(
+            f"{given.task!r} is not known{meant}; tasks: {', '.join(TASKS)}; "
+            f"editors: {', '.join(EDITORS)}"
+        )
+    if not given.prompt:
+        raise EditmillError(f"{given.task} does what it is told; give --prompt")
+    if not (given.root / "catalog.json").is_file():
+        raise EditmillError(
+            f"{given.root}: no catalog there; name the one with the editor by --catalog"
+        )
+
+
+def _check_box(given: EditArguments) -> None:
+    from catalog import media
+
+    try:
+        x0, y0, x1, y1 = (float(value) for value in (given.box or "").split(","))
+    except ValueError:
+        raise EditmillError(
+            f"--box {given.box}: not four numbers; write x0,y0,x1,y1 in pixels"
+        ) from None
+    info = media.probe(given.video)
+    if not (0 <= x0 < x1 <= info.width and 0 <= y0 < y1 <= info.height):
+        raise EditmillError(
+            f"--box {given.box}: not a box inside the {info.width}×{info.height} picture"
+        )
+
+
+def _is_same(out: Path, given: Path) -> bool:
+    """Whether both are one file, also by a link or another spelling."""
+    try:
+        return out.samefile(given)
+    except OSError:  # one of them is not there
+        return False

@@ -1,0 +1,73 @@
+"""What the shell offers after a Tab, and that a query may begin with a comment."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+import catalog
+from experts.edit.tasks import EDITORS, TASKS
+from flows.commands import completion
+
+
+def offered(line: str) -> list[str]:
+    """What bash is told for a command line that ends at the cursor."""
+    words = line.split(" ")
+    env = {
+        "_EDITMILL_COMPLETE": "complete_bash",
+        "COMP_WORDS": line,
+        "COMP_CWORD": str(len(words) - 1),
+    }
+    code = "from flows.cli import app; app(prog_name='editmill')"
+    ran = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env=os.environ | env
+    )
+    assert ran.stderr == ""
+    return ran.stdout.split()
+
+
+@pytest.mark.parametrize(
+    ("line", "first"),
+    [("editmill di", "diff"), ("editmill edit object_rem", "object_removal"),
+     ("editmill build viv", "vivid-embedded")],
+)  # fmt: skip
+def test_bash_is_offered_the_rest(line: str, first: str):
+    assert offered(line) == [first]
+
+
+def test_bash_is_offered_the_catalogs_own_names(root: Path):
+    at = f"--catalog {root}"
+    assert offered(f"editmill diff {at} v1 v") == ["v1", "v2"]
+    assert offered(f"editmill query {at} --ref m") == ["main"]
+    kept = catalog.open(root, ref="v2").pair("ffff").record
+    assert offered(f"editmill show {at} --ref v2 fff") == [kept.pair_id]
+    assert offered(f"editmill show --catalog {root}/none fff") == []
+
+
+def test_names_are_offered_by_their_beginning(tmp_path: Path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "mine.yaml").touch()
+    (tmp_path / "mine.txt").touch()
+    (tmp_path / "more").mkdir()
+    assert completion.recipes("m") == ["mine.yaml", "more/"]
+    assert completion.recipes("") == ["embedded", "mine.yaml", "more/", "vivid-embedded"]
+    assert completion.recipes("none/x") == []
+    assert completion.tasks("") == sorted(TASKS)
+    assert set(completion.tasks_and_editors("")) == {*TASKS, *EDITORS}
+    assert "remover" in completion.trainable("rem")
+
+
+def test_a_query_may_begin_with_a_comment(editmill, root: Path):
+    sql = "-- how many\nselect count(*) n from pairs"
+    assert json.loads(editmill("query", sql, "--catalog", root, "--json")) == [{"n": 4}]
+    assert json.loads(editmill("query", "--catalog", root, "--json", sql)) == [{"n": 4}]
+
+
+def test_a_query_only_reads(refused, root: Path):
+    assert "a query only reads" in refused("query", "delete from pairs", "--catalog", root)
+    assert "there is no query" in refused("query", "-- nothing", "--catalog", root)

@@ -1,0 +1,39 @@
+"""Every command is declared with an example, `--json`, and a line that says what it does."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+import typer
+
+from flows.cli import app
+
+
+def declared(command: Any, path: str) -> Iterator[tuple[str, Any]]:
+    if not hasattr(command, "commands"):
+        yield path, command
+        return
+    for name, below in command.commands.items():
+        yield from declared(below, f"{path} {name}")
+
+
+COMMANDS = dict(declared(typer.main.get_command(app), "editmill"))
+
+
+def test_all_are_there():
+    named = {path.removeprefix("editmill ") for path in COMMANDS}
+    assert named == {
+        "init", "tasks", "build", "status", "query", "releases", "diff", "show", "sheet", "open",
+        "evaluate", "rebuild", "edit", "judge", "models", "doctor", "train quality",
+        "train alignment", "train expert",
+    }  # fmt: skip
+
+
+@pytest.mark.parametrize("path", COMMANDS)
+def test_each_has_an_example_and_json(path: str):
+    command = COMMANDS[path]
+    assert f"`{path}" in (command.epilog or "")
+    assert "--json" in {option for param in command.params for option in param.opts}
+    assert command.help and command.help.strip().split("\n\n")[0].endswith(".")

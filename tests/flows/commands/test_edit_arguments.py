@@ -1,0 +1,93 @@
+"""What `editmill edit` and `judge` refuse before anything is loaded."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from experts.annotate.tracking import detect
+from flows.commands.video import arguments
+
+HEAVY = ("torch", "sklearn", "onnxruntime", "prefect", "xllamacpp")
+
+
+@pytest.fixture
+def video(write, scene) -> Path:
+    return write("in.mp4", scene(6, 96, 128))
+
+
+@pytest.fixture
+def known(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(detect, "known_labels", lambda: ["car", "cat", "person"])
+
+
+@pytest.mark.parametrize(
+    ("task", "options", "says"),
+    [
+        ("object_remval", [], "did you mean object_removal?"),
+        ("senorita_editor", [], "give --prompt"),
+        ("senorita_editor", ["--prompt", "x", "--catalog", "none"], "none: no catalog there"),
+        ("deblur", ["--first-frame", "x.png"], "takes no first frame"),
+        ("deblur", ["--mask", "none.mkv"], "none.mkv: cannot be found"),
+        ("object_removal", [], "no object given; add --object, --box or --mask"),
+        ("object_removal", ["--object", "carr"], "did you mean car"),
+        ("object_removal", ["--object", "squirrel"], "it knows: car, cat, person"),
+        ("object_removal", ["--box", "1,2,3"], "not four numbers"),
+        ("object_removal", ["--box", "1,2,300,40"], "not a box inside the 128×96 picture"),
+        ("global_style_transfer", ["--prompt", "nice"], "names no look; use one of"),
+        ("local_style_transfer", ["--box", "1,2,30,40", "--prompt", "nice"], "names no look"),
+    ],
+)
+def test_arguments_that_cannot_work(refused, known, video, tmp_path, task, options, says):
+    told = refused("edit", task, video, "--out", tmp_path / "out.mp4", *options)
+    assert says in told
+
+
+def test_a_label_that_the_detector_knows_passes(known, video, tmp_path):
+    arguments.check(
+        arguments.EditArguments("object_removal", video, tmp_path / "out.mp4", label="car")
+    )
+
+
+@pytest.mark.weights
+def test_the_detectors_labels_are_cocos():
+    labels = detect.known_labels()
+    assert len(labels) == len(set(labels)) == 80
+    assert {"person", "car", "traffic light"} <= set(labels)
+
+
+def test_judge_checks_its_files_first(refused, video, tmp_path):
+    given = ("--task", "deblur", "--instruction", "x")
+    assert "cannot be found" in refused("judge", video, tmp_path / "none.mp4", *given)
+    assert "task 'debur' is not known" in refused(
+        "judge", video, video, "--task", "debur", "--instruction", "x"
+    )
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        ["--help"],
+        ["edit", "deblur", "none.mp4", "--out", "o.mp4"],
+        ["edit", "object_removal", "{video}", "--out", "o.mp4"],
+        ["judge", "none.mp4", "none.mp4", "--task", "deblur", "--instruction", "x"],
+        ["releases", "--catalog", "none"],
+        ["tasks", "--json"],
+    ],
+)
+def test_an_early_answer_imports_no_model(args: list[str], video: Path):
+    code = (
+        "import sys, json\nfrom flows.cli import app\n"
+        "try: app()\nexcept BaseException: pass\n"
+        f"print(json.dumps([m for m in {HEAVY} if m in sys.modules]), file=sys.stderr)"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", code, *(arg.format(video=video) for arg in args)],
+        capture_output=True,
+        text=True,
+    )
+    assert json.loads(ran.stderr.splitlines()[-1]) == []

@@ -1,0 +1,295 @@
+"""`editmill init`, `tasks` and `build --dry-run`: from footage to a recipe to an estimate."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+import yaml
+
+from catalog.errors import BadInput
+from experts import weights
+from experts.annotate.tracking.detect import Detection
+from experts.edit.tasks import TASKS
+from experts.plan.rules import Planning
+from flows.commands.making import costs, footage
+from flows.commands.making.footage import Objects, probed
+from flows.commands.making.forecast import expected_edits
+from flows.commands.making.init import recipe_name
+from flows.commands.making.recipe_text import OF_CLIPS, OF_OBJECTS, recipe_text
+from flows.commands.making.tasks import MADE
+from flows.recipe import load, parse
+from flows.sources import SourceFile
+
+
+@pytest.fixture
+def folder(write, scene, tmp_path: Path) -> Path:
+    """Two videos of different length, one broken and one of camera raw."""
+    write("long.mp4", scene(150, 96, 160))
+    write("short.mp4", scene(40, 64, 96))
+    (tmp_path / "broken.mp4").write_bytes(b"no video")
+    (tmp_path / "raw.r3d").write_bytes(b"raw")
+    return tmp_path
+
+
+@pytest.fixture
+def detector(monkeypatch: pytest.MonkeyPatch):
+    """`detector({frame width: [labels]})`: stands in for the network; frames it saw are counted."""
+
+    def install(labels: dict[int, list[str]]) -> list[int]:
+        seen: list[int] = []
+
+        class Stub:
+            def __init__(self, threshold: float) -> None:
+                assert threshold == Planning.model_fields["min_score"].default
+
+            def load(self) -> None: ...
+
+            def close(self) -> None: ...
+
+            def detect(self, frames):
+                seen.extend(f.shape[1] for f in frames)
+                found = [Detection(n, 0.9, (0, 0, 9, 9)) for n in labels[frames[0].shape[1]]]
+                return [found for _ in frames]
+
+        monkeypatch.setattr("experts.annotate.tracking.detect.Detector", Stub)
+        return seen
+
+    return install
+
+
+def test_init_writes_a_recipe_for_what_it_saw(editmill, detector, folder: Path, tmp_path: Path):
+    seen = detector({160: ["car", "person"], 96: ["car"]})
+    out = tmp_path / "my.yaml"
+    told = json.loads(editmill("init", folder, "--out", out, "--json"))
+    assert sorted(seen) == [96] * 3 + [160] * 3
+    assert [v["frames"] for v in told["videos"]] == [150, 40]
+    assert told["objects"] == {"looked_at": 2, "videos": {"car": 2, "person": 1}}
+    assert len(told["refused"]) == 2 and "camera raw" in " ".join(told["refused"])
+    recipe = load(str(out))
+    (source,) = recipe.sources
+    assert source.labels == ("car", "person") and Path(source.path) == folder  # type: ignore[union-attr]
+    assert recipe.clips.max_frames == 64 and recipe.clips.per_source is None
+    assert recipe.plan.weights["object_removal"] == load("embedded").plan.weights["object_removal"]
+    for line in out.read_text().splitlines():
+        assert len(line) <= 100 or "path:" in line
+
+
+def test_every_setting_is_explained(editmill, detector, folder: Path, tmp_path: Path):
+    detector({160: [], 96: []})
+    editmill("init", folder, "--out", tmp_path / "my.yaml")
+    lines = (tmp_path / "my.yaml").read_text().splitlines()
+    bare = ("name:", "sources:", "- kind:", "path:", "clips:", "annotate:", "plan:", "weights:",
+            "run:")  # fmt: skip
+    silent = [line for line in lines if line.strip() and "#" not in line]
+    assert all(line.strip().startswith(bare) for line in silent), silent
+    assert {*OF_OBJECTS, *OF_CLIPS} == {t.name for t in TASKS.values() if not t.checkpoint}
+
+
+def test_without_objects_the_tasks_that_need_one_are_off(editmill, detector, folder, tmp_path):
+    detector({160: [], 96: []})
+    said = editmill("init", folder, "--out", tmp_path / "my.yaml")
+    assert "No object was seen in any of 2 videos" in said
+    weights_of = load(str(tmp_path / "my.yaml")).plan.weights
+    assert {t for t, w in weights_of.items() if w and TASKS[t].needs_track} == set()
+    assert weights_of["deblur"] > 0
+
+
+def test_labels_are_only_left_out_after_a_look_at_every_video(folder: Path):
+    found = probed([SourceFile(folder / "long.mp4", n, n, "") for n in ("a", "b", "c")])
+    partly = recipe_text("x", folder, found, Objects(2, {"traffic light": 1}))
+    assert parse(partly, "x").sources[0].labels is None and '# labels: ["traffic light"]' in partly
+    wholly = recipe_text("x", folder, found, Objects(3, {"traffic light": 1}))
+    assert parse(wholly, "x").sources[0].labels == ("traffic light",)
+
+
+def test_only_some_videos_are_looked_at(monkeypatch, detector, folder: Path):
+    seen = detector({160: ["car"]})
+    found = probed([SourceFile(folder / "long.mp4", str(k), str(k), "") for k in range(30)])
+    objects = footage.objects_in(found.videos, Planning.model_fields["min_score"].default)
+    assert objects == Objects(footage.LOOKED_AT, {"car": footage.LOOKED_AT})
+    assert len(seen) == footage.LOOKED_AT * footage.FRAMES_EACH
+
+
+def test_a_video_that_is_damaged_further_on_is_passed_over(monkeypatch, detector, folder: Path):
+    detector({160: ["car"]})
+    found = probed([SourceFile(folder / "long.mp4", n, n, "") for n in ("a", "b")])
+    whole, tries = footage.media.sample_frames, []
+
+    def sample_frames(*args):
+        tries.append(args)
+        if len(tries) == 1:
+            raise BadInput("corrupt_video", "damaged")
+        return whole(*args)
+
+    monkeypatch.setattr(footage.media, "sample_frames", sample_frames)
+    assert footage.objects_in(found.videos, Planning.model_fields["min_score"].default) == Objects(
+        1, {"car": 1}
+    )
+
+
+def test_the_recipe_fits_the_footage(write, scene, tmp_path: Path, monkeypatch):
+    monkeypatch.delenv("EDITMILL_DEPTH", raising=False)
+    short = SourceFile(write("short.mp4", scene(20, 64, 96)), "s", "s", "")
+    large = SourceFile(write("large.mp4", scene(40, 720, 1440)), "l", "l", "")
+    little = parse(recipe_text("x", tmp_path, probed([short]), Objects(1)), "x")
+    assert (little.clips.min_frames, little.clips.max_frames) == (20, 33)
+    assert little.plan.long_side is None and not little.plan.weights["depth_detection"]
+    text = recipe_text("x", tmp_path, probed([large] * 40), Objects(1))
+    assert parse(text, "x").plan.long_side == 1280 and parse(text, "x").clips.per_source is None
+    assert "at up to\n  # 1264×720" in text or "1280×" in text
+    long = SourceFile(write("long.mp4", scene(1300, 64, 96)), "g", "g", "")
+    many = parse(recipe_text("x", tmp_path, probed([long] * 3), Objects(1)), "x")
+    assert many.clips.per_source == 5
+    monkeypatch.setenv("EDITMILL_DEPTH", "somewhere")
+    assert parse(recipe_text("x", tmp_path, probed([large]), Objects(1)), "x").plan.weights[
+        "depth_detection"
+    ]
+
+
+def test_init_refuses_in_one_line(refused, detector, folder: Path, tmp_path: Path):
+    out = tmp_path / "there.yaml"
+    out.write_text("mine")
+    assert "--force" in refused("init", folder, "--out", out)
+    assert out.read_text() == "mine"
+    assert "name it *.yaml" in refused("init", folder, "--out", tmp_path / "x.txt")
+    assert "not a folder" in refused("init", tmp_path / "none", "--out", tmp_path / "y.yaml")
+    (tmp_path / "empty").mkdir()
+    assert "no video in it" in refused("init", tmp_path / "empty", "--out", tmp_path / "y.yaml")
+    (tmp_path / "empty" / "x.mp4").write_text("no")
+    assert "none of the 1 videos" in refused(
+        "init", tmp_path / "empty", "--out", tmp_path / "y.yaml"
+    )
+    assert not (tmp_path / "y.yaml").exists()
+
+
+def test_force_replaces(editmill, detector, folder: Path, tmp_path: Path):
+    detector({160: [], 96: []})
+    (tmp_path / "my.yaml").write_text("old")
+    editmill("init", folder, "--out", tmp_path / "my.yaml", "--force")
+    load(str(tmp_path / "my.yaml"))
+
+
+@pytest.mark.parametrize("name", ["Ferien & Söhne: 2024 'x'", "  ", "#1", "on", "😀"])
+def test_any_folder_name_can_be_held(name: str, write, scene, tmp_path: Path):
+    found = probed([SourceFile(write("v.mp4", scene(40, 64, 96)), "v", "v", "")])
+    recipe = parse(
+        recipe_text(recipe_name(tmp_path / name), tmp_path / name, found, Objects(1)), "x"
+    )
+    assert recipe.sources[0].path == tmp_path / name  # type: ignore[union-attr]
+
+
+def test_every_task_is_listed_with_what_it_makes(editmill, monkeypatch):
+    monkeypatch.delenv("EDITMILL_DEPTH", raising=False)
+    assert set(MADE) == set(TASKS)
+    rows = {row["task"]: row for row in json.loads(editmill("tasks", "--json"))}
+    assert list(rows) == list(TASKS) and len(rows) == 18
+    for name, row in rows.items():
+        made, real = TASKS[name].made_side, {"source", "target"} - {TASKS[name].made_side}
+        assert row[made] == MADE[name] and row[real.pop()] == "footage"
+        assert bool(row["needs"]) == (TASKS[name].needs_track or bool(TASKS[name].checkpoint))
+    off = {name for name, row in rows.items() if not row["on"]}
+    assert off == {"depth_detection", "depth_to_video"}
+    assert all("EDITMILL_DEPTH" in rows[name]["why"] for name in off)
+    shown = editmill("tasks")
+    assert all(name in shown for name in TASKS)
+
+
+def test_tasks_follow_the_recipe(editmill, tmp_path: Path, monkeypatch):
+    path = tmp_path / "r.yaml"
+    text = "name: x\nsources: [{kind: folder, path: v}]\nplan: {weights: {deblur: 1, %s: %s}}\n"
+    path.write_text(text % ("depth_detection", 1))
+    monkeypatch.delenv("EDITMILL_DEPTH", raising=False)
+    rows = {r["task"]: r for r in json.loads(editmill("tasks", "--recipe", path, "--json"))}
+    assert [t for t, r in rows.items() if r["on"]] == ["deblur"]
+    assert rows["upscaling"]["why"] == "no weight in the recipe"
+    monkeypatch.setenv("EDITMILL_DEPTH", "somewhere")
+    rows = {r["task"]: r for r in json.loads(editmill("tasks", "--recipe", path, "--json"))}
+    assert [t for t, r in rows.items() if r["on"]] == ["depth_detection", "deblur"]
+    path.write_text(text % ("upscaling", 0))
+    rows = {r["task"]: r for r in json.loads(editmill("tasks", "--recipe", path, "--json"))}
+    assert rows["upscaling"]["why"] == "its weight is 0"
+    rows = json.loads(editmill("tasks", "--recipe", "vivid-embedded", "--json"))
+    assert not any(r["on"] for r in rows)
+
+
+@pytest.fixture
+def recipe(folder: Path) -> Path:
+    path = folder / "r.yaml"
+    plan = {"edits_per_clip": 3, "weights": {"deblur": 1, "upscaling": 1, "canny_to_video": 2,
+            "object_removal": 1, "object_swap": 1, "depth_detection": 1}}  # fmt: skip
+    values = {"name": "x", "sources": [{"kind": "folder", "path": str(folder)}],
+              "clips": {"max_frames": 64}, "plan": plan}  # fmt: skip
+    path.write_text(yaml.safe_dump(values))
+    return path
+
+
+def test_a_dry_run_counts_and_writes_nothing(editmill, recipe: Path, tmp_path: Path, monkeypatch):
+    monkeypatch.delenv("EDITMILL_DEPTH", raising=False)
+    before = sorted(tmp_path.rglob("*"))
+    out = tmp_path / "out"
+    told = json.loads(editmill("build", recipe, "--out", out, "--dry-run", "--json"))
+    assert (told["sources"], len(told["refused"])) == (2, 2)
+    assert told["clips"] == 3  # 64 + 64 of 150 frames (the rest is below 33), and 40
+    assert sum(told["edits"].values()) <= 3 * (3 + costs.OBJECTS["object_swap"]) + 2
+    assert told["unmeasured"] == ["depth_detection"]
+    (problem,) = told["problems"]
+    assert "set EDITMILL_DEPTH" in problem and "depth_detection" not in told["core_seconds"]
+    assert told["core_seconds"]["ingest"] == pytest.approx(costs.INGEST * 168 / 64, abs=0.1)
+    assert told["there"] == {} and told["absent"] == []
+    names = {model["name"] for model in told["models"]}
+    assert {"transnetv2", "efficientdet_lite2", "migan", "smollm2_135m"} <= names
+    assert not names & {"hed_bsds500", "multistyle26", "clip_city"}
+    assert all(model["licence"] for model in told["models"])
+    shown = editmill("build", recipe, "--out", out, "--dry-run")
+    assert "2 sources" in shown and "3 clips" in shown and "Apache-2.0" in shown
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+def test_a_dry_run_fetches_nothing(editmill, tmp_path: Path, monkeypatch):
+    monkeypatch.setenv("EDITMILL_CACHE", str(tmp_path / "cold"))
+    monkeypatch.setattr(weights, "fetch", lambda name: pytest.fail(f"{name} was fetched"))
+    told = json.loads(editmill("build", "--dry-run", "--json", "--out", tmp_path / "out"))
+    assert told["absent"] == ["clip_motorway", "clip_city", "clip_bikes", "clip_pedestrians"]
+    missing = {m["name"]: m["bytes"] for m in told["models"] if not m["present"]}
+    assert missing.keys() >= {"clip_city", "hed_bsds500"}
+    assert told["download_bytes"] == sum(missing.values())
+    assert not (tmp_path / "cold").exists() and not (tmp_path / "out").exists()
+    assert "must be downloaded first" in editmill("build", "--dry-run", "--out", tmp_path / "out")
+
+
+def test_a_dry_run_says_what_is_there_already(editmill, recipe: Path, root: Path):
+    told = json.loads(editmill("build", recipe, "--out", root, "--dry-run", "--json"))
+    assert told["there"] == {"sources": 3, "clips": 3, "pairs": 4, "local_edits": 0}
+    assert "holds 3 sources, 3 clips, 4 pairs already" in editmill(
+        "build", recipe, "--out", root, "--dry-run"
+    )
+
+
+def test_a_dry_run_of_records_counts_those(editmill, folder: Path, tmp_path: Path):
+    shown = editmill("build", "vivid-embedded", "--source", folder, "--dry-run", "--out", "x")
+    assert "local-editing records at most" in shown and "not measured" in shown
+
+
+def test_expected_edits_are_those_that_a_draw_gives_on_average():
+    weights_of = {"deblur": 4, "upscaling": 1, "colorization": 1, "inpainting": 0.2}
+    found = expected_edits(Planning(edits_per_clip=2, weights=weights_of))
+    assert sum(found.values()) == pytest.approx(2, abs=1e-3)
+    # Drawn two of four without putting back: by hand, summed over the ordered outcomes.
+    total, by_hand = sum(weights_of.values()), dict.fromkeys(weights_of, 0.0)
+    for first, a in weights_of.items():
+        for second, b in weights_of.items():
+            if first != second:
+                chance = a / total * b / (total - a)
+                by_hand[first] += chance
+                by_hand[second] += chance
+    assert found == pytest.approx(by_hand, abs=0.06)
+
+
+def test_expected_edits_put_local_ones_first():
+    weights_of = {"local_style_transfer": 0.01, "deblur": 9, "upscaling": 9, "object_swap": 1}
+    found = expected_edits(Planning(edits_per_clip=2, local_share=0.5, weights=weights_of))
+    assert found["local_style_transfer"] >= 0.99
+    assert found["object_swap"] == costs.OBJECTS["object_swap"]
+    assert sum(found.values()) == pytest.approx(2 + costs.OBJECTS["object_swap"], abs=1e-3)
