@@ -12,13 +12,13 @@ import sys
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from catalog.errors import EditmillError, one_line
 from flows.runtime import signals
 
 
-def run(app: Callable[[], object]) -> NoReturn:
+def run(app: Callable[..., object]) -> NoReturn:
     """Runs the typer `app` and ends the process with its exit code."""
     _print_anything()
     try:
@@ -41,19 +41,35 @@ def run(app: Callable[[], object]) -> NoReturn:
     raise SystemExit(code)
 
 
-def _run(app: Callable[[], object]) -> int:
+def _run(app: Callable[..., object]) -> int:
     """The command's exit code."""
     try:
         Path.cwd()
     except OSError:  # libraries of compiled code would end the process
         raise EditmillError("the working folder is gone; change to one that is there") from None
     try:
-        app()
+        code = app(standalone_mode=False)  # else typer draws a box around what is wrong
     except SystemExit as ended:
         if isinstance(ended.__context__, BrokenPipeError):  # typer hides it
             raise ended.__context__ from None
         return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
-    return 0
+    except Exception as error:
+        if not hasattr(error, "format_message"):
+            raise
+        return _misused(error)
+    return code if isinstance(code, int) else 0
+
+
+def _misused(error: Any) -> int:
+    """Says what is wrong with the words of the command line; the exit code.
+
+    `error` is click's ClickException, which some versions of typer import and others carry within.
+    """
+    if said := error.format_message():  # without: no command was given, and its help was shown
+        context = getattr(error, "ctx", None)
+        asked = "editmill" if context is None else context.command_path
+        _say(one_line(f"{said.rstrip('.')}; see: {asked} --help"))
+    return int(error.exit_code)
 
 
 def _print_anything() -> None:

@@ -1,4 +1,5 @@
-"""What the shell offers after a Tab, and that a query may begin with a comment."""
+"""What the shell offers after a Tab, what is said of a misspelt command line, and that a query may
+begin with a comment."""
 
 from __future__ import annotations
 
@@ -71,3 +72,29 @@ def test_a_query_may_begin_with_a_comment(editmill, root: Path):
 def test_a_query_only_reads(refused, root: Path):
     assert "a query only reads" in refused("query", "delete from pairs", "--catalog", root)
     assert "there is no query" in refused("query", "-- nothing", "--catalog", root)
+
+
+@pytest.mark.parametrize(
+    ("args", "says"),
+    [
+        (["build", "--tga", "v1"], "No such option: --tga"),
+        (["nosuch"], "No such command 'nosuch'; see: editmill --help"),
+        (["diff", "v1"], "Missing argument 'B'; see: editmill diff --help"),
+        (["sheet", "--n", "many", "--out", "x.png"], "'--n'"),
+        (["show", "x", "--png"], "'--png' requires an argument; see: editmill"),
+    ],
+)
+def test_a_misspelt_command_line_is_one_line(args: list[str], says: str):
+    code = "import sys; sys.argv[0] = 'editmill'; from flows.cli import main; main()"
+    ran = subprocess.run([sys.executable, "-c", code, *args], capture_output=True, text=True)
+    assert ran.returncode == 2 and ran.stdout == ""
+    assert ran.stderr.startswith("editmill: ") and ran.stderr.count("\n") == 1
+    assert says in ran.stderr and "--help" in ran.stderr
+
+
+def test_no_command_shows_the_help():
+    ran = subprocess.run(
+        [sys.executable, "-m", "flows.cli"], capture_output=True, text=True, timeout=60
+    )
+    assert "Make a dataset" in ran.stdout and "Look at a dataset" in ran.stdout
+    assert ran.stderr == ""
