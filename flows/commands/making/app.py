@@ -102,6 +102,6 @@ def status(
     json_: Json = False,
 ) -> None:
     """Say what a build is doing, or how the last one ended."""
-    from flows.commands import status as command
+    from flows.commands.making import status as command
 
     command.main(catalog_dir, watch=watch, as_json=json_)

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 
 from catalog.errors import EditmillError
-from flows.commands import status as command
+from flows.commands.making import status as command
 from flows.recipe import parse
 from flows.runtime import status
 from flows.runtime.context import Context, Stopped, context
