@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from filters.alignment import train as probes
-from filters.alignment.alignment import Alignment
+from filters.alignment.filter import Alignment
 from filters.construction import Construction
-from filters.encoder.encoder import Encoder
+from filters.encoder.embedded import Encoder
 from filters.judge import FeatureFilter
 from filters.quality import train as retrain
 from filters.quality.ensemble import QualityFilter

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from filters.base import PairSample
-from filters.encoder.encoder import Encoder, Encoding, view_size
+from filters.encoder.embedded import Encoder, Encoding, view_size
 from filters.quality.artefacts import signs
 
 CONTEXT = 1.6

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from filters.base import Filter, PairSample, Verdict
-from filters.encoder.encoder import Encoder
+from filters.encoder.embedded import Encoder
 from filters.features import PairFeatures, describe
 
 

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from filters.base import NOT_MEASURED, PairSample, Verdict
-from filters.encoder.encoder import Encoder, Encoding
+from filters.encoder.embedded import Encoder, Encoding
 from filters.features import PairFeatures, describe
 
 SUBTLE = "subtle"

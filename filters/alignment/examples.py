@@ -24,7 +24,7 @@ from experts.edit.style.painters import Painter
 from experts.edit.style.recolor import COLOURS
 from experts.edit.style.styles import STYLES
 from filters.alignment.probe import GLOBAL, LOCAL, REGION, probe_features
-from filters.encoder.encoder import Encoder
+from filters.encoder.embedded import Encoder
 from filters.features import encode_view
 from filters.quality.good_edits import moving_masks
 from flows.runtime.context import checked

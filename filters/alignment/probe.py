@@ -22,12 +22,12 @@ from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from catalog.errors import EditmillError
-from filters.encoder.encoder import LEVEL_CHANNELS, REGIONS, Encoder, Encoding
+from filters.encoder.embedded import LEVEL_CHANNELS, REGIONS, Encoder, Encoding
 
 GLOBAL, LOCAL = "global_style_transfer", "local_style_transfer"
 
 REGION = {GLOBAL: "view", LOCAL: "inside"}
-"""Where each task's look is to be seen (see filters.encoder.encoder.REGIONS)."""
+"""Where each task's look is to be seen (see filters.encoder.embedded.REGIONS)."""
 
 PROBE_LEVELS = 4
 """Levels used, from the earliest: later ones tell what is shown rather than how."""

@@ -17,10 +17,10 @@ from catalog.keys import digest
 from experts import weights
 from experts.edit.style.global_stylizer import GlobalStylizer
 from experts.edit.style.local_stylizer import LocalStylizer
-from filters.alignment.alignment import auc
 from filters.alignment.examples import Example, examples, looks
+from filters.alignment.filter import auc
 from filters.alignment.probe import REGION, Measured, Probe, fit, load_probes, save_probes
-from filters.encoder.encoder import Encoder
+from filters.encoder.embedded import Encoder
 from flows.runtime.context import Context
 from flows.runtime.worker import loaded
 

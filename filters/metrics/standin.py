@@ -7,12 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from filters.encoder.encoder import Encoder
+from filters.encoder.embedded import Encoder
 from filters.metrics.similarity import Seen, Vectors
 
 
 class StandIn:
-    """:class:`filters.encoder.encoder.Encoder` as an image-text encoder.
+    """:class:`filters.encoder.embedded.Encoder` as an image-text encoder.
 
     Frames are compared with one another by EfficientNet's embedding, with texts by ConSE, which
     reaches no further than a thousand class names: no figure of a CLIP stands beside these.

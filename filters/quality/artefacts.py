@@ -12,7 +12,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from filters.alignment.evidence import evidence
+from filters.quality.evidence import evidence
 
 RING = 10
 """px around the mask that show what the made region should look like."""

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from filters.base import PairSample
-from filters.encoder.encoder import LEVEL_CHANNELS, REGIONS, Encoding
+from filters.encoder.embedded import LEVEL_CHANNELS, REGIONS, Encoding
 from filters.features import PIXEL_MEASURES, PairFeatures
 
 GROUPS: Mapping[str, str] = {

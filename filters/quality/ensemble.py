@@ -30,7 +30,7 @@ from sklearn.neural_network import MLPClassifier
 from catalog.errors import EditmillError
 from filters.base import NOT_MEASURED, PairSample, Verdict
 from filters.construction import CONSTRUCTED
-from filters.encoder.encoder import Encoder
+from filters.encoder.embedded import Encoder
 from filters.features import PairFeatures, describe
 from filters.quality.descriptor import GROUP_NAMES, descriptor
 

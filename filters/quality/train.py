@@ -18,7 +18,7 @@ from sklearn.metrics import roc_auc_score
 from catalog.keys import digest
 from experts import weights
 from experts.edit.tasks import TASKS, expert_for
-from filters.encoder.encoder import Encoder
+from filters.encoder.embedded import Encoder
 from filters.quality import ensemble as quality
 from filters.quality.good_edits import good_pairs
 from filters.quality.training_set import GOOD, training_set

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from catalog.media import read_video, write_video
 from filters.base import Frames, PairSample
-from filters.encoder.encoder import Encoder
+from filters.encoder.embedded import Encoder
 from filters.features import describe
 from filters.quality.breakages import BREAKAGES, Breakage
 from filters.quality.descriptor import descriptor

@@ -15,7 +15,7 @@ from catalog.report.build import write_report
 from catalog.report.summary import ModelLine, StageLine, Summary, TaskLine, ThresholdLine
 from experts.edit.tasks import TASKS
 from experts.write.variety import distinct
-from filters.alignment.alignment import ABSTAIN_BELOW, Alignment
+from filters.alignment.filter import ABSTAIN_BELOW, Alignment
 from filters.config import filters_for
 from filters.quality import train as retrain
 from filters.quality.ensemble import QualityFilter

@@ -22,7 +22,7 @@ from experts.base import Expert
 from experts.edit.tasks import TASKS
 from experts.write.chat.models import LlamaCppChat
 from filters.alignment import train as probes
-from filters.encoder.encoder import Encoder
+from filters.encoder.embedded import Encoder
 from flows.runtime.context import Context
 
 LICENCE = "Apache-2.0"

@@ -4,7 +4,7 @@
 
 Looks: trains the style probes as `editmill train alignment` does and prints what it stores.
 Objects: ConSE, trained on none of this, on real objects found by the detector, with their label
-against the labels of things that are not in the clip; `filters.alignment.alignment.OBJECTS` holds
+against the labels of things that are not in the clip; `filters.alignment.filter.OBJECTS` holds
 the result.
 """
 
@@ -20,7 +20,7 @@ import numpy as np
 from catalog.media import sample_frames
 from experts.annotate.detect import Detector
 from experts.weights import fetch
-from filters.alignment.alignment import auc, object_score
+from filters.alignment.filter import auc, object_score
 from filters.alignment.train import (
     FALSE_REJECTIONS,
     SAMPLES,
@@ -28,7 +28,7 @@ from filters.alignment.train import (
     probes_path,
     train_probes,
 )
-from filters.encoder.encoder import Encoder, Encoding
+from filters.encoder.embedded import Encoder, Encoding
 from filters.features import encode_view
 from flows.runtime.worker import loaded
 

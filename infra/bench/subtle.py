@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 
 from catalog.media import read_video, write_video
 from experts.weights import fetch
-from filters.alignment.alignment import auc
+from filters.alignment.filter import auc
 from filters.base import PairSample
-from filters.encoder.encoder import Encoder
+from filters.encoder.embedded import Encoder
 from filters.features import describe
 from filters.quality.good_edits import good_pairs
 from filters.subtle import MEASURED, THRESHOLDS, seen, similarity

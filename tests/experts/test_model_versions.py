@@ -12,7 +12,7 @@ from experts.annotate.segment import Segmenter
 from experts.edit import tasks
 from experts.write.chat.models import LlamaCppChat
 from experts.write.writer import InstructionWriter
-from filters.encoder.encoder import Encoder
+from filters.encoder.embedded import Encoder
 from filters.quality import train as retrain
 from filters.quality.ensemble import QualityFilter, QualityModel
 

@@ -34,7 +34,7 @@ def box() -> NDArray[np.bool_]:
 
 @pytest.fixture(scope="session")
 def encoder():
-    from filters.encoder.encoder import Encoder
+    from filters.encoder.embedded import Encoder
 
     made = Encoder()
     made.load()

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from catalog.records import SCORES
-from filters.alignment.alignment import Alignment
+from filters.alignment.filter import Alignment
 from filters.base import Filter, PairSample, Verdict
 from filters.construction import CONSTRUCTED, Construction
 from filters.features import describe

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from catalog.errors import EditmillError
-from filters.alignment.alignment import auc
+from filters.alignment.filter import auc
 from filters.base import PairSample
 from filters.quality.descriptor import GROUP_NAMES
 from filters.quality.ensemble import (

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from catalog.keys import file_digest
 from filters.alignment.probe import Probe, load_probes, missing
 from filters.base import ABSTAINED, NOT_MEASURED, PairSample, Verdict
-from filters.encoder.encoder import Encoder
+from filters.encoder.embedded import Encoder
 from filters.features import PairFeatures, describe
 
 TEXT_MISMATCH = "text_mismatch"

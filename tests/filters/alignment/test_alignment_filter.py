@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from catalog.errors import EditmillError
-from filters.alignment import alignment
-from filters.alignment.alignment import Alignment, Calibration, auc
+from filters.alignment import filter as alignment
+from filters.alignment.filter import Alignment, Calibration, auc
 from filters.alignment.probe import REGION, Measured, fit, load_probes, save_probes
 from filters.alignment.train import metrics
 from filters.base import ABSTAINED, PairSample
