@@ -5,20 +5,20 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from filters.alignment import train as probes
-from filters.alignment.filter import Alignment
-from filters.construction import Construction
-from filters.encoder.embedded import Encoder
+from filters.alignment.filter import AlignmentFilter
+from filters.construction import ConstructionFilter
+from filters.encoder.embedded import EmbeddedEncoder
 from filters.judge import FeatureFilter
 from filters.quality import train as retrain
 from filters.quality.ensemble import QualityFilter
-from filters.subtle import SubtleChange
+from filters.subtle import SubtleFilter
 from flows.recipe import Filters
 from flows.runtime.worker import shared
 
 
-def encoder() -> Encoder:
+def encoder() -> EmbeddedEncoder:
     """This process's image and text encoder."""
-    return shared(Encoder)
+    return shared(EmbeddedEncoder)
 
 
 def filters_for(rules: Filters) -> Sequence[FeatureFilter]:
@@ -27,8 +27,8 @@ def filters_for(rules: Filters) -> Sequence[FeatureFilter]:
     The quality model must be there: `filters.quality.train.ensure_quality_model` sees to it.
     """
     return (
-        Construction(rules.construction),
+        ConstructionFilter(rules.construction),
         QualityFilter(encoder(), retrain.model_path(), rules.quality, rules.quality_per_task),
-        Alignment(encoder(), probes.probes_path(), rules.alignment_per_task),
-        SubtleChange(encoder(), rules.subtle),
+        AlignmentFilter(encoder(), probes.probes_path(), rules.alignment_per_task),
+        SubtleFilter(encoder(), rules.subtle),
     )

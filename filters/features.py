@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from filters.base import PairSample
-from filters.encoder.embedded import Encoder, Encoding, view_size
+from filters.encoder.embedded import EmbeddedEncoder, Encoding, view_size
 from filters.quality.artefacts import signs
 
 CONTEXT = 1.6
@@ -65,7 +65,7 @@ class PairFeatures:
 
 
 def describe(
-    samples: Sequence[PairSample], encoder: Encoder, workers: int = 1
+    samples: Sequence[PairSample], encoder: EmbeddedEncoder, workers: int = 1
 ) -> list[PairFeatures]:
     """Features of each pair. A side shared by several samples (the same array) is encoded once."""
     encoder.load()
@@ -86,7 +86,7 @@ def describe(
 
 
 def encode_view(
-    frames: NDArray[np.uint8], mask: NDArray[np.bool_] | None, encoder: Encoder
+    frames: NDArray[np.uint8], mask: NDArray[np.bool_] | None, encoder: EmbeddedEncoder
 ) -> Encoding:
     """Encodes frames [T, h, w, 3] through the mask's view. The mask may differ in size."""
     if mask is None or not mask.any():

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from filters.base import Filter, PairSample, Verdict
-from filters.encoder.embedded import Encoder
+from filters.encoder.embedded import EmbeddedEncoder
 from filters.features import PairFeatures, describe
 
 
@@ -19,7 +19,7 @@ class FeatureFilter(Filter, Protocol):
 
 
 def judge(
-    samples: Sequence[PairSample], filters: Sequence[FeatureFilter], encoder: Encoder
+    samples: Sequence[PairSample], filters: Sequence[FeatureFilter], encoder: EmbeddedEncoder
 ) -> list[dict[str, Verdict]]:
     """Per sample every filter's verdict by the filter's name, in the filters' order.
 

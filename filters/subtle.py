@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from filters.base import NOT_MEASURED, PairSample, Verdict
-from filters.encoder.embedded import Encoder, Encoding
+from filters.encoder.embedded import EmbeddedEncoder, Encoding
 from filters.features import PairFeatures, describe
 
 SUBTLE = "subtle"
@@ -53,7 +53,7 @@ MEASURED = frozenset(
 (filters.construction) it is known what is different, and whether that is worth anything."""
 
 
-class SubtleChange:
+class SubtleFilter:
     """Keeps a pair whose similarity is at most `threshold` and whose change is `seen`.
 
     The score is the similarity, so a dropped pair may have one below the threshold.
@@ -61,7 +61,7 @@ class SubtleChange:
 
     name = "subtle"
 
-    def __init__(self, encoder: Encoder, threshold: float | None = None) -> None:
+    def __init__(self, encoder: EmbeddedEncoder, threshold: float | None = None) -> None:
         self.encoder = encoder
         self.threshold = THRESHOLDS[encoder.name] if threshold is None else threshold
 

@@ -24,7 +24,7 @@ from experts.edit.style.painters import Painter
 from experts.edit.style.recolor import COLOURS
 from experts.edit.style.styles import STYLES
 from filters.alignment.probe import GLOBAL, LOCAL, REGION, probe_features
-from filters.encoder.embedded import Encoder
+from filters.encoder.embedded import EmbeddedEncoder
 from filters.features import encode_view
 from filters.quality.good_edits import moving_masks
 from flows.runtime.context import checked
@@ -63,7 +63,7 @@ def looks() -> dict[str, tuple[str, ...]]:
 
 
 def examples(
-    clips: Clips, encoder: Encoder, seed: int, check_stop: Callable[[], None] = lambda: None
+    clips: Clips, encoder: EmbeddedEncoder, seed: int, check_stop: Callable[[], None] = lambda: None
 ) -> dict[str, list[Example]]:
     """Task → every look on frames of every clip. `check_stop` is called between and may raise."""
     local_examples = _local_examples(clips, encoder, np.random.default_rng(seed))
@@ -73,7 +73,7 @@ def examples(
     }
 
 
-def _global_examples(clips: Clips, encoder: Encoder) -> Iterator[Example]:
+def _global_examples(clips: Clips, encoder: EmbeddedEncoder) -> Iterator[Example]:
     painter = Painter()  # opens its network at the first style that needs it
     for source_id, path in clips:
         for frame, (look, style) in itertools.product(
@@ -83,7 +83,9 @@ def _global_examples(clips: Clips, encoder: Encoder) -> Iterator[Example]:
             yield Example(source_id, look, "", probe_features(seen, REGION[GLOBAL])[0])
 
 
-def _local_examples(clips: Clips, encoder: Encoder, rng: np.random.Generator) -> Iterator[Example]:
+def _local_examples(
+    clips: Clips, encoder: EmbeddedEncoder, rng: np.random.Generator
+) -> Iterator[Example]:
     stylizer = loaded(LocalStylizer)
     for source_id, path in clips:
         for frame, (look, (_, params)) in itertools.product(

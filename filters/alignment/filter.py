@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from catalog.keys import file_digest
 from filters.alignment.probe import Probe, load_probes, missing
 from filters.base import ABSTAINED, NOT_MEASURED, PairSample, Verdict
-from filters.encoder.embedded import Encoder
+from filters.encoder.embedded import EmbeddedEncoder
 from filters.features import PairFeatures, describe
 
 TEXT_MISMATCH = "text_mismatch"
@@ -60,7 +60,7 @@ clips, their labels against those of absent things; the threshold keeps 95 % of 
 MEASURED = frozenset(CLIP_THRESHOLDS)
 
 
-class Alignment:
+class AlignmentFilter:
     """Keeps a pair whose score reaches its task's threshold; `thresholds` overrides per task.
 
     `probes` is the style probes' file, opened by `load`. A pair without a prompt falls back on its
@@ -70,7 +70,7 @@ class Alignment:
     name = "alignment"
 
     def __init__(
-        self, encoder: Encoder, probes: Path, thresholds: Mapping[str, float] | None = None
+        self, encoder: EmbeddedEncoder, probes: Path, thresholds: Mapping[str, float] | None = None
     ) -> None:
         self.encoder = encoder
         self.probes = probes
@@ -145,7 +145,9 @@ class Alignment:
         return probe.score(features.target, prompt, sample.label, self.encoder)
 
 
-def object_score(classes: NDArray[np.float32], prompt: str, encoder: Encoder) -> float | None:
+def object_score(
+    classes: NDArray[np.float32], prompt: str, encoder: EmbeddedEncoder
+) -> float | None:
     """How much nearer the frames [T, 1000] are to the prompt than images at large, in deviations.
 
     The cosine of ConSE embedding and prompt, less the prompt's mean cosine with all classes, over

@@ -22,7 +22,7 @@ from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from catalog.errors import EditmillError
-from filters.encoder.embedded import LEVEL_CHANNELS, REGIONS, Encoder, Encoding
+from filters.encoder.embedded import LEVEL_CHANNELS, REGIONS, EmbeddedEncoder, Encoding
 
 GLOBAL, LOCAL = "global_style_transfer", "local_style_transfer"
 
@@ -83,14 +83,18 @@ class Probe:
         x = _scaled(features, self.mean, self.scale)
         return _softmax((x @ self.weight + self.bias).mean(0))
 
-    def score(self, encoding: Encoding, prompt: str, label: str, encoder: Encoder) -> float | None:
+    def score(
+        self, encoding: Encoding, prompt: str, label: str, encoder: EmbeddedEncoder
+    ) -> float | None:
         """Probability that the frames show the look the prompt names; None if it names none."""
         match = self.match(prompt, label, encoder)
         if match is None:
             return None
         return float(self.probabilities(probe_features(encoding, self.region)) @ match)
 
-    def match(self, prompt: str, label: str, encoder: Encoder) -> NDArray[np.float32] | None:
+    def match(
+        self, prompt: str, label: str, encoder: EmbeddedEncoder
+    ) -> NDArray[np.float32] | None:
         """[K]: how far each look is the one the prompt names; sums to 1."""
         known = [look.format(label=label or "object") for look in self.looks]
         vectors = encoder.texts([prompt, *known])
@@ -121,7 +125,7 @@ def fit(
     return Probe(tuple(looks), weight, bias, mean, scale, region, measured)
 
 
-def save_probes(path: Path, probes: dict[str, Probe], encoder: Encoder) -> None:
+def save_probes(path: Path, probes: dict[str, Probe], encoder: EmbeddedEncoder) -> None:
     """Writes the tasks' probes, with the encoder they belong to, as one whole file.
 
     All facts are one entry of the file's head: of several, the order would differ from run to run.

@@ -20,7 +20,7 @@ from experts.edit.style.local_stylizer import LocalStylizer
 from filters.alignment.examples import Example, examples, looks
 from filters.alignment.filter import auc
 from filters.alignment.probe import REGION, Measured, Probe, fit, load_probes, save_probes
-from filters.encoder.embedded import Encoder
+from filters.encoder.embedded import EmbeddedEncoder
 from flows.runtime.context import Context
 from flows.runtime.worker import loaded
 
@@ -40,7 +40,7 @@ ALGORITHM = 1
 def probes_path() -> Path:
     """Where this version's probes lie or would lie."""
     shas = [weights.entry(name).sha256 for name in SAMPLES]
-    made_by = GlobalStylizer.version, LocalStylizer.version, Encoder().version
+    made_by = GlobalStylizer.version, LocalStylizer.version, EmbeddedEncoder().version
     key = digest("probes", ALGORITHM, SEED, shas, made_by, looks())
     return weights.cache_dir() / "models" / f"probes-{key}.safetensors"
 
@@ -62,7 +62,7 @@ def train_probes(path: Path, check_stop: Callable[[], None] = lambda: None) -> d
     """Trains every task's probe into `path` and returns the metrics (see `metrics`). `check_stop`
     is called between frames and may raise."""
     clips = [(weights.entry(name).sha256, weights.fetch(name)) for name in SAMPLES]
-    encoder = loaded(Encoder)
+    encoder = loaded(EmbeddedEncoder)
     painted = examples(clips, encoder, SEED, check_stop)
     probes = {
         task: _measured(painted[task], descriptions, REGION[task], encoder)
@@ -101,7 +101,7 @@ def _metrics(path: Path) -> dict[str, Any]:
 
 
 def _measured(
-    painted: Sequence[Example], descriptions: Sequence[str], region: str, encoder: Encoder
+    painted: Sequence[Example], descriptions: Sequence[str], region: str, encoder: EmbeddedEncoder
 ) -> Probe:
     """The probe on all examples, with what probes that never saw a clip scored on it."""
     ids = sorted({e.source_id for e in painted})
@@ -129,7 +129,7 @@ def _held_out(
     held: str,
     descriptions: Sequence[str],
     region: str,
-    encoder: Encoder,
+    encoder: EmbeddedEncoder,
 ) -> tuple[np.ndarray, np.ndarray]:
     """Scores of one clip's frames with the prompt they were painted to, and with all others."""
     probe = _fit([e for e in painted if e.source_id != held], descriptions, region, None)

@@ -10,7 +10,7 @@ from filters.construction.checks import (
     CHECKS,
     CONSTRUCTED,
     FAMILIES,
-    Construction,
+    ConstructionFilter,
     constants_of,
 )
 from filters.construction.verdict import BROKEN, DEGENERATE
@@ -21,6 +21,6 @@ __all__ = [
     "CONSTRUCTED",
     "DEGENERATE",
     "FAMILIES",
-    "Construction",
+    "ConstructionFilter",
     "constants_of",
 ]

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from filters.encoder.embedded import Encoder
+from filters.encoder.embedded import EmbeddedEncoder
 from filters.metrics.similarity import Seen, Vectors
 
 
 class StandIn:
-    """:class:`filters.encoder.embedded.Encoder` as an image-text encoder.
+    """:class:`filters.encoder.embedded.EmbeddedEncoder` as an image-text encoder.
 
     Frames are compared with one another by EfficientNet's embedding, with texts by ConSE, which
     reaches no further than a thousand class names: no figure of a CLIP stands beside these.
@@ -20,8 +20,8 @@ class StandIn:
 
     is_clip = False
 
-    def __init__(self, encoder: Encoder | None = None) -> None:
-        self._encoder = encoder or Encoder()
+    def __init__(self, encoder: EmbeddedEncoder | None = None) -> None:
+        self._encoder = encoder or EmbeddedEncoder()
         self.name = self._encoder.name
 
     @property

@@ -30,7 +30,7 @@ from sklearn.neural_network import MLPClassifier
 from catalog.errors import EditmillError
 from filters.base import NOT_MEASURED, PairSample, Verdict
 from filters.construction import CONSTRUCTED
-from filters.encoder.embedded import Encoder
+from filters.encoder.embedded import EmbeddedEncoder
 from filters.features import PairFeatures, describe
 from filters.quality.descriptor import GROUP_NAMES, descriptor
 
@@ -213,7 +213,7 @@ class QualityFilter:
 
     def __init__(
         self,
-        encoder: Encoder,
+        encoder: EmbeddedEncoder,
         model: QualityModel | Path,
         threshold: float = THRESHOLD,
         thresholds: Mapping[str, float] | None = None,

@@ -18,7 +18,7 @@ from sklearn.metrics import roc_auc_score
 from catalog.keys import digest
 from experts import weights
 from experts.edit.tasks import TASKS, expert_for
-from filters.encoder.embedded import Encoder
+from filters.encoder.embedded import EmbeddedEncoder
 from filters.quality import ensemble as quality
 from filters.quality.good_edits import good_pairs
 from filters.quality.training_set import GOOD, training_set
@@ -42,7 +42,7 @@ def model_path() -> Path:
     made_by = sorted(
         (task.name, expert_for(task).version) for task in TASKS.values() if not task.checkpoint
     )
-    key = digest("quality", ALGORITHM, SEED, shas, Encoder().version, made_by)
+    key = digest("quality", ALGORITHM, SEED, shas, EmbeddedEncoder().version, made_by)
     return weights.cache_dir() / "models" / f"quality-{key}.safetensors"
 
 
@@ -64,7 +64,7 @@ def train(path: Path, check_stop: Callable[[], None] = lambda: None) -> dict[str
     each scored only by members that never saw its source; overall, per breakage and per task.
     `check_stop` is called between edits and may raise."""
     videos = [(weights.entry(name).sha256, weights.fetch(name)) for name in SAMPLES]
-    encoder = loaded(Encoder)
+    encoder = loaded(EmbeddedEncoder)
     examples = training_set(checked(good_pairs(videos, SEED), check_stop), SEED, encoder)
     x, good = examples.x, examples.good
     # The model in use is folded by source: no member judges footage it learnt from. Folding by

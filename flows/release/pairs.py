@@ -15,11 +15,11 @@ from catalog.report.build import write_report
 from catalog.report.summary import ModelLine, StageLine, Summary, TaskLine, ThresholdLine
 from experts.edit.tasks import TASKS
 from experts.write.variety import distinct
-from filters.alignment.filter import ABSTAIN_BELOW, Alignment
+from filters.alignment.filter import ABSTAIN_BELOW, AlignmentFilter
 from filters.config import filters_for
 from filters.quality import train as retrain
 from filters.quality.ensemble import QualityFilter
-from filters.subtle import SubtleChange
+from filters.subtle import SubtleFilter
 from flows.recipe import Filters, Recipe
 from flows.release.outcome import Outcome
 from flows.release.used_models import model_rows
@@ -146,12 +146,12 @@ def _thresholds(rules: Filters) -> list[ThresholdLine]:
     for each in filters_for(rules):
         if isinstance(each, QualityFilter):
             lines.append(ThresholdLine(each.name, each.threshold, "at_least"))
-        elif isinstance(each, Alignment):
+        elif isinstance(each, AlignmentFilter):
             lines += [
                 ThresholdLine(each.name, found.threshold, "at_least", task)
                 for task, found in each.calibrations().items()
             ]
-        elif isinstance(each, SubtleChange):
+        elif isinstance(each, SubtleFilter):
             lines.append(ThresholdLine(each.name, each.threshold, "at_most"))
     return lines
 
@@ -204,7 +204,7 @@ def filter_notes(quality: Mapping[str, Any], recipe: Recipe) -> list[str]:
             f"{quality['auc_unseen_sources']:.3f} on sources it never saw."
         )
     for each in filters_for(recipe.filters):
-        if isinstance(each, Alignment):
+        if isinstance(each, AlignmentFilter):
             measured = sorted(each.calibrations().items())
             told = ", ".join(
                 f"{task} {found.auc:.3f}" + (" (abstains)" if found.auc < ABSTAIN_BELOW else "")

@@ -22,7 +22,7 @@ from experts.base import Expert
 from experts.edit.tasks import TASKS
 from experts.write.chat.models import LlamaCppChat
 from filters.alignment import train as probes
-from filters.encoder.embedded import Encoder
+from filters.encoder.embedded import EmbeddedEncoder
 from flows.runtime.context import Context
 
 LICENCE = "Apache-2.0"
@@ -68,7 +68,7 @@ def _slots(ctx: Context, experts: Mapping[str, Expert]) -> set[str]:
     for expert in experts.values():
         used.update(getattr(expert, "slots", ()))
     if experts:  # every pair has an instruction and was judged
-        used.update((*LlamaCppChat().slots, *Encoder.slots))
+        used.update((*LlamaCppChat().slots, *EmbeddedEncoder.slots))
     return used
 
 

@@ -28,7 +28,7 @@ from filters.alignment.train import (
     probes_path,
     train_probes,
 )
-from filters.encoder.embedded import Encoder, Encoding
+from filters.encoder.embedded import EmbeddedEncoder, Encoding
 from filters.features import encode_view
 from flows.runtime.worker import loaded
 
@@ -39,7 +39,7 @@ MISNAMED = {  # what the detector, which knows 80 things, calls these clips' ani
 ABSENT = ("dog", "cat", "bird", "horse", "boat", "airplane", "chair", "umbrella")
 
 
-def objects(encoder: Encoder) -> None:
+def objects(encoder: EmbeddedEncoder) -> None:
     """ConSE's AUC on real objects against absent ones, and the threshold."""
     detector = Detector()
     detector.load()
@@ -85,7 +85,7 @@ def main() -> None:
     print(describe_metrics(train_probes(options.out or probes_path())))
     usage = resource.getrusage(resource.RUSAGE_SELF)
     print(f"{usage.ru_utime + usage.ru_stime:.0f} CPU s, {usage.ru_maxrss / 2**20:.1f} GiB at most")
-    objects(loaded(Encoder))
+    objects(loaded(EmbeddedEncoder))
 
 
 if __name__ == "__main__":

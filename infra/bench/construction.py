@@ -32,7 +32,7 @@ from experts.base import EditRequest
 from experts.edit.tasks import TASKS, expert_for
 from experts.weights import fetch
 from filters.base import FRAMES, PairSample
-from filters.construction import DEGENERATE, FAMILIES, Construction
+from filters.construction import DEGENERATE, FAMILIES, ConstructionFilter
 from filters.quality.good_edits import object_masks
 from filters.quality.training_set import VISIBLE, encoded
 from flows.stages.judge import LONG_SIDE, pair_sample
@@ -264,7 +264,7 @@ def main() -> None:
     parser.add_argument("--tasks", nargs="+", choices=MADE, default=MADE)
     options = parser.parse_args()
     cv2.setNumThreads(1)
-    construction = Construction()
+    construction = ConstructionFilter()
     paths = {Path(n).stem: Path(n) if Path(n).suffix else Path(fetch(n)) for n in options.footage}
     windows = [w for name, path in paths.items() for w in footage(name, path)]
     tallies: dict[str, Tally] = defaultdict(Tally)

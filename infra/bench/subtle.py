@@ -21,7 +21,7 @@ from catalog.media import read_video, write_video
 from experts.weights import fetch
 from filters.alignment.filter import auc
 from filters.base import PairSample
-from filters.encoder.embedded import Encoder
+from filters.encoder.embedded import EmbeddedEncoder
 from filters.features import describe
 from filters.quality.good_edits import good_pairs
 from filters.subtle import MEASURED, THRESHOLDS, seen, similarity
@@ -62,7 +62,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    encoder = Encoder()
+    encoder = EmbeddedEncoder()
     rng = np.random.default_rng(options.seed)
     pairs = good_pairs([(clip, Path(fetch(clip))) for clip in CLIPS], options.seed)
     real = [p for _, p in pairs if p.task in MEASURED]

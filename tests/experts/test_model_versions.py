@@ -12,7 +12,7 @@ from experts.annotate.segment import Segmenter
 from experts.edit import tasks
 from experts.write.chat.models import LlamaCppChat
 from experts.write.writer import InstructionWriter
-from filters.encoder.embedded import Encoder
+from filters.encoder.embedded import EmbeddedEncoder
 from filters.quality import train as retrain
 from filters.quality.ensemble import QualityFilter, QualityModel
 
@@ -54,10 +54,12 @@ def test_the_quality_model_is_of_the_experts_it_learnt_from(
 
 def test_the_quality_filters_is_of_its_encoder_too(monkeypatch: pytest.MonkeyPatch) -> None:
     model = QualityModel((), "any", {})
-    before = QualityFilter(Encoder(), model).version
-    assert QualityFilter(Encoder(), dataclasses.replace(model, offset=1.0)).version != before
-    monkeypatch.setattr(Encoder, "version", "2+other")
-    assert QualityFilter(Encoder(), model).version != before
+    before = QualityFilter(EmbeddedEncoder(), model).version
+    assert (
+        QualityFilter(EmbeddedEncoder(), dataclasses.replace(model, offset=1.0)).version != before
+    )
+    monkeypatch.setattr(EmbeddedEncoder, "version", "2+other")
+    assert QualityFilter(EmbeddedEncoder(), model).version != before
 
 
 def test_the_writers_is_of_how_candidates_are_drawn() -> None:

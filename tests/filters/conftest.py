@@ -34,9 +34,9 @@ def box() -> NDArray[np.bool_]:
 
 @pytest.fixture(scope="session")
 def encoder():
-    from filters.encoder.embedded import Encoder
+    from filters.encoder.embedded import EmbeddedEncoder
 
-    made = Encoder()
+    made = EmbeddedEncoder()
     made.load()
     return made
 

@@ -9,14 +9,14 @@ import numpy as np
 import pytest
 
 from catalog.records import SCORES
-from filters.alignment.filter import Alignment
+from filters.alignment.filter import AlignmentFilter
 from filters.base import Filter, PairSample, Verdict
-from filters.construction import CONSTRUCTED, Construction
+from filters.construction import CONSTRUCTED, ConstructionFilter
 from filters.features import describe
 from filters.judge import judge
 from filters.quality.descriptor import GROUPS, descriptor
 from filters.quality.ensemble import QualityFilter, fit
-from filters.subtle import SubtleChange
+from filters.subtle import SubtleFilter
 
 pytestmark = pytest.mark.weights
 
@@ -50,7 +50,7 @@ def filters(encoder, samples, probes):
     described = zip(describe(samples, encoder), samples, strict=True)
     x = np.stack([descriptor(features, s) for features, s in described])
     quality = QualityFilter(encoder, fit(x, np.array(labels), groups, 0, encoder.name))
-    made = [Construction(), quality, Alignment(encoder, probes), SubtleChange(encoder)]
+    made = [ConstructionFilter(), quality, AlignmentFilter(encoder, probes), SubtleFilter(encoder)]
     for one in made:
         one.load()
     return made

@@ -82,9 +82,9 @@ def test_conse_of_a_sure_class_is_its_name(encoder):
 
 @pytest.mark.weights
 def test_closed_it_opens_again():
-    from filters.encoder.embedded import Encoder
+    from filters.encoder.embedded import EmbeddedEncoder
 
-    one = Encoder()
+    one = EmbeddedEncoder()
     version = one.version
     one.close()
     assert one.texts(["again"]).shape == (1, 384) and one.version == version

@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from filters.base import PairSample
-from filters.subtle import COARSE_SIDE, THRESHOLDS, SubtleChange, seen
+from filters.subtle import COARSE_SIDE, THRESHOLDS, SubtleFilter, seen
 
 
 @pytest.mark.parametrize("levels", [0, 19, 20, 60])
@@ -44,7 +44,7 @@ def test_sides_of_different_size_are_compared():
 @pytest.mark.weights
 def test_an_identical_pair_is_dropped(encoder, footage):
     for frames in footage.values():
-        (verdict,) = SubtleChange(encoder).judge(
+        (verdict,) = SubtleFilter(encoder).judge(
             [PairSample("object_removal", frames, frames.copy(), made="target")]
         )
         assert not verdict.keep and verdict.reason == "subtle"
@@ -56,7 +56,7 @@ def test_the_same_footage_encoded_again_is_dropped(encoder, footage):
     from filters.quality.training_set import encoded
 
     for frames in footage.values():
-        (verdict,) = SubtleChange(encoder).judge(
+        (verdict,) = SubtleFilter(encoder).judge(
             [PairSample("global_style_transfer", frames, encoded(frames), made="target")]
         )
         assert not verdict.keep and verdict.reason == "subtle"
@@ -70,7 +70,7 @@ def test_a_strong_edit_of_a_small_object_is_kept(encoder, footage):
     target = frames.copy()
     target[mask] = footage["clip_bikes"][:, :30, :40].reshape(-1, 3)
     local, blind = (
-        SubtleChange(encoder).judge(
+        SubtleFilter(encoder).judge(
             [PairSample("object_removal", frames, target, m, made="target")]
         )[0]
         for m in (mask, None)
@@ -82,11 +82,11 @@ def test_a_strong_edit_of_a_small_object_is_kept(encoder, footage):
 @pytest.mark.weights
 @pytest.mark.parametrize("task", ["deblur", "colorization", "inpainting", "hed_detection"])
 def test_what_follows_by_arithmetic_is_not_measured(encoder, moving, task):
-    (verdict,) = SubtleChange(encoder).judge([PairSample(task, moving, moving, made="source")])
+    (verdict,) = SubtleFilter(encoder).judge([PairSample(task, moving, moving, made="source")])
     assert verdict.keep and verdict.score is None and verdict.reason == "not_measured"
 
 
 @pytest.mark.weights
 def test_clips_threshold_is_not_the_embedded_encoders(encoder):
     assert THRESHOLDS["clip"] == 0.95
-    assert SubtleChange(encoder).threshold == THRESHOLDS[encoder.name] != 0.95
+    assert SubtleFilter(encoder).threshold == THRESHOLDS[encoder.name] != 0.95

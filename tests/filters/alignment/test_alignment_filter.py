@@ -7,7 +7,7 @@ import pytest
 
 from catalog.errors import EditmillError
 from filters.alignment import filter as alignment
-from filters.alignment.filter import Alignment, Calibration, auc
+from filters.alignment.filter import AlignmentFilter, Calibration, auc
 from filters.alignment.probe import REGION, Measured, fit, load_probes, save_probes
 from filters.alignment.train import metrics
 from filters.base import ABSTAINED, PairSample
@@ -78,7 +78,7 @@ def test_missing_and_damaged_probes_name_the_remedy(tmp_path, content):
     assert str(path) in str(error.value) and "\n" not in str(error.value)
     if content is None:
         with pytest.raises(EditmillError, match="editmill train alignment"):
-            _ = Alignment(Words(), path).version
+            _ = AlignmentFilter(Words(), path).version
 
 
 @pytest.mark.weights
@@ -95,7 +95,7 @@ def test_trained_probes_are_measured(probes):
 
 @pytest.mark.weights
 def test_every_measured_task_has_a_calibration(encoder, probes):
-    calibrations = Alignment(encoder, probes).calibrations()
+    calibrations = AlignmentFilter(encoder, probes).calibrations()
     assert set(calibrations) == alignment.MEASURED
     for found in calibrations.values():
         assert 0.5 < found.auc <= 1
@@ -108,7 +108,7 @@ def test_objects_are_told_by_name(encoder, probes, footage):
 
     def verdict(prompt, **thresholds):
         sample = PairSample("object_addition", empty, motorway, prompt=prompt, made="source")
-        return Alignment(encoder, probes, thresholds).judge([sample])[0]
+        return AlignmentFilter(encoder, probes, thresholds).judge([sample])[0]
 
     fits, swapped = verdict("a car"), verdict("a dog")
     assert fits.keep and fits.reason == ""
@@ -122,7 +122,7 @@ def test_objects_are_told_by_name(encoder, probes, footage):
 @pytest.mark.weights
 def test_a_person_is_beyond_the_class_names(encoder, probes, footage):
     city = footage["clip_city"]
-    (verdict,) = Alignment(encoder, probes).judge(
+    (verdict,) = AlignmentFilter(encoder, probes).judge(
         [PairSample("object_addition", city, city, prompt="a person", made="source")]
     )
     assert verdict.keep and verdict.score is None and verdict.reason == ABSTAINED
@@ -138,7 +138,7 @@ def test_styles_are_told_by_prompt(encoder, probes, footage):
     frames = footage["clip_city"][:3]
     scores: dict[str, list[float]] = {"fits": [], "swapped": []}
     styles = [style_named(n) for n in ("pencil_sketch", "fiery_oil", "starry_swirls")]
-    judge = Alignment(encoder, probes)
+    judge = AlignmentFilter(encoder, probes)
     for i, style in enumerate(styles):
         painted = np.stack([painter.paint(f, style) for f in frames])
         painted = np.clip(painted, 0, 255).astype(np.uint8)
@@ -153,7 +153,7 @@ def test_styles_are_told_by_prompt(encoder, probes, footage):
 
 @pytest.mark.weights
 def test_a_look_the_probe_does_not_know_is_abstained_from(encoder, probes, moving):
-    (verdict,) = Alignment(encoder, probes).judge(
+    (verdict,) = AlignmentFilter(encoder, probes).judge(
         [
             PairSample(
                 "global_style_transfer",
@@ -172,7 +172,7 @@ def test_below_the_least_auc_it_keeps_and_says_so(encoder, probes, footage, monk
     weak = {"object_addition": Calibration(auc=0.69, threshold=1e9)}
     monkeypatch.setattr(alignment, "OBJECTS", weak)
     frames = footage["clip_motorway"]
-    (verdict,) = Alignment(encoder, probes).judge(
+    (verdict,) = AlignmentFilter(encoder, probes).judge(
         [PairSample("object_addition", frames, frames, prompt="a car", made="source")]
     )
     assert verdict.keep and verdict.reason == ABSTAINED and verdict.score is not None
@@ -182,14 +182,14 @@ def test_below_the_least_auc_it_keeps_and_says_so(encoder, probes, footage, monk
 def test_a_threshold_can_be_set_per_task(encoder, probes, footage):
     frames = footage["clip_motorway"]
     sample = PairSample("object_addition", frames, frames, prompt="a car", made="source")
-    (verdict,) = Alignment(encoder, probes, {"object_addition": 1e9}).judge([sample])
+    (verdict,) = AlignmentFilter(encoder, probes, {"object_addition": 1e9}).judge([sample])
     assert not verdict.keep
 
 
 @pytest.mark.weights
 @pytest.mark.parametrize("task", ["object_removal", "deblur", "hed_detection"])
 def test_other_tasks_are_not_measured(encoder, probes, moving, task):
-    (verdict,) = Alignment(encoder, probes).judge(
+    (verdict,) = AlignmentFilter(encoder, probes).judge(
         [PairSample(task, moving, moving, prompt="a car", made="target")]
     )
     assert verdict.keep and verdict.score is None and verdict.reason == "not_measured"
