@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from filters.encoder.embedded import EmbeddedEncoder
-from filters.metrics.similarity import Seen, Vectors
+from filters.metrics.similarity import ImageEmbeddings, Vectors
 
 
 class StandIn:
@@ -32,12 +32,12 @@ class StandIn:
         """Opens the weights; raises EditmillError if they can't be had."""
         self._encoder.load()
 
-    def images(self, frames: Sequence[NDArray[np.uint8]]) -> Seen:
+    def images(self, frames: Sequence[NDArray[np.uint8]]) -> ImageEmbeddings:
         """RGB frames [h, w, 3] of one common size."""
         encoded = self._encoder.images(frames)
         length = np.linalg.norm(encoded.embedding, axis=1, keepdims=True)
-        looks = encoded.embedding / np.maximum(length, 1e-12)
-        return Seen(looks, self._encoder.conse(encoded.classes))
+        visual = encoded.embedding / np.maximum(length, 1e-12)
+        return ImageEmbeddings(visual, self._encoder.conse(encoded.classes))
 
     def texts(self, texts: Sequence[str]) -> Vectors:
         """[n, 384]."""
