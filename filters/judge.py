@@ -23,8 +23,8 @@ def judge(
 ) -> list[dict[str, Verdict]]:
     """Per sample every filter's verdict by the filter's name, in the filters' order.
 
-    Every filter looks at every pair, whatever the others say. `encoder` is the one the filters
-    were made with.
+    Every filter judges every pair, whatever the others answer. `encoder` is the one that the
+    filters share.
     """
     features = describe(samples, encoder)
     columns = {f.name: f.verdicts(samples, features) for f in filters}
