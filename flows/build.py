@@ -21,8 +21,6 @@ from prefect.task_runners import ThreadPoolTaskRunner
 
 from catalog.records import Clip
 from experts.plan.donors import Bank
-from filters.alignment import train as probes
-from filters.quality import train as retrain
 from flows.recipe import Recipe, Records
 from flows.runtime import signals, worker
 from flows.runtime.context import BuildRun, Context, Stopped, context_of, findable
@@ -66,9 +64,6 @@ _instruct = _shard_task(instruct.STAGE, instruct.run)
 _judge = _shard_task(judge.STAGE, judge.run)
 _draw = _shard_task(draw.STAGE, draw.run)
 _local_edit = _shard_task(local_edit.STAGE, local_edit.run)
-_quality = _shard_task(retrain.STAGE, lambda ctx, _: [retrain.ensure_quality_model(ctx)])
-
-_probes = _shard_task(probes.STAGE, lambda ctx, _: [probes.ensure_probes(ctx)])
 
 
 def _run(root: Path, recipe: Recipe, run_id: str) -> None:
@@ -110,8 +105,6 @@ def _records(ctx: Context, rules: Records, clips: Sequence[Clip]) -> None:
 def _pairs(ctx: Context, clips: Sequence[Clip]) -> None:
     recipe, size = ctx.recipe, ctx.recipe.run.shard_size
     ctx.stats.expect(plan.STAGE, len(clips))
-    # Beside the first shards, since judging comes last.
-    learnt = [_quality.submit(ctx.run, []), _probes.submit(ctx.run, [])]
     # In this order a worker seldom waits for a shard that is queued behind it, and the writer,
     # which runs on one core, shares the time with the experts.
     annotated = [_annotate.submit(ctx.run, shard) for shard in shards(clips, size)]
@@ -130,14 +123,13 @@ def _pairs(ctx: Context, clips: Sequence[Clip]) -> None:
         if 0 <= k - lag < len(planned):
             instructed.append(_instruct.submit(ctx.run, edited[k - lag]))
         if 0 <= k - 2 * lag < len(planned):
-            shard = instructed[k - 2 * lag]
-            judged.append(_judge.submit(ctx.run, shard, wait_for=learnt))
+            judged.append(_judge.submit(ctx.run, instructed[k - 2 * lag]))
 
     for future in planned:
         edits = sum(len(clip.plans) for clip in future.result())
         for stage in (edit.STAGE, instruct.STAGE, judge.STAGE):
             ctx.stats.expect(stage, edits)
-    for future in [*learnt, *judged]:
+    for future in judged:
         future.result()
 
 

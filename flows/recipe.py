@@ -15,7 +15,7 @@ from catalog.errors import EditmillError, printable
 from catalog.validated import Part, mapping, validated
 from experts.edit.tasks import TASKS, TRAINED
 from experts.masks.kinds import KINDS
-from filters.construction import CHECKS, constants_of
+from filters.config import Filters
 
 MAX_FRAMES = 500
 """Longer sources are cut (Señorita-2M, video pre-processing)."""
@@ -82,32 +82,6 @@ class Planning(Part):
         if not any(weights.values()):
             raise ValueError("at least one task needs a weight above 0")
         return weights
-
-
-class Filters(Part):
-    """Thresholds; None takes the filter's own, calibrated for its encoder."""
-
-    quality: float = Field(default=0.6, ge=0, le=1)  # Señorita-2M
-    quality_per_task: dict[str, float] = Field(default_factory=dict)
-    alignment_per_task: dict[str, float] = Field(default_factory=dict)
-    subtle: float | None = Field(default=None, gt=0, le=1)
-    construction: dict[str, dict[str, float]] = Field(default_factory=dict)  # by family of tasks
-
-    @field_validator("construction")
-    @classmethod
-    def _known_constants(cls, given: dict[str, dict[str, float]]) -> dict[str, dict[str, float]]:
-        for family, constants in given.items():
-            if family not in CHECKS:
-                raise ValueError(
-                    f"nothing is checked as {family!r}; there are: {', '.join(CHECKS)}"
-                )
-            known = constants_of(family)
-            for name in constants:
-                if name not in known:
-                    raise ValueError(
-                        f"{family} has no constant {name!r}; there are: {', '.join(known)}"
-                    )
-        return given
 
 
 Share = Annotated[float, Field(ge=0)]

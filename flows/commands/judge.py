@@ -15,9 +15,9 @@ from catalog.records import SCORES
 from experts.edit.tasks import task_named
 from experts.masks import given as given_masks
 from filters.base import FRAMES
-from filters.config import encoder, filters_for
+from filters.config import Filters, filters_for
+from filters.encoder.embedded import EmbeddedEncoder
 from filters.judge import judge
-from flows.recipe import Filters
 from flows.stages.judge import LONG_SIDE, pair_sample
 
 SHORTEST = 2
@@ -55,10 +55,11 @@ def judge_pair(
         source_id=file_digest(source),
         sizes=((infos[0].height, infos[0].width), (info.height, info.width)),
     )
-    filters = filters_for(Filters())
+    encoder = EmbeddedEncoder()
+    filters = filters_for(Filters(), encoder)
     for each in filters:
         each.load()
-    (verdicts,) = judge([sample], filters, encoder())
+    (verdicts,) = judge([sample], filters, encoder)
     reason = next((verdicts[name].reason for name in SCORES if not verdicts[name].keep), "")
     return {
         "keep": not reason,

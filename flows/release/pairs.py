@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from typing import Any
 
 import polars as pl
@@ -16,11 +16,11 @@ from catalog.report.summary import ModelLine, StageLine, Summary, TaskLine, Thre
 from experts.edit.tasks import TASKS
 from experts.write.variety import distinct
 from filters.alignment.filter import ABSTAIN_BELOW, AlignmentFilter
-from filters.config import filters_for
-from filters.quality import train as retrain
-from filters.quality.ensemble import QualityFilter
+from filters.config import Filters, filters_for
+from filters.encoder.embedded import EmbeddedEncoder
+from filters.quality.filter import QualityFilter
 from filters.subtle import SubtleFilter
-from flows.recipe import Filters, Recipe
+from flows.recipe import Recipe
 from flows.release.outcome import Outcome
 from flows.release.used_models import model_rows
 from flows.runtime.context import Context
@@ -69,13 +69,12 @@ def stage_lines(ctx: Context) -> list[StageLine]:
 
 def publish(ctx: Context, tag: str | None) -> Outcome:
     """Writes the models table, the release and the report; returns what to show."""
-    metrics = retrain.metrics()
     notes = [
-        *filter_notes(metrics, ctx.recipe),
+        *filter_notes(ctx.recipe),
         *instruction_notes(ctx),
         *off_notes(ctx.recipe),
     ]
-    ctx.catalog.tables.merge("models", model_rows(ctx, metrics))
+    ctx.catalog.tables.merge("models", model_rows(ctx))
     release = ctx.catalog.release(
         tag or next_tag(ctx), recipe=json.dumps(ctx.recipe.decisions(), sort_keys=True)
     )
@@ -143,7 +142,7 @@ def _thresholds(rules: Filters) -> list[ThresholdLine]:
         ThresholdLine("quality", value, "at_least", task)
         for task, value in rules.quality_per_task.items()
     ]
-    for each in filters_for(rules):
+    for each in filters_for(rules, EmbeddedEncoder()):
         if isinstance(each, QualityFilter):
             lines.append(ThresholdLine(each.name, each.threshold, "at_least"))
         elif isinstance(each, AlignmentFilter):
@@ -195,21 +194,21 @@ def off_notes(recipe: Recipe) -> list[str]:
     ]
 
 
-def filter_notes(quality: Mapping[str, Any], recipe: Recipe) -> list[str]:
+def filter_notes(recipe: Recipe) -> list[str]:
     """What each filter was measured to be worth, one line each."""
     notes = []
-    if quality:
-        notes.append(
-            f"Quality filter: AUC {quality['auc']:.3f} on clips it never saw, "
-            f"{quality['auc_unseen_sources']:.3f} on sources it never saw."
-        )
-    for each in filters_for(recipe.filters):
+    for each in filters_for(recipe.filters, EmbeddedEncoder()):
+        if isinstance(each, QualityFilter):
+            notes.append(
+                f"Quality filter: AUC {each.metrics['auc']:.3f} on clips it never saw, "
+                f"{each.metrics['auc_unseen_sources']:.3f} on sources it never saw."
+            )
         if isinstance(each, AlignmentFilter):
             measured = sorted(each.calibrations().items())
-            told = ", ".join(
+            aucs = ", ".join(
                 f"{task} {found.auc:.3f}" + (" (abstains)" if found.auc < ABSTAIN_BELOW else "")
                 for task, found in measured
                 if recipe.plan.weights.get(task)
             )
-            notes.append(f"Alignment, AUC of matched against swapped prompts: {told}.")
+            notes.append(f"Alignment, AUC of matched against swapped prompts: {aucs}.")
     return notes

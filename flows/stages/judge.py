@@ -15,12 +15,13 @@ from catalog.records import SCORES, Pair, Track, from_row
 from experts.edit.job import Footage, Job
 from experts.edit.tasks import TASKS
 from filters.base import FRAMES, PairSample, Verdict
-from filters.config import encoder, filters_for
+from filters.config import filters_for
+from filters.encoder.embedded import EmbeddedEncoder
 from filters.judge import FeatureFilter, judge
 from flows.runtime import journal
 from flows.runtime.context import Context
 from flows.runtime.journal import Document
-from flows.runtime.worker import ready
+from flows.runtime.worker import ready, shared
 from flows.stages.edit import Edit
 from flows.stages.instruct import InstructedEdit
 
@@ -35,7 +36,7 @@ LONG_SIDE = 480
 
 def run(ctx: Context, shard: Sequence[InstructedEdit]) -> list[Pair]:
     """The shard's pairs with scores, verdict and reason; written to the pairs table."""
-    filters = filters_for(ctx.recipe.filters)
+    filters = filters_for(ctx.recipe.filters, shared(EmbeddedEncoder))
     versions = {f.name: f.version for f in filters}
     documents = journal.run(
         ctx,
@@ -43,7 +44,7 @@ def run(ctx: Context, shard: Sequence[InstructedEdit]) -> list[Pair]:
         shard,
         key=lambda e: digest(
             versions,
-            ctx.recipe.filters.model_dump(),
+            ctx.recipe.filters.model_dump(mode="json"),
             (e.edit.source.video, e.edit.target.video, e.edit.mask),
             (e.edit.plan.task, e.edit.plan.target_prompt, e.edit.plan.label, e.instruction),
             e.edit.clip.source_id,
@@ -80,7 +81,7 @@ def _judge(
 ) -> list[Document]:
     for each in filters:
         ready(each)
-    verdicts = judge([_sample(ctx, edit) for edit in batch], filters, encoder())
+    verdicts = judge([_sample(ctx, edit) for edit in batch], filters, shared(EmbeddedEncoder))
     return [{name: dataclasses.asdict(v) for name, v in pair.items()} for pair in verdicts]
 
 

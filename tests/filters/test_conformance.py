@@ -9,14 +9,11 @@ import numpy as np
 import pytest
 
 from catalog.records import SCORES
-from filters.alignment.filter import AlignmentFilter
 from filters.base import Filter, PairSample, Verdict
-from filters.construction import CONSTRUCTED, ConstructionFilter
-from filters.features import describe
+from filters.config import Filters, filters_for
+from filters.construction import CONSTRUCTED
 from filters.judge import judge
-from filters.quality.descriptor import GROUPS, descriptor
-from filters.quality.ensemble import QualityFilter, fit
-from filters.subtle import SubtleFilter
+from filters.quality.descriptor import GROUPS
 
 pytestmark = pytest.mark.weights
 
@@ -44,13 +41,8 @@ def samples(moving, box):
 
 
 @pytest.fixture(scope="module")
-def filters(encoder, samples, probes):
-    labels = [i % 2 == 0 for i in range(len(samples))]
-    groups = ["ab"[i % 4 > 1] for i in range(len(samples))]
-    described = zip(describe(samples, encoder), samples, strict=True)
-    x = np.stack([descriptor(features, s) for features, s in described])
-    quality = QualityFilter(encoder, fit(x, np.array(labels), groups, 0, encoder.name))
-    made = [ConstructionFilter(), quality, AlignmentFilter(encoder, probes), SubtleFilter(encoder)]
+def filters(encoder):
+    made = filters_for(Filters(), encoder)
     for one in made:
         one.load()
     return made
