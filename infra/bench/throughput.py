@@ -36,9 +36,8 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 from experts.edit.tasks import TASKS
 from experts.plan.donors import Bank
 from experts.write.chat.models import LlamaCppChat
-from filters.alignment import train as probes
 from filters.config import filters_for
-from filters.quality import train as retrain
+from filters.encoder.embedded import EmbeddedEncoder
 from flows.recipe import load
 from flows.runtime import worker
 from flows.runtime.context import Context, context
@@ -50,9 +49,8 @@ DECODE = {("decode.py", name) for name in ("read_video", "read_masks", "sample_f
 ENCODE = {("encode.py", name) for name in ("write_video", "write_masks")}
 MODEL = {
     ("writer.py", "write"),
-    ("features.py", "describe"),
-    ("quality.py", "verdicts"),
-    ("alignment.py", "verdicts"),
+    ("pair.py", "describe"),
+    ("filter.py", "verdicts"),
     ("subtle.py", "verdicts"),
     ("shots.py", "shots"),
     ("track.py", "track"),
@@ -113,8 +111,6 @@ def measured(clips: int) -> tuple[dict[str, Spent], dict[str, list[int]]]:
     with tempfile.TemporaryDirectory() as root:
         ctx = context(Path(root), recipe)
         worker.limit_threads(1)
-        retrain.ensure_quality_model(ctx)
-        probes.ensure_probes(ctx)
         _warm(ctx)
         shared = Spent()
         with spending(shared):
@@ -148,7 +144,7 @@ def _warm(ctx: Context) -> None:
             worker.expert(task)
     worker.loaded(LlamaCppChat, threads=ctx.recipe.run.threads)
     worker.ready(annotate.tracker_for(ctx))
-    for each in filters_for(ctx.recipe.filters):
+    for each in filters_for(ctx.recipe.filters, worker.shared(EmbeddedEncoder)):
         worker.ready(each)
 
 
