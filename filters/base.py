@@ -17,15 +17,15 @@ Frames = NDArray[np.uint8]
 Side = Literal["source", "target"]
 
 ABSTAINED = "abstained"
-"""Reason of a filter that cannot tell for this pair: it keeps; a score is only for the record."""
+"""Reason of a filter that cannot judge this pair: it keeps; a score is for the record only."""
 
 NOT_MEASURED = "not_measured"
-"""Reason of a filter whose question makes no sense for the pair's task: it keeps, without score."""
+"""Reason of a filter that does not apply to the pair's task: it keeps, without a score."""
 
 
 @dataclass(frozen=True, slots=True)
 class PairSample:
-    """What filters see of a pair: FRAMES frames per side, evenly spaced, long side at most 480 px.
+    """What filters see of a pair: FRAMES evenly spaced frames per side, long side at most 480 px.
 
     `source`, `target` uint8 RGB [17, h, w, 3] (the two sides may differ in size);
     `mask` bool [17, h, w] at the target's size, or None; `prompt` describes the edited content

@@ -1,34 +1,33 @@
-"""The filters of a recipe, sharing the process's one encoder."""
+"""The filters that a recipe asks for."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 
-from experts.instances import shared
-from filters.alignment import train as probes
-from filters.alignment.alignment import Alignment
-from filters.construction import Construction
-from filters.encoder.encoder import Encoder
+from filters.alignment import style_probe
+from filters.alignment.filter import AlignmentFilter
+from filters.construction import ConstructionFilter
+from filters.encoder.embedded import EmbeddedEncoder
 from filters.judge import FeatureFilter
-from filters.quality import train as retrain
-from filters.quality.ensemble import QualityFilter
-from filters.subtle import SubtleChange
-from flows.recipe import Filters
+from filters.quality import model as quality_model
+from filters.quality.filter import QualityFilter
+from filters.rules import Filters
+from filters.subtle import SubtleFilter
 
 
-def encoder() -> Encoder:
-    """This process's image and text encoder."""
-    return shared(Encoder)
-
-
-def filters_for(rules: Filters) -> Sequence[FeatureFilter]:
-    """Construction, quality, alignment and subtle change with the recipe's thresholds, not loaded.
-
-    The quality model must be there: `filters.quality.train.ensure_quality_model` sees to it.
-    """
+def filters_for(rules: Filters, encoder: EmbeddedEncoder) -> Sequence[FeatureFilter]:
+    """Construction, quality, alignment and subtle change, in the order of the catalog's scores,
+    sharing one encoder; none is loaded yet."""
     return (
-        Construction(rules.construction),
-        QualityFilter(encoder(), retrain.model_path(), rules.quality, rules.quality_per_task),
-        Alignment(encoder(), probes.probes_path(), rules.alignment_per_task),
-        SubtleChange(encoder(), rules.subtle),
+        ConstructionFilter(rules.construction),
+        QualityFilter(
+            encoder,
+            rules.quality_model or quality_model.SHIPPED,
+            rules.quality,
+            rules.quality_per_task,
+        ),
+        AlignmentFilter(
+            encoder, rules.style_probes or style_probe.SHIPPED, rules.alignment_per_task
+        ),
+        SubtleFilter(encoder, rules.subtle),
     )

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from filters.base import Filter, PairSample, Verdict
-from filters.encoder.encoder import Encoder
+from filters.encoder.embedded import EmbeddedEncoder
 from filters.features import PairFeatures, describe
 
 
@@ -19,12 +19,12 @@ class FeatureFilter(Filter, Protocol):
 
 
 def judge(
-    samples: Sequence[PairSample], filters: Sequence[FeatureFilter], encoder: Encoder
+    samples: Sequence[PairSample], filters: Sequence[FeatureFilter], encoder: EmbeddedEncoder
 ) -> list[dict[str, Verdict]]:
     """Per sample every filter's verdict by the filter's name, in the filters' order.
 
-    Every filter looks at every pair, whatever the others say. `encoder` is the one the filters
-    were made with.
+    Every filter judges every pair, whatever the others answer. `encoder` is the one that the
+    filters share.
     """
     features = describe(samples, encoder)
     columns = {f.name: f.verdicts(samples, features) for f in filters}

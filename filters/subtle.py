@@ -1,9 +1,9 @@
-"""Drops edits nobody would see: source and target whose embeddings are too similar.
+"""Rejects edits that nobody would see: source and target whose embeddings are too similar.
 
-Similarity is taken over the view of the pair (see filters.features): a box around the mask if there
-is one, because the edit of a small object hardly moves an embedding of the whole frame. An
-embedding also sees what compression did to fine texture, which nobody calls an edit: a pair whose
-coarse picture stands still is subtle whatever its similarity.
+Similarity is taken over the view of the pair (filters.features.views): a box around the mask if
+there is one, because the edit of a small object hardly moves an embedding of the whole frame. An
+embedding also reacts to what compression does to fine texture, which is no edit: a pair whose
+coarse picture does not change is subtle whatever its similarity.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from filters.base import NOT_MEASURED, PairSample, Verdict
-from filters.encoder.encoder import Encoder, Encoding
+from filters.encoder.embedded import EmbeddedEncoder, Encoding
 from filters.features import PairFeatures, describe
 
 SUBTLE = "subtle"
@@ -31,12 +31,12 @@ THRESHOLDS: Mapping[str, float] = {
 COARSE_SIDE = 64
 """Long side, px, of the coarse picture: a cell averages compression away, not an edit."""
 
-SEEN_SHARE = 0.005
-"""Share of the coarse picture, over all frames, that must change for an edit to be seen: a little
-under the smallest object that is edited (recipe, plan.min_area)."""
+VISIBLE_SHARE = 0.005
+"""Share of the coarse picture, over all frames, that must change for an edit to be visible: a
+little less than the smallest object that is edited (recipe, plan.min_area)."""
 
-SEEN_LEVELS = 20.0
-"""Change of a cell, levels of 255, that is seen. At that share, on four clips at 256 and 480 px,
+VISIBLE_LEVELS = 20.0
+"""Change of a cell, levels of 255, that is visible. At that share, on four clips at 256 and 480 px,
 2 % brighter reached 5, encoded again at CRF 17 5–14, at CRF 28 11–14 (480 px) and 21–25 (256 px);
 the weakest of 17 real edits reached 45 or more."""
 
@@ -53,16 +53,26 @@ MEASURED = frozenset(
 (filters.construction) it is known what is different, and whether that is worth anything."""
 
 
-class SubtleChange:
-    """Keeps a pair whose similarity is at most `threshold` and whose change is `seen`.
+class SubtleFilter:
+    """Keeps a pair whose similarity is at most `threshold` and whose change is `visible`.
 
-    The score is the similarity, so a dropped pair may have one below the threshold.
+    The score is the similarity, so a rejected pair may have one below the threshold. `threshold`
+    None: the one calibrated for the encoder.
     """
 
     name = "subtle"
 
-    def __init__(self, encoder: Encoder, threshold: float | None = None) -> None:
+    def __init__(
+        self,
+        encoder: EmbeddedEncoder,
+        threshold: float | None = None,
+        *,
+        visible_share: float = VISIBLE_SHARE,
+        visible_levels: float = VISIBLE_LEVELS,
+    ) -> None:
         self.encoder = encoder
+        self.visible_share = visible_share
+        self.visible_levels = visible_levels
         self.threshold = THRESHOLDS[encoder.name] if threshold is None else threshold
 
     @property
@@ -90,7 +100,13 @@ class SubtleChange:
         if sample.task not in MEASURED:
             return Verdict(True, None, NOT_MEASURED)
         score = similarity(features.source, features.target)
-        keep = score <= self.threshold and seen(sample.source, sample.target, sample.mask)
+        keep = score <= self.threshold and visible(
+            sample.source,
+            sample.target,
+            sample.mask,
+            share=self.visible_share,
+            levels=self.visible_levels,
+        )
         return Verdict(keep, score, "" if keep else SUBTLE)
 
 
@@ -99,13 +115,19 @@ def similarity(source: Encoding, target: Encoding) -> float:
     return float(np.mean(_cosine(source.embedding, target.embedding)))
 
 
-def seen(
-    source: NDArray[np.uint8], target: NDArray[np.uint8], mask: NDArray[np.bool_] | None
+def visible(
+    source: NDArray[np.uint8],
+    target: NDArray[np.uint8],
+    mask: NDArray[np.bool_] | None,
+    *,
+    share: float = VISIBLE_SHARE,
+    levels: float = VISIBLE_LEVELS,
 ) -> bool:
-    """Whether the coarse pictures of the two sides [T, h, w, 3] differ, inside the mask if any."""
+    """Whether the coarse pictures of the two sides [T, h, w, 3] differ by `levels` in `share` of
+    their cells, inside the mask if there is one."""
     before, after, inside = _coarse_pair(source, target, mask)
     change = np.abs(before - after).max(axis=-1)[inside]
-    return bool(np.quantile(change, 1 - SEEN_SHARE) >= SEEN_LEVELS)
+    return bool(np.quantile(change, 1 - share) >= levels)
 
 
 def _coarse_pair(

@@ -18,7 +18,7 @@ from experts.edit.tasks import TASKS, TRAINED
 from experts.local_edits.rules import Records
 from experts.plan.rules import Planning
 from experts.serving import Provider
-from filters.construction import CHECKS, constants_of
+from filters.rules import Filters
 
 MAX_FRAMES = 500
 """Longer sources are cut (Señorita-2M, video pre-processing)."""
@@ -54,32 +54,6 @@ class Clips(Part):
     min_frames: int = Field(default=33, ge=2)  # the shortest edit of either paper
     per_source: int | None = Field(default=None, ge=1)  # evenly spaced; None keeps all
     shot_threshold: float = Field(default=0.5, gt=0, lt=1)  # TransNetV2's own default
-
-
-class Filters(Part):
-    """Thresholds; None takes the filter's own, calibrated for its encoder."""
-
-    quality: float = Field(default=0.6, ge=0, le=1)  # Señorita-2M
-    quality_per_task: dict[str, float] = Field(default_factory=dict)
-    alignment_per_task: dict[str, float] = Field(default_factory=dict)
-    subtle: float | None = Field(default=None, gt=0, le=1)
-    construction: dict[str, dict[str, float]] = Field(default_factory=dict)  # by family of tasks
-
-    @field_validator("construction")
-    @classmethod
-    def _known_constants(cls, given: dict[str, dict[str, float]]) -> dict[str, dict[str, float]]:
-        for family, constants in given.items():
-            if family not in CHECKS:
-                raise ValueError(
-                    f"nothing is checked as {family!r}; there are: {', '.join(CHECKS)}"
-                )
-            known = constants_of(family)
-            for name in constants:
-                if name not in known:
-                    raise ValueError(
-                        f"{family} has no constant {name!r}; there are: {', '.join(known)}"
-                    )
-        return given
 
 
 NO_PAIRS = Planning.model_construct(weights={})

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import flows
-from catalog.keys import digest
+from catalog.keys import digest, file_digest
 from experts.edit.tasks import TASKS, expert_for
 from experts.serving import pinned
 from flows.recipe import FolderSources, Recipe, load
@@ -81,10 +81,12 @@ def with_notes(outcome: Outcome, asked: Request) -> Outcome:
 
 
 def _key(recipe: Recipe, sources: Listing, tag: str | None) -> str:
-    """Of all that a build depends on: its recipe, its sources as they are now, checkpoints of the
-    user's, and the code. Raises EditmillError where a checkpoint lacks."""
+    """Of all that a build depends on: its recipe, its sources as they are now, checkpoints and
+    models of the user's, and the code. Raises EditmillError where a checkpoint lacks."""
     files = [_state(file) for file in sources.files]
-    return digest(recipe.decisions(), files, tag or "", _code_digest(), _checkpoints(recipe))
+    own = [m for m in (recipe.filters.quality_model, recipe.filters.style_probes) if m is not None]
+    models = [_checkpoints(recipe), [file_digest(model) for model in own]]
+    return digest(recipe.decisions(), files, tag or "", _code_digest(), models)
 
 
 def _state(file: SourceFile) -> tuple[str | int, ...]:
@@ -111,7 +113,6 @@ def _code_digest() -> str:
         Path(flows.__file__).parent.parent / room
         for room in ("catalog", "experts", "filters", "flows")
     ]
-    files = sorted(
-        p for room in rooms for p in room.rglob("*") if p.suffix in {".py", ".toml", ".yaml", ".j2"}
-    )
-    return digest([(p.name, p.read_text(encoding="utf-8")) for p in files])
+    kinds = {".py", ".toml", ".yaml", ".j2", ".safetensors"}
+    files = sorted(p for room in rooms for p in room.rglob("*") if p.suffix in kinds)
+    return digest([(p.name, file_digest(p)) for p in files])

@@ -1,0 +1,1 @@
+"""Does the target show what its prompt says? The filter, the style probes and their training."""

@@ -1,124 +1,142 @@
-"""Training the alignment filter's style probes, at run time, as the quality model is.
+"""Training the style probes: sample clips in every style of the stylizers, about a minute.
 
-Footage of the sample clips is painted in every look the stylizers know; each clip is judged by
-probes that never saw it, which gives AUC and threshold. The file is addressed by all that
-determines it and kept in the user's cache; its metrics travel inside it.
+Each clip is judged by probes that were not trained on it, which gives AUC and threshold.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from pathlib import Path
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from catalog.keys import digest
 from experts import weights
 from experts.edit.style.global_stylizer import GlobalStylizer
 from experts.edit.style.local_stylizer import LocalStylizer
-from experts.instances import loaded
-from filters.alignment.alignment import auc
-from filters.alignment.examples import Example, examples, looks
-from filters.alignment.probe import REGION, Measured, Probe, fit, load_probes, save_probes
-from filters.encoder.encoder import Encoder
-from flows.runtime.context import Context
-
-STAGE = "probes"
-SEED = 0
+from filters.alignment.style_examples import Example, StyleExamples, styles
+from filters.alignment.style_probe import REGION, Measured, StyleProbe, StyleProbes, fit
+from filters.encoder.embedded import EmbeddedEncoder
+from filters.roc import auc
 
 SAMPLES = ("clip_motorway", "clip_city", "clip_bikes", "clip_squirrel", "clip_bigbuckbunny")
-"""Footage the looks are painted on; every clip is held out once."""
+"""Footage that the styles are painted on, by slot of experts/weights/weights.toml. Every clip is
+held out once."""
 
 FALSE_REJECTIONS = 0.05
-"""Share of matched prompts that a threshold may cost."""
-
-ALGORITHM = 1
-"""Counts up whenever examples, features or probe change."""
+"""Share of matched prompts that a threshold may reject: a choice."""
 
 
-def probes_path() -> Path:
-    """Where this version's probes lie or would lie."""
-    shas = [weights.entry(name).sha256 for name in SAMPLES]
-    made_by = GlobalStylizer.version, LocalStylizer.version, Encoder().version
-    key = digest("probes", ALGORITHM, SEED, shas, made_by, looks())
-    return weights.cache_dir() / "models" / f"probes-{key}.safetensors"
+def train(
+    encoder: EmbeddedEncoder,
+    samples: Sequence[str] = SAMPLES,
+    seed: int = 0,
+    *,
+    frames: int = 3,
+    tell: Callable[[str], None] = lambda line: None,
+) -> tuple[StyleProbes, dict[str, list[Example]]]:
+    """The probes of every task, with what was measured, and the examples they were trained on.
 
-
-def ensure_probes(ctx: Context) -> Path:
-    """The probes' file, trained first if it is absent."""
-    path = probes_path()
-    ctx.stats.expect(STAGE, 1)
-    if path.is_file():
-        ctx.stats.count(STAGE, reused=1)
-    else:
-        with ctx.stats.work(STAGE):
-            train_probes(path, ctx.check_stop)
-        ctx.stats.count(STAGE, done=1)
-    return path
-
-
-def train_probes(path: Path, check_stop: Callable[[], None] = lambda: None) -> dict[str, Any]:
-    """Trains every task's probe into `path` and returns the metrics (see `metrics`). `check_stop`
-    is called between frames and may raise."""
-    clips = [(weights.entry(name).sha256, weights.fetch(name)) for name in SAMPLES]
-    encoder = loaded(Encoder)
-    painted = examples(clips, encoder, SEED, check_stop)
+    `frames` of each clip are painted in every style. `tell` gets a line now and then; what it
+    raises ends the work. Raises EditmillError where a sample or a stylizer cannot be had.
+    """
+    clips = [(weights.entry(name).sha256, weights.fetch(name)) for name in samples]
+    painted = StyleExamples(encoder, frames=frames).of(clips, seed, tell)
     probes = {
         task: _measured(painted[task], descriptions, REGION[task], encoder)
-        for task, descriptions in looks().items()
+        for task, descriptions in styles().items()
     }
-    path.parent.mkdir(parents=True, exist_ok=True)
-    save_probes(path, probes, encoder)
-    return _metrics(path)
+    return StyleProbes(probes, encoder.version, trained_with(samples, seed)), painted
 
 
-def metrics() -> dict[str, Any]:
-    """`version`, and `tasks`: per task `auc`, `threshold`, `false_rejections`, `swapped_dropped`
-    and `examples` of the probes in use; empty if there are none yet."""
-    path = probes_path()
-    return _metrics(path) if path.is_file() else {}
+def trained_with(samples: Sequence[str] = SAMPLES, seed: int = 0) -> dict[str, Any]:
+    """What the examples depend on besides this package's code: seed, samples with the digest of
+    their files, and the stylizers' versions."""
+    return {
+        "seed": seed,
+        "samples": {name: weights.entry(name).sha256[:12] for name in samples},
+        "experts": {
+            "global_style_transfer": GlobalStylizer.version,
+            "local_style_transfer": LocalStylizer.version,
+        },
+    }
 
 
-def describe_metrics(found: dict[str, Any]) -> str:
+@dataclass(frozen=True, slots=True)
+class Agreement:
+    """Per task, the share of the painted frames in which two probes find the same style likeliest,
+    and by how much their thresholds differ."""
+
+    same_style: Mapping[str, float]
+    threshold_difference: Mapping[str, float]
+
+    def holds(self, same_style: float = 0.99, threshold_difference: float = 0.01) -> bool:
+        """Whether the one may pass for the other: two trainings on one machine give the same
+        probes, and on another processor the last bits of the features differ."""
+        return (
+            min(self.same_style.values()) >= same_style
+            and max(self.threshold_difference.values()) <= threshold_difference
+        )
+
+    def as_dict(self) -> dict[str, Any]:
+        """JSON-able, with `holds`."""
+        return {
+            "holds": self.holds(),
+            "same_style": {k: round(v, 4) for k, v in self.same_style.items()},
+            "threshold_difference": {k: round(v, 4) for k, v in self.threshold_difference.items()},
+        }
+
+
+def agreement(
+    one: StyleProbes, other: StyleProbes, painted: Mapping[str, Sequence[Example]]
+) -> Agreement:
+    """Of two tasks' probes on the painted frames."""
+    same, apart = {}, {}
+    for task, examples in painted.items():
+        probes = one.by_task[task], other.by_task[task]
+        likeliest = np.array(
+            [[p.probabilities(e.features[None]).argmax() for e in examples] for p in probes]
+        )
+        same[task] = float((likeliest[0] == likeliest[1]).mean())
+        apart[task] = abs(probes[0].measured.threshold - probes[1].measured.threshold)
+    return Agreement(same, apart)
+
+
+def describe_metrics(metrics: Mapping[str, Any]) -> str:
     """The metrics as a few lines for a person."""
-    lines = [f"alignment probes {found['version']}, judged on clips they never saw"]
-    for task, of in found["tasks"].items():
+    lines = ["style probes, measured on clips they never saw"]
+    for task, of in metrics.items():
         lines.append(
             f"{task}: AUC {of['auc']:.3f} of matched against swapped prompts "
-            f"({of['examples']} frames); at {of['threshold']:.4f} it drops "
-            f"{of['false_rejections']:.1%} of matched, {of['swapped_dropped']:.1%} of swapped"
+            f"({of['examples']} frames); at {of['threshold']:.4f} it rejects "
+            f"{of['false_rejections']:.1%} of matched, {of['swapped_rejected']:.1%} of swapped"
         )
     return "\n".join(lines)
 
 
-def _metrics(path: Path) -> dict[str, Any]:
-    tasks = {
-        task: {key: round(value, 4) for key, value in probe.measured.as_dict().items()}
-        for task, probe in load_probes(path).items()
-    }
-    return {"version": path.stem.removeprefix("probes-")[:8], "tasks": tasks}
-
-
 def _measured(
-    painted: Sequence[Example], descriptions: Sequence[str], region: str, encoder: Encoder
-) -> Probe:
-    """The probe on all examples, with what probes that never saw a clip scored on it."""
+    painted: Sequence[Example],
+    descriptions: Sequence[str],
+    region: str,
+    encoder: EmbeddedEncoder,
+) -> StyleProbe:
+    """The probe on all examples, with what probes that were not trained on a clip make of it."""
     ids = sorted({e.source_id for e in painted})
     scores = {held: _held_out(painted, held, descriptions, region, encoder) for held in ids}
     matched, swapped = (np.concatenate([scores[i][side] for i in ids]) for side in (0, 1))
-    # A clip's rejections are counted at the threshold that the other clips give
-    rejected = dropped = 0
+    # A clip's rejections are counted at the threshold that the other clips give.
+    rejected = rejected_swapped = 0
     for held in ids:
         others = np.concatenate([scores[i][0] for i in ids if i != held])
         threshold = np.quantile(others, FALSE_REJECTIONS)
         rejected += int((scores[held][0] < threshold).sum())
-        dropped += int((scores[held][1] < threshold).sum())
+        rejected_swapped += int((scores[held][1] < threshold).sum())
     found = Measured(
-        auc=auc(matched.tolist(), swapped.tolist()),
+        auc=auc(matched, swapped),
         threshold=float(np.quantile(matched, FALSE_REJECTIONS)),
         false_rejections=rejected / len(matched),
-        swapped_dropped=dropped / len(swapped),
+        swapped_rejected=rejected_swapped / len(swapped),
         examples=len(matched),
     )
     return _fit(painted, descriptions, region, found)
@@ -129,27 +147,24 @@ def _held_out(
     held: str,
     descriptions: Sequence[str],
     region: str,
-    encoder: Encoder,
-) -> tuple[np.ndarray, np.ndarray]:
+    encoder: EmbeddedEncoder,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Scores of one clip's frames with the prompt they were painted to, and with all others."""
-    probe = _fit([e for e in painted if e.source_id != held], descriptions, region, None)
+    probe = _fit([e for e in painted if e.source_id != held], descriptions, region, Measured())
     matched: list[float] = []
     swapped: list[float] = []
     for example in (e for e in painted if e.source_id == held):
         p = probe.probabilities(example.features[None])
-        for look, description in enumerate(descriptions):
+        for style, description in enumerate(descriptions):
             prompt = description.format(label=example.label)
             match = probe.match(prompt, example.label, encoder)
             if match is not None:
-                (matched if look == example.look else swapped).append(float(p @ match))
+                (matched if style == example.style else swapped).append(float(p @ match))
     return np.array(matched), np.array(swapped)
 
 
 def _fit(
-    painted: Sequence[Example],
-    descriptions: Sequence[str],
-    region: str,
-    found: Measured | None,
-) -> Probe:
+    painted: Sequence[Example], descriptions: Sequence[str], region: str, found: Measured
+) -> StyleProbe:
     x = np.stack([e.features for e in painted])
-    return fit(x, [e.look for e in painted], descriptions, region, found or Measured())
+    return fit(x, [e.style for e in painted], descriptions, region, found)

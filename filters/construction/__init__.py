@@ -1,16 +1,16 @@
 """Checks of what follows from footage by arithmetic: maps, grey copies, lost detail, holes.
 
-Such a pair is right or it is not, so nothing is learnt and nothing guessed: the made side is held
-against what the task says it is of the real side, on the frames that filters see, with measures of
-their own (running the same expert again would repeat its faults). A pair made as it should be may
-still be worth nothing: an edge map of a black picture. Those have reasons of their own.
+Such a pair is right or wrong, so nothing is learnt or estimated. The made side is compared with
+what the task makes of the real side, on the frames that filters see. No expert is run again, since
+that would repeat its faults: each check has its own measures. A pair that is made right may still
+leave nothing to learn, such as the edge map of a black picture; that has reasons of its own.
 """
 
 from filters.construction.checks import (
     CHECKS,
     CONSTRUCTED,
     FAMILIES,
-    Construction,
+    ConstructionFilter,
     constants_of,
 )
 from filters.construction.verdict import BROKEN, DEGENERATE
@@ -21,6 +21,6 @@ __all__ = [
     "CONSTRUCTED",
     "DEGENERATE",
     "FAMILIES",
-    "Construction",
+    "ConstructionFilter",
     "constants_of",
 ]

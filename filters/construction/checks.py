@@ -54,7 +54,7 @@ FAMILIES: Mapping[str, str] = {
 CONSTRUCTED = frozenset(FAMILIES)
 
 
-class Construction:
+class ConstructionFilter:
     """Rejects a pair whose made side is not what the task makes of the real side, or which leaves
     nothing to learn. `constants` overrides, per family, fields of its check. Needs no features.
     """

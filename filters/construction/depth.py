@@ -1,4 +1,4 @@
-"""Depth maps: no arithmetic makes them, so only what no depth map can be is looked for."""
+"""Depth maps: no arithmetic gives them, so they are only checked for what no depth map can be."""
 
 from __future__ import annotations
 
@@ -16,11 +16,11 @@ SIDE = 128
 
 @dataclass(frozen=True, slots=True)
 class DepthMaps:
-    """Grey, not flat, and not standing still while the footage moves. Levels of 255."""
+    """Grey, not flat, and not static while the footage moves. Levels of 255."""
 
     least_range: float = 8.0  # deviation over all frames
     most_chroma: float = 3.0
-    still: float = 0.2  # mean change between frames of a map that stands still, at most
+    static: float = 0.2  # mean change between frames of a map that is static, at most
     moving: float = 4.0  # and of footage that moves, at least
     most_frozen: float = 0.15  # share of the frames
 
@@ -30,7 +30,7 @@ class DepthMaps:
         for side in sample.sides:
             small = luma(resized(side, size_of(side, SIDE)))
             steps.append(np.abs(np.diff(small, axis=0)).mean((1, 2)))
-        frozen = float(((steps[1] < self.still) & (steps[0] > self.moving)).mean())
+        frozen = float(((steps[1] < self.static) & (steps[0] > self.moving)).mean())
         made = sample.sides[1]
         return verdict(
             1 - frozen,

@@ -52,7 +52,7 @@ class LessDetail:
     fewer_pixels: float = 1.5  # target's over source's, from which the size is a loss by itself
     least_agreement: float = 0.8
     least_distinct: float = 4.0  # deviations; few, since broad light resembles itself all over
-    most_displaced: float = 0.025  # share of the long side: a shutter's way may lie off its middle
+    most_displaced: float = 0.025  # share of the long side: a shutter's motion may not be centred
     most_astray: float = 0.01
     most_jump: float = 8.0  # levels by which a frame's light may jump where the target's does not
 

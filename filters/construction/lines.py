@@ -1,7 +1,7 @@
 """Edge maps and scribbles: is the map that of this footage at this moment, and worth having?
 
-Under a map's lines the footage has edges, whatever detector drew them: the map is held against the
-strength of the footage's gradient. No detector is run again, so one that broke is found too.
+Under a map's lines the footage has edges, whatever detector drew them: the map is compared with
+the strength of the footage's gradient. No detector is run again, so one that failed is found too.
 """
 
 from __future__ import annotations
@@ -32,8 +32,9 @@ BLACK = 48.0
 """Levels below which there is no line."""
 
 SAME = 0.96
-"""Correlation of two frames' gradients from which lines cannot tell one from the other: under noise
-alone .97 and more, under the slowest motion that reversed maps were told by .89 to .95."""
+"""Correlation of two frames' gradients from which their line maps cannot be distinguished: frames
+that differ by noise alone have .97 and more, frames of the slowest motion at which maps in reversed
+order were found .89 to .95."""
 
 
 @dataclass(frozen=True, slots=True)

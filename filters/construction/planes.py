@@ -1,9 +1,9 @@
-"""Two sides held against each other frame by frame: where they agree, and whether only there.
+"""How two sides agree frame by frame: by correlation, in place and in time.
 
-Both sides are brought to one small size and to a band of spatial frequencies in which they should
-show the same thing. Their correlation alone says little, since any two maps of streets resemble
-each other: what a right pair has and no wrong one is that the correlation is highest with nothing
-displaced and with the frame of the same moment.
+Both sides are scaled to one small size and filtered to a band of spatial frequencies in which they
+should show the same thing. Their correlation alone says little, since any two maps of streets
+resemble each other. Of a right pair, and of no wrong one, the correlation is highest without
+displacement and between frames of the same moment.
 """
 
 from __future__ import annotations
@@ -35,19 +35,17 @@ FAR = 0.06
 Planes = NDArray[np.float32]
 """[T, h, w]."""
 
-
 FAINT = 0.1
-"""Of the footage's median contrast in the band: a frame with less (a fade, a flash) shows too
-little to be held against anything."""
+"""Share of the footage's median contrast in the band: a frame with less (a fade, a flash) shows too
+little to be compared."""
 
-STILL = 0.998
-"""Correlation of neighbouring frames from which the made side stands still between them: footage
-that moved enough to be told out of time lies below, frames repeated and encoded above."""
-
+STATIC = 0.998
+"""Correlation of neighbouring frames from which the made side is static between them: where footage
+moves enough for another moment to be recognised it lies below, where a frame is repeated above."""
 
 LOST = 0.4
-"""Of the clip's upper quartile of correlations: a frame with less is blank, or shows something
-else. Of right pairs the least was .7."""
+"""Share of the clip's upper quartile of correlations: a frame with less is blank, or shows
+something else. Of right pairs the least was .7."""
 
 LATE = 0.15
 """Share of the frames that may agree better with another moment: a turning wheel, say."""
@@ -55,9 +53,9 @@ LATE = 0.15
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """What a right pair's Agreement keeps to; measured per kind of edit."""
+    """Within which a right pair's Agreement lies; measured per kind of edit."""
 
-    least: float  # mean of `together`
+    agreement: float  # least mean of `simultaneous`
     distinct: float  # least
     displaced: float  # most
     astray: float  # most, but in LATE of the frames
@@ -67,35 +65,36 @@ class Bounds:
 class Agreement:
     """How two sides' bands agree. Frames in which the footage is FAINT are left out of [n].
 
-    `together` [n]: correlation of simultaneous frames, −1…1. `distinct`: over all frames, by how
-    many deviations of the correlations elsewhere the undisplaced one exceeds their mean.
-    `displaced`: distance of the best match from no displacement, share of the long side. `astray`
-    [n]: how much better the best match at another moment is. `still` [n]: correlation of the made
-    side's frame with the one before.
+    `simultaneous` [n]: correlation of frames of the same moment, −1…1. `distinct`: by how many
+    standard deviations the correlation without displacement exceeds the mean of those displaced by
+    FAR or more, over all frames. `displaced`: at which displacement the correlation is highest,
+    share of the long side. `astray` [n]: by how much the highest correlation with a frame of
+    another moment exceeds that of the same moment. `static` [n]: correlation of the made side's
+    frame with the one before.
     """
 
-    together: NDArray[np.float64]
+    simultaneous: NDArray[np.float64]
     distinct: float
     displaced: float
     astray: NDArray[np.float64]
-    still: NDArray[np.float64]
+    static: NDArray[np.float64]
 
     @property
     def score(self) -> float:
         """Mean correlation of simultaneous frames, −1…1."""
-        return float(self.together.mean()) if len(self.together) else 0.0
+        return float(self.simultaneous.mean()) if len(self.simultaneous) else 0.0
 
     def fault(self, bounds: Bounds, mismatch: str) -> str:
         """`mismatch`, FROZEN, OUT_OF_TIME, FLICKER, or nothing if all bounds are kept."""
         late = self.astray > bounds.astray
         if late.mean() > LATE:
-            elsewhen = float(np.median((self.together + self.astray)[late]))
-            if elsewhen >= bounds.least:
-                return FROZEN if float(np.median(self.still[late])) > STILL else OUT_OF_TIME
-        agrees = self.score >= bounds.least and self.distinct >= bounds.distinct
+            at_other_moment = float(np.median((self.simultaneous + self.astray)[late]))
+            if at_other_moment >= bounds.agreement:
+                return FROZEN if float(np.median(self.static[late])) > STATIC else OUT_OF_TIME
+        agrees = self.score >= bounds.agreement and self.distinct >= bounds.distinct
         if not agrees or self.displaced > bounds.displaced or late.mean() > LATE:
             return mismatch
-        if (self.together < LOST * np.quantile(self.together, 0.75)).any():
+        if (self.simultaneous < LOST * np.quantile(self.simultaneous, 0.75)).any():
             return FLICKER
         return ""
 
@@ -121,7 +120,8 @@ def luma(frames: NDArray) -> Planes:
 
 
 def band(planes: Planes, fine: float, coarse: float) -> Planes:
-    """What lies between two Gaussian blurs of so many px (standard deviation); `fine` 0: none."""
+    """Planes [T, h, w] between two Gaussian blurs of `fine` and `coarse` px (standard deviation);
+    `fine` 0: no upper limit of frequency."""
     out = np.empty_like(planes)
     for plane, into in zip(planes, out, strict=True):
         soft = cv2.GaussianBlur(plane, (0, 0), fine) if fine else plane
@@ -131,21 +131,21 @@ def band(planes: Planes, fine: float, coarse: float) -> Planes:
 
 def agreement(made: Planes, real: Planes, same: float = 1.0) -> Agreement:
     """Of two sides' bands [T, h, w] of one size. Moments whose real frames correlate by `same` or
-    more are one and the same: among them noise decides which agrees best."""
+    more count as one: among them noise decides which agrees best."""
     (a, _), (b, contrast) = (_unit(planes) for planes in (made, real))
     count = len(a)
     flat_a, flat_b = a.reshape(count, -1), b.reshape(count, -1)
     times = flat_a @ flat_b.T
-    together = times.diagonal()
+    simultaneous = times.diagonal()
     apart = np.abs(np.subtract.outer(np.arange(count), np.arange(count))) > 1
     others = np.where(apart & (flat_b @ flat_b.T < same), times, -1)
-    astray = others.max(1) - together
-    still = np.ones(count)
-    still[1:] = (flat_a[1:] * flat_a[:-1]).sum(1)
+    astray = others.max(1) - simultaneous
+    static = np.ones(count)
+    static[1:] = (flat_a[1:] * flat_a[:-1]).sum(1)
     shown = contrast >= FAINT * np.median(contrast)
     distinct, displaced = _place(a, b)
     return Agreement(
-        together[shown].astype(np.float64), distinct, displaced, astray[shown], still[shown]
+        simultaneous[shown].astype(np.float64), distinct, displaced, astray[shown], static[shown]
     )
 
 
@@ -184,7 +184,6 @@ def chroma(frames: Frames) -> float:
 
 
 def jumps(made: Frames, real: Frames) -> float:
-    """Levels by which the made side's mean light jumps between frames more than the real side's,
-    or less, at the worst."""
+    """Greatest difference, levels of 255, of the two sides' changes of mean luma between frames."""
     steps = [np.diff(luma(resized(side, (16, 16))).mean((1, 2))) for side in (made, real)]
     return float(np.max(np.abs(steps[0] - steps[1]) - np.abs(steps[1]) / 2, initial=0))

@@ -23,7 +23,7 @@ PerFrame = NDArray[np.float64]
 
 @dataclass(frozen=True, slots=True)
 class Metric:
-    """What a figure is called, where it is good, and what it is counted in."""
+    """A metric's label, which direction is better, its digits and its unit."""
 
     label: str
     better: Literal["higher", "lower"]

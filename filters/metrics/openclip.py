@@ -19,7 +19,7 @@ import torch
 from numpy.typing import NDArray
 
 from experts.checkpoint import Kind
-from filters.metrics.similarity import Seen, Vectors
+from filters.metrics.similarity import ImageEmbeddings, Vectors
 
 VARIABLE = "EDITMILL_CLIP"
 """Names the checkpoint: a folder, or `owner/name@<commit>` on the hub."""
@@ -82,7 +82,7 @@ class OpenClip:
             self._transform, self._tokenize = transform, tokenize
             self._model = model.eval().requires_grad_(False)
 
-    def images(self, frames: Sequence[NDArray[np.uint8]]) -> Seen:
+    def images(self, frames: Sequence[NDArray[np.uint8]]) -> ImageEmbeddings:
         """RGB frames [h, w, 3], each scaled and cropped as the checkpoint says."""
         from PIL import Image
 
@@ -94,7 +94,7 @@ class OpenClip:
             with torch.inference_mode():
                 rows.append(self._model.encode_image(batch.to(self._device), normalize=True))
         vectors = torch.cat(rows).float().cpu().numpy()
-        return Seen(vectors, vectors)
+        return ImageEmbeddings(vectors, vectors)
 
     def texts(self, texts: Sequence[str]) -> Vectors:
         """[n, D]; a text beyond the checkpoint's context is cut."""

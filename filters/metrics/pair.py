@@ -60,7 +60,7 @@ MaskReader = Callable[[int, int], Masks]
 @dataclass(frozen=True, slots=True)
 class Subject:
     """What is to be measured. `task` is empty where it is not known; `mask_reader` gives, for a
-    height and width in px, the way to read masks."""
+    height and width in px, a function that reads masks."""
 
     source: Path
     target: Path
@@ -107,14 +107,14 @@ def measure(subject: Subject, tools: Instruments) -> Measured:
     """
     frames, height, width = _common(subject)
     why = _unmeasured(subject, tools, frames)
-    gauge = _Gauge(subject, tools, frozenset(METRICS) - frozenset(why))
-    if gauge.wanted:
+    meter = _Meter(subject, tools, frozenset(METRICS) - frozenset(why))
+    if meter.wanted:
         masks = None
         if subject.mask_reader is not None:
             masks = subject.mask_reader(frames, height, width)
         for block in _blocks(subject, (height, width), masks, frames):
-            gauge.look(*block)
-    values = {name: gauge.mean(name) for name in METRICS}
+            meter.add(*block)
+    values = {name: meter.mean(name) for name in METRICS}
     reasons = {
         name: why.get(name, "nothing to measure in any frame")
         for name, value in values.items()
@@ -123,7 +123,7 @@ def measure(subject: Subject, tools: Instruments) -> Measured:
     return Measured(values, reasons, frames, height, width)
 
 
-class _Gauge:
+class _Meter:
     """Gathers the `wanted` metrics of one pair, block by block."""
 
     def __init__(self, subject: Subject, tools: Instruments, wanted: frozenset[str]) -> None:
@@ -132,10 +132,10 @@ class _Gauge:
         self._tools = tools
         self._text = tools.encoder.texts([subject.prompt])[0] if "clip_score" in wanted else None
         self._pieces: dict[str, list[PerFrame]] = {}
-        self._last_look: Vectors | None = None
+        self._last_visual: Vectors | None = None
         self._last: tuple[Frames, Frames] | None = None
 
-    def look(self, source: Frames, target: Frames, masks: Masks | None) -> None:
+    def add(self, source: Frames, target: Frames, masks: Masks | None) -> None:
         """The next frames [n, H, W, 3] of both sides, with their masks [n, H, W]."""
         made, other = (source, target) if self._subject.made == "source" else (target, source)
         if "mse" in self.wanted:
@@ -151,16 +151,16 @@ class _Gauge:
         found = mean(np.concatenate(parts)) if parts else None
         return 100 * found if found is not None and name in {"ta", "tc"} else found
 
-    def _add(self, name: str, values: PerFrame) -> None:
+    def _keep(self, name: str, values: PerFrame) -> None:
         self._pieces.setdefault(name, []).append(values)
 
     def _compare(self, source: Frames, target: Frames, masks: Masks | None) -> None:
-        self._add("mse", outside.mse(source, target, masks))
-        self._add("psnr", outside.psnr(source, target, masks))
-        self._add("bp", outside.l1(source, target, masks))
-        self._add("ssim", outside.ssim(source, target, masks))
+        self._keep("mse", outside.mse(source, target, masks))
+        self._keep("psnr", outside.psnr(source, target, masks))
+        self._keep("bp", outside.l1(source, target, masks))
+        self._keep("ssim", outside.ssim(source, target, masks))
         if self._tools.lpips is not None:
-            self._add("lpips", self._tools.lpips.distance(source, target, masks))
+            self._keep("lpips", self._tools.lpips.distance(source, target, masks))
 
     def _follow(self, made: Frames, along: Frames) -> None:
         if self._last is not None:  # the step from the block before
@@ -169,28 +169,28 @@ class _Gauge:
                 for before, now in zip(self._last, (made, along), strict=True)
             )
         self._last = made[-1:], along[-1:]
-        self._add("ewarp", _warp_errors(made, along))
+        self._keep("ewarp", _warp_errors(made, along))
 
     def _encode(self, made: Frames, target: Frames, masks: Masks | None) -> None:
         encoder = self._tools.encoder
-        seen = encoder.images(list(made)) if made is target or self._wants_looks else None
-        if seen is not None and self._wants_looks:
-            looks = seen.looks
-            if self._last_look is not None:
-                looks = np.concatenate([self._last_look, looks])
-            self._last_look = looks[-1:]
-            self._add("temporal_consistency", temporal_consistency(looks))
+        seen = encoder.images(list(made)) if made is target or self._wants_consistency else None
+        if seen is not None and self._wants_consistency:
+            visual = seen.visual
+            if self._last_visual is not None:
+                visual = np.concatenate([self._last_visual, visual])
+            self._last_visual = visual[-1:]
+            self._keep("temporal_consistency", temporal_consistency(visual))
         if self._text is None:
             return
         if seen is None or made is not target:
             seen = encoder.images(list(target))
-        self._add("clip_score", clip_score(seen.meanings, self._text))
+        self._keep("clip_score", clip_score(seen.textual, self._text))
         if "ta" in self.wanted and masks is not None:
             for crop in regions(target, masks):  # of sizes of their own
-                self._add("ta", clip_score(encoder.images([crop]).meanings, self._text))
+                self._keep("ta", clip_score(encoder.images([crop]).textual, self._text))
 
     @property
-    def _wants_looks(self) -> bool:
+    def _wants_consistency(self) -> bool:
         return "temporal_consistency" in self.wanted
 
 

@@ -1,4 +1,4 @@
-"""What an image-text encoder says of an edit: does it show the prompt, does it hold still.
+"""What an image-text encoder says of an edit: does it show the prompt, is it steady in time.
 
 An encoder is anything with `images` and `texts`. Its cosines live on a scale of its own: a figure
 compares only with one of the same checkpoint, and with a published one only if that is known.
@@ -21,14 +21,13 @@ SMALLEST_REGION = 32
 """px; the least side of the square cut out around an edit: less is a blur at an encoder's size."""
 
 
-class Seen(NamedTuple):
-    """What an encoder makes of N images: `looks` compare with one another, `meanings` with texts.
-
-    A CLIP has one space for both, and gives the same vectors twice.
+class ImageEmbeddings(NamedTuple):
+    """N images as unit vectors: `visual` to compare images with one another, `textual` to compare
+    them with texts. A CLIP has one space for both and gives the same vectors twice.
     """
 
-    looks: Vectors
-    meanings: Vectors
+    visual: Vectors
+    textual: Vectors
 
 
 class ImageTextEncoder(Protocol):
@@ -47,29 +46,29 @@ class ImageTextEncoder(Protocol):
 
     def load(self) -> None: ...
 
-    def images(self, frames: Sequence[NDArray[np.uint8]]) -> Seen:
+    def images(self, frames: Sequence[NDArray[np.uint8]]) -> ImageEmbeddings:
         """RGB frames [h, w, 3] of one common size."""
         ...
 
     def texts(self, texts: Sequence[str]) -> Vectors: ...
 
 
-def clip_score(meanings: Vectors, text: Vectors) -> PerFrame:
+def clip_score(images: Vectors, text: Vectors) -> PerFrame:
     """Cosine of each frame [T, D] and the prompt [D], −1…1 (CLIPScore of Señorita-2M).
 
     Neither clipped at zero nor multiplied by 2.5 as Hessel et al. (EMNLP 2021) do: the published
     .29 is a plain cosine. VIVID's TA is this of the edited regions, times 100.
     """
-    return np.asarray(_unit(meanings) @ _unit(text), np.float64)
+    return np.asarray(_unit(images) @ _unit(text), np.float64)
 
 
-def temporal_consistency(looks: Vectors) -> PerFrame:
+def temporal_consistency(images: Vectors) -> PerFrame:
     """Cosine of each frame and the next, −1…1, from [T, D] to [T − 1]; nothing for a single frame.
 
     Señorita-2M's temporal consistency; VIVID's TC is the same times 100. It sees what frames show,
     not how they flicker: see Ewarp.
     """
-    unit = _unit(looks)
+    unit = _unit(images)
     return np.asarray((unit[:-1] * unit[1:]).sum(axis=-1), np.float64)
 
 

@@ -7,12 +7,12 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from filters.encoder.encoder import Encoder
-from filters.metrics.similarity import Seen, Vectors
+from filters.encoder.embedded import EmbeddedEncoder
+from filters.metrics.similarity import ImageEmbeddings, Vectors
 
 
 class StandIn:
-    """:class:`filters.encoder.encoder.Encoder` as an image-text encoder.
+    """:class:`filters.encoder.embedded.EmbeddedEncoder` as an image-text encoder.
 
     Frames are compared with one another by EfficientNet's embedding, with texts by ConSE, which
     reaches no further than a thousand class names: no figure of a CLIP stands beside these.
@@ -20,8 +20,8 @@ class StandIn:
 
     is_clip = False
 
-    def __init__(self, encoder: Encoder | None = None) -> None:
-        self._encoder = encoder or Encoder()
+    def __init__(self, encoder: EmbeddedEncoder | None = None) -> None:
+        self._encoder = encoder or EmbeddedEncoder()
         self.name = self._encoder.name
 
     @property
@@ -32,12 +32,12 @@ class StandIn:
         """Opens the weights; raises EditmillError if they can't be had."""
         self._encoder.load()
 
-    def images(self, frames: Sequence[NDArray[np.uint8]]) -> Seen:
+    def images(self, frames: Sequence[NDArray[np.uint8]]) -> ImageEmbeddings:
         """RGB frames [h, w, 3] of one common size."""
         encoded = self._encoder.images(frames)
         length = np.linalg.norm(encoded.embedding, axis=1, keepdims=True)
-        looks = encoded.embedding / np.maximum(length, 1e-12)
-        return Seen(looks, self._encoder.conse(encoded.classes))
+        visual = encoded.embedding / np.maximum(length, 1e-12)
+        return ImageEmbeddings(visual, self._encoder.conse(encoded.classes))
 
     def texts(self, texts: Sequence[str]) -> Vectors:
         """[n, 384]."""

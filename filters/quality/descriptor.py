@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from filters.base import PairSample
-from filters.encoder.encoder import LEVEL_CHANNELS, REGIONS, Encoding
+from filters.encoder.embedded import LEVEL_CHANNELS, REGIONS, EmbeddedEncoder, Encoding
 from filters.features import PIXEL_MEASURES, PairFeatures
 
 GROUPS: Mapping[str, str] = {
@@ -23,17 +23,25 @@ GROUPS: Mapping[str, str] = {
     "local_style_transfer": "local restyle",
     "global_style_transfer": "restyle",
 }
-"""Tasks that fail alike share what is learnt of them. What follows from the footage by arithmetic
+"""Tasks whose edits fail in the same ways share a group. What follows from footage by arithmetic
 has none: it is checked (filters.construction)."""
 
 GROUP_NAMES = tuple(dict.fromkeys(GROUPS.values()))
 
+VERSION = 1
+"""Counts up whenever the descriptor of a pair changes: a model trained on another is refused."""
+
 _TINY = 1e-3
 
 _FINE = 3e-4
-"""Added to pixel motions, 0–1, before ratios: below the codec's own noise on a still picture."""
+"""Added to pixel motions, 0–1, before ratios: below the codec's own noise on a static picture."""
 
 Vector = NDArray[np.float32]
+
+
+def features_version(encoder: EmbeddedEncoder) -> str:
+    """The version of the descriptors that come from this encoder's features."""
+    return f"{VERSION}+{encoder.version}"
 
 
 def descriptor(features: PairFeatures, sample: PairSample) -> Vector:
@@ -49,7 +57,7 @@ def descriptor(features: PairFeatures, sample: PairSample) -> Vector:
     values += _map_agreement(real, made)
     values += _embedding_changes(real, made)
     values += _pixel_changes(pixels)
-    values += features.signs.tolist()
+    values += features.artefacts.tolist()
     return np.array(values, np.float32)
 
 
@@ -98,7 +106,7 @@ def _ratio(a: NDArray, b: NDArray, tiny: float) -> NDArray:
 
 
 def _steadiness(values: NDArray) -> list[float]:
-    """A positive measure's course over the frames, relative to its own median."""
+    """A positive measure's course over the frames, relative to its own median [8]."""
     median = float(np.median(values)) + _TINY
     course = values / median
     steps = np.abs(np.diff(course))
@@ -144,20 +152,20 @@ def _sharpness(real: Encoding, made: Encoding) -> list[float]:
 
     def details(levels: NDArray) -> tuple[NDArray, NDArray]:
         means = np.array([np.log(_length(levels[:, m]).mean()) for m, _ in _blocks()])
-        spreads = np.array([np.log(_length(levels[:, d]).mean()) for _, d in _blocks()])
-        return means, spreads
+        deviations = np.array([np.log(_length(levels[:, d]).mean()) for _, d in _blocks()])
+        return means, deviations
 
     out: list[float] = []
     inside, outside = details(_region(made, "inside")), details(_region(made, "outside"))
     original = details(_region(real, "inside"))
-    for means, spreads in (inside, outside, original):
-        out += [*np.diff(spreads), *(spreads - means)]
+    for means, deviations in (inside, outside, original):
+        out += [*np.diff(deviations), *(deviations - means)]
     out += [*(inside[1] - outside[1]), *(inside[1] - original[1])]
     return [float(x) for x in out]
 
 
 def _map_agreement(real: Encoding, made: Encoding) -> list[float]:
-    """The deepest level place by place: alike where one side is the other's ghost, still or not."""
+    """The deepest level place by place: alike where one side is a ghost of the other."""
     a, b = real.maps, made.maps
     cosine = (a * b).sum(1) / (np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1) + _TINY)
     course = cosine.mean((1, 2))
@@ -244,7 +252,7 @@ def _pixel_changes(pixels: NDArray[np.float32]) -> list[float]:
 
 
 def _motion(real: NDArray, made: NDArray) -> list[float]:
-    """Made's motion against real's, and against its own: standing still, or jumping."""
+    """Made's motion against real's, and against its own: frozen, or jumping."""
     coarse, fine = _ratio(made, real, 0.002), _ratio(made, real, _FINE)
     own = float(np.median(made))
     values = (

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Annotated
 
@@ -20,24 +19,49 @@ def _train() -> None:
     """Retrain what the factory learns."""
 
 
-@app.command("quality", epilog="Example:\n\n`editmill train quality --json`")
-def train_quality(json_: Json = False) -> None:
+TrainedOut = Annotated[
+    Path | None, typer.Option("--out", help="The safetensors file to write the model to.")
+]
+TrainingCheck = Annotated[
+    bool,
+    typer.Option(
+        "--check", help="Compare with the shipped model; exit code 1 where they judge differently."
+    ),
+]
+
+
+@app.command(
+    "quality",
+    epilog="Examples:\n\n"
+    "`editmill train quality --out quality.safetensors` · a recipe judges with it by "
+    "`filters: {quality_model: quality.safetensors}`\n\n"
+    "`editmill train quality --check` · does the shipped model come out again?",
+)
+def train_quality(
+    out: TrainedOut = None, check: TrainingCheck = False, server: Server = None, json_: Json = False
+) -> None:
     """Train the quality filter on edits of the sample clips, good ones and ones broken on purpose,
     and print its AUC on clips it never saw."""
-    from filters.quality import train as retrain
+    from flows.commands import train_filter as command
 
-    metrics = retrain.retrain()
-    typer.echo(json.dumps(metrics) if json_ else retrain.describe_metrics(metrics))
+    raise typer.Exit(command.main("quality", out=out, check=check, server=server, as_json=json_))
 
 
-@app.command("alignment", epilog="Example:\n\n`editmill train alignment --json`")
-def train_alignment(json_: Json = False) -> None:
-    """Train the alignment filter's style probes on the stylizers' own looks, and print how well
+@app.command(
+    "alignment",
+    epilog="Examples:\n\n"
+    "`editmill train alignment --out probes.safetensors` · a recipe judges with them by "
+    "`filters: {style_probes: probes.safetensors}`\n\n"
+    "`editmill train alignment --check` · do the shipped probes come out again?",
+)
+def train_alignment(
+    out: TrainedOut = None, check: TrainingCheck = False, server: Server = None, json_: Json = False
+) -> None:
+    """Train the alignment filter's style probes on the stylizers' own styles, and print how well
     each task tells matched from swapped prompts."""
-    from filters.alignment import train as probes
+    from flows.commands import train_filter as command
 
-    metrics = probes.train_probes(probes.probes_path())
-    typer.echo(json.dumps(metrics, indent=None if json_ else 2))
+    raise typer.Exit(command.main("alignment", out=out, check=check, server=server, as_json=json_))
 
 
 @app.command(

@@ -59,7 +59,7 @@ def publish(ctx: Context, tag: str | None) -> Outcome:
     edits = _edits(ctx)
     bars = statistics(edits)
     _replace_statistics(ctx, bars)
-    ctx.catalog.tables.merge("models", model_rows(ctx, {}))
+    ctx.catalog.tables.merge("models", model_rows(ctx))
     release = ctx.catalog.release(
         tag or next_tag(ctx), recipe=json.dumps(ctx.recipe.decisions(), sort_keys=True)
     )

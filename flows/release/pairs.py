@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import datetime
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -16,9 +16,10 @@ from catalog.report.build import write_report
 from catalog.report.summary import ModelLine, StageLine, Summary, TaskLine
 from experts.edit.tasks import TASKS
 from experts.write.variety import distinct
-from filters.alignment.alignment import ABSTAIN_BELOW, Alignment
+from filters.alignment.filter import ABSTAIN_BELOW, AlignmentFilter
 from filters.config import filters_for
-from filters.quality import train as retrain
+from filters.encoder.embedded import EmbeddedEncoder
+from filters.quality.filter import QualityFilter
 from flows.recipe import Recipe
 from flows.release.outcome import REPORT, Outcome
 from flows.release.thresholds import thresholds
@@ -68,13 +69,12 @@ def stage_lines(ctx: Context) -> list[StageLine]:
 
 def publish(ctx: Context, tag: str | None) -> Outcome:
     """Writes the models table, the release and the report; returns what to show."""
-    metrics = retrain.metrics()
     notes = [
-        *filter_notes(metrics, ctx.recipe),
+        *filter_notes(ctx.recipe),
         *instruction_notes(ctx),
         *off_notes(ctx.recipe),
     ]
-    ctx.catalog.tables.merge("models", model_rows(ctx, metrics))
+    ctx.catalog.tables.merge("models", model_rows(ctx))
     release = ctx.catalog.release(
         tag or next_tag(ctx), recipe=json.dumps(ctx.recipe.decisions(), sort_keys=True)
     )
@@ -190,16 +190,16 @@ def off_notes(recipe: Recipe) -> list[str]:
     ]
 
 
-def filter_notes(quality: Mapping[str, Any], recipe: Recipe) -> list[str]:
+def filter_notes(recipe: Recipe) -> list[str]:
     """What each filter was measured to be worth, one line each."""
     notes = []
-    if quality:
-        notes.append(
-            f"Quality filter: AUC {quality['auc']:.3f} on clips it never saw, "
-            f"{quality['auc_unseen_sources']:.3f} on sources it never saw."
-        )
-    for each in filters_for(recipe.filters):
-        if isinstance(each, Alignment):
+    for each in filters_for(recipe.filters, EmbeddedEncoder()):
+        if isinstance(each, QualityFilter):
+            notes.append(
+                f"Quality filter: AUC {each.metrics['auc']:.3f} on clips it never saw, "
+                f"{each.metrics['auc_unseen_sources']:.3f} on sources it never saw."
+            )
+        if isinstance(each, AlignmentFilter):
             measured = sorted(each.calibrations().items())
             values = ", ".join(
                 f"{task} {found.auc:.3f}" + (" (abstains)" if found.auc < ABSTAIN_BELOW else "")

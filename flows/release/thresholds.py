@@ -3,27 +3,29 @@
 from __future__ import annotations
 
 from catalog.report.summary import ThresholdLine
-from filters.alignment.alignment import Alignment
+from experts.instances import shared
+from filters.alignment.filter import AlignmentFilter
 from filters.config import filters_for
-from filters.quality.ensemble import QualityFilter
-from filters.subtle import SubtleChange
-from flows.recipe import Filters
+from filters.encoder.embedded import EmbeddedEncoder
+from filters.quality.filter import QualityFilter
+from filters.rules import Filters
+from filters.subtle import SubtleFilter
 
 
 def thresholds(rules: Filters) -> list[ThresholdLine]:
-    """Where each filter cuts its score, by these rules and this machine's calibrations."""
+    """Where each filter cuts its score, by these rules."""
     lines = [
         ThresholdLine("quality", value, "at_least", task)
         for task, value in rules.quality_per_task.items()
     ]
-    for each in filters_for(rules):
+    for each in filters_for(rules, shared(EmbeddedEncoder)):
         if isinstance(each, QualityFilter):
             lines.append(ThresholdLine(each.name, each.threshold, "at_least"))
-        elif isinstance(each, Alignment):
+        elif isinstance(each, AlignmentFilter):
             lines += [
                 ThresholdLine(each.name, found.threshold, "at_least", task)
                 for task, found in each.calibrations().items()
             ]
-        elif isinstance(each, SubtleChange):
+        elif isinstance(each, SubtleFilter):
             lines.append(ThresholdLine(each.name, each.threshold, "at_most"))
     return lines

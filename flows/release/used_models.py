@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterator, Mapping
-from typing import Any
 
 import polars as pl
 
@@ -21,19 +20,20 @@ from experts.base import Expert
 from experts.edit.tasks import TASKS
 from experts.serving import serving
 from experts.write.chat.models import LlamaCppChat
-from filters.alignment import train as probes
-from filters.encoder.encoder import Encoder
+from filters.alignment.filter import AlignmentFilter
+from filters.config import Filters, filters_for
+from filters.encoder.embedded import EmbeddedEncoder
+from filters.quality.filter import QualityFilter
 from flows.runtime.context import Context
 
 LICENCE = "Apache-2.0"
 """Of what editmill trains itself."""
 
 
-def model_rows(ctx: Context, quality: Mapping[str, Any]) -> list[ModelRow]:
-    """Files with weights or footage, checkpoints of the user's, and the filters trained here.
+def model_rows(ctx: Context) -> list[ModelRow]:
+    """Files with weights or footage, checkpoints of the user's, and the filters' trained models.
 
-    `quality` are the metrics of the quality filter in use. Experts trained from the catalog have
-    their rows since then (`catalog.trained`).
+    Experts trained from the catalog have their rows since then (`catalog.trained`).
     """
     experts = dict(_experts(ctx))
     rows = [_of_slot(weights.entry(slot)) for slot in sorted(_slots(ctx, experts))]
@@ -43,7 +43,7 @@ def model_rows(ctx: Context, quality: Mapping[str, Any]) -> list[ModelRow]:
         if TASKS[task].checkpoint
     ]
     if experts:
-        rows += [_trained("quality", quality), _trained("alignment", probes.metrics())]
+        rows += _of_filters(ctx.recipe.filters)
     return list({row.model_id: row for row in rows if row.version}.values())
 
 
@@ -68,7 +68,7 @@ def _slots(ctx: Context, experts: Mapping[str, Expert]) -> set[str]:
     for expert in experts.values():
         used.update(getattr(expert, "slots", ()))
     if experts:  # every pair has an instruction and was judged
-        used.update((*LlamaCppChat().slots, *Encoder.slots))
+        used.update((*LlamaCppChat().slots, *EmbeddedEncoder.slots))
     return used
 
 
@@ -95,13 +95,17 @@ def _of_checkpoint(expert: Expert, variable: str) -> ModelRow:
     )
 
 
-def _trained(name: str, metrics: Mapping[str, Any]) -> ModelRow:
-    version = str(metrics.get("version", ""))
-    return ModelRow(
-        model_id=f"{name}@{version}",
-        name=name,
-        version=version,
-        licence=LICENCE,
-        origin=f"trained here by `editmill train {name}`",
-        metrics=dict(metrics),
-    )
+def _of_filters(rules: Filters) -> Iterator[ModelRow]:
+    """The trained models that the filters judge with."""
+    files = {"quality": rules.quality_model, "alignment": rules.style_probes}
+    for each in filters_for(rules, EmbeddedEncoder()):
+        if isinstance(each, QualityFilter | AlignmentFilter):
+            path = files[each.name]
+            yield ModelRow(
+                model_id=f"{each.name}@{each.model_version}",
+                name=each.name,
+                version=each.model_version,
+                licence=LICENCE,
+                origin=f"by `editmill train {each.name}`, {path or 'shipped with editmill'}",
+                metrics=dict(each.metrics),
+            )

@@ -14,9 +14,10 @@ from catalog.records import SCORES, Pair, Track, from_row
 from experts.base import Masks
 from experts.edit.job import Footage, Job, job_masks
 from experts.edit.tasks import TASKS
-from experts.instances import ready
+from experts.instances import ready, shared
 from filters.base import PairSample, Verdict
-from filters.config import encoder, filters_for
+from filters.config import filters_for
+from filters.encoder.embedded import EmbeddedEncoder
 from filters.judge import FeatureFilter, judge
 from filters.samples import stored_sample
 from flows.runtime import journal
@@ -33,7 +34,7 @@ SUPERSEDED = "superseded"
 
 def run(ctx: Context, shard: Sequence[InstructedEdit]) -> list[Pair]:
     """The shard's pairs with scores, verdict and reason; written to the pairs table."""
-    filters = filters_for(ctx.recipe.filters)
+    filters = filters_for(ctx.recipe.filters, shared(EmbeddedEncoder))
     versions = {f.name: f.version for f in filters}
     documents = journal.run(
         ctx,
@@ -41,7 +42,7 @@ def run(ctx: Context, shard: Sequence[InstructedEdit]) -> list[Pair]:
         shard,
         key=lambda e: digest(
             versions,
-            ctx.recipe.filters.model_dump(),
+            ctx.recipe.filters.model_dump(mode="json"),
             (e.edit.source.video, e.edit.target.video, e.edit.mask),
             (e.edit.plan.task, e.edit.plan.target_prompt, e.edit.plan.label, e.instruction),
             e.edit.clip.source_id,
@@ -80,7 +81,7 @@ def _judge(
 ) -> list[Document]:
     for each in filters:
         ready(each)
-    verdicts = judge([_sample(ctx, edit) for edit in batch], filters, encoder())
+    verdicts = judge([_sample(ctx, edit) for edit in batch], filters, shared(EmbeddedEncoder))
     return [{name: dataclasses.asdict(v) for name, v in pair.items()} for pair in verdicts]
 
 

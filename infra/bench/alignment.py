@@ -1,10 +1,10 @@
 """Measures how well the alignment filter tells matched from swapped prompts.
 
-    python infra/bench/alignment.py [--out probes.safetensors]
+    python infra/bench/alignment.py
 
-Looks: trains the style probes as `editmill train alignment` does and prints what it stores.
+Styles: trains the probes as `editmill train alignment` does and prints what was measured.
 Objects: ConSE, trained on none of this, on real objects found by the detector, with their label
-against the labels of things that are not in the clip; `filters.alignment.alignment.OBJECTS` holds
+against the labels of things that are not in the clip; `filters.alignment.filter.OBJECTS` holds
 the result.
 """
 
@@ -12,25 +12,18 @@ from __future__ import annotations
 
 import argparse
 import resource
-from pathlib import Path
 
 import cv2
 import numpy as np
 
 from catalog.media import sample_frames
 from experts.annotate.tracking.detect import Detector
-from experts.instances import loaded
 from experts.weights import fetch
-from filters.alignment.alignment import auc, object_score
-from filters.alignment.train import (
-    FALSE_REJECTIONS,
-    SAMPLES,
-    describe_metrics,
-    probes_path,
-    train_probes,
-)
-from filters.encoder.encoder import Encoder, Encoding
+from filters.alignment.filter import object_score
+from filters.alignment.train import FALSE_REJECTIONS, SAMPLES, describe_metrics, train
+from filters.encoder.embedded import EmbeddedEncoder, Encoding
 from filters.features import encode_view
+from filters.roc import auc
 
 MISNAMED = {  # what the detector, which knows 80 things, calls these clips' animals
     "clip_squirrel": "squirrel",
@@ -39,7 +32,7 @@ MISNAMED = {  # what the detector, which knows 80 things, calls these clips' ani
 ABSENT = ("dog", "cat", "bird", "horse", "boat", "airplane", "chair", "umbrella")
 
 
-def objects(encoder: Encoder) -> None:
+def objects(encoder: EmbeddedEncoder) -> None:
     """ConSE's AUC on real objects against absent ones, and the threshold."""
     detector = Detector()
     detector.load()
@@ -74,18 +67,19 @@ def objects(encoder: Encoder) -> None:
     caught = float((np.array(swapped) < threshold).mean())
     print(
         f"objects  {len(matched)} objects: AUC {auc(matched, swapped):.3f}, threshold "
-        f"{threshold:.2f} drops {caught:.0%} swapped; no word on: {', '.join(sorted(mute))}"
+        f"{threshold:.2f} rejects {caught:.0%} swapped; no word on: {', '.join(sorted(mute))}"
     )
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--out", type=Path, help="where the probes go; default: the cache")
-    options = parser.parse_args()
-    print(describe_metrics(train_probes(options.out or probes_path())))
+    argparse.ArgumentParser(description=__doc__.splitlines()[0]).parse_args()
+    encoder = EmbeddedEncoder()
+    print(describe_metrics(train(encoder)[0].metrics))
     usage = resource.getrusage(resource.RUSAGE_SELF)
-    print(f"{usage.ru_utime + usage.ru_stime:.0f} CPU s, {usage.ru_maxrss / 2**20:.1f} GiB at most")
-    objects(loaded(Encoder))
+    print(
+        f"{usage.ru_utime + usage.ru_stime:.0f} core-s, {usage.ru_maxrss / 2**20:.1f} GiB at most"
+    )
+    objects(encoder)
 
 
 if __name__ == "__main__":

@@ -32,9 +32,9 @@ from experts.base import EditRequest
 from experts.edit.tasks import TASKS, expert_for
 from experts.weights import fetch
 from filters.base import FRAMES, PairSample
-from filters.construction import DEGENERATE, FAMILIES, Construction
-from filters.quality.good_edits import object_masks
-from filters.quality.training_set import VISIBLE, encoded
+from filters.construction import DEGENERATE, FAMILIES, ConstructionFilter
+from filters.quality.training.synthetic_masks import object_masks
+from filters.quality.training.training_set import VISIBLE_LEVELS, encoded
 from filters.samples import LONG_SIDE, pair_sample
 
 WINDOWS = 4
@@ -239,7 +239,7 @@ def broken(pair: PairSample, other: PairSample) -> Iterator[tuple[str, PairSampl
 def _moves(real: Frames, shown: Frames) -> bool:
     """Whether one would see that frames were shown at another time than their own."""
     change = np.abs(real.astype(np.int16) - shown).mean((1, 2, 3))
-    return bool(np.sort(change)[-FRAMES // 3 :].mean() >= VISIBLE)
+    return bool(np.sort(change)[-FRAMES // 3 :].mean() >= VISIBLE_LEVELS)
 
 
 def degenerate(given: Footage, task: str) -> bool:
@@ -264,7 +264,7 @@ def main() -> None:
     parser.add_argument("--tasks", nargs="+", choices=MADE, default=MADE)
     options = parser.parse_args()
     cv2.setNumThreads(1)
-    construction = Construction()
+    construction = ConstructionFilter()
     paths = {Path(n).stem: Path(n) if Path(n).suffix else Path(fetch(n)) for n in options.footage}
     windows = [w for name, path in paths.items() for w in footage(name, path)]
     tallies: dict[str, Tally] = defaultdict(Tally)

@@ -19,12 +19,12 @@ from numpy.typing import NDArray
 
 from catalog.media import read_video, write_video
 from experts.weights import fetch
-from filters.alignment.alignment import auc
 from filters.base import PairSample
-from filters.encoder.encoder import Encoder
+from filters.encoder.embedded import EmbeddedEncoder
 from filters.features import describe
-from filters.quality.good_edits import good_pairs
-from filters.subtle import MEASURED, THRESHOLDS, seen, similarity
+from filters.quality.training.good_edits import GoodEdits
+from filters.roc import auc
+from filters.subtle import MEASURED, THRESHOLDS, similarity, visible
 
 CLIPS = ("clip_motorway", "clip_city", "clip_bikes", "clip_squirrel", "clip_bigbuckbunny")
 
@@ -62,9 +62,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--seed", type=int, default=0)
     options = parser.parse_args()
-    encoder = Encoder()
+    encoder = EmbeddedEncoder()
     rng = np.random.default_rng(options.seed)
-    pairs = good_pairs([(clip, Path(fetch(clip))) for clip in CLIPS], options.seed)
+    pairs = GoodEdits().pairs([(clip, Path(fetch(clip))) for clip in CLIPS], options.seed)
     real = [p for _, p in pairs if p.task in MEASURED]
     same = [near for p in real[:: len(CLIPS)] for near in invisible(p, rng)]
     scores = {
@@ -79,10 +79,10 @@ def main() -> None:
     threshold = THRESHOLDS[encoder.name]
     for kind, chosen in (("invisible", same), ("real", real)):
         alike = np.array(scores[kind]) > threshold
-        still = np.array([not seen(p.source, p.target, p.mask) for p in chosen])
+        unseen = np.array([not visible(p.source, p.target, p.mask) for p in chosen])
         print(
-            f"{kind}: {alike.mean():.1%} above {threshold}, {still.mean():.1%} not seen, "
-            f"{(alike | still).mean():.1%} dropped"
+            f"{kind}: {alike.mean():.1%} above {threshold}, {unseen.mean():.1%} not seen, "
+            f"{(alike | unseen).mean():.1%} dropped"
         )
 
 

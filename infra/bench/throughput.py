@@ -34,13 +34,12 @@ from pathlib import Path
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from experts.edit.tasks import TASKS
-from experts.instances import loaded, ready
+from experts.instances import loaded, ready, shared
 from experts.plan.donors import Bank
 from experts.serving import embedded
 from experts.write.chat.models import LlamaCppChat
-from filters.alignment import train as probes
 from filters.config import filters_for
-from filters.quality import train as retrain
+from filters.encoder.embedded import EmbeddedEncoder
 from flows.recipe import load
 from flows.runtime import worker
 from flows.runtime.context import Context, context
@@ -52,9 +51,8 @@ DECODE = {("decode.py", name) for name in ("read_video", "read_masks", "sample_f
 ENCODE = {("encode.py", name) for name in ("write_video", "write_masks")}
 MODEL = {
     ("writer.py", "write"),
-    ("features.py", "describe"),
-    ("quality.py", "verdicts"),
-    ("alignment.py", "verdicts"),
+    ("pair.py", "describe"),
+    ("filter.py", "verdicts"),
     ("subtle.py", "verdicts"),
     ("shots.py", "shots"),
     ("track.py", "track"),
@@ -115,8 +113,6 @@ def measured(clips: int) -> tuple[dict[str, Spent], dict[str, list[int]]]:
     with tempfile.TemporaryDirectory() as root:
         ctx = context(Path(root), recipe)
         worker.limit_threads(1)
-        retrain.ensure_quality_model(ctx)
-        probes.ensure_probes(ctx)
         _warm(ctx)
         shared = Spent()
         with spending(shared):
@@ -149,8 +145,8 @@ def _warm(ctx: Context) -> None:
         if weight:
             embedded(task)
     loaded(LlamaCppChat, threads=ctx.recipe.run.threads)
-    ready(annotate.tracker_for(ctx))
-    for each in filters_for(ctx.recipe.filters):
+    ready(annotate.tracker_for(ctx.recipe.annotate, ctx.recipe.run.threads, ctx.recipe.run.workers))
+    for each in filters_for(ctx.recipe.filters, shared(EmbeddedEncoder)):
         ready(each)
 
 

@@ -14,9 +14,9 @@ from experts.annotate.tracking.segment import Segmenter
 from experts.edit import tasks
 from experts.write.chat.models import LlamaCppChat
 from experts.write.writer import InstructionWriter
-from filters.encoder.encoder import Encoder
-from filters.quality import train as retrain
-from filters.quality.ensemble import QualityFilter, QualityModel
+from filters.encoder.embedded import EmbeddedEncoder
+from filters.quality.filter import QualityFilter
+from filters.quality.model import QualityModel
 
 
 @pytest.mark.parametrize("slot", Segmenter.slots)
@@ -39,28 +39,14 @@ def test_heds_is_the_same_on_every_processor(monkeypatch: pytest.MonkeyPatch) ->
     assert len(versions) == 1
 
 
-@pytest.mark.parametrize("task", ["hed_detection", "deblur", "local_style_transfer"])
-def test_the_quality_model_is_of_the_experts_it_learnt_from(
-    task: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    class Newer:
-        version = "newer"
-
-    def serving(asked: Any) -> Any:
-        return Newer() if asked.name == task else tasks.expert_for(asked)
-
-    before = retrain.model_path()
-    assert retrain.model_path() == before
-    monkeypatch.setattr(retrain, "expert_for", serving)
-    assert retrain.model_path() != before
-
-
 def test_the_quality_filters_is_of_its_encoder_too(monkeypatch: pytest.MonkeyPatch) -> None:
-    model = QualityModel((), "any", {})
-    before = QualityFilter(Encoder(), model).version
-    assert QualityFilter(Encoder(), dataclasses.replace(model, offset=1.0)).version != before
-    monkeypatch.setattr(Encoder, "version", "2+other")
-    assert QualityFilter(Encoder(), model).version != before
+    model = QualityModel((), "any")
+    before = QualityFilter(EmbeddedEncoder(), model).version
+    assert (
+        QualityFilter(EmbeddedEncoder(), dataclasses.replace(model, offset=1.0)).version != before
+    )
+    monkeypatch.setattr(EmbeddedEncoder, "version", "2+other")
+    assert QualityFilter(EmbeddedEncoder(), model).version != before
 
 
 def test_the_writers_is_of_how_candidates_are_drawn() -> None:

@@ -34,9 +34,9 @@ def box() -> NDArray[np.bool_]:
 
 @pytest.fixture(scope="session")
 def encoder():
-    from filters.encoder.encoder import Encoder
+    from filters.encoder.embedded import EmbeddedEncoder
 
-    made = Encoder()
+    made = EmbeddedEncoder()
     made.load()
     return made
 
@@ -51,14 +51,3 @@ def footage() -> dict[str, NDArray[np.uint8]]:
     sampled = {clip: sample_frames(Path(fetch(clip)), FRAMES, 256) for clip in clips}
     # Even sides, as every video file has them
     return {clip: f[:, : f.shape[1] // 2 * 2] for clip, f in sampled.items()}
-
-
-@pytest.fixture(scope="session")
-def probes() -> Path:
-    """The style probes of this version, trained unless they are in the cache."""
-    from filters.alignment.train import probes_path, train_probes
-
-    path = probes_path()
-    if not path.is_file():
-        train_probes(path)
-    return path

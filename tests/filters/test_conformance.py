@@ -9,14 +9,11 @@ import numpy as np
 import pytest
 
 from catalog.records import SCORES
-from filters.alignment.alignment import Alignment
 from filters.base import Filter, PairSample, Verdict
-from filters.construction import CONSTRUCTED, Construction
-from filters.features import describe
+from filters.config import Filters, filters_for
+from filters.construction import CONSTRUCTED
 from filters.judge import judge
-from filters.quality.descriptor import GROUPS, descriptor
-from filters.quality.ensemble import QualityFilter, fit
-from filters.subtle import SubtleChange
+from filters.quality.descriptor import GROUPS
 
 pytestmark = pytest.mark.weights
 
@@ -44,13 +41,8 @@ def samples(moving, box):
 
 
 @pytest.fixture(scope="module")
-def filters(encoder, samples, probes):
-    labels = [i % 2 == 0 for i in range(len(samples))]
-    groups = ["ab"[i % 4 > 1] for i in range(len(samples))]
-    described = zip(describe(samples, encoder), samples, strict=True)
-    x = np.stack([descriptor(features, s) for features, s in described])
-    quality = QualityFilter(encoder, fit(x, np.array(labels), groups, 0, encoder.name))
-    made = [Construction(), quality, Alignment(encoder, probes), SubtleChange(encoder)]
+def filters(encoder):
+    made = filters_for(Filters(), encoder)
     for one in made:
         one.load()
     return made

@@ -7,7 +7,14 @@ import numpy as np
 import pytest
 
 from filters.base import FRAMES, PairSample
-from filters.construction import BROKEN, CHECKS, DEGENERATE, FAMILIES, Construction, constants_of
+from filters.construction import (
+    BROKEN,
+    CHECKS,
+    DEGENERATE,
+    FAMILIES,
+    ConstructionFilter,
+    constants_of,
+)
 
 HEIGHT, WIDTH = 144, 256
 
@@ -39,7 +46,7 @@ def _reason(task: str, real: np.ndarray, made: np.ndarray, mask=None, **constant
     side = "target" if task.endswith("_detection") or task == "object_grounding" else "source"
     source, target = (real, made) if side == "target" else (made, real)
     sample = PairSample(task, source, target, mask, made=side)
-    (verdict,) = Construction({FAMILIES[task]: constants}).judge([sample])
+    (verdict,) = ConstructionFilter({FAMILIES[task]: constants}).judge([sample])
     assert verdict.keep == (verdict.reason in ("", "abstained"))
     return verdict.reason
 
@@ -158,7 +165,7 @@ def test_what_did_not_lose_detail_or_all_of_it_has_its_reason(scene, other):
 def test_an_upscaling_whose_frames_were_sampled_at_one_size_goes_by_its_files(scene):
     sizes = ((540, 960), (1080, 1920))
     sample = PairSample("upscaling", scene, scene, sizes=sizes, made="source")
-    assert Construction().judge([sample])[0].keep
+    assert ConstructionFilter().judge([sample])[0].keep
 
 
 @pytest.fixture(scope="module")
@@ -229,7 +236,7 @@ def test_constants_are_arguments(scene):
 
 def test_other_tasks_are_not_measured(scene):
     sample = PairSample("object_removal", scene, scene, made="target")
-    (verdict,) = Construction().judge([sample])
+    (verdict,) = ConstructionFilter().judge([sample])
     assert verdict.keep and verdict.score is None and verdict.reason == "not_measured"
 
 

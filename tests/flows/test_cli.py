@@ -35,7 +35,7 @@ def editmill(*args: object, home: Path, **env: str) -> subprocess.CompletedProce
         [sys.executable, "-m", "flows.cli", *map(str, args)],
         capture_output=True,
         text=True,
-        timeout=1500,  # the first build of all trains the quality filter
+        timeout=1500,  # for a build, on a busy machine
         env=_env(home) | env,
     )
 

@@ -16,9 +16,6 @@ ANNOTATE = 146.4 / 4
 """The same, with four keyframes: detection, segmentation, tracking, camera (four clips of the
 samples, infra/bench/results/annotation.md)."""
 
-FILTER_TRAINING = 655 + 60
-"""Core-seconds, once per machine: the quality filter and the alignment probes."""
-
 CLIP_FRAMES = 64
 """Frames of the clips that this was measured on; what is done per clip grows with their number."""
 

@@ -15,8 +15,6 @@ import catalog
 from catalog.errors import EditmillError
 from experts.edit.tasks import TASKS, expert_for
 from experts.serving import pinned
-from filters.alignment import train as probes
-from filters.quality import train as quality
 from flows.commands.making import costs
 from flows.commands.making.forecast import Forecast, forecast, slots_of, whole
 from flows.recipe import FolderSources, Recipe, load
@@ -33,8 +31,7 @@ def show(recipe_name: str, out: Path, *, source: Path | None, as_json: bool) -> 
     if source is not None:
         given = (FolderSources(kind="folder", path=source),)
         recipe = recipe.model_copy(update={"sources": given})
-    trained = quality.model_path().is_file() and probes.probes_path().is_file()
-    expected = forecast(recipe, trained)
+    expected = forecast(recipe)
     document = _document(recipe, out, expected)
     if as_json:
         print(json.dumps(document))
@@ -149,8 +146,6 @@ def _time(recipe: Recipe, expected: Forecast, document: dict[str, Any]) -> str:
         f"{document['wall_seconds'] / 60:.0f} minutes with {recipe.run.workers} "
         f"worker{'s' * (recipe.run.workers != 1)}"
     )
-    if "filters" in expected.seconds:
-        text += f", of which {costs.FILTER_TRAINING / 60:.0f} train the filters, once per machine"
     if recipe.records is not None:
         text += ", without the records themselves, which were not measured"
     if expected.unmeasured:

@@ -50,8 +50,8 @@ class Forecast:
         return sum(self.seconds.values())
 
 
-def forecast(recipe: Recipe, trained: bool) -> Forecast:
-    """What `recipe` asks for; `trained` says that the filters have been trained on this machine.
+def forecast(recipe: Recipe) -> Forecast:
+    """What `recipe` asks for.
 
     Raises EditmillError for a folder that is not there or has no video, and for unknown samples.
     """
@@ -74,8 +74,6 @@ def forecast(recipe: Recipe, trained: bool) -> Forecast:
             if _is_measured(task, recipe):
                 seconds[task] = count * sum(_seconds(TASKS[task], px) for px in sizes)
             size += count * sum(costs.EDIT_BYTES * pixels for pixels in sizes)
-        if clips and not trained:
-            seconds["filters"] = costs.FILTER_TRAINING
     else:
         records = len(clips) * recipe.records.per_clip * (1 + recipe.records.images_per_video)
     return Forecast(
@@ -142,14 +140,14 @@ def slots_of(recipe: Recipe) -> list[weights.Entry]:
     from experts.annotate.tracking.segment import Segmenter
     from experts.edit.tasks import expert_for
     from experts.write.chat.models import LlamaCppChat
-    from filters.encoder.encoder import Encoder
+    from filters.encoder.embedded import EmbeddedEncoder
 
     used: set[str] = {*ShotDetector.slots, *Detector.slots, *Segmenter.slots}
     for section in recipe.sources:
         if isinstance(section, SampleSources):
             used.update(section.names)
     if recipe.records is None:
-        used.update((*LlamaCppChat().slots, *Encoder.slots))
+        used.update((*LlamaCppChat().slots, *EmbeddedEncoder.slots))
     for task, weight in recipe.plan.weights.items():
         if weight and provider_of(recipe.experts, task) == EMBEDDED:
             used.update(getattr(expert_for(task), "slots", ()))

@@ -15,10 +15,11 @@ from catalog.records import SCORES
 from experts.annotate import given_masks
 from experts.edit.tasks import task_named
 from filters.base import FRAMES
-from filters.config import encoder, filters_for
+from filters.config import filters_for
+from filters.encoder.embedded import EmbeddedEncoder
 from filters.judge import judge
+from filters.rules import Filters
 from filters.samples import LONG_SIDE, pair_sample
-from flows.recipe import Filters
 
 SHORTEST = 2
 """Frames without which nothing about motion can be said."""
@@ -55,10 +56,11 @@ def judge_pair(
         source_id=file_digest(source),
         sizes=((infos[0].height, infos[0].width), (info.height, info.width)),
     )
-    filters = filters_for(Filters())
+    encoder = EmbeddedEncoder()
+    filters = filters_for(Filters(), encoder)
     for each in filters:
         each.load()
-    (verdicts,) = judge([sample], filters, encoder())
+    (verdicts,) = judge([sample], filters, encoder)
     reason = next((verdicts[name].reason for name in SCORES if not verdicts[name].keep), "")
     return {
         "keep": not reason,

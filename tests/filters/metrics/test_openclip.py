@@ -37,16 +37,16 @@ def test_a_checkpoint_gives_vectors_of_one_space(tiny_clip: Path) -> None:
     clip = OpenClip(str(tiny_clip))
     frames = np.random.default_rng(0).integers(0, 255, (20, 48, 80, 3), np.uint8)
     seen = clip.images(list(frames))
-    assert seen.looks is seen.meanings and seen.looks.shape == (20, 16)
-    assert np.linalg.norm(seen.looks, axis=1) == pytest.approx(np.ones(20), abs=1e-5)
+    assert seen.visual is seen.textual and seen.visual.shape == (20, 16)
+    assert np.linalg.norm(seen.visual, axis=1) == pytest.approx(np.ones(20), abs=1e-5)
     text = clip.texts(["a red car", "a dog"])
     assert text.shape == (2, 16) and not np.allclose(text[0], text[1])
-    scores = clip_score(seen.meanings, text[0])
+    scores = clip_score(seen.textual, text[0])
     assert (np.abs(scores) <= 1).all() and np.ptp(scores) > 0
-    assert np.allclose(clip.images([frames[19]]).looks, seen.looks[19:], atol=1e-5)
+    assert np.allclose(clip.images([frames[19]]).visual, seen.visual[19:], atol=1e-5)
     again = OpenClip(str(tiny_clip))
     assert again.version == clip.version and again.is_clip
-    assert np.array_equal(again.images(list(frames)).looks, seen.looks)
+    assert np.array_equal(again.images(list(frames)).visual, seen.visual)
 
 
 def test_what_is_no_checkpoint_is_one_line(tiny_clip: Path, tmp_path: Path) -> None:

@@ -45,8 +45,8 @@ def test_the_stand_in_tells_a_still_clip_and_its_words(encoder) -> None:
     rng = np.random.default_rng(0)
     frame = rng.integers(0, 255, (96, 160, 3), np.uint8)
     seen = made.images([frame, frame, np.zeros_like(frame)])
-    still, cut = temporal_consistency(seen.looks)
+    still, cut = temporal_consistency(seen.visual)
     assert still == pytest.approx(1) and cut < 0.9
-    assert np.linalg.norm(seen.looks, axis=1) == pytest.approx([1, 1, 1], abs=1e-5)
-    assert seen.meanings.shape[1] == made.texts(["a car"]).shape[1]
+    assert np.linalg.norm(seen.visual, axis=1) == pytest.approx([1, 1, 1], abs=1e-5)
+    assert seen.textual.shape[1] == made.texts(["a car"]).shape[1]
     assert not made.is_clip

@@ -5,7 +5,14 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from filters.quality.breakages import BREAKAGES, flicker, frozen, ghosting, half_done, wrong_mask
+from filters.quality.training.breakages import (
+    BREAKAGES,
+    flicker,
+    frozen,
+    ghosting,
+    half_done,
+    wrong_mask,
+)
 
 STRENGTHS = (0.0, 0.5, 1.0)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from filters.quality.good_edits import AREAS, drifting, object_masks
+from filters.quality.training.synthetic_masks import AREAS, object_masks, translated_masks
 
 FRAMES = 17
 
@@ -29,15 +29,15 @@ def test_masks_have_an_objects_size_in_every_frame(seed, panning):
 
 
 def test_masks_follow_the_footage(panning):
-    still = np.repeat(panning[:1], FRAMES, 0)
-    ways, places = [], []
+    static = np.repeat(panning[:1], FRAMES, 0)
+    shifts, places = [], []
     for seed in range(6):
-        for frames, into in ((panning, ways), (still, places)):
+        for frames, into in ((panning, shifts), (static, places)):
             xs = [
                 np.nonzero(m)[1].mean() for m in object_masks(frames, np.random.default_rng(seed))
             ]
             into.append(xs[-1] - xs[0])
-    assert np.median(ways) < -15  # 32 px in all; some leave the picture
+    assert np.median(shifts) < -15  # 32 px in all; some leave the picture
     assert np.abs(places).max() < 1
 
 
@@ -46,12 +46,12 @@ def test_same_seed_same_masks(panning):
     assert np.array_equal(once, again)
 
 
-def test_a_pasted_object_stands_still_or_drifts_and_is_never_lost():
+def test_a_pasted_object_is_static_or_drifts_and_is_never_lost():
     mask = np.zeros((60, 80), bool)
     mask[20:40, 30:50] = True
     moved = 0
     for seed in range(20):
-        masks = drifting(mask, FRAMES, np.random.default_rng(seed))
+        masks = translated_masks(mask, FRAMES, np.random.default_rng(seed))
         assert masks.any(axis=(1, 2)).all() and np.array_equal(masks[0], mask)
         moved += not np.array_equal(masks[-1], mask)
     assert 4 < moved < 16

@@ -19,7 +19,7 @@ from filters.metrics import METRICS
 from filters.metrics import pair as measuring
 from filters.metrics.pair import Instruments, Subject, measure
 from filters.metrics.published import PUBLISHED, beside
-from filters.metrics.similarity import Seen
+from filters.metrics.similarity import ImageEmbeddings
 from flows.commands.reading.evaluate import Report, evaluate_catalog, evaluate_pair, show
 
 FRAMES, HEIGHT, WIDTH = 12, 96, 160
@@ -38,10 +38,10 @@ class Fake:
     def load(self) -> None:
         pass
 
-    def images(self, frames) -> Seen:
+    def images(self, frames) -> ImageEmbeddings:
         rows = np.stack([f.reshape(-1, 3).mean(axis=0) for f in frames]).astype(np.float32)
         rows /= np.linalg.norm(rows, axis=1, keepdims=True)
-        return Seen(rows, rows)
+        return ImageEmbeddings(rows, rows)
 
     def texts(self, texts) -> np.ndarray:
         return np.array([[1, 0, 0]] * len(texts), np.float32)

@@ -26,8 +26,7 @@ def judged(monkeypatch: pytest.MonkeyPatch):
         return [dict.fromkeys(SCORES, Verdict(True, 1.0, ""))]
 
     monkeypatch.setattr(judge_one, "judge", judge)
-    monkeypatch.setattr(judge_one, "filters_for", lambda rules: [])
-    monkeypatch.setattr(judge_one, "encoder", lambda: None)
+    monkeypatch.setattr(judge_one, "filters_for", lambda rules, encoder: [])
 
     def call(source: Path, target: Path, mask: str | None = None, task: str = "object_removal"):
         verdicts = judge_one.judge_pair(

@@ -8,7 +8,6 @@ import catalog
 from catalog.records import Clip, Pair, Source, from_row
 from experts import weights
 from experts.edit.tasks import expert_for
-from filters.alignment import train as probes
 from flows.recipe import parse
 from flows.release.used_models import model_rows
 from flows.runtime.context import Context, context
@@ -24,12 +23,11 @@ plan: {weights: {deblur: 1, object_removal: 1, hed_detection: 1}}
 @pytest.fixture
 def ctx(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Context:
     monkeypatch.setenv("EDITMILL_CACHE", str(tmp_path / "empty"))  # nothing is loaded, or here
-    monkeypatch.setattr(probes, "metrics", lambda: {"version": "abc", "tasks": {}})
     return context(tmp_path / "catalog", parse(RECIPE, "tiny"))
 
 
 def names(ctx: Context) -> set[str]:
-    return {row.name for row in model_rows(ctx, {"version": "12ab", "auc": 0.9})}
+    return {row.name for row in model_rows(ctx)}
 
 
 SHOTS = {"transnetv2"}
@@ -70,7 +68,7 @@ def test_each_expert_of_a_pair_brings_its_weights(tmp_path: Path, ctx: Context) 
     assert with_pair("object_removal", "cogvideox-remover") == FOR_PAIRS  # not who serves here
     assert with_pair("object_removal", "remover-flow") == FOR_PAIRS | {"migan"}
     assert with_pair("hed_detection", "hed") == FOR_PAIRS | {"migan", "hed_bsds500"}
-    licences = {r.name: r.licence for r in model_rows(ctx, {"version": "12ab"})}
+    licences = {r.name: r.licence for r in model_rows(ctx)}
     entry = weights.entry("migan")
     assert licences["migan"] == f"{entry.licence} ({entry.licence_from})"
     assert licences["quality"] == "Apache-2.0"

@@ -2,7 +2,7 @@
 
 Each breakage takes (real, made, mask, rng, strength) and returns a broken copy of the made side:
 frames uint8 [T, h, w, 3] of one size on both sides, mask bool [T, h, w] or None for the whole
-frame, `strength` 0 (mild, but to be seen) to 1. Only what the breakage names is changed.
+frame, `strength` 0 (mild, but visible) to 1. Only what the breakage names is changed.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 Frames = NDArray[np.uint8]
 Mask = NDArray[np.bool_] | None
 ALIKE = 0.4
-"""Correlation of luma from which two sides show the same thing."""
+"""Correlation of luma from which two sides show the same thing: a choice."""
 
 Breakage = Callable[[Frames, Frames, Mask, np.random.Generator, float], Frames]
 
@@ -33,21 +33,21 @@ def ghosting(
     shift = _shift_by(made, rng, 0.03 + 0.05 * strength)
     if mask is None:
         lag = int(rng.integers(1, 3))
-        ghost = np.stack([_moved(f, shift) for f in np.concatenate([made[lag:], made[-lag:]])])
+        ghost = np.stack([_shifted(f, shift) for f in np.concatenate([made[lag:], made[-lag:]])])
     elif rng.random() < 0.5 and _likeness(real, made, mask) < ALIKE:
         ghost = real
     else:
-        ghost = np.stack([_moved(f, shift) for f in real])
+        ghost = np.stack([_shifted(f, shift) for f in real])
     return _blend(made, ghost, alpha * _soft(mask, made))
 
 
 def residue(
     real: Frames, made: Frames, mask: Mask, rng: np.random.Generator, strength: float
 ) -> Frames:
-    """What was there before stays in part: its rim, drawn out into the region, as where a mask was
-    too small for its object; or pieces of it, whole or washed out."""
+    """Parts of the real side remain: its rim, continued into the region, as where a mask was too
+    small for its object; or pieces of it, sharp or blurred."""
     if mask is not None and rng.random() < 0.5:
-        return _blend(made, _drawn_in(real, mask, 0.08 + 0.08 * strength), _soft(mask, made))
+        return _blend(made, _filled_from_rim(real, mask, 0.08 + 0.08 * strength), _soft(mask, made))
     within = np.ones(made.shape[1:3], bool) if mask is None else mask.any(0)
     ys, xs = np.nonzero(within)
     box = slice(ys.min(), ys.max() + 1), slice(xs.min(), xs.max() + 1)
@@ -63,7 +63,7 @@ def residue(
 def smear(
     real: Frames, made: Frames, mask: Mask, rng: np.random.Generator, strength: float
 ) -> Frames:
-    """The made region is blurred, or drawn out into streaks."""
+    """The made region is blurred, evenly or in one direction."""
     size = _extent(mask, made)
     length = max(9, int(size * (0.25 + 0.25 * strength))) | 1
     if rng.random() < 0.5:
@@ -82,7 +82,7 @@ def smear(
 def wrong_mask(
     real: Frames, made: Frames, mask: Mask, rng: np.random.Generator, strength: float
 ) -> Frames:
-    """The edit landed beside its place: the result lies displaced, the place itself is untouched.
+    """The edit is displaced: the result lies beside its place, which itself is untouched.
 
     Without a mask: a part of the frame that the edit never reached.
     """
@@ -93,8 +93,8 @@ def wrong_mask(
     step = max(4, int(size * (0.35 + 0.4 * strength)))
     angle = rng.uniform(0, 2 * np.pi)
     shift = round(step * np.cos(angle)), round(step * np.sin(angle))
-    elsewhere = np.stack([_moved(m.astype(np.uint8), shift) for m in mask]) > 0
-    patch = np.stack([_moved(f, shift) for f in made])
+    elsewhere = np.stack([_shifted(m.astype(np.uint8), shift) for m in mask]) > 0
+    patch = np.stack([_shifted(f, shift) for f in made])
     where = _soft(elsewhere, made)
     return _blend(_blend(made, real, _soft(mask, made)), patch, where)
 
@@ -141,7 +141,7 @@ def half_done(
 def frozen(
     real: Frames, made: Frames, mask: Mask, rng: np.random.Generator, strength: float
 ) -> Frames:
-    """The made region stands still from some frame on, while the footage goes on."""
+    """The made region is static from some frame on, while the footage moves."""
     frames = len(made)
     first = round((0.5 - 0.45 * strength) * frames)
     stopped = np.concatenate([made[:first], np.repeat(made[first : first + 1], frames, 0)])
@@ -211,7 +211,7 @@ def _shift_by(frames: Frames, rng: np.random.Generator, share: float) -> tuple[i
     return int(rng.choice([-1, 1])) * step, int(rng.integers(-step, step + 1))
 
 
-def _moved(image: NDArray[np.uint8], shift: tuple[int, int]) -> NDArray[np.uint8]:
+def _shifted(image: NDArray[np.uint8], shift: tuple[int, int]) -> NDArray[np.uint8]:
     matrix = np.array([[1, 0, shift[0]], [0, 1, shift[1]]], np.float32)
     size = image.shape[1], image.shape[0]
     edge = cv2.BORDER_CONSTANT if image.ndim == 2 else cv2.BORDER_REFLECT
@@ -227,11 +227,14 @@ def _blob(
     return (field > np.quantile(field, 1 - share)).astype(np.float32)
 
 
-def _drawn_in(real: Frames, mask: NDArray[np.bool_], share: float) -> Frames:
-    """The real side with the masks' inside painted anew from a rim of it, `share` of the extent."""
+def _filled_from_rim(real: Frames, mask: NDArray[np.bool_], share: float) -> Frames:
+    """The real side with the masks' inside inpainted from a rim of `share` of the extent."""
     rim = 2 * max(1, round(share * _extent(mask, real))) + 1
     brush = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (rim, rim))
-    half = real.shape[2] // 2, real.shape[1] // 2  # a painted fill is soft, and this is quick
+    half = (
+        real.shape[2] // 2,
+        real.shape[1] // 2,
+    )  # an inpainted fill is soft anyway, and this is quick
     out = []
     for frame, where in zip(real, mask, strict=True):
         inner = cv2.erode(where.astype(np.uint8), brush)
@@ -253,7 +256,7 @@ def _half(where: NDArray[np.bool_], axis: int, low: bool, share: float) -> NDArr
 
 
 def _blocks(made: Frames, mask: Mask, rng: np.random.Generator, strength: float) -> Frames:
-    """Some square blocks of the region show flat, wrong colours, as after numeric overflow."""
+    """Some square blocks of the region have flat, wrong colours, as after a numeric overflow."""
     height, width = made.shape[1:3]
     side = max(4, int(_extent(mask, made) / 4))
     grid = -(-height // side), -(-width // side)

@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from filters.encoder.efficientnet import EfficientNetLite0
-from filters.encoder.encoder import LEVEL_WIDTH, view_size
+from filters.encoder.embedded import LEVEL_WIDTH, view_size
 
 
 def test_folding_batch_norms_changes_no_output():
@@ -82,9 +82,9 @@ def test_conse_of_a_sure_class_is_its_name(encoder):
 
 @pytest.mark.weights
 def test_closed_it_opens_again():
-    from filters.encoder.encoder import Encoder
+    from filters.encoder.embedded import EmbeddedEncoder
 
-    one = Encoder()
+    one = EmbeddedEncoder()
     version = one.version
     one.close()
     assert one.texts(["again"]).shape == (1, 384) and one.version == version

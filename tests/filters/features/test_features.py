@@ -8,8 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from filters.base import PairSample
-from filters.features import LEAST_VIEW, PIXEL_MEASURES, describe, measure, view_boxes
-from filters.quality.artefacts import signs
+from filters.features import PIXEL_MEASURES, describe
+from filters.features.artefacts import artefact_measures
+from filters.features.pixels import measure
+from filters.features.views import LEAST_VIEW, view_boxes
 
 
 @given(
@@ -105,5 +107,5 @@ def test_a_small_object_is_measured_among_many_pixels(moving):
 @pytest.mark.parametrize("frames", [2, 3, 8, 9, 17])
 def test_signs_of_a_short_clip_are_numbers(frames, moving, box):
     clip = np.resize(moving, (frames, *moving.shape[1:])).astype(np.float32) / 255
-    found = signs(clip, 1 - clip, np.ones(clip.shape[:3], np.float32))
+    found = artefact_measures(clip, 1 - clip, np.ones(clip.shape[:3], np.float32))
     assert np.isfinite(found).all()

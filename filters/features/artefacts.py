@@ -1,7 +1,8 @@
-"""What each way to fail leaves in the pixels of the made side, as one number or a few per sign.
+"""Measures of the artefacts that each way to fail leaves in the pixels of the made side.
 
-Taken on luma and colour at a small size, averaged over the frames where the failure would last, and
-always against the real side or against the made side's own surroundings (a ring around the mask).
+They are taken on luma and colour at a small size, averaged over the frames, and always against the
+real side or against the made side's own surroundings (a ring around the mask). No constant here
+decides anything: a trained model weighs the measures.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from filters.alignment.evidence import evidence
+from filters.features.evidence import evidence
 
 RING = 10
 """px around the mask that show what the made region should look like."""
@@ -25,16 +26,17 @@ SLIP = 5
 
 BINS = 32
 
-THINNING = 2
-"""Every so manyth frame is looked at for what does not depend on time."""
+STRIDE = 2
+"""Every second frame is looked at for what does not depend on time."""
 
 _TINY = 1e-4
 
 Plane = NDArray[np.float32]
 
 
-def signs(real: Plane, made: Plane, mask: Plane | None) -> list[float]:
-    """Both sides RGB [T, h, w, 3] 0–1 of one size; mask [T, h, w] 0–1, None for everywhere."""
+def artefact_measures(real: Plane, made: Plane, mask: Plane | None) -> list[float]:
+    """All measures of two sides RGB [T, h, w, 3], 0–1, of one size, inside the mask [T, h, w], 0–1,
+    or everywhere where that is None."""
     if mask is None:
         inside = ring = np.ones(made.shape[:3], np.float32)
     else:
@@ -42,7 +44,7 @@ def signs(real: Plane, made: Plane, mask: Plane | None) -> list[float]:
         kernel = np.ones((2 * RING + 1, 2 * RING + 1), np.uint8)
         ring = np.stack([cv2.dilate(m, kernel) for m in mask]) * (mask < _TINY)
     before, after = (side @ np.array([0.299, 0.587, 0.114], np.float32) for side in (real, made))
-    few = slice(None, None, THINNING)
+    few = slice(None, None, STRIDE)
     regions = (inside[few],) * 2 if mask is None else (inside[few], ring[few])
     return [
         *_copies(before[few], after[few], inside[few]),
@@ -101,7 +103,7 @@ def _copies(real: Plane, made: Plane, inside: Plane) -> list[float]:
 
 
 def _bands(real: Plane, made: Plane, inside: Plane, ring: Plane) -> list[float]:
-    """Smears: made lacks fine detail, or has it in one direction only."""
+    """Smears: the made side lacks fine detail, or has it in one direction only."""
     energies, slants = [], []
     for side, weights in ((real, (inside, ring)), (made, (inside, ring))):
         levels = [side]
@@ -181,7 +183,7 @@ def _coverage(real: Plane, made: Plane, inside: Plane, ring: Plane) -> list[floa
 
 
 def _stillness(real: Plane, made: Plane, inside: Plane, ring: Plane) -> list[float]:
-    """Frozen frames: made stands still where the footage, or its own surroundings, go on."""
+    """Frozen frames: the made side is static where the footage, or its own surroundings, move."""
     both = inside[1:] * inside[:-1]
     courses = []
     for side, weight in ((real, both), (made, both), (made, ring[1:])):
@@ -197,9 +199,9 @@ def _stillness(real: Plane, made: Plane, inside: Plane, ring: Plane) -> list[flo
         middle = len(ratio) // 2
         early, late = ratio[: max(1, middle)], ratio[middle:]  # one step alone is both
         out += [float(abs(late.mean() - early.mean())), float(ratio.std())]
-    still = after < 0.35 * np.maximum(before, around)
-    out += [float(still.mean()), float(after.min()), float(np.sort(after)[:4].mean())]
-    spread = float(after.std() * before.std())
+    static = after < 0.35 * np.maximum(before, around)
+    out += [float(static.mean()), float(after.min()), float(np.sort(after)[:4].mean())]
+    deviations = float(after.std() * before.std())
     together = float(((after - after.mean()) * (before - before.mean())).mean())
-    out.append(together / (spread + 1e-6))
+    out.append(together / (deviations + 1e-6))
     return out

@@ -1,8 +1,8 @@
 """The quality filter's training set: good edits, and the same edits broken on purpose.
 
 All frames go once through the video encoder, good and broken alike: real pairs are files, and a
-classifier must not tell broken ones by what compression left of them. Pairs are made, described
-and dropped one after the other: memory does not grow with the set.
+classifier must not recognise broken ones by compression artefacts. Pairs are made, described and
+dropped one after the other: memory does not grow with the set.
 """
 
 from __future__ import annotations
@@ -19,26 +19,22 @@ from numpy.typing import NDArray
 
 from catalog.media import read_video, write_video
 from filters.base import Frames, PairSample
-from filters.encoder.encoder import Encoder
+from filters.encoder.embedded import EmbeddedEncoder
 from filters.features import describe
-from filters.quality.breakages import BREAKAGES, Breakage
 from filters.quality.descriptor import descriptor
-
-BROKEN_PER_GOOD = 2
-"""Breakages drawn for each good pair; over the set every kind comes up equally often."""
-
-VISIBLE = 10.0
-"""Least mean change, levels of 255, over the mask in the third of the frames where it is greatest.
-Nobody rejects an edit for less: 4 levels are a difference of 36 dB, and what stands still on a
-fixed camera is not frozen. Such a sample's label would be wrong."""
+from filters.quality.training.breakages import BREAKAGES, Breakage
 
 GOOD = "good"
+
+VISIBLE_LEVELS = 10.0
+"""Levels of 255 by which a broken edit must differ, else its label would be wrong: nobody rejects
+an edit for 4 levels, a difference of 36 dB, and what is static on a fixed camera is not frozen."""
 
 
 @dataclass(frozen=True, slots=True)
 class TrainingSet:
-    """Descriptors `x` [n, F] and, per row: `kinds` (GOOD or the breakage's name), task, source, and
-    the clip of that source. The side that the expert made is broken; the other one is shared."""
+    """Descriptors `x` [n, F] and per row: kind (GOOD or the breakage's name), task, source id, and
+    the clip of that source. Of a pair only the side that the expert made is broken."""
 
     x: NDArray[np.float32]
     kinds: tuple[str, ...]
@@ -48,12 +44,12 @@ class TrainingSet:
 
     @property
     def good(self) -> NDArray[np.bool_]:
-        """Labels: True for a good edit."""
+        """Labels [n]: True for a good edit."""
         return np.array([kind == GOOD for kind in self.kinds])
 
 
 def training_set(
-    good: Iterable[tuple[str, PairSample]], seed: int, encoder: Encoder
+    good: Iterable[tuple[str, PairSample]], seed: int, encoder: EmbeddedEncoder
 ) -> TrainingSet:
     """From (clip id, good pair). Frames are dropped as soon as they are described."""
     rng = np.random.default_rng(seed)
@@ -70,17 +66,17 @@ def training_set(
 
 
 def with_broken(
-    pair: PairSample, rng: np.random.Generator, queue: list[str]
+    pair: PairSample, rng: np.random.Generator, queue: list[str], broken_per_good: int = 2
 ) -> list[tuple[str, PairSample]]:
-    """The pair as read from files and BROKEN_PER_GOOD broken ones or fewer, each with its kind.
+    """The pair as read from files and `broken_per_good` broken ones or fewer, each with its kind.
 
     Kinds are taken from `queue`, refilled in random order when it is empty: over many pairs every
-    kind comes up equally often. One that would not show on this pair goes to the queue's start.
+    kind comes up equally often. One that would not be visible on this pair goes back to the queue.
     """
-    whole = dataclasses.replace(pair, source=encoded(pair.source), target=encoded(pair.target))
-    out = [(GOOD, whole)]
+    stored = dataclasses.replace(pair, source=encoded(pair.source), target=encoded(pair.target))
+    out = [(GOOD, stored)]
     unfit: list[str] = []
-    while len(out) <= BROKEN_PER_GOOD and len(unfit) < len(BREAKAGES):
+    while len(out) <= broken_per_good and len(unfit) < len(BREAKAGES):
         if not queue:
             queue += [str(k) for k in rng.permutation(list(BREAKAGES))]
         kind = queue.pop()
@@ -88,7 +84,7 @@ def with_broken(
         if broken is None:
             unfit.append(kind)
         else:
-            out.append((kind, _with_made(whole, encoded(broken))))
+            out.append((kind, _with_made(stored, encoded(broken))))
     queue[:0] = unfit
     return out
 
@@ -96,7 +92,7 @@ def with_broken(
 def broken_side(
     pair: PairSample, breakage: Breakage, rng: np.random.Generator, strength: float
 ) -> Frames | None:
-    """The pair's made side, broken; None if one would not see it there."""
+    """The pair's made side, broken; None if the breakage would not be visible there."""
     real, made = pair.sides
     size = made.shape[2], made.shape[1]
     fitting = np.stack([cv2.resize(f, size, interpolation=cv2.INTER_CUBIC) for f in real])
@@ -116,18 +112,24 @@ def _with_made(pair: PairSample, frames: Frames) -> PairSample:
 
 
 def _visible(
-    before: NDArray[np.uint8], after: NDArray[np.uint8], mask: NDArray[np.bool_] | None
+    before: NDArray[np.uint8],
+    after: NDArray[np.uint8],
+    mask: NDArray[np.bool_] | None,
+    levels: float = VISIBLE_LEVELS,
 ) -> bool:
+    """Whether frames [T, h, w, 3] changed by `levels` of 255, the mean over the mask in the third
+    of the frames that changed most."""
     difference = cv2.absdiff(before, after)
     change = difference.sum(-1, dtype=np.uint16) / 3
     area = change[0].size if mask is None else max(1.0, float(mask.sum(axis=(1, 2)).mean()))
     per_frame = change.sum(axis=(1, 2)) / area
     strongest = np.sort(per_frame)[-max(2, len(per_frame) // 3) :]
-    return bool(strongest.mean() >= VISIBLE)
+    return bool(strongest.mean() >= levels)
 
 
 def encoded(frames: NDArray[np.uint8]) -> NDArray[np.uint8]:
-    """The frames as they come back from a video file; odd sides lose their last line."""
+    """Frames [T, h, w, 3] as they come back from a video file, which drops the last line of an odd
+    side: they are scaled back to the size they had."""
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "sample.mp4"
         write_video(path, frames, fps=25)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from filters.alignment.evidence import FIGURES, _median, evidence
+from filters.features.evidence import FIGURES, _median, evidence
 
 FRAMES, HEIGHT, WIDTH = 17, 100, 160
 Planes = NDArray[np.float32]

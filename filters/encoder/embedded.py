@@ -71,7 +71,7 @@ class Encoding:
     classes: NDArray[np.float32]
 
 
-class Encoder:
+class EmbeddedEncoder:
     """Images and texts to vectors. Loaded once, then shared by threads: weights are only read.
 
     `load` sets torch to one thread, for the whole process (`experts.threads`).

@@ -1,9 +1,10 @@
 """Does what was filled in agree with the frames that show what is there?
 
-Where an object or a hole goes its way, other frames of the real side show the place it hid. All
-frames are brought to the middle one along the camera's own motion; per pixel the median of those
-that see it is what stands there. The fill is held against it, and so, as a yardstick, is the real
-side's own surrounding, which says how well a picture that is right agrees on this footage.
+Where an object or a hole moves, other frames of the real side show the place that it hides. All
+frames are warped to the middle one along the camera's motion; the median, per pixel, of the frames
+that show it is taken as the background. The fill is compared with the background, and so are the
+real side's surroundings of the hole: how well they agree is how well a right fill can agree on this
+footage.
 """
 
 from __future__ import annotations
@@ -16,17 +17,17 @@ from numpy.typing import NDArray
 
 from experts.annotate.motion.camera import Transform, accumulate, fit_transform, track_corners
 
-ENOUGH = 3
-"""Frames that must have seen a pixel."""
+LEAST_FRAMES = 3
+"""Frames that must show a pixel: of fewer, a median is no better than one."""
 
 LEAST_SHARE = 0.05
-"""Share of the hole that must have been seen; below it there is nothing to compare."""
+"""Share of the hole that other frames must show; below it there is too little to compare."""
 
 OUTSIDE = 0.02
-"""What is inside by less does not belong to the hole: the encoder smears its rim."""
+"""Mask value, 0–1, below which a pixel is outside: resizing the mask smears its rim."""
 
 _TINY = 0.004
-"""Luma 0–1: a grey level, below which no difference is told from the encoder's."""
+"""Luma 0–1: a grey level, below which a difference may be compression's."""
 
 Plane = NDArray[np.float32]
 Matrix = NDArray[np.float64]
@@ -35,22 +36,25 @@ FIGURES = 4
 
 
 def evidence(real: Plane, made: Plane, inside: Plane, ring: Plane) -> list[float]:
-    """FIGURES of luma planes [T, h, w], 0–1: the fill's mean difference from what was seen over the
-    surrounding's, the same of its worst tenth, its fine detail over what was seen there (all
-    logarithms), and the share of the hole that was seen. Zeros where too little was."""
+    """FIGURES of luma planes [T, h, w], 0–1, for a hole `inside` and its surroundings `ring`.
+
+    They are the fill's mean difference from the background over the surroundings' difference from
+    it, the same of its worst tenth, its fine detail over the background's (all three logarithms),
+    and the share of the hole that other frames show. Zeros where that is too little.
+    """
     outside = inside < OUTSIDE
     if outside.all() or not outside.any() or not (inside > 0.5).any():
         return [0.0] * FIGURES
-    ways = _to_middle(real, outside)
+    warps = _to_middle(real, outside)
     size = real.shape[2], real.shape[1]
 
     def moved(plane: Plane) -> Plane:
-        """All frames seen from the middle one; NaN where they don't reach."""
+        """All frames warped to the middle one; NaN where they don't reach."""
         blank = (float("nan"),) * 4
         return np.stack(
             [
                 cv2.warpAffine(p, m, size, flags=cv2.INTER_LINEAR, borderValue=blank)
-                for p, m in zip(plane, ways, strict=True)
+                for p, m in zip(plane, warps, strict=True)
             ]
         )
 
@@ -58,7 +62,7 @@ def evidence(real: Plane, made: Plane, inside: Plane, ring: Plane) -> list[float
     hole, around = moved(inside), moved(ring)
     free = np.where(hole < OUTSIDE, seen_real, np.nan)  # NaN compares as False: not seen
     count = np.isfinite(free).sum(0)
-    known = count >= ENOUGH
+    known = count >= LEAST_FRAMES
     truth = np.full(known.shape, np.nan, np.float32)
     truth[known] = _median(free[:, known], count[known])
     filled = (hole > 0.9) & known & np.isfinite(seen_made)
@@ -88,7 +92,7 @@ def _median(values: Plane, count: NDArray[np.intp]) -> Plane:
 
 
 def _to_middle(real: Plane, outside: NDArray[np.bool_]) -> list[Matrix]:
-    """Per frame the 2×3 that brings it to the middle frame."""
+    """Per frame the 2×3 matrix that warps it to the middle frame."""
     greys = np.rint(real * 255).astype(np.uint8)
     steps = [_step(a, b, free) for (a, b), free in zip(pairwise(greys), outside[:-1], strict=True)]
     from_first = accumulate(steps)

@@ -1,0 +1,7 @@
+"""What the filters measure of a pair, computed once and shared by all of them."""
+
+from filters.features.pair import PairFeatures, describe
+from filters.features.pixels import PIXEL_MEASURES
+from filters.features.views import encode_view
+
+__all__ = ["PIXEL_MEASURES", "PairFeatures", "describe", "encode_view"]

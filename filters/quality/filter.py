@@ -1,0 +1,106 @@
+"""Rejects failed edits by the score of a trained model (filters.quality.model).
+
+Señorita-2M (quality filter) trains such an ensemble of classifiers on hand-labelled pairs. Here the
+labels are made: good edits, and the same edits broken on purpose (filters.quality.training).
+"""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from catalog.errors import EditmillError
+from filters.base import NOT_MEASURED, PairSample, Verdict
+from filters.construction import CONSTRUCTED
+from filters.encoder.embedded import EmbeddedEncoder
+from filters.features import PairFeatures, describe
+from filters.quality.descriptor import descriptor, features_version
+from filters.quality.model import SHIPPED, QualityModel
+from filters.rules import QUALITY_THRESHOLD
+
+EDIT_FAILED = "edit_failed"
+
+
+class QualityFilter:
+    """Keeps a pair whose score reaches the threshold; the score is the probability of a good edit.
+
+    Tasks that filters.construction checks are not measured: there is nothing to estimate. `model`
+    is a model or the path of one, read when it is first needed. `thresholds` overrides per task.
+    """
+
+    name = "quality"
+
+    def __init__(
+        self,
+        encoder: EmbeddedEncoder,
+        model: QualityModel | Path = SHIPPED,
+        threshold: float = QUALITY_THRESHOLD,
+        thresholds: Mapping[str, float] | None = None,
+    ) -> None:
+        self.encoder = encoder
+        self.threshold = threshold
+        self.thresholds = dict(thresholds or {})
+        self._path = model if isinstance(model, Path) else None
+        self._model = None if isinstance(model, Path) else model
+
+    @property
+    def model_version(self) -> str:
+        """8 hex characters of the model's SHA-256."""
+        return hashlib.sha256(self._loaded().to_bytes()).hexdigest()[:8]
+
+    @property
+    def metrics(self) -> Mapping[str, Any]:
+        """What the model's training measured; see filters.quality.training.evaluation."""
+        return self._loaded().metrics
+
+    @property
+    def version(self) -> str:
+        """Changes with the model and with the encoder that its features come from."""
+        return f"2+{self.encoder.version}+{self.model_version}"
+
+    def load(self) -> None:
+        """Opens encoder and model. Raises EditmillError if there is no model, or if it was
+        trained on other features."""
+        self.encoder.load()
+        model = self._loaded()
+        if model.features != (known := features_version(self.encoder)):
+            raise EditmillError(
+                f"the quality model was trained on features of version {model.features}, not "
+                f"{known}; train it again: editmill train quality --out quality.safetensors"
+            )
+
+    def close(self) -> None:
+        """Frees the model. The encoder is shared: whoever made it closes it."""
+        if self._path is not None:
+            self._model = None
+
+    def judge(self, samples: Sequence[PairSample]) -> list[Verdict]:
+        """One verdict per sample, in order."""
+        return self.verdicts(samples, describe(samples, self.encoder))
+
+    def verdicts(
+        self, samples: Sequence[PairSample], features: Sequence[PairFeatures]
+    ) -> list[Verdict]:
+        """The same from features already computed."""
+        out = [Verdict(True, None, NOT_MEASURED)] * len(samples)
+        estimated = [i for i, s in enumerate(samples) if s.task not in CONSTRUCTED]
+        if estimated:
+            x = np.stack([descriptor(features[i], samples[i]) for i in estimated])
+            scores = self._loaded().score(x, [samples[i].source_id for i in estimated])
+            for i, score in zip(estimated, scores, strict=True):
+                out[i] = self._verdict(samples[i].task, float(score))
+        return out
+
+    def _verdict(self, task: str, score: float) -> Verdict:
+        keep = score >= self.thresholds.get(task, self.threshold)
+        return Verdict(keep, score, "" if keep else EDIT_FAILED)
+
+    def _loaded(self) -> QualityModel:
+        if self._model is None:
+            assert self._path is not None
+            self._model = QualityModel.load(self._path)
+        return self._model

@@ -1,0 +1,82 @@
+"""Training the quality model on edits of the sample clips, from footage to a measured model.
+
+On one core, making the training pairs takes about five minutes and fitting one, of which two thirds
+are for the second model that is only measured.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from typing import Any, TypeVar
+
+from experts import weights
+from experts.edit.tasks import expert_for
+from filters.encoder.embedded import EmbeddedEncoder
+from filters.quality.descriptor import features_version
+from filters.quality.model import QualityModel
+from filters.quality.training.ensemble import MLPS, MlpSettings, fit
+from filters.quality.training.evaluation import evaluate
+from filters.quality.training.good_edits import MADE_BY_EXPERTS, GoodEdits
+from filters.quality.training.training_set import TrainingSet, training_set
+
+SAMPLES = ("clip_motorway", "clip_city", "clip_bikes", "clip_squirrel", "clip_bigbuckbunny")
+"""Footage that the training pairs are made from, by slot of experts/weights/weights.toml. Every
+source is held out once."""
+
+T = TypeVar("T")
+
+
+def sample_pairs(
+    encoder: EmbeddedEncoder,
+    samples: Sequence[str] = SAMPLES,
+    seed: int = 0,
+    *,
+    edits: GoodEdits | None = None,
+    tell: Callable[[str], None] = lambda line: None,
+) -> TrainingSet:
+    """The training pairs that `edits`, by default GoodEdits, makes from sample clips.
+
+    `tell` gets a line now and then; what it raises ends the work. Raises EditmillError where a
+    sample or a model that makes edits cannot be had.
+    """
+    videos = [(weights.entry(name).sha256, weights.fetch(name)) for name in samples]
+    pairs = (edits or GoodEdits()).pairs(videos, seed)
+    return training_set(_counted(pairs, tell), seed, encoder)
+
+
+def _counted(pairs: Iterable[T], tell: Callable[[str], None], every: int = 10) -> Iterator[T]:
+    for count, pair in enumerate(pairs):
+        if count % every == 0:
+            tell(f"{count} good edits made, broken and described")
+        yield pair
+
+
+def train(
+    examples: TrainingSet,
+    encoder: EmbeddedEncoder,
+    seed: int = 0,
+    *,
+    mlps: Sequence[MlpSettings] = MLPS,
+    samples: Sequence[str] = SAMPLES,
+) -> QualityModel:
+    """A model of the examples, with its metrics and what it was trained with.
+
+    Its folds hold out whole sources, so that none judges footage it was trained on. A second model
+    whose folds hold out clips is fitted to be measured beside it, and dropped.
+    """
+    features = features_version(encoder)
+    model = fit(examples.x, examples.good, examples.sources, seed, features, mlps=mlps)
+    by_clip = fit(examples.x, examples.good, examples.clips, seed, features, mlps=mlps)
+    metrics = evaluate(model, examples, by_clip.score(examples.x, examples.clips))
+    return dataclasses.replace(model, metrics=metrics, trained_with=trained_with(samples, seed))
+
+
+def trained_with(samples: Sequence[str] = SAMPLES, seed: int = 0) -> dict[str, Any]:
+    """What the training pairs depend on besides this package's code: seed, samples with the digest
+    of their files, and the experts that make the edits, with their versions."""
+    return {
+        "seed": seed,
+        "samples": {name: weights.entry(name).sha256[:12] for name in samples},
+        "experts": {task: expert_for(task).version for task in MADE_BY_EXPERTS},
+    }

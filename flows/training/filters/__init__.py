@@ -1,0 +1,1 @@
+"""Prefect flows that train the filters' models, which are shipped, again."""

@@ -1,0 +1,61 @@
+"""The Prefect flow that trains the alignment filter's style probes."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from prefect import flow, task
+from prefect.cache_policies import NO_CACHE
+
+from experts.instances import loaded
+from filters.alignment import train
+from filters.alignment.style_examples import Example
+from filters.alignment.style_probe import SHIPPED, StyleProbes
+from filters.alignment.train import SAMPLES, agreement, describe_metrics
+from filters.encoder.embedded import EmbeddedEncoder
+from flows.training.filters.progress import tell
+
+__all__ = ["SHIPPED", "describe_metrics", "train_alignment"]
+
+
+@task(name="paint-and-fit", cache_policy=NO_CACHE, persist_result=False)
+def paint_and_fit(
+    samples: Sequence[str], frames: int, seed: int
+) -> tuple[StyleProbes, Mapping[str, Sequence[Example]]]:
+    """The probes with what was measured, and the painted frames' features."""
+    return train.train(loaded(EmbeddedEncoder), samples, seed, frames=frames, tell=tell)
+
+
+@flow(name="train-alignment-filter", persist_result=False)
+def train_alignment(
+    out: Path | None = None,
+    compare_with: Path | None = None,
+    samples: tuple[str, ...] = SAMPLES,
+    frames: int = 3,
+    seed: int = 0,
+) -> dict[str, Any]:
+    """Train the alignment filter's style probes on sample clips painted by the stylizers.
+
+    With the defaults this takes about a minute of one core and makes the probes that are shipped.
+    Returns their `metrics` per task and, where others were named, the `agreement` with those.
+
+    Args:
+        out: The safetensors file to write the probes to. A recipe judges with them by
+            `filters: {style_probes: FILE}`.
+        compare_with: A file of style probes. Both judge the painted frames, and how far they agree
+            is returned.
+        samples: Video clips, by slot of experts/weights/weights.toml, that the styles are painted
+            on; at least two. Each is held out once.
+        frames: Frames of each clip that every style is painted on.
+        seed: Of everything that is drawn.
+    """
+    known = None if compare_with is None else StyleProbes.load(compare_with)
+    probes, painted = paint_and_fit(samples, frames, seed)
+    if out is not None:
+        probes.save(out)
+    found: dict[str, Any] = {"metrics": probes.metrics}
+    if known is not None:
+        found["agreement"] = agreement(known, probes, painted).as_dict()
+    return found

@@ -1,0 +1,77 @@
+"""The Prefect flow that trains the quality filter's model."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from prefect import flow, task
+from prefect.cache_policies import NO_CACHE
+
+from experts.instances import loaded
+from filters.encoder.embedded import EmbeddedEncoder
+from filters.quality.model import SHIPPED, QualityModel
+from filters.quality.training import train
+from filters.quality.training.ensemble import MLPS
+from filters.quality.training.evaluation import agreement, describe_metrics
+from filters.quality.training.good_edits import GoodEdits
+from filters.quality.training.train import SAMPLES
+from filters.quality.training.training_set import TrainingSet
+from flows.training.filters.progress import tell
+
+__all__ = ["SHIPPED", "describe_metrics", "train_quality"]
+
+
+@task(name="make-training-pairs", cache_policy=NO_CACHE, persist_result=False)
+def make_training_pairs(samples: Sequence[str], windows: int, seed: int) -> TrainingSet:
+    """Good edits of the samples and the same edits broken on purpose, as descriptors."""
+    edits = GoodEdits(windows=windows)
+    return train.sample_pairs(loaded(EmbeddedEncoder), samples, seed, edits=edits, tell=tell)
+
+
+@task(name="fit", cache_policy=NO_CACHE, persist_result=False)
+def fit(
+    examples: TrainingSet, samples: Sequence[str], seed: int, mlps_per_fold: int
+) -> QualityModel:
+    """The ensemble, with its metrics."""
+    tell(f"fitting on {len(examples.kinds)} pairs")
+    return train.train(
+        examples, loaded(EmbeddedEncoder), seed, mlps=MLPS[:mlps_per_fold], samples=samples
+    )
+
+
+@flow(name="train-quality-filter", persist_result=False)
+def train_quality(
+    out: Path | None = None,
+    compare_with: Path | None = None,
+    samples: tuple[str, ...] = SAMPLES,
+    windows: int = 6,
+    mlps_per_fold: int = len(MLPS),
+    seed: int = 0,
+) -> dict[str, Any]:
+    """Train the quality filter on edits of sample clips, good ones and ones broken on purpose.
+
+    With the defaults this takes about six minutes of one core and makes the model that is
+    shipped. Returns its `metrics` and, where another model was named, the `agreement` with it.
+
+    Args:
+        out: The safetensors file to write the model to. A recipe judges with it by
+            `filters: {quality_model: FILE}`.
+        compare_with: A model's file. Both models judge the training pairs, and how far they agree
+            is returned.
+        samples: Video clips, by slot of experts/weights/weights.toml, that the training pairs are
+            made from; at least two. Each is held out once.
+        windows: Clips taken from each video.
+        mlps_per_fold: Classifiers per held-out video.
+        seed: Of everything that is drawn.
+    """
+    known = None if compare_with is None else QualityModel.load(compare_with)
+    examples = make_training_pairs(samples, windows, seed)
+    model = fit(examples, samples, seed, mlps_per_fold)
+    if out is not None:
+        model.save(out)
+    found: dict[str, Any] = {"metrics": dict(model.metrics)}
+    if known is not None:
+        found["agreement"] = agreement(known, model, examples).as_dict()
+    return found
