@@ -52,7 +52,7 @@ def train_quality(
 ) -> dict[str, Any]:
     """Train the quality filter on edits of sample clips, good ones and ones broken on purpose.
 
-    With the defaults this takes about six minutes of one core and makes the model that is
+    With the defaults this takes about seven minutes of one core and makes the model that is
     shipped. Returns its `metrics` and, where another model was named, the `agreement` with it.
 
     Args:
