@@ -41,8 +41,9 @@ from flows.stages.tasks import (
 
 R = TypeVar("R")
 
-AHEAD = 2
-"""Shards of sources per worker that are ingested before the clips of the first are needed."""
+AHEAD = 1
+"""Shards of sources per worker that are ingested before the clips of the first are taken up: more
+would only keep the first pairs waiting."""
 
 
 def shards(records: Sequence[R], size: int) -> list[Sequence[R]]:

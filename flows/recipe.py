@@ -30,6 +30,7 @@ class SampleSources(Part):
     kind: Literal["samples"]
     names: tuple[str, ...] = Field(min_length=1)
     per_source: int | None = Field(default=None, ge=1)  # in place of clips.per_source
+    max_frames: int | None = Field(default=None, ge=33, le=MAX_FRAMES)  # of clips.max_frames
     labels: tuple[str, ...] | None = None  # the vocabulary of this footage (VIVID-10M); None: all
 
 
@@ -40,6 +41,7 @@ class FolderSources(Part):
     path: Path
     licence: str = "unknown"
     per_source: int | None = Field(default=None, ge=1)  # in place of clips.per_source
+    max_frames: int | None = Field(default=None, ge=33, le=MAX_FRAMES)  # of clips.max_frames
     labels: tuple[str, ...] | None = None  # the vocabulary of this footage (VIVID-10M); None: all
 
     @field_serializer("path", when_used="json")

@@ -34,6 +34,7 @@ class SourceFile:
     licence: str
     refusal: Refusal | None = None  # set: it cannot be footage
     per_source: int | None = None  # clips of it; None: as many as the recipe's `clips` says
+    max_frames: int | None = None  # of each of them; None: as the recipe's `clips` says
     copies: tuple[SourceFile, ...] = ()  # further files of the same content (flows.sources.copies)
 
 

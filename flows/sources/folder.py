@@ -48,7 +48,15 @@ def find(section: FolderSources) -> Listing:
     for path in sorted(walk.found):
         name = printable(path.relative_to(root))
         files.append(
-            SourceFile(path, name, name, section.licence, walk.found[path], section.per_source)
+            SourceFile(
+                path,
+                name,
+                name,
+                section.licence,
+                walk.found[path],
+                per_source=section.per_source,
+                max_frames=section.max_frames,
+            )
         )
     # A name as it is goes before one that was made printable, should they be the same.
     files.sort(key=lambda file: _is_escaped(file.path))

@@ -25,6 +25,7 @@ def find(section: SampleSources) -> Iterator[SourceFile]:
             uri(name),
             weights.entry(name).licence,
             per_source=section.per_source,
+            max_frames=section.max_frames,
         )
 
 

@@ -200,11 +200,10 @@ class _Cutting:
         return digest(VERSION, content, rules, self.detector.version, CLIP_CRF)
 
     def _rules(self, file: SourceFile) -> Clips:
-        """How this file is cut: its section of the recipe may ask for another number of clips."""
-        rules = self.ctx.recipe.clips
-        if file.per_source is None:
-            return rules
-        return rules.model_copy(update={"per_source": file.per_source})
+        """How this file is cut: its section of the recipe may ask for more, or shorter, clips."""
+        given = {"per_source": file.per_source, "max_frames": file.max_frames}
+        own = {name: value for name, value in given.items() if value is not None}
+        return self.ctx.recipe.clips.model_copy(update=own)
 
     def _cut(self, file: SourceFile) -> Document:
         info = media.probe(file.path)
@@ -224,7 +223,7 @@ class _Cutting:
         )
         pieces = cuts(shots, self._rules(file))
         if not pieces:
-            raise _too_short(file, shots, self.ctx.recipe.clips)
+            raise _too_short(file, shots, self._rules(file))
         clips = []
         frames = checked(media.iter_frames(file.path), self.ctx.check_stop)
         position = 0

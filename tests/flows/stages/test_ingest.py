@@ -131,7 +131,7 @@ def test_a_pause_ends_a_clip(tmp_path, write, scene):
     ]
 
 
-def test_a_section_may_ask_for_another_number_of_clips(tmp_path: Path, write, scene) -> None:
+def test_a_section_may_ask_for_more_or_shorter_clips(tmp_path: Path, write, scene) -> None:
     for name, seed in (("v", 1), ("w", 2)):
         (tmp_path / name).mkdir()
         made = write(f"{name}.mp4", scene(80, 96, 128 + 16 * seed))
@@ -139,11 +139,15 @@ def test_a_section_may_ask_for_another_number_of_clips(tmp_path: Path, write, sc
     text = f"""
     name: tiny
     sources:
-      - {{kind: folder, path: {tmp_path / "v"}, per_source: 2}}
+      - {{kind: folder, path: {tmp_path / "v"}, per_source: 2, max_frames: 34}}
       - {{kind: folder, path: {tmp_path / "w"}}}
     clips: {{max_frames: 40, per_source: 1}}
     plan: {{weights: {{deblur: 1}}}}
     """
     ctx = context(tmp_path / "catalog", parse(text, "tiny"))
     clips = ingest.run(ctx, list_sources(ctx.recipe))
-    assert [clip.uri for clip in clips] == ["v.mp4", "v.mp4", "w.mp4"]
+    assert [(clip.uri, clip.frames) for clip in clips] == [
+        ("v.mp4", 34),
+        ("v.mp4", 34),
+        ("w.mp4", 40),
+    ]
