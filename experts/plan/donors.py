@@ -21,7 +21,7 @@ from experts.plan.framing import Crop, boxes_of
 from experts.plan.occlusion import near, occluders
 from experts.plan.referring import refer
 from experts.plan.rules import Planning
-from experts.plan.view import View, edit_size, view
+from experts.plan.view import View, edit_lengths, view
 
 MATCHER = DonorMatcher()
 
@@ -160,13 +160,25 @@ class Replacement:
 def replacements(
     clip: Clip, track: Track, tracks: Sequence[Track], task: Task, bank: Bank, rules: Planning
 ) -> list[Replacement]:
-    """What may take the object's place, the best first, with the best window of each donor."""
+    """What may take the object's place, the best first, with the best window of each donor. Edits
+    are as long as there is a donor for."""
     candidate = bank.candidate(track)
     if candidate is None:
         return []
+    for frames in edit_lengths(clip, task, rules):
+        found = _replacements(candidate, frames, task, bank, rules)
+        if found:
+            return found
+    return []
+
+
+def _replacements(
+    candidate: Candidate, frames: int, task: Task, bank: Bank, rules: Planning
+) -> list[Replacement]:
+    clip, track, tracks = candidate.clip, candidate.track, candidate.tracks
     found: dict[str, Replacement] = {}
     views: dict[tuple[str, str], tuple[View, Pose] | None] = {}
-    for donor in bank.windows(clip.source_id, edit_size(clip, task, rules)[2], rules):
+    for donor in bank.windows(clip.source_id, frames, rules):
         other = donor.candidate
         if other.clip.clip_id == clip.clip_id or not _same_rate(clip, other.clip, track.label):
             continue
@@ -175,7 +187,7 @@ def replacements(
         same_label = other.track.label == track.label
         called = other.track.label, donor.pose.colour if same_label else ""
         if called not in views:
-            views[called] = _view(candidate, *called, bank, task, rules)
+            views[called] = _view(candidate, *called, frames, bank, task, rules)
         found_view = views[called]
         if found_view is None:
             continue
@@ -195,7 +207,13 @@ def replacements(
 
 
 def _view(
-    candidate: Candidate, label: str, colour: str, bank: Bank, task: Task, rules: Planning
+    candidate: Candidate,
+    label: str,
+    colour: str,
+    frames: int,
+    bank: Bank,
+    task: Task,
+    rules: Planning,
 ) -> tuple[View, Pose] | None:
     """What of the object's clip to show if a donor of this label takes its place (and of this
     colour, if that tells it apart), and the object's pose there."""
@@ -209,7 +227,7 @@ def _view(
         phrase = refer(here, [here, *like], crop, alive)
         return phrase and phrase.replace(label, _described(label, colour), 1)
 
-    shown = view(candidate.clip, track, tracks, task, rules, refer_to)
+    shown = view(candidate.clip, track, tracks, task, rules, refer_to, lengths=(frames,))
     if shown is None or _ridden(candidate, shown.alive):
         return None
     if shown.crop.share_in_view(boxes_of(track)[shown.alive]) < MIN_IN_VIEW:

@@ -21,6 +21,7 @@ class Planning(Part):
         description="how often each task is drawn, as {deblur: 1}; `editmill tasks` lists them",
     )
     min_area: float = Field(default=0.004, gt=0)  # share of the frame; below, nobody sees the edit
+    wanted_area: float = Field(default=0.02, gt=0)  # share that makes an object worth looking at
     max_area: float = Field(default=0.30, le=1)  # above, too little is left to fill a removal from
     max_invented: float = Field(default=0.003, ge=0, le=1)  # of the frame, painted unseen by anyone
     removal_span: int = Field(default=33, ge=0)  # frames to each side that a removal looks at, too
@@ -29,6 +30,8 @@ class Planning(Part):
     # An object too small, or not to be told apart, at the papers' size may be shown in a smaller
     # edit, closer to it, with this long side at least in px; None: never.
     smallest_long_side: int | None = Field(default=None, ge=128)
+    # One that is not surely followed for the papers' frames may be shown in a shorter edit.
+    shortest_frames: int | None = Field(default=None, ge=2)
     frames: int | None = Field(default=None, ge=2)  # caps all tasks; None: the papers'
     long_side: int | None = Field(default=None, ge=128)  # caps every edit's size; None: the papers'
 

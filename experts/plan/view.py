@@ -37,6 +37,9 @@ MOSTLY_CUT = 0.5
 CLOSER = (0.8, 0.64)
 """Sides of smaller edits over the usual one's."""
 
+SHORTER = (0.75, 0.5)
+"""Frames of shorter edits over the usual number, brought to 4k + 1: what CogVideoX's VAE takes."""
+
 PLACES = (0.5, 0.3, 0.7)
 """Where across the picture the object's trajectory may have its middle, as shares of the width."""
 
@@ -69,29 +72,41 @@ def view(
     task: Task,
     rules: Planning,
     refer_to: Refer | None = None,
+    lengths: Sequence[int] | None = None,
 ) -> View | None:
     """The best one for the task on this object, or for one without an object (`track` None);
     None if the object does not suit the task. `refer_to` gives the referring expression of what the
-    instruction speaks of, if that is not the object itself."""
+    instruction speaks of, if that is not the object itself; `lengths` the frames that the edit may
+    have, by default those of :func:`edit_lengths`."""
     height, width, frames = edit_size(clip, task, rules)
     if track is None:
         return View(0, frames, widest(clip, height, width), height, width, "")
     if track.score < rules.min_score:
         return None
-    stretches = [slice(first, first + frames) for first in windows(track, frames)]
-    stretches = [alive for alive in stretches if _followed(track, alive, rules)]
-    for height, width in edit_sizes(clip, task, rules):
-        for alive in stretches:
-            for crop in _crops(clip, track, task, alive, (height, width)):
-                phrase = _phrase(clip, track, tracks, task, rules, crop, alive, refer_to)
-                if phrase:
-                    return View(alive.start, frames, crop, height, width, phrase)
+    for frames in lengths or edit_lengths(clip, task, rules):
+        stretches = [slice(first, first + frames) for first in windows(track, frames)]
+        stretches = [alive for alive in stretches if _followed(track, alive, rules)]
+        for height, width in edit_sizes(clip, track, task, rules):
+            for alive in stretches:
+                for crop in _crops(clip, track, task, alive, (height, width)):
+                    phrase = _phrase(clip, track, tracks, task, rules, crop, alive, refer_to)
+                    if phrase:
+                        return View(alive.start, frames, crop, height, width, phrase)
     return None
 
 
-def edit_sizes(clip: Clip, task: Task, rules: Planning) -> list[tuple[int, int]]:
-    """(height, width) at which an object may be shown, the usual one first. Smaller ones are for
-    local edits alone: a map is not worth more for showing less."""
+def edit_lengths(clip: Clip, task: Task, rules: Planning) -> list[int]:
+    """Frames that an edit may have, the usual number first. Shorter ones are for local edits."""
+    usual = edit_size(clip, task, rules)[2]
+    shorter = (round(factor * (usual - 1)) // 4 * 4 + 1 for factor in SHORTER)
+    least = rules.shortest_frames if task.local and rules.shortest_frames else usual
+    return [usual, *(frames for frames in shorter if least <= frames < usual)]
+
+
+def edit_sizes(clip: Clip, track: Track, task: Task, rules: Planning) -> list[tuple[int, int]]:
+    """(height, width) at which an object may be shown: the largest first that shows it well
+    (`wanted_area`), then the others, the closest first. Smaller ones than usual are for local edits
+    alone: a map is not worth more for showing less."""
     height, width, _ = edit_size(clip, task, rules)
     sizes = [(height, width)]
     if task.local and rules.smallest_long_side:
@@ -99,7 +114,9 @@ def edit_sizes(clip: Clip, task: Task, rules: Planning) -> list[tuple[int, int]]
             smaller = round(factor * height / 2) * 2, round(factor * width / 2) * 2
             if max(smaller) >= rules.smallest_long_side:
                 sizes.append(smaller)
-    return sizes
+    pixels = track.area * clip.width * clip.height
+    well = [size for size in sizes if pixels >= rules.wanted_area * size[0] * size[1]]
+    return [*well, *reversed([size for size in sizes if size not in well])]
 
 
 def edit_size(clip: Clip, task: Task, rules: Planning) -> tuple[int, int, int]:

@@ -272,6 +272,18 @@ def test_a_removal_knows_what_comes_near_its_object() -> None:
     assert "others" not in plan.params
 
 
+def test_an_edit_is_as_long_as_its_object_is_surely_followed() -> None:
+    removal, brief = TASKS["object_removal"], track("t1", 400, first=10, last=38)
+    assert view(CLIP, brief, [brief], removal, RULES) is None
+    rules = RULES.model_copy(update={"shortest_frames": 17})
+    shown = view(CLIP, brief, [brief], removal, rules)
+    assert shown is not None
+    assert shown.frames == 25  # of 33, 25 and 17 the longest that fits into 29
+    assert (brief.first_frame, brief.last_frame) == (10, 38)
+    assert 10 <= shown.first <= 14
+    assert view(CLIP, brief, [brief], TASKS["object_grounding"], rules) is None
+
+
 def test_a_small_object_is_shown_closer_where_that_is_allowed() -> None:
     small = track("t1", 400, area=0.0009)
     removal, grounding = TASKS["object_removal"], TASKS["object_grounding"]
@@ -285,6 +297,11 @@ def test_a_small_object_is_shown_closer_where_that_is_allowed() -> None:
     assert view(CLIP, small, [small], grounding, rules) is None
     large = track("t2", 400)
     assert view(CLIP, large, [large], removal, rules) == view(CLIP, large, [large], removal, RULES)
+    middling = track("t3", 400, area=0.006)  # large enough at the usual size, better seen closer
+    assert view(CLIP, middling, [middling], removal, RULES)
+    closer = view(CLIP, middling, [middling], removal, rules)
+    assert closer is not None
+    assert closer.width == 378
 
 
 @pytest.mark.parametrize("seed", range(5))
