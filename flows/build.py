@@ -20,8 +20,8 @@ from flows.release.live import filling
 from flows.release.outcome import Outcome
 from flows.request import Request, finished, remember, request, with_notes
 from flows.runtime.context import Context, Stopped, context, findable
-from flows.runtime.prefect_client import Connection, using
-from flows.runtime.server import Server
+from flows.runtime.orchestration.client import Connection, using
+from flows.runtime.orchestration.server import Server
 from flows.runtime.status import kept_up
 from flows.runtime.stopping import stopped_by_signals
 

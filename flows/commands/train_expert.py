@@ -13,7 +13,7 @@ from experts.diffusion.specs import EXPERTS
 from experts.diffusion.training import steps
 from experts.diffusion.training.run import TrainingResult
 from flows.runtime import signals
-from flows.runtime.server import Server
+from flows.runtime.orchestration.server import Server
 from flows.training.experts.settings import opened
 
 
@@ -46,7 +46,7 @@ def main(
             steps.encode(run, _report)
         return
     reports_to = Server(server)
-    from flows.runtime.prefect_client import using
+    from flows.runtime.orchestration.client import using
     from flows.training.experts.flow import flow_of
 
     connection = reports_to.connect(threading.Event(), _report)

@@ -10,7 +10,7 @@ from typing import Any, Literal
 
 from catalog.errors import EditmillError
 from flows.runtime import signals
-from flows.runtime.server import Server
+from flows.runtime.orchestration.server import Server
 
 Name = Literal["quality", "alignment"]
 
@@ -24,7 +24,7 @@ def main(name: Name, *, out: Path | None, check: bool, server: str | None, as_js
         )
     reports_to = Server(server)
     # Imported late: this takes seconds, and the command's errors need none of it.
-    from flows.runtime.prefect_client import using
+    from flows.runtime.orchestration.client import using
     from flows.training.filters.progress import tell
 
     training = importlib.import_module(f"flows.training.filters.{name}")

@@ -32,7 +32,7 @@ from experts import weights
 from experts.annotate.maps import depth
 from experts.devices import cuda_device
 from experts.weights import registry
-from flows.runtime import server
+from flows.runtime.orchestration import server
 
 PYTHON = ((3, 11), (3, 14))
 """First version that works, first that is not supported; as in pyproject.toml."""

@@ -40,7 +40,7 @@ def main(
         return 0
     # Imported late: this takes seconds, and a finished build needs none of it. The server starts
     # beside the other imports.
-    from flows.runtime.server import Server
+    from flows.runtime.orchestration.server import Server
 
     to = Server(asked.recipe.run.server)
     from flows import build

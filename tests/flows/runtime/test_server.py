@@ -17,8 +17,10 @@ import pytest
 
 from catalog.errors import EditmillError
 from flows.recipe import parse
-from flows.runtime import prefect_server, prefect_settings, server
 from flows.runtime.context import Stopped
+from flows.runtime.orchestration import embedded as prefect_server
+from flows.runtime.orchestration import server
+from flows.runtime.orchestration import settings as prefect_settings
 
 REPOSITORY = Path(__file__).parents[3]
 
@@ -37,12 +39,12 @@ HOSTILE = {
 
 REPORT = """
 import threading
-from flows.runtime.server import Server
+from flows.runtime.orchestration.server import Server
 
 server = Server()
 connection = server.connect(threading.Event(), print)
 from prefect import flow
-from flows.runtime.prefect_client import using
+from flows.runtime.orchestration.client import using
 
 @flow
 def small():
@@ -229,14 +231,14 @@ def prefect() -> None:
 
 
 def _connected(tell: Lines, stop: threading.Event | None = None):  # type: ignore[no-untyped-def]
-    from flows.runtime.prefect_client import Connection
+    from flows.runtime.orchestration.client import Connection
 
     return Connection("http://127.0.0.1:9/api", stop or threading.Event(), tell.append)
 
 
 def _client(answers: list[object]):  # type: ignore[no-untyped-def]
     """A client of Prefect's whose server gives these answers, one after the other."""
-    from flows.runtime.prefect_client import _SyncClient
+    from flows.runtime.orchestration.client import _SyncClient
 
     def answer(request: httpx.Request) -> httpx.Response:
         given = answers.pop(0)
@@ -250,7 +252,7 @@ def _client(answers: list[object]):  # type: ignore[no-untyped-def]
 
 @pytest.mark.usefixtures("prefect")
 def test_a_server_that_comes_back_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
-    from flows.runtime import prefect_client
+    from flows.runtime.orchestration import client as prefect_client
 
     clock = iter([0.0, 1.0, 3.0])
     monkeypatch.setattr(prefect_client, "monotonic", lambda: next(clock))
@@ -270,7 +272,7 @@ def test_a_server_that_comes_back_is_waited_for(monkeypatch: pytest.MonkeyPatch)
 
 @pytest.mark.usefixtures("prefect")
 def test_one_that_stays_away_ends_the_build_in_one_line(monkeypatch: pytest.MonkeyPatch) -> None:
-    from flows.runtime import prefect_client
+    from flows.runtime.orchestration import client as prefect_client
 
     clock = iter([0.0, prefect_client.PATIENCE + 1, prefect_client.PATIENCE + 2])
     monkeypatch.setattr(prefect_client, "monotonic", lambda: next(clock))
@@ -287,7 +289,7 @@ def test_one_that_stays_away_ends_the_build_in_one_line(monkeypatch: pytest.Monk
 
 @pytest.mark.usefixtures("prefect")
 def test_waiting_ends_when_the_build_shall_stop() -> None:
-    from flows.runtime import prefect_client
+    from flows.runtime.orchestration import client as prefect_client
 
     stop = threading.Event()
     stop.set()
@@ -299,7 +301,7 @@ def test_waiting_ends_when_the_build_shall_stop() -> None:
 def test_an_answer_is_an_answer() -> None:
     from prefect.exceptions import PrefectHTTPStatusError
 
-    from flows.runtime import prefect_client
+    from flows.runtime.orchestration import client as prefect_client
 
     with prefect_client.using(_connected(Lines())), pytest.raises(PrefectHTTPStatusError):
         _client([404]).get("/flows")
@@ -307,7 +309,7 @@ def test_an_answer_is_an_answer() -> None:
 
 @pytest.mark.usefixtures("prefect")
 def test_a_dead_server_of_the_users_is_one_line() -> None:
-    from flows.runtime.prefect_client import check
+    from flows.runtime.orchestration.client import check
 
     with pytest.raises(EditmillError, match=r"no Prefect server answers at http://127.0.0.1:9/api"):
         check("http://127.0.0.1:9/api")

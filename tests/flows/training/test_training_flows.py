@@ -15,8 +15,8 @@ import catalog
 from catalog import trained
 from catalog.errors import EditmillError
 from experts.diffusion.specs import TRAINABLE
-from flows.runtime.prefect_client import using
-from flows.runtime.server import Server
+from flows.runtime.orchestration.client import using
+from flows.runtime.orchestration.server import Server
 from flows.training.experts import flow as module
 from flows.training.experts.flow import FLOWS, flow_of, train_remover
 from tests.flows.tiny_training import write_base, write_catalog

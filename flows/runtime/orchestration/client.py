@@ -24,10 +24,10 @@ from prefect.exceptions import PrefectHTTPStatusError
 
 from catalog.errors import EditmillError
 from flows.runtime.context import Stopped
-from flows.runtime.prefect_settings import is_loopback
+from flows.runtime.orchestration.settings import is_loopback
 
 if TYPE_CHECKING:
-    from flows.runtime.server import Embedded
+    from flows.runtime.orchestration.server import Embedded
 
 PATIENCE = 300.0
 """Seconds a lost server is waited for: a restart, an upgrade with its migration or a broken network

@@ -34,7 +34,7 @@ QUIET = {
     "PREFECT_LOGGING_ROOT_LEVEL": "CRITICAL",
     "PREFECT_LOGGING_TO_API_ENABLED": "false",
     "PREFECT_INTERNAL_LOGGING_LEVEL": "CRITICAL",
-    "PREFECT_CLIENT_MAX_RETRIES": "0",  # flows.runtime.prefect_client waits for a lost server
+    "PREFECT_CLIENT_MAX_RETRIES": "0",  # flows.runtime.orchestration.client waits for a lost server
 }
 
 LEADS_TO_SERVER = ("PREFECT_API_", "PREFECT_CLIENT_", "PREFECT_CLOUD_")

@@ -1,8 +1,8 @@
 """The Prefect server behind a build: one of its own by default, the user's where he asks for it.
 
-Ours is a child process (`flows.runtime.prefect_server`) on a loopback socket that is bound here, so
-every port may be taken, and its address is known while it still starts. It has a temporary folder,
-obeys nothing of the user's surroundings, is started again should it die, and ends with this
+Ours is a child process (`flows.runtime.orchestration.embedded`) on a loopback socket that is bound
+here, so every port may be taken, and its address is known while it still starts. It has a temporary
+folder, obeys nothing of the user's surroundings, is started again should it die, and ends with this
 process.
 """
 
@@ -23,10 +23,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from catalog.errors import EditmillError, one_line
-from flows.runtime import prefect_server, prefect_settings
+from flows.runtime.orchestration import embedded as prefect_server
+from flows.runtime.orchestration import settings as prefect_settings
 
 if TYPE_CHECKING:
-    from flows.runtime.prefect_client import Connection
+    from flows.runtime.orchestration.client import Connection
 
 UNDER_WORKER = "PREFECT__FLOW_RUN_ID"
 """Set by a Prefect worker for a flow run's process, whose settings are then the worker's."""
@@ -47,7 +48,7 @@ SETTINGS = {
     "PREFECT_SERVER_LOGGING_LEVEL": "CRITICAL",
     "PREFECT_LOGGING_LEVEL": "CRITICAL",
     "PREFECT_SERVER_REGISTER_BLOCKS_ON_START": "false",
-    "PREFECT_SERVER_DATABASE_MIGRATE_ON_START": "false",  # flows.runtime.prefect_server does it
+    "PREFECT_SERVER_DATABASE_MIGRATE_ON_START": "false",  # its program does it
     # Nobody can look at its events once the build is over.
     "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_ENABLED": "false",
     "PREFECT_SERVER_SERVICES_TRIGGERS_ENABLED": "false",
@@ -225,7 +226,7 @@ class Server:
             return
         self.url, theirs = prefect_settings.users_server(asked)
         prefect_settings.apply(self.url, theirs)
-        from flows.runtime.prefect_client import check  # Prefect is set up by now
+        from flows.runtime.orchestration.client import check  # Prefect is set up by now
 
         check(self.url)
 
@@ -234,7 +235,7 @@ class Server:
 
         Raises EditmillError if it can't start.
         """
-        from flows.runtime.prefect_client import Connection
+        from flows.runtime.orchestration.client import Connection
 
         if self._embedded is not None:
             self._embedded.wait()

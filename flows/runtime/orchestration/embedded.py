@@ -1,4 +1,4 @@
-"""Prefect's embedded server, a program of its own that `flows.runtime.server` starts:
+"""Prefect's embedded server, a program of its own that `flows.runtime.orchestration.server` starts:
 
     python -P prefect_server.py FOLDER TEMPLATE FD
 

@@ -1,0 +1,1 @@
+"""The Prefect server behind a build, and what is said to it."""
