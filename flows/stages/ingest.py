@@ -110,6 +110,12 @@ def cuts(shots: Sequence[tuple[int, int]], rules: Clips) -> list[tuple[int, int]
     return [pieces[int((i + 0.5) * step)] for i in range(rules.per_source)]
 
 
+def rules_for(file: SourceFile, rules: Clips) -> Clips:
+    """How a file is cut: its section of the recipe may ask for more, or shorter, clips."""
+    given = {"per_source": file.per_source, "max_frames": file.max_frames}
+    return rules.model_copy(update={k: v for k, v in given.items() if v is not None})
+
+
 def unbroken(
     shots: Sequence[tuple[int, int]], breaks: Sequence[tuple[int, int]]
 ) -> list[tuple[int, int]]:
@@ -196,14 +202,9 @@ class _Cutting:
 
     def _content(self, file: SourceFile) -> str:
         """All that the clips depend on."""
-        rules, content = self._rules(file).model_dump(), self._seen[file.name][0]
+        rules = rules_for(file, self.ctx.recipe.clips).model_dump()
+        content = self._seen[file.name][0]
         return digest(VERSION, content, rules, self.detector.version, CLIP_CRF)
-
-    def _rules(self, file: SourceFile) -> Clips:
-        """How this file is cut: its section of the recipe may ask for more, or shorter, clips."""
-        given = {"per_source": file.per_source, "max_frames": file.max_frames}
-        own = {name: value for name, value in given.items() if value is not None}
-        return self.ctx.recipe.clips.model_copy(update=own)
 
     def _cut(self, file: SourceFile) -> Document:
         info = media.probe(file.path)
@@ -221,9 +222,9 @@ class _Cutting:
             codec=info.codec,
             notes=list(info.notes),
         )
-        pieces = cuts(shots, self._rules(file))
+        pieces = cuts(shots, rules_for(file, self.ctx.recipe.clips))
         if not pieces:
-            raise _too_short(file, shots, self._rules(file))
+            raise _too_short(file, shots, rules_for(file, self.ctx.recipe.clips))
         clips = []
         frames = checked(media.iter_frames(file.path), self.ctx.check_stop)
         position = 0

@@ -47,13 +47,14 @@ Local edits have 336×592 at most, there as here."""
 EDIT_FRAMES = 64
 
 OBJECTS = {
-    "object_removal": 1 / 8,
-    "object_addition": 1 / 8,
-    "object_swap": 4 / 8,
-    "local_style_transfer": 22 / 8,
-    "object_grounding": 6 / 8,
+    "object_removal": 8 / 11,
+    "object_addition": 9 / 11,
+    "object_swap": 3 / 11,
+    "local_style_transfer": 25 / 11,
+    "object_grounding": 8 / 11,
 }
-"""Edits per clip that suited an object: eight clips of four samples in the same run."""
+"""Edits per clip that suited an object: eleven clips of four samples, most of them of people
+(infra/bench/results/demo.md)."""
 
 MEMORY_GIB = 5
 """At most, with two workers."""

@@ -22,7 +22,7 @@ from flows.commands.making import costs
 from flows.commands.making.footage import Footage, Video, probed
 from flows.recipe import FolderSources, Recipe, SampleSources
 from flows.sources import SourceFile, folder, samples
-from flows.stages.ingest import cuts
+from flows.stages.ingest import cuts, rules_for
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +177,7 @@ def _clips(video: Video, recipe: Recipe) -> list[Clip]:
     info = video.info
     return [
         Clip("", "", "", "", "", first, frames, info.fps, info.width, info.height)
-        for first, frames in cuts([(0, info.frames)], recipe.clips)
+        for first, frames in cuts([(0, info.frames)], rules_for(video.file, recipe.clips))
     ]
 
 
