@@ -73,7 +73,7 @@ class Kind:
         if importlib.util.find_spec(self.library) is None:
             raise EditmillError(
                 f"a {self.what} needs {self.library}, which is not installed; "
-                f"install it with: pip install 'editmill[{self.extra}]'"
+                f"install it, in the checkout, with: pip install -e '.[{self.extra}]'"
             )
         return importlib.metadata.version(self.package)
 

@@ -2,7 +2,7 @@
 
 No package registry carries a CLIP. The checkpoint is a folder, or a commit on the hub, named by a
 flag or by `EDITMILL_CLIP`, with `open_clip_config.json` and `open_clip_model.safetensors`, as the
-LAION and DataComp ones are published. open_clip itself is an extra: `pip install 'editmill[clip]'`.
+LAION and DataComp ones are published. open_clip itself is an extra: `pip install -e '.[clip]'`.
 """
 
 from __future__ import annotations

@@ -103,7 +103,9 @@ def train_expert(
     try:
         from flows.commands import train_expert as command
     except ImportError as error:
-        raise EditmillError(f"training needs {error.name}; pip install 'editmill[gpu]'") from None
+        raise EditmillError(
+            f"training needs {error.name}; in the checkout, pip install -e '.[gpu]'"
+        ) from None
 
     command.main(
         name,

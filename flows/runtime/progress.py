@@ -19,6 +19,8 @@ from flows.runtime.status import StageStatus, stage_statuses
 REFRESH_PER_SECOND = 4
 SECONDS_PER_LINE = 20.0
 
+STOPPING = "stopping once the edits in hand are finished; Ctrl-C again stops at once"
+
 
 def clock(seconds: float) -> str:
     """`m:ss`, or `h:mm:ss` from an hour on."""
@@ -59,14 +61,14 @@ def kept_line(tasks: Mapping[str, Mapping[str, int]]) -> str:
 class _LiveTable:
     """Renders the counters anew at each refresh."""
 
-    def __init__(self, stats: Stats) -> None:
-        self._stats = stats
+    def __init__(self, stats: Stats, stop: threading.Event) -> None:
+        self._stats, self._stop = stats, stop
 
     def __rich__(self) -> RenderableType:
         caption = (
             f"{clock(self._stats.wall_seconds())} · "
             f"{self._stats.peak_memory_mb / 1024:.1f} GiB at most · "
-            "Ctrl-C stops; the same command continues"
+            f"{STOPPING if self._stop.is_set() else 'Ctrl-C stops; the same command continues'}"
         )
         parts = [kept_line(_tasks(self._stats)), caption]
         lines = [Text(part, style="dim") for part in parts if part]
@@ -74,13 +76,14 @@ class _LiveTable:
 
 
 @contextmanager
-def live(stats: Stats, console: Console) -> Iterator[None]:
-    """Shows `stats` until left: a live table on a terminal, else a line now and then."""
+def live(stats: Stats, console: Console, stop: threading.Event) -> Iterator[None]:
+    """Shows `stats` until left: a live table on a terminal, else a line now and then. Once `stop` is
+    set, the table says that the build is stopping."""
     if not console.is_terminal:
         with _lines(stats, console):
             yield
         return
-    with Live(_LiveTable(stats), console=console, refresh_per_second=REFRESH_PER_SECOND):
+    with Live(_LiveTable(stats, stop), console=console, refresh_per_second=REFRESH_PER_SECOND):
         yield
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import math
 import os
 import socket
 import threading
@@ -31,7 +32,7 @@ SECONDS = 2.0
 SILENT_SECONDS = 30.0
 """A running build that wrote nothing for so long has died, or its machine is overwhelmed."""
 
-State = Literal["running", "finished", "stopped", "failed"]
+State = Literal["running", "stopping", "finished", "stopped", "failed"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,7 +95,7 @@ def stage_status(stage: StageStats, workers: int, now: float) -> StageStatus:
     if not left:
         left_seconds = 0.0
     elif stage.done:
-        left_seconds = left * stage.seconds / stage.done / workers
+        left_seconds = math.ceil(left / workers) * stage.seconds / stage.done
     return StageStatus(
         name=stage.name,
         total=stage.total,
@@ -148,7 +149,7 @@ def kept_up(ctx: Context) -> Iterator[_Ending]:
 
     def loop() -> None:
         while not ended.wait(SECONDS):
-            writer.write("running")
+            writer.write("stopping" if ctx.stop.is_set() else "running")
 
     writer.write("running")
     thread = threading.Thread(target=loop, name="status", daemon=True)
@@ -199,7 +200,7 @@ def read(root: Path) -> Status | None:
 def alive(status: Status) -> bool:
     """Whether a build that says it runs still does: its process is there, on this machine; on
     another one, it was heard of lately."""
-    if status.state != "running":
+    if status.state not in ("running", "stopping"):
         return False
     if status.host == socket.gethostname():
         return psutil.pid_exists(status.pid)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import sys
 from contextlib import AbstractContextManager, suppress
 
 from flows.runtime import signals
@@ -20,6 +21,8 @@ def stopped_by_signals(ctx: Context) -> AbstractContextManager[None]:
             os._exit(128 + number)
         ctx.stopped_by = number
         ctx.stop.set()
+        if sys.stdout.isatty() and sys.stderr.isatty():
+            return  # the live table says so, and would write over it
         with suppress(OSError):  # stderr may be closed or full
             os.write(2, NOTICE)  # a handler may interrupt any other printing
 

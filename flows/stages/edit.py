@@ -74,7 +74,7 @@ def run(ctx: Context, shard: Sequence[PlannedClip]) -> list[Edit]:
         work=lambda batch: [_edit(ctx, job, footage, served[job.plan.task]) for job in batch],
         name=lambda job: f"{job.plan.task} {job.plan.plan_id}",
     )
-    return [
+    made = [
         Edit(
             plan=job.plan,
             clip=job.clip,
@@ -87,6 +87,9 @@ def run(ctx: Context, shard: Sequence[PlannedClip]) -> list[Edit]:
         )
         for job, document in documents
     ]
+    for stage in ("instruct", "judge"):  # what was not made has no instruction
+        ctx.stats.expect(stage, len(made) - len(jobs))
+    return made
 
 
 def _key(ctx: Context, job: Job, expert: Expert) -> str:

@@ -3,9 +3,11 @@ Object Detection", CVPR 2020), a TFLite file with COCO's labels and NMS built in
 
 from __future__ import annotations
 
+import os
 import threading
 import zipfile
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -81,8 +83,9 @@ class Detector:
         if self._interpreter is None:
             path = fetch("efficientdet_lite2")
             self._labels = _labels(path)
-            interpreter = Interpreter(str(path), num_threads=self._threads or per_call())
-            interpreter.allocate_tensors()
+            with _no_notice():
+                interpreter = Interpreter(str(path), num_threads=self._threads or per_call())
+                interpreter.allocate_tensors()
             self._interpreter = interpreter
 
     def _detect(self, frame: NDArray[np.uint8]) -> list[Detection]:
@@ -188,3 +191,22 @@ def _labels(path: Path) -> list[str]:
     """The label of each class id, from the zip that a TFLite model with metadata ends in."""
     with zipfile.ZipFile(path) as attached:
         return attached.read("labelmap.txt").decode().splitlines()
+
+
+@contextmanager
+def _no_notice() -> Iterator[None]:
+    """Meanwhile, what compiled code writes to stderr is lost: LiteRT says there which delegate it
+    created, in the middle of a live table."""
+    try:
+        kept = os.dup(2)
+    except OSError:  # stderr is closed: nothing can be said there
+        yield
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 2)
+        yield
+    finally:
+        os.dup2(kept, 2)
+        os.close(kept)
+        os.close(nowhere)

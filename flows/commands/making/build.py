@@ -40,13 +40,14 @@ def main(
         return 0
     # Imported late: this takes seconds, and a finished build needs none of it. The server starts
     # beside the other imports.
+    console.print(f"Starting to build {asked.recipe.name} in {out} …", highlight=False)
     from flows.runtime.orchestration.server import Server
 
     to = Server(asked.recipe.run.server)
     from flows import build
 
     try:
-        with live(ctx.stats, console):
+        with live(ctx.stats, console, ctx.stop):
             connection = to.connect(ctx.stop, lambda line: console.print(line, highlight=False))
             outcome = build.run(ctx, asked, connection)
     except Stopped:

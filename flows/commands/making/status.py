@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from rich.console import Console, Group, RenderableType
@@ -11,6 +12,7 @@ from rich.live import Live
 from rich.text import Text
 
 from catalog.errors import EditmillError
+from flows.runtime import signals
 from flows.runtime import status as build_status
 from flows.runtime.progress import clock, kept_line, stage_table
 from flows.runtime.status import SECONDS, Status, alive
@@ -29,7 +31,10 @@ def main(root: Path, *, watch: bool, as_json: bool) -> None:
     if not (watch and alive(status)):
         console.print(describe(status))
         return
-    with Live(describe(status), console=console, auto_refresh=False) as screen:
+    with (
+        suppress(signals.Signalled),  # whoever stops watching stops no build
+        Live(describe(status), console=console, auto_refresh=False) as screen,
+    ):
         while alive(status):
             time.sleep(SECONDS)
             status = _read(root)
@@ -48,7 +53,7 @@ def describe(status: Status) -> RenderableType:
 
 
 def _state(status: Status) -> str:
-    if status.state == "running" and not alive(status):
+    if status.state in ("running", "stopping") and not alive(status):
         return (
             f"died (last heard of at {status.updated_at}); the same build command goes on from "
             "where it was"
@@ -59,7 +64,7 @@ def _state(status: Status) -> str:
         return f"failed: {status.message}"
     if status.state == "stopped":
         return "stopped; the same build command goes on from where it was"
-    return f"running on {status.host}, process {status.pid}"
+    return f"{status.state} on {status.host}, process {status.pid}"
 
 
 def _read(root: Path) -> Status:

@@ -147,7 +147,9 @@ def _train(
     try:  # here, since it takes seconds, and a machine that only deploys has no use for it
         from experts.diffusion.training import steps
     except ImportError as error:
-        raise EditmillError(f"training needs {error.name}; pip install 'editmill[gpu]'") from None
+        raise EditmillError(
+            f"training needs {error.name}; in the checkout, pip install -e '.[gpu]'"
+        ) from None
     run = opened(catalog.expanduser(), expert, ref, config, base)
     if ended := run.result():
         return ended

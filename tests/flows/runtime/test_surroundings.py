@@ -66,7 +66,7 @@ def test_a_working_folder_that_is_gone_is_one_line(tmp_path: Path) -> None:
 def test_a_signal_ends_a_command_in_one_line(number: int) -> None:
     script = (
         "import os; from flows import cli\n"
-        f"cli.app = lambda: os.kill(os.getpid(), {int(number)})\ncli.main()"
+        f"cli.app = lambda **_: os.kill(os.getpid(), {int(number)})\ncli.main()"
     )
     ended = subprocess.run(
         [sys.executable, "-P", "-c", script],

@@ -140,5 +140,5 @@ def test_without_transformers_it_says_what_to_install(
         (tmp_path / name).touch()
     monkeypatch.setenv(VARIABLE, str(tmp_path))
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
-    with pytest.raises(EditmillError, match=r"pip install 'editmill\[depth\]'"):
+    with pytest.raises(EditmillError, match=r"pip install -e '.\[depth\]'"):
         _ = DepthModel().version
