@@ -94,7 +94,8 @@ def trained_expert(dataset: Queries, row: ModelRow, cache: str = "") -> Expert:
         from experts.diffusion.specs import EDITORS, expert_named
     except ImportError as error:
         raise EditmillError(
-            f"{row.model_id}: trained experts need {error.name}; in the checkout, pip install -e '.[gpu]'"
+            f"{row.model_id}: trained experts need {error.name}; in the checkout, "
+            "pip install -e '.[gpu]'"
         ) from None
     spec = expert_named(row.name)
     folder = trained.folder_of(dataset, row).resolve()

@@ -77,8 +77,8 @@ class _LiveTable:
 
 @contextmanager
 def live(stats: Stats, console: Console, stop: threading.Event) -> Iterator[None]:
-    """Shows `stats` until left: a live table on a terminal, else a line now and then. Once `stop` is
-    set, the table says that the build is stopping."""
+    """Shows `stats` until left: a live table on a terminal, else a line now and then. Once `stop`
+    is set, the table says that the build is stopping."""
     if not console.is_terminal:
         with _lines(stats, console):
             yield

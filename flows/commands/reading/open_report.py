@@ -22,8 +22,8 @@ def show(root: Path, as_json: bool) -> None:
     report = (root / REPORT).resolve()
     if not report.is_file():
         raise EditmillError(
-            f"{root}: has no report yet; a running build writes it with its first judged pairs, else "
-            f"start one: editmill build … --out {root}"
+            f"{root}: has no report yet; a running build writes it with its first judged pairs, "
+            f"else start one: editmill build … --out {root}"
         )
     opened = _has_screen() and webbrowser.open(report.as_uri())
     if as_json:
