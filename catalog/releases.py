@@ -58,6 +58,15 @@ class TableDiff:
         return bool(self.added or self.removed or self.changed)
 
 
+def check_tag(tag: str) -> None:
+    """Raises EditmillError for what is no release's tag: letters, digits, `.`, `_`, `-`; at most
+    64; not `main`."""
+    if not _TAG.fullmatch(tag) or tag == MAIN:
+        raise EditmillError(
+            f"{tag!r} is no tag; use letters, digits, '.', '_' and '-', and not {MAIN!r}"
+        )
+
+
 class Catalog(Queries):
     """A catalog at a ref; made by :func:`open`. At a release it can only be read."""
 
@@ -86,10 +95,7 @@ class Catalog(Queries):
         no name (letters, digits, `.`, `_`, `-`; at most 64; not `main`), and on an empty catalog.
         """
         self._refuse_if_read_only()
-        if not _TAG.fullmatch(tag) or tag == MAIN:
-            raise EditmillError(
-                f"{tag!r} is no tag; use letters, digits, '.', '_' and '-', and not {MAIN!r}"
-            )
+        check_tag(tag)
         versions = {table: self.tables.version(table) for table in VERSIONED}
         pins = {table: version for table, version in versions.items() if version is not None}
         if not pins:

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import flows
 from catalog.keys import digest, file_digest
+from catalog.releases import check_tag
 from experts.edit.tasks import TASKS, expert_for
 from experts.serving import pinned
 from flows.recipe import FolderSources, Recipe, load
@@ -43,7 +44,10 @@ def request(
     `source` replaces the recipe's sources by a folder, `server` its Prefect server. Raises
     EditmillError in one line where the recipe, its sources, an expert or a checkpoint lacks.
     """
+    if tag is not None:
+        check_tag(tag)
     recipe = load(recipe_name)
+    check_models(recipe)
     if source is not None:
         given = (FolderSources(kind="folder", path=source),)
         recipe = recipe.model_copy(update={"sources": given})
@@ -54,6 +58,18 @@ def request(
     sources = listing(recipe)
     # Before there is a catalog: a checkpoint may lack.
     return Request(recipe, out, tag, sources, _key(recipe, sources, tag))
+
+
+def check_models(recipe: Recipe) -> None:
+    """Raises EditmillError where a filter's model of the user's is something else."""
+    if (path := recipe.filters.quality_model) is not None:
+        from filters.quality.model import QualityModel
+
+        QualityModel.load(path)
+    if (path := recipe.filters.style_probes) is not None:
+        from filters.alignment.style_probe import StyleProbes
+
+        StyleProbes.load(path)
 
 
 def finished(ctx: Context, asked: Request) -> Outcome | None:

@@ -151,7 +151,7 @@ class StyleProbes:
     @classmethod
     def load(cls, path: Path) -> StyleProbes:
         """Reads saved probes; EditmillError if there are none or the file is something else."""
-        make = f"make them with: editmill train alignment --out {path}"
+        make = "make others with: editmill train alignment --out FILE"
         if not path.is_file():
             raise EditmillError(f"{path}: there are no style probes; {make}")
         try:

@@ -197,4 +197,4 @@ class QualityModel:
 
 
 def _make(path: Path) -> str:
-    return f"make one with: editmill train quality --out {path}"
+    return "make another one with: editmill train quality --out FILE"

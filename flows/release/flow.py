@@ -11,6 +11,7 @@ from typing import Any
 
 from prefect import flow
 
+import catalog
 from flows.recipe import load
 from flows.release import local_edits, pairs
 from flows.runtime.context import context
@@ -32,6 +33,7 @@ def release(
     Returns:
         `flows.release.outcome.Outcome` as a mapping.
     """
+    catalog.open(out)  # a mistyped path must not become a catalog
     ctx = context(out, load(recipe))
     product = pairs if ctx.recipe.records is None else local_edits
     return asdict(product.publish(ctx, tag))

@@ -5,7 +5,6 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import asdict
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -13,7 +12,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from flows.runtime.stats import Stats
+from flows.runtime.stats import Stats, TaskCount
 from flows.runtime.status import StageStatus, stage_statuses
 
 REFRESH_PER_SECOND = 4
@@ -48,13 +47,13 @@ def stage_table(stages: Sequence[StageStatus]) -> Table:
     return table
 
 
-def kept_line(tasks: Mapping[str, Mapping[str, int]]) -> str:
+def kept_line(tasks: Mapping[str, TaskCount]) -> str:
     """`12 of 15 kept so far: object_removal 3, local_style_transfer 4 …`; empty at first."""
-    made = sum(count["made"] for count in tasks.values())
+    made = sum(count.made for count in tasks.values())
     if not made:
         return ""
-    kept = sum(count["kept"] for count in tasks.values())
-    by_task = ", ".join(f"{task} {count['kept']}" for task, count in sorted(tasks.items()))
+    kept = sum(count.kept for count in tasks.values())
+    by_task = ", ".join(f"{task} {count.kept}" for task, count in sorted(tasks.items()))
     return f"{kept} of {made} kept so far: {by_task}"
 
 
@@ -70,7 +69,7 @@ class _LiveTable:
             f"{self._stats.peak_memory_mb / 1024:.1f} GiB at most · "
             f"{STOPPING if self._stop.is_set() else 'Ctrl-C stops; the same command continues'}"
         )
-        parts = [kept_line(_tasks(self._stats)), caption]
+        parts = [kept_line(dict(self._stats.tasks)), caption]
         lines = [Text(part, style="dim") for part in parts if part]
         return Group(stage_table(stage_statuses(self._stats)), *lines)
 
@@ -94,7 +93,7 @@ def _lines(stats: Stats, console: Console) -> Iterator[None]:
     def loop() -> None:
         while not stop.wait(SECONDS_PER_LINE):
             counts = [f"{s.name} {s.total - s.left}/{s.total}" for s in stage_statuses(stats)]
-            kept = kept_line(_tasks(stats)).partition(":")[0]
+            kept = kept_line(dict(stats.tasks)).partition(":")[0]
             line = [clock(stats.wall_seconds()), *counts, *filter(None, [kept])]
             console.print(*line, highlight=False, soft_wrap=True)
 
@@ -105,7 +104,3 @@ def _lines(stats: Stats, console: Console) -> Iterator[None]:
     finally:
         stop.set()
         thread.join()
-
-
-def _tasks(stats: Stats) -> dict[str, dict[str, int]]:
-    return {name: asdict(count) for name, count in [*stats.tasks.items()]}

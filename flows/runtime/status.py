@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import dataclasses
-import json
 import math
 import os
 import socket
@@ -14,14 +12,15 @@ from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
 import psutil
+from pydantic import AwareDatetime, Field, TypeAdapter
 
 from catalog.errors import EditmillError, one_line
 from catalog.storage.files import write_bytes
 from flows.runtime.context import Context, Stopped
-from flows.runtime.stats import StageStats, Stats
+from flows.runtime.stats import StageStats, Stats, TaskCount
 
 FILE = "work/status.json"
 """Within a catalog's folder."""
@@ -33,6 +32,12 @@ SILENT_SECONDS = 30.0
 """A running build that wrote nothing for so long has died, or its machine is overwhelmed."""
 
 State = Literal["running", "stopping", "finished", "stopped", "failed"]
+
+Seconds = Annotated[float, Field(ge=0, allow_inf_nan=False)]
+Pid = Annotated[int, Field(gt=0, lt=2**31)]
+
+SAME_PROCESS_SECONDS = 1.0
+"""Difference of two start times up to which a process of the same id is the same process."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,23 +52,24 @@ class StageStatus:
     reused: int
     failed: int
     left: int
-    per_minute: float | None
-    seconds_left: float | None
+    per_minute: Seconds | None
+    seconds_left: Seconds | None
 
 
 @dataclass(frozen=True, slots=True)
 class Status:
-    """A build as of `updated_at`; times are ISO 8601 in UTC."""
+    """A build as of `updated_at`."""
 
     recipe: str
     state: State
-    started_at: str
-    updated_at: str
-    seconds: float
+    started_at: AwareDatetime
+    updated_at: AwareDatetime
+    seconds: Seconds
     host: str
-    pid: int
+    pid: Pid
+    process_started: Seconds  # since the epoch; a pid may be another process's by now
     stages: list[StageStatus]
-    tasks: dict[str, dict[str, int]]  # per task: made, kept
+    tasks: dict[str, TaskCount]
     peak_memory_mb: int
     message: str = ""  # why it failed
     release: str = ""  # the release it ended with
@@ -77,11 +83,11 @@ class Status:
 
     @property
     def kept(self) -> int:
-        return sum(count["kept"] for count in self.tasks.values())
+        return sum(count.kept for count in self.tasks.values())
 
     @property
     def made(self) -> int:
-        return sum(count["made"] for count in self.tasks.values())
+        return sum(count.made for count in self.tasks.values())
 
 
 def stage_status(stage: StageStats, workers: int, now: float) -> StageStatus:
@@ -114,12 +120,15 @@ def stage_statuses(stats: Stats) -> list[StageStatus]:
     return [stage_status(stage, stats.workers, now) for stage in stages if stage.total]
 
 
+_STATUS = TypeAdapter(Status)
+
+
 @dataclass(slots=True)
 class _Writer:
     """Writes one build's status into its catalog."""
 
     ctx: Context
-    started_at: str = field(default_factory=lambda: _now())
+    started_at: datetime = field(default_factory=lambda: _now())
 
     def write(self, state: State, message: str = "", release: str = "") -> None:
         """A status that cannot be written is nobody's loss: the build says what is wrong."""
@@ -132,14 +141,15 @@ class _Writer:
             seconds=round(stats.wall_seconds(), 1),
             host=socket.gethostname(),
             pid=os.getpid(),
+            process_started=psutil.Process().create_time(),
             stages=stage_statuses(stats),
-            tasks={name: dataclasses.asdict(count) for name, count in sorted(stats.tasks.items())},
+            tasks=dict(sorted(stats.tasks.items())),
             peak_memory_mb=round(stats.peak_memory_mb),
             message=message,
             release=release,
         )
         with suppress(EditmillError, OSError):
-            write_bytes(self.ctx.root / FILE, json.dumps(dataclasses.asdict(status)).encode())
+            write_bytes(self.ctx.root / FILE, _STATUS.dump_json(status))
 
 
 @contextmanager
@@ -185,12 +195,10 @@ def read(root: Path) -> Status | None:
     """
     path = root / FILE
     try:
-        held = json.loads(path.read_text(encoding="utf-8"))
-        stages = [StageStatus(**stage) for stage in held.pop("stages")]
-        return Status(stages=stages, **held)
+        return _STATUS.validate_json(path.read_bytes())
     except FileNotFoundError:
         return None
-    except (OSError, ValueError, TypeError, KeyError, AttributeError) as error:
+    except (OSError, ValueError) as error:
         raise EditmillError(
             f"{path}: no build's status ({type(error).__name__}); remove it, the next build "
             "writes it anew"
@@ -203,15 +211,18 @@ def alive(status: Status) -> bool:
     if status.state not in ("running", "stopping"):
         return False
     if status.host == socket.gethostname():
-        return psutil.pid_exists(status.pid)
-    heard: datetime = datetime.fromisoformat(status.updated_at)
-    return (datetime.now(UTC) - heard).total_seconds() < SILENT_SECONDS
+        try:
+            started = psutil.Process(status.pid).create_time()
+        except psutil.Error:
+            return False
+        return abs(started - status.process_started) < SAME_PROCESS_SECONDS
+    return (_now() - status.updated_at).total_seconds() < SILENT_SECONDS
 
 
 def as_json(status: Status) -> dict[str, Any]:
     """The status for a machine to read."""
     return {
-        **dataclasses.asdict(status),
+        **_STATUS.dump_python(status, mode="json"),
         "made": status.made,
         "kept": status.kept,
         "seconds_left": status.seconds_left,
@@ -219,5 +230,5 @@ def as_json(status: Status) -> dict[str, Any]:
     }
 
 
-def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
+def _now() -> datetime:
+    return datetime.now(UTC).replace(microsecond=0)

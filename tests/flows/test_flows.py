@@ -11,6 +11,8 @@ import pytest
 
 import catalog
 from catalog import media
+from catalog.errors import EditmillError
+from flows.request import request
 
 REPOSITORY = Path(__file__).parents[2]
 RECIPE = """
@@ -90,3 +92,16 @@ def test_a_build_runs_any_number_of_times_in_one_process(footage: Path, tmp_path
     assert second["stages"][0]["reused"] == 1  # the source was cut before
     assert released["release"] == "monthly"
     assert [each.tag for each in catalog.open(out).releases()] == ["v1", "v2", "monthly"]
+
+
+def test_a_wrong_request_is_refused_before_any_work(footage: Path, tmp_path: Path) -> None:
+    recipe, out = tmp_path / "r.yaml", tmp_path / "dataset"
+    recipe.write_text(RECIPE.format(seed=0, footage=footage))
+    with pytest.raises(EditmillError, match="'a b' is no tag"):
+        request(str(recipe), out, tag="a b")
+    (tmp_path / "model.safetensors").write_bytes(b"no model")
+    model = f"filters: {{quality_model: {tmp_path / 'model.safetensors'}}}\n"
+    recipe.write_text(RECIPE.format(seed=0, footage=footage) + model)
+    with pytest.raises(EditmillError, match="make another one with"):
+        request(str(recipe), out)
+    assert not out.exists()

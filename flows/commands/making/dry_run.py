@@ -18,6 +18,7 @@ from experts.serving import pinned
 from flows.commands.making import costs
 from flows.commands.making.forecast import Forecast, forecast, slots_of, whole
 from flows.recipe import FolderSources, Recipe, load
+from flows.request import check_models
 
 MB = 1e6
 REFUSALS = 5
@@ -31,6 +32,7 @@ def show(recipe_name: str, out: Path, *, source: Path | None, as_json: bool) -> 
     if source is not None:
         given = (FolderSources(kind="folder", path=source),)
         recipe = recipe.model_copy(update={"sources": given})
+    check_models(recipe)
     expected = forecast(recipe)
     document = _document(recipe, out, expected)
     if as_json:

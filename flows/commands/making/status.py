@@ -55,8 +55,8 @@ def describe(status: Status) -> RenderableType:
 def _state(status: Status) -> str:
     if status.state in ("running", "stopping") and not alive(status):
         return (
-            f"died (last heard of at {status.updated_at}); the same build command goes on from "
-            "where it was"
+            f"died (last heard of at {status.updated_at.isoformat()}); the same build command goes "
+            "on from where it was"
         )
     if status.state == "finished":
         return f"finished, release {status.release}"

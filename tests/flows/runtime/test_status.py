@@ -7,8 +7,10 @@ import signal
 import socket
 import subprocess
 import sys
+from datetime import UTC, datetime
 from pathlib import Path
 
+import psutil
 import pytest
 
 from catalog.errors import EditmillError
@@ -17,7 +19,7 @@ from flows.recipe import parse
 from flows.runtime import status
 from flows.runtime.context import Context, Stopped, context
 from flows.runtime.progress import clock, kept_line
-from flows.runtime.stats import StageStats
+from flows.runtime.stats import StageStats, TaskCount
 from flows.runtime.status import Status, alive, kept_up, read, stage_status
 
 RECIPE = """
@@ -62,7 +64,7 @@ def test_a_build_is_seen_while_it_runs_and_after(ctx: Context) -> None:
     ended = read(ctx.root)
     assert ended is not None
     assert (ended.state, ended.release, ended.kept, ended.made) == ("finished", "v1", 1, 2)
-    assert ended.tasks == {"deblur": {"made": 2, "kept": 1}}
+    assert ended.tasks == {"deblur": TaskCount(made=2, kept=1)}
     assert [(s.name, s.total, s.done) for s in ended.stages] == [("edit", 3, 1)]
     assert not alive(ended)
 
@@ -89,14 +91,16 @@ def test_a_killed_build_does_not_run_for_ever(ctx: Context) -> None:
         running = read(ctx.root)
     assert running is not None
     child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
-    here = dataclasses.replace(running, pid=child.pid)
+    started = psutil.Process(child.pid).create_time()
+    here = dataclasses.replace(running, pid=child.pid, process_started=started)
     assert alive(here)
+    assert not alive(dataclasses.replace(here, process_started=started - 60))  # its pid was reused
     os.kill(child.pid, signal.SIGKILL)
     child.communicate()
     assert not alive(here)
     there = dataclasses.replace(running, host=f"not-{socket.gethostname()}", pid=child.pid)
     assert alive(there)
-    assert not alive(dataclasses.replace(there, updated_at="2026-01-01T00:00:00+00:00"))
+    assert not alive(dataclasses.replace(there, updated_at=datetime(2026, 1, 1, tzinfo=UTC)))
 
 
 def test_the_command_says_it(ctx: Context, capsys: pytest.CaptureFixture[str]) -> None:
@@ -114,6 +118,28 @@ def test_the_command_says_it(ctx: Context, capsys: pytest.CaptureFixture[str]) -
     command.main(ctx.root, watch=False, as_json=True)
     found = json.loads(capsys.readouterr().out)
     assert (found["state"], found["kept"], found["alive"]) == ("finished", 1, False)
+
+
+@pytest.mark.parametrize(
+    ("key", "value"),
+    [
+        ("tasks", []),
+        ("tasks", {"deblur": {"made": "x"}}),
+        ("seconds", None),
+        ("pid", 10**30),
+        ("state", "odd"),
+        ("updated_at", "yesterday"),
+        ("updated_at", "2026-01-01T00:00:00"),  # of no zone
+        ("stages", [{"name": "edit"}]),
+    ],
+)
+def test_wrong_values_are_one_line(ctx: Context, key: str, value: object) -> None:
+    with kept_up(ctx):
+        pass
+    path = ctx.root / status.FILE
+    path.write_text(json.dumps(json.loads(path.read_text()) | {key: value}))
+    with pytest.raises(EditmillError, match="no build's status"):
+        read(ctx.root)
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"stages": [1]}', '{"stages": []}', "\xff"])
