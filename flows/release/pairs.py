@@ -31,14 +31,17 @@ REPORT_PAIRS = 150
 
 
 def task_lines(ctx: Context) -> list[TaskLine]:
-    """Per task: planned, made, kept, and rejected by reason."""
+    """Per task: planned, made, kept, and why the others were rejected, or refused unmade."""
     plans = ctx.catalog.tables.scan("plans").group_by("task").len("planned").collect()
     planned = dict(plans.iter_rows())
+    refused = _refused(ctx)
     judged = ctx.catalog.pairs().group_by("task", "keep", "reason").len("n").collect()
     lines = []
     for task in sorted(planned, key=list(TASKS).index):
         rows = judged.filter(pl.col("task") == task)
         rejected = {r["reason"]: r["n"] for r in rows.iter_rows(named=True) if not r["keep"]}
+        for reason, count in refused.get(task, {}).items():
+            rejected[reason] = rejected.get(reason, 0) + count
         kept = int(rows.filter(pl.col("keep"))["n"].sum())
         lines.append(
             TaskLine(
@@ -50,6 +53,16 @@ def task_lines(ctx: Context) -> list[TaskLine]:
             )
         )
     return lines
+
+
+def _refused(ctx: Context) -> dict[str, dict[str, int]]:
+    """Per task, how many of its edits could not be made, by reason."""
+    found: dict[str, dict[str, int]] = {}
+    failed = ctx.catalog.failures().filter(pl.col("stage") == "edit").select("record", "reason")
+    for record, reason in failed.sort("reason").collect().iter_rows():
+        of_task = found.setdefault(record.split()[0], {})
+        of_task[reason] = of_task.get(reason, 0) + 1
+    return found
 
 
 def stage_lines(ctx: Context) -> list[StageLine]:

@@ -91,7 +91,7 @@ def _task_table(tasks: list[dict[str, Any]]) -> Table:
     table.add_column("task")
     for heading in ("planned", "made", "kept"):
         table.add_column(heading, justify="right")
-    table.add_column("rejected by reason")
+    table.add_column("rejected, or refused unmade, by reason")
     for line in tasks:
         reasons = ", ".join(f"{reason} {n}" for reason, n in line["rejected"].items())
         table.add_row(
