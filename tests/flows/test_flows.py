@@ -69,7 +69,7 @@ async def in_a_notebook():  # whose cells run within an event loop
 found = [build(first, out), build(first, out), asyncio.run(in_a_notebook())]
 print(json.dumps([*found, release(out, third, tag="monthly")]))
 """
-"""In a process of its own: other tests leave Prefect's settings behind."""
+"""In a process of its own, without the settings of Prefect that other tests leave behind."""
 
 
 @pytest.mark.weights
@@ -78,9 +78,10 @@ def test_a_build_runs_any_number_of_times_in_one_process(footage: Path, tmp_path
     for seed, path in enumerate(recipes):
         path.write_text(RECIPE.format(seed=seed, footage=footage))
     out = tmp_path / "dataset"
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
     ran = subprocess.run(
         [sys.executable, "-P", "-c", SCRIPT, *map(str, recipes), str(out)],
-        env=os.environ | {"PYTHONPATH": str(REPOSITORY), "PREFECT_HOME": str(tmp_path / "prefect")},
+        env=kept | {"PYTHONPATH": str(REPOSITORY), "PREFECT_HOME": str(tmp_path / "prefect")},
         stdout=subprocess.PIPE,
         text=True,
         check=True,
