@@ -46,11 +46,7 @@ def request(
     """
     if tag is not None:
         check_tag(tag)
-    recipe = load(recipe_name)
-    check_models(recipe)
-    if source is not None:
-        given = (FolderSources(kind="folder", path=source),)
-        recipe = recipe.model_copy(update={"sources": given})
+    recipe = recipe_for(recipe_name, source)
     if server is not None:
         run = recipe.run.model_copy(update={"server": server})
         recipe = recipe.model_copy(update={"run": run})
@@ -60,8 +56,20 @@ def request(
     return Request(recipe, out, tag, sources, _key(recipe, sources, tag))
 
 
-def check_models(recipe: Recipe) -> None:
-    """Raises EditmillError where a filter's model of the user's is something else."""
+def recipe_for(recipe_name: str, source: Path | None) -> Recipe:
+    """The recipe, built from the folder `source` where one is given.
+
+    Raises EditmillError where it is no recipe, or where a file that it names as a filter's model is
+    something else.
+    """
+    recipe = load(recipe_name)
+    _check_models(recipe)
+    if source is None:
+        return recipe
+    return recipe.model_copy(update={"sources": (FolderSources(kind="folder", path=source),)})
+
+
+def _check_models(recipe: Recipe) -> None:
     if (path := recipe.filters.quality_model) is not None:
         from filters.quality.model import QualityModel
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import datetime
 import json
 from pathlib import Path
 
@@ -11,11 +10,17 @@ import polars as pl
 
 from catalog.records import LocalEdit, Statistic, from_row
 from catalog.report.local import write_local_report
-from catalog.report.summary import ModelLine, Summary, TaskLine
+from catalog.report.summary import Summary, TaskLine
 from experts.annotate.motion.statistics import WORKING_SIDE
 from experts.local_edits.statistics import statistics
 from flows.release.outcome import REPORT, Outcome
-from flows.release.pairs import next_tag, stage_lines, totals
+from flows.release.pairs import (
+    next_tag,
+    stage_lines,
+    summary_so_far,
+    totals,
+    with_stages_and_models,
+)
 from flows.release.used_models import model_rows
 from flows.runtime.context import Context
 from flows.stages import local_edit
@@ -82,9 +87,7 @@ def publish(ctx: Context, tag: str | None) -> Outcome:
 def report_so_far(ctx: Context, reload_seconds: int) -> None:
     """Writes the report of a build that is still running."""
     edits = _edits(ctx)
-    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
-    title = f"editmill · {ctx.recipe.name} · so far"
-    summary = Summary(title, now, ctx.recipe.name, task_lines(ctx), reload_seconds=reload_seconds)
+    summary = summary_so_far(ctx, task_lines(ctx), reload_seconds)
     _write(ctx, edits, statistics(edits), summary)
 
 
@@ -95,21 +98,13 @@ def _edits(ctx: Context) -> list[LocalEdit]:
 
 def _write(ctx: Context, edits: list[LocalEdit], bars: list[Statistic], summary: Summary) -> Path:
     report = ctx.root / REPORT
-    models = ctx.catalog.models().sort("model_id").collect()
     with ctx.stats.work("report"):  # mostly its previews
         write_local_report(
             report,
             _to_show(edits),
             ctx.catalog,
             bars,
-            dataclasses.replace(
-                summary,
-                stages=stage_lines(ctx),
-                models=[
-                    ModelLine(r["name"], r["version"], r["licence"], r["origin"])
-                    for r in models.iter_rows(named=True)
-                ],
-            ),
+            with_stages_and_models(ctx, summary),
             cache=ctx.root / "work" / "previews",
         )
     return report

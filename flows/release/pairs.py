@@ -110,29 +110,39 @@ def publish(ctx: Context, tag: str | None) -> Outcome:
 
 def report_so_far(ctx: Context, reload_seconds: int) -> None:
     """Writes the report of a build that is still running."""
+    _write(ctx, summary_so_far(ctx, task_lines(ctx), reload_seconds))
+
+
+def summary_so_far(ctx: Context, tasks: list[TaskLine], reload_seconds: int) -> Summary:
+    """The report's summary while the build is running."""
     now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     title = f"editmill · {ctx.recipe.name} · so far"
-    summary = Summary(title, now, ctx.recipe.name, task_lines(ctx), reload_seconds=reload_seconds)
-    _write(ctx, summary)
+    return Summary(title, now, ctx.recipe.name, tasks, reload_seconds=reload_seconds)
+
+
+def with_stages_and_models(ctx: Context, summary: Summary) -> Summary:
+    """The summary that also says what the stages took, and which models took part."""
+    models = ctx.catalog.models().sort("model_id").collect()
+    return dataclasses.replace(
+        summary,
+        stages=stage_lines(ctx),
+        models=[
+            ModelLine(r["name"], r["version"], r["licence"], r["origin"])
+            for r in models.iter_rows(named=True)
+        ],
+    )
 
 
 def _write(ctx: Context, summary: Summary) -> Path:
     report = ctx.root / REPORT
     rows = _pairs_to_show(ctx)
-    models = ctx.catalog.models().sort("model_id").collect()
     with ctx.stats.work("report"):  # mostly its previews
         write_report(
             report,
             [from_row(Pair, row) for row in rows.iter_rows(named=True)],
             ctx.catalog.path,
             dataclasses.replace(
-                summary,
-                stages=stage_lines(ctx),
-                models=[
-                    ModelLine(r["name"], r["version"], r["licence"], r["origin"])
-                    for r in models.iter_rows(named=True)
-                ],
-                thresholds=thresholds(ctx.recipe.filters),
+                with_stages_and_models(ctx, summary), thresholds=thresholds(ctx.recipe.filters)
             ),
             cache=ctx.root / "work" / "previews",
         )

@@ -1,7 +1,7 @@
 """Compares ensembles for the quality filter: size, AUC on clips and sources they never saw, shares
 kept. The result is in infra/bench/results/quality.md.
 
-    python infra/bench/quality.py --pairs /tmp/pairs.npz [--held-out VIDEO ...]
+    python infra/bench/quality.py --pairs pairs.npz [--held-out VIDEO ...]
 
 Making the training pairs takes five minutes of one core; they are kept in the file and used again.
 Videos given by --held-out (and the sample clip `clip_pedestrians`) are no part of any training:

@@ -17,8 +17,8 @@ from experts.edit.tasks import TASKS, expert_for
 from experts.serving import pinned
 from flows.commands.making import costs
 from flows.commands.making.forecast import Forecast, forecast, slots_of, whole
-from flows.recipe import FolderSources, Recipe, load
-from flows.request import check_models
+from flows.recipe import Recipe
+from flows.request import recipe_for
 
 MB = 1e6
 REFUSALS = 5
@@ -28,11 +28,7 @@ REFUSALS = 5
 def show(recipe_name: str, out: Path, *, source: Path | None, as_json: bool) -> None:
     """Prints the estimate. Raises EditmillError for a recipe, folder or sample that is not there,
     and where `out` is a catalog that cannot be read."""
-    recipe = load(recipe_name)
-    if source is not None:
-        given = (FolderSources(kind="folder", path=source),)
-        recipe = recipe.model_copy(update={"sources": given})
-    check_models(recipe)
+    recipe = recipe_for(recipe_name, source)
     expected = forecast(recipe)
     document = _document(recipe, out, expected)
     if as_json:
