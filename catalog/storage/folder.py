@@ -1,0 +1,108 @@
+"""A catalog in a local folder: objects are its files, and nothing is ever copied."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterable, Iterator
+from contextlib import suppress
+from pathlib import Path
+
+from catalog.errors import EditmillError
+from catalog.storage.files import temporary_name, unwritable, write_bytes
+from catalog.storage.location import Stored, TableLocation
+
+
+class FolderStorage:
+    """The :class:`~catalog.storage.location.Storage` of a folder, which need not exist yet."""
+
+    def __init__(self, root: str | Path) -> None:
+        self.root = Path(root)
+
+    @property
+    def uri(self) -> str:
+        return str(self.root)
+
+    def read(self, key: str) -> bytes | None:
+        path = self.root / key
+        try:
+            return path.read_bytes()
+        except (FileNotFoundError, NotADirectoryError):
+            return None
+        except OSError as error:
+            raise _unreadable(path, error) from None
+
+    def write(self, key: str, data: bytes) -> None:
+        write_bytes(self.root / key, data)
+
+    def create(self, key: str, data: bytes) -> bool:
+        path = self.root / key
+        whole = path.with_name(temporary_name(".tmp"))
+        write_bytes(whole, data)
+        try:
+            os.link(whole, path)  # unlike a rename, fails where somebody was first
+        except FileExistsError:
+            return False
+        except OSError as error:
+            raise unwritable(path, error) from None
+        finally:
+            with suppress(OSError):
+                whole.unlink()
+        return True
+
+    def add_file(self, key: str, path: Path) -> None:
+        final = self.root / key
+        try:
+            with path.open("rb") as file:
+                os.fsync(file.fileno())
+            if final.exists():
+                path.unlink()
+            else:
+                final.parent.mkdir(parents=True, exist_ok=True)
+                path.replace(final)
+        except OSError as error:
+            raise unwritable(final.parent, error) from None
+
+    def flush(self) -> None:
+        """Everything is stored as soon as it was added."""
+
+    def exists(self, key: str) -> bool:
+        return (self.root / key).is_file()
+
+    def list(self, prefix: str) -> Iterator[Stored]:
+        folder = self.root / prefix
+        try:
+            found = sorted(path for path in folder.rglob("*") if path.is_file())
+        except OSError as error:
+            raise _unreadable(folder, error) from None
+        for path in found:
+            with suppress(FileNotFoundError):  # removed meanwhile
+                status = path.stat()
+                key = path.relative_to(self.root).as_posix()
+                yield Stored(key, status.st_size, status.st_mtime)
+
+    def delete(self, keys: Iterable[str]) -> None:
+        for key in keys:
+            path = self.root / key
+            try:
+                path.unlink(missing_ok=True)
+            except OSError as error:
+                raise unwritable(path, error) from None
+
+    def local(self, key: str) -> Path:
+        return self.root / key
+
+    @property
+    def scratch(self) -> Path:
+        folder = self.root / "media" / ".tmp"  # on the file system that files are moved to
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise unwritable(folder, error) from None
+        return folder
+
+    def table(self, name: str) -> TableLocation:
+        return TableLocation(str(self.root / "tables" / name))
+
+
+def _unreadable(path: Path, error: OSError) -> EditmillError:
+    return EditmillError(f"{path}: cannot be read ({error.strerror}); mend that")
