@@ -40,7 +40,7 @@ class Change:
     ids: list[str]  # sorted
 
 
-def changes(root: Path, old: str, new: str) -> list[Change]:
+def changes(root: str | Path, old: str, new: str) -> list[Change]:
     """What differs from ref `old` to ref `new`, sorted by task: of the pairs, or of the local edits
     in a catalog of those.
 
@@ -55,7 +55,7 @@ def changes(root: Path, old: str, new: str) -> list[Change]:
 
 
 def _rows(dataset: Queries, table: str) -> pl.DataFrame:
-    return dataset.tables.scan(table).collect()
+    return dataset.table(table).collect()
 
 
 def _compared(before: pl.DataFrame, after: pl.DataFrame, key: str) -> list[Change]:

@@ -19,11 +19,19 @@ import polars as pl
 from deltalake import DeltaTable
 
 from catalog.errors import EditmillError
+from catalog.parts import COUNT
 
 _COMMIT = re.compile(r"(\d{20})\.json")
 _CHECKPOINT = re.compile(r"(\d{20})\.checkpoint\.parquet")
 _MAGIC = b"PAR1"  # a parquet file begins and ends with it
 _HINT = "_last_checkpoint"
+_FILES = (
+    "num_added_files",
+    "num_removed_files",
+    # of a merge, as catalogs of format 1 have them
+    "num_target_files_added",
+    "num_target_files_removed",
+)
 _REMEMBERED = 1 << 16  # files known to be whole; 0.2 kB each
 
 
@@ -84,8 +92,9 @@ def damaged(path: Path, what: str) -> EditmillError:
     """The error for a damaged file of a table, with the remedies there are."""
     tables = next(p for p in (path, *path.parents) if p.name == "tables")
     return EditmillError(
-        f"{path}: {what}; restore it from a copy, or remove {tables} and build again: the rows are "
-        "written anew from what the build remembers, and only the releases are lost"
+        f"{path}: {what}; restore it from a copy, or remove {tables} and its releases beside it and "
+        "build again: the rows are written anew from what the build remembers, and only the releases "
+        "are lost"
     )
 
 
@@ -149,16 +158,17 @@ def _check_commit(path: Path, size: int, mtime_ns: int) -> None:
         raise damaged(path, "is empty")
     if not all(isinstance(action, dict) for action in actions):
         raise damaged(path, "is overwritten")
-    if len(actions) - 1 < _files_changed(actions[0]):
+    if len(actions) - 1 < _announced(actions[0]):
         raise damaged(path, "is cut short")
 
 
-def _files_changed(first: dict[str, Any]) -> int:
-    """How many actions a merge says follow its first line; 0 for what does not say."""
+def _announced(first: dict[str, Any]) -> int:
+    """How many actions a commit's first line says follow it, at least; 0 for what does not say."""
     try:
-        metrics = first["commitInfo"]["operationMetrics"]
-        return int(metrics["num_target_files_added"]) + int(metrics["num_target_files_removed"])
-    except (KeyError, TypeError, ValueError):
+        information = first["commitInfo"]
+        metrics = information.get("operationMetrics", {})
+        return int(information.get(COUNT, 0)) + sum(int(metrics.get(name, 0)) for name in _FILES)
+    except (KeyError, TypeError, ValueError, AttributeError):
         return 0
 
 

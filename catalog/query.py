@@ -16,6 +16,7 @@ import polars as pl
 
 from catalog.errors import EditmillError
 from catalog.records import TABLES, Pair, from_row, key_column
+from catalog.storage.location import Storage
 from catalog.storage.media import MediaStore
 from catalog.tables import Tables
 
@@ -37,12 +38,17 @@ class Queries:
     Media columns hold references relative to the catalog; :meth:`path` makes paths of them.
     """
 
+    storage: Storage
     media: MediaStore
     tables: Tables
 
+    def table(self, name: str) -> pl.LazyFrame:
+        """A table as its readers see it."""
+        raise NotImplementedError
+
     def pairs(self) -> pl.LazyFrame:
         """Every pair made, kept or rejected, with its scores and reasons (`Pair`)."""
-        return self.tables.scan("pairs")
+        return self.table("pairs")
 
     def pair(self, pair_id: str) -> PairSample:
         """The pair of this id, or the only one whose id begins so, with its frames and masks.
@@ -79,7 +85,7 @@ class Queries:
 
     def local_edits(self) -> pl.LazyFrame:
         """The local-editing records (`LocalEdit`); :meth:`local_edit` opens one."""
-        return self.tables.scan("local_edits")
+        return self.table("local_edits")
 
     def local_edit(self, edit_id: str) -> LocalSample:
         """Frames, masks and captions of the local-editing record whose id is this or begins so.
@@ -93,27 +99,31 @@ class Queries:
 
     def statistics(self) -> pl.LazyFrame:
         """Distributions over the local-editing records (`Statistic`)."""
-        return self.tables.scan("statistics")
+        return self.table("statistics")
 
     def clips(self) -> pl.LazyFrame:
         """The clips the sources were cut into (`Clip`)."""
-        return self.tables.scan("clips")
+        return self.table("clips")
 
     def tracks(self) -> pl.LazyFrame:
         """The objects followed through the clips (`Track`)."""
-        return self.tables.scan("tracks")
+        return self.table("tracks")
 
     def failures(self) -> pl.LazyFrame:
         """What could not be made, and why (`Failure`)."""
-        return self.tables.scan("failures")
+        return self.table("failures")
 
     def models(self) -> pl.LazyFrame:
         """The models that took part, with origin and licence (`ModelRow`)."""
-        return self.tables.scan("models")
+        return self.table("models")
+
+    def trained(self) -> pl.LazyFrame:
+        """The experts that were trained from this catalog (`ModelRow`)."""
+        return self.table("trained")
 
     def sources(self) -> pl.LazyFrame:
         """The videos everything was made from, with their licences (`Source`)."""
-        return self.tables.scan("sources")
+        return self.table("sources")
 
     def path(self, ref: str) -> Path:
         """The file behind a media reference."""
@@ -128,7 +138,7 @@ class Queries:
         if verb not in READING:
             raise EditmillError(_refusal(verb))
         named = [t for t in TABLES if verb == "show" or re.search(rf"\b{t}\b", query)]
-        frames = {table: self.tables.scan(table) for table in named}
+        frames = {table: self.table(table) for table in named}
         try:
             return pl.SQLContext(frames).execute(query, eager=True)
         except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
@@ -139,7 +149,7 @@ class Queries:
     def _row(self, table: str, noun: str, prefix: str) -> dict[str, Any]:
         """The only row of the table whose key begins so; `noun` is what a row is called."""
         key = key_column(table)
-        wanted = self.tables.scan(table).filter(pl.col(key).str.starts_with(prefix))
+        wanted = self.table(table).filter(pl.col(key).str.starts_with(prefix))
         found = wanted.head(2).collect()
         if len(found) != 1 or not prefix:
             what = f"several {noun}s begin" if len(found) else f"no {noun} begins"

@@ -222,8 +222,9 @@ class Failure:
 class ModelRow:
     """A model that took part in a build, with where it came from and under which licence.
 
-    An expert trained from a catalog (`kind` is `expert`) also says where its weights lie, what it
-    learnt from and by which settings; :mod:`catalog.trained` keeps those.
+    An expert trained from a catalog (`kind` is `expert`) has its row in `trained`. It also says
+    where its weights lie, what it learnt from and by which settings; :mod:`catalog.trained` keeps
+    those.
     """
 
     model_id: str  # name@version
@@ -243,13 +244,24 @@ class ModelRow:
 
 @dataclass(frozen=True, slots=True)
 class Release:
-    """A tag: the version of every table at the time, and the recipe that made it."""
+    """A tag: what one recipe asked for, at the version that every table had, under one policy."""
 
     tag: str
     created_at: str  # ISO 8601, UTC
     tables: dict[str, Any]  # table name → Delta version
     recipe: str
     notes: str
+    selection: str = ""  # whose tables these are
+    policy: dict[str, Any] = field(default_factory=dict)
+    """By which pairs are kept (:class:`catalog.policy.Policy`); empty: by what the rows say."""
+    decided_by: list[str] = field(default_factory=list)
+    """Keys of the policies under which the rows' verdicts were written."""
+    without: list[str] = field(default_factory=list)
+    """Parts of the tables that another build was writing at the time."""
+    code: str = ""  # version of editmill
+    counts: dict[str, Any] = field(default_factory=dict)  # table → rows; task → made and kept
+    models: dict[str, Any] = field(default_factory=dict)
+    """The models that took part, by `model_id`: their licence and origin."""
 
 
 TABLES: dict[str, type] = {
@@ -262,6 +274,7 @@ TABLES: dict[str, type] = {
     "statistics": Statistic,
     "failures": Failure,
     "models": ModelRow,
+    "trained": ModelRow,
     "releases": Release,
 }
 

@@ -1,34 +1,43 @@
-"""Opening a catalog at a ref, releasing it under a tag, and comparing two refs.
+"""Opening a catalog at a ref, releasing it under a tag, and deciding anew what a release keeps.
 
-A catalog is a folder: `catalog.json`, the Delta tables, the media and the build's journal. `main`
-is what builds write to; a release is a row that pins the version of every table, and media are
-never changed, so what was released stays as it was. A catalog on lakeFS keeps the same relative
-paths and offers this same interface, with its own branches and tags.
+A catalog lies in a storage: `catalog.json`, tables per selection, media, releases and the build's
+journal. A selection is what one recipe asks for; its rows lie in tables of their own, so that
+recipes never mix. `main` is the selection of the newest build, as it is now. A release is one small
+document that pins a selection, the version of each of its tables and the policy by which pairs are
+kept. Tables keep their versions and media are never changed, so what was released stays as it was.
 """
 
 from __future__ import annotations
 
+import dataclasses
 import json
-import os
 import re
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 
 from catalog.errors import EditmillError
 from catalog.integrity import damaged, newest
+from catalog.policy import Policy
+from catalog.products import Products
 from catalog.query import Queries
-from catalog.records import TABLES, Release, key_column
-from catalog.storage.files import write_bytes
+from catalog.records import TABLES, Release, key_column, schema, to_row
+from catalog.storage import open_storage
+from catalog.storage.folder import FolderStorage
+from catalog.storage.location import Storage
 from catalog.storage.media import MediaStore
-from catalog.storage.products import Products
 from catalog.tables import Tables, changed_rows
 
-FORMAT = 1
-"""Version of a catalog's layout; a newer one than this is refused."""
+FORMAT = 2
+"""Version of a catalog's layout; a newer one than this is refused, an older one only read."""
+
+MARKER = "catalog.json"
+POINTER = "main.json"
 
 MAIN = "main"
 
@@ -58,6 +67,20 @@ class TableDiff:
         return bool(self.added or self.removed or self.changed)
 
 
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What one recipe asks for: the catalog's tables of that name hold it, and nothing else.
+
+    `decided_by` are the keys of all policies under which builds wrote verdicts into its rows.
+    """
+
+    name: str = ""  # the empty one's tables are those of a catalog of format 1
+    recipe: str = ""  # as JSON
+    code: str = ""  # version of editmill that began it
+    created_at: str = ""  # ISO 8601, UTC
+    decided_by: tuple[str, ...] = ()
+
+
 def check_tag(tag: str) -> None:
     """Raises EditmillError for what is no release's tag: letters, digits, `.`, `_`, `-`; at most
     64; not `main`."""
@@ -70,65 +93,186 @@ def check_tag(tag: str) -> None:
 class Catalog(Queries):
     """A catalog at a ref; made by :func:`open`. At a release it can only be read."""
 
-    def __init__(self, root: Path, ref: str, release: Release | None = None) -> None:
-        self.root = root
+    def __init__(
+        self,
+        storage: Storage,
+        ref: str = MAIN,
+        selection: Selection = Selection(),
+        policy: Policy | None = None,
+        release: Release | None = None,
+        layout: int = FORMAT,
+    ) -> None:
+        self.storage = storage
         self.ref = ref
-        self.media = MediaStore(root, read_only=release is not None)
-        self.tables = Tables(root, pinned=None if release is None else release.tables)
-        self._read_only = release is not None
+        self.selection = selection
+        self.policy = policy
+        self.format = layout
+        self._release = release
+        self._read_only = release is not None or layout != FORMAT
+        self.media = MediaStore(storage, read_only=self._read_only)
+        if release is None:
+            self.tables = Tables(storage, selection.name)
+        else:
+            self.tables = Tables(storage, selection.name, release.tables, release.without)
+
+    @property
+    def uri(self) -> str:
+        """Where the catalog lies: a folder, `s3://…` or `lakefs://…`."""
+        return self.storage.uri
+
+    @property
+    def root(self) -> Path:
+        """The folder of a catalog that lies in one; raises EditmillError for others."""
+        if isinstance(self.storage, FolderStorage):
+            return self.storage.root
+        raise EditmillError(f"{self.uri}: is no folder; this needs a catalog in one")
+
+    @property
+    def workspace(self) -> Path:
+        """A local folder for what can be made again at any time; it may not exist yet."""
+        if isinstance(self.storage, FolderStorage):
+            return self.storage.root / "work"
+        return self.storage.scratch
 
     @cached_property
     def products(self) -> Products:
         """The build's journal; a release has none and raises EditmillError."""
         self._refuse_if_read_only()
-        return Products(self.root)
+        return Products(self.storage)
+
+    def table(self, name: str) -> pl.LazyFrame:
+        """A table as its readers see it; pairs are kept or rejected by this ref's policy."""
+        if name == "releases":
+            rows = [to_row(release) for release in self.releases()]
+            return pl.LazyFrame(rows, schema=schema(Release), orient="row")
+        frame = self.tables.scan(name)
+        if name != "pairs" or self.policy is None:
+            return frame
+        if not self.selection.name:
+            frame = self.policy.without_reasons(frame)
+        if self.selection.decided_by != (self.policy.key,):
+            frame = self.policy.decide(frame)
+        return self.policy.with_reasons(frame)
 
     def releases(self) -> list[Release]:
         """All releases, the oldest first."""
-        return _releases(self.root)
+        return _releases(self.storage, self.format)
 
-    def release(self, tag: str, recipe: str, notes: str = "") -> Release:
-        """Release what the tables hold now, under `tag`.
+    def select(self, name: str, recipe: str, policy: Policy, code: str) -> Catalog:
+        """The catalog at `main`, which from now on is this selection under this policy.
 
-        Where nothing changed since a release, neither rows nor recipe, that release is returned,
-        under the tag it has. Raises EditmillError for a tag that is taken by other content or is
-        no name (letters, digits, `.`, `_`, `-`; at most 64; not `main`), and on an empty catalog.
+        For a build; see :class:`Selection`. `name` has letters, digits and `-`.
         """
         self._refuse_if_read_only()
-        check_tag(tag)
+        selection = _selection(self.storage, name)
+        if selection is None:
+            selection = Selection(name, recipe, code, _now())
+        if policy.key not in selection.decided_by:
+            decided_by = (*selection.decided_by, policy.key)
+            selection = dataclasses.replace(selection, decided_by=decided_by)
+            self._write(f"selections/{name}.json", dataclasses.asdict(selection))
+        pointer = {"selection": name, "policy": policy.document()}
+        if json.dumps(pointer, sort_keys=True).encode() != self.storage.read(POINTER):
+            self._write(POINTER, pointer)
+        return Catalog(self.storage, MAIN, selection, policy)
+
+    def release(
+        self,
+        tag: str,
+        recipe: str = "",
+        notes: str = "",
+        *,
+        code: str = "",
+        counts: Mapping[str, Any] | None = None,
+        models: Mapping[str, Any] | None = None,
+        without: Collection[str] = (),
+    ) -> Release:
+        """Release what `main` holds now, under `tag`.
+
+        Where nothing changed since a release, neither rows nor recipe nor policy, that release is
+        returned, under the tag it has. Raises EditmillError for a tag that is taken by other
+        content or is no name (letters, digits, `.`, `_`, `-`; at most 64; not `main`), and on an
+        empty catalog.
+        """
+        self._refuse_if_read_only()
         versions = {table: self.tables.version(table) for table in VERSIONED}
         pins = {table: version for table, version in versions.items() if version is not None}
         if not pins:
-            raise EditmillError(f"{self.root}: has nothing to release; run a build first")
-        known = self.releases()
-        taken = next((r for r in known if r.tag == tag), None)
-        for release in [taken] if taken else reversed(known):
-            if release.recipe == recipe and self._same_rows(release.tables, pins):
-                return release
-        if taken:
-            raise EditmillError(f"tag {tag!r} is taken by other content; choose a new tag")
-        created = datetime.now(UTC).isoformat(timespec="seconds")
-        release = Release(tag, created, pins, recipe, notes)
-        if not self.tables.insert("releases", [release]):
-            raise EditmillError(f"tag {tag!r} was taken by another build; choose a new tag")
-        return release
+            raise EditmillError(f"{self.uri}: has nothing to release; run a build first")
+        return self._publish(
+            Release(
+                tag=tag,
+                created_at=_now(),
+                tables=pins,
+                recipe=recipe,
+                notes=notes,
+                selection=self.selection.name,
+                policy={} if self.policy is None else self.policy.document(),
+                decided_by=list(self.selection.decided_by),
+                without=sorted(without),
+                code=code,
+                counts=dict(counts or {}),
+                models=dict(models or {}),
+            )
+        )
+
+    def decide(self, tag: str, policy: Policy, notes: str = "") -> Release:
+        """Release the very rows of this ref under another policy; no row is read or written.
+
+        At `main`, what it holds now. Raises EditmillError for a tag as :meth:`release` does.
+        """
+        if self._release is None:
+            old = Release(
+                "",
+                "",
+                {t: v for t in VERSIONED if (v := self.tables.version(t)) is not None},
+                self.selection.recipe,
+                "",
+                self.selection.name,
+                decided_by=list(self.selection.decided_by),
+                code=self.selection.code,
+            )
+        else:
+            old = self._release
+        decided = dataclasses.replace(
+            old, tag=tag, created_at=_now(), notes=notes, policy=policy.document(), counts={}
+        )
+        counts = Catalog(self.storage, tag, self.selection, policy, decided).counts()
+        return self._publish(dataclasses.replace(decided, counts=counts))
+
+    def counts(self) -> dict[str, Any]:
+        """Rows per table, and of each task the pairs `made` and `kept`."""
+        tables = {
+            table: self.table(table).select(pl.len()).collect().item()
+            for table in VERSIONED
+            if self.tables.version(table) is not None
+        }
+        tasks = self.pairs().group_by("task").agg(pl.len(), pl.col("keep").sum()).sort("task")
+        per_task = {t: {"made": made, "kept": kept} for t, made, kept in tasks.collect().rows()}
+        return {"tables": tables, "tasks": per_task}
 
     def diff(self, a: str, b: str) -> dict[str, TableDiff]:
         """What changed from ref `a` to ref `b`, per table."""
-        old, new = open(self.root, a).tables, open(self.root, b).tables
+        old, new = open(self.storage, a), open(self.storage, b)
         return {
-            table: _diff_table(table, old.scan(table), new.scan(table))
-            if old.version(table) != new.version(table)
+            table: _diff_table(table, old.table(table), new.table(table))
+            if _place(old, table) != _place(new, table)
             else TableDiff([], [], [])
             for table in VERSIONED
         }
 
     def compact(self) -> None:
         """Join the tables' small files and drop old versions, but none a release pins."""
-        self.tables.compact()
+        self._refuse_if_read_only()
+        pins: dict[str, list[int]] = {}
+        for release in self.releases():
+            if release.selection == self.selection.name:
+                for table, version in release.tables.items():
+                    pins.setdefault(table, []).append(version)
+        self.tables.compact(pins)
 
     def __repr__(self) -> str:
-        return f"<Catalog {str(self.root)!r} at {self.ref!r}>"
+        return f"<Catalog {self.uri!r} at {self.ref!r}>"
 
     def _repr_html_(self) -> str:
         """What a notebook shows: pairs per task, the tables with their rows, and the releases."""
@@ -136,77 +280,161 @@ class Catalog(Queries):
 
         return catalog_cell(self)
 
-    def _same_rows(self, old: dict[str, int], new: dict[str, int]) -> bool:
-        """Whether two sets of pinned versions hold the same rows (compaction moves versions)."""
-        before, after = Tables(self.root, old), Tables(self.root, new)
-        return not any(
-            _diff_table(table, before.scan(table), after.scan(table))
-            for table in VERSIONED
-            if old.get(table) != new.get(table)
+    def _publish(self, release: Release) -> Release:
+        check_tag(release.tag)
+        known = self.releases()
+        taken = next((r for r in known if r.tag == release.tag), None)
+        for each in [taken] if taken else reversed(known):
+            if self._same(each, release):
+                return each
+        if taken:
+            raise EditmillError(f"tag {release.tag!r} is taken by other content; choose a new tag")
+        data = json.dumps(dataclasses.asdict(release), sort_keys=True).encode()
+        if not self.storage.create(f"releases/{release.tag}.json", data):
+            raise EditmillError(f"tag {release.tag!r} was taken by another build; choose a new tag")
+        return release
+
+    def _same(self, old: Release, new: Release) -> bool:
+        """Whether two releases hold the same under the same recipe and policy."""
+
+        def asked(release: Release) -> tuple[Any, ...]:
+            return release.selection, release.recipe, release.policy, release.without
+
+        tables = {*old.tables, *new.tables}
+        return asked(old) == asked(new) and not any(
+            self.tables.moved(table, old.tables.get(table), new.tables.get(table))
+            for table in tables
         )
 
+    def _write(self, key: str, document: Mapping[str, Any]) -> None:
+        self.storage.write(key, json.dumps(document, sort_keys=True).encode())
+
     def _refuse_if_read_only(self) -> None:
+        if self.format != FORMAT:
+            raise EditmillError(
+                f"{self.uri}: has catalog format {self.format}, which is only read; bring it to "
+                f"format {FORMAT} with: editmill upgrade --catalog {self.uri}"
+            )
         if self._read_only:
             raise EditmillError(
-                f"{self.root}: release {self.ref!r} is read-only; open the catalog at {MAIN!r}"
+                f"{self.uri}: release {self.ref!r} is read-only; open the catalog at {MAIN!r}"
             )
 
 
-def open(root: str | Path, ref: str = MAIN, create: bool = False) -> Catalog:
-    """The catalog in folder `root` at `ref`: `main`, or a release's tag.
+def open(root: str | Path | Storage, ref: str = MAIN, create: bool = False) -> Catalog:
+    """The catalog at `root` (a folder, `s3://…`, `lakefs://…`) at `ref`: `main`, or a release's
+    tag.
 
     `create` makes an empty one where there is none. Raises EditmillError where `root` is no
     catalog, is of a newer format, or does not know `ref`.
     """
-    root = Path(root)
-    marker = root / "catalog.json"
-    if create and not os.path.lexists(marker):
-        write_bytes(marker, json.dumps({"format": FORMAT}).encode())
-    layout = _layout(root, marker)
-    if layout != FORMAT:
-        raise EditmillError(
-            f"{root}: has catalog format {layout}, this editmill reads {FORMAT}; upgrade editmill"
-        )
-    releases = _releases(root)
+    storage = open_storage(root) if isinstance(root, str | Path) else root
+    if create and storage.read(MARKER) is None and not any(storage.list("tables")):
+        storage.create(MARKER, json.dumps({"format": FORMAT}).encode())
+    layout = _layout(storage)
+    releases = _releases(storage, layout)
     if ref == MAIN:
-        if not create and not (root / "tables").exists() and (root / "media").exists():
-            raise EditmillError(
-                f"{root}: has media but no tables; restore {root / 'tables'} from a copy, or build "
-                "again: the rows are written from what the build remembers"
-            )
-        _refuse_if_behind(root, releases)
-        return Catalog(root, ref)
+        selection, policy = _main(storage)
+        _refuse_if_lost(storage, selection, create)
+        _refuse_if_behind(storage, selection, releases)
+        return Catalog(storage, ref, selection, policy, layout=layout)
     for release in releases:
         if release.tag == ref:
-            return Catalog(root, ref, release)
+            policy = Policy.from_document(release.policy) if release.policy else None
+            selection = Selection(
+                release.selection, release.recipe, release.code, "", tuple(release.decided_by)
+            )
+            return Catalog(storage, ref, selection, policy, release, layout)
     known = ", ".join([MAIN, *(r.tag for r in releases)])
-    raise EditmillError(f"{root}: has no ref {ref!r}; there are {known}")
+    raise EditmillError(f"{storage.uri}: has no ref {ref!r}; there are {known}")
 
 
-def _layout(root: Path, marker: Path) -> object:
-    """The format that the marker tells."""
-    restore = f"restore it with: echo '{json.dumps({'format': FORMAT})}' > {marker}"
+def _main(storage: Storage) -> tuple[Selection, Policy | None]:
+    """The selection that `main` is, and the policy it is under."""
+    pointer = _document(storage, POINTER)
+    if pointer is None:
+        return Selection(), None
+    selection = _selection(storage, pointer.get("selection", "")) or Selection()
+    policy = pointer.get("policy")
+    return selection, None if policy is None else Policy.from_document(policy)
+
+
+def _selection(storage: Storage, name: str) -> Selection | None:
+    document = _document(storage, f"selections/{name}.json") if name else None
+    if document is None:
+        return None
+    return Selection(**{**document, "decided_by": tuple(document["decided_by"])})
+
+
+def _document(storage: Storage, key: str) -> dict[str, Any] | None:
+    """The JSON object under the key; None where there is none."""
+    data = storage.read(key)
+    if data is None:
+        return None
     try:
-        return json.loads(marker.read_bytes())["format"]
-    except (FileNotFoundError, NotADirectoryError):
-        if (root / "tables").is_dir():
-            raise EditmillError(f"{marker}: is missing, the tables are there; {restore}") from None
+        document = json.loads(data)
+    except (ValueError, RecursionError):
+        document = None
+    if not isinstance(document, dict):
         raise EditmillError(
-            f"{root}: is not a catalog (no catalog.json); name a build's output folder, "
+            f"{storage.uri}/{key}: is damaged; restore it from a copy, or remove it and build again"
+        )
+    return document
+
+
+def _layout(storage: Storage) -> int:
+    """The format that the marker tells."""
+    marker = f"{storage.uri}/{MARKER}"
+    restore = f"restore it with: echo '{json.dumps({'format': FORMAT})}' > {marker}"
+    data = storage.read(MARKER)
+    if data is None:
+        if any(storage.list("tables")):
+            raise EditmillError(f"{marker}: is missing, the tables are there; {restore}")
+        raise EditmillError(
+            f"{storage.uri}: is not a catalog (no {MARKER}); name a build's output folder, "
             "or make one with: editmill build"
-        ) from None
-    except OSError as error:
-        raise EditmillError(f"{marker}: cannot be read ({error.strerror}); mend that") from None
+        )
+    try:
+        layout = json.loads(data)["format"]
     except (ValueError, KeyError, TypeError, RecursionError):
         raise EditmillError(f"{marker}: is damaged; {restore}") from None
+    if layout not in (1, FORMAT):
+        raise EditmillError(
+            f"{storage.uri}: has catalog format {layout}, this editmill reads {FORMAT}; "
+            "upgrade editmill"
+        )
+    return int(layout)
 
 
-def _refuse_if_behind(root: Path, releases: list[Release]) -> None:
+def _releases(storage: Storage, layout: int) -> list[Release]:
+    if layout == 1:
+        found = Tables(storage).records("releases")
+    else:
+        documents = (_document(storage, each.key) for each in storage.list("releases"))
+        found = [Release(**document) for document in documents if document is not None]
+    return sorted(found, key=lambda r: (r.created_at, r.tag))
+
+
+def _refuse_if_lost(storage: Storage, selection: Selection, create: bool) -> None:
+    if create or not isinstance(storage, FolderStorage):
+        return
+    tables = storage.root / "tables"
+    if not tables.exists() and (storage.root / "media").exists():
+        raise EditmillError(
+            f"{storage.uri}: has media but no tables; restore {tables} from a copy, or build "
+            "again: the rows are written from what the build remembers"
+        )
+
+
+def _refuse_if_behind(storage: Storage, selection: Selection, releases: list[Release]) -> None:
     """A table that is older than a release holds it has lost its newest commits: nothing in its own
     folder tells."""
+    if not isinstance(storage, FolderStorage):
+        return
+    own = [release for release in releases if release.selection == selection.name]
     for table in VERSIONED:
-        path = root / "tables" / table
-        held = {r.tables[table]: r.tag for r in releases if table in r.tables}
+        path = storage.root / "tables" / selection.name / table
+        held = {r.tables[table]: r.tag for r in own if table in r.tables}
         last = newest(path)
         if held and (last is None or last < max(held)):
             lost = "is missing" if last is None else f"ends at version {last}"
@@ -215,8 +443,15 @@ def _refuse_if_behind(root: Path, releases: list[Release]) -> None:
             )
 
 
-def _releases(root: Path) -> list[Release]:
-    return sorted(Tables(root).records("releases"), key=lambda r: (r.created_at, r.tag))
+def _place(dataset: Catalog, table: str) -> tuple[Any, ...]:
+    """Equal for refs that hold the same rows of the table."""
+    judged = dataset.policy if table == "pairs" else None
+    where = dataset.selection.name, dataset.tables.version(table), tuple(dataset.tables.without)
+    return *where, None if judged is None else judged.key
+
+
+def _now() -> str:
+    return datetime.now(UTC).isoformat(timespec="seconds")
 
 
 def _diff_table(table: str, old: pl.LazyFrame, new: pl.LazyFrame) -> TableDiff:

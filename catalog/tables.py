@@ -1,32 +1,38 @@
-"""The catalog's tables: Delta Lake, one folder per table, rows derived from the records.
+"""The catalog's tables: Delta Lake, rows derived from the records, written in parts.
 
-A merge writes only rows that really changed: running a build again commits no new version, so a
-table's version says whether its content moved. Writers need no lock: Delta's commits are
-optimistic, and a writer that lost the race reads again and retries. Old versions are kept for ever
-unless :meth:`Tables.compact` removes them, and that keeps every version a release pins.
+A part is all that one clip, source or stage gave. Writing parts that are there already writes
+nothing and reads no row; new ones are appended in one commit; a part that changed is replaced in
+one commit. So a table's version says whether its content moved, and its cost follows what is new.
+Writers need no lock: Delta's commits are optimistic, and a writer that lost the race looks again
+and retries. Old versions are kept for ever unless :meth:`Tables.compact` removes them, and that
+keeps every version a release pins.
 """
 
 from __future__ import annotations
 
 import errno
-import functools
 import os
 import random
 import shutil
+import threading
 import time
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
 
 import polars as pl
-from deltalake import DeltaTable
+from deltalake import DeltaTable, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from polars.exceptions import PanicException, PolarsError
 
 from catalog.errors import EditmillError
 from catalog.integrity import check_data, check_log, check_rows, damaged
+from catalog.parts import EMPTY, Parts, committing, fingerprint
 from catalog.records import TABLES, from_row, key_column, schema, to_row
 from catalog.storage.files import unwritable
+from catalog.storage.folder import FolderStorage
+from catalog.storage.location import Storage
 
 ATTEMPTS = 30
 """Tries of one commit before giving up; with the pauses below this is about 25 s of contention."""
@@ -36,10 +42,20 @@ LONGEST_PAUSE = 2.0  # s, between two tries
 KEEP_HOURS = 24
 """Files of unpinned old versions stay this long, for readers that still have them open."""
 
-SPARE = 1 << 20
-"""Bytes that must be free beside a merge's own rows, for the row groups it rewrites."""
+MANY_FILES = 128
+"""From so many files on, a table's small ones are joined by the next commit: opening a table takes
+time for each of its files, and a shard adds one."""
 
-CONFIGURATION: dict[str, str | None] = {
+SPARE = 1 << 20
+"""Bytes that must be free beside a commit's own rows, for the row groups it rewrites."""
+
+PART = "part"
+"""The column that says which part a row is of; readers do not see it."""
+
+SHARED = ("trained",)
+"""Tables of the whole catalog; all others are a selection's own."""
+
+CONFIGURATION: dict[str, str] = {
     # Delta forgets commits after 30 days unless told otherwise; a release must stay readable.
     "delta.enableExpiredLogCleanup": "false",
     "delta.logRetentionDuration": "interval 36500 days",
@@ -49,45 +65,90 @@ T = TypeVar("T")
 
 
 class Tables:
-    """The tables under `root/tables`, named as in :data:`catalog.records.TABLES`.
+    """The tables of one selection, named as in :data:`catalog.records.TABLES`, but `releases`.
 
-    `pinned` maps each table to the Delta version a release holds: then exactly these are read, and
-    every write raises EditmillError.
+    `selection` names them within the catalog; the empty one's lie at `tables/<table>`, as they did
+    in catalogs of format 1. `pinned` maps each table to the Delta version a release holds: then
+    exactly these are read, without the parts `without`, and every write raises EditmillError.
     """
 
-    def __init__(self, root: str | Path, pinned: Mapping[str, int] | None = None) -> None:
-        self.root = Path(root)
+    def __init__(
+        self,
+        storage: Storage | str | Path,
+        selection: str = "",
+        pinned: Mapping[str, int] | None = None,
+        without: Collection[str] = (),
+    ) -> None:
+        local = isinstance(storage, str | Path)
+        self.storage: Storage = FolderStorage(storage) if local else storage  # type: ignore[assignment,arg-type]
+        self.selection = selection
         self.pinned = pinned
+        self.without = sorted(without)
+        self.written: dict[str, dict[str, int]] = {}  # by table and part, since this was made
+        self._parts: dict[str, Parts] = {}
+        self._lock = threading.RLock()  # writers of one process wait instead of losing races
 
-    def merge(self, table: str, records: Iterable[Any]) -> int:
-        """Insert records, or update those whose key (first field) is there; return how many rows
-        were written.
+    def put(
+        self,
+        table: str,
+        parts: Mapping[str, Iterable[Any]],
+        derive: Callable[[pl.LazyFrame], pl.LazyFrame] | None = None,
+    ) -> int:
+        """Make the rows of each part exactly these records; return how many rows were written.
 
-        Rows that are equal to what is stored are not written. Of several records with one key the
-        last counts. A field the table does not have yet becomes a column, null in older rows.
-        Raises EditmillError where the table cannot be written or is read-only.
+        Of several records with one key (their first field) the last counts. `derive` sets columns
+        that follow from others (a pair's verdict): where nothing else changed, nothing is written.
+        A field the table does not have yet becomes a column, null in older rows. Raises
+        EditmillError where the table cannot be written or is read-only.
         """
-        return self._write(table, records, update=True)
+        rows = {part: _rows(table, records) for part, records in parts.items()}
+        wanted = {part: fingerprint(own) for part, own in rows.items()}
 
-    def insert(self, table: str, records: Iterable[Any]) -> int:
-        """Like :meth:`merge`, but rows whose key is there already stay as they are."""
-        return self._write(table, records, update=False)
+        def attempt() -> int:
+            delta = self._open(table)
+            known = {} if delta is None else self._fingerprints(table, delta.version())
+            stale = {p: value for p, value in wanted.items() if known.get(p, EMPTY) != value}
+            if not stale:
+                return 0
+            frame = _frame(table, {part: rows[part] for part in stale})
+            if derive is not None:
+                frame = derive(frame.lazy()).collect()
+            self._refuse_if_full(table, frame.estimated_size())
+            replaced = [part for part in stale if known.get(part, EMPTY) != EMPTY]
+            if delta is None:
+                delta = self._create(table)
+            self._write(delta, frame, sorted(stale) if replaced else (), stale)
+            self._join_if_many(delta)
+            return len(frame)
 
-    def delete(self, table: str, ids: Sequence[str]) -> int:
-        """Remove the rows with these keys; return how many there were."""
-        key = key_column(table)
-        gone = pl.DataFrame({key: list(dict.fromkeys(ids))}, schema={key: pl.String})
+        written = self._commit(table, attempt) if wanted else 0
+        with self._lock:
+            self.written.setdefault(table, {}).update(wanted)
+        return written
+
+    def drop(self, table: str, parts: Iterable[str]) -> int:
+        """Remove the rows of these parts; return how many parts had any."""
+        given = set(parts)
 
         def attempt() -> int:
             delta = self._open(table)
             if delta is None:
                 return 0
-            present = self.scan(table).select(key).join(gone.lazy(), on=key, how="semi").collect()
-            if not present.is_empty():
-                _merger(delta, present, key).when_matched_delete().execute()
-            return len(present)
+            known = self._fingerprints(table, delta.version())
+            gone = sorted(part for part in given if known.get(part, EMPTY) != EMPTY)
+            if gone:
+                delta.delete(_in(gone), commit_properties=committing(dict.fromkeys(gone, EMPTY)))
+            return len(gone)
 
-        return self._commit(table, attempt)
+        return self._commit(table, attempt) if given else 0
+
+    def parts(self, table: str) -> set[str]:
+        """The parts that have rows, at the newest version."""
+        delta = self._open(table)
+        if delta is None:
+            return set()
+        known = self._fingerprints(table, delta.version())
+        return {part for part, value in known.items() if value != EMPTY}
 
     def scan(self, table: str, version: int | None = None) -> pl.LazyFrame:
         """The table as a lazy frame, at `version` or the newest (pinned) one.
@@ -105,11 +166,14 @@ class Tables:
             return pl.LazyFrame(schema=wanted)
         frame = pl.scan_delta(delta)
         have = frame.collect_schema()
+        if self.without and PART in have:
+            frame = frame.filter(~pl.col(PART).is_in(self.without))
         columns = [
             pl.col(name) if name in have else pl.lit(None, dtype).alias(name)
             for name, dtype in wanted.items()
         ]
-        return frame.select(columns + [pl.col(name) for name in have if name not in wanted])
+        others = [name for name in have if name not in wanted and name != PART]
+        return frame.select(columns + [pl.col(name) for name in others])
 
     def records(self, table: str) -> list[Any]:
         """All rows of the table as records."""
@@ -123,6 +187,18 @@ class Tables:
         delta = self._open(table)
         return None if delta is None else delta.version()
 
+    def moved(self, table: str, old: int | None, new: int | None) -> bool:
+        """Whether rows may differ between two versions; joining files (:meth:`compact`) moves the
+        version, but no row."""
+        if old == new:
+            return False
+        if old is None or new is None:
+            return True
+        delta = self._open(table)
+        assert delta is not None
+        between = [h for h in delta.history() if min(old, new) < h["version"] <= max(old, new)]
+        return any(not _KEEPS_ROWS.intersection([h["operation"]]) for h in between)
+
     def find_damage(self, table: str) -> None:
         """Read all of the table; raises EditmillError, naming the file, where one cannot be read.
 
@@ -130,67 +206,71 @@ class Tables:
         query failed, and the table may be to blame.
         """
         delta = self._open(table, None if self.pinned is None else self.pinned.get(table))
-        if delta is not None:
-            check_rows(self._path(table), delta)
+        folder = self._folder(table)
+        if delta is not None and folder is not None:
+            check_rows(folder, delta)
 
-    def compact(self, keep_hours: float = KEEP_HOURS) -> None:
-        """Join small files, and remove files only unpinned versions older than `keep_hours` need.
-
-        Every version a release pins stays readable.
-        """
+    def compact(self, pins: Mapping[str, Sequence[int]], keep_hours: float = KEEP_HOURS) -> None:
+        """Join small files, and remove files only versions older than `keep_hours` need that are
+        not in `pins` (by table)."""
         self._refuse_if_pinned()
-        releases = self.records("releases")
         for table in TABLES:
-            if self._open(table) is None:
+            if table == "releases" or self._open(table) is None:
                 continue
-            pins = sorted({r.tables[table] for r in releases if table in r.tables})
-            self._commit(table, functools.partial(self._tidy, table, pins, keep_hours))
 
-    def _tidy(self, table: str, pins: list[int], keep_hours: float) -> None:
-        delta = self._open(table)
-        assert delta is not None
-        delta.optimize.compact()
-        delta.vacuum(
-            retention_hours=int(keep_hours),
-            dry_run=False,
-            enforce_retention_duration=False,
-            keep_versions=pins,
-        )
+            def attempt(table: str = table) -> None:
+                delta = self._open(table)
+                assert delta is not None
+                delta.optimize.compact()
+                delta.vacuum(
+                    retention_hours=int(keep_hours),
+                    dry_run=False,
+                    enforce_retention_duration=False,
+                    keep_versions=sorted(pins.get(table, ())),
+                )
 
-    def _write(self, table: str, records: Iterable[Any], update: bool) -> int:
-        key = key_column(_known(table))
-        rows = [to_row(record) for record in records]
-        frame = pl.DataFrame(rows, schema=schema(TABLES[table]), orient="row")
-        frame = frame.unique(key, keep="last", maintain_order=True)
-        if frame.is_empty():
-            return 0
+            self._commit(table, attempt)
 
-        def attempt() -> int:
-            delta = self._open(table) or self._create(table)
-            self._refuse_if_full(table, frame.estimated_size())
-            stored = self.scan(table).select(frame.columns)
-            stored = stored.join(frame.lazy().select(key), on=key, how="semi")
-            fresh = changed_rows(stored.collect(), frame, key, update)
-            if not fresh.is_empty():
-                columns = {f"`{name}`": f"s.`{name}`" for name in fresh.columns}
-                merger = _merger(delta, fresh, key).when_not_matched_insert(columns)
-                if update:
-                    merger = merger.when_matched_update(columns)
-                merger.execute()
-            return len(fresh)
+    def _write(
+        self,
+        delta: DeltaTable,
+        frame: pl.DataFrame,
+        replaced: Sequence[str],
+        fingerprints: Mapping[str, int],
+    ) -> None:
+        """One commit: the rows of `frame` in, those of the parts `replaced` out."""
+        properties = committing(fingerprints)
+        if replaced:
+            write_deltalake(
+                delta,
+                frame,
+                mode="overwrite",
+                predicate=_in(replaced),
+                schema_mode="merge",
+                commit_properties=properties,
+            )
+        else:
+            write_deltalake(
+                delta, frame, mode="append", schema_mode="merge", commit_properties=properties
+            )
 
-        return self._commit(table, attempt)
+    def _join_if_many(self, delta: DeltaTable) -> None:
+        delta.update_incremental()
+        if len(delta.file_uris()) >= MANY_FILES:
+            with suppress(CommitFailedError):  # somebody else does
+                delta.optimize.compact()
 
     def _commit(self, table: str, attempt: Callable[[], T]) -> T:
         """Run `attempt`, again where another writer came first."""
         self._refuse_if_pinned()
         for tries in range(1, ATTEMPTS + 1):
             try:
-                return attempt()
+                with self._lock:
+                    return attempt()
             except CommitFailedError:
                 if tries == ATTEMPTS:
                     raise EditmillError(
-                        f"{self._path(table)}: other writers came first {ATTEMPTS} times; "
+                        f"{self._name(table)}: other writers came first {ATTEMPTS} times; "
                         "run fewer builds on this catalog at once"
                     ) from None
                 time.sleep(random.uniform(0, min(LONGEST_PAUSE, 0.02 * 2**tries)))
@@ -198,44 +278,92 @@ class Tables:
                 self.find_damage(table)
                 raise
             except (DeltaError, OSError) as error:
-                raise unwritable(self._path(table), error) from None
+                self.find_damage(table)
+                raise unwritable(self._name(table), error) from None
         raise AssertionError("unreachable")
 
     def _open(self, table: str, version: int | None = None) -> DeltaTable | None:
         """The table, its files known to be whole; None where there is none."""
-        path = self._path(table)
-        check_log(path, version)
+        folder = self._folder(table)
+        if folder is not None:
+            check_log(folder, version)
+        location = self.storage.table(self._key(table))
         try:
-            delta = DeltaTable(str(path), version=version)
+            delta = DeltaTable(
+                location.uri, version=version, storage_options=dict(location.options) or None
+            )
         except TableNotFoundError:
             return None
         except (DeltaError, OSError) as error:
-            raise damaged(path, f"cannot be read ({str(error).splitlines()[0]})") from None
-        check_data(path, delta)
+            what = f"cannot be read ({str(error).splitlines()[0]})"
+            raise damaged(folder or Path(self._name(table)), what) from None
+        if folder is not None:
+            check_data(folder, delta)
         return delta
 
     def _create(self, table: str) -> DeltaTable:
-        self._path(table).mkdir(parents=True, exist_ok=True)
+        if (folder := self._folder(table)) is not None:
+            folder.mkdir(parents=True, exist_ok=True)
+        location = self.storage.table(self._key(table))
         return DeltaTable.create(
-            str(self._path(table)),
-            schema=schema(TABLES[table]),
+            location.uri,
+            schema=pl.Schema({**schema(TABLES[table]), PART: pl.String()}),
             mode="ignore",
             configuration=CONFIGURATION,
+            storage_options=dict(location.options) or None,
         )
+
+    def _fingerprints(self, table: str, version: int) -> Mapping[str, int]:
+        known = self._parts.get(table)
+        if known is None or version < known.version:  # the table was made anew
+            known = self._parts[table] = Parts(
+                self.storage, f"tables/{self._key(table)}/_delta_log"
+            )
+        return known.upto(version)
 
     def _refuse_if_full(self, table: str, size: float) -> None:
         """Delta's writer panics on a full disk, with a trace on the terminal: ask beforehand."""
-        if shutil.disk_usage(self._path(table)).free < size + SPARE:
-            raise unwritable(self._path(table), OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
+        folder = self._folder(table)
+        if folder is None:
+            return
+        there = next(path for path in (folder, *folder.parents) if path.exists())
+        if shutil.disk_usage(there).free < size + SPARE:
+            raise unwritable(folder, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
 
     def _refuse_if_pinned(self) -> None:
         if self.pinned is not None:
             raise EditmillError(
-                f"{self.root}: a release never changes; open the catalog at ref 'main' to write"
+                f"{self.storage.uri}: a release never changes; open the catalog at ref 'main' to "
+                "write"
             )
 
-    def _path(self, table: str) -> Path:
-        return self.root / "tables" / _known(table)
+    def _key(self, table: str) -> str:
+        """Below `tables`."""
+        own = self.selection and table not in SHARED
+        return f"{self.selection}/{_known(table)}" if own else _known(table)
+
+    def _folder(self, table: str) -> Path | None:
+        """The table's local folder, where it has one."""
+        if isinstance(self.storage, FolderStorage):
+            return self.storage.root / "tables" / self._key(table)
+        return None
+
+    def _name(self, table: str) -> str:
+        return f"{self.storage.uri}/tables/{self._key(table)}"
+
+
+_KEEPS_ROWS = {"OPTIMIZE", "VACUUM START", "VACUUM END"}
+
+
+def _rows(table: str, records: Iterable[Any]) -> list[dict[str, Any]]:
+    key = key_column(_known(table))
+    return list({row[key]: row for row in map(to_row, records)}.values())
+
+
+def _frame(table: str, rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> pl.DataFrame:
+    columns = {**schema(TABLES[table]), PART: pl.String()}
+    every = [{**row, PART: part} for part, own in rows.items() for row in own]
+    return pl.DataFrame(every, schema=columns, orient="row")
 
 
 def changed_rows(
@@ -253,14 +381,9 @@ def changed_rows(
     return pl.concat([new, both.filter(both.select(differs=differs)["differs"])])
 
 
-def _merger(delta: DeltaTable, source: pl.DataFrame, key: str) -> Any:
-    return delta.merge(
-        source,
-        predicate=f"t.`{key}` = s.`{key}`",
-        source_alias="s",
-        target_alias="t",
-        merge_schema=True,
-    )
+def _in(parts: Sequence[str]) -> str:
+    quoted = ", ".join("'" + part.replace("'", "''") + "'" for part in parts)
+    return f"{PART} IN ({quoted})"
 
 
 def _known(table: str) -> str:

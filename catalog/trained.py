@@ -17,8 +17,13 @@ from catalog.keys import digest, file_digest
 from catalog.query import Queries
 from catalog.records import ModelRow, from_row
 from catalog.storage.files import unwritable
+from catalog.storage.folder import FolderStorage
+from catalog.storage.location import Storage
 
 KIND = "expert"
+
+CONFIG = "config.json"
+"""The file that every version has."""
 
 VERSION_LENGTH = 12
 """Hex characters of a version."""
@@ -27,8 +32,8 @@ _REFERENCE = re.compile(rf"models/[0-9A-Za-z][0-9A-Za-z_.-]{{0,63}}/[0-9a-f]{{{V
 """A reference comes from a row, and a row may come from anywhere: only this becomes a path."""
 
 
-def path_of(root: Path, ref: str) -> Path:
-    """The folder behind a reference `models/<name>/<version>`; it need not exist.
+def path_of(storage: Storage, ref: str) -> Path:
+    """The local folder behind a reference `models/<name>/<version>`; it need not exist.
 
     Raises EditmillError for anything else, and for a folder or a file in it that is a link to
     somewhere outside the catalog's models (`models` itself may lie on another disk).
@@ -37,7 +42,11 @@ def path_of(root: Path, ref: str) -> Path:
         raise EditmillError(
             f"{ref!r} is no model's reference; expected models/<name>/<{VERSION_LENGTH} hex>"
         )
-    home, folder = (root / "models").resolve(), root / ref
+    if not isinstance(storage, FolderStorage):
+        for each in storage.list(ref):
+            storage.local(each.key)
+        return storage.local(f"{ref}/{CONFIG}").parent
+    home, folder = (storage.root / "models").resolve(), storage.root / ref
     for path in (folder, *folder.rglob("*")):
         if not path.resolve().is_relative_to(home):
             raise EditmillError(
@@ -46,17 +55,24 @@ def path_of(root: Path, ref: str) -> Path:
     return folder
 
 
-def keep(root: Path, name: str, folder: Path) -> tuple[str, str]:
-    """Move a finished `folder` into the catalog at `root`; its version and its reference.
+def keep(storage: Storage, name: str, folder: Path) -> tuple[str, str]:
+    """Move a finished `folder` into the catalog's storage; its version and its reference.
 
-    The folder must be on the catalog's file system. Where the same content is there already, the
-    folder is dropped. Raises EditmillError for a name that cannot be a folder's.
+    The folder must be on the file system of a catalog that lies in a folder. Where the same content
+    is there already, the folder is dropped. Raises EditmillError for a name that cannot be a
+    folder's.
     """
     files = sorted(path for path in folder.rglob("*") if path.is_file())
     held = [(path.relative_to(folder).as_posix(), file_digest(path)) for path in files]
     version = digest(held)[:VERSION_LENGTH]
     ref = f"models/{name}/{version}"
-    final = path_of(root, ref)
+    if not isinstance(storage, FolderStorage):
+        for path in sorted(files, key=lambda path: path.name == CONFIG):  # it says all is there
+            storage.add_file(f"{ref}/{path.relative_to(folder).as_posix()}", path)
+        storage.flush()
+        shutil.rmtree(folder)
+        return version, ref
+    final = path_of(storage, ref)
     try:
         if final.exists():
             shutil.rmtree(folder)
@@ -70,7 +86,7 @@ def keep(root: Path, name: str, folder: Path) -> tuple[str, str]:
 
 def versions(catalog: Queries, name: str) -> list[ModelRow]:
     """All versions of the expert, the oldest first."""
-    rows = catalog.models().filter(pl.col("kind") == KIND, pl.col("name") == name).collect()
+    rows = catalog.trained().filter(pl.col("name") == name).collect()
     found = [from_row(ModelRow, row) for row in rows.iter_rows(named=True)]
     return sorted(found, key=lambda row: (row.created_at, row.version))
 
@@ -106,8 +122,8 @@ def find(catalog: Queries, name: str, version: str) -> ModelRow:
 def folder_of(catalog: Queries, row: ModelRow) -> Path:
     """The folder with the version's weights. Raises EditmillError where it is gone, or where the
     row names no folder of this catalog's models."""
-    path = path_of(catalog.media.root, row.path)
-    if not (path / "config.json").is_file():
+    path = path_of(catalog.storage, row.path)
+    if not (path / CONFIG).is_file():
         raise EditmillError(
             f"{path}: the weights of {row.model_id} are gone; restore the folder from a copy or "
             f"train again with: editmill train expert {row.name}"

@@ -17,6 +17,8 @@ from catalog import trained
 from catalog.errors import EditmillError
 from catalog.query import Queries
 from catalog.records import ModelRow, Pair
+from catalog.releases import MARKER
+from catalog.storage import open_storage
 from experts.base import Expert
 from experts.diffusion.model.bases import base_folder
 from experts.edit.tasks import TASKS, expert_for
@@ -37,7 +39,7 @@ def provider_of(providers: Mapping[str, str], task: str) -> str:
     return providers.get(task) or providers.get(TASKS[task].trained, EMBEDDED)
 
 
-def pinned(providers: Mapping[str, str], root: Path) -> dict[str, str]:
+def pinned(providers: Mapping[str, str], root: str | Path) -> dict[str, str]:
     """`providers` with `latest` replaced by the version it means now in the catalog at `root`, so
     that a build ends with the experts it began with, and its release says which they were.
 
@@ -46,7 +48,7 @@ def pinned(providers: Mapping[str, str], root: Path) -> dict[str, str]:
     wanted = {name: given for name, given in providers.items() if given != EMBEDDED}
     if not wanted:
         return dict(providers)
-    if not (root / "catalog.json").is_file():
+    if not open_storage(root).exists(MARKER):
         raise EditmillError(
             f"{root}: no catalog there, so none of {', '.join(wanted)} was trained in it; build "
             "with embedded experts first, then train (docs/train.md)"

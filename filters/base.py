@@ -56,11 +56,15 @@ class PairSample:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """`reason`: empty for a plain keep, else a short machine word; `score` None: not measured."""
+    """`reason`: empty for a plain keep, else a short machine word; `score` None: not measured.
+
+    `final`: no threshold of the score would change it.
+    """
 
     keep: bool
     score: float | None
     reason: str = ""
+    final: bool = False
 
 
 @runtime_checkable

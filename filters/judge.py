@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Protocol
 
+from catalog.policy import Policy, Threshold
 from filters.base import Filter, PairSample, Verdict
 from filters.encoder.embedded import EmbeddedEncoder
 from filters.features import PairFeatures, describe
@@ -12,6 +13,11 @@ from filters.features import PairFeatures, describe
 
 class FeatureFilter(Filter, Protocol):
     """A filter that judges by the shared features."""
+
+    @property
+    def cut(self) -> Threshold | None:
+        """Where it cuts its score; None for one that decides by other means."""
+        ...
 
     def verdicts(
         self, samples: Sequence[PairSample], features: Sequence[PairFeatures]
@@ -29,3 +35,9 @@ def judge(
     features = describe(samples, encoder)
     columns = {f.name: f.verdicts(samples, features) for f in filters}
     return [{name: verdicts[i] for name, verdicts in columns.items()} for i in range(len(samples))]
+
+
+def policy_of(filters: Sequence[FeatureFilter]) -> Policy:
+    """The policy that decides as these filters do, from their scores alone."""
+    cuts = (each.cut for each in filters)
+    return Policy(tuple(cut for cut in cuts if cut is not None))

@@ -14,12 +14,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from catalog.policy import Threshold
 from filters.base import NOT_MEASURED, PairSample, Verdict
 from filters.encoder.embedded import EmbeddedEncoder, Encoding
 from filters.features import PairFeatures, describe
 
 SUBTLE = "subtle"
-
 THRESHOLDS: Mapping[str, float] = {
     "clip": 0.95,  # Señorita-2M, subtle-change filter: CLIP image similarity
     # infra/bench/subtle.py, at 320 px on five clips: encoded again at CRF 17 .962–.985, noise of 2
@@ -56,8 +56,8 @@ MEASURED = frozenset(
 class SubtleFilter:
     """Keeps a pair whose similarity is at most `threshold` and whose change is `visible`.
 
-    The score is the similarity, so a rejected pair may have one below the threshold. `threshold`
-    None: the one calibrated for the encoder.
+    The score is the similarity, so a rejected pair may have one below the threshold: no threshold
+    keeps what is not visible. `threshold` None: the one calibrated for the encoder.
     """
 
     name = "subtle"
@@ -77,7 +77,12 @@ class SubtleFilter:
 
     @property
     def version(self) -> str:
-        return f"4+{self.encoder.version}"
+        return f"5+{self.encoder.version}"
+
+    @property
+    def cut(self) -> Threshold:
+        """Where it cuts its score."""
+        return Threshold(self.name, "at_most", SUBTLE, self.threshold)
 
     def load(self) -> None:
         """Opens the encoder."""
@@ -100,13 +105,15 @@ class SubtleFilter:
         if sample.task not in MEASURED:
             return Verdict(True, None, NOT_MEASURED)
         score = similarity(features.source, features.target)
-        keep = score <= self.threshold and visible(
+        if not visible(
             sample.source,
             sample.target,
             sample.mask,
             share=self.visible_share,
             levels=self.visible_levels,
-        )
+        ):
+            return Verdict(False, score, SUBTLE, final=True)
+        keep = score <= self.threshold
         return Verdict(keep, score, "" if keep else SUBTLE)
 
 

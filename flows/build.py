@@ -22,6 +22,7 @@ from flows.request import Request, finished, remember, request, with_notes
 from flows.runtime.context import Context, Stopped, context, findable
 from flows.runtime.orchestration.client import Connection, using
 from flows.runtime.orchestration.server import Server
+from flows.runtime.selection import parts, select, settle
 from flows.runtime.status import kept_up
 from flows.runtime.stopping import stopped_by_signals
 
@@ -29,7 +30,7 @@ from flows.runtime.stopping import stopped_by_signals
 @flow(name="build", flow_run_name="build {recipe} in {out}", persist_result=False)
 def build(
     recipe: str = "embedded",
-    out: Path = Path("editmill-demo"),
+    out: str = "editmill-demo",
     source: Path | None = None,
     tag: str | None = None,
 ) -> dict[str, Any]:
@@ -40,7 +41,7 @@ def build(
 
     Args:
         recipe: A shipped recipe's name (embedded, vivid-embedded) or a YAML file.
-        out: The catalog's folder; made if absent.
+        out: The catalog: a folder, s3://bucket/prefix or lakefs://repository; made if absent.
         source: Build from this folder of videos instead of the recipe's sources.
         tag: The release's tag; by default v1, v2 and so on.
 
@@ -64,8 +65,10 @@ def run(ctx: Context, asked: Request, connection: Connection) -> Outcome:
     """
     product = release_pairs if ctx.recipe.records is None else release_local_edits
     with kept_up(ctx) as ending:
+        ctx.catalog = select(ctx.catalog, ctx.recipe)
+        before = parts(ctx.catalog.tables)
         _make(ctx, connection)
-        outcome = product.publish(ctx, asked.tag)
+        outcome = product.publish(ctx, asked.tag, settle(ctx.catalog.tables, before))
         ending.release = outcome.release
     remember(ctx, asked, outcome)
     return with_notes(outcome, asked)

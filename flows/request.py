@@ -12,7 +12,7 @@ from catalog.releases import check_tag
 from experts.edit.tasks import TASKS, expert_for
 from experts.serving import pinned
 from flows.recipe import FolderSources, Recipe, load
-from flows.release.outcome import Outcome
+from flows.release.outcome import REPORT, Outcome
 from flows.runtime.context import Context
 from flows.sources import Listing, SourceFile, listing
 
@@ -25,7 +25,7 @@ class Request:
     next of v1, v2 …), its sources as they are now, and the key of all that it depends on."""
 
     recipe: Recipe
-    out: Path
+    out: str
     tag: str | None
     sources: Listing
     key: str
@@ -33,7 +33,7 @@ class Request:
 
 def request(
     recipe_name: str,
-    out: Path,
+    out: str | Path,
     *,
     source: Path | None = None,
     tag: str | None = None,
@@ -53,7 +53,7 @@ def request(
     recipe = recipe.model_copy(update={"experts": pinned(recipe.experts, out)})
     sources = listing(recipe)
     # Before there is a catalog: a checkpoint may lack.
-    return Request(recipe, out, tag, sources, _key(recipe, sources, tag))
+    return Request(recipe, str(out), tag, sources, _key(recipe, sources, tag))
 
 
 def recipe_for(recipe_name: str, source: Path | None) -> Recipe:
@@ -88,7 +88,7 @@ def finished(ctx: Context, asked: Request) -> Outcome | None:
     outcome = Outcome(**found)
     # Whoever removed the tables or the report wants them back.
     released = any(release.tag == outcome.release for release in ctx.catalog.releases())
-    if not (released and Path(outcome.report).is_file()):
+    if not (released and ctx.catalog.storage.exists(REPORT)):
         return None
     return with_notes(outcome, asked)
 

@@ -115,7 +115,7 @@ def _tasks(catalog: Catalog) -> str:
 
 def _tables(catalog: Catalog) -> str:
     rows = [
-        (table, catalog.tables.scan(table).select(pl.len()).collect().item())
+        (table, catalog.table(table).select(pl.len()).collect().item())
         for table in TABLES
         if table != "releases"  # they have a section of their own
     ]

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Literal
 
+from catalog.policy import Policy
+
 
 @dataclass(frozen=True, slots=True)
 class TaskLine:
@@ -67,3 +69,15 @@ class Summary:
     thresholds: list[ThresholdLine] = field(default_factory=list)
     reload_seconds: int = 0
     """While the build runs: after how many seconds the page loads itself anew; else 0."""
+
+
+def threshold_lines(policy: Policy | None) -> list[ThresholdLine]:
+    """Where the policy cuts each score; filters that are off cut nothing."""
+    lines: list[ThresholdLine] = []
+    for cut in policy.thresholds if policy else ():
+        if policy and cut.filter in policy.off:
+            continue
+        if cut.value is not None:
+            lines.append(ThresholdLine(cut.filter, cut.value, cut.bound))
+        lines += [ThresholdLine(cut.filter, v, cut.bound, t) for t, v in cut.per_task.items()]
+    return lines

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from catalog.errors import EditmillError
 from catalog.storage.files import sweep, temporary_name, unwritable
+from catalog.storage.folder import FolderStorage
 
 _TEMPORARY = ".tmp"
 
@@ -35,8 +36,8 @@ class MediaStore:
     of threads and processes may add at once. A `read_only` store (a release's) refuses to.
     """
 
-    def __init__(self, root: str | Path, read_only: bool = False) -> None:
-        self.root = Path(root)
+    def __init__(self, root: str | Path | FolderStorage, read_only: bool = False) -> None:
+        self.root = root.root if isinstance(root, FolderStorage) else Path(root)
         self.read_only = read_only
 
     def path(self, ref: str) -> Path:
@@ -92,3 +93,6 @@ class MediaStore:
         finally:
             with suppress(OSError):
                 draft.path.unlink()
+
+    def flush(self) -> None:
+        """Wait until all that was added is stored."""

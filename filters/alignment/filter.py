@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalog.errors import EditmillError
+from catalog.policy import Threshold
 from filters.alignment.style_probe import SHIPPED, StyleProbes
 from filters.base import ABSTAINED, NOT_MEASURED, PairSample, Verdict
 from filters.encoder.embedded import EmbeddedEncoder
@@ -99,6 +100,12 @@ class AlignmentFilter:
     def version(self) -> str:
         """Changes with the encoder's weights and with the probes."""
         return f"2+{self.encoder.version}+{self.model_version}"
+
+    @property
+    def cut(self) -> Threshold:
+        """Where it cuts its score; a task without calibration is cut nowhere."""
+        values = {task: found.threshold for task, found in self.calibrations().items()}
+        return Threshold(self.name, "at_least", TEXT_MISMATCH, None, values)
 
     def load(self) -> None:
         """Opens the encoder and the style probes. Raises EditmillError if either cannot be had, or

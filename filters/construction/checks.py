@@ -72,6 +72,11 @@ class ConstructionFilter:
         """Counts up whenever a check changes; constants are the recipe's."""
         return "1"
 
+    @property
+    def cut(self) -> None:
+        """It checks what must hold; no score is cut."""
+        return None
+
     def load(self) -> None:
         """Nothing to open."""
 

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from catalog.errors import EditmillError
+from catalog.policy import Threshold
 from filters.base import NOT_MEASURED, PairSample, Verdict
 from filters.construction import CONSTRUCTED
 from filters.encoder.embedded import EmbeddedEncoder
@@ -61,6 +62,11 @@ class QualityFilter:
     def version(self) -> str:
         """Changes with the model and with the encoder that its features come from."""
         return f"2+{self.encoder.version}+{self.model_version}"
+
+    @property
+    def cut(self) -> Threshold:
+        """Where it cuts its score."""
+        return Threshold(self.name, "at_least", EDIT_FAILED, self.threshold, self.thresholds)
 
     def load(self) -> None:
         """Opens encoder and model. Raises EditmillError if there is no model, or if it was

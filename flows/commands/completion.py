@@ -87,10 +87,10 @@ def _pairs(ctx: typer.Context, incomplete: str) -> Iterator[tuple[str, str]]:
         yield pair_id, f"{task}: {instruction}"
 
 
-def _catalog(ctx: typer.Context) -> Path:
+def _catalog(ctx: typer.Context) -> str:
     from flows.commands.options import DEFAULT_OUT
 
-    return Path(ctx.params.get("catalog_dir") or DEFAULT_OUT)
+    return str(ctx.params.get("catalog_uri") or DEFAULT_OUT)
 
 
 def _is_yaml(name: str) -> bool:

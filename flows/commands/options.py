@@ -3,17 +3,18 @@ once."""
 
 from __future__ import annotations
 
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from flows.commands import completion
 
-DEFAULT_OUT = Path("editmill-demo")
+DEFAULT_OUT = "editmill-demo"
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a machine to read.")]
-CatalogDir = Annotated[Path, typer.Option("--catalog", help="The catalog's folder.")]
+CatalogUri = Annotated[
+    str, typer.Option("--catalog", help="The catalog: a folder, s3://… or lakefs://….")
+]
 Ref = Annotated[
     str,
     typer.Option(help="A release's tag, or main.", autocompletion=completion.refs),

@@ -19,7 +19,7 @@ from flows.training.experts.settings import opened
 
 def main(
     name: str,
-    root: Path,
+    root: str,
     *,
     ref: str,
     config: Path | None,

@@ -9,7 +9,7 @@ import typer
 
 from catalog.errors import EditmillError
 from flows.commands import completion
-from flows.commands.options import DEFAULT_OUT, CatalogDir, Json, Server
+from flows.commands.options import DEFAULT_OUT, CatalogUri, Json, Server
 
 app = typer.Typer(no_args_is_help=True, help="Retrain what the factory learns.")
 
@@ -79,7 +79,7 @@ def train_expert(
             autocompletion=completion.trainable,
         ),
     ],
-    catalog_dir: CatalogDir = DEFAULT_OUT,
+    catalog_uri: CatalogUri = DEFAULT_OUT,
     ref: Annotated[
         str,
         typer.Option(
@@ -109,7 +109,7 @@ def train_expert(
 
     command.main(
         name,
-        catalog_dir,
+        catalog_uri,
         ref=ref,
         config=config,
         base=base,

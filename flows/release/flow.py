@@ -6,7 +6,6 @@ prefect flow serve flows/release/flow.py:release --name monthly --cron "0 4 1 * 
 from __future__ import annotations
 
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any
 
 from prefect import flow
@@ -15,18 +14,19 @@ import catalog
 from flows.recipe import load
 from flows.release import local_edits, pairs
 from flows.runtime.context import context
+from flows.runtime.selection import select
 
 
 @flow(name="release", flow_run_name="release of {out}", persist_result=False)
 def release(
-    out: Path = Path("editmill-demo"),
+    out: str = "editmill-demo",
     recipe: str = "embedded",
     tag: str | None = None,
 ) -> dict[str, Any]:
     """Release what the catalog holds now, without building anything.
 
     Args:
-        out: The catalog's folder.
+        out: The catalog: a folder, s3://bucket/prefix or lakefs://repository.
         recipe: The recipe that built it: a shipped name or a YAML file.
         tag: The release's tag; by default v1, v2 and so on.
 
@@ -35,5 +35,6 @@ def release(
     """
     catalog.open(out)  # a mistyped path must not become a catalog
     ctx = context(out, load(recipe))
+    ctx.catalog = select(ctx.catalog, ctx.recipe)
     product = pairs if ctx.recipe.records is None else local_edits
     return asdict(product.publish(ctx, tag))

@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-import json
-from pathlib import Path
+from collections.abc import Sequence
 
 import polars as pl
 
@@ -13,15 +12,10 @@ from catalog.report.local import write_local_report
 from catalog.report.summary import Summary, TaskLine
 from experts.annotate.motion.statistics import WORKING_SIDE
 from experts.local_edits.statistics import statistics
-from flows.release.outcome import REPORT, Outcome
-from flows.release.pairs import (
-    next_tag,
-    stage_lines,
-    summary_so_far,
-    totals,
-    with_stages_and_models,
-)
-from flows.release.used_models import model_rows
+from flows.release.outcome import Outcome
+from flows.release.page import page, report_uri
+from flows.release.pairs import stage_lines, summary_so_far, totals, with_stages_and_models
+from flows.release.tag import publish_release
 from flows.runtime.context import Context
 from flows.stages import local_edit
 
@@ -59,15 +53,12 @@ def task_lines(ctx: Context) -> list[TaskLine]:
     ]
 
 
-def publish(ctx: Context, tag: str | None) -> Outcome:
+def publish(ctx: Context, tag: str | None, without: Sequence[str] = ()) -> Outcome:
     """Writes the statistics, the release and the report; returns what to show."""
     edits = _edits(ctx)
     bars = statistics(edits)
-    _replace_statistics(ctx, bars)
-    ctx.catalog.tables.merge("models", model_rows(ctx))
-    release = ctx.catalog.release(
-        tag or next_tag(ctx), recipe=json.dumps(ctx.recipe.decisions(), sort_keys=True)
-    )
+    ctx.catalog.tables.put("statistics", {"all": bars})
+    release = publish_release(ctx, tag, without)
     tasks, stages = task_lines(ctx), stage_lines(ctx)
     title = f"editmill · {ctx.recipe.name} · {release.tag}"
     summary = Summary(title, release.created_at, ctx.recipe.name, tasks, notes=NOTES)
@@ -75,8 +66,8 @@ def publish(ctx: Context, tag: str | None) -> Outcome:
         report = _write(ctx, edits, bars, summary)
     return Outcome(
         release=release.tag,
-        catalog=str(ctx.root),
-        report=str(report),
+        catalog=ctx.uri,
+        report=report,
         product="local_edits",
         tasks=[dataclasses.asdict(line) for line in tasks],
         stages=[dataclasses.asdict(line) for line in stages],
@@ -96,25 +87,17 @@ def _edits(ctx: Context) -> list[LocalEdit]:
     return [from_row(LocalEdit, row) for row in rows.iter_rows(named=True)]
 
 
-def _write(ctx: Context, edits: list[LocalEdit], bars: list[Statistic], summary: Summary) -> Path:
-    report = ctx.root / REPORT
-    with ctx.stats.work("report"):  # mostly its previews
+def _write(ctx: Context, edits: list[LocalEdit], bars: list[Statistic], summary: Summary) -> str:
+    with ctx.stats.work("report"), page(ctx) as report:  # mostly its previews
         write_local_report(
             report,
             _to_show(edits),
             ctx.catalog,
             bars,
             with_stages_and_models(ctx, summary),
-            cache=ctx.root / "work" / "previews",
+            cache=ctx.workspace / "previews",
         )
-    return report
-
-
-def _replace_statistics(ctx: Context, bars: list[Statistic]) -> None:
-    ids = {bar.statistic_id for bar in bars}
-    old = ctx.catalog.statistics().select("statistic_id").collect()["statistic_id"]
-    ctx.catalog.tables.delete("statistics", [each for each in old if each not in ids])
-    ctx.catalog.tables.merge("statistics", bars)
+    return report_uri(ctx)
 
 
 def _to_show(edits: list[LocalEdit]) -> list[LocalEdit]:

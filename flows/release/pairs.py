@@ -4,16 +4,14 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-import json
 from collections.abc import Sequence
-from pathlib import Path
 from typing import Any
 
 import polars as pl
 
 from catalog.records import Pair, from_row
 from catalog.report.build import write_report
-from catalog.report.summary import ModelLine, StageLine, Summary, TaskLine
+from catalog.report.summary import ModelLine, StageLine, Summary, TaskLine, threshold_lines
 from experts.edit.tasks import TASKS
 from experts.write.variety import distinct
 from filters.alignment.filter import ABSTAIN_BELOW, AlignmentFilter
@@ -21,9 +19,9 @@ from filters.config import filters_for
 from filters.encoder.embedded import EmbeddedEncoder
 from filters.quality.filter import QualityFilter
 from flows.recipe import Recipe
-from flows.release.outcome import REPORT, Outcome
-from flows.release.thresholds import thresholds
-from flows.release.used_models import model_rows
+from flows.release.outcome import Outcome
+from flows.release.page import page, report_uri
+from flows.release.tag import publish_release
 from flows.runtime.context import Context
 
 REPORT_PAIRS = 150
@@ -32,7 +30,7 @@ REPORT_PAIRS = 150
 
 def task_lines(ctx: Context) -> list[TaskLine]:
     """Per task: planned, made, kept, and why the others were rejected, or refused unmade."""
-    plans = ctx.catalog.tables.scan("plans").group_by("task").len("planned").collect()
+    plans = ctx.catalog.table("plans").group_by("task").len("planned").collect()
     planned = dict(plans.iter_rows())
     refused = _refused(ctx)
     judged = ctx.catalog.pairs().group_by("task", "keep", "reason").len("n").collect()
@@ -80,17 +78,14 @@ def stage_lines(ctx: Context) -> list[StageLine]:
     ]
 
 
-def publish(ctx: Context, tag: str | None) -> Outcome:
+def publish(ctx: Context, tag: str | None, without: Sequence[str] = ()) -> Outcome:
     """Writes the models table, the release and the report; returns what to show."""
     notes = [
         *filter_notes(ctx.recipe),
         *instruction_notes(ctx),
         *off_notes(ctx.recipe),
     ]
-    ctx.catalog.tables.merge("models", model_rows(ctx))
-    release = ctx.catalog.release(
-        tag or next_tag(ctx), recipe=json.dumps(ctx.recipe.decisions(), sort_keys=True)
-    )
+    release = publish_release(ctx, tag, without)
     title = f"editmill · {ctx.recipe.name} · {release.tag}"
     tasks, stages = task_lines(ctx), stage_lines(ctx)
     with ctx.stats.task():
@@ -99,8 +94,8 @@ def publish(ctx: Context, tag: str | None) -> Outcome:
         )
     return Outcome(
         release=release.tag,
-        catalog=str(ctx.root),
-        report=str(report),
+        catalog=ctx.uri,
+        report=report,
         tasks=[dataclasses.asdict(line) for line in tasks],
         stages=[dataclasses.asdict(line) for line in stages],
         totals=totals(ctx, tasks),
@@ -133,20 +128,19 @@ def with_stages_and_models(ctx: Context, summary: Summary) -> Summary:
     )
 
 
-def _write(ctx: Context, summary: Summary) -> Path:
-    report = ctx.root / REPORT
+def _write(ctx: Context, summary: Summary) -> str:
     rows = _pairs_to_show(ctx)
-    with ctx.stats.work("report"):  # mostly its previews
+    with ctx.stats.work("report"), page(ctx) as report:  # mostly its previews
         write_report(
             report,
             [from_row(Pair, row) for row in rows.iter_rows(named=True)],
             ctx.catalog.path,
             dataclasses.replace(
-                with_stages_and_models(ctx, summary), thresholds=thresholds(ctx.recipe.filters)
+                with_stages_and_models(ctx, summary), thresholds=threshold_lines(ctx.catalog.policy)
             ),
-            cache=ctx.root / "work" / "previews",
+            cache=ctx.workspace / "previews",
         )
-    return report
+    return report_uri(ctx)
 
 
 def totals(ctx: Context, tasks: Sequence[TaskLine]) -> dict[str, Any]:
@@ -176,13 +170,7 @@ def _pairs_to_show(ctx: Context) -> pl.DataFrame:
 
 def count(ctx: Context, table: str) -> int:
     """How many rows a table has."""
-    return int(ctx.catalog.tables.scan(table).select(pl.len()).collect().item())
-
-
-def next_tag(ctx: Context) -> str:
-    """The tag after the last of v1, v2 …"""
-    numbers = [int(r.tag[1:]) for r in ctx.catalog.releases() if r.tag[1:].isdigit()]
-    return f"v{max(numbers, default=0) + 1}"
+    return int(ctx.catalog.table(table).select(pl.len()).collect().item())
 
 
 def instruction_notes(ctx: Context) -> list[str]:

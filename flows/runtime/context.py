@@ -28,7 +28,7 @@ class Stopped(Exception):
 class BuildRun:
     """What names one run of a build, and travels with its tasks to any worker."""
 
-    root: Path
+    uri: str  # of the catalog
     recipe: Recipe
     run_id: str = field(default_factory=lambda: uuid.uuid4().hex)
 
@@ -46,8 +46,13 @@ class Context:
     worth_retrying: bool = False  # a record failed for no fault of its own
 
     @property
-    def root(self) -> Path:
-        return self.run.root
+    def uri(self) -> str:
+        return self.run.uri
+
+    @property
+    def workspace(self) -> Path:
+        """See :attr:`Catalog.workspace`."""
+        return self.catalog.workspace
 
     @property
     def recipe(self) -> Recipe:
@@ -77,9 +82,9 @@ _contexts: dict[str, Context] = {}
 _lock = threading.Lock()
 
 
-def context(root: Path, recipe: Recipe) -> Context:
-    """A context for one run of the build of `recipe` in `root`."""
-    return _made(BuildRun(root, recipe))
+def context(uri: str | Path, recipe: Recipe) -> Context:
+    """A context for one run of the build of `recipe` in the catalog at `uri`."""
+    return _made(BuildRun(str(uri), recipe))
 
 
 @contextmanager
@@ -101,5 +106,5 @@ def context_of(run: BuildRun) -> Context:
 
 
 def _made(run: BuildRun) -> Context:
-    opened = catalog.open(run.root, create=True)
+    opened = catalog.open(run.uri, create=True)
     return Context(run, opened, Stats(workers=run.recipe.run.workers))

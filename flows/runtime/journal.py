@@ -9,9 +9,10 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
-from typing import Any, TypeVar
+from typing import Any, Generic, TypeVar
 
 from catalog.errors import BadInput, EditmillError, one_line
+from catalog.products import Page
 from catalog.records import Failure, failure_id
 from flows.runtime.context import Context, Stopped
 
@@ -27,6 +28,8 @@ def run(
     records: Sequence[R],
     *,
     key: Callable[[R], str],
+    page: Callable[[R], str] | None = None,
+    part: Callable[[R], str] | None = None,
     work: Callable[[list[R]], Sequence[Document]],
     name: Callable[[R], str],
     batch: int = 1,
@@ -34,99 +37,131 @@ def run(
     """Yields every record that has a product, with it, in the order of `records`.
 
     `work` takes up to `batch` records and answers one JSON-able document for each; `key` must cover
-    all that the document depends on; `name` is what a failure calls the record. BadInput that is
-    final is remembered for the record; any other exception (a disk's or a network's hiccup, no
-    memory) is tried again by the next build. Stopped leaves nothing.
+    all that the document depends on. `page` is the clip that the record is of, whose products lie
+    together; by default each lies alone. `name` is what a failure calls the record, and `part`
+    what part of the table of failures it belongs to, by default the page. BadInput that is final is
+    remembered for the record; any other exception (a disk's or a network's hiccup, no memory) is
+    tried again by the next build. Stopped leaves nothing.
     """
-    cleared: list[str] = []
+    stage_run = _StageRun(ctx, stage, records, key, page, part or page or name, work, name)
     for start in range(0, len(records), batch):
         ctx.check_stop()
-        group = records[start : start + batch]
-        keys = [_key(ctx, stage, record, key, name) for record in group]
-        found = [None if k is None else ctx.catalog.products.get(stage, k) for k in keys]
+        yield from stage_run.group(records[start : start + batch])
+    stage_run.write_failures()
+
+
+class _StageRun(Generic[R]):
+    """One stage at work on one shard."""
+
+    def __init__(
+        self,
+        ctx: Context,
+        stage: str,
+        records: Sequence[R],
+        key: Callable[[R], str],
+        page: Callable[[R], str] | None,
+        part: Callable[[R], str],
+        work: Callable[[list[R]], Sequence[Document]],
+        name: Callable[[R], str],
+    ) -> None:
+        self.ctx, self.stage = ctx, stage
+        self._key, self._page, self._part, self._work, self._name = key, page, part, work, name
+        self._pages: dict[str, Page] = {}
+        self._failures: dict[str, list[Failure]] = {
+            f"{stage}/{part(record)}": [] for record in records
+        }
+
+    def group(self, records: Sequence[R]) -> Iterator[tuple[R, Document]]:
+        """Those of the records that have a product, with it."""
+        keys = [self._key_of(record) for record in records]
+        pages = [self._page_of(r, k) for r, k in zip(records, keys, strict=True)]
+        found = [p.get(k) if p and k else None for p, k in zip(pages, keys, strict=True)]
         failed = sum(doc is not None and FAILED in doc for doc in found)
-        ctx.stats.count(stage, failed=failed, reused=sum(map(bool, found)) - failed)
+        self.ctx.stats.count(self.stage, failed=failed, reused=sum(map(bool, found)) - failed)
         missing = [i for i, (k, doc) in enumerate(zip(keys, found, strict=True)) if k and not doc]
-        made = _attempt(ctx, stage, [group[i] for i in missing], work, name)
+        made = self._attempt([records[i] for i in missing])
+        new: dict[int, dict[str, Document]] = {}  # by the page's identity
         for i, document in zip(missing, made, strict=True):
-            address = keys[i]
-            if document is not None and address is not None:
-                ctx.catalog.products.put(stage, address, document)
-                found[i] = document
-        for record, document in zip(group, found, strict=True):
+            found[i] = document
+            address, page = keys[i], pages[i]
+            if document is not None and address is not None and page is not None:
+                new.setdefault(id(page), {})[address] = document
+        if new:
+            self.ctx.catalog.media.flush()  # what a product names must be there before it is
+        for page in {id(page): page for page in pages if page is not None}.values():
+            if id(page) in new:
+                page.put(new[id(page)])
+        for record, document in zip(records, found, strict=True):
             if document is None:
                 continue
             if FAILED in document:
-                _record_failure(ctx, stage, name(record), **document[FAILED])
+                self._failed(record, **document[FAILED])
             else:
-                cleared.append(failure_id(stage, name(record)))
                 yield record, document
-    ctx.catalog.tables.delete("failures", cleared)
 
+    def write_failures(self) -> None:
+        """The shard's failures are these; of what was mended since, none is left."""
+        self.ctx.catalog.tables.put("failures", self._failures)
 
-def _key(
-    ctx: Context,
-    stage: str,
-    record: R,
-    key: Callable[[R], str],
-    name: Callable[[R], str],
-) -> str | None:
-    """Where the record's product lies; None where that can't be told, an unreadable source."""
-    try:
-        return key(record)
-    except Exception as error:
-        _refused(ctx, stage, name(record), error)
-        return None
+    def _key_of(self, record: R) -> str | None:
+        """Where the record's product lies; None where that can't be told, an unreadable source."""
+        try:
+            return self._key(record)
+        except Exception as error:
+            self._refused(record, error)
+            return None
 
+    def _page_of(self, record: R, key: str | None) -> Page | None:
+        name = key if self._page is None else self._page(record)
+        if name is None:
+            return None
+        if name not in self._pages:
+            self._pages[name] = self.ctx.catalog.products.page(self.stage, name)
+        return self._pages[name]
 
-def _attempt(
-    ctx: Context,
-    stage: str,
-    records: list[R],
-    work: Callable[[list[R]], Sequence[Document]],
-    name: Callable[[R], str],
-) -> list[Document | None]:
-    """A document per record; None where it failed in a way worth another try some day."""
-    if not records:
-        return []
-    try:
-        with ctx.stats.work(stage):
-            documents = list(work(records))
-    except Exception as error:
+    def _attempt(self, records: list[R]) -> list[Document | None]:
+        """A document per record; None where it failed in a way worth another try some day."""
+        if not records:
+            return []
+        try:
+            with self.ctx.stats.work(self.stage):
+                documents = list(self._work(records))
+        except Exception as error:
+            if _ends_the_shard(error):
+                raise
+            if len(records) > 1:  # find the one to blame
+                return [doc for record in records for doc in self._attempt([record])]
+            if isinstance(error, BadInput) and error.final:
+                self.ctx.stats.count(self.stage, failed=1)
+                return [{FAILED: {"reason": error.reason, "message": str(error)}}]
+            self._refused(records[0], error)
+            return [None]
+        self.ctx.stats.count(self.stage, done=len(documents))
+        return list(documents)
+
+    def _refused(self, record: R, error: Exception) -> None:
+        """Notes the failure of a record that has no product, so that the next build tries it
+        again."""
         if _ends_the_shard(error):
-            raise
-        if len(records) > 1:  # find the one to blame
-            return [doc for record in records for doc in _attempt(ctx, stage, [record], work, name)]
-        if isinstance(error, BadInput) and error.final:
-            ctx.stats.count(stage, failed=1)
-            return [{FAILED: {"reason": error.reason, "message": str(error)}}]
-        _refused(ctx, stage, name(records[0]), error)
-        return [None]
-    ctx.stats.count(stage, done=len(documents))
-    return list(documents)
+            raise error
+        self.ctx.stats.count(self.stage, failed=1)
+        self.ctx.worth_retrying = True
+        if isinstance(error, BadInput):
+            self._failed(record, reason=error.reason, message=str(error))
+            return
+        name = self._name(record)
+        if not isinstance(error, OSError | MemoryError):  # those are the machine's, not the code's
+            log.error("%s: %s failed", self.stage, name, exc_info=error)
+        message = f"{type(error).__name__}: {one_line(str(error))}; the next build tries it again"
+        self._failed(record, reason="error", message=message)
+
+    def _failed(self, record: R, *, reason: str, message: str) -> None:
+        name = self._name(record)
+        failure = Failure(failure_id(self.stage, name), self.stage, name, reason, message)
+        self._failures[f"{self.stage}/{self._part(record)}"].append(failure)
 
 
 def _ends_the_shard(error: Exception) -> bool:
     if isinstance(error, BadInput):
         return False
     return isinstance(error, EditmillError | Stopped)
-
-
-def _refused(ctx: Context, stage: str, record: str, error: Exception) -> None:
-    """Writes the failure of a record that has no product, so that the next build tries it again."""
-    if _ends_the_shard(error):
-        raise error
-    ctx.stats.count(stage, failed=1)
-    ctx.worth_retrying = True
-    if isinstance(error, BadInput):
-        _record_failure(ctx, stage, record, reason=error.reason, message=str(error))
-        return
-    if not isinstance(error, OSError | MemoryError):  # those are the machine's, not the code's
-        log.error("%s: %s failed", stage, record, exc_info=error)
-    message = f"{type(error).__name__}: {one_line(str(error))}; the next build tries it again"
-    _record_failure(ctx, stage, record, reason="error", message=message)
-
-
-def _record_failure(ctx: Context, stage: str, record: str, *, reason: str, message: str) -> None:
-    failure = Failure(failure_id(stage, record), stage, record, reason, message)
-    ctx.catalog.tables.merge("failures", [failure])

@@ -18,12 +18,12 @@ import psutil
 from pydantic import AwareDatetime, Field, TypeAdapter
 
 from catalog.errors import EditmillError, one_line
-from catalog.storage.files import write_bytes
+from catalog.storage import open_storage
 from flows.runtime.context import Context, Stopped
 from flows.runtime.stats import StageStats, Stats, TaskCount
 
 FILE = "work/status.json"
-"""Within a catalog's folder."""
+"""Its key in a catalog's storage."""
 
 SECONDS = 2.0
 """Between two writings."""
@@ -149,7 +149,7 @@ class _Writer:
             release=release,
         )
         with suppress(EditmillError, OSError):
-            write_bytes(self.ctx.root / FILE, _STATUS.dump_json(status))
+            self.ctx.catalog.storage.write(FILE, _STATUS.dump_json(status))
 
 
 @contextmanager
@@ -188,19 +188,19 @@ class _Ending:
     release: str = ""
 
 
-def read(root: Path) -> Status | None:
+def read(root: str | Path) -> Status | None:
     """The status of the last build in the catalog at `root`; None where none was ever written.
 
     Raises EditmillError where the file is no status.
     """
-    path = root / FILE
-    try:
-        return _STATUS.validate_json(path.read_bytes())
-    except FileNotFoundError:
+    data = open_storage(root).read(FILE)
+    if data is None:
         return None
-    except (OSError, ValueError) as error:
+    try:
+        return _STATUS.validate_json(data)
+    except ValueError as error:
         raise EditmillError(
-            f"{path}: no build's status ({type(error).__name__}); remove it, the next build "
+            f"{root}/{FILE}: no build's status ({type(error).__name__}); remove it, the next build "
             "writes it anew"
         ) from None
 

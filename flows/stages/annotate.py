@@ -37,6 +37,7 @@ def run(ctx: Context, shard: Sequence[Clip]) -> list[AnnotatedClip]:
             labels_of(recipe, clip.uri),
             recipe.records is not None,
         ),
+        page=lambda clip: clip.clip_id,
         work=lambda batch: [_document(ctx, clip, ready(tracker)) for clip in batch],
         name=lambda clip: clip.clip_id,
     )
@@ -50,8 +51,8 @@ def run(ctx: Context, shard: Sequence[Clip]) -> list[AnnotatedClip]:
             camera=document["camera"],
         )
         annotated.append(AnnotatedClip(captioned, tracks, labels_of(recipe, clip.uri)))
-    ctx.catalog.tables.merge("clips", [a.clip for a in annotated])
-    ctx.catalog.tables.merge("tracks", [track for a in annotated for track in a.tracks])
+    ctx.catalog.tables.put("clips", {a.clip.clip_id: [a.clip] for a in annotated})
+    ctx.catalog.tables.put("tracks", {a.clip.clip_id: a.tracks for a in annotated})
     return annotated
 
 

@@ -27,6 +27,7 @@ def run(ctx: Context, shard: Sequence[AnnotatedClip]) -> list[Candidate]:
         STAGE,
         shard,
         key=lambda a: digest(VERSION, STRIDE, a.clip.video, [(t.masks, t.label) for t in a.tracks]),
+        page=lambda a: a.clip.clip_id,
         work=lambda batch: [_appearances(ctx, annotated) for annotated in batch],
         name=lambda annotated: annotated.clip.clip_id,
     )

@@ -31,6 +31,7 @@ def run(ctx: Context, shard: Sequence[DraftedClip]) -> list[DraftedClip]:
             list(drafted.donors),
             sorted(drafted.drawable),
         ),
+        page=lambda drafted: drafted.clip.clip_id,
         work=lambda batch: [
             {"drafts": [to_row(draft) for draft in draw(drafted, rules, seed)]} for drafted in batch
         ],

@@ -25,7 +25,7 @@ from experts.serving import serving
 from flows.runtime import journal
 from flows.runtime.context import Context
 from flows.runtime.journal import Document
-from flows.stages.plan import PlannedClip
+from flows.stages.plan import PlannedClip, part
 
 STAGE = "edit"
 
@@ -71,6 +71,8 @@ def run(ctx: Context, shard: Sequence[PlannedClip]) -> list[Edit]:
         STAGE,
         jobs,
         key=lambda job: _key(ctx, job, served[job.plan.task]),
+        page=lambda job: job.clip.clip_id,
+        part=lambda job: part(job.plan),
         work=lambda batch: [_edit(ctx, job, footage, served[job.plan.task]) for job in batch],
         name=lambda job: f"{job.plan.task} {job.plan.plan_id}",
     )

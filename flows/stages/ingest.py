@@ -12,8 +12,6 @@ from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
-import polars as pl
-
 from catalog import media
 from catalog.errors import BadInput
 from catalog.keys import digest, file_digest
@@ -41,14 +39,7 @@ State = tuple[int, int]  # size and time of change: another content has another 
 
 
 def distinct(ctx: Context, files: Sequence[SourceFile]) -> list[SourceFile]:
-    """The build's sources, each content once (:mod:`flows.sources.copies`).
-
-    Rows about folders that can be read again are removed: no file of theirs has that name.
-    """
-    failed = ctx.catalog.failures().filter(pl.col("reason") == "unreadable_folder")
-    known = set(failed.select("record").collect()["record"])
-    gone = known - {file.name for file in files}
-    ctx.catalog.tables.delete("failures", [failure_id(STAGE, name) for name in sorted(gone)])
+    """The build's sources, each content once (:mod:`flows.sources.copies`)."""
     return joined(files)
 
 
@@ -66,29 +57,23 @@ def run(ctx: Context, shard: Sequence[SourceFile]) -> list[Clip]:
             name=lambda file: file.name,
         )
     )
-    sources = _known(ctx, [document["source"]["source_id"] for document in documents.values()])
+    sources: dict[str, list[Source]] = {}
     clips = {}
-    failures: list[Failure] = []
-    good: list[str] = []
+    copies: dict[str, list[Failure]] = {}
     for file in shard:
         document = documents.get(file)
+        about = copies.setdefault(f"{STAGE}/copies of {file.name}", [])
         if document is None:
-            failures += [_failed_too(copy, file) for copy in file.copies]
+            about += [_failed_too(copy, file) for copy in file.copies]
             continue
-        found = from_row(Source, document["source"])
-        source = named(found, sources.get(found.source_id), file)
-        sources[source.source_id] = source
-        for each in (file, *file.copies):
-            if each.name == source.name:
-                good.append(failure_id(STAGE, each.name))
-            else:
-                failures.append(_duplicate(each, source))
+        source = named(from_row(Source, document["source"]), file)
+        sources[source.source_id] = [source]
+        about += [_duplicate(copy, source) for copy in file.copies]
         for row in document["clips"]:
             clip = from_row(Clip, row)
             clips[clip.clip_id] = dataclasses.replace(clip, uri=source.uri, licence=source.licence)
-    ctx.catalog.tables.merge("sources", sources.values())
-    ctx.catalog.tables.merge("failures", failures)
-    ctx.catalog.tables.delete("failures", good)
+    ctx.catalog.tables.put("sources", sources)
+    ctx.catalog.tables.put("failures", copies)
     return list(clips.values())
 
 
@@ -128,23 +113,12 @@ def unbroken(
     return parts
 
 
-def named(found: Source, known: Source | None, file: SourceFile) -> Source:
-    """`found` under every name it has: those `known` of it first, then the file's and its copies'.
-
-    Where it came from and its licence are those of the file by the first name.
-    """
-    files = {each.name: each for each in (file, *file.copies)}
-    before = (known.names or [known.name]) if known else []
-    names = list(dict.fromkeys([*before, *files]))
-    first = files.get(names[0]) or known or file
+def named(found: Source, file: SourceFile) -> Source:
+    """`found` under every name it has now: the file's, then its copies'."""
+    names = list(dict.fromkeys(each.name for each in (file, *file.copies)))
     return dataclasses.replace(
-        found, name=names[0], names=names, uri=first.uri, licence=first.licence
+        found, name=file.name, names=names, uri=file.uri, licence=file.licence
     )
-
-
-def _known(ctx: Context, source_ids: Sequence[str]) -> dict[str, Source]:
-    rows = ctx.catalog.sources().filter(pl.col("source_id").is_in(list(source_ids))).collect()
-    return {row["source_id"]: from_row(Source, row) for row in rows.iter_rows(named=True)}
 
 
 def _duplicate(file: SourceFile, source: Source) -> Failure:

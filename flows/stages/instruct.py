@@ -15,6 +15,7 @@ from flows.runtime import journal
 from flows.runtime.context import Context
 from flows.runtime.journal import Document
 from flows.stages.edit import Edit
+from flows.stages.plan import part
 
 STAGE = "instruct"
 BATCH = 8
@@ -45,6 +46,8 @@ def run(ctx: Context, shard: Sequence[Edit]) -> list[InstructedEdit]:
         key=lambda edit: digest(
             writer.version, dataclasses.asdict(request_for(edit.plan, edit.clip))
         ),
+        page=lambda edit: edit.clip.clip_id,
+        part=lambda edit: part(edit.plan),
         work=lambda batch: _write(ready(writer), batch),
         name=lambda edit: f"{edit.plan.task} {edit.plan.plan_id}",
         batch=BATCH,

@@ -10,7 +10,8 @@ import polars as pl
 
 from catalog import media
 from catalog.keys import digest
-from catalog.records import SCORES, Pair, Track, from_row
+from catalog.policy import Policy
+from catalog.records import SCORES, Pair, Track, from_row, schema, to_row
 from experts.base import Masks
 from experts.edit.job import Footage, Job, job_masks
 from experts.edit.tasks import TASKS
@@ -18,62 +19,59 @@ from experts.instances import ready, shared
 from filters.base import PairSample, Verdict
 from filters.config import filters_for
 from filters.encoder.embedded import EmbeddedEncoder
-from filters.judge import FeatureFilter, judge
+from filters.judge import FeatureFilter, judge, policy_of
 from filters.samples import stored_sample
 from flows.runtime import journal
 from flows.runtime.context import Context
 from flows.runtime.journal import Document
 from flows.stages.edit import Edit
 from flows.stages.instruct import InstructedEdit
+from flows.stages.plan import part
 
 STAGE = "judge"
 BATCH = 4
-SUPERSEDED = "superseded"
-"""The reason of a pair whose plan another version of the expert carried out since."""
 
 
 def run(ctx: Context, shard: Sequence[InstructedEdit]) -> list[Pair]:
-    """The shard's pairs with scores, verdict and reason; written to the pairs table."""
+    """The shard's pairs with scores, verdict and reason; written to the pairs table.
+
+    A score depends on no threshold: with others, the same scores are decided anew.
+    """
     filters = filters_for(ctx.recipe.filters, shared(EmbeddedEncoder))
     versions = {f.name: f.version for f in filters}
+    policy = policy_of(filters)
     documents = journal.run(
         ctx,
         STAGE,
         shard,
         key=lambda e: digest(
-            versions,
-            ctx.recipe.filters.model_dump(mode="json"),
+            (versions, ctx.recipe.filters.construction),
             (e.edit.source.video, e.edit.target.video, e.edit.mask),
             (e.edit.plan.task, e.edit.plan.target_prompt, e.edit.plan.label, e.instruction),
             e.edit.clip.source_id,
             e.edit.plan.plan_id if not e.edit.mask else "",  # names the tracks
         ),
+        page=lambda e: e.edit.clip.clip_id,
+        part=lambda e: part(e.edit.plan),
         work=lambda batch: _judge(ctx, batch, filters),
         name=lambda e: f"{e.edit.plan.task} {e.edit.plan.plan_id}",
         batch=BATCH,
     )
-    pairs = [
-        _pair(edit, {name: Verdict(**fields) for name, fields in document.items()}, versions)
-        for edit, document in documents
-    ]
+    parts: dict[str, list[Pair]] = {part(e.edit.plan): [] for e in shard}
+    for edit, document in documents:
+        verdicts = {name: Verdict(**fields) for name, fields in document.items()}
+        parts[part(edit.edit.plan)].append(_pair(edit, verdicts, versions, policy))
+    ctx.catalog.tables.put("pairs", parts, derive=policy.decide)
+    pairs = _decided([pair for own in parts.values() for pair in own], policy)
     for pair in pairs:
         ctx.stats.judged(pair.task, pair.keep)
-    ctx.catalog.tables.merge("pairs", [*pairs, *_superseded(ctx, pairs)])
     return pairs
 
 
-def _superseded(ctx: Context, pairs: Sequence[Pair]) -> list[Pair]:
-    """What other versions of the experts made of the same plans: kept no longer, or a release
-    would hold one edit several times. Earlier releases keep theirs."""
-    others = ctx.catalog.pairs().filter(
-        pl.col("plan_id").is_in([pair.plan_id for pair in pairs])
-        & ~pl.col("pair_id").is_in([pair.pair_id for pair in pairs])
-        & pl.col("keep")
-    )
-    return [
-        dataclasses.replace(from_row(Pair, row), keep=False, reason=SUPERSEDED)
-        for row in others.collect().iter_rows(named=True)
-    ]
+def _decided(pairs: Sequence[Pair], policy: Policy) -> list[Pair]:
+    rows = pl.LazyFrame([to_row(pair) for pair in pairs], schema=schema(Pair), orient="row")
+    decided = policy.with_reasons(policy.decide(rows)).collect().iter_rows(named=True)
+    return [from_row(Pair, row) for row in decided]
 
 
 def _judge(
@@ -120,18 +118,21 @@ def _licence(*licences: str) -> str:
 
 
 def _pair(
-    instructed: InstructedEdit, verdicts: dict[str, Verdict], versions: dict[str, str]
+    instructed: InstructedEdit,
+    verdicts: dict[str, Verdict],
+    versions: dict[str, str],
+    policy: Policy,
 ) -> Pair:
+    """The pair with its scores, and with the reasons that no threshold gave; what is kept follows
+    by the policy."""
     edit, plan, clip = instructed.edit, instructed.edit.plan, instructed.edit.clip
-    reason = next((verdicts[name].reason for name in SCORES if not verdicts[name].keep), "")
-    scores: dict[str, Any] = {
-        field: value
-        for name in SCORES
-        for field, value in (
-            (f"{name}_score", verdicts[name].score),
-            (f"{name}_reason", verdicts[name].reason),
-        )
-    }
+    by_threshold = {cut.filter: cut.reason for cut in policy.thresholds}
+    scores: dict[str, Any] = {}
+    for name in SCORES:
+        verdict = verdicts[name]
+        by_score = verdict.reason == by_threshold.get(name) and not verdict.final
+        scores[f"{name}_score"] = verdict.score
+        scores[f"{name}_reason"] = "" if by_score else verdict.reason
     return Pair(
         pair_id=digest("pair", plan.plan_id, edit.expert_version),
         clip_id=clip.clip_id,
@@ -166,8 +167,8 @@ def _pair(
         target_fps=clip.fps,
         source_uri=clip.uri,
         licence=_licence(clip.licence, plan.params.get("donor", {}).get("licence", "")),
-        keep=not reason,
-        reason=reason,
+        keep=True,
+        reason="",
         **scores,
         filter_versions=versions,
         phrasings=instructed.phrasings,

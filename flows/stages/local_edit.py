@@ -28,6 +28,7 @@ def run(ctx: Context, shard: Sequence[DraftedClip]) -> list[LocalEdit]:
         STAGE,
         jobs,
         key=lambda job: digest(VERSION, captioner.version, *inputs(*job), rules.max_masked),
+        page=lambda job: job[0].clip.clip_id,
         work=lambda batch: [
             {"edit": to_row(make(draft, working[draft.clip_id], store, rules, captioner))}
             for _, draft in batch
@@ -37,5 +38,8 @@ def run(ctx: Context, shard: Sequence[DraftedClip]) -> list[LocalEdit]:
     edits = [from_row(LocalEdit, document["edit"]) for _, document in documents]
     for edit in edits:
         ctx.stats.judged(edit.task, keep=True)  # nothing is rejected after it was made
-    ctx.catalog.tables.merge("local_edits", edits)
+    parts: dict[str, list[LocalEdit]] = {drafted.clip.clip_id: [] for drafted in shard}
+    for edit in edits:
+        parts[edit.clip_id].append(edit)
+    ctx.catalog.tables.put("local_edits", parts)
     return edits

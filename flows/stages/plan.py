@@ -18,6 +18,9 @@ from experts.plan.planners import NO_DONORS, Scene
 from flows.runtime.context import Context
 
 STAGE = "plan"
+SWAPS = "/swaps"
+"""What the name of a clip's part ends with where it holds the swaps."""
+
 FOLLOWING = ("edit", "instruct", "judge")
 """Stages that have a record for each plan."""
 
@@ -33,14 +36,20 @@ class PlannedClip:
 
 def run(ctx: Context, shard: Sequence[AnnotatedClip]) -> list[PlannedClip]:
     """The shard's clips with all their plans but swaps."""
-    planned = _planned(ctx, shard, NO_DONORS, draw)
+    planned = _planned(ctx, shard, NO_DONORS, draw, "")
     ctx.stats.count(STAGE, done=len(planned))
     return planned
 
 
 def run_swaps(ctx: Context, shard: Sequence[AnnotatedClip], bank: Bank) -> list[PlannedClip]:
     """The shard's clips with their swaps, which take their donors from `bank`."""
-    return _planned(ctx, shard, bank, draw_swaps)
+    return _planned(ctx, shard, bank, draw_swaps, SWAPS)
+
+
+def part(plan: Plan) -> str:
+    """The part of the tables that a plan and its pair belong to. A clip's swaps are planned apart,
+    and so they are a part of their own."""
+    return plan.clip_id + (SWAPS if plan.task == "object_swap" else "")
 
 
 def _planned(
@@ -48,6 +57,7 @@ def _planned(
     shard: Sequence[AnnotatedClip],
     bank: Bank,
     drawn: Callable[[Scene, int], list[Plan]],
+    suffix: str,
 ) -> list[PlannedClip]:
     planned = []
     for annotated in shard:
@@ -60,5 +70,5 @@ def _planned(
     edits = sum(len(p.plans) for p in planned)
     for stage in FOLLOWING:
         ctx.stats.expect(stage, edits)
-    ctx.catalog.tables.merge("plans", [plan for p in planned for plan in p.plans])
+    ctx.catalog.tables.put("plans", {p.clip.clip_id + suffix: p.plans for p in planned})
     return planned

@@ -1,5 +1,6 @@
 """What crashes, full disks and partial copies leave of a table: the right rows, or one line."""
 
+import dataclasses
 import shutil
 
 import pytest
@@ -8,6 +9,7 @@ import catalog
 from catalog.errors import EditmillError
 from catalog.records import Clip
 from catalog.tables import Tables
+from tests.parts import by_key
 
 
 def clip(n):
@@ -18,7 +20,7 @@ def clip(n):
 def at(tmp_path):
     made = catalog.open(tmp_path / "set", create=True)
     for n in range(4):  # versions 1 to 4, each with a file of its own
-        made.tables.merge("clips", [clip(n)])
+        made.tables.put("clips", by_key([clip(n)]))
     return made
 
 
@@ -92,14 +94,14 @@ def test_a_damaged_commit_is_named(at, damage, which):
     for use in (lambda: catalog.open(at.root).clips(), lambda: catalog.open(at.root, "v1").clips()):
         message = told(use)
         assert message.startswith(f"{path}") and "restore it from a copy" in message
-    assert f"remove {at.root / 'tables'} and build again" in message
+    assert f"remove {at.root / 'tables'} and its releases" in message
 
 
 @pytest.mark.parametrize("damage", [empty, half, zeros, gone, a_folder])
 def test_a_damaged_data_file_is_named(at, damage, capfd):
     path = sorted(folder(at).glob("*.parquet"))[1]
     damage(path)
-    for use in (at.clips, lambda: at.tables.merge("clips", [clip(9)]), at.tables.compact):
+    for use in (at.clips, lambda: at.tables.put("clips", by_key([clip(9)])), at.compact):
         assert told(use).startswith(f"{path}: ")
     assert not capfd.readouterr().err  # Rust's panics print to the terminal
 
@@ -110,7 +112,8 @@ def test_a_file_that_is_only_seen_damaged_when_read_is_named(at):
     data[20:300] = bytes(280)
     path.write_bytes(data)
     assert told(lambda: at.sql("select * from clips")).startswith(f"{path}: cannot be read")
-    assert told(lambda: at.tables.merge("clips", [clip(0)])).startswith(f"{path}: cannot be read")
+    changed = {f"c{n}": [dataclasses.replace(clip(n), caption="new")] for n in range(4)}
+    assert told(lambda: at.tables.put("clips", changed)).startswith(f"{path}: cannot be read")
 
 
 def test_a_checkpoint_that_was_cut_short_can_be_deleted(at):
@@ -167,14 +170,15 @@ def test_a_table_that_lost_what_a_release_holds(at):
     message = told(lambda: catalog.open(at.root))
     assert message.startswith(f"{folder(at)}: is missing, but release 'v1' holds version 4")
     shutil.rmtree(at.root / "tables")  # as the message says
+    shutil.rmtree(at.root / "releases")
     (at.root / "media").mkdir(exist_ok=True)
     assert "has media but no tables" in told(lambda: catalog.open(at.root))
     at = catalog.open(at.root, create=True)  # a build
-    assert at.tables.merge("clips", [clip(0)]) == 1
+    assert at.tables.put("clips", by_key([clip(0)])) == 1
 
 
 def test_a_query_asks_for_no_table_it_does_not_name(at):
-    at.tables.merge("models", [])
+    at.tables.put("models", by_key([]))
     empty(commits(at)[-1])
     assert at.sql("select count(*) as n from failures")["n"][0] == 0
     told(lambda: at.sql("show tables"))

@@ -10,16 +10,19 @@ import catalog
 from catalog.errors import EditmillError
 from catalog.query import sql
 from catalog.records import TABLES, Clip, Failure
+from tests.parts import by_key
 
 
 @pytest.fixture
 def at(tmp_path):
     made = catalog.open(tmp_path / "set", create=True)
-    made.tables.merge(
+    made.tables.put(
         "clips",
-        [Clip(f"c{n}", "s", "u", "CC0", "media/ab/x.mp4", 0, n, 25.0, 96, 80) for n in range(5)],
+        by_key(
+            [Clip(f"c{n}", "s", "u", "CC0", "media/ab/x.mp4", 0, n, 25.0, 96, 80) for n in range(5)]
+        ),
     )
-    made.tables.merge("failures", [Failure("f", "ingest", "c1", "corrupt_video", "")])
+    made.tables.put("failures", by_key([Failure("f", "ingest", "c1", "corrupt_video", "")]))
     return made
 
 
@@ -45,7 +48,7 @@ def test_sql(at):
 
 def test_sql_at_a_release(at):
     at.release("v1", "")
-    at.tables.delete("clips", ["c0", "c1"])
+    at.tables.drop("clips", ["c0", "c1"])
     count = "SELECT COUNT(*) AS n FROM clips"
     assert catalog.open(at.root, "v1").sql(count)["n"][0] == 5
     assert at.sql(count)["n"][0] == 3

@@ -12,8 +12,9 @@ from deltalake import DeltaTable
 
 from catalog import records, tables
 from catalog.errors import EditmillError
-from catalog.records import Clip, Failure, ModelRow, Release, Track
+from catalog.records import Clip, Failure, ModelRow, Track
 from catalog.tables import Tables
+from tests.parts import by_key
 
 
 def failure(name: str, message: str = "") -> Failure:
@@ -24,54 +25,116 @@ def ids(at: Tables, table: str = "failures", version: int | None = None) -> list
     return sorted(at.scan(table, version).collect()[records.key_column(table)])
 
 
-def test_merge_inserts_and_updates(tmp_path):
+def test_a_part_holds_exactly_what_was_put_last(tmp_path):
     at = Tables(tmp_path)
-    assert at.merge("failures", [failure("a"), failure("b")]) == 2
-    assert at.merge("failures", [failure("b", "new"), failure("c")]) == 2
+    assert at.put("failures", {"x": [failure("a"), failure("b")], "y": [failure("z")]}) == 3
+    assert at.put("failures", {"x": [failure("b", "new"), failure("c")]}) == 2
     assert sorted(at.records("failures"), key=lambda f: f.failure_id) == [
-        failure("a"),
         failure("b", "new"),
         failure("c"),
+        failure("z"),
     ]
+    assert at.put("failures", {"x": []}) == 0
+    assert ids(at) == ["z"]
+    assert at.parts("failures") == {"y"}
+    assert at.put("failures", {"x": [failure("c")]}) == 1  # and it can come back
+    assert ids(at) == ["c", "z"]
 
 
-def test_merging_the_same_again_makes_no_version(tmp_path):
-    at = Tables(tmp_path)
+def test_putting_the_same_again_makes_no_version_and_reads_no_row(tmp_path):
     track = Track("t", "c", "car", 0.5, "media/ab/m.mkv", 0, 1, [0.1, 0.2], 0.3, [1.0] * 8)
     model = ModelRow("m@1", "m", "1", "MIT", "", {"auc": None, "by": {"b": 1, "a": 2}})
     clip = Clip("c", "s", "u", "CC0", "media/ab/c.mp4", 0, 2, 25.0, 96, 80)
     for table, record in ("tracks", track), ("models", model), ("clips", clip):
-        assert at.merge(table, [record]) == 1
+        at = Tables(tmp_path)
+        assert at.put(table, {"x": [record]}) == 1
         version = at.version(table)
-        assert at.merge(table, [record]) == 0
-        assert at.merge(table, []) == 0
+        assert at.put(table, {"x": [record]}) == 0
+        assert Tables(tmp_path).put(table, {"x": [record], "y": []}) == 0
+        assert at.put(table, {}) == 0
         assert at.version(table) == version
         assert at.records(table) == [record]
 
 
+def test_what_follows_from_other_columns_is_no_change(tmp_path):
+    at = Tables(tmp_path)
+
+    def saying(text: str):
+        return lambda rows: rows.with_columns(message=pl.lit(text))
+
+    assert at.put("failures", {"x": [failure("a")]}, derive=saying("one")) == 1
+    assert at.put("failures", {"x": [failure("a")]}, derive=saying("two")) == 0
+    assert at.put("failures", {"x": [failure("a")], "y": [failure("b")]}, saying("two")) == 1
+    assert {f.failure_id: f.message for f in at.records("failures")} == {"a": "one", "b": "two"}
+
+
 def test_of_one_key_the_last_counts(tmp_path):
     at = Tables(tmp_path)
-    assert at.merge("failures", [failure("a", "1"), failure("a", "2")]) == 1
+    assert at.put("failures", {"x": [failure("a", "1"), failure("a", "2")]}) == 1
     assert at.records("failures") == [failure("a", "2")]
 
 
-def test_insert_never_updates(tmp_path):
+def test_drop(tmp_path):
     at = Tables(tmp_path)
-    assert at.insert("failures", [failure("a", "1")]) == 1
-    assert at.insert("failures", [failure("a", "2"), failure("b")]) == 1
-    stored = sorted(at.records("failures"), key=lambda f: f.failure_id)
-    assert stored == [failure("a", "1"), failure("b")]
-
-
-def test_delete(tmp_path):
-    at = Tables(tmp_path)
-    assert at.delete("failures", ["a"]) == 0
-    at.merge("failures", [failure(name) for name in ("a", "b", "c'); --")])
-    assert at.delete("failures", ["a", "c'); --", "none"]) == 2
+    assert at.drop("failures", ["a"]) == 0
+    at.put("failures", by_key(failure(name) for name in ("a", "b", "c'); --")))
+    assert at.drop("failures", ["a", "c'); --", "none"]) == 2
     assert ids(at) == ["b"]
     version = at.version("failures")
-    assert at.delete("failures", ["none"]) == 0
+    assert at.drop("failures", ["none", "a"]) == 0
     assert at.version("failures") == version
+    assert at.parts("failures") == {"b"}
+
+
+def test_selections_do_not_see_each_other(tmp_path):
+    one, other = Tables(tmp_path, "one"), Tables(tmp_path, "other")
+    one.put("failures", by_key([failure("a")]))
+    other.put("failures", by_key([failure("b")]))
+    assert (ids(one), ids(other)) == (["a"], ["b"])
+    model = ModelRow("m@1", "m", "1", "MIT", "", {})
+    one.put("trained", by_key([model]))
+    assert other.records("trained") == [model]  # the whole catalog's
+
+
+def test_parts_of_another_build_can_be_left_out(tmp_path):
+    at = Tables(tmp_path)
+    at.put("failures", by_key([failure("a"), failure("b")]))
+    pinned = Tables(tmp_path, pinned={"failures": at.version("failures")}, without=["b"])
+    assert ids(pinned) == ["a"]
+
+
+def test_a_part_written_before_a_checkpoint_is_known_after_it(tmp_path):
+    at = Tables(tmp_path)
+    for n in range(105):  # Delta writes a checkpoint every 100 commits
+        at.put("failures", {f"p{n}": [failure(str(n))]})
+    assert list((tmp_path / "tables" / "failures" / "_delta_log").glob("*.checkpoint.parquet"))
+    version, fresh = at.version("failures"), Tables(tmp_path)
+    assert fresh.put("failures", {f"p{n}": [failure(str(n))] for n in range(105)}) == 0
+    assert fresh.version("failures") == version
+    assert fresh.parts("failures") == {f"p{n}" for n in range(105)}
+
+
+def test_small_files_are_joined_by_themselves(tmp_path, monkeypatch):
+    monkeypatch.setattr(tables, "MANY_FILES", 8)
+    at = Tables(tmp_path)
+    for n in range(30):
+        at.put("failures", {f"p{n}": [failure(str(n))]})
+    delta = DeltaTable(str(tmp_path / "tables" / "failures"))
+    assert len(delta.file_uris()) < 8
+    assert len(ids(at)) == 30
+    assert at.put("failures", {"p3": [failure("3", "changed")]}) == 1
+    assert len(ids(at)) == 30
+
+
+def test_a_commit_reads_no_row(tmp_path, monkeypatch):
+    at = Tables(tmp_path)
+    at.put("failures", {"x": [failure("a")]})
+    for data in (tmp_path / "tables" / "failures").glob("*.parquet"):
+        whole = data.read_bytes()
+        data.write_bytes(whole[:20] + bytes(280) + whole[300:])  # the footer stays whole
+    assert at.put("failures", {"x": [failure("a")], "y": [failure("b")]}) == 1
+    with pytest.raises(EditmillError, match="cannot be read"):
+        at.find_damage("failures")
 
 
 def test_a_table_that_is_not_there_is_empty(tmp_path):
@@ -86,10 +149,10 @@ def test_a_table_that_is_not_there_is_empty(tmp_path):
 
 def test_old_versions_stay_as_they_were(tmp_path):
     at = Tables(tmp_path)
-    at.merge("failures", [failure("a", "old")])
+    at.put("failures", by_key([failure("a", "old")]))
     first = at.version("failures")
-    at.merge("failures", [failure("a", "new"), failure("b")])
-    at.delete("failures", ["b"])
+    at.put("failures", by_key([failure("a", "new"), failure("b")]))
+    at.drop("failures", ["b"])
     assert at.scan("failures", first).collect()["message"].to_list() == ["old"]
     assert at.scan("failures").collect()["message"].to_list() == ["new"]
 
@@ -101,14 +164,14 @@ def test_a_new_field_becomes_a_column(tmp_path, monkeypatch):
         params: dict[str, Any] = dataclasses.field(default_factory=dict)
 
     at = Tables(tmp_path)
-    at.merge("failures", [failure("a"), failure("b")])
+    at.put("failures", by_key([failure("a"), failure("b")]))
     before = at.version("failures")
     monkeypatch.setitem(records.TABLES, "failures", Grown)
     assert at.scan("failures").collect()["seconds"].to_list() == [None, None]
     new = Grown("c", "edit", "pair c", "slow", "", 1.5, {"x": 1})
     changed = Grown("b", "edit", "pair b", "slow", "", 2.5)
-    assert at.merge("failures", [new, changed]) == 2
-    assert at.merge("failures", [new, changed]) == 0
+    assert at.put("failures", by_key([new, changed])) == 2
+    assert at.put("failures", by_key([new, changed])) == 0
     rows = {row.failure_id: row for row in at.records("failures")}
     assert rows == {
         "a": Grown("a", "edit", "pair a", "model_error", ""),
@@ -119,15 +182,15 @@ def test_a_new_field_becomes_a_column(tmp_path, monkeypatch):
     assert old["seconds"].to_list() == [None, None] and old["seconds"].dtype == pl.Float64
     # And older code still reads and writes the grown table.
     monkeypatch.setitem(records.TABLES, "failures", Failure)
-    assert at.merge("failures", [failure("d")]) == 1
+    assert at.put("failures", by_key([failure("d")])) == 1
     assert at.scan("failures").filter(pl.col("failure_id") == "c").collect()["seconds"][0] == 1.5
 
 
 def _append(root: Path, writer: int) -> None:
     at = Tables(root)
     for n in range(4):
-        at.merge("failures", [failure(f"{writer}-{n}-{k}") for k in range(3)])
-        at.merge("failures", [failure("shared")])
+        at.put("failures", by_key([failure(f"{writer}-{n}-{k}") for k in range(3)]))
+        at.put("failures", by_key([failure("shared")]))
 
 
 def test_four_processes_at_once_lose_nothing(tmp_path):
@@ -151,7 +214,7 @@ def test_threads_at_once_lose_nothing(tmp_path):
 def test_commits_are_never_forgotten(tmp_path):
     """Delta drops commits after 30 days by default; a release must outlive that."""
     at = Tables(tmp_path)
-    at.merge("failures", [failure("a")])
+    at.put("failures", by_key([failure("a")]))
     settings = DeltaTable(str(tmp_path / "tables" / "failures")).metadata().configuration
     assert settings["delta.enableExpiredLogCleanup"] == "false"
 
@@ -159,7 +222,7 @@ def test_commits_are_never_forgotten(tmp_path):
 def test_versions_outlive_checkpoints(tmp_path):
     at = Tables(tmp_path)
     for n in range(105):  # Delta writes a checkpoint every 100 commits
-        at.merge("failures", [failure("a", str(n))])
+        at.put("failures", by_key([failure("a", str(n))]))
     log = tmp_path / "tables" / "failures" / "_delta_log"
     assert list(log.glob("*.checkpoint.parquet"))
     assert at.scan("failures", 1).collect()["message"].to_list() == ["0"]
@@ -168,14 +231,13 @@ def test_versions_outlive_checkpoints(tmp_path):
 def test_compact_keeps_what_a_release_pins(tmp_path):
     at = Tables(tmp_path)
     for n in range(6):
-        at.merge("failures", [failure(str(n))])
-        at.merge("failures", [failure("same", str(n))])
+        at.put("failures", by_key([failure(str(n))]))
+        at.put("failures", by_key([failure("same", str(n))]))
     pinned = 5
     rows = at.scan("failures", pinned).collect()
-    at.merge("releases", [Release("v1", "2026-01-01", {"failures": pinned}, "", "")])
     newest = at.scan("failures").collect().sort("failure_id")
     files = set((tmp_path / "tables" / "failures").glob("*.parquet"))
-    at.compact(keep_hours=0)
+    at.compact({"failures": [pinned]}, keep_hours=0)
     left = set((tmp_path / "tables" / "failures").glob("*.parquet"))
     assert files - left, "nothing was removed"
     assert at.scan("failures", pinned).collect().equals(rows)
@@ -184,17 +246,17 @@ def test_compact_keeps_what_a_release_pins(tmp_path):
 
 def test_pinned_tables_are_read_only(tmp_path):
     at = Tables(tmp_path)
-    at.merge("failures", [failure("a")])
+    at.put("failures", by_key([failure("a")]))
     version = at.version("failures")
-    at.merge("failures", [failure("b")])
-    pinned = Tables(tmp_path, {"failures": version})
+    at.put("failures", by_key([failure("b")]))
+    pinned = Tables(tmp_path, pinned={"failures": version})
     assert ids(pinned) == ["a"]
     assert pinned.version("failures") == version
     assert pinned.scan("clips").collect().is_empty()
     for write in (
-        lambda: pinned.merge("failures", [failure("c")]),
-        lambda: pinned.delete("failures", ["a"]),
-        lambda: pinned.compact(),
+        lambda: pinned.put("failures", by_key([failure("c")])),
+        lambda: pinned.drop("failures", ["a"]),
+        lambda: pinned.compact({}),
     ):
         with pytest.raises(EditmillError, match="'main'"):
             write()
@@ -202,26 +264,26 @@ def test_pinned_tables_are_read_only(tmp_path):
 
 def test_a_writer_that_always_loses_gives_up(tmp_path, monkeypatch):
     at = Tables(tmp_path)
-    at.merge("failures", [failure("a")])
+    at.put("failures", by_key([failure("a")]))
 
     def lose(*_args: object, **_kwargs: object) -> None:
         raise tables.CommitFailedError("somebody was first")
 
-    monkeypatch.setattr(tables, "_merger", lose)
+    monkeypatch.setattr(tables, "write_deltalake", lose)
     monkeypatch.setattr(tables, "LONGEST_PAUSE", 0.0)
     with pytest.raises(EditmillError, match="other writers came first"):
-        at.merge("failures", [failure("b")])
+        at.put("failures", by_key([failure("b")]))
 
 
 def test_a_folder_that_cannot_be_made(tmp_path):
     (tmp_path / "tables").write_bytes(b"")
     with pytest.raises(EditmillError, match="is no folder") as caught:
-        Tables(tmp_path).merge("failures", [failure("a")])
+        Tables(tmp_path).put("failures", by_key([failure("a")]))
     assert "\n" not in str(caught.value)
 
 
 def test_a_version_that_is_not_there(tmp_path):
     at = Tables(tmp_path)
-    at.merge("clips", [Clip("c", "s", "u", "CC0", "v", 0, 2, 25.0, 96, 80)])
+    at.put("clips", by_key([Clip("c", "s", "u", "CC0", "v", 0, 2, 25.0, 96, 80)]))
     with pytest.raises(EditmillError, match="version 99"):
         at.scan("clips", 99)

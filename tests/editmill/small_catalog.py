@@ -14,6 +14,7 @@ from catalog.keys import digest
 from catalog.media import write_masks, write_video
 from catalog.records import LocalEdit, Pair
 from catalog.releases import Catalog
+from tests.parts import by_key
 
 FRAMES, HEIGHT, WIDTH, FPS = 12, 64, 96, 12.0
 
@@ -50,16 +51,18 @@ def write_small_catalog(root: Path) -> Catalog:
     with store.writing(".mkv") as masks:
         write_masks(masks.path, bar_masks(), FPS)
     small = dict(source_width=WIDTH // 2, source_height=HEIGHT // 2)
-    dataset.tables.merge(
+    dataset.tables.put(
         "pairs",
-        [
-            make_pair("object_removal", refs["bar"], refs["ramp"], mask=masks.ref, label="bar"),
-            make_pair("upscaling", refs["small"], refs["bar"], **small),
-            make_pair("global_style_transfer", refs["bar"], refs["bright"]),
-            make_pair("global_style_transfer", refs["bar"], refs["bar"], keep=False),
-        ],
+        by_key(
+            [
+                make_pair("object_removal", refs["bar"], refs["ramp"], mask=masks.ref, label="bar"),
+                make_pair("upscaling", refs["small"], refs["bar"], **small),
+                make_pair("global_style_transfer", refs["bar"], refs["bright"]),
+                make_pair("global_style_transfer", refs["bar"], refs["bar"], keep=False),
+            ]
+        ),
     )
-    dataset.tables.merge("local_edits", [make_local_edit(refs["bar"], masks.ref)])
+    dataset.tables.put("local_edits", by_key([make_local_edit(refs["bar"], masks.ref)]))
     dataset.release("v1", "sources: {}", notes="the first")
     return dataset
 

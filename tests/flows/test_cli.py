@@ -18,6 +18,7 @@ import pytest
 import catalog
 from catalog import media
 from catalog.records import Pair, from_row
+from tests.parts import by_key
 
 RECIPE = """
 name: tiny
@@ -158,7 +159,7 @@ def test_a_pair_that_differs_is_told_and_fails_the_check(
     tables = catalog.open(altered).tables
     pairs = tables.scan("pairs").filter(pl.col("task") == "deblur").collect()
     pair = from_row(Pair, pairs.row(0, named=True))
-    tables.merge("pairs", [dataclasses.replace(pair, source_video="media/00/00.mp4")])
+    tables.put("pairs", by_key([dataclasses.replace(pair, source_video="media/00/00.mp4")]))
     args = ("rebuild", pair.pair_id, "--catalog", altered, "--check")
     result = editmill(*args, home=home)
     assert result.returncode == 1

@@ -98,7 +98,7 @@ def test_both_subsets_and_all_tasks_are_there(built) -> None:
 
 def test_a_row_gives_x_m_masked_and_captions(built) -> None:
     ctx, _ = built
-    for row in catalog.open(ctx.root).local_edits().collect().iter_rows(named=True):
+    for row in catalog.open(Path(ctx.uri)).local_edits().collect().iter_rows(named=True):
         sample = read(ctx.catalog, row)
         assert sample.x.shape == (row["frames"], row["height"], row["width"], 3)
         assert sample.m.shape == sample.x.shape[:3]
@@ -106,7 +106,7 @@ def test_a_row_gives_x_m_masked_and_captions(built) -> None:
         assert (sample.masked[~sample.m] == sample.x[~sample.m]).all()
         assert sample.m[0].any()
         assert row["mask_area"] == pytest.approx(sample.m.mean(), abs=1e-4)
-    assert not list(ctx.root.glob("media/*/*masked*"))
+    assert not list(Path(ctx.uri).glob("media/*/*masked*"))
 
 
 def test_masks_follow_from_their_rows(built) -> None:

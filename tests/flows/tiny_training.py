@@ -21,6 +21,7 @@ from catalog.keys import digest
 from catalog.records import Clip, LocalEdit, Pair, Plan, Source, Track
 from experts.diffusion.sampling.schedule import scheduler
 from tests.experts.diffusion.small_clips import Source as Scene
+from tests.parts import by_key
 
 FRAMES, HEIGHT, WIDTH = 14, 48, 64
 
@@ -87,13 +88,15 @@ def write_catalog(root: Path, sources: int = 4, objects: bool = True) -> Written
                 [1.0] * FRAMES, area, [0.0] * 4 * FRAMES,
             )
         )  # fmt: skip
-        dataset.tables.merge(
+        dataset.tables.put(
             "sources",
-            [Source(source, str(k), f"file:{k}", "CC0-1.0", WIDTH, HEIGHT, 25, FRAMES, "h264")],
+            by_key(
+                [Source(source, str(k), f"file:{k}", "CC0-1.0", WIDTH, HEIGHT, 25, FRAMES, "h264")]
+            ),
         )
-    dataset.tables.merge("clips", clips)
+    dataset.tables.put("clips", by_key(clips))
     if objects:
-        dataset.tables.merge("tracks", tracks)
+        dataset.tables.put("tracks", by_key(tracks))
     fields: dict[str, Any] = dict(
         clip_id=clips[0].clip_id, task="object_removal", expert="experts.edit.remover:Remover",
         track_id=tracks[0].track_id, label=tracks[0].label, phrase="disc", count=1,
@@ -115,7 +118,7 @@ def write_pairs(root: Path, keep: bool = True) -> None:
             media.write_video(video.path, 255 - shown, 25)
         pairs.append(_pair(clip, video.ref, "Invert it.", keep))
     pairs.append(_pair(clip, clip.video, "Do nothing.", False))
-    dataset.tables.merge("pairs", pairs)
+    dataset.tables.put("pairs", by_key(pairs))
 
 
 def _pair(clip: Clip, target: str, instruction: str, keep: bool) -> Pair:
@@ -162,4 +165,4 @@ def write_local_edits(root: Path) -> None:
                 licence=clip.licence, mask=mask, **captions,
             )  # fmt: skip
             edits.append(LocalEdit(edit_id=digest(fields), **fields))
-    dataset.tables.merge("local_edits", edits)
+    dataset.tables.put("local_edits", by_key(edits))

@@ -60,14 +60,14 @@ class TrainingResult:
 
 @dataclass(frozen=True, slots=True)
 class TrainingRun:
-    """A training on the catalog at `root`, opened by `open_run`.
+    """A training on the catalog at `root`, opened by `open_run`; it works in `workspace`.
 
     base: folder of the base checkpoint; encoders: fingerprint of its autoencoder and text encoder.
     train_records, held_out_records: of disjoint sources.
     key: names the training by its data, settings and base; equal keys give equal weights.
     """
 
-    root: Path
+    root: str | Path
     recipe: TrainingRecipe
     data: RecordSelection
     evaluation: EvaluationSettings
@@ -79,6 +79,7 @@ class TrainingRun:
     held_out_records: list[Record]
     data_ref: str
     key: str
+    workspace: Path
 
     @property
     def spec(self) -> ExpertSpec:
@@ -91,12 +92,12 @@ class TrainingRun:
     @property
     def folder(self) -> Path:
         """Of the examples and checkpoints."""
-        return self.root / "work" / "training" / self.name / self.key
+        return self.workspace / "training" / self.name / self.key
 
     @property
     def cache(self) -> Path:
         """Latents and embeddings by these encoders, shared by all trainings."""
-        return self.root / "work" / "training" / "latents" / self.encoders
+        return self.workspace / "training" / "latents" / self.encoders
 
     @property
     def settings(self) -> dict[str, Any]:
@@ -126,7 +127,8 @@ class TrainingRun:
         document = self.catalog().products.get(STAGE, self.key)
         if document is None:
             return None
-        if not (trained.path_of(self.root, document["path"]) / "config.json").is_file():
+        folder = trained.path_of(self.catalog().storage, document["path"])
+        if not (folder / trained.CONFIG).is_file():
             return None
         return TrainingResult(**document)
 
@@ -145,7 +147,7 @@ class TrainingRun:
 
 
 def open_run(
-    root: Path,
+    root: str | Path,
     recipe: TrainingRecipe,
     *,
     ref: str = "main",
@@ -183,6 +185,7 @@ def open_run(
     )
     return TrainingRun(
         root=root,
+        workspace=dataset.workspace,
         recipe=recipe,
         data=data,
         evaluation=evaluation,

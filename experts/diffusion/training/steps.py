@@ -130,7 +130,7 @@ def register(run: TrainingRun, candidate: Path, comparison: Comparison) -> Train
     ).write(candidate)
     seen = sources_of(main, parent) | {record.source_id for record in run.train_records}
     write_bytes(candidate / SOURCES, json.dumps(sorted(seen)).encode())
-    version, path = trained.keep(run.root, run.name, candidate)
+    version, path = trained.keep(main.storage, run.name, candidate)
     licences = sorted({record.licence for record in run.train_records} - {""})
     row = ModelRow(
         model_id=f"{run.name}@{version}",
@@ -147,7 +147,7 @@ def register(run: TrainingRun, candidate: Path, comparison: Comparison) -> Train
         promoted=comparison.promoted,
         created_at=datetime.now(UTC).isoformat(timespec="microseconds"),
     )
-    main.tables.merge("models", [row])
+    main.tables.put("trained", {row.model_id: [row]})
     result = TrainingResult(
         run.name, row.model_id, version, path, row.promoted, comparison.reason, row.metrics
     )

@@ -8,7 +8,7 @@ from typing import Annotated
 import typer
 
 from flows.commands import completion
-from flows.commands.options import DEFAULT_OUT, CatalogDir, Json, RecipeName, Server
+from flows.commands.options import DEFAULT_OUT, CatalogUri, Json, RecipeName, Server
 
 PANEL = "Make a dataset"
 app = typer.Typer()
@@ -66,7 +66,10 @@ def tasks(
 )
 def build(
     recipe: RecipeName = "embedded",
-    out: Annotated[Path, typer.Option(help="The catalog's folder; made if absent.")] = DEFAULT_OUT,
+    out: Annotated[
+        str,
+        typer.Option(help="The catalog: a folder, s3://… or lakefs://…; made if absent."),
+    ] = DEFAULT_OUT,
     source: Annotated[
         Path | None, typer.Option(help="Build from this folder instead of the recipe's sources.")
     ] = None,
@@ -97,11 +100,11 @@ def build(
     "`editmill status --catalog ~/dataset --watch`",
 )
 def status(
-    catalog_dir: CatalogDir = DEFAULT_OUT,
+    catalog_uri: CatalogUri = DEFAULT_OUT,
     watch: Annotated[bool, typer.Option("--watch", help="Go on until the build ends.")] = False,
     json_: Json = False,
 ) -> None:
     """Say what a build is doing, or how the last one ended."""
     from flows.commands.making import status as command
 
-    command.main(catalog_dir, watch=watch, as_json=json_)
+    command.main(catalog_uri, watch=watch, as_json=json_)

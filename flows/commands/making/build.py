@@ -24,7 +24,7 @@ PRODUCTS = {
 
 def main(
     recipe_name: str,
-    out: Path,
+    out: str,
     *,
     source: Path | None,
     tag: str | None,

@@ -13,6 +13,8 @@ from rich.table import Table
 
 import catalog
 from catalog.errors import EditmillError
+from catalog.releases import MARKER
+from catalog.storage import open_storage
 from experts.edit.tasks import TASKS, expert_for
 from experts.serving import pinned
 from flows.commands.making import costs
@@ -25,7 +27,7 @@ REFUSALS = 5
 """Files that cannot be read that are named; the rest is counted."""
 
 
-def show(recipe_name: str, out: Path, *, source: Path | None, as_json: bool) -> None:
+def show(recipe_name: str, out: str, *, source: Path | None, as_json: bool) -> None:
     """Prints the estimate. Raises EditmillError for a recipe, folder or sample that is not there,
     and where `out` is a catalog that cannot be read."""
     recipe = recipe_for(recipe_name, source)
@@ -42,7 +44,7 @@ def show(recipe_name: str, out: Path, *, source: Path | None, as_json: bool) -> 
     console.print(_model_table(document["models"]))
 
 
-def _document(recipe: Recipe, out: Path, expected: Forecast) -> dict[str, Any]:
+def _document(recipe: Recipe, out: str, expected: Forecast) -> dict[str, Any]:
     entries = slots_of(recipe)
     cores = os.cpu_count() or 1
     return {
@@ -76,7 +78,7 @@ def _document(recipe: Recipe, out: Path, expected: Forecast) -> dict[str, Any]:
     }
 
 
-def _problems(recipe: Recipe, out: Path) -> list[str]:
+def _problems(recipe: Recipe, out: str) -> list[str]:
     """What the build would end with at once: an expert or a checkpoint that is not there."""
     found = []
     try:
@@ -92,13 +94,13 @@ def _problems(recipe: Recipe, out: Path) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _there(out: Path) -> dict[str, int]:
+def _there(out: str) -> dict[str, int]:
     """Rows of the catalog that the build would go on with."""
-    if not (out / "catalog.json").is_file():
+    if not open_storage(out).exists(MARKER):
         return {}
     dataset = catalog.open(out)
     tables = ("sources", "clips", "pairs", "local_edits")
-    return {t: dataset.tables.scan(t).select(pl.len()).collect().item() for t in tables}
+    return {t: dataset.table(t).select(pl.len()).collect().item() for t in tables}
 
 
 def _lines(recipe: Recipe, expected: Forecast, document: dict[str, Any]) -> list[str]:

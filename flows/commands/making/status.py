@@ -5,20 +5,21 @@ from __future__ import annotations
 import json
 import time
 from contextlib import suppress
-from pathlib import Path
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
 from catalog.errors import EditmillError
+from catalog.releases import MARKER
+from catalog.storage import open_storage
 from flows.runtime import signals
 from flows.runtime import status as build_status
 from flows.runtime.progress import clock, kept_line, stage_table
 from flows.runtime.status import SECONDS, Status, alive
 
 
-def main(root: Path, *, watch: bool, as_json: bool) -> None:
+def main(root: str, *, watch: bool, as_json: bool) -> None:
     """Prints the status of the last build in the catalog at `root`; with `watch`, until it ends.
 
     Raises EditmillError where there is no catalog, or no build has written its status there.
@@ -67,10 +68,10 @@ def _state(status: Status) -> str:
     return f"{status.state} on {status.host}, process {status.pid}"
 
 
-def _read(root: Path) -> Status:
+def _read(root: str) -> Status:
     found = build_status.read(root)
     if found is not None:
         return found
-    if not (root / "catalog.json").is_file():
+    if not open_storage(root).exists(MARKER):
         raise EditmillError(f"{root}: no catalog there; name one with --catalog")
     raise EditmillError(f"{root}: no build has run here; start one with: editmill build")

@@ -11,7 +11,7 @@ import typer
 
 from catalog.errors import EditmillError
 from flows.commands import completion
-from flows.commands.options import DEFAULT_OUT, CatalogDir, Json, PairId, Ref
+from flows.commands.options import DEFAULT_OUT, CatalogUri, Json, PairId, Ref
 
 PANEL = "Look at a dataset"
 app = typer.Typer()
@@ -27,7 +27,7 @@ app = typer.Typer()
 )
 def query(
     sql: Annotated[str, typer.Argument(help="SQL over the tables, as polars understands it.")],
-    catalog_dir: CatalogDir = DEFAULT_OUT,
+    catalog_uri: CatalogUri = DEFAULT_OUT,
     ref: Ref = "main",
     json_: Json = False,
 ) -> None:
@@ -36,7 +36,7 @@ def query(
     import catalog
     from flows.commands.reading.printed import printed
 
-    frame = catalog.open(catalog_dir, ref=ref).sql(sql)
+    frame = catalog.open(catalog_uri, ref=ref).sql(sql)
     typer.echo(printed(frame, json_, sys.stdout.encoding))
 
 
@@ -44,11 +44,11 @@ def query(
     rich_help_panel=PANEL,
     epilog="Examples:\n\n`editmill releases`\n\n`editmill releases --catalog ~/dataset --json`",
 )
-def releases(catalog_dir: CatalogDir = DEFAULT_OUT, json_: Json = False) -> None:
+def releases(catalog_uri: CatalogUri = DEFAULT_OUT, json_: Json = False) -> None:
     """List the releases of a catalog, the oldest first, and what each holds."""
     from flows.commands.reading import releases as command
 
-    command.show(catalog_dir, json_)
+    command.show(catalog_uri, json_)
 
 
 @app.command(
@@ -64,13 +64,13 @@ def diff(
     new: Annotated[
         str, typer.Argument(metavar="B", help="A tag, or main.", autocompletion=completion.refs)
     ],
-    catalog_dir: CatalogDir = DEFAULT_OUT,
+    catalog_uri: CatalogUri = DEFAULT_OUT,
     json_: Json = False,
 ) -> None:
     """Count the pairs added, removed and re-judged from A to B, per task and reason."""
     from flows.commands.reading import diff as command
 
-    command.show(catalog_dir, old, new, json_)
+    command.show(catalog_uri, old, new, json_)
 
 
 @app.command(
@@ -81,7 +81,7 @@ def diff(
 )
 def show(
     pair_id: PairId,
-    catalog_dir: CatalogDir = DEFAULT_OUT,
+    catalog_uri: CatalogUri = DEFAULT_OUT,
     ref: Ref = "main",
     png: Annotated[Path | None, typer.Option(help="Write the contact sheet to this file.")] = None,
     json_: Json = False,
@@ -89,7 +89,7 @@ def show(
     """Show one pair: its facts, its way from source to verdict, and some of its frames."""
     from flows.commands.reading import show as command
 
-    command.show(catalog_dir, pair_id, ref=ref, png=png, as_json=json_)
+    command.show(catalog_uri, pair_id, ref=ref, png=png, as_json=json_)
 
 
 @app.command(
@@ -106,14 +106,14 @@ def sheet(
     ] = None,
     n: Annotated[int, typer.Option(min=1, max=200, help="How many pairs.")] = 12,
     seed: Annotated[int, typer.Option(help="Same seed, same pairs.")] = 0,
-    catalog_dir: CatalogDir = DEFAULT_OUT,
+    catalog_uri: CatalogUri = DEFAULT_OUT,
     ref: Ref = "main",
     json_: Json = False,
 ) -> None:
     """Draw random kept or rejected pairs as one labelled picture."""
     from flows.commands.reading import sheet as command
 
-    command.show(catalog_dir, out, kept=kept, task=task, count=n, seed=seed, ref=ref, as_json=json_)
+    command.show(catalog_uri, out, kept=kept, task=task, count=n, seed=seed, ref=ref, as_json=json_)
 
 
 @app.command(
@@ -121,11 +121,11 @@ def sheet(
     rich_help_panel=PANEL,
     epilog="Examples:\n\n`editmill open`\n\n`editmill open --catalog ~/dataset`",
 )
-def open_(catalog_dir: CatalogDir = DEFAULT_OUT, json_: Json = False) -> None:
+def open_(catalog_uri: CatalogUri = DEFAULT_OUT, json_: Json = False) -> None:
     """Open the catalog's report in the browser; without one, print where it lies."""
     from flows.commands.reading import open_report
 
-    open_report.show(catalog_dir, json_)
+    open_report.show(catalog_uri, json_)
 
 
 @app.command(
@@ -136,8 +136,9 @@ def open_(catalog_dir: CatalogDir = DEFAULT_OUT, json_: Json = False) -> None:
     '`editmill evaluate --source in.mp4 --target out.mp4 --mask masks.mkv --prompt "a red car"`',
 )
 def evaluate(
-    catalog_dir: Annotated[
-        Path | None, typer.Argument(metavar="CATALOG", help="The catalog's folder.")
+    catalog_uri: Annotated[
+        str | None,
+        typer.Argument(metavar="CATALOG", help="The catalog: a folder, s3://… or lakefs://…."),
     ] = None,
     ref: Ref = "main",
     task: Annotated[
@@ -163,11 +164,11 @@ def evaluate(
         if mask is not None or prompt:
             raise EditmillError("--mask and --prompt go with --source and --target; give both")
         report = command.evaluate_catalog(
-            catalog_dir or DEFAULT_OUT, ref=ref, task=task, clip=clip, limit=limit
+            catalog_uri or DEFAULT_OUT, ref=ref, task=task, clip=clip, limit=limit
         )
     elif source is None or target is None:
         raise EditmillError("a pair needs both --source and --target")
-    elif catalog_dir is not None:
+    elif catalog_uri is not None:
         raise EditmillError("give a catalog, or --source and --target, not both")
     else:
         report = command.evaluate_pair(
@@ -187,7 +188,7 @@ def evaluate(
 )
 def rebuild(
     pair_id: PairId,
-    catalog_dir: CatalogDir = DEFAULT_OUT,
+    catalog_uri: CatalogUri = DEFAULT_OUT,
     ref: Ref = "main",
     out: Annotated[Path | None, typer.Option(help="The folder for the pair's files.")] = None,
     check: Annotated[
@@ -200,7 +201,7 @@ def rebuild(
 
     from flows.commands.reading import rebuild as command
 
-    rebuilt = command.rebuild(catalog_dir, pair_id, ref=ref, out=out)
+    rebuilt = command.rebuild(catalog_uri, pair_id, ref=ref, out=out)
     if json_:
         typer.echo(json.dumps(dataclasses.asdict(rebuilt)))
     else:

@@ -13,7 +13,7 @@ from rich.table import Table
 from catalog.diff import Change, changes
 
 
-def show(root: Path, old: str, new: str, as_json: bool) -> None:
+def show(root: str | Path, old: str, new: str, as_json: bool) -> None:
     """Prints the changes as a table per task and verdict, or with every id as JSON.
 
     Raises EditmillError where there is no catalog or no such ref.

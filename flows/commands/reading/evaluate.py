@@ -87,7 +87,7 @@ class Report:
 
 
 def evaluate_catalog(
-    root: Path, *, ref: str = "main", task: str | None = None, clip: str = "", limit: int = 0
+    root: str | Path, *, ref: str = "main", task: str | None = None, clip: str = "", limit: int = 0
 ) -> Report:
     """Every kept pair at `ref`, or those of one task; `limit` pairs per task at most, if not 0.
 

@@ -2,19 +2,16 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any, TypeVar
 
 import polars as pl
 
-from catalog.errors import EditmillError
 from catalog.query import Queries
 from catalog.records import SCORES, Clip, Pair, Plan, Source, Track, from_row, to_row
 from catalog.releases import Catalog
 from catalog.report.cards import KEPT_ASIDE
-from catalog.report.summary import ThresholdLine
-from flows.recipe import Filters
+from catalog.report.summary import ThresholdLine, threshold_lines
 
 R = TypeVar("R")
 
@@ -55,26 +52,12 @@ def judgements(pair: Pair, lines: Sequence[ThresholdLine]) -> list[dict[str, Any
 
 
 def thresholds_of(dataset: Catalog) -> list[ThresholdLine]:
-    """Those of the recipe that the ref was released by, or of the newest release; none where that
-    recipe is another version's, or this machine lacks what the filters were trained to.
-
-    It takes seconds: the filters are asked, and they import much.
-    """
-    releases = dataset.releases()
-    named = [r for r in releases if r.tag == dataset.ref] or releases[-1:]
-    if not named:
-        return []
-    from flows.release.thresholds import thresholds
-
-    try:
-        rules = Filters.model_validate(json.loads(named[0].recipe)["filters"])
-        return thresholds(rules)
-    except (ValueError, KeyError, TypeError, EditmillError):
-        return []
+    """Those of the ref's policy."""
+    return threshold_lines(dataset.policy)
 
 
 def _row(dataset: Queries, table: str, record: type[R], key: str, value: str) -> R | None:
     if not value:
         return None
-    found = dataset.tables.scan(table).filter(pl.col(key) == value).collect()
+    found = dataset.table(table).filter(pl.col(key) == value).collect()
     return None if found.is_empty() else from_row(record, found.row(0, named=True))

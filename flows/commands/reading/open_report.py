@@ -6,20 +6,18 @@ import json
 import os
 import sys
 import webbrowser
-from pathlib import Path
 
 import catalog
 from catalog.errors import EditmillError
 from flows.release.outcome import REPORT
 
 
-def show(root: Path, as_json: bool) -> None:
+def show(root: str, as_json: bool) -> None:
     """Opens the report where there is a browser, and says where it lies.
 
     Raises EditmillError where there is no catalog, or no report in it yet.
     """
-    catalog.open(root)
-    report = (root / REPORT).resolve()
+    report = catalog.open(root).storage.local(REPORT).resolve()
     if not report.is_file():
         raise EditmillError(
             f"{root}: has no report yet; a running build writes it with its first judged pairs, "

@@ -52,7 +52,9 @@ class Rebuilt:
         return all(self.same.values())
 
 
-def rebuild(root: Path, pair_id: str, *, ref: str = "main", out: Path | None = None) -> Rebuilt:
+def rebuild(
+    root: str | Path, pair_id: str, *, ref: str = "main", out: Path | None = None
+) -> Rebuilt:
     """Makes the pair of that id (or of the only one that begins so) again, into `out` if given.
 
     Raises EditmillError where there is no such pair, or its clip's footage is gone.
@@ -132,7 +134,7 @@ def _job(dataset: Queries, pair: Pair) -> Job:
 
 
 def _row(dataset: Queries, table: str, record: type[R], where: pl.Expr, pair: Pair) -> R:
-    found = dataset.tables.scan(table).filter(where).collect()
+    found = dataset.table(table).filter(where).collect()
     if found.is_empty():
         raise EditmillError(f"{pair.pair_id}: its row in {table} is gone; build again to renew it")
     return from_row(record, found.row(0, named=True))

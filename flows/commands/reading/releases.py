@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-import polars as pl
 from rich.console import Console
 from rich.table import Table
 
@@ -14,7 +13,7 @@ import catalog
 from catalog.records import Release
 
 
-def release_rows(root: Path) -> list[dict[str, Any]]:
+def release_rows(root: str | Path) -> list[dict[str, Any]]:
     """One row a release, the oldest first: `tag`, `created_at`, the `recipe`'s name, and how many
     pairs and local edits it holds; `made` counts the rejected too.
 
@@ -23,17 +22,16 @@ def release_rows(root: Path) -> list[dict[str, Any]]:
     return [_row(root, release) for release in catalog.open(root).releases()]
 
 
-def _row(root: Path, release: Release) -> dict[str, Any]:
-    held = catalog.open(root, ref=release.tag)
-    made, kept = held.pairs().select(pl.len(), pl.col("keep").sum()).collect().row(0)
-    edits = held.local_edits().select(pl.len()).collect().item()
+def _row(root: str | Path, release: Release) -> dict[str, Any]:
+    counts = release.counts or catalog.open(root, ref=release.tag).counts()  # format 1 has none
+    tasks = counts["tasks"].values()
     return {
         "tag": release.tag,
         "created_at": release.created_at,
         "recipe": _recipe_name(release.recipe),
-        "kept": kept,
-        "made": made,
-        "local_edits": edits,
+        "kept": sum(task["kept"] for task in tasks),
+        "made": sum(task["made"] for task in tasks),
+        "local_edits": counts["tables"].get("local_edits", 0),
         "notes": release.notes,
     }
 
@@ -45,7 +43,7 @@ def _recipe_name(text: str) -> str:
         return text
 
 
-def show(root: Path, as_json: bool) -> None:
+def show(root: str | Path, as_json: bool) -> None:
     """Prints the releases as a table or as JSON."""
     rows = release_rows(root)
     if as_json:

@@ -12,7 +12,7 @@ from catalog.report.sheet import many_sheet
 
 
 def show(
-    root: Path,
+    root: str | Path,
     out: Path,
     *,
     kept: bool,

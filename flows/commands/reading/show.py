@@ -27,7 +27,7 @@ FRAME_COLUMNS = 26
 """Characters of a terminal that a frame gets at least."""
 
 
-def show(root: Path, pair_id: str, *, ref: str, png: Path | None, as_json: bool) -> None:
+def show(root: str | Path, pair_id: str, *, ref: str, png: Path | None, as_json: bool) -> None:
     """Prints what the pair is and how it came about; its frames go to `png`, or to a terminal.
 
     Raises EditmillError where there is no such pair, or `png` cannot be written.

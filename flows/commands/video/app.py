@@ -49,8 +49,8 @@ def edit(
     first_frame: Annotated[
         Path | None, typer.Option(help="An image: the first frame, edited, that leads an editor.")
     ] = None,
-    catalog_dir: Annotated[
-        Path, typer.Option("--catalog", help="The catalog an editor was trained in.")
+    catalog_uri: Annotated[
+        str, typer.Option("--catalog", help="The catalog an editor was trained in.")
     ] = DEFAULT_OUT,
     seed: Annotated[int, typer.Option(help="Same seed, same result.")] = 0,
     json_: Json = False,
@@ -68,7 +68,7 @@ def edit(
         prompt=prompt,
         seed=seed,
         first_frame=first_frame,
-        root=catalog_dir,
+        root=catalog_uri,
     )
     arguments.check(given)  # before the imports below, which take half a minute on a busy machine
     from flows.commands.video import edit as command

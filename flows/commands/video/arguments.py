@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import difflib
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from catalog.errors import EditmillError
+from catalog.storage import open_storage
 from experts.edit.tasks import EDITORS, TASKS
 
 
@@ -32,7 +33,7 @@ class EditArguments:
     prompt: str = ""
     seed: int = 0
     first_frame: Path | None = None
-    root: Path = field(default_factory=Path)
+    root: str = "."
 
     @property
     def editor(self) -> bool:
@@ -133,7 +134,7 @@ def _check_editor(given: EditArguments) -> None:
         )
     if not given.prompt:
         raise EditmillError(f"{given.task} does what it is told; give --prompt")
-    if not (given.root / "catalog.json").is_file():
+    if not open_storage(given.root).exists("catalog.json"):
         raise EditmillError(
             f"{given.root}: no catalog there; name the one with the editor by --catalog"
         )

@@ -23,8 +23,12 @@ from experts.diffusion.training.run import TrainingResult
 from flows.runtime.parameters import Described
 from flows.training.experts.settings import opened
 
-CatalogFolder: TypeAlias = Annotated[
-    Path, Described("Folder of the catalog to train on, and to register the trained version in.")
+CatalogUri: TypeAlias = Annotated[
+    str,
+    Described(
+        "The catalog (a folder, s3://… or lakefs://…) to train on, and to register the trained "
+        "version in."
+    ),
 ]
 Ref: TypeAlias = Annotated[
     str, Described("Release to read (v1, v2, …), or `main` for the newest state of the catalog.")
@@ -43,7 +47,7 @@ BaseFolder: TypeAlias = Annotated[
 
 @flow(name="train-remover", flow_run_name="train remover", persist_result=False)
 def train_remover(
-    catalog: CatalogFolder, ref: Ref = "main", config: Config = None, base: BaseFolder = None
+    catalog: CatalogUri, ref: Ref = "main", config: Config = None, base: BaseFolder = None
 ) -> TrainingResult:
     """Train the object remover (CogVideoX-2b) on a catalog's clips and masks."""
     return _train("remover", catalog, ref, config, base)
@@ -51,7 +55,7 @@ def train_remover(
 
 @flow(name="train-inpainter", flow_run_name="train inpainter", persist_result=False)
 def train_inpainter(
-    catalog: CatalogFolder, ref: Ref = "main", config: Config = None, base: BaseFolder = None
+    catalog: CatalogUri, ref: Ref = "main", config: Config = None, base: BaseFolder = None
 ) -> TrainingResult:
     """Train the inpainter for object swaps (CogVideoX-5b-I2V) on a catalog's clips and masks."""
     return _train("inpainter", catalog, ref, config, base)
@@ -59,7 +63,7 @@ def train_inpainter(
 
 @flow(name="train-local_stylizer", flow_run_name="train local_stylizer", persist_result=False)
 def train_local_stylizer(
-    catalog: CatalogFolder, ref: Ref = "main", config: Config = None, base: BaseFolder = None
+    catalog: CatalogUri, ref: Ref = "main", config: Config = None, base: BaseFolder = None
 ) -> TrainingResult:
     """Train the stylizer of single objects (CogVideoX-2b) on a catalog's clips with masks."""
     return _train("local_stylizer", catalog, ref, config, base)
@@ -67,7 +71,7 @@ def train_local_stylizer(
 
 @flow(name="train-global_stylizer", flow_run_name="train global_stylizer", persist_result=False)
 def train_global_stylizer(
-    catalog: CatalogFolder, ref: Ref = "main", config: Config = None, base: BaseFolder = None
+    catalog: CatalogUri, ref: Ref = "main", config: Config = None, base: BaseFolder = None
 ) -> TrainingResult:
     """Train the stylizer of whole frames (CogVideoX-2b) on a catalog's captioned clips."""
     return _train("global_stylizer", catalog, ref, config, base)
@@ -75,7 +79,7 @@ def train_global_stylizer(
 
 @flow(name="train-senorita_editor", flow_run_name="train senorita_editor", persist_result=False)
 def train_senorita_editor(
-    catalog: CatalogFolder, ref: Ref = "main", config: Config = None, base: BaseFolder = None
+    catalog: CatalogUri, ref: Ref = "main", config: Config = None, base: BaseFolder = None
 ) -> TrainingResult:
     """Train Señorita-2M's editor (first frame, control branch) on a catalog's kept pairs."""
     return _train("senorita_editor", catalog, ref, config, base)
@@ -87,7 +91,7 @@ def train_senorita_editor(
     persist_result=False,
 )
 def train_senorita_control_edit(
-    catalog: CatalogFolder, ref: Ref = "main", config: Config = None, base: BaseFolder = None
+    catalog: CatalogUri, ref: Ref = "main", config: Config = None, base: BaseFolder = None
 ) -> TrainingResult:
     """Train Señorita-2M's Control-Edit (control branch) on a catalog's kept pairs."""
     return _train("senorita_control_edit", catalog, ref, config, base)
@@ -99,7 +103,7 @@ def train_senorita_control_edit(
     persist_result=False,
 )
 def train_senorita_ff_ins_edit(
-    catalog: CatalogFolder, ref: Ref = "main", config: Config = None, base: BaseFolder = None
+    catalog: CatalogUri, ref: Ref = "main", config: Config = None, base: BaseFolder = None
 ) -> TrainingResult:
     """Train Señorita-2M's FF-Ins-Edit (first frame, concatenated source) on kept pairs."""
     return _train("senorita_ff_ins_edit", catalog, ref, config, base)
@@ -107,7 +111,7 @@ def train_senorita_ff_ins_edit(
 
 @flow(name="train-senorita_ins_edit", flow_run_name="train senorita_ins_edit", persist_result=False)
 def train_senorita_ins_edit(
-    catalog: CatalogFolder, ref: Ref = "main", config: Config = None, base: BaseFolder = None
+    catalog: CatalogUri, ref: Ref = "main", config: Config = None, base: BaseFolder = None
 ) -> TrainingResult:
     """Train Señorita-2M's Ins-Edit (concatenated source) on a catalog's kept pairs."""
     return _train("senorita_ins_edit", catalog, ref, config, base)
@@ -115,7 +119,7 @@ def train_senorita_ins_edit(
 
 @flow(name="train-vivid_editor", flow_run_name="train vivid_editor", persist_result=False)
 def train_vivid_editor(
-    catalog: CatalogFolder, ref: Ref = "main", config: Config = None, base: BaseFolder = None
+    catalog: CatalogUri, ref: Ref = "main", config: Config = None, base: BaseFolder = None
 ) -> TrainingResult:
     """Train VIVID-10M's editor (CogVideoX-5b, LoRA) on a catalog's local-editing records."""
     return _train("vivid_editor", catalog, ref, config, base)
@@ -141,7 +145,7 @@ def flow_of(name: str) -> Flow[..., TrainingResult]:
 
 
 def _train(
-    expert: str, catalog: Path, ref: str, config: Path | None, base: Path | None
+    expert: str, catalog: str, ref: str, config: Path | None, base: Path | None
 ) -> TrainingResult:
     """A training that has ended already gives its result again; an interrupted one is resumed."""
     try:  # here, since it takes seconds, and a machine that only deploys has no use for it
@@ -150,7 +154,7 @@ def _train(
         raise EditmillError(
             f"training needs {error.name}; in the checkout, pip install -e '.[gpu]'"
         ) from None
-    run = opened(catalog.expanduser(), expert, ref, config, base)
+    run = opened(catalog, expert, ref, config, base)
     if ended := run.result():
         return ended
     with run.exclusive():

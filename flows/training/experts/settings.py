@@ -57,7 +57,11 @@ def load(name: str, path: Path | None = None) -> tuple[TrainingRecipe, Settings]
 
 
 def opened(
-    root: Path, name: str, ref: str = "main", config: Path | None = None, base: Path | None = None
+    root: str | Path,
+    name: str,
+    ref: str = "main",
+    config: Path | None = None,
+    base: Path | None = None,
 ) -> TrainingRun:
     """The training of an expert or editor on the catalog at `root`; see `open_run`.
 

@@ -16,6 +16,7 @@ from catalog.errors import EditmillError
 from catalog.records import Pair
 from flows.cli import app
 from tests.flows.tiny_training import write_catalog, write_pairs
+from tests.parts import by_key
 
 Run = Callable[..., str]
 
@@ -72,8 +73,8 @@ def made_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     )
     reworded = dataclasses.replace(kept[1], instruction="Turn it into its negative.")
     added = dataclasses.replace(kept[2], pair_id="f" * 32, task="deblur", quality_score=0.9)
-    dataset.tables.merge("pairs", [judged, reworded, added])
-    dataset.tables.delete("pairs", [kept[2].pair_id])
+    dataset.tables.put("pairs", by_key([judged, reworded, added]))
+    dataset.tables.drop("pairs", [kept[2].pair_id])
     dataset.release("v2", json.dumps(RECIPE))
     return root
 

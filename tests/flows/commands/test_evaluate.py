@@ -21,6 +21,7 @@ from filters.metrics.pair import Instruments, Subject, measure
 from filters.metrics.published import PUBLISHED, beside
 from filters.metrics.similarity import ImageEmbeddings
 from flows.commands.reading.evaluate import Report, evaluate_catalog, evaluate_pair, show
+from tests.parts import by_key
 
 FRAMES, HEIGHT, WIDTH = 12, 96, 160
 SPEED = 2  # px per frame
@@ -239,14 +240,16 @@ def tiny_catalog(tmp_path_factory: pytest.TempPathFactory) -> Path:
         media.write_masks(draft.path, masks(), 25)
     files = {"source_video": refs[0], "target_video": refs[1], "mask": draft.ref}
     lost = f"media/ab/{'ab' * 32}.mp4"
-    made.tables.merge(
+    made.tables.put(
         "pairs",
-        [
-            _pair("p1", **files),
-            _pair("p2", **files),
-            _pair("p3", **files | {"target_video": lost}),
-            replace(_pair("p4", **files), keep=False),
-        ],
+        by_key(
+            [
+                _pair("p1", **files),
+                _pair("p2", **files),
+                _pair("p3", **files | {"target_video": lost}),
+                replace(_pair("p4", **files), keep=False),
+            ]
+        ),
     )
     made.release("v1", "")
     return root

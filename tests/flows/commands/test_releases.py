@@ -10,6 +10,7 @@ import pytest
 
 import catalog
 from catalog.records import Release
+from tests.parts import by_key
 
 
 def test_each_release_says_what_it_holds(editmill, root: Path):
@@ -30,7 +31,7 @@ def test_a_catalog_without_a_release_says_how_to_get_one(editmill, tmp_path: Pat
 def test_a_release_made_by_hand_need_not_name_a_recipe(editmill, root: Path):
     dataset = catalog.open(root)
     v1 = dataset.releases()[0]
-    dataset.tables.insert("releases", [Release("by-hand", "2099", v1.tables, "[1]", "a note")])
+    dataset.tables.put("releases", by_key([Release("by-hand", "2099", v1.tables, "[1]", "a note")]))
     row = json.loads(editmill("releases", "--catalog", root, "--json"))[-1]
     assert (row["tag"], row["recipe"], row["notes"]) == ("by-hand", "[1]", "a note")
 

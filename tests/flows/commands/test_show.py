@@ -16,6 +16,7 @@ from catalog.report.sheet import BAR, FRAME_WIDTH, many_sheet, pair_sheet
 from catalog.report.terminal import half_blocks
 from flows.commands.reading.lineage import judgements, thresholds_of
 from tests.flows.tiny_training import HEIGHT, WIDTH
+from tests.parts import by_key
 
 KNOWN = "f" * 32
 
@@ -31,7 +32,7 @@ def masked(root: Path) -> Path:
     pair = _pair(root)
     (track,) = (t for t in dataset.tables.records("tracks") if t.clip_id == pair.clip_id)  # type: ignore[attr-defined]
     pair = dataclasses.replace(pair, mask=track.masks, track_id=track.track_id, label=track.label)
-    dataset.tables.merge("pairs", [pair])
+    dataset.tables.put("pairs", by_key([pair]))
     return root
 
 
@@ -78,8 +79,8 @@ def test_each_score_stands_against_the_threshold_of_its_release(root: Path):
 
 def test_a_pair_whose_rows_are_gone_is_still_shown(editmill, root: Path):
     dataset = catalog.open(root)
-    dataset.tables.delete("clips", [_pair(root).clip_id])
-    dataset.tables.delete("sources", [_pair(root).source_id])
+    dataset.tables.drop("clips", [_pair(root).clip_id])
+    dataset.tables.drop("sources", [_pair(root).source_id])
     told = json.loads(editmill("show", "ffff", "--catalog", root, "--json"))
     assert told["clip"] is None and told["source"] is None
     assert "its row is gone" in editmill("show", "ffff", "--catalog", root)

@@ -12,6 +12,7 @@ from flows.recipe import parse
 from flows.release.used_models import model_rows
 from flows.runtime.context import Context, context
 from tests.flows.tiny_training import write_catalog, write_pairs
+from tests.parts import by_key
 
 RECIPE = """
 name: tiny
@@ -43,13 +44,13 @@ def test_a_catalog_without_products_names_nothing(ctx: Context) -> None:
 def test_footage_and_what_cut_and_tracked_it(ctx: Context) -> None:
     sample = weights.entry("clip_bikes")
     own = Source("0" * 64, "mine", "file", "CC0", 64, 48, 25.0, 40, "h264")
-    ctx.catalog.tables.merge("sources", [own])
+    ctx.catalog.tables.put("sources", by_key([own]))
     assert names(ctx) == SHOTS  # the user's own footage is no model
     theirs = Source(sample.sha256, "any name", "pkg", "BSD", 64, 48, 25.0, 40, "h264")
-    ctx.catalog.tables.merge("sources", [theirs])
+    ctx.catalog.tables.put("sources", by_key([theirs]))
     assert names(ctx) == SHOTS | {"clip_bikes"}
     clip = Clip("c", own.source_id, "u", "CC0", "media/ab/x.mp4", 0, 40, 25.0, 64, 48)
-    ctx.catalog.tables.merge("clips", [clip])
+    ctx.catalog.tables.put("clips", by_key([clip]))
     assert names(ctx) == SHOTS | TRACKS | {"clip_bikes"}
 
 
@@ -61,7 +62,7 @@ def test_each_expert_of_a_pair_brings_its_weights(tmp_path: Path, ctx: Context) 
 
     def with_pair(task: str, expert: str) -> set[str]:
         made = {"pair_id": task + expert, "task": task, "expert": expert}
-        ctx.catalog.tables.merge("pairs", [Pair(**{**row_of(row), **made})])
+        ctx.catalog.tables.put("pairs", by_key([Pair(**{**row_of(row), **made})]))
         return names(ctx)
 
     assert with_pair("deblur", expert_for("deblur").name) == FOR_PAIRS  # an expert without weights

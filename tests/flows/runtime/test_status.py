@@ -56,12 +56,12 @@ def test_a_build_is_seen_while_it_runs_and_after(ctx: Context) -> None:
     ctx.stats.judged("deblur", True)
     ctx.stats.judged("deblur", False)
     with kept_up(ctx) as ending:
-        running = read(ctx.root)
+        running = read(Path(ctx.uri))
         assert running is not None
         assert running.state == "running"
         assert alive(running)
         ending.release = "v1"
-    ended = read(ctx.root)
+    ended = read(Path(ctx.uri))
     assert ended is not None
     assert (ended.state, ended.release, ended.kept, ended.made) == ("finished", "v1", 1, 2)
     assert ended.tasks == {"deblur": TaskCount(made=2, kept=1)}
@@ -80,7 +80,7 @@ def test_a_build_is_seen_while_it_runs_and_after(ctx: Context) -> None:
 def test_how_it_ended_is_said(ctx: Context, error: BaseException, state: str, message: str) -> None:
     with pytest.raises(type(error)), kept_up(ctx):
         raise error
-    ended = read(ctx.root)
+    ended = read(Path(ctx.uri))
     assert ended is not None
     assert (ended.state, ended.message) == (state, message)
 
@@ -88,7 +88,7 @@ def test_how_it_ended_is_said(ctx: Context, error: BaseException, state: str, me
 def test_a_killed_build_does_not_run_for_ever(ctx: Context) -> None:
     """Its process is gone, or on another machine it is not heard of any more."""
     with kept_up(ctx):
-        running = read(ctx.root)
+        running = read(Path(ctx.uri))
     assert running is not None
     child = subprocess.Popen([sys.executable, "-c", "input()"], stdin=subprocess.PIPE)
     started = psutil.Process(child.pid).create_time()
@@ -105,17 +105,17 @@ def test_a_killed_build_does_not_run_for_ever(ctx: Context) -> None:
 
 def test_the_command_says_it(ctx: Context, capsys: pytest.CaptureFixture[str]) -> None:
     with pytest.raises(EditmillError, match="no build has run here"):
-        command.main(ctx.root, watch=False, as_json=False)
+        command.main(Path(ctx.uri), watch=False, as_json=False)
     with pytest.raises(EditmillError, match="no catalog there"):
-        command.main(ctx.root / "elsewhere", watch=False, as_json=False)
+        command.main(Path(ctx.uri) / "elsewhere", watch=False, as_json=False)
     ctx.stats.judged("deblur", True)
     with kept_up(ctx) as ending:
         ending.release = "v3"
-    command.main(ctx.root, watch=True, as_json=False)
+    command.main(Path(ctx.uri), watch=True, as_json=False)
     told = capsys.readouterr().out
     assert "tiny: finished, release v3" in told
     assert "1 of 1 kept so far: deblur 1" in told
-    command.main(ctx.root, watch=False, as_json=True)
+    command.main(Path(ctx.uri), watch=False, as_json=True)
     found = json.loads(capsys.readouterr().out)
     assert (found["state"], found["kept"], found["alive"]) == ("finished", 1, False)
 
@@ -136,19 +136,19 @@ def test_the_command_says_it(ctx: Context, capsys: pytest.CaptureFixture[str]) -
 def test_wrong_values_are_one_line(ctx: Context, key: str, value: object) -> None:
     with kept_up(ctx):
         pass
-    path = ctx.root / status.FILE
+    path = Path(ctx.uri) / status.FILE
     path.write_text(json.dumps(json.loads(path.read_text()) | {key: value}))
     with pytest.raises(EditmillError, match="no build's status"):
-        read(ctx.root)
+        read(Path(ctx.uri))
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"stages": [1]}', '{"stages": []}', "\xff"])
 def test_a_damaged_status_is_one_line(ctx: Context, content: str) -> None:
-    path = ctx.root / status.FILE
+    path = Path(ctx.uri) / status.FILE
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_bytes(content.encode("latin-1"))
     with pytest.raises(EditmillError, match="no build's status"):
-        read(ctx.root)
+        read(Path(ctx.uri))
 
 
 def test_words() -> None:

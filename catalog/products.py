@@ -1,0 +1,118 @@
+"""The build's journal: what each stage made of each record, so that nothing is made twice.
+
+A product is a small JSON document under a key (:func:`catalog.keys.digest` of the inputs, the
+parameters, the model and its version). A stage's products of one clip lie on one page, a single
+object of the catalog's storage, so that any worker can go on with any clip. A page is written anew
+with each product, when the media that the product names are stored: a document that can be read
+means the step is done. Killed at any instant, a build finds each product whole or not at all.
+"""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from typing import Any
+
+from catalog.storage.files import sweep
+from catalog.storage.folder import FolderStorage
+from catalog.storage.location import Storage
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+
+FORMAT_1 = "work/format-1"
+"""Where an upgraded catalog keeps the journal of format 1, one document per record."""
+
+UPGRADED = f"{FORMAT_1}/upgraded.json"
+"""Says that there is one."""
+
+Document = dict[str, Any]
+
+
+class Products:
+    """Pages under `work/<stage>/<2 characters>/<page>.json`; safe under threads and processes.
+
+    Two processes that write one page at the same moment lose a product at most, which the next
+    build makes again.
+    """
+
+    def __init__(self, storage: Storage) -> None:
+        self._storage = storage
+        self._lock = threading.Lock()
+        self._upgraded = storage.exists(UPGRADED)
+
+    def page(self, stage: str, name: str) -> Page:
+        """The page as it is stored now; an empty one where there is none, or none that is whole."""
+        for part in (stage, name):
+            if not _NAME.fullmatch(part):
+                raise ValueError(f"{part!r} is no stage or page: letters, digits, '_', '.', '-'")
+        return Page(self, stage, name)
+
+    def get(self, stage: str, key: str) -> Document | None:
+        """The document on a page of its own; None where there is none."""
+        return self.page(stage, key).get(key)
+
+    def put(self, stage: str, key: str, document: Document) -> None:
+        """Store the document on a page of its own."""
+        self.page(stage, key).put({key: document})
+
+    def sweep(self) -> None:
+        """Remove what killed processes left half-written; a build does this once, at its start."""
+        if isinstance(self._storage, FolderStorage):
+            for folder in self._storage.root.glob("work/*/*/"):
+                sweep(folder)
+
+    def read(self, stage: str, name: str) -> dict[str, Document]:
+        """All products of a page, by key."""
+        try:
+            found = json.loads(self._storage.read(_path(stage, name)) or b"{}")
+        except (ValueError, RecursionError):
+            return {}
+        return found if isinstance(found, dict) else {}
+
+    def read_format_1(self, stage: str, key: str) -> Document | None:
+        """The document that a catalog of format 1 had under the key."""
+        if not self._upgraded:
+            return None
+        data = self._storage.read(f"{FORMAT_1}/{stage}/{key[:2]}/{key}.json")
+        try:
+            document = json.loads(data or b"null")
+        except (ValueError, RecursionError):
+            return None
+        return document if isinstance(document, dict) else None
+
+    def add(self, stage: str, name: str, documents: dict[str, Document]) -> dict[str, Document]:
+        """Store these on the page, beside what is there; return the whole page."""
+        with self._lock:
+            page = {**self.read(stage, name), **documents}
+            data = json.dumps(page, ensure_ascii=False, sort_keys=True).encode()
+            self._storage.write(_path(stage, name), data)
+        return page
+
+
+class Page:
+    """One stage's products of one clip."""
+
+    def __init__(self, products: Products, stage: str, name: str) -> None:
+        self._products = products
+        self._stage = stage
+        self._name = name
+        self._documents = products.read(stage, name)
+
+    def get(self, key: str) -> Document | None:
+        """The product under the key; None where there is none."""
+        found = self._documents.get(key)
+        if not isinstance(found, dict):
+            return self._products.read_format_1(self._stage, key)
+        return found
+
+    def put(self, documents: dict[str, Document]) -> None:
+        """Store products, durable when this returns; later ones replace earlier ones.
+
+        Raises EditmillError where they cannot be written, TypeError for what JSON cannot hold.
+        """
+        self._documents = self._products.add(self._stage, self._name, documents)
+
+
+def _path(stage: str, name: str) -> str:
+    return f"work/{stage}/{name[:2]}/{name}.json"

@@ -1,0 +1,32 @@
+"""The release that a build ends with."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from importlib.metadata import version
+
+from catalog.records import Release
+from flows.release.used_models import model_rows
+from flows.runtime.context import Context
+
+
+def publish_release(ctx: Context, tag: str | None, without: Sequence[str]) -> Release:
+    """Releases what the recipe asked for, under `tag` or the next of v1, v2 …, with the models
+    that took part. `without` are parts of the tables that another build is writing."""
+    models = model_rows(ctx)
+    ctx.catalog.tables.put("models", {"used": models})
+    return ctx.catalog.release(
+        tag or next_tag(ctx),
+        recipe=json.dumps(ctx.recipe.decisions(), sort_keys=True),
+        code=version("editmill"),
+        counts=ctx.catalog.counts(),
+        models={row.model_id: {"licence": row.licence, "origin": row.origin} for row in models},
+        without=without,
+    )
+
+
+def next_tag(ctx: Context) -> str:
+    """The tag after the last of v1, v2 …"""
+    numbers = [int(r.tag[1:]) for r in ctx.catalog.releases() if r.tag[1:].isdigit()]
+    return f"v{max(numbers, default=0) + 1}"

@@ -1,0 +1,65 @@
+"""The selection that a recipe's rows belong to, and what of it the recipe no longer asks for."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from importlib.metadata import version
+
+from catalog.keys import digest
+from catalog.policy import Policy
+from catalog.releases import Catalog
+from catalog.tables import Tables
+from experts.instances import shared
+from experts.serving import serving
+from filters.config import filters_for
+from filters.encoder.embedded import EmbeddedEncoder
+from filters.judge import policy_of
+from flows.recipe import Recipe
+
+NAME_LENGTH = 16
+"""Hex characters of a selection's name."""
+
+FILLED = ("sources", "clips", "tracks", "plans", "pairs", "local_edits", "failures")
+"""Tables that stages fill, part by part."""
+
+
+def select(opened: Catalog, recipe: Recipe) -> Catalog:
+    """The catalog at `main`, which becomes what this recipe asks for, under its thresholds.
+
+    A selection is named by all that can change a row: the recipe without its thresholds, and the
+    versions of experts and filters. So it starts anew where those change, from products that are in
+    the journal already.
+    """
+    filters = filters_for(recipe.filters, shared(EmbeddedEncoder)) if recipe.records is None else ()
+    asked = {name: part for name, part in recipe.decisions().items() if name != "filters"}
+    tasks = [task for task, weight in recipe.plan.weights.items() if weight]
+    name = digest(
+        asked,
+        recipe.filters.construction,
+        {each.name: each.version for each in filters},
+        {task: serving(opened, recipe.experts, task).version for task in tasks},
+    )[:NAME_LENGTH]
+    policy = policy_of(filters) if filters else Policy()
+    description = json.dumps(recipe.decisions(), sort_keys=True)
+    return opened.select(name, description, policy, version("editmill"))
+
+
+Parts = Mapping[str, set[str]]
+
+
+def parts(tables: Tables) -> Parts:
+    """Which parts each table has now."""
+    return {table: tables.parts(table) for table in FILLED}
+
+
+def settle(tables: Tables, before: Parts) -> list[str]:
+    """Remove the parts of `before` that the build did not come to: footage that is gone, a clip
+    that is cut otherwise. Returns those that another build of the recipe is writing meanwhile.
+    """
+    others: set[str] = set()
+    for table in FILLED:
+        asked = set(tables.written.get(table, ()))
+        tables.drop(table, before[table] - asked)
+        others |= tables.parts(table) - asked
+    return sorted(others)
