@@ -8,7 +8,7 @@ export DO_NOT_TRACK := 1
 export GLIBC_TUNABLES := glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=67108864:$\
 	glibc.malloc.trim_threshold=268435456:glibc.malloc.arena_max=4
 
-.PHONY: demo test check bench clean
+.PHONY: demo test check bench lakefs clean
 
 demo: .venv/.ready  ## build a small real dataset into editmill-demo/
 	$(BIN)/editmill models --fetch
@@ -16,6 +16,7 @@ demo: .venv/.ready  ## build a small real dataset into editmill-demo/
 
 test: .venv/.ready  ## everything but the end-to-end build of .ci/run
 	$(BIN)/editmill models --fetch
+	@infra/lakefs/build.sh >/dev/null || echo "Skipped: the tests on S3 and lakeFS."
 	$(BIN)/python -m pytest
 
 check: .venv/.ready  ## lint, types, import rules
@@ -24,6 +25,9 @@ check: .venv/.ready  ## lint, types, import rules
 bench: .venv/.ready  ## the figures of the README
 	$(BIN)/python infra/bench/removal.py
 	$(BIN)/python infra/bench/stability.py
+
+lakefs:  ## compile the lakeFS server of the tests, kept in the user's cache (four minutes, Go)
+	infra/lakefs/build.sh
 
 clean:  ## leaves the download cache alone
 	rm -rf .venv .uv editmill-demo

@@ -1,4 +1,4 @@
-"""Small videos with known content."""
+"""Small videos with known content, and servers."""
 
 from collections.abc import Callable
 from fractions import Fraction
@@ -9,6 +9,8 @@ import numpy as np
 import pytest
 from hypothesis import settings
 from numpy.typing import NDArray
+
+from tests.servers import lakefs_server, lakefs_uri, s3_uri, storage_uri  # noqa: F401
 
 # The same examples every time, and a busy machine is no error.
 settings.register_profile("editmill", derandomize=True, deadline=None)

@@ -1,0 +1,166 @@
+"""Real servers for the tests, started on a free port and gone with the test process."""
+
+import os
+import re
+import secrets
+import shutil
+import socket
+import subprocess
+import time
+import urllib.request
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).parents[1]
+
+REQUIRED = "EDITMILL_TEST_LAKEFS"
+"""Set where a test that finds no lakeFS must fail, and not be skipped: in CI."""
+
+
+@dataclass
+class LakefsServer:
+    """A running lakeFS, whose S3 gateway is the tests' S3 server too."""
+
+    endpoint: str  # http://127.0.0.1:port
+    access_key: str
+    secret_key: str = field(repr=False)
+    folder: Path = Path()
+
+    def client(self):
+        import lakefs
+
+        return lakefs.Client(host=self.endpoint, username=self.access_key, password=self.secret_key)
+
+    def repository(self) -> str:
+        """The name of a new repository, which is a bucket too."""
+        import lakefs
+
+        name = f"r{secrets.token_hex(8)}"
+        lakefs.Repository(name, client=self.client()).create(storage_namespace=f"local://{name}")
+        return name
+
+    def s3_environment(self) -> dict[str, str]:
+        """What a user sets for `s3://`."""
+        return {
+            "AWS_ENDPOINT_URL": self.endpoint,
+            "AWS_ACCESS_KEY_ID": self.access_key,
+            "AWS_SECRET_ACCESS_KEY": self.secret_key,
+            "AWS_REGION": "us-east-1",
+        }
+
+    def lakefs_environment(self) -> dict[str, str]:
+        """What a user sets for `lakefs://`."""
+        return {
+            "LAKECTL_SERVER_ENDPOINT_URL": self.endpoint,
+            "LAKECTL_CREDENTIALS_ACCESS_KEY_ID": self.access_key,
+            "LAKECTL_CREDENTIALS_SECRET_ACCESS_KEY": self.secret_key,
+        }
+
+
+def lakefs_binary() -> Path:
+    """Where `infra/lakefs/build.sh` puts the server."""
+    module = (ROOT / "infra" / "lakefs" / "go.mod").read_text()
+    found = re.search(r"github\.com/treeverse/lakefs v([0-9.]+)", module)
+    assert found is not None
+    home = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache")
+    return home / "editmill" / "lakefs" / found[1] / "lakefs"
+
+
+@contextmanager
+def running_lakefs(folder: Path) -> Iterator[LakefsServer]:
+    """A lakeFS that keeps all it has in `folder`; skips the test where there is no binary."""
+    binary = lakefs_binary()
+    if not binary.exists():
+        missing = "no lakeFS server here; `make lakefs` compiles it where Go is installed"
+        if os.environ.get(REQUIRED):
+            pytest.fail(missing)
+        pytest.skip(missing)
+    access_key, secret_key = secrets.token_hex(10), secrets.token_hex(20)
+    port = _free_port()
+    config = folder / "lakefs.yaml"
+    config.write_text(yaml.safe_dump({
+        "listen_address": f"127.0.0.1:{port}",
+        "database": {"type": "local", "local": {"path": str(folder / "metadata")}},
+        "blockstore": {"type": "local", "local": {"path": str(folder / "objects")}},
+        "auth": {"encrypt": {"secret_key": secrets.token_hex(20)}},
+        "installation": {
+            "user_name": "tests", "access_key_id": access_key, "secret_access_key": secret_key,
+        },
+        "stats": {"enabled": False},
+        "logging": {"level": "ERROR", "output": [str(folder / "lakefs.log")]},
+    }))  # fmt: skip
+    # The shell ends the server when its own input closes, which this process's death does too.
+    guard = 'exec 3<&0; "$@" </dev/null 3<&- & read -r _ <&3; kill -9 $!; wait'
+    with (folder / "output").open("wb") as output:
+        process = subprocess.Popen(
+            ["sh", "-c", guard, "sh", str(binary), "--config", str(config), "run"],
+            stdin=subprocess.PIPE, stdout=output, stderr=subprocess.STDOUT,
+            env={"PATH": os.environ["PATH"], "HOME": str(folder)},
+        )  # fmt: skip
+    assert process.stdin is not None
+    try:
+        endpoint = f"http://127.0.0.1:{port}"
+        _wait_until_healthy(f"{endpoint}/_health", folder / "output")
+        yield LakefsServer(endpoint, access_key, secret_key, folder)
+    finally:
+        process.stdin.close()
+        process.wait(timeout=30)
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _free_port() -> int:
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        return int(free.getsockname()[1])
+
+
+def _wait_until_healthy(url: str, output: Path, seconds: float = 90) -> None:
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        try:
+            with urllib.request.urlopen(url, timeout=5) as answer:
+                if answer.status == 200:
+                    return
+        except OSError:
+            time.sleep(0.1)
+    pytest.fail(f"lakeFS did not come up in {seconds:.0f} s: {output.read_text()[-2000:]}")
+
+
+@pytest.fixture(scope="session")
+def lakefs_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LakefsServer]:
+    """One lakeFS for all tests of this process. A test asks it for a repository of its own."""
+    with running_lakefs(tmp_path_factory.mktemp("lakefs")) as server:
+        yield server
+
+
+@pytest.fixture
+def s3_uri(lakefs_server: LakefsServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
+    """An empty `s3://bucket/prefix`; the environment says how to reach it."""
+    for name in [name for name in os.environ if name.startswith("AWS_")]:
+        monkeypatch.delenv(name)
+    for name, value in lakefs_server.s3_environment().items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("EDITMILL_STORAGE_CACHE", str(tmp_path / "local copies"))
+    return f"s3://{lakefs_server.repository()}/main/team/catalog"
+
+
+@pytest.fixture
+def lakefs_uri(lakefs_server: LakefsServer, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
+    """An empty `lakefs://repository`; the environment says how to reach it."""
+    for name, value in lakefs_server.lakefs_environment().items():
+        monkeypatch.setenv(name, value)
+    monkeypatch.setenv("EDITMILL_STORAGE_CACHE", str(tmp_path / "local copies"))
+    return f"lakefs://{lakefs_server.repository()}"
+
+
+@pytest.fixture(params=["folder", "s3", "lakefs"])
+def storage_uri(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """An empty storage of each kind."""
+    if request.param == "folder":
+        return str(tmp_path / "catalog")
+    return str(request.getfixturevalue(f"{request.param}_uri"))
