@@ -1,13 +1,44 @@
-"""Where a catalog lies, and how its objects are read and written."""
+"""Where a catalog's objects lie, and how they are written and read."""
 
 from __future__ import annotations
 
+import re
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
+from catalog.errors import EditmillError
 from catalog.storage.folder import FolderStorage
 from catalog.storage.location import Storage
 
 
 def open_storage(uri: str | Path) -> Storage:
-    """The storage at a folder's path."""
-    return FolderStorage(uri)
+    """The storage that `uri` names: a folder (its path, or `file://…`), `s3://bucket[/prefix]` or
+    `lakefs://repository[/branch]`.
+
+    Nothing is asked of a remote one yet. Raises EditmillError for another scheme, and where the
+    settings that say how to reach it (docs/storage.md) are missing or wrong.
+    """
+    found = re.match(r"([A-Za-z][A-Za-z0-9+.-]+)://", str(uri))
+    scheme = found[1].lower() if found and isinstance(uri, str) else ""
+    if not scheme:
+        return FolderStorage(uri)
+    rest = str(uri).partition("://")[2]
+    place, _, path = rest.partition("/")
+    if scheme == "file":
+        parts = urlsplit(str(uri))
+        if parts.netloc not in ("", "localhost") or not parts.path:
+            raise EditmillError("a file:// URL names a folder of this machine: file:///path")
+        return FolderStorage(unquote(parts.path))
+    # What only a remote storage needs is imported where one is opened: that takes its time.
+    if scheme == "s3":
+        from catalog.storage.objects import ObjectStorage
+
+        return ObjectStorage(place, path)
+    if scheme == "lakefs":
+        from catalog.storage.versioned import LakefsStorage
+
+        return LakefsStorage(place, path or "main")
+    raise EditmillError(
+        f"{scheme}:// is no storage of a catalog; "
+        "expected a folder, s3://bucket/prefix or lakefs://repository/branch"
+    )

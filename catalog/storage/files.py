@@ -8,6 +8,7 @@ import hashlib
 import os
 import platform
 import re
+import shutil
 import time
 import uuid
 from collections.abc import Iterator
@@ -82,6 +83,25 @@ def write_bytes(path: Path, data: bytes) -> None:
             file.write(data)
             file.flush()
             os.fsync(file.fileno())
+
+
+def move(path: Path, final: Path, scratch: Path) -> None:
+    """Rename the file, and where it lies on another disk than `scratch` and `final`, copy it to
+    `scratch` first, so that it is at `final` whole or not at all. Raises OSError."""
+    try:
+        path.replace(final)
+    except OSError as error:
+        if error.errno != errno.EXDEV:
+            raise
+        copied = scratch / temporary_name(path.suffix)
+        try:
+            shutil.copyfile(path, copied)
+            with copied.open("rb") as file:
+                os.fsync(file.fileno())
+            copied.replace(final)
+        finally:
+            copied.unlink(missing_ok=True)
+        path.unlink()
 
 
 def temporary_name(suffix: str) -> str:

@@ -8,7 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 from catalog.errors import EditmillError
-from catalog.storage.files import temporary_name, unwritable, write_bytes
+from catalog.storage.files import move, temporary_name, unwritable, write_bytes
 from catalog.storage.location import Stored, TableLocation
 
 
@@ -58,7 +58,7 @@ class FolderStorage:
                 path.unlink()
             else:
                 final.parent.mkdir(parents=True, exist_ok=True)
-                path.replace(final)
+                move(path, final, self.scratch)
         except OSError as error:
             raise unwritable(final.parent, error) from None
 
@@ -69,15 +69,14 @@ class FolderStorage:
         return (self.root / key).is_file()
 
     def list(self, prefix: str) -> Iterator[Stored]:
-        folder = self.root / prefix
-        try:
-            found = sorted(path for path in folder.rglob("*") if path.is_file())
-        except OSError as error:
-            raise _unreadable(folder, error) from None
-        for path in found:
+        found: list[tuple[str, Path]] = []
+        for folder, inner, names in os.walk(self.root / prefix, onerror=_raise_unless_missing):
+            inner[:] = [name for name in inner if not name.startswith(".")]
+            paths = [Path(folder, name) for name in names if not name.startswith(".")]
+            found += [(path.relative_to(self.root).as_posix(), path) for path in paths]
+        for key, path in sorted(found):
             with suppress(FileNotFoundError):  # removed meanwhile
                 status = path.stat()
-                key = path.relative_to(self.root).as_posix()
                 yield Stored(key, status.st_size, status.st_mtime)
 
     def delete(self, keys: Iterable[str]) -> None:
@@ -102,6 +101,11 @@ class FolderStorage:
 
     def table(self, name: str) -> TableLocation:
         return TableLocation(str(self.root / "tables" / name))
+
+
+def _raise_unless_missing(error: OSError) -> None:
+    if not isinstance(error, FileNotFoundError | NotADirectoryError):
+        raise _unreadable(Path(error.filename), error) from None
 
 
 def _unreadable(path: Path, error: OSError) -> EditmillError:

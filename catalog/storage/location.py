@@ -9,8 +9,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from pathlib import Path
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +28,17 @@ class TableLocation:
     """What Delta Lake is given to open a table: its URI, and the options of its object store."""
 
     uri: str
-    options: Mapping[str, str] = field(default_factory=dict)  # may hold secrets: never printed
+    options: Mapping[str, str] = field(default_factory=dict, repr=False)  # may hold secrets
+
+
+@dataclass(frozen=True, slots=True)
+class Commit:
+    """A commit of a storage with version control."""
+
+    id: str
+    message: str
+    created: datetime  # UTC
+    metadata: Mapping[str, str]
 
 
 class Storage(Protocol):
@@ -66,15 +77,17 @@ class Storage(Protocol):
         ...
 
     def flush(self) -> None:
-        """Wait until all that was added is stored; raises where something could not be."""
+        """Wait until all that was added is stored; raises where something could not be, and tries
+        that again when called again."""
         ...
 
     def exists(self, key: str) -> bool:
-        """Whether there is such an object."""
+        """Whether there is such an object; one that is still on its way is not."""
         ...
 
     def list(self, prefix: str) -> Iterator[Stored]:
-        """All objects below the folder `prefix` (a key without its last parts), sorted by key."""
+        """All objects below the folder `prefix` (a key without its last parts; empty for all),
+        sorted by key. Hidden files (`.name`) of a folder are none."""
         ...
 
     def delete(self, keys: Iterable[str]) -> None:
@@ -94,4 +107,42 @@ class Storage(Protocol):
 
     def table(self, name: str) -> TableLocation:
         """Where the Delta table `name` (a relative path below `tables`) lies."""
+        ...
+
+
+@runtime_checkable
+class Versioned(Storage, Protocol):
+    """A storage with branches, commits and tags. `main` is the branch that its URI names."""
+
+    def branch(self, name: str) -> Versioned:
+        """The branch `name`, made from `main` if there is none.
+
+        One that is there is brought up to date: what it had not committed is committed, and main's
+        newer commits are merged into it. Where both changed an object, main's is taken: a build
+        that finds its own gone makes it again from the journal.
+        """
+        ...
+
+    def commit(self, message: str, metadata: Mapping[str, str]) -> bool:
+        """Commit all that was added and written to this branch; whether there was anything."""
+        ...
+
+    def merge_into_main(self, message: str, metadata: Mapping[str, str]) -> None:
+        """Commit, and merge this branch into `main`, at once or not at all.
+
+        Raises EditmillError where both changed the same objects: the build is to be run again.
+        """
+        ...
+
+    def tag(self, name: str) -> None:
+        """Give this branch's last commit a name for good. A tag of that name at the same commit is
+        no error; one elsewhere raises EditmillError."""
+        ...
+
+    def delete_branch(self) -> None:
+        """Delete this branch, if it is there."""
+        ...
+
+    def log(self, limit: int) -> list[Commit]:
+        """The last `limit` commits of this branch, the newest first."""
         ...

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -13,8 +12,7 @@ from pathlib import Path
 from catalog.errors import EditmillError
 from catalog.storage.files import sweep, temporary_name, unwritable
 from catalog.storage.folder import FolderStorage
-
-_TEMPORARY = ".tmp"
+from catalog.storage.location import Storage
 
 _REFERENCE = re.compile(r"media/[0-9a-f]{2}/[0-9A-Za-z_-]{1,64}\.[0-9a-z]{1,8}")
 """A reference comes from a row, and a row may come from anywhere: only this becomes a path."""
@@ -29,50 +27,48 @@ class Draft:
 
 
 class MediaStore:
-    """The media of a catalog, under `root/media`.
+    """The media of a catalog, under `media` in its storage (a folder may be given by its path).
 
-    A reference (`media/ab/ab12….mp4`) is relative to `root`, so a catalog can be moved. A file is
-    in the store completely or not at all: it is written beside, synced, then renamed. Any number
-    of threads and processes may add at once. A `read_only` store (a release's) refuses to.
+    A reference (`media/ab/ab12….mp4`) is a key in the storage, so a catalog can be moved. A file is
+    in the store completely or not at all. Any number of threads and processes may add at once. A
+    `read_only` store (a release's) refuses to.
     """
 
-    def __init__(self, root: str | Path | FolderStorage, read_only: bool = False) -> None:
-        self.root = root.root if isinstance(root, FolderStorage) else Path(root)
+    def __init__(self, storage: Storage | str | Path, read_only: bool = False) -> None:
+        self.storage = FolderStorage(storage) if isinstance(storage, str | Path) else storage
         self.read_only = read_only
 
     def path(self, ref: str) -> Path:
-        """The file behind a reference; it need not exist. Raises EditmillError on another path."""
-        if not isinstance(ref, str) or not _REFERENCE.fullmatch(ref):
-            raise EditmillError(
-                f"{ref!r} is no media reference; expected media/<2 hex>/<sha256>.<suffix>"
-            )
-        return self.root / ref
+        """The file behind a reference, or a local copy of it; it need not exist.
+
+        Raises EditmillError for what is no reference, and where the storage cannot be reached.
+        """
+        return self.storage.local(_checked(ref))
 
     def add(self, tmp_path: str | Path, suffix: str) -> str:
         """Move a finished file into the store and return its reference.
 
         The file is gone from `tmp_path` afterwards, also where the store had its content already.
-        It must be on the store's file system (:meth:`writing` sees to that).
+        In a remote storage it is only there after :meth:`flush`.
         """
         if self.read_only:
             raise EditmillError(
-                f"{self.root}: a release never changes; open the catalog at ref 'main' to write"
+                f"{self.storage.uri}: a release never changes; "
+                "open the catalog at ref 'main' to write"
             )
         tmp_path = Path(tmp_path)
         try:
             with tmp_path.open("rb") as file:
                 digest = hashlib.file_digest(file, "sha256").hexdigest()
-                os.fsync(file.fileno())
-            ref = f"media/{digest[:2]}/{digest}{suffix}"
-            final = self.path(ref)
-            if final.exists():
-                tmp_path.unlink()
-            else:
-                final.parent.mkdir(parents=True, exist_ok=True)
-                tmp_path.replace(final)
         except OSError as error:
-            raise unwritable(self.root / "media", error) from None
+            raise unwritable(tmp_path, error) from None
+        ref = _checked(f"media/{digest[:2]}/{digest}{suffix}")
+        self.storage.add_file(ref, tmp_path)
         return ref
+
+    def flush(self) -> None:
+        """Wait until all that was added is stored; raises where something could not be."""
+        self.storage.flush()
 
     @contextmanager
     def writing(self, suffix: str) -> Iterator[Draft]:
@@ -80,11 +76,7 @@ class MediaStore:
 
         On an error nothing is left behind. What a killed process left is swept by the next writer.
         """
-        folder = self.root / "media" / _TEMPORARY
-        try:
-            folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise unwritable(folder, error) from None
+        folder = self.storage.scratch
         sweep(folder)
         draft = Draft(folder / temporary_name(suffix))
         try:
@@ -94,5 +86,10 @@ class MediaStore:
             with suppress(OSError):
                 draft.path.unlink()
 
-    def flush(self) -> None:
-        """Wait until all that was added is stored."""
+
+def _checked(ref: str) -> str:
+    if not isinstance(ref, str) or not _REFERENCE.fullmatch(ref):
+        raise EditmillError(
+            f"{ref!r} is no media reference; expected media/<2 hex>/<sha256>.<suffix>"
+        )
+    return ref

@@ -1,0 +1,255 @@
+"""A catalog in an S3 bucket, any service's: objects are put there, and read from local copies."""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import re
+import time
+import uuid
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
+from datetime import timedelta
+from pathlib import Path
+from threading import Lock
+from typing import TypeVar
+
+import obstore
+from obstore.exceptions import AlreadyExistsError, BaseError, GenericError
+from obstore.store import S3Store
+
+from catalog.errors import EditmillError
+from catalog.storage.access import Access, s3_access
+from catalog.storage.cache import Cache, cache_folder, cache_limit
+from catalog.storage.faults import error_code, storage_error
+from catalog.storage.files import temporary_name, unwritable
+from catalog.storage.location import Stored, TableLocation
+from catalog.storage.uploads import Uploads
+
+T = TypeVar("T")
+
+RETRY_SECONDS = 120.0
+"""For how long a request is tried again, with growing and random pauses: a restart of a server or a
+network's hiccup passes within it, and the signature of a request is good for five minutes."""
+
+NAMED_BY_CONTENT = ("media/", "models/")
+"""Below these a key says what the object holds, so that a copy of it never becomes stale."""
+
+_BUCKET = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{1,62}")
+
+_WRITER = "editmill-writer"
+"""Metadata of a created object: who created it. Tells, when the answer got lost, who was first."""
+
+
+class ObjectStorage:
+    """The :class:`~catalog.storage.location.Storage` of `s3://bucket/prefix`.
+
+    Nothing is asked of the service before the first object is. Added files are in the local cache
+    at once and uploaded by a few threads (:meth:`flush`).
+    """
+
+    KEYS = "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
+    """Where the user set the keys, for messages."""
+
+    def __init__(
+        self,
+        bucket: str,
+        prefix: str = "",
+        access: Access | None = None,
+        *,
+        cache: Cache | None = None,
+        retry_seconds: float = RETRY_SECONDS,
+    ) -> None:
+        if not _BUCKET.fullmatch(bucket):  # it may have keys in it: not shown
+            raise EditmillError(
+                "the name of the bucket is none; expected s3://bucket/prefix, and the keys in "
+                f"{self.KEYS}"
+            )
+        self.bucket, self.prefix = bucket, prefix.strip("/")
+        self.access = s3_access() if access is None else access
+        self.retry_seconds = retry_seconds
+        self.cache = cache or Cache(cache_folder() / self._cache_name(), cache_limit())
+        self._store = self._opened()
+        self._uploads = Uploads(self._send)
+        self._fetching = [Lock() for _ in range(64)]  # one download of an object at a time
+        self._found = False  # whether the bucket is known to be there
+
+    @property
+    def uri(self) -> str:
+        return f"s3://{self.bucket}/{self.prefix}".rstrip("/")
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self.uri!r})"
+
+    def read(self, key: str) -> bytes | None:
+        return self._find(lambda: bytes(obstore.get(self._store, key).bytes()))
+
+    def write(self, key: str, data: bytes) -> None:
+        self._ask(lambda: obstore.put(self._store, key, data))
+
+    def create(self, key: str, data: bytes) -> bool:
+        writer = uuid.uuid4().hex
+        end, pause = time.monotonic() + self.retry_seconds, 0.1
+        uncertain = False  # whether an earlier try may have stored it, and only its answer was lost
+        while True:
+            try:
+                obstore.put(self._store, key, data, mode="create", attributes={_WRITER: writer})
+                return True
+            except AlreadyExistsError:
+                break
+            except (BaseError, OSError) as error:
+                fault = self._fault(error)
+                passing = isinstance(error, GenericError) and not error_code(error)
+            if not passing or time.monotonic() + pause > end:
+                raise fault
+            uncertain = True
+            time.sleep(pause * random.uniform(0.5, 1.0))
+            pause = min(2 * pause, 15.0)
+        there = self._find(lambda: obstore.get(self._store, key)) if uncertain else None
+        return there is not None and there.attributes.get(_WRITER) == writer
+
+    def add_file(self, key: str, path: Path) -> None:
+        if key in self._uploads:
+            with suppress(FileNotFoundError):
+                path.unlink()
+            return
+        self._uploads.add(key, self.cache.add_pinned(key, path))
+
+    def flush(self) -> None:
+        self._uploads.flush()
+
+    def exists(self, key: str) -> bool:
+        return self._find(lambda: obstore.head(self._store, key)) is not None
+
+    def list(self, prefix: str) -> Iterator[Stored]:
+        pages = iter(obstore.list(self._store, prefix.strip("/") or None))
+        while page := self._ask(lambda: next(pages, None)):
+            for found in page:
+                yield Stored(found["path"], found["size"], found["last_modified"].timestamp())
+
+    def delete(self, keys: Iterable[str]) -> None:
+        keys = list(keys)
+        for key in keys:
+            self.cache.remove(key)
+        if keys:
+            self._find(lambda: obstore.delete(self._store, keys))
+
+    def local(self, key: str) -> Path:
+        lasting = key.startswith(NAMED_BY_CONTENT)
+        with self._fetching[hash(key) % len(self._fetching)]:
+            if lasting or key in self._uploads:
+                found = self.cache.find(key)
+                if found is not None:
+                    return found
+            return self._fetch(key)
+
+    @property
+    def scratch(self) -> Path:
+        return self.cache.scratch
+
+    def table(self, name: str) -> TableLocation:
+        access = self.access
+        options = {"aws_conditional_put": "etag", "aws_region": access.region}
+        if access.endpoint:
+            options["aws_endpoint_url"] = access.endpoint
+            options["aws_allow_http"] = str(access.endpoint.startswith("http:")).lower()
+        if access.key_id:
+            options["aws_access_key_id"] = access.key_id
+            options["aws_secret_access_key"] = access.secret
+        if access.token:
+            options["aws_session_token"] = access.token
+        folder = "/".join(part for part in (self.bucket, self.prefix, "tables", name) if part)
+        return TableLocation(f"s3://{folder}", options)
+
+    def _cache_name(self) -> str:
+        """Of the folder of local copies: one for each place that objects come from."""
+        place = f"{self.access.endpoint}\n{self.bucket}\n{self.prefix}"
+        return f"{self.bucket}-{hashlib.sha256(place.encode()).hexdigest()[:12]}"
+
+    def _opened(self) -> S3Store:
+        access = self.access
+        settings: dict[str, object] = {"region": access.region}
+        if access.endpoint:  # both names, or a variable of the environment would win
+            settings["endpoint"] = settings["aws_endpoint_url_s3"] = access.endpoint
+        if access.key_id:
+            settings["access_key_id"] = access.key_id
+            settings["secret_access_key"] = access.secret
+        if access.token:
+            settings["session_token"] = access.token
+        return S3Store(
+            self.bucket,
+            prefix=self.prefix or None,
+            config=settings,  # type: ignore[arg-type]
+            client_options={
+                "allow_http": access.endpoint.startswith("http:"),
+                "connect_timeout": "10s",
+                "read_timeout": "60s",
+                "timeout": "10m",  # of a whole large object
+            },
+            retry_config={
+                "max_retries": 30 if self.retry_seconds else 0,
+                "retry_timeout": timedelta(seconds=self.retry_seconds),
+            },
+        )
+
+    def _send(self, key: str, path: Path) -> None:
+        if not self.exists(key):
+            self._ask(lambda: obstore.put(self._store, key, path, max_concurrency=4))
+
+    def _fetch(self, key: str) -> Path:
+        """Bring the object into the cache."""
+        result = self._find(lambda: obstore.get(self._store, key))
+        if result is None:
+            self.cache.remove(key)
+            return self.cache.path(key)
+        draft = self.cache.scratch / temporary_name(Path(key).suffix)
+        chunks = iter(result.stream())
+        fault: EditmillError | None = None
+        try:
+            with draft.open("wb") as file:
+                while (chunk := self._ask(lambda: next(chunks, None))) is not None:
+                    file.write(chunk)
+            return self.cache.add(key, draft)
+        except OSError as error:
+            fault = unwritable(self.cache.folder, error)
+        finally:
+            draft.unlink(missing_ok=True)
+        raise fault
+
+    def _ask(self, request: Callable[[], T]) -> T:
+        """The answer to a request.
+
+        What it raises has no other exception behind it, as an answer's text may repeat the keys.
+        """
+        try:
+            return request()
+        except (BaseError, OSError) as error:
+            fault = self._fault(error)
+        raise fault
+
+    def _find(self, request: Callable[[], T]) -> T | None:
+        """The answer to a request for an object; None where there is no such object."""
+
+        def or_nothing() -> T | None:
+            try:
+                return request()
+            except FileNotFoundError as error:
+                if error_code(error) == "NoSuchBucket":
+                    raise
+                return None
+
+        answer = self._ask(or_nothing)
+        if answer is None:
+            self._find_bucket()
+        return answer
+
+    def _find_bucket(self) -> None:
+        """Make sure that an object is missing, and not the bucket: a HEAD does not tell."""
+        if not self._found:
+            pages = iter(obstore.list(self._store, chunk_size=1))
+            self._ask(lambda: next(pages, None))
+            self._found = True
+
+    def _fault(self, error: Exception) -> EditmillError:
+        endpoint = self.access.endpoint or "AWS"
+        return storage_error(self.uri, endpoint, self.KEYS, error)

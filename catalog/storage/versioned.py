@@ -1,0 +1,252 @@
+"""A catalog on lakeFS: objects through its S3 gateway, versions through its API.
+
+What is written to a branch is seen by whoever reads that branch, and by nobody else until it is
+committed and merged, so a build that works on its own branch shows all it made at once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import random
+import re
+import time
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from functools import cached_property
+from typing import TYPE_CHECKING, TypeVar
+
+from catalog.errors import EditmillError
+from catalog.storage.access import Access, lakefs_access
+from catalog.storage.cache import Cache
+from catalog.storage.faults import error_code
+from catalog.storage.location import Commit
+from catalog.storage.objects import RETRY_SECONDS, ObjectStorage
+
+if TYPE_CHECKING:
+    from lakefs import Branch, Repository
+
+T = TypeVar("T")
+
+_REPOSITORY = re.compile(r"[a-z0-9][a-z0-9-]{2,62}")
+_REF = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")  # a branch, or a tag to read
+
+MERGE_TRIES = 20
+"""How often a merge is tried while others write to its destination; a try takes some 30 ms."""
+
+_PASSING = {423, 429, 500, 502, 503, 504}
+"""Answers after which a request is tried again: the server or the branch is busy."""
+
+
+class _Refusal(EditmillError):
+    """What lakeFS answered instead: its status and its message."""
+
+    def __init__(self, status: int, said: str, message: str) -> None:
+        super().__init__(message)
+        self.status, self.said = status, said
+
+
+class LakefsStorage(ObjectStorage):
+    """The :class:`~catalog.storage.location.Versioned` storage of `lakefs://repository/branch`.
+
+    `main` is the branch that this one was made from and is merged into: itself for the one that a
+    user names.
+    """
+
+    KEYS = "LAKECTL_CREDENTIALS_ACCESS_KEY_ID and LAKECTL_CREDENTIALS_SECRET_ACCESS_KEY"
+
+    def __init__(
+        self,
+        repository: str,
+        ref: str = "main",
+        access: Access | None = None,
+        *,
+        main: str | None = None,
+        cache: Cache | None = None,
+        retry_seconds: float = RETRY_SECONDS,
+    ) -> None:
+        if not _REPOSITORY.fullmatch(repository) or not _REF.fullmatch(ref):
+            raise EditmillError(
+                "that names no branch of a lakeFS repository; expected "
+                f"lakefs://repository/branch, and the keys in {self.KEYS}"
+            )
+        self.ref, self.main = ref, main or ref
+        access = lakefs_access() if access is None else access
+        super().__init__(repository, ref, access, cache=cache, retry_seconds=retry_seconds)
+
+    @property
+    def uri(self) -> str:
+        return f"lakefs://{self.bucket}/{self.ref}"
+
+    def branch(self, name: str) -> LakefsStorage:
+        branch = self._repository.branch(name)
+        there = LakefsStorage(
+            self.bucket,
+            name,
+            self.access,
+            main=self.main,
+            cache=self.cache,
+            retry_seconds=self.retry_seconds,
+        )
+        self._request(lambda: branch.create(self.main, exist_ok=True))
+        there.commit("What an interrupted build left", {})
+        self._merge(self.main, name, f"Take in {self.main}", {}, strategy="source-wins")
+        return there
+
+    def commit(self, message: str, metadata: Mapping[str, str]) -> bool:
+        self.flush()
+        return self._commit(self.ref, message, metadata)
+
+    def merge_into_main(self, message: str, metadata: Mapping[str, str]) -> None:
+        self.commit(message, metadata)
+        self._merge(self.ref, self.main, message, metadata)
+
+    def tag(self, name: str) -> None:
+        tag, head = self._repository.tag(name), self._request(lambda: self._branch.head.id)
+        try:
+            self._request(lambda: tag.create(head))
+        except _Refusal as refusal:
+            if refusal.status != 409:
+                raise
+            if self._request(lambda: tag.get_commit().id) != head:
+                raise EditmillError(
+                    f"{self.uri}: there is a tag {name} already; choose another name"
+                ) from None
+
+    def delete_branch(self) -> None:
+        if self.ref == self.main:
+            raise EditmillError(f"{self.uri}: is the main branch, which is never deleted")
+        try:
+            self._request(self._branch.delete)
+        except _Refusal as refusal:
+            if refusal.status != 404 or "branch" not in refusal.said:
+                raise
+
+    def log(self, limit: int) -> list[Commit]:
+        found = self._request(lambda: list(self._branch.log(max_amount=limit)))
+        return [
+            Commit(
+                commit.id,
+                commit.message,
+                datetime.fromtimestamp(commit.creation_date, UTC),
+                dict(commit.metadata or {}),
+            )
+            for commit in found
+        ]
+
+    def _commit(self, ref: str, message: str, metadata: Mapping[str, str]) -> bool:
+        branch = self._repository.branch(ref)
+        try:
+            self._request(lambda: branch.commit(message, metadata=dict(metadata)))
+        except _Refusal as refusal:
+            if "no changes" not in refusal.said:
+                raise
+            return False
+        return True
+
+    def _merge(
+        self,
+        source: str,
+        destination: str,
+        message: str,
+        metadata: Mapping[str, str],
+        strategy: str | None = None,
+    ) -> None:
+        settings = {"message": message, "metadata": dict(metadata), "strategy": strategy}
+        for _ in range(MERGE_TRIES):
+            try:
+                self._request(
+                    lambda: self._repository.ref(source).merge_into(destination, **settings)
+                )
+                return
+            except _Refusal as refusal:
+                if "no changes" in refusal.said:
+                    return
+                if refusal.status == 409:
+                    raise EditmillError(
+                        f"lakefs://{self.bucket}/{destination}: the same objects were changed "
+                        f"there and on {source}; run the build again: it continues where it was"
+                    ) from None
+                if "dirty branch" not in refusal.said:
+                    raise
+            # Somebody writes to the destination directly; a merge wants that committed.
+            self._commit(destination, "What was written beside the builds", {})
+            time.sleep(random.uniform(0, 0.1))
+        raise EditmillError(
+            f"lakefs://{self.bucket}/{destination}: is being written to all the time, so that "
+            f"{source} cannot be merged; run the build again when that has ended"
+        )
+
+    @cached_property
+    def _repository(self) -> Repository:
+        try:
+            import lakefs
+        except ImportError:
+            lakefs = None  # type: ignore[assignment]
+        if lakefs is None:
+            raise EditmillError(
+                "commits on lakeFS need the package lakefs; "
+                "install it with: pip install 'editmill[lakefs]'"
+            )
+        access = self.access
+        client = lakefs.Client(host=access.endpoint, username=access.key_id, password=access.secret)
+        return lakefs.Repository(self.bucket, client=client)
+
+    @property
+    def _branch(self) -> Branch:
+        return self._repository.branch(self.ref)
+
+    def _request(self, request: Callable[[], T]) -> T:
+        """The answer of lakeFS' API; tries again what may pass. Raises _Refusal for an answer that
+        is none, and EditmillError where there is no answer."""
+        from lakefs.exceptions import LakeFSException
+        from urllib3.exceptions import HTTPError
+
+        end, pause = time.monotonic() + self.retry_seconds, 0.1
+        while True:
+            fault: EditmillError
+            try:
+                return request()
+            except LakeFSException as error:
+                fault = self._refusal(error)
+                passing = isinstance(fault, _Refusal) and fault.status in _PASSING
+            except (HTTPError, OSError):
+                passing = True
+                fault = EditmillError(
+                    f"{self.uri}: {self.access.endpoint} cannot be reached, also after several "
+                    "tries; check endpoint and network and run again"
+                )
+            if not passing or time.monotonic() + pause > end:
+                raise fault
+            time.sleep(pause * random.uniform(0.5, 1.0))
+            pause = min(2 * pause, 15.0)
+
+    def _refusal(self, error: Exception) -> EditmillError:
+        status = getattr(error, "status_code", None) or 0
+        body = getattr(error, "body", None)
+        said = str(body.get("message", "")) if isinstance(body, dict) else ""
+        if status == 401:
+            message = f"access denied ({status}): the keys are wrong; check {self.KEYS}"
+        elif status == 404:
+            message = _missing(self.bucket, self.ref)
+        else:
+            message = f"lakeFS answered: {said or 'nothing'} ({status}); mend that and run again"
+        return _Refusal(status, said, f"{self.uri}: {message}")
+
+    def _cache_name(self) -> str:
+        """Branches share their local copies: what a key's name says does not depend on a branch."""
+        place = f"{self.access.endpoint}\n{self.bucket}"
+        return f"{self.bucket}-{hashlib.sha256(place.encode()).hexdigest()[:12]}"
+
+    def _fault(self, error: Exception) -> EditmillError:
+        # The gateway calls a repository a bucket, and cannot list a branch that is not there.
+        if error_code(error) in ("NoSuchBucket", "BadRequest"):
+            return EditmillError(f"{self.uri}: {_missing(self.bucket, self.ref)}")
+        return super()._fault(error)
+
+
+def _missing(repository: str, ref: str) -> str:
+    return (
+        f"there is no such repository or branch; make it with: lakectl repo create "
+        f"lakefs://{repository} s3://BUCKET/{repository} (or: lakectl branch create "
+        f"lakefs://{repository}/{ref} --source lakefs://{repository}/main)"
+    )
