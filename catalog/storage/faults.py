@@ -1,4 +1,5 @@
-"""What a failed request to an object storage means, in one line with the remedy.
+"""Failed requests to an object storage: when to try again, and what they mean, in one line with the
+remedy.
 
 An answer's text may repeat the keys it was asked with, so only its status and its error code are
 ever passed on.
@@ -6,7 +7,10 @@ ever passed on.
 
 from __future__ import annotations
 
+import random
 import re
+import time
+from collections.abc import Iterator
 
 from catalog.errors import EditmillError
 
@@ -22,6 +26,17 @@ _REFUSED = {
     "InvalidToken": "the session token is wrong; get a new one or unset it",
     "RequestTimeTooSkewed": "this machine's clock is off; set it",
 }
+
+
+def tries(seconds: float) -> Iterator[None]:
+    """One step for each try of a request: at once, and again, after pauses that grow from .1 to
+    15 s and are shortened at random, until `seconds` have passed."""
+    end, pause = time.monotonic() + seconds, 0.1
+    yield
+    while time.monotonic() + pause < end:
+        time.sleep(pause * random.uniform(0.5, 1.0))
+        yield
+        pause = min(2 * pause, 15.0)
 
 
 def error_code(error: Exception) -> str:

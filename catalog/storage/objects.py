@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-import random
 import re
-import time
 import uuid
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
@@ -15,13 +13,13 @@ from threading import Lock
 from typing import TypeVar
 
 import obstore
-from obstore.exceptions import AlreadyExistsError, BaseError, GenericError
+from obstore.exceptions import AlreadyExistsError, BaseError
 from obstore.store import S3Store
 
 from catalog.errors import EditmillError
 from catalog.storage.access import Access, s3_access
 from catalog.storage.cache import Cache, cache_folder, cache_limit
-from catalog.storage.faults import error_code, storage_error
+from catalog.storage.faults import error_code, storage_error, tries
 from catalog.storage.files import temporary_name, unwritable
 from catalog.storage.location import Stored, TableLocation
 from catalog.storage.uploads import Uploads
@@ -88,31 +86,31 @@ class ObjectStorage:
         self._ask(lambda: obstore.put(self._store, key, data))
 
     def create(self, key: str, data: bytes) -> bool:
-        writer = uuid.uuid4().hex
-        end, pause = time.monotonic() + self.retry_seconds, 0.1
-        uncertain = False  # whether an earlier try may have stored it, and only its answer was lost
-        while True:
+        writer = {_WRITER: uuid.uuid4().hex}
+        fault: EditmillError | None = None
+        for _ in tries(self.retry_seconds):  # obstore itself tries only the other requests again
             try:
-                obstore.put(self._store, key, data, mode="create", attributes={_WRITER: writer})
+                obstore.put(self._store, key, data, mode="create", attributes=writer)
                 return True
             except AlreadyExistsError:
+                fault = None
                 break
             except (BaseError, OSError) as error:
                 fault = self._fault(error)
-                passing = isinstance(error, GenericError) and not error_code(error)
-            if not passing or time.monotonic() + pause > end:
-                raise fault
-            uncertain = True
-            time.sleep(pause * random.uniform(0.5, 1.0))
-            pause = min(2 * pause, 15.0)
-        there = self._find(lambda: obstore.get(self._store, key)) if uncertain else None
-        return there is not None and there.attributes.get(_WRITER) == writer
+                if error_code(error):  # an answer, and it will be the same again
+                    break
+        if fault is not None:
+            raise fault
+        # It is there; by an earlier try of this very request, perhaps, whose answer was lost.
+        there = self._find(lambda: obstore.get(self._store, key).attributes)
+        return there is not None and there.get(_WRITER) == writer[_WRITER]
 
     def add_file(self, key: str, path: Path) -> None:
         if key in self._uploads:
             with suppress(FileNotFoundError):
                 path.unlink()
             return
+        self._uploads.check()
         self._uploads.add(key, self.cache.add_pinned(key, path))
 
     def flush(self) -> None:

@@ -41,11 +41,7 @@ class Uploads:
         return found[0] if found else None
 
     def add(self, key: str, path: Path) -> None:
-        """Store the file soon and remove `path` then. Waits while too many files wait already.
-
-        Raises what an earlier upload failed with: nothing more is taken then.
-        """
-        self._raise_first()
+        """Store the file soon and remove `path` then. Waits while too many files wait already."""
         self._room.acquire()
         with self._lock:
             if key not in self:
@@ -72,9 +68,10 @@ class Uploads:
             if not futures:
                 break
             wait(futures)
-        self._raise_first()
+        self.check()
 
-    def _raise_first(self) -> None:
+    def check(self) -> None:
+        """Raise what the first upload failed with, if one did."""
         with self._lock:
             first = next(iter(self._failed.values()), None)
         if first is not None:

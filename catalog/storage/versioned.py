@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, TypeVar
 from catalog.errors import EditmillError
 from catalog.storage.access import Access, lakefs_access
 from catalog.storage.cache import Cache
-from catalog.storage.faults import error_code
+from catalog.storage.faults import error_code, tries
 from catalog.storage.location import Commit
 from catalog.storage.objects import RETRY_SECONDS, ObjectStorage
 
@@ -122,7 +122,8 @@ class LakefsStorage(ObjectStorage):
                 raise
 
     def log(self, limit: int) -> list[Commit]:
-        found = self._request(lambda: list(self._branch.log(max_amount=limit)))
+        branch = self._branch
+        found = self._request(lambda: list(branch.log(max_amount=limit)))
         return [
             Commit(
                 commit.id,
@@ -201,26 +202,24 @@ class LakefsStorage(ObjectStorage):
         from lakefs.exceptions import LakeFSException
         from urllib3.exceptions import HTTPError
 
-        end, pause = time.monotonic() + self.retry_seconds, 0.1
-        while True:
-            fault: EditmillError
+        for _ in tries(self.retry_seconds):
             try:
                 return request()
             except LakeFSException as error:
-                fault = self._refusal(error)
-                passing = isinstance(fault, _Refusal) and fault.status in _PASSING
+                refusal = self._refusal(error)
+                fault: EditmillError = refusal
+                passing = refusal.status in _PASSING
             except (HTTPError, OSError):
                 passing = True
                 fault = EditmillError(
                     f"{self.uri}: {self.access.endpoint} cannot be reached, also after several "
                     "tries; check endpoint and network and run again"
                 )
-            if not passing or time.monotonic() + pause > end:
-                raise fault
-            time.sleep(pause * random.uniform(0.5, 1.0))
-            pause = min(2 * pause, 15.0)
+            if not passing:
+                break
+        raise fault
 
-    def _refusal(self, error: Exception) -> EditmillError:
+    def _refusal(self, error: Exception) -> _Refusal:
         status = getattr(error, "status_code", None) or 0
         body = getattr(error, "body", None)
         said = str(body.get("message", "")) if isinstance(body, dict) else ""

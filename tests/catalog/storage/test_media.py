@@ -11,7 +11,7 @@ import pytest
 
 from catalog.errors import EditmillError
 from catalog.media import MediaStore
-from catalog.storage import files
+from catalog.storage import files, open_storage
 
 
 def stored(root) -> list[str]:
@@ -38,6 +38,25 @@ def test_add_moves_a_finished_file(tmp_path):
     ref = store.add(path, ".mp4")
     assert not path.exists()
     assert store.path(ref).read_bytes() == b"video"
+
+
+def test_in_any_storage_it_is_everywhere_after_the_flush(storage_uri, tmp_path, monkeypatch):
+    store = MediaStore(open_storage(storage_uri))
+    with store.writing(".mp4") as draft:
+        draft.path.write_bytes(b"video")
+    assert store.path(draft.ref).read_bytes() == b"video" and not draft.path.exists()
+    store.flush()
+    monkeypatch.setenv("EDITMILL_STORAGE_CACHE", str(tmp_path / "other machine"))
+    elsewhere = MediaStore(open_storage(storage_uri), read_only=True)
+    assert elsewhere.path(draft.ref).read_bytes() == b"video"
+    assert not elsewhere.path("media/ab/ab12.mp4").exists()
+    with pytest.raises(EditmillError, match="a release never changes") as caught:
+        elsewhere.add(tmp_path / "x", ".mp4")
+    assert storage_uri in str(caught.value)
+    with pytest.raises(RuntimeError), store.writing(".mp4") as draft:
+        draft.path.write_bytes(b"half")
+        raise RuntimeError
+    assert not draft.path.exists() and draft.ref == ""
 
 
 def test_an_error_leaves_nothing(tmp_path):
