@@ -92,9 +92,9 @@ def damaged(path: Path, what: str) -> EditmillError:
     """The error for a damaged file of a table, with the remedies there are."""
     tables = next(p for p in (path, *path.parents) if p.name == "tables")
     return EditmillError(
-        f"{path}: {what}; restore it from a copy, or remove {tables} and its releases beside it and "
-        "build again: the rows are written anew from what the build remembers, and only the releases "
-        "are lost"
+        f"{path}: {what}; restore it from a copy, or remove {tables} and its releases beside it "
+        "and build again: the rows are written anew from what the build remembers, and only the "
+        "releases are lost"
     )
 
 
