@@ -13,12 +13,13 @@ from catalog.errors import EditmillError
 
 if TYPE_CHECKING:
     from catalog.releases import Catalog
+    from catalog.storage.location import Storage
 
 __all__ = ["EditmillError", "open"]
 
 
-def open(root: str | Path, ref: str = "main", create: bool = False) -> Catalog:
-    """The catalog in folder `root` at `ref`; see :func:`catalog.releases.open`."""
-    from catalog import releases as versions
+def open(root: str | Path | Storage, ref: str = "main", create: bool = False) -> Catalog:
+    """The catalog at `root` at `ref`; see :func:`catalog.opening.open`."""
+    from catalog import opening
 
-    return versions.open(root, ref, create)
+    return opening.open(root, ref, create)

@@ -5,6 +5,9 @@ parameters, the model and its version). A stage's products of one clip lie on on
 object of the catalog's storage, so that any worker can go on with any clip. A page is written anew
 with each product, when the media that the product names are stored: a document that can be read
 means the step is done. Killed at any instant, a build finds each product whole or not at all.
+
+Each selection writes pages of its own and reads all: recipes share what they made, and builds on
+two branches of a versioned storage never change the same object.
 """
 
 from __future__ import annotations
@@ -30,14 +33,16 @@ Document = dict[str, Any]
 
 
 class Products:
-    """Pages under `work/<stage>/<2 characters>/<page>.json`; safe under threads and processes.
+    """Pages at `work/<stage>/<2 characters>/<page>/<writer>.json`; safe under threads and
+    processes.
 
-    Two processes that write one page at the same moment lose a product at most, which the next
-    build makes again.
+    Two processes of one `writer` that write one page at the same moment lose a product at most,
+    which the next build makes again.
     """
 
-    def __init__(self, storage: Storage) -> None:
+    def __init__(self, storage: Storage, writer: str = "main") -> None:
         self._storage = storage
+        self._writer = writer
         self._lock = threading.Lock()
         self._upgraded = storage.exists(UPGRADED)
 
@@ -59,35 +64,38 @@ class Products:
     def sweep(self) -> None:
         """Remove what killed processes left half-written; a build does this once, at its start."""
         if isinstance(self._storage, FolderStorage):
-            for folder in self._storage.root.glob("work/*/*/"):
+            for folder in self._storage.root.glob("work/*/*/*/"):
                 sweep(folder)
 
     def read(self, stage: str, name: str) -> dict[str, Document]:
-        """All products of a page, by key."""
-        try:
-            found = json.loads(self._storage.read(_path(stage, name)) or b"{}")
-        except (ValueError, RecursionError):
-            return {}
-        return found if isinstance(found, dict) else {}
+        """All products of a page, whoever wrote them, by key."""
+        found: dict[str, Document] = {}
+        for each in self._storage.list(_folder(stage, name)):
+            found.update(self._document(each.key))
+        return found
 
     def read_format_1(self, stage: str, key: str) -> Document | None:
         """The document that a catalog of format 1 had under the key."""
         if not self._upgraded:
             return None
-        data = self._storage.read(f"{FORMAT_1}/{stage}/{key[:2]}/{key}.json")
-        try:
-            document = json.loads(data or b"null")
-        except (ValueError, RecursionError):
-            return None
-        return document if isinstance(document, dict) else None
+        return self._document(f"{FORMAT_1}/{stage}/{key[:2]}/{key}.json") or None
 
     def add(self, stage: str, name: str, documents: dict[str, Document]) -> dict[str, Document]:
-        """Store these on the page, beside what is there; return the whole page."""
+        """Store these on the writer's own page, beside what is there; return it."""
+        key = f"{_folder(stage, name)}/{self._writer}.json"
         with self._lock:
-            page = {**self.read(stage, name), **documents}
+            page = {**self._document(key), **documents}
             data = json.dumps(page, ensure_ascii=False, sort_keys=True).encode()
-            self._storage.write(_path(stage, name), data)
+            self._storage.write(key, data)
         return page
+
+    def _document(self, key: str) -> Document:
+        """The JSON object under the key; an empty one where there is none that is whole."""
+        try:
+            found = json.loads(self._storage.read(key) or b"{}")
+        except (ValueError, RecursionError):
+            return {}
+        return found if isinstance(found, dict) else {}
 
 
 class Page:
@@ -111,8 +119,8 @@ class Page:
 
         Raises EditmillError where they cannot be written, TypeError for what JSON cannot hold.
         """
-        self._documents = self._products.add(self._stage, self._name, documents)
+        self._documents |= self._products.add(self._stage, self._name, documents)
 
 
-def _path(stage: str, name: str) -> str:
-    return f"work/{stage}/{name[:2]}/{name}.json"
+def _folder(stage: str, name: str) -> str:
+    return f"work/{stage}/{name[:2]}/{name}"

@@ -1,4 +1,4 @@
-"""Opening a catalog at a ref, releasing it under a tag, and deciding anew what a release keeps.
+"""A catalog at a ref: its tables, releasing it under a tag, deciding anew what a release keeps.
 
 A catalog lies in a storage: `catalog.json`, tables per selection, media, releases and the build's
 journal. A selection is what one recipe asks for; its rows lie in tables of their own, so that
@@ -13,7 +13,6 @@ import dataclasses
 import json
 import re
 from collections.abc import Collection, Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -22,63 +21,24 @@ from typing import Any
 import polars as pl
 
 from catalog.errors import EditmillError
-from catalog.integrity import damaged, newest
+from catalog.layout import FORMAT, POINTER, Selection, release_key, releases_in, selection_of
 from catalog.policy import Policy
 from catalog.products import Products
 from catalog.query import Queries
-from catalog.records import TABLES, Release, key_column, schema, to_row
-from catalog.storage import open_storage
+from catalog.records import TABLES, Release, schema, to_row
 from catalog.storage.folder import FolderStorage
 from catalog.storage.location import Storage
 from catalog.storage.media import MediaStore
-from catalog.tables import Tables, changed_rows
-
-FORMAT = 2
-"""Version of a catalog's layout; a newer one than this is refused, an older one only read."""
-
-MARKER = "catalog.json"
-POINTER = "main.json"
+from catalog.table_diff import TableDiff, diff_table
+from catalog.tables import Tables
 
 MAIN = "main"
 
 VERSIONED = tuple(table for table in TABLES if table != "releases")
 
+NO_SELECTION = Selection()
+
 _TAG = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-
-
-@dataclass(frozen=True, slots=True)
-class TableDiff:
-    """The keys of the rows that differ between two refs, sorted."""
-
-    added: list[str]
-    removed: list[str]
-    changed: list[str]
-
-    @property
-    def counts(self) -> dict[str, int]:
-        """How many of each."""
-        return {
-            "added": len(self.added),
-            "removed": len(self.removed),
-            "changed": len(self.changed),
-        }
-
-    def __bool__(self) -> bool:
-        return bool(self.added or self.removed or self.changed)
-
-
-@dataclass(frozen=True, slots=True)
-class Selection:
-    """What one recipe asks for: the catalog's tables of that name hold it, and nothing else.
-
-    `decided_by` are the keys of all policies under which builds wrote verdicts into its rows.
-    """
-
-    name: str = ""  # the empty one's tables are those of a catalog of format 1
-    recipe: str = ""  # as JSON
-    code: str = ""  # version of editmill that began it
-    created_at: str = ""  # ISO 8601, UTC
-    decided_by: tuple[str, ...] = ()
 
 
 def check_tag(tag: str) -> None:
@@ -91,13 +51,13 @@ def check_tag(tag: str) -> None:
 
 
 class Catalog(Queries):
-    """A catalog at a ref; made by :func:`open`. At a release it can only be read."""
+    """A catalog at a ref; made by :func:`catalog.open`. At a release it can only be read."""
 
     def __init__(
         self,
         storage: Storage,
         ref: str = MAIN,
-        selection: Selection = Selection(),
+        selection: Selection = NO_SELECTION,
         policy: Policy | None = None,
         release: Release | None = None,
         layout: int = FORMAT,
@@ -138,7 +98,7 @@ class Catalog(Queries):
     def products(self) -> Products:
         """The build's journal; a release has none and raises EditmillError."""
         self._refuse_if_read_only()
-        return Products(self.storage)
+        return Products(self.storage, self.selection.name or MAIN)
 
     def table(self, name: str) -> pl.LazyFrame:
         """A table as its readers see it; pairs are kept or rejected by this ref's policy."""
@@ -156,25 +116,30 @@ class Catalog(Queries):
 
     def releases(self) -> list[Release]:
         """All releases, the oldest first."""
-        return _releases(self.storage, self.format)
+        return releases_in(self.storage, self.format)
 
     def select(self, name: str, recipe: str, policy: Policy, code: str) -> Catalog:
-        """The catalog at `main`, which from now on is this selection under this policy.
+        """The catalog at this selection under this policy, for a build to fill.
 
-        For a build; see :class:`Selection`. `name` has letters, digits and `-`.
+        `main` stays what it was until :meth:`become_main`. `name` has letters, digits and `-`.
         """
         self._refuse_if_read_only()
-        selection = _selection(self.storage, name)
+        selection = selection_of(self.storage, name)
         if selection is None:
             selection = Selection(name, recipe, code, _now())
         if policy.key not in selection.decided_by:
             decided_by = (*selection.decided_by, policy.key)
             selection = dataclasses.replace(selection, decided_by=decided_by)
-            self._write(f"selections/{name}.json", dataclasses.asdict(selection))
-        pointer = {"selection": name, "policy": policy.document()}
+            self._write(selection.key, dataclasses.asdict(selection))
+        return Catalog(self.storage, MAIN, selection, policy)
+
+    def become_main(self) -> None:
+        """Let `main` be this selection under this policy, for whoever opens the catalog next."""
+        self._refuse_if_read_only()
+        assert self.policy is not None
+        pointer = {"selection": self.selection.name, "policy": self.policy.document()}
         if json.dumps(pointer, sort_keys=True).encode() != self.storage.read(POINTER):
             self._write(POINTER, pointer)
-        return Catalog(self.storage, MAIN, selection, policy)
 
     def release(
         self,
@@ -253,9 +218,11 @@ class Catalog(Queries):
 
     def diff(self, a: str, b: str) -> dict[str, TableDiff]:
         """What changed from ref `a` to ref `b`, per table."""
+        from catalog.opening import open
+
         old, new = open(self.storage, a), open(self.storage, b)
         return {
-            table: _diff_table(table, old.table(table), new.table(table))
+            table: diff_table(table, old.table(table), new.table(table))
             if _place(old, table) != _place(new, table)
             else TableDiff([], [], [])
             for table in VERSIONED
@@ -290,7 +257,7 @@ class Catalog(Queries):
         if taken:
             raise EditmillError(f"tag {release.tag!r} is taken by other content; choose a new tag")
         data = json.dumps(dataclasses.asdict(release), sort_keys=True).encode()
-        if not self.storage.create(f"releases/{release.tag}.json", data):
+        if not self.storage.create(release_key(release.tag), data):
             raise EditmillError(f"tag {release.tag!r} was taken by another build; choose a new tag")
         return release
 
@@ -321,128 +288,6 @@ class Catalog(Queries):
             )
 
 
-def open(root: str | Path | Storage, ref: str = MAIN, create: bool = False) -> Catalog:
-    """The catalog at `root` (a folder, `s3://…`, `lakefs://…`) at `ref`: `main`, or a release's
-    tag.
-
-    `create` makes an empty one where there is none. Raises EditmillError where `root` is no
-    catalog, is of a newer format, or does not know `ref`.
-    """
-    storage = open_storage(root) if isinstance(root, str | Path) else root
-    if create and storage.read(MARKER) is None and not any(storage.list("tables")):
-        storage.create(MARKER, json.dumps({"format": FORMAT}).encode())
-    layout = _layout(storage)
-    releases = _releases(storage, layout)
-    if ref == MAIN:
-        selection, policy = _main(storage)
-        _refuse_if_lost(storage, selection, create)
-        _refuse_if_behind(storage, selection, releases)
-        return Catalog(storage, ref, selection, policy, layout=layout)
-    for release in releases:
-        if release.tag == ref:
-            policy = Policy.from_document(release.policy) if release.policy else None
-            selection = Selection(
-                release.selection, release.recipe, release.code, "", tuple(release.decided_by)
-            )
-            return Catalog(storage, ref, selection, policy, release, layout)
-    known = ", ".join([MAIN, *(r.tag for r in releases)])
-    raise EditmillError(f"{storage.uri}: has no ref {ref!r}; there are {known}")
-
-
-def _main(storage: Storage) -> tuple[Selection, Policy | None]:
-    """The selection that `main` is, and the policy it is under."""
-    pointer = _document(storage, POINTER)
-    if pointer is None:
-        return Selection(), None
-    selection = _selection(storage, pointer.get("selection", "")) or Selection()
-    policy = pointer.get("policy")
-    return selection, None if policy is None else Policy.from_document(policy)
-
-
-def _selection(storage: Storage, name: str) -> Selection | None:
-    document = _document(storage, f"selections/{name}.json") if name else None
-    if document is None:
-        return None
-    return Selection(**{**document, "decided_by": tuple(document["decided_by"])})
-
-
-def _document(storage: Storage, key: str) -> dict[str, Any] | None:
-    """The JSON object under the key; None where there is none."""
-    data = storage.read(key)
-    if data is None:
-        return None
-    try:
-        document = json.loads(data)
-    except (ValueError, RecursionError):
-        document = None
-    if not isinstance(document, dict):
-        raise EditmillError(
-            f"{storage.uri}/{key}: is damaged; restore it from a copy, or remove it and build again"
-        )
-    return document
-
-
-def _layout(storage: Storage) -> int:
-    """The format that the marker tells."""
-    marker = f"{storage.uri}/{MARKER}"
-    restore = f"restore it with: echo '{json.dumps({'format': FORMAT})}' > {marker}"
-    data = storage.read(MARKER)
-    if data is None:
-        if any(storage.list("tables")):
-            raise EditmillError(f"{marker}: is missing, the tables are there; {restore}")
-        raise EditmillError(
-            f"{storage.uri}: is not a catalog (no {MARKER}); name a build's output folder, "
-            "or make one with: editmill build"
-        )
-    try:
-        layout = json.loads(data)["format"]
-    except (ValueError, KeyError, TypeError, RecursionError):
-        raise EditmillError(f"{marker}: is damaged; {restore}") from None
-    if layout not in (1, FORMAT):
-        raise EditmillError(
-            f"{storage.uri}: has catalog format {layout}, this editmill reads {FORMAT}; "
-            "upgrade editmill"
-        )
-    return int(layout)
-
-
-def _releases(storage: Storage, layout: int) -> list[Release]:
-    if layout == 1:
-        found = Tables(storage).records("releases")
-    else:
-        documents = (_document(storage, each.key) for each in storage.list("releases"))
-        found = [Release(**document) for document in documents if document is not None]
-    return sorted(found, key=lambda r: (r.created_at, r.tag))
-
-
-def _refuse_if_lost(storage: Storage, selection: Selection, create: bool) -> None:
-    if create or not isinstance(storage, FolderStorage):
-        return
-    tables = storage.root / "tables"
-    if not tables.exists() and (storage.root / "media").exists():
-        raise EditmillError(
-            f"{storage.uri}: has media but no tables; restore {tables} from a copy, or build "
-            "again: the rows are written from what the build remembers"
-        )
-
-
-def _refuse_if_behind(storage: Storage, selection: Selection, releases: list[Release]) -> None:
-    """A table that is older than a release holds it has lost its newest commits: nothing in its own
-    folder tells."""
-    if not isinstance(storage, FolderStorage):
-        return
-    own = [release for release in releases if release.selection == selection.name]
-    for table in VERSIONED:
-        path = storage.root / "tables" / selection.name / table
-        held = {r.tables[table]: r.tag for r in own if table in r.tables}
-        last = newest(path)
-        if held and (last is None or last < max(held)):
-            lost = "is missing" if last is None else f"ends at version {last}"
-            raise damaged(
-                path, f"{lost}, but release {held[max(held)]!r} holds version {max(held)}"
-            )
-
-
 def _place(dataset: Catalog, table: str) -> tuple[Any, ...]:
     """Equal for refs that hold the same rows of the table."""
     judged = dataset.policy if table == "pairs" else None
@@ -452,21 +297,3 @@ def _place(dataset: Catalog, table: str) -> tuple[Any, ...]:
 
 def _now() -> str:
     return datetime.now(UTC).isoformat(timespec="seconds")
-
-
-def _diff_table(table: str, old: pl.LazyFrame, new: pl.LazyFrame) -> TableDiff:
-    key = key_column(table)
-    before, after = old.collect(), new.collect()
-    names = list(dict.fromkeys(before.columns + after.columns))
-    before, after = (
-        _with_columns(frame, names, other) for frame, other in ((before, after), (after, before))
-    )
-    moved = set(changed_rows(before, after, key)[key])
-    had, has = set(before[key]), set(after[key])
-    return TableDiff(sorted(has - had), sorted(had - has), sorted(moved & had))
-
-
-def _with_columns(frame: pl.DataFrame, names: list[str], other: pl.DataFrame) -> pl.DataFrame:
-    """`frame` with all of `names`, null where only `other` has the column."""
-    missing = [pl.lit(None, other.schema[n]).alias(n) for n in names if n not in frame.columns]
-    return frame.with_columns(missing).select(names)

@@ -18,6 +18,7 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -199,6 +200,19 @@ class Tables:
         between = [h for h in delta.history() if min(old, new) < h["version"] <= max(old, new)]
         return any(not _KEEPS_ROWS.intersection([h["operation"]]) for h in between)
 
+    def history(self, table: str, limit: int) -> list[tuple[int, datetime, str, int]]:
+        """The last `limit` commits, the newest first: version, time, operation, rows written."""
+        delta = self._open(table)
+        return [
+            (
+                each["version"],
+                datetime.fromtimestamp(each["timestamp"] / 1000, UTC),
+                str(each["operation"]).lower(),
+                int(each.get("operationMetrics", {}).get("num_added_rows", 0)),
+            )
+            for each in (delta.history(limit) if delta is not None else ())
+        ]
+
     def find_damage(self, table: str) -> None:
         """Read all of the table; raises EditmillError, naming the file, where one cannot be read.
 
@@ -364,21 +378,6 @@ def _frame(table: str, rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> pl.Da
     columns = {**schema(TABLES[table]), PART: pl.String()}
     every = [{**row, PART: part} for part, own in rows.items() for row in own]
     return pl.DataFrame(every, schema=columns, orient="row")
-
-
-def changed_rows(
-    stored: pl.DataFrame, incoming: pl.DataFrame, key: str, update: bool = True
-) -> pl.DataFrame:
-    """The rows of `incoming` that are new or, with `update`, differ from the stored ones."""
-    new = incoming.join(stored, on=key, how="anti", maintain_order="left")
-    if not update:
-        return new
-    both = incoming.join(stored, on=key, how="semi", maintain_order="left")
-    old = both.select(key).join(stored, on=key, how="left", maintain_order="left")
-    differs = pl.any_horizontal(
-        both[name].ne_missing(old[name]) for name in incoming.columns if name != key
-    )
-    return pl.concat([new, both.filter(both.select(differs=differs)["differs"])])
 
 
 def _in(parts: Sequence[str]) -> str:

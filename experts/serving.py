@@ -15,9 +15,9 @@ from pydantic import Field
 import catalog
 from catalog import trained
 from catalog.errors import EditmillError
+from catalog.layout import MARKER
 from catalog.query import Queries
 from catalog.records import ModelRow, Pair
-from catalog.releases import MARKER
 from catalog.storage import open_storage
 from experts.base import Expert
 from experts.diffusion.model.bases import base_folder

@@ -19,10 +19,11 @@ from flows.release import pairs as release_pairs
 from flows.release.live import filling
 from flows.release.outcome import Outcome
 from flows.request import Request, finished, remember, request, with_notes
+from flows.runtime.branch import committed, on_branch
 from flows.runtime.context import Context, Stopped, context, findable
 from flows.runtime.orchestration.client import Connection, using
 from flows.runtime.orchestration.server import Server
-from flows.runtime.selection import parts, select, settle
+from flows.runtime.selection import parts, settle
 from flows.runtime.status import kept_up
 from flows.runtime.stopping import stopped_by_signals
 
@@ -65,12 +66,14 @@ def run(ctx: Context, asked: Request, connection: Connection) -> Outcome:
     """
     product = release_pairs if ctx.recipe.records is None else release_local_edits
     with kept_up(ctx) as ending:
-        ctx.catalog = select(ctx.catalog, ctx.recipe)
-        before = parts(ctx.catalog.tables)
-        _make(ctx, connection)
-        outcome = product.publish(ctx, asked.tag, settle(ctx.catalog.tables, before))
+        with on_branch(ctx):
+            before = parts(ctx.catalog.tables)
+            _make(ctx, connection)
+            others = settle(ctx.catalog.tables, before)
+        outcome = product.publish(ctx, asked.tag, others)
         ending.release = outcome.release
-    remember(ctx, asked, outcome)
+        remember(ctx, asked, outcome)
+        committed(ctx, outcome.release)
     return with_notes(outcome, asked)
 
 

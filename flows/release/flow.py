@@ -13,6 +13,7 @@ from prefect import flow
 import catalog
 from flows.recipe import load
 from flows.release import local_edits, pairs
+from flows.runtime.branch import committed
 from flows.runtime.context import context
 from flows.runtime.selection import select
 
@@ -37,4 +38,6 @@ def release(
     ctx = context(out, load(recipe))
     ctx.catalog = select(ctx.catalog, ctx.recipe)
     product = pairs if ctx.recipe.records is None else local_edits
-    return asdict(product.publish(ctx, tag))
+    outcome = product.publish(ctx, tag)
+    committed(ctx, outcome.release)
+    return asdict(outcome)

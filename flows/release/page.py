@@ -15,7 +15,7 @@ from flows.runtime.context import Context
 @contextmanager
 def page(ctx: Context) -> Iterator[Path]:
     """Gives a path to write the report to; afterwards it is in the catalog's storage."""
-    storage = ctx.catalog.storage
+    storage = ctx.storage
     if isinstance(storage, FolderStorage):
         yield storage.root / REPORT
         return

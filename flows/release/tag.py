@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from importlib.metadata import version
 
 from catalog.records import Release
+from catalog.releases import Catalog
 from flows.release.used_models import model_rows
 from flows.runtime.context import Context
 
@@ -17,7 +18,7 @@ def publish_release(ctx: Context, tag: str | None, without: Sequence[str]) -> Re
     models = model_rows(ctx)
     ctx.catalog.tables.put("models", {"used": models})
     return ctx.catalog.release(
-        tag or next_tag(ctx),
+        tag or next_tag(ctx.catalog),
         recipe=json.dumps(ctx.recipe.decisions(), sort_keys=True),
         code=version("editmill"),
         counts=ctx.catalog.counts(),
@@ -26,7 +27,7 @@ def publish_release(ctx: Context, tag: str | None, without: Sequence[str]) -> Re
     )
 
 
-def next_tag(ctx: Context) -> str:
+def next_tag(dataset: Catalog) -> str:
     """The tag after the last of v1, v2 …"""
-    numbers = [int(r.tag[1:]) for r in ctx.catalog.releases() if r.tag[1:].isdigit()]
+    numbers = [int(r.tag[1:]) for r in dataset.releases() if r.tag[1:].isdigit()]
     return f"v{max(numbers, default=0) + 1}"

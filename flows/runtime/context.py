@@ -14,7 +14,9 @@ from typing import TypeVar
 
 import catalog
 from catalog.releases import Catalog
+from catalog.storage.location import Storage
 from flows.recipe import Recipe
+from flows.runtime.commits import Commits
 from flows.runtime.stats import Stats
 
 T = TypeVar("T")
@@ -38,12 +40,14 @@ class Context:
     """One per build run and process."""
 
     run: BuildRun
+    storage: Storage  # as the user named it; `catalog` may be on a branch of it meanwhile
     catalog: Catalog
     stats: Stats = field(default_factory=Stats)
     stop: threading.Event = field(default_factory=threading.Event)
     stopped_by: int = signal.SIGINT  # which signal, once `stop` is set by one
     error: Exception | None = None  # the first that ended a shard
     worth_retrying: bool = False  # a record failed for no fault of its own
+    commits: Commits = field(default_factory=Commits)
 
     @property
     def uri(self) -> str:
@@ -107,4 +111,4 @@ def context_of(run: BuildRun) -> Context:
 
 def _made(run: BuildRun) -> Context:
     opened = catalog.open(run.uri, create=True)
-    return Context(run, opened, Stats(workers=run.recipe.run.workers))
+    return Context(run, opened.storage, opened, Stats(workers=run.recipe.run.workers))

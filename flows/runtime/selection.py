@@ -25,7 +25,7 @@ FILLED = ("sources", "clips", "tracks", "plans", "pairs", "local_edits", "failur
 
 
 def select(opened: Catalog, recipe: Recipe) -> Catalog:
-    """The catalog at `main`, which becomes what this recipe asks for, under its thresholds.
+    """The catalog at what this recipe asks for, under its thresholds.
 
     A selection is named by all that can change a row: the recipe without its thresholds, and the
     versions of experts and filters. So it starts anew where those change, from products that are in

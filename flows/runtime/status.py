@@ -149,7 +149,7 @@ class _Writer:
             release=release,
         )
         with suppress(EditmillError, OSError):
-            self.ctx.catalog.storage.write(FILE, _STATUS.dump_json(status))
+            self.ctx.storage.write(FILE, _STATUS.dump_json(status))
 
 
 @contextmanager

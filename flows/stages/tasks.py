@@ -12,6 +12,9 @@ from flows.runtime.context import BuildRun, Context, context_of
 from flows.runtime.worker import limit_threads
 from flows.stages import annotate, bank, draw, edit, ingest, instruct, judge, local_edit, plan
 
+LAST = (judge.STAGE, local_edit.STAGE)
+"""A shard is finished when it has been through one of these."""
+
 
 def _shard_task(stage: str, run: Callable[[Context, Any], list[Any]]) -> Any:
     """A task that runs one stage on one shard."""
@@ -21,7 +24,10 @@ def _shard_task(stage: str, run: Callable[[Context, Any], list[Any]]) -> Any:
         limit_threads(build.recipe.run.threads)
         with ctx.stats.task():
             try:
-                return run(ctx, shard)
+                made = run(ctx, shard)
+                if stage in LAST:
+                    ctx.commits.shard_finished()
+                return made
             except Exception as error:
                 ctx.fail(error)
                 raise

@@ -9,7 +9,7 @@ import catalog
 from catalog import releases as versions
 from catalog.errors import EditmillError
 from catalog.records import Clip, Failure
-from catalog.releases import TableDiff
+from catalog.table_diff import TableDiff
 from tests.parts import by_key
 
 

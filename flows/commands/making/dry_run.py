@@ -13,7 +13,7 @@ from rich.table import Table
 
 import catalog
 from catalog.errors import EditmillError
-from catalog.releases import MARKER
+from catalog.layout import MARKER
 from catalog.storage import open_storage
 from experts.edit.tasks import TASKS, expert_for
 from experts.serving import pinned

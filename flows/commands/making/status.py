@@ -11,7 +11,7 @@ from rich.live import Live
 from rich.text import Text
 
 from catalog.errors import EditmillError
-from catalog.releases import MARKER
+from catalog.layout import MARKER
 from catalog.storage import open_storage
 from flows.runtime import signals
 from flows.runtime import status as build_status

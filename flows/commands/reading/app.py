@@ -76,6 +76,57 @@ def diff(
 @app.command(
     rich_help_panel=PANEL,
     epilog="Examples:\n\n"
+    "`editmill decide --set quality=0.7` · a new release of main with a stricter filter\n\n"
+    "`editmill decide --ref v1 --set quality.object_removal=0.4 --off subtle --tag loose`",
+)
+def decide(
+    set_: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--set", metavar="FILTER[.TASK]=VALUE", help="A threshold, for all tasks or for one."
+        ),
+    ] = None,
+    off: Annotated[list[str] | None, typer.Option(help="A filter that shall not count.")] = None,
+    on: Annotated[list[str] | None, typer.Option(help="A filter that shall count again.")] = None,
+    tag: Annotated[
+        str | None, typer.Option(help="The new release's tag; default: v1, v2 …")
+    ] = None,
+    catalog_uri: CatalogUri = DEFAULT_OUT,
+    ref: Ref = "main",
+    json_: Json = False,
+) -> None:
+    """Keep other pairs: release the same pairs under other thresholds, without judging again."""
+    from flows.commands.reading import decide as command
+
+    command.main(
+        catalog_uri,
+        ref=ref,
+        settings=set_ or (),
+        off=off or (),
+        on=on or (),
+        tag=tag,
+        as_json=json_,
+    )
+
+
+@app.command(
+    rich_help_panel=PANEL,
+    epilog="Examples:\n\n`editmill log`\n\n`editmill log --catalog lakefs://datasets --json`",
+)
+def log(
+    limit: Annotated[int, typer.Option(min=1, help="How many entries.")] = 20,
+    catalog_uri: CatalogUri = DEFAULT_OUT,
+    json_: Json = False,
+) -> None:
+    """Say what happened to a catalog: its commits and releases, the newest first."""
+    from flows.commands.reading import log as command
+
+    command.show(catalog_uri, limit, json_)
+
+
+@app.command(
+    rich_help_panel=PANEL,
+    epilog="Examples:\n\n"
     "`editmill show 3f9c01` · facts, scores, and the pair's frames in the terminal\n\n"
     "`editmill show 3f9c01 --png pair.png`",
 )

@@ -1,0 +1,121 @@
+"""What lies where in a catalog's storage, and the small documents that say so.
+
+catalog.json                         the format
+main.json                            which selection `main` is, and its policy
+selections/<selection>.json          what a selection is of
+releases/<tag>.json                  a release
+tables/<selection>/<table>/          Delta tables; `tables/trained/` is the whole catalog's
+media/<2 hex>/<sha256><suffix>       media by content
+models/<name>/<version>/             weights of the experts that were trained here
+work/                                the build's journal, its status
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from catalog.errors import EditmillError
+from catalog.policy import Policy
+from catalog.records import Release
+from catalog.storage.location import Storage
+from catalog.tables import Tables
+
+FORMAT = 2
+"""Version of a catalog's layout; a newer one than this is refused, an older one only read."""
+
+MARKER = "catalog.json"
+POINTER = "main.json"
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """What one recipe asks for: the catalog's tables of that name hold it, and nothing else.
+
+    `decided_by` are the keys of all policies under which builds wrote verdicts into its rows.
+    """
+
+    name: str = ""  # the empty one's tables are those of a catalog of format 1
+    recipe: str = ""  # as JSON
+    code: str = ""  # version of editmill that began it
+    created_at: str = ""  # ISO 8601, UTC
+    decided_by: tuple[str, ...] = ()
+
+    @property
+    def key(self) -> str:
+        """Of its document."""
+        return f"selections/{self.name}.json"
+
+
+def release_key(tag: str) -> str:
+    """Of a release's document."""
+    return f"releases/{tag}.json"
+
+
+def main_of(storage: Storage) -> tuple[Selection, Policy | None]:
+    """The selection that `main` is, and the policy it is under."""
+    pointer = document(storage, POINTER)
+    if pointer is None:
+        return Selection(), None
+    selection = selection_of(storage, pointer.get("selection", "")) or Selection()
+    policy = pointer.get("policy")
+    return selection, None if policy is None else Policy.from_document(policy)
+
+
+def selection_of(storage: Storage, name: str) -> Selection | None:
+    """The selection of that name; None where there is none."""
+    found = document(storage, Selection(name).key) if name else None
+    if found is None:
+        return None
+    return Selection(**{**found, "decided_by": tuple(found["decided_by"])})
+
+
+def document(storage: Storage, key: str) -> dict[str, Any] | None:
+    """The JSON object under the key; None where there is none."""
+    data = storage.read(key)
+    if data is None:
+        return None
+    try:
+        found = json.loads(data)
+    except (ValueError, RecursionError):
+        found = None
+    if not isinstance(found, dict):
+        raise EditmillError(
+            f"{storage.uri}/{key}: is damaged; restore it from a copy, or remove it and build again"
+        )
+    return found
+
+
+def format_of(storage: Storage) -> int:
+    """The format that the marker tells."""
+    marker = f"{storage.uri}/{MARKER}"
+    restore = f"restore it with: echo '{json.dumps({'format': FORMAT})}' > {marker}"
+    data = storage.read(MARKER)
+    if data is None:
+        if any(storage.list("tables")):
+            raise EditmillError(f"{marker}: is missing, the tables are there; {restore}")
+        raise EditmillError(
+            f"{storage.uri}: is not a catalog (no {MARKER}); name a build's output folder, "
+            "or make one with: editmill build"
+        )
+    try:
+        layout = json.loads(data)["format"]
+    except (ValueError, KeyError, TypeError, RecursionError):
+        raise EditmillError(f"{marker}: is damaged; {restore}") from None
+    if layout not in (1, FORMAT):
+        raise EditmillError(
+            f"{storage.uri}: has catalog format {layout}, this editmill reads {FORMAT}; "
+            "upgrade editmill"
+        )
+    return int(layout)
+
+
+def releases_in(storage: Storage, layout: int = FORMAT) -> list[Release]:
+    """All releases of a catalog of that format, the oldest first."""
+    if layout == 1:
+        found = Tables(storage).records("releases")
+    else:
+        documents = (document(storage, each.key) for each in storage.list("releases"))
+        found = [Release(**each) for each in documents if each is not None]
+    return sorted(found, key=lambda r: (r.created_at, r.tag))

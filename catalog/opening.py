@@ -1,0 +1,75 @@
+"""Opening a catalog at a ref."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from catalog.errors import EditmillError
+from catalog.integrity import damaged, newest
+from catalog.layout import FORMAT, MARKER, Selection, format_of, main_of, releases_in
+from catalog.policy import Policy
+from catalog.records import Release
+from catalog.releases import MAIN, VERSIONED, Catalog
+from catalog.storage import open_storage
+from catalog.storage.folder import FolderStorage
+from catalog.storage.location import Storage, Versioned
+
+
+def open(root: str | Path | Storage, ref: str = MAIN, create: bool = False) -> Catalog:
+    """The catalog at `root` (a folder, `s3://…`, `lakefs://…`) at `ref`: `main`, or a release's
+    tag.
+
+    `create` makes an empty one where there is none. Raises EditmillError where `root` is no
+    catalog, is of a newer format, or does not know `ref`.
+    """
+    storage = open_storage(root) if isinstance(root, str | Path) else root
+    if create and storage.read(MARKER) is None and not any(storage.list("tables")):
+        storage.create(MARKER, json.dumps({"format": FORMAT}).encode())
+        if isinstance(storage, Versioned):  # branches start from what is committed
+            storage.commit("Begin a catalog", {})
+    layout = format_of(storage)
+    releases = releases_in(storage, layout)
+    if ref == MAIN:
+        selection, policy = main_of(storage)
+        if not create:
+            _refuse_if_lost(storage)
+        _refuse_if_behind(storage, selection, releases)
+        return Catalog(storage, ref, selection, policy, layout=layout)
+    for release in releases:
+        if release.tag == ref:
+            policy = Policy.from_document(release.policy) if release.policy else None
+            selection = Selection(
+                release.selection, release.recipe, release.code, "", tuple(release.decided_by)
+            )
+            return Catalog(storage, ref, selection, policy, release, layout)
+    known = ", ".join([MAIN, *(r.tag for r in releases)])
+    raise EditmillError(f"{storage.uri}: has no ref {ref!r}; there are {known}")
+
+
+def _refuse_if_lost(storage: Storage) -> None:
+    if not isinstance(storage, FolderStorage):
+        return
+    tables = storage.root / "tables"
+    if not tables.exists() and (storage.root / "media").exists():
+        raise EditmillError(
+            f"{storage.uri}: has media but no tables; restore {tables} from a copy, or build "
+            "again: the rows are written from what the build remembers"
+        )
+
+
+def _refuse_if_behind(storage: Storage, selection: Selection, releases: list[Release]) -> None:
+    """A table that is older than a release holds it has lost its newest commits: nothing in its own
+    folder tells."""
+    if not isinstance(storage, FolderStorage):
+        return
+    own = [release for release in releases if release.selection == selection.name]
+    for table in VERSIONED:
+        path = storage.root / "tables" / selection.name / table
+        held = {r.tables[table]: r.tag for r in own if table in r.tables}
+        last = newest(path)
+        if held and (last is None or last < max(held)):
+            lost = "is missing" if last is None else f"ends at version {last}"
+            raise damaged(
+                path, f"{lost}, but release {held[max(held)]!r} holds version {max(held)}"
+            )

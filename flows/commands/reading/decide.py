@@ -1,0 +1,87 @@
+"""Other thresholds for what is judged already: `editmill decide`."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+
+import catalog
+from catalog.diff import changes
+from catalog.errors import EditmillError
+from catalog.layout import release_key
+from catalog.policy import Policy
+from catalog.records import SCORES
+from catalog.releases import Catalog
+from catalog.storage.location import Versioned
+from experts.edit.tasks import TASKS
+from flows.commands.reading.diff import describe as describe_changes
+from flows.release.tag import next_tag
+
+
+def main(
+    root: str,
+    *,
+    ref: str,
+    settings: Sequence[str],
+    off: Sequence[str],
+    on: Sequence[str],
+    tag: str | None,
+    as_json: bool,
+) -> None:
+    """Makes a release of `ref` under the changed policy, and says what it keeps now.
+
+    Raises EditmillError for a setting that is none, an unknown ref, or a tag that is taken.
+    """
+    dataset = catalog.open(root, ref=ref)
+    policy = changed(dataset, settings, off, on)
+    notes = f"{ref}, decided anew: " + "; ".join(
+        [*settings, *(f"{name} off" for name in off), *(f"{name} on" for name in on)]
+    )
+    release = dataset.decide(tag or next_tag(catalog.open(root)), policy, notes)
+    storage = dataset.storage
+    if isinstance(storage, Versioned) and storage.exists(release_key(release.tag)):
+        storage.commit(f"Release {release.tag}", {"release": release.tag})
+        storage.tag(release.tag)
+    tasks = release.counts["tasks"]
+    kept, made = (sum(task[what] for task in tasks.values()) for what in ("kept", "made"))
+    if as_json:
+        document = {"release": release.tag, "kept": kept, "made": made, "tasks": tasks}
+        print(json.dumps(document | {"policy": policy.document()}))
+        return
+    describe_changes(changes(root, ref, release.tag), ref, release.tag)
+    print(f"Release {release.tag} keeps {kept} of {made} pairs; {ref} stays as it was.")
+
+
+def changed(
+    dataset: Catalog, settings: Sequence[str], off: Sequence[str], on: Sequence[str]
+) -> Policy:
+    """The dataset's policy with `FILTER=VALUE` and `FILTER.TASK=VALUE` of `settings`."""
+    if dataset.policy is None:
+        raise EditmillError(
+            f"{dataset.uri}: says of {dataset.ref} no policy that could be changed; it was made by "
+            "an earlier version: build once more with this one"
+        )
+    values, per_task = {}, {}
+    for setting in settings:
+        name, equals, text = setting.partition("=")
+        score, dot, task = name.partition(".")
+        try:
+            value = float(text)
+        except ValueError:
+            equals = ""
+        if not equals or score not in SCORES:
+            raise EditmillError(
+                f"--set {setting}: not a threshold; write FILTER=VALUE or FILTER.TASK=VALUE, the "
+                f"filter one of {', '.join(SCORES)}"
+            )
+        if dot and task not in TASKS:
+            raise EditmillError(f"--set {setting}: no task {task!r}; see: editmill tasks")
+        if dot:
+            per_task[score, task] = value
+        else:
+            values[score] = value
+    if not (settings or off or on):
+        raise EditmillError(
+            "nothing to decide; give --set FILTER=VALUE, --off FILTER or --on FILTER"
+        )
+    return dataset.policy.changed(values, per_task, tuple(off), tuple(on))
