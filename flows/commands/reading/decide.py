@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
 
 import catalog
-from catalog.diff import changes
 from catalog.errors import EditmillError
 from catalog.layout import release_key
 from catalog.policy import Policy
@@ -14,7 +17,6 @@ from catalog.records import SCORES
 from catalog.releases import Catalog
 from catalog.storage.location import Versioned
 from experts.edit.tasks import TASKS
-from flows.commands.reading.diff import describe as describe_changes
 from flows.release.tag import next_tag
 
 
@@ -48,8 +50,18 @@ def main(
         document = {"release": release.tag, "kept": kept, "made": made, "tasks": tasks}
         print(json.dumps(document | {"policy": policy.document()}))
         return
-    describe_changes(changes(root, ref, release.tag), ref, release.tag)
+    _print_tasks(dataset.counts()["tasks"], tasks, ref, release.tag)
     print(f"Release {release.tag} keeps {kept} of {made} pairs; {ref} stays as it was.")
+
+
+def _print_tasks(before: dict[str, Any], after: dict[str, Any], ref: str, tag: str) -> None:
+    table = Table(box=None, header_style="dim", pad_edge=False)
+    table.add_column("task")
+    for heading in ("made", f"kept in {ref}", f"in {tag}"):
+        table.add_column(heading, justify="right")
+    for task, now in after.items():
+        table.add_row(task, str(now["made"]), str(before[task]["kept"]), str(now["kept"]))
+    Console().print(table)
 
 
 def changed(

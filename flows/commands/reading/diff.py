@@ -22,11 +22,6 @@ def show(root: str | Path, old: str, new: str, as_json: bool) -> None:
     if as_json:
         print(json.dumps({"old": old, "new": new, "changes": list(map(dataclasses.asdict, found))}))
         return
-    describe(found, old, new)
-
-
-def describe(found: list[Change], old: str, new: str) -> None:
-    """Prints the changes for a person."""
     console = Console()
     if found:
         console.print(_table(found, old, new))
