@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 import polars as pl
 
 from catalog.errors import EditmillError
+from catalog.lookup import KeyIndex
 from catalog.records import TABLES, Pair, from_row, key_column
 from catalog.storage.location import Storage
 from catalog.storage.media import MediaStore
@@ -42,8 +43,15 @@ class Queries:
     media: MediaStore
     tables: Tables
 
+    def __init__(self) -> None:
+        self._indexes: dict[str, tuple[int | None, KeyIndex | None]] = {}  # by table and version
+
     def table(self, name: str) -> pl.LazyFrame:
-        """A table as its readers see it."""
+        """A table as its readers see it; pairs are kept or rejected by this ref's policy."""
+        return self.as_read(name, self.tables.scan(name))
+
+    def as_read(self, name: str, stored: pl.LazyFrame) -> pl.LazyFrame:
+        """Some rows of a table, as its readers see them."""
         raise NotImplementedError
 
     def pairs(self) -> pl.LazyFrame:
@@ -149,8 +157,15 @@ class Queries:
     def _row(self, table: str, noun: str, prefix: str) -> dict[str, Any]:
         """The only row of the table whose key begins so; `noun` is what a row is called."""
         key = key_column(table)
-        wanted = self.table(table).filter(pl.col(key).str.starts_with(prefix))
-        found = wanted.head(2).collect()
+        begins = pl.col(key).str.starts_with(prefix)
+        numbers = self._numbers(table, key, prefix)
+        if numbers is None:
+            found = self.table(table).filter(begins).head(2).collect()
+        else:
+            stored = self.tables.scan(table)
+            rows = [self.as_read(table, stored.slice(number, 1)) for number in numbers]
+            empty = [self.as_read(table, stored.clear())]
+            found = pl.concat(rows or empty).collect().filter(begins)
         if len(found) != 1 or not prefix:
             what = f"several {noun}s begin" if len(found) else f"no {noun} begins"
             raise EditmillError(
@@ -158,6 +173,17 @@ class Queries:
                 "lists them"
             )
         return found.row(0, named=True)
+
+    def _numbers(self, table: str, key: str, prefix: str) -> list[int] | None:
+        """Which rows may have a key that begins so; None where that can only be found by reading.
+
+        A whole key has so many digits that two rows never share their beginnings.
+        """
+        version = self.tables.version(table)
+        known = self._indexes.get(table)
+        if known is None or known[0] != version:
+            known = self._indexes[table] = version, KeyIndex.of(self.tables.scan(table), key)
+        return None if known[1] is None else known[1].rows(prefix, 2)
 
     def _refuse_unknown_task(self, task: str) -> None:
         tasks = self.pairs().select(pl.col("task").unique().sort()).collect()["task"].to_list()

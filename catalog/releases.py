@@ -62,6 +62,7 @@ class Catalog(Queries):
         release: Release | None = None,
         layout: int = FORMAT,
     ) -> None:
+        super().__init__()
         self.storage = storage
         self.ref = ref
         self.selection = selection
@@ -105,14 +106,17 @@ class Catalog(Queries):
         if name == "releases":
             rows = [to_row(release) for release in self.releases()]
             return pl.LazyFrame(rows, schema=schema(Release), orient="row")
-        frame = self.tables.scan(name)
+        return super().table(name)
+
+    def as_read(self, name: str, stored: pl.LazyFrame) -> pl.LazyFrame:
+        """Some rows of a table, as its readers see them."""
         if name != "pairs" or self.policy is None:
-            return frame
+            return stored
         if not self.selection.name:
-            frame = self.policy.without_reasons(frame)
+            stored = self.policy.without_reasons(stored)
         if self.selection.decided_by != (self.policy.key,):
-            frame = self.policy.decide(frame)
-        return self.policy.with_reasons(frame)
+            stored = self.policy.decide(stored)
+        return self.policy.with_reasons(stored)
 
     def releases(self) -> list[Release]:
         """All releases, the oldest first."""

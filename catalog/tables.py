@@ -23,7 +23,7 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import polars as pl
-from deltalake import DeltaTable, write_deltalake
+from deltalake import DeltaTable, WriterProperties, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
 from polars.exceptions import PanicException, PolarsError
 
@@ -50,6 +50,9 @@ time for each of its files, and a shard adds one."""
 SPARE = 1 << 20
 """Bytes that must be free beside a commit's own rows, for the row groups it rewrites."""
 
+ROW_GROUP = 1 << 16
+"""Rows of a row group at most: what reading a single row costs. Smaller ones compress less."""
+
 PART = "part"
 """The column that says which part a row is of; readers do not see it."""
 
@@ -61,6 +64,8 @@ CONFIGURATION: dict[str, str] = {
     "delta.enableExpiredLogCleanup": "false",
     "delta.logRetentionDuration": "interval 36500 days",
 }
+
+WRITER = WriterProperties(compression="ZSTD", max_row_group_size=ROW_GROUP)
 
 T = TypeVar("T")
 
@@ -235,7 +240,7 @@ class Tables:
             def attempt(table: str = table) -> None:
                 delta = self._open(table)
                 assert delta is not None
-                delta.optimize.compact()
+                delta.optimize.compact(writer_properties=WRITER)
                 delta.vacuum(
                     retention_hours=int(keep_hours),
                     dry_run=False,
@@ -262,17 +267,23 @@ class Tables:
                 predicate=_in(replaced),
                 schema_mode="merge",
                 commit_properties=properties,
+                writer_properties=WRITER,
             )
         else:
             write_deltalake(
-                delta, frame, mode="append", schema_mode="merge", commit_properties=properties
+                delta,
+                frame,
+                mode="append",
+                schema_mode="merge",
+                commit_properties=properties,
+                writer_properties=WRITER,
             )
 
     def _join_if_many(self, delta: DeltaTable) -> None:
         delta.update_incremental()
         if len(delta.file_uris()) >= MANY_FILES:
             with suppress(CommitFailedError):  # somebody else does
-                delta.optimize.compact()
+                delta.optimize.compact(writer_properties=WRITER)
 
     def _commit(self, table: str, attempt: Callable[[], T]) -> T:
         """Run `attempt`, again where another writer came first."""
