@@ -92,6 +92,7 @@ def running_lakefs(folder: Path) -> Iterator[LakefsServer]:
             "user_name": "tests", "access_key_id": access_key, "secret_access_key": secret_key,
         },
         "stats": {"enabled": False},
+        "security": {"audit_check_url": "", "check_latest_version": False},
         "logging": {"level": "ERROR", "output": [str(folder / "lakefs.log")]},
     }))  # fmt: skip
     # The shell ends the server when its own input closes, which this process's death does too.

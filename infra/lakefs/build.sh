@@ -11,9 +11,7 @@ if [ ! -x "$folder/lakefs" ]; then
   mkdir -p "$folder"
   part=$(mktemp "$folder/.lakefs.XXXXXX")  # renamed when whole: an interrupted build leaves no half
   trap 'rm -f "$part"' EXIT
-  CGO_ENABLED=0 go build -o "$part" \
-    -ldflags "-s -w -X github.com/treeverse/lakefs/pkg/version.Version=$version" \
-    github.com/treeverse/lakefs/cmd/lakefs
+  CGO_ENABLED=0 go build -o "$part" -ldflags "-s -w" github.com/treeverse/lakefs/cmd/lakefs
   chmod 755 "$part"
   mv "$part" "$folder/lakefs"
 fi
