@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import os
 import re
 import uuid
 from collections.abc import Callable, Iterable, Iterator
@@ -39,11 +40,16 @@ _WRITER = "editmill-writer"
 """Metadata of a created object: who created it. Tells, when the answer got lost, who was first."""
 
 
+_asked_in: int | None = None
+"""The process whose requests obstore sends, with threads that a forked process has not."""
+
+
 class ObjectStorage:
     """The :class:`~catalog.storage.location.Storage` of `s3://bucket/prefix`.
 
     Nothing is asked of the service before the first object is. Added files are in the local cache
-    at once and uploaded by a few threads (:meth:`flush`).
+    at once and uploaded by a few threads (:meth:`flush`). Pickled, it is its URI: whoever unpickles
+    it finds the keys in an environment of their own.
     """
 
     KEYS = "AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
@@ -79,6 +85,9 @@ class ObjectStorage:
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.uri!r})"
 
+    def __reduce__(self) -> tuple[object, ...]:
+        return ObjectStorage, (self.bucket, self.prefix)
+
     def read(self, key: str) -> bytes | None:
         return self._find(lambda: bytes(obstore.get(self._store, key).bytes()))
 
@@ -86,6 +95,7 @@ class ObjectStorage:
         self._ask(lambda: obstore.put(self._store, key, data))
 
     def create(self, key: str, data: bytes) -> bool:
+        _refuse_after_fork()
         writer = {_WRITER: uuid.uuid4().hex}
         fault: EditmillError | None = None
         for _ in tries(self.retry_seconds):  # obstore itself tries only the other requests again
@@ -106,6 +116,7 @@ class ObjectStorage:
         return there is not None and there.get(_WRITER) == writer[_WRITER]
 
     def add_file(self, key: str, path: Path) -> None:
+        _refuse_after_fork()
         if key in self._uploads:
             with suppress(FileNotFoundError):
                 path.unlink()
@@ -219,6 +230,7 @@ class ObjectStorage:
 
         What it raises has no other exception behind it, as an answer's text may repeat the keys.
         """
+        _refuse_after_fork()
         try:
             return request()
         except (BaseError, OSError) as error:
@@ -251,3 +263,15 @@ class ObjectStorage:
     def _fault(self, error: Exception) -> EditmillError:
         endpoint = self.access.endpoint or "AWS"
         return storage_error(self.uri, endpoint, self.KEYS, error)
+
+
+def _refuse_after_fork() -> None:
+    """Raise where a request would wait for ever, for threads that were lost in a fork."""
+    global _asked_in
+    if _asked_in is None:
+        _asked_in = os.getpid()
+    elif _asked_in != os.getpid():
+        raise EditmillError(
+            "a process that was forked cannot use the object storage that its parent has used; "
+            "start it by 'spawn' (DataLoader: multiprocessing_context='spawn')"
+        )

@@ -59,8 +59,8 @@ class LakefsStorage(ObjectStorage):
         repository: str,
         ref: str = "main",
         access: Access | None = None,
-        *,
         main: str | None = None,
+        *,
         cache: Cache | None = None,
         retry_seconds: float = RETRY_SECONDS,
     ) -> None:
@@ -76,6 +76,9 @@ class LakefsStorage(ObjectStorage):
     @property
     def uri(self) -> str:
         return f"lakefs://{self.bucket}/{self.ref}"
+
+    def __reduce__(self) -> tuple[object, ...]:
+        return LakefsStorage, (self.bucket, self.ref, None, self.main)
 
     def branch(self, name: str) -> LakefsStorage:
         branch = self._repository.branch(name)

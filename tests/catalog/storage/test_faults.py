@@ -317,3 +317,30 @@ def test_a_branch_and_a_repository_that_are_not_there(lakefs_server, tmp_path):
         for name, error in raised.items():
             assert "lakectl repo create" in str(error) and "\n" not in str(error), name
             assert all(access.secret not in text for text in texts(error))
+
+
+def test_a_forked_process_does_not_wait_for_ever(s3_uri):
+    code = """
+import os, sys
+from catalog.errors import EditmillError
+from catalog.storage import open_storage
+storage = open_storage(sys.argv[1])
+child = os.fork()
+if child == 0:  # nothing was asked before: it may ask
+    storage.write("a", b"a")
+    os._exit(0)
+assert os.waitpid(child, 0)[1] == 0
+assert storage.read("a") == b"a"
+child = os.fork()
+if child == 0:
+    refused = 0
+    for request in (lambda: storage.read("a"), lambda: storage.create("b", b"b")):
+        try:
+            request()
+        except EditmillError as error:
+            refused += "spawn" in str(error)
+    os._exit(refused)
+assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 2
+"""
+    env = {**os.environ, "PYTHONPATH": str(ROOT)}
+    subprocess.run([sys.executable, "-c", code, s3_uri], env=env, check=True, timeout=60)
