@@ -9,8 +9,8 @@ from pathlib import Path
 from threading import BoundedSemaphore, Lock
 
 THREADS = 8
-"""Uploads at once. One of a small file takes some 15 ms, nearly all of it waiting, so that eight
-carry about 500 files a second."""
+"""Uploads at once. One of a small file takes some 15 ms, nearly all of it waiting: one by one, 70
+files of 300 kB a second went to a lakeFS on the same two cores, and 170 in eight threads."""
 
 WAITING = 256
 """Files that may wait for an upload. A computation that is faster than the line then waits too, and
@@ -51,8 +51,8 @@ class Uploads:
         path.unlink()
 
     def flush(self) -> None:
-        """Wait until all are stored. What failed before is tried once more; raises what the first
-        one then fails with, and keeps the files for the next flush."""
+        """Wait until all that were added before are stored. What failed is tried once more; raises
+        what the first one then fails with, and keeps the files for the next flush."""
         with self._lock:
             failed = list(self._failed)
         for key in failed:
@@ -62,12 +62,9 @@ class Uploads:
                     self._start(key, self._failed.pop(key)[0])
                     continue
             self._room.release()
-        while True:
-            with self._lock:
-                futures = [future for _, future in self._under_way.values()]
-            if not futures:
-                break
-            wait(futures)
+        with self._lock:  # not those that others add meanwhile, who may never stop
+            futures = [future for _, future in self._under_way.values()]
+        wait(futures)
         self.check()
 
     def check(self) -> None:
