@@ -152,6 +152,8 @@ class Pair:
     plan_id: str = ""  # its row in `plans` is what `editmill rebuild` starts from
     construction_score: float | None = None
     construction_reason: str = ""
+    output_licence: str = ""  # what the expert's output stands under (SPDX); empty: not known
+    may_train: bool | None = None  # whether that licence lets the output train any model
 
 
 @dataclass(frozen=True, slots=True)

@@ -14,6 +14,8 @@ from typing import Any, Protocol, runtime_checkable
 import numpy as np
 from numpy.typing import NDArray
 
+from experts.licences import OutputLicence
+
 Frames = NDArray[np.uint8]
 """RGB, [T, H, W, 3], 0–255."""
 
@@ -73,5 +75,10 @@ class Expert(Model, Protocol):
 
     `load()` fetches and opens what it needs; an expert without weights has nothing to do there.
     """
+
+    @property
+    def output_licence(self) -> OutputLicence | None:
+        """Under which licence what it makes stands; None where that is not known."""
+        ...
 
     def edit(self, request: EditRequest) -> EditResult: ...

@@ -37,8 +37,9 @@ from experts.diffusion.sampling.options import Cache, cache_named, check
 from experts.diffusion.sampling.sampler import Prompts, sample
 from experts.diffusion.sampling.schedule import Scheduler, scheduler
 from experts.diffusion.serving import Serving, bucket, starts
-from experts.diffusion.specs import expert_named
+from experts.diffusion.specs import BASE_LICENCES, expert_named
 from experts.edit.tasks import expert_for
+from experts.licences import EDITMILL, OutputLicence, combined
 
 ALGORITHM = 1
 """Increased whenever the same weights may give another output."""
@@ -100,6 +101,13 @@ class CogVideoXExpert:
         """Slots of the manifest that its control videos and its first frame's expert open."""
         guide = expert_for(GUIDED[self.spec.name]) if self.spec.name in GUIDED else None
         return (*self._controls.slots, *getattr(guide, "slots", ()))
+
+    @property
+    def output_licence(self) -> OutputLicence | None:
+        """Its base's, and that of the expert that makes its first frame."""
+        guide = expert_for(GUIDED[self.spec.name]) if self.spec.name in GUIDED else None
+        code = guide.output_licence if guide is not None else EDITMILL
+        return combined([code, BASE_LICENCES[self.spec.base]])
 
     def load(self) -> None:
         """Opens weights and encoders; raises EditmillError where the encoders are not those it was

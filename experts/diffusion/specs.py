@@ -14,6 +14,7 @@ from typing import Literal
 
 from catalog.errors import EditmillError
 from experts.diffusion.latents import CHANNELS as LATENT
+from experts.licences import OutputLicence
 
 Base = Literal["CogVideoX-2b", "CogVideoX-5b", "CogVideoX-5b-I2V"]
 
@@ -33,6 +34,21 @@ BASE_CHANNELS: dict[Base, int] = {
     "CogVideoX-5b-I2V": 2 * LATENT,
 }
 """Input channels: the image-to-video base takes the first frame's latents besides the noise."""
+
+
+_COGVIDEOX = OutputLicence(
+    "LicenseRef-CogVideoX",
+    True,
+    "The CogVideoX License: what the model generates is its user's; using the model commercially "
+    "takes a registration",
+)
+
+BASE_LICENCES: dict[Base, OutputLicence] = {
+    "CogVideoX-2b": OutputLicence("Apache-2.0", True, "CogVideoX-2b's model card"),
+    "CogVideoX-5b": _COGVIDEOX,
+    "CogVideoX-5b-I2V": _COGVIDEOX,
+}
+"""Of each base's output, and so of the experts trained from it."""
 
 
 @dataclass(frozen=True, slots=True)

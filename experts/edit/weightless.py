@@ -1,10 +1,14 @@
-"""What the arithmetic edits share: there is nothing to open and nothing to free."""
+"""What the arithmetic edits share: no weights to open or free, and no licence but editmill's."""
 
 from __future__ import annotations
 
+from experts.licences import EDITMILL
+
 
 class Weightless:
-    """Lifecycle of an expert without weights."""
+    """Lifecycle and output licence of an expert without weights."""
+
+    output_licence = EDITMILL
 
     def load(self) -> None:
         """Nothing to fetch."""

@@ -21,6 +21,7 @@ from experts.edit.job import (
     store_video,
 )
 from experts.edit.tasks import TASKS
+from experts.licences import OutputLicence
 from experts.serving import serving
 from flows.runtime import journal
 from flows.runtime.context import Context
@@ -42,6 +43,7 @@ class Edit:
     expert: str
     expert_version: str
     info: dict[str, Any]
+    output_licence: OutputLicence | None = None
 
     @property
     def made_side(self) -> str:
@@ -86,6 +88,7 @@ def run(ctx: Context, shard: Sequence[PlannedClip]) -> list[Edit]:
             expert=document["expert"],
             expert_version=document["expert_version"],
             info=document["info"],
+            output_licence=served[job.plan.task].output_licence,
         )
         for job, document in documents
     ]

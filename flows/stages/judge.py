@@ -174,4 +174,6 @@ def _pair(
         phrasings=instructed.phrasings,
         phrasings_by=instructed.phrasings_by,
         plan_id=plan.plan_id,
+        output_licence=edit.output_licence.name if edit.output_licence else "",
+        may_train=edit.output_licence.may_train if edit.output_licence else None,
     )

@@ -16,6 +16,7 @@ class DepthMap:
     (`darkest`, `brightest`) in the model's own units."""
 
     name = "depth"
+    output_licence = None  # the checkpoint is the user's, and so is its licence
 
     def __init__(self) -> None:
         self._model = DepthModel()

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from experts.annotate.maps.edges import Hed
 from experts.annotate.maps.scribble import clip_flow, steady_lines, steady_ridges, strokes
 from experts.base import EditRequest, EditResult, Frames
+from experts.licences import of_weights
 
 REFERENCE_SIDE = 512
 """px of the short side that the lengths below refer to: that of ControlNet's own detector."""
@@ -48,6 +49,7 @@ class FakeScribbleMap:
 
     name = "fake_scribble"
     slots = Hed.slots
+    output_licence = of_weights(*slots)
 
     def __init__(self) -> None:
         self._hed = Hed()

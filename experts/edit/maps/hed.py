@@ -6,6 +6,7 @@ import numpy as np
 
 from experts.annotate.maps.edges import Hed
 from experts.base import EditRequest, EditResult
+from experts.licences import of_weights
 
 
 class HedMap:
@@ -13,6 +14,7 @@ class HedMap:
 
     name = "hed"
     slots = Hed.slots
+    output_licence = of_weights(*slots)
 
     def __init__(self) -> None:
         self._hed = Hed()

@@ -35,6 +35,7 @@ from experts.edit.remover.occlusion import OccludedObject, occluded_objects, res
 from experts.edit.remover.seam import match_rim
 from experts.edit.remover.settings import RemoverSettings
 from experts.edit.settings import version_with
+from experts.licences import of_weights
 from experts.threads import per_call
 from experts.weights import entry
 
@@ -82,6 +83,7 @@ class Remover:
 
     name = "remover-flow"
     slots = ("migan",)
+    output_licence = of_weights(*slots)
 
     def __init__(self, threads: int | None = None, settings: RemoverSettings | None = None) -> None:
         self.threads = threads

@@ -13,6 +13,7 @@ from experts.base import EditRequest, EditResult, Frames
 from experts.edit.style.painters import NETWORK, Painter
 from experts.edit.style.styles import STYLES, Style, global_style, style_named
 from experts.edit.style.temporal import Motion, denoise, motion, steady, warp_error
+from experts.licences import of_weights
 from experts.weights import entry
 
 
@@ -21,6 +22,7 @@ class GlobalStylizer:
 
     name = "global_stylizer"
     slots = (NETWORK,)
+    output_licence = of_weights(*slots)
     version = f"1+{entry(NETWORK).sha256[:8]}"
 
     def __init__(self, threads: int | None = None) -> None:

@@ -22,6 +22,7 @@ from experts.edit.style.painters import NETWORK, Painter
 from experts.edit.style.recolor import Recolor, body_of, colour_named
 from experts.edit.style.styles import style_named
 from experts.edit.style.temporal import motion
+from experts.licences import of_weights
 from experts.weights import entry
 
 FEATHER = 2.5
@@ -47,6 +48,7 @@ class LocalStylizer:
 
     name = "local_stylizer"
     slots = (NETWORK,)
+    output_licence = of_weights(*slots)
     version = f"2+{entry(NETWORK).sha256[:8]}"
 
     def __init__(self, threads: int | None = None) -> None:

@@ -41,6 +41,7 @@ class Swap:
 
     name = "swap"
     slots = Remover.slots
+    output_licence = Remover.output_licence
 
     def __init__(self, settings: SwapSettings | None = None) -> None:
         self.settings = settings or SwapSettings()
