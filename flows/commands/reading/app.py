@@ -128,19 +128,23 @@ def log(
     rich_help_panel=PANEL,
     epilog="Examples:\n\n"
     "`editmill show 3f9c01` · facts, scores, and the pair's frames in the terminal\n\n"
-    "`editmill show 3f9c01 --png pair.png`",
+    "`editmill show 3f9c01 --png pair.png`\n\n"
+    "`editmill show 3f9c01 --ref v1 --provenance` · its way from source to release, as JSON",
 )
 def show(
     pair_id: PairId,
     catalog_uri: CatalogUri = DEFAULT_OUT,
     ref: Ref = "main",
     png: Annotated[Path | None, typer.Option(help="Write the contact sheet to this file.")] = None,
+    provenance: Annotated[
+        bool, typer.Option("--provenance", help="Print the provenance document instead.")
+    ] = False,
     json_: Json = False,
 ) -> None:
     """Show one pair: its facts, its way from source to verdict, and some of its frames."""
     from flows.commands.reading import show as command
 
-    command.show(catalog_uri, pair_id, ref=ref, png=png, as_json=json_)
+    command.show(catalog_uri, pair_id, ref=ref, png=png, as_json=json_, as_provenance=provenance)
 
 
 @app.command(

@@ -14,11 +14,13 @@ import numpy as np
 
 import catalog
 from catalog.media.image import write_png
-from catalog.records import Clip, Pair, Plan, Source, Track, to_row
+from catalog.provenance import Provenance, provenance
+from catalog.provenance.document import ClipCut, EditPlan, SourceFile, TrackedObject
+from catalog.records import Pair, to_row
 from catalog.releases import Catalog
 from catalog.report.sheet import pair_sheet, strips
 from catalog.report.terminal import half_blocks
-from flows.commands.reading.lineage import Lineage, judgements, lineage, thresholds_of
+from flows.commands.reading.judgements import judgements, thresholds_of
 
 SHORT = 12
 """Letters of an id that are shown; a prefix is enough to name it."""
@@ -27,25 +29,48 @@ FRAME_COLUMNS = 26
 """Characters of a terminal that a frame gets at least."""
 
 
-def show(root: str | Path, pair_id: str, *, ref: str, png: Path | None, as_json: bool) -> None:
+def show(
+    root: str | Path,
+    pair_id: str,
+    *,
+    ref: str,
+    png: Path | None,
+    as_json: bool,
+    as_provenance: bool,
+) -> None:
     """Prints what the pair is and how it came about; its frames go to `png`, or to a terminal.
 
-    Raises EditmillError where there is no such pair, or `png` cannot be written.
+    `as_provenance` prints its provenance document instead. Raises EditmillError where there is no
+    such pair, or `png` cannot be written.
     """
     dataset = catalog.open(root, ref=ref)
     pair = dataset.pair(pair_id).record
     if png is not None:
         write_png(png, pair_sheet(pair, dataset.path))
-    way = lineage(dataset, pair)
+    way = provenance(dataset, pair.pair_id)
+    if as_provenance:
+        print(json.dumps(way, ensure_ascii=False, indent=None if as_json else 2))
+        return
+    files = {part: str(dataset.path(medium["ref"])) for part, medium in way["media"].items()}
     if as_json:
         judged = judgements(pair, thresholds_of(dataset))
-        sheet = None if png is None else str(png)
-        print(json.dumps(_document(way) | {"filters": judged, "png": sheet}))
+        print(
+            json.dumps(
+                {
+                    **way,
+                    "pair": to_row(pair)
+                    | {"params": pair.params, "filter_versions": pair.filter_versions},
+                    "files": files,
+                    "filters": [{**f, **j} for f, j in zip(way["filters"], judged, strict=True)],
+                    "png": None if png is None else str(png),
+                }
+            )
+        )
         return
     if png is None and shows_pictures():
         print("\n".join(_pictures(dataset, pair)))
     # Line by line: the thresholds come last, after seconds.
-    for line in describe(pair, way):
+    for line in describe(pair, way, files):
         print(line, flush=True)
     for line in _named("filters", map(_judgement, judgements(pair, thresholds_of(dataset)))):
         print(line)
@@ -54,10 +79,10 @@ def show(root: str | Path, pair_id: str, *, ref: str, png: Path | None, as_json:
         print(f"{'sheet':<12}{png}")
 
 
-def describe(pair: Pair, way: Lineage) -> Iterator[str]:
+def describe(pair: Pair, way: Provenance, files: dict[str, str]) -> Iterator[str]:
     """The pair's way in lines for a person, from the footage to the instruction."""
     yield f"{pair.pair_id}  {pair.task}  {verdict(pair)}"
-    yield from _named("files", (f"{part:<7}{path}" for part, path in way["files"].items()))
+    yield from _named("files", (f"{part:<7}{path}" for part, path in files.items()))
     yield from _named("source", _source(pair, way["source"]))
     yield from _named("clip", _clip(pair, way["clip"]))
     yield from _named("object", _object(pair, way["track"]))
@@ -83,55 +108,58 @@ def shows_pictures() -> bool:
     return sys.stdout.isatty() and not asked_not
 
 
-def _document(way: Lineage) -> dict[str, Any]:
-    records = ("source", "clip", "track", "plan")
-    rows = {name: None if way[name] is None else to_row(way[name]) for name in records}
-    return {**way, **rows}
-
-
-def _source(pair: Pair, source: Source | None) -> list[str]:
+def _source(pair: Pair, source: SourceFile | None) -> list[str]:
     if source is None:
         return [f"{pair.source_uri}, {pair.licence}"]
     return [
-        f"{source.name}, {source.width}×{source.height} at {source.fps:.4g} fps, {source.frames} "
-        f"frames, {source.codec}",
+        f"{source['name']}, {source['width']}×{source['height']} at {source['fps']:.4g} fps, "
+        f"{source['frames']} frames, {source['codec']}",
         f"licence {pair.licence}, from {pair.source_uri}",
     ]
 
 
-def _clip(pair: Pair, clip: Clip | None) -> list[str]:
+def _clip(pair: Pair, clip: ClipCut | None) -> list[str]:
     if clip is None:
         return [f"{pair.clip_id[:SHORT]}: its row is gone"]
-    last = clip.first_frame + clip.frames - 1
-    line = f"{clip.clip_id[:SHORT]}: frames {clip.first_frame} to {last} of the source"
-    return [line, *([f"caption: {clip.caption}"] if clip.caption else [])]
+    first, last = clip["first_frame"], clip["first_frame"] + clip["frames"] - 1
+    line = f"{clip['clip_id'][:SHORT]}: frames {first} to {last} of the source"
+    return [line, *([f"caption: {clip['caption']}"] if clip["caption"] else [])]
 
 
-def _object(pair: Pair, track: Track | None) -> list[str]:
+def _object(pair: Pair, track: TrackedObject | None) -> list[str]:
     if track is None:
         return [pair.label] if pair.label else []
-    sure = [c for c in track.confidence if c]
     return [
-        f"{track.label}, detected with {track.score:.2f}, tracked over frames {track.first_frame} "
-        f"to {track.last_frame} with {np.mean(sure or [0]):.2f}, {track.area:.1%} of the frame"
+        f"{track['label']}, detected with {track['score']:.2f}, tracked over frames "
+        f"{track['first_frame']} to {track['last_frame']} with {track['confidence'] or 0:.2f}, "
+        f"{track['area']:.1%} of the frame"
     ]
 
 
-def _plan(plan: Plan | None) -> list[str]:
+def _plan(plan: EditPlan | None) -> list[str]:
     if plan is None:
         return []
-    x, y, width, height = plan.crop
+    x, y, width, height = plan["crop"]
+    first, last = plan["first_frame"], plan["first_frame"] + plan["frames"] - 1
     lines = [
-        f"frames {plan.first_frame} to {plan.first_frame + plan.frames - 1} of the clip, "
-        f"{width}×{height} px at {x},{y} as {plan.width}×{plan.height}; seed {plan.seed}"
+        f"frames {first} to {last} of the clip, {width}×{height} px at {x},{y} as "
+        f"{plan['width']}×{plan['height']}; seed {plan['seed']}"
     ]
-    said = (("object", plan.phrase), ("prompt", plan.prompt), ("not", plan.negative_prompt))
+    said = (
+        ("object", plan["phrase"]),
+        ("prompt", plan["prompt"]),
+        ("not", plan["negative_prompt"]),
+    )
     lines += [", ".join(f"{what}: {text}" for what, text in said if text)]
     return [line for line in lines if line]
 
 
 def _edit(pair: Pair) -> list[str]:
     lines = [f"{pair.expert} {pair.expert_version} made the {pair.generated_side}"]
+    if pair.output_licence:
+        train = {True: "may train a model", False: "may not train a model", None: ""}
+        said = (f"output under {pair.output_licence}", train[pair.may_train])
+        lines.append(", ".join(filter(None, said)))
     if pair.params:
         lines.append(json.dumps(pair.params, ensure_ascii=False, sort_keys=True))
     return lines

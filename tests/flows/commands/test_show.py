@@ -11,10 +11,11 @@ import pytest
 
 import catalog
 from catalog.media.image import read_image
+from catalog.provenance import provenance
 from catalog.records import Pair
 from catalog.report.sheet import BAR, FRAME_WIDTH, many_sheet, pair_sheet
 from catalog.report.terminal import half_blocks
-from flows.commands.reading.lineage import judgements, thresholds_of
+from flows.commands.reading.judgements import judgements, thresholds_of
 from tests.flows.tiny_training import HEIGHT, WIDTH
 from tests.parts import by_key
 
@@ -55,6 +56,22 @@ def test_it_reads_as_lines_in_order(editmill, masked: Path):
     assert names[1:] == ["files", "source", "clip", "object", "edit", "instruction", "filters",
                          "verdict"]  # fmt: skip
     assert "tracked over frames 0 to 13" in shown and "Invert it. (template)" in shown
+
+
+def test_the_provenance_document_is_printed_whole(editmill, masked: Path):
+    told = editmill("show", "ffff", "--catalog", masked, "--ref", "v2", "--provenance")
+    dataset = catalog.open(masked, ref="v2")
+    assert json.loads(told) == provenance(dataset, KNOWN) and told.count("\n") > 20
+    line = editmill("show", "ffff", "--catalog", masked, "--ref", "v2", "--provenance", "--json")
+    assert json.loads(line) == json.loads(told) and line.count("\n") == 1
+
+
+def test_the_licence_of_the_output_is_shown(editmill, masked: Path):
+    assert "output under" not in editmill("show", "ffff", "--catalog", masked)
+    licensed = _pair(masked, output_licence="LicenseRef-X", may_train=False)
+    catalog.open(masked).tables.put("pairs", by_key([licensed]))
+    shown = editmill("show", "ffff", "--catalog", masked)
+    assert "output under LicenseRef-X, may not train a model" in shown
 
 
 def test_each_score_stands_against_the_threshold_of_its_release(root: Path):
