@@ -88,6 +88,7 @@ class Recipe(Part):
     experts: dict[str, Provider] = Field(
         default_factory=dict
     )  # by task or expert; default embedded
+    credentials: bool = True  # C2PA's, in generated videos that leave the catalog
     run: Run = Run()
 
     @field_validator("experts")
@@ -109,9 +110,10 @@ class Recipe(Part):
         return self
 
     def decisions(self) -> dict[str, object]:
-        """All that can change a result: the recipe without `run`, and without an `experts` that
-        names none."""
-        unused = {"run"} if self.experts else {"run", "experts"}
+        """All that can change a result: the recipe without `run`, and without an `experts` or
+        `credentials` that asks for nothing special."""
+        usual = {"experts": {}, "credentials": True}
+        unused = {"run", *(name for name, value in usual.items() if getattr(self, name) == value)}
         return self.model_dump(mode="json", exclude=unused)
 
 

@@ -32,7 +32,8 @@ def select(opened: Catalog, recipe: Recipe) -> Catalog:
     the journal already.
     """
     filters = filters_for(recipe.filters, shared(EmbeddedEncoder)) if recipe.records is None else ()
-    asked = {name: part for name, part in recipe.decisions().items() if name != "filters"}
+    of_no_row = ("filters", "credentials")
+    asked = {name: part for name, part in recipe.decisions().items() if name not in of_no_row}
     tasks = [task for task, weight in recipe.plan.weights.items() if weight]
     name = digest(
         asked,

@@ -1,13 +1,17 @@
+import json
 import os
 from importlib.resources import files
 from pathlib import Path
 
 import pytest
 
+import catalog
+from catalog import credentials
 from catalog.errors import EditmillError
 from catalog.keys import digest
 from experts.edit.tasks import TASKS
 from flows import recipe
+from flows.runtime.selection import select
 
 MINIMAL = """
 name: tiny
@@ -42,6 +46,15 @@ def test_run_section_is_no_decision() -> None:
     a = recipe.parse(MINIMAL, "a")
     b = recipe.parse(MINIMAL + "run: {workers: 7}\n", "b")
     assert a.decisions() == b.decisions()
+
+
+def test_credentials_are_on_and_a_line_switches_them_off(tmp_path: Path) -> None:
+    on, off = recipe.parse(MINIMAL, "on"), recipe.parse(MINIMAL + "credentials: false\n", "off")
+    assert "credentials" not in on.decisions()  # so a selection keeps its name
+    assert credentials.wanted(json.dumps(on.decisions()))
+    assert not credentials.wanted(json.dumps(off.decisions()))
+    dataset = catalog.open(tmp_path / "catalog", create=True)
+    assert select(dataset, on).selection.name == select(dataset, off).selection.name  # same rows
 
 
 @pytest.mark.parametrize(
