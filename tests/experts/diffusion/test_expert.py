@@ -19,6 +19,7 @@ from experts.diffusion.model.fingerprint import ENCODERS, TRANSFORMER, fingerpri
 from experts.diffusion.sampling.schedule import scheduler
 from experts.diffusion.serving import Serving, bucket, starts
 from experts.diffusion.specs import EXPERTS
+from experts.licences import EDITMILL
 from tests.experts.diffusion.small_clips import Source
 from tests.flows.tiny_training import write_base
 
@@ -40,6 +41,7 @@ class Embedded:
 
     name = "white"
     version = "1"
+    output_licence = EDITMILL
 
     def load(self) -> None: ...
 

@@ -10,14 +10,18 @@ import pytest
 
 from catalog import media
 from catalog.errors import EditmillError
-from catalog.records import Clip, Pair, Track, from_row, to_row
+from catalog.policy import Policy
+from catalog.records import SCORES, Clip, Pair, Track, from_row, to_row
 from experts.edit.job import Side
 from experts.edit.tasks import TASKS
+from experts.licences import OutputLicence
+from filters.base import Verdict
 from filters.samples import pair_sample
 from flows.recipe import parse
 from flows.runtime.context import context
 from flows.stages.edit import Edit
-from flows.stages.judge import _masks
+from flows.stages.instruct import InstructedEdit
+from flows.stages.judge import _masks, _pair
 from tests.flows.tiny_training import FRAMES, HEIGHT, WIDTH, write_catalog, write_pairs
 
 RECIPE = "name: tiny\nsources: [{kind: folder, path: v}]\nplan: {weights: {deblur: 1}}\n"
@@ -69,6 +73,26 @@ def test_a_row_from_before_the_construction_filter_still_reads(tmp_path: Path) -
     old = row | {"construction_score": None, "construction_reason": None}
     pair = from_row(Pair, old)
     assert pair.construction_score is None and pair.construction_reason == ""
+
+
+@pytest.mark.parametrize(
+    ("licence", "columns"),
+    [
+        (OutputLicence("LicenseRef-X", False, "its page"), ("LicenseRef-X", False)),
+        (None, ("", None)),
+    ],
+)
+def test_a_pair_tells_the_licence_of_what_its_expert_made(licence, columns, tmp_path: Path) -> None:
+    root = tmp_path / "catalog"
+    written = write_catalog(root, sources=1)
+    (clip,) = context(root, parse(RECIPE, "tiny")).catalog.tables.records("clips")
+    side = Side(clip.video, WIDTH, HEIGHT, FRAMES)
+    edit = Edit(written.plan, clip, side, side, "", "tiny", "1", {}, output_licence=licence)
+    said = InstructedEdit(edit, "Remove it.", "", "template", "", [], [])
+    unasked = {name: Verdict(True, None, "not_measured") for name in SCORES}
+    pair = _pair(said, unasked, {}, Policy())
+    assert (pair.output_licence, pair.may_train) == columns
+    assert from_row(Pair, to_row(pair)) == pair
 
 
 def test_constants_of_the_checks_are_the_recipes() -> None:
