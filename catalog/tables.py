@@ -92,6 +92,7 @@ class Tables:
         self.without = sorted(without)
         self.written: dict[str, dict[str, int]] = {}  # by table and part, since this was made
         self._parts: dict[str, Parts] = {}
+        self._opened: dict[tuple[str, int | None], DeltaTable] = {}  # by table and version
         self._lock = threading.RLock()  # writers of one process wait instead of losing races
 
     def put(
@@ -112,7 +113,9 @@ class Tables:
 
         def attempt() -> int:
             delta = self._open(table)
-            known = {} if delta is None else self._fingerprints(table, delta.version())
+            known = (
+                {} if delta is None else self._known_parts(table, delta).of(wanted, delta.version())
+            )
             stale = {p: value for p, value in wanted.items() if known.get(p, EMPTY) != value}
             if not stale:
                 return 0
@@ -140,8 +143,8 @@ class Tables:
             delta = self._open(table)
             if delta is None:
                 return 0
-            known = self._fingerprints(table, delta.version())
-            gone = sorted(part for part in given if known.get(part, EMPTY) != EMPTY)
+            known = self._known_parts(table, delta).of(given, delta.version())
+            gone = sorted(part for part, value in known.items() if value != EMPTY)
             if gone:
                 delta.delete(_in(gone), commit_properties=committing(dict.fromkeys(gone, EMPTY)))
             return len(gone)
@@ -150,11 +153,11 @@ class Tables:
 
     def parts(self, table: str) -> set[str]:
         """The parts that have rows, at the newest version."""
-        delta = self._open(table)
-        if delta is None:
-            return set()
-        known = self._fingerprints(table, delta.version())
-        return {part for part, value in known.items() if value != EMPTY}
+        with self._lock:
+            delta = self._open(table)
+            if delta is None:
+                return set()
+            return self._known_parts(table, delta).filled(delta.version())
 
     def scan(self, table: str, version: int | None = None) -> pl.LazyFrame:
         """The table as a lazy frame, at `version` or the newest (pinned) one.
@@ -167,10 +170,11 @@ class Tables:
             if table not in self.pinned:
                 return pl.LazyFrame(schema=wanted)
             version = self.pinned[table]
-        delta = self._open(table, version)
-        if delta is None:
-            return pl.LazyFrame(schema=wanted)
-        frame = pl.scan_delta(delta)
+        with self._lock:
+            delta = self._open(table, version)
+            if delta is None:
+                return pl.LazyFrame(schema=wanted)
+            frame = pl.scan_delta(delta)
         have = frame.collect_schema()
         if self.without and PART in have:
             frame = frame.filter(~pl.col(PART).is_in(self.without))
@@ -190,8 +194,9 @@ class Tables:
         """The newest (or the pinned) version of the table; None where it does not exist."""
         if self.pinned is not None:
             return self.pinned.get(table)
-        delta = self._open(table)
-        return None if delta is None else delta.version()
+        with self._lock:
+            delta = self._open(table, check=False)
+            return None if delta is None else delta.version()
 
     def moved(self, table: str, old: int | None, new: int | None) -> bool:
         """Whether rows may differ between two versions; joining files (:meth:`compact`) moves the
@@ -307,14 +312,36 @@ class Tables:
                 raise unwritable(self._name(table), error) from None
         raise AssertionError("unreachable")
 
-    def _open(self, table: str, version: int | None = None) -> DeltaTable | None:
-        """The table, its files known to be whole; None where there is none."""
+    def _open(
+        self, table: str, version: int | None = None, check: bool = True
+    ) -> DeltaTable | None:
+        """The table, its files known to be whole; None where there is none.
+
+        The newest state is read from the log once, then only what was added to it.
+        """
+        pinned = version is not None
+        delta = self._opened.get((table, version))
+        if delta is not None and not pinned:
+            try:
+                delta.update_incremental()
+            except (DeltaError, OSError):
+                delta = None
+        if delta is None:
+            delta = self._open_anew(table, version)
+            if delta is None:
+                return None
+            self._opened[table, version] = delta
+        if check and (folder := self._folder(table)) is not None:
+            check_data(folder, delta)
+        return delta
+
+    def _open_anew(self, table: str, version: int | None) -> DeltaTable | None:
         folder = self._folder(table)
         if folder is not None:
             check_log(folder, version)
         location = self.storage.table(self._key(table))
         try:
-            delta = DeltaTable(
+            return DeltaTable(
                 location.uri, version=version, storage_options=dict(location.options) or None
             )
         except TableNotFoundError:
@@ -322,9 +349,6 @@ class Tables:
         except (DeltaError, OSError) as error:
             what = f"cannot be read ({str(error).splitlines()[0]})"
             raise damaged(folder or Path(self._name(table)), what) from None
-        if folder is not None:
-            check_data(folder, delta)
-        return delta
 
     def _create(self, table: str) -> DeltaTable:
         if (folder := self._folder(table)) is not None:
@@ -338,13 +362,12 @@ class Tables:
             storage_options=dict(location.options) or None,
         )
 
-    def _fingerprints(self, table: str, version: int) -> Mapping[str, int]:
+    def _known_parts(self, table: str, delta: DeltaTable) -> Parts:
         known = self._parts.get(table)
-        if known is None or version < known.version:  # the table was made anew
-            known = self._parts[table] = Parts(
-                self.storage, f"tables/{self._key(table)}/_delta_log"
-            )
-        return known.upto(version)
+        if known is None or delta.version() < known.version:  # the table was made anew
+            log = f"tables/{self._key(table)}/_delta_log"
+            known = self._parts[table] = Parts(self.storage, log)
+        return known
 
     def _refuse_if_full(self, table: str, size: float) -> None:
         """Delta's writer panics on a full disk, with a trace on the terminal: ask beforehand."""

@@ -8,9 +8,10 @@ folder or a bucket, rows appear in the build's selection as they are made.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 import catalog
+from catalog.errors import EditmillError
 from catalog.keys import digest
 from catalog.storage.location import Versioned
 from flows.runtime.commits import Commits
@@ -39,7 +40,8 @@ def on_branch(ctx: Context) -> Iterator[None]:
     try:
         yield
     except BaseException:
-        branch.commit(f"{ctx.recipe.name}: stopped", ctx.commits.metadata())
+        with suppress(EditmillError):  # what ended the build is the error to tell
+            branch.commit(f"{ctx.recipe.name}: stopped", ctx.commits.metadata())
         raise
     branch.merge_into_main(f"{ctx.recipe.name}: built", ctx.commits.metadata())
     ctx.catalog = select(catalog.open(main), ctx.recipe)

@@ -36,7 +36,7 @@ def checkpoint(at, version):
 
 
 def rows(at):
-    return at.sql("select count(*) as n from clips")["n"][0]
+    return catalog.open(at.root).sql("select count(*) as n from clips")["n"][0]
 
 
 def told(call):
@@ -100,7 +100,7 @@ def test_a_damaged_commit_is_named(at, damage, which):
 def test_a_damaged_data_file_is_named(at, damage, capfd):
     path = sorted(folder(at).glob("*.parquet"))[1]
     damage(path)
-    for use in (at.clips, lambda: at.tables.put("clips", by_key([clip(9)])), at.compact):
+    for use in (at.clips, at.compact, lambda: catalog.open(at.root).clips()):
         assert told(use).startswith(f"{path}: ")
     assert not capfd.readouterr().err  # Rust's panics print to the terminal
 
@@ -158,7 +158,7 @@ def test_data_without_a_log_is_no_empty_table(at, what):
     elif what != "log":
         empty(lost)
     named = lost if what == "tables_a_file" else log
-    assert told(lambda: at.clips()).startswith(f"{named}: ")
+    assert told(lambda: catalog.open(at.root).clips()).startswith(f"{named}: ")
 
 
 def test_a_table_that_lost_what_a_release_holds(at):
@@ -177,8 +177,8 @@ def test_a_table_that_lost_what_a_release_holds(at):
 def test_a_query_asks_for_no_table_it_does_not_name(at):
     at.tables.put("models", by_key([]))
     empty(commits(at)[-1])
-    assert at.sql("select count(*) as n from failures")["n"][0] == 0
-    told(lambda: at.sql("show tables"))
+    assert catalog.open(at.root).sql("select count(*) as n from failures")["n"][0] == 0
+    told(lambda: catalog.open(at.root).sql("show tables"))
 
 
 def test_files_are_opened_once(at, monkeypatch):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -38,7 +39,7 @@ def entries(dataset: Catalog, limit: int) -> list[Entry]:
     storage = dataset.storage
     if isinstance(storage, Versioned):
         found += [
-            Entry(_iso(commit.created), commit.message, dict(commit.metadata))
+            Entry(_iso(commit.created), commit.message, _own(commit.metadata))
             for commit in storage.log(limit)
             if "release" not in commit.metadata  # told above
         ]
@@ -64,6 +65,11 @@ def show(root: str, limit: int, as_json: bool) -> None:
         details = ", ".join(f"{name} {value}" for name, value in entry.details.items())
         table.add_row(entry.at, entry.what, details)
     Console().print(table)
+
+
+def _own(metadata: Mapping[str, str]) -> dict[str, Any]:
+    """Without what lakeFS adds."""
+    return {name: value for name, value in metadata.items() if not name.startswith(".lakefs")}
 
 
 def _of_release(counts: dict[str, Any]) -> dict[str, Any]:

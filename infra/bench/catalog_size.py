@@ -1,0 +1,202 @@
+"""What a catalog of many pairs costs: reading, finding, appending, releasing, deciding, resuming.
+
+    python infra/bench/catalog_size.py [--rows 10000000] [--folder FOLDER]
+
+The pairs are generated: ids are random, other texts are drawn from 200 each, eight pairs are one
+part, as of a clip. Each figure stands beside its peer of the same run: polars on one plain parquet
+copy for reading, the same catalog at a hundredth of the size for writing.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+from deltalake import CommitProperties, Transaction, write_deltalake
+
+import catalog
+from catalog.policy import Policy, Threshold
+from catalog.records import Pair, from_row, schema
+from catalog.releases import Catalog
+from catalog.tables import PART, WRITER
+from flows.recipe import parse
+from flows.runtime import journal
+from flows.runtime.context import context
+
+POLICY = Policy(
+    (
+        Threshold("quality", "at_least", "edit_failed", 0.3, {"task_1": 0.2}),
+        Threshold("subtle", "at_most", "subtle", 0.95),
+    )
+)
+STEP = 500_000  # rows generated at once
+PER_PART = 8
+APPENDED = 10_000
+RESUMED, PER_PAGE = 100_000, 32
+RECIPE = "name: bench\nsources: [{kind: folder, path: none}]\nplan: {weights: {deblur: 1}}\n"
+
+
+def generated(count: int, seed: int) -> pl.DataFrame:
+    """`count` rows of the pairs table."""
+    rng = np.random.default_rng(seed)
+
+    def ids(n: int) -> pl.Series:
+        return pl.Series([row.tobytes().hex() for row in rng.integers(0, 256, (n, 16), np.uint8)])
+
+    clips = ids(-(-count // PER_PART))[np.arange(count) // PER_PART]
+    columns: dict[str, object] = {}
+    for name, dtype in schema(Pair).items():
+        if name == "pair_id":
+            columns[name] = ids(count)
+        elif name in ("clip_id", "source_id"):
+            columns[name] = clips
+        elif name == "task":
+            columns[name] = np.array([f"task_{n}" for n in range(18)])[rng.integers(0, 18, count)]
+        elif name in ("params", "filter_versions"):
+            columns[name] = ["{}"] * count
+        elif name.endswith("_reason"):
+            columns[name] = [""] * count
+        elif dtype == pl.String:
+            texts = np.array([f"{name}: one of many texts, number {n}" for n in range(200)])
+            columns[name] = texts[rng.integers(0, 200, count)]
+        elif dtype == pl.Int64:
+            columns[name] = rng.integers(0, 1000, count)
+        elif dtype == pl.Float64:
+            columns[name] = rng.random(count)
+        elif dtype == pl.Boolean:
+            columns[name] = rng.random(count) < 0.5
+        else:
+            columns[name] = pl.Series([["say it so", "or so"]] * count, dtype=dtype)
+    frame = pl.DataFrame({**columns, PART: clips}, strict=False)
+    return POLICY.decide(frame.lazy().cast(dict(schema(Pair)))).collect()
+
+
+def filled(folder: Path, rows: int) -> Catalog:
+    """A catalog of so many pairs, written as builds would have written it, in fewer commits."""
+    dataset = catalog.open(folder, create=True).select("bench", RECIPE, POLICY, "bench")
+    dataset.become_main()
+    delta = dataset.tables._create("pairs")
+    for first in range(0, rows, STEP):
+        frame = generated(min(STEP, rows - first), first)
+        parts = [Transaction(part, 1) for part in frame[PART].unique()]
+        written = CommitProperties(app_transactions=parts)
+        write_deltalake(
+            delta, frame, mode="append", commit_properties=written, writer_properties=WRITER
+        )
+    delta.create_checkpoint()
+    return dataset
+
+
+def seconds(call: Callable[[], object], times: int = 5) -> float:
+    """The median of several calls."""
+    taken = []
+    for _ in range(times):
+        start = time.perf_counter()
+        call()
+        taken.append(time.perf_counter() - start)
+    return statistics.median(taken)
+
+
+def reading(dataset: Catalog, plain: Path) -> dict[str, float]:
+    """Filter and group, at a release and on a plain copy; and single pairs."""
+    release = dataset.release("read", RECIPE)
+    at = catalog.open(dataset.root, release.tag)
+    at.tables.scan("pairs").sink_parquet(plain)
+
+    def grouped(frame: pl.LazyFrame) -> pl.DataFrame:
+        kept = frame.filter("keep").group_by("task")
+        return kept.agg(pl.len(), pl.col("quality_score").mean()).collect()
+
+    ours, theirs = [], []
+    for _ in range(7):  # in turns
+        ours.append(seconds(lambda: grouped(at.pairs()), 1))
+        theirs.append(seconds(lambda: grouped(pl.scan_parquet(plain)), 1))
+    ids = at.pairs().select("pair_id").collect()["pair_id"].sample(8, seed=0).to_list()
+    cold = seconds(lambda: at._row("pairs", "pair", ids[0]), 1)
+    return {
+        "group_by_seconds": statistics.median(ours),
+        "group_by_of_plain_parquet": statistics.median(ours) / statistics.median(theirs),
+        "lookup_cold_seconds": cold,
+        "lookup_warm_seconds": statistics.median(
+            seconds(lambda i=i: at._row("pairs", "pair", i), 1) for i in ids[1:]
+        ),
+    }
+
+
+def writing(dataset: Catalog, seed: int) -> dict[str, float]:
+    """Appending new pairs part by part, releasing them, deciding all anew."""
+    new = generated(APPENDED, seed)
+    parts: dict[str, list[Pair]] = {}
+    for row in new.iter_rows(named=True):
+        parts.setdefault(row[PART], []).append(from_row(Pair, row))
+    names = list(parts)
+    shards = [names[i : i + 16] for i in range(0, len(names), 16)]
+    fresh = catalog.open(dataset.root).select("bench", RECIPE, POLICY, "bench")
+    start = time.perf_counter()
+    for shard in shards:
+        fresh.tables.put("pairs", {part: parts[part] for part in shard}, POLICY.decide)
+    appended = time.perf_counter() - start
+    return {
+        "append_seconds": appended,
+        "release_seconds": seconds(lambda: fresh.release(f"w{seed}", RECIPE), 1),
+        "decide_seconds": seconds(
+            lambda: fresh.decide(f"d{seed}", POLICY.changed({"quality": 0.5})), 1
+        ),
+    }
+
+
+def resuming(folder: Path) -> float:
+    """Seconds for a stage over 100 000 records that are all in the journal and in the tables."""
+    ctx = context(folder, parse(RECIPE, "bench"))
+    ctx.catalog = ctx.catalog.select("resume", RECIPE, POLICY, "bench")
+    shards = [range(i, i + PER_PAGE) for i in range(0, RESUMED, PER_PAGE)]
+
+    def run() -> None:
+        for number, shard in enumerate(shards):
+            made = journal.run(
+                ctx,
+                "edit",
+                list(shard),
+                key=str,
+                page=lambda _, number=number: f"{number:08x}",
+                work=lambda batch: [{"media": "media/ab/" + "0" * 64, "info": {}}] * len(batch),
+                name=str,
+                batch=PER_PAGE,
+            )
+            assert len(list(made)) == len(shard)
+
+    run()
+    return seconds(run, 1)
+
+
+def main() -> None:
+    """Prints the figures as JSON."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--rows", type=int, default=10_000_000)
+    parser.add_argument("--folder", type=Path)
+    options = parser.parse_args()
+    with tempfile.TemporaryDirectory(dir=options.folder) as temporary:
+        folder = Path(temporary)
+        large = filled(folder / "large", options.rows)
+        small = filled(folder / "small", options.rows // 100)
+        found: dict[str, object] = {"rows": options.rows}
+        found |= reading(large, folder / "plain.parquet")
+        runs = [(writing(small, n), writing(large, n)) for n in (1, 2, 3)]
+        for name in runs[0][0]:
+            before = statistics.median(a[name] for a, _ in runs)
+            after = statistics.median(b[name] for _, b in runs)
+            found[name] = after
+            found[f"{name}_of_a_hundredth"] = after / before
+        found["resume_seconds"] = resuming(folder / "resume")
+    print(json.dumps({k: round(v, 4) if isinstance(v, float) else v for k, v in found.items()}))
+
+
+if __name__ == "__main__":
+    main()
