@@ -5,9 +5,10 @@ from __future__ import annotations
 import json
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperCommand
 
 from catalog.errors import EditmillError
 from flows.commands import completion
@@ -169,6 +170,62 @@ def sheet(
     from flows.commands.reading import sheet as command
 
     command.show(catalog_uri, out, kept=kept, task=task, count=n, seed=seed, ref=ref, as_json=json_)
+
+
+class _ListsFormats(TyperCommand):
+    """Adds to its help what can be exported, read from the table when the help is asked for."""
+
+    def format_help(self, ctx: Any, formatter: Any) -> None:
+        from flows.commands.reading import export as command
+
+        self.epilog = f"Formats:\n\n{command.listed()}\n\n{self.epilog}"
+        super().format_help(ctx, formatter)
+
+
+def _format_names() -> list[str]:
+    from flows.commands.reading import export as command
+
+    return command.names()
+
+
+@app.command(
+    cls=_ListsFormats,
+    rich_help_panel=PANEL,
+    epilog="Examples:\n\n"
+    '`editmill export huggingface --ref v1 --out my-set` · then `load_dataset("my-set")`\n\n'
+    "`editmill export diffsynth-vace --ref v1 --out vace --splits train=0.95,validation=0.05 "
+    "--where \"task = 'object_removal' and quality_score > 0.7\"`",
+)
+def export(
+    format_: Annotated[
+        str,
+        typer.Argument(metavar="FORMAT", help="See below.", autocompletion=_format_names),
+    ],
+    out: Annotated[Path, typer.Option(help="A new folder, or one to go on with.")],
+    ref: Ref = "main",
+    where: Annotated[
+        str | None,
+        typer.Option(
+            help="An SQL condition on the columns of pairs; only kept pairs, unless it names keep."
+        ),
+    ] = None,
+    splits: Annotated[
+        str | None,
+        typer.Option(help="Names and shares by source: train=0.95,validation=0.05."),
+    ] = None,
+    copy: Annotated[
+        bool, typer.Option("--copy", help="Copy media that could be hard links.")
+    ] = False,
+    catalog_dir: CatalogDir = DEFAULT_OUT,
+    json_: Json = False,
+) -> None:
+    """Lay a dataset out as a trainer, a judge or a hub loads it. Started again, it goes on where it
+    was interrupted."""
+    from flows.commands.reading import export as command
+
+    command.show(
+        catalog_dir, format_, out, ref=ref, where=where, splits=splits, copy=copy, as_json=json_
+    )
 
 
 @app.command(

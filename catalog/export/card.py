@@ -1,0 +1,250 @@
+"""The dataset card: a README.md that says what an export holds, where it comes from, under which
+licences, how it was judged, and how to load it. On the hub's formats with the hub's YAML head."""
+
+from __future__ import annotations
+
+import importlib.metadata
+import json
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import polars as pl
+import yaml
+
+from catalog.export.format import Format
+from catalog.records import SCORES, Release
+from catalog.releases import Catalog
+
+HUB_LICENCES = (
+    "apache-2.0", "mit", "bsd-2-clause", "bsd-3-clause", "cc0-1.0", "cc-by-3.0", "cc-by-4.0",
+    "cc-by-sa-4.0", "cc-by-nc-4.0", "cc-by-nc-sa-4.0", "unlicense",
+)  # fmt: skip
+"""Licences that the hub has an identifier for (huggingface.co/docs/hub/repositories-licenses) and
+that footage comes under; all others are `other`."""
+
+MOST_SOURCES = 200
+"""Sources listed one by one; of more the card counts those under each licence."""
+
+MOST_SIZES = 12
+
+LIMITS = (
+    "Pairs were made by experts and judged by filters, both of them models: none was looked at by "
+    "a person, and some of what was kept is wrong.",
+    "One side of each pair is real footage, the other was made from it (`generated_side`): it may "
+    "show the traces of its expert, and a model can learn them.",
+    "Instructions were written by a language model or from templates, in English.",
+    "The licences are those that the sources were found under; people in the footage have not been "
+    "asked.",
+)
+
+LINKS = (
+    "A medium taken as it is may be a hard link to the catalog's own file: read it, and never "
+    "write to it in place, or the catalog changes too. `editmill export … --copy` makes copies."
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What a card is written from; `frame` has the exported rows with their `split`."""
+
+    dataset: Catalog
+    format: Format
+    frame: pl.DataFrame
+    where: str | None
+    shares: Mapping[str, float]
+    counts: Mapping[str, int]
+    left_out: Mapping[str, int]
+    files: Mapping[str, int]
+
+
+def card(of: Card) -> str:
+    """The card as Markdown; the same export has the same card."""
+    release = next((r for r in of.dataset.releases() if r.tag == of.dataset.ref), None)
+    parts = [
+        *(_head(of) if of.format.hub else ()),
+        f"# {sum(of.counts.values())} {_noun(of)} for {of.format.reader}",
+        _origin(of, release),
+        _section("How to load it", _list(of.format.notes)),
+        _section("What it holds", _contents(of)),
+        _section("Videos", _videos(of)),
+        _section("Filters and thresholds", _filters(of, release)),
+        _section("Licences and sources", _licences(of)),
+        _section("Models that took part", _models(of)),
+        _section("Limits", _list((*LIMITS, LINKS))),
+    ]
+    return "\n\n".join(part.strip() for part in parts if part) + "\n"
+
+
+def _head(of: Card) -> Iterator[str]:
+    licences = {str(licence).lower() for licence in of.frame["licence"].unique()}
+    known = licences.pop() if len(licences) == 1 else ""
+    total = sum(of.counts.values())
+    bounds = ((1_000, "n<1K"), (10_000, "1K<n<10K"), (100_000, "10K<n<100K"), (10**6, "100K<n<1M"))
+    head = {
+        "license": known if known in HUB_LICENCES else "other",
+        "language": ["en"],
+        "tags": ["video-editing", "instruction-based-editing", "editmill"],
+        "size_categories": [next((name for most, name in bounds if total < most), "n>1M")],
+        "configs": [
+            {
+                "config_name": "default",
+                "data_files": [
+                    {"split": split, "path": f"{split}/{of.format.hub}"} for split in of.counts
+                ],
+            }
+        ],
+    }
+    yield f"---\n{yaml.safe_dump(head, sort_keys=False)}---"
+
+
+def _noun(of: Card) -> str:
+    return {
+        "pairs": "instruction pairs of videos",
+        "preferences": "preference pairs of edited videos",
+        "local_edits": "local-editing records",
+    }[of.format.rows]
+
+
+def _origin(of: Card, release: Release | None) -> str:
+    made = f", released on {release.created_at[:10]}" if release else ", not a release: it may grow"
+    lines = [
+        f"Exported by editmill {_version()} as `{of.format.name}` from `{of.dataset.ref}`{made}."
+    ]
+    if release and release.notes:
+        lines.append(f"The release's notes: {release.notes}")
+    if of.where:
+        lines.append(f"Only rows that meet `{of.where}`.")
+    elif of.format.rows == "pairs":
+        lines.append("Only pairs that its filters kept.")
+    return "\n".join(lines)
+
+
+def _contents(of: Card) -> str:
+    splits = list(of.counts)
+    counts = of.frame.group_by("task", "split").len().sort("task")
+    held = {(task, split): n for task, split, n in counts.iter_rows()}
+    tasks = of.frame["task"].unique().sort().to_list()
+    rows = [(task, *(held.get((task, split), 0) for split in splits)) for task in tasks]
+    rows.append(("all", *of.counts.values()))
+    text = _table(("task", *splits), rows)
+    files = ", ".join(f"{n} {what}" for what, n in sorted(of.files.items()))
+    text += f"\n\nFiles: {files}. Each split lies in a folder of its name: {of.format.writes}."
+    if len(of.shares) > 1:
+        shares = ", ".join(f"{name} {share:g}" for name, share in of.shares.items())
+        text += (
+            f"\n\nSplits are drawn by the hash of the source's id ({shares}): all that was made of "
+            "one video is in one split."
+        )
+    return text
+
+
+def _videos(of: Card) -> str:
+    lines = [f"Asked of the videos: {of.format.needs}."]
+    if of.format.needs.alike:
+        lines.append(
+            "A pair that did not fit was encoded anew (H.264, CRF 18): frames are dropped or "
+            "repeated, never blended, the picture is cropped at its centre and resized."
+        )
+    if of.left_out:
+        left = "; ".join(f"{n} {reason}" for reason, n in of.left_out.items())
+        lines.append(f"Left out: {left}.")
+    lines.append("Before that, in the catalog:")
+    prefix = "" if of.format.rows == "local_edits" else "target_"
+    names = [f"{prefix}{name}" for name in ("width", "height", "frames", "fps")]
+    shapes = of.frame.group_by(names).len().sort("len", *names, descending=[True] + [False] * 4)
+    rows = [
+        (f"{w} × {h}", frames, f"{fps:.6g}", n)
+        for w, h, frames, fps, n in shapes.head(MOST_SIZES).iter_rows()
+    ]
+    more = len(shapes) - len(rows)
+    table = _table(("size, px", "frames", "frames/s", "records"), rows)
+    return "\n".join(lines) + "\n\n" + table + (f"\n\nand {more} other shapes." if more > 0 else "")
+
+
+def _filters(of: Card, release: Release | None) -> str:
+    if of.format.rows == "local_edits":
+        return ""
+    versions: dict[str, set[str]] = {}
+    for text in of.frame["filter_versions"].drop_nulls().unique().sort().to_list():
+        for name, version in json.loads(text).items():
+            versions.setdefault(name, set()).add(str(version))
+    rows = []
+    for name in SCORES:
+        score = pl.col(f"{name}_score")
+        low, high, measured = of.frame.select(
+            score.min(), score.max().alias("high"), score.count().alias("measured")
+        ).row(0)
+        told = f"{low:.3g} to {high:.3g}" if measured else "not measured"
+        rows.append((name, ", ".join(sorted(versions.get(name, ()))) or "–", told, measured))
+    text = _table(("filter", "version", "scores here", "records measured"), rows)
+    settings = _settings(release)
+    return text + (f"\n\nThresholds in the recipe:\n\n{settings}" if settings else "")
+
+
+def _settings(release: Release | None) -> str:
+    """The filters' part of the recipe, as a list."""
+    try:
+        filters = json.loads(release.recipe)["filters"] if release else {}
+    except (ValueError, KeyError, TypeError):  # released by hand, under some other description
+        filters = {}
+    return _list(
+        f"`{name}`: {json.dumps(value)}"
+        for name, value in filters.items()
+        if value not in (None, {})
+    )
+
+
+def _licences(of: Card) -> str:
+    by = of.frame.group_by("licence", "source_uri").len().sort("licence", "source_uri")
+    if len(by) <= MOST_SOURCES:
+        text = _table(("licence of the source", "source", "records"), by.iter_rows())
+    else:
+        by = of.frame.group_by("licence").agg(pl.col("source_id").n_unique(), pl.len())
+        heads = ("licence of the source", "sources", "records")
+        text = _table(heads, by.sort("licence").iter_rows())
+    if "output_licence" in of.frame.columns:
+        columns = ["output_licence", *(c for c in ("may_train",) if c in of.frame.columns)]
+        outputs = of.frame.group_by(columns).len().sort(columns)
+        rows = [[_told(value) for value in row] for row in outputs.iter_rows()]
+        headings = {"output_licence": "licence of the made side", "may_train": "may train a model"}
+        text += "\n\n" + _table((*(headings[c] for c in columns), "records"), rows)
+    return text
+
+
+def _told(value: str | bool | int | None) -> str | int:
+    if value is None:
+        return "not known"
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return value
+
+
+def _models(of: Card) -> str:
+    models = of.dataset.models().select("name", "version", "licence", "origin").collect()
+    rows = models.unique().sort("name", "version").iter_rows()
+    return _table(("model", "version", "licence", "origin"), rows) if len(models) else ""
+
+
+def _version() -> str:
+    try:
+        return importlib.metadata.version("editmill")
+    except importlib.metadata.PackageNotFoundError:  # run from a checkout that is not installed
+        return "(not installed)"
+
+
+def _section(heading: str, text: str) -> str:
+    return f"## {heading}\n\n{text}" if text else ""
+
+
+def _list(lines: Iterable[str]) -> str:
+    return "\n".join(f"- {line}" for line in lines)
+
+
+def _table(heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
+    lines = [heads, ["---"] * len(heads), *rows]
+    return "\n".join(f"| {' | '.join(map(_cell, line))} |" for line in lines)
+
+
+def _cell(value: Any) -> str:
+    return " ".join(str(value).split()).replace("|", "\\|")

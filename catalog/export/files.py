@@ -1,0 +1,215 @@
+"""The files an export consists of. Each knows what it is made from and writes itself whole or not
+at all, so that what lies under its name is finished.
+
+Importing this costs nothing; codecs are imported by what needs them.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import shutil
+import tarfile
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal, Protocol
+
+from catalog.errors import EditmillError
+from catalog.export.shapes import Shape
+from catalog.storage.files import replacing
+
+if TYPE_CHECKING:
+    import polars as pl
+
+White = Literal["edited", "kept"]
+"""What white means in a mask: the region that the edit makes, or the one it leaves alone."""
+
+Media = Callable[[str], Path]
+"""Gives the local file of a media reference."""
+
+
+class File(Protocol):
+    """One file of an export at `path`, relative to its folder; `what` is how a summary counts it:
+    `video`, `re-encoded video`, `mask`, `picture`, `shard` or `index`."""
+
+    @property
+    def path(self) -> str: ...
+
+    @property
+    def what(self) -> str: ...
+
+    def write(self, final: Path, media: Media) -> None:
+        """Make the file at `final`, whose folder is there. Raises EditmillError where something
+        cannot be read or written."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Original:
+    """A medium as the catalog has it, byte for byte."""
+
+    path: str
+    ref: str
+    what: str = "video"
+
+    def write(self, final: Path, media: Media) -> None:
+        with replacing(final) as temporary:
+            shutil.copyfile(found(media(self.ref)), temporary)
+
+
+@dataclass(frozen=True, slots=True)
+class Encoded:
+    """A video brought from the shape it `had` to `shape`."""
+
+    path: str
+    ref: str
+    had: Shape
+    shape: Shape
+    what: str = "re-encoded video"
+
+    def write(self, final: Path, media: Media) -> None:
+        from catalog.export.conform import conformed_frames
+        from catalog.media import write_video
+
+        frames = conformed_frames(found(media(self.ref)), self.had, self.shape)
+        write_video(final, frames, self.shape.fps)
+
+
+@dataclass(frozen=True, slots=True)
+class Masks:
+    """A mask track brought to `shape`; the catalog's are white where the edit is."""
+
+    path: str
+    ref: str
+    had: Shape
+    shape: Shape
+    white: White = "edited"
+    what: str = "mask"
+
+    def write(self, final: Path, media: Media) -> None:
+        from catalog.export.conform import conformed_masks
+        from catalog.media import write_masks
+
+        masks = conformed_masks(found(media(self.ref)), self.had, self.shape)
+        write_masks(final, masks if self.white == "edited" else (~m for m in masks), self.shape.fps)
+
+
+@dataclass(frozen=True, slots=True)
+class Still:
+    """One frame of a video as a PNG of `size` (height, width)."""
+
+    path: str
+    ref: str
+    frame: int
+    size: tuple[int, int]
+    what: str = "picture"
+
+    def write(self, final: Path, media: Media) -> None:
+        from catalog.geometry import crop_resize
+        from catalog.media import read_video
+        from catalog.media.image import write_png
+
+        frames = read_video(found(media(self.ref)), first=self.frame, count=1)
+        if not len(frames):
+            raise EditmillError(f"{media(self.ref)}: has no frame {self.frame}; restore the file")
+        write_png(final, crop_resize(frames, self.size)[0])
+
+
+@dataclass(frozen=True, slots=True)
+class Text:
+    """A text file of these pieces; `pieces` is called when the file is written."""
+
+    path: str
+    pieces: Callable[[], Iterable[str]]
+    what: str = "index"
+
+    def write(self, final: Path, media: Media) -> None:
+        with (
+            replacing(final) as temporary,
+            temporary.open("w", encoding="utf-8", newline="") as file,
+        ):
+            file.writelines(self.pieces())
+
+
+@dataclass(frozen=True, slots=True)
+class Parquet:
+    """A table as Parquet; `frame` is called when the file is written."""
+
+    path: str
+    frame: Callable[[], pl.DataFrame]
+    what: str = "index"
+
+    def write(self, final: Path, media: Media) -> None:
+        with replacing(final) as temporary:
+            self.frame().write_parquet(temporary)
+
+
+@dataclass(frozen=True, slots=True)
+class Tar:
+    """A tar of media (by reference) and texts; the same members give the same bytes."""
+
+    path: str
+    members: Sequence[tuple[str, str | bytes]]
+    """Name and reference, or name and content."""
+    what: str = "shard"
+
+    def write(self, final: Path, media: Media) -> None:
+        with (
+            replacing(final) as temporary,
+            tarfile.open(temporary, "w", format=tarfile.USTAR_FORMAT) as tar,
+        ):
+            for name, content in self.members:
+                entry = tarfile.TarInfo(name)  # time 0, nobody's
+                if isinstance(content, bytes):
+                    entry.size = len(content)
+                    tar.addfile(entry, io.BytesIO(content))
+                else:
+                    path = found(media(content))
+                    entry.size = path.stat().st_size
+                    with path.open("rb") as file:
+                        tar.addfile(entry, file)
+
+
+def found(path: Path) -> Path:
+    """The same path. Raises EditmillError where there is no such file."""
+    if not path.is_file():
+        raise EditmillError(f"{path}: is missing; restore it, or leave its pair out with --where")
+    return path
+
+
+def json_list(path: str, entries: Callable[[], Iterable[dict[str, Any]]]) -> Text:
+    """A JSON array, one entry a line."""
+
+    def pieces() -> Iterable[str]:
+        before = "[\n"
+        for entry in entries():
+            yield before + json.dumps(entry, ensure_ascii=False)
+            before = ",\n"
+        yield "\n]\n" if before == ",\n" else "[]\n"
+
+    return Text(path, pieces)
+
+
+def json_lines(path: str, entries: Callable[[], Iterable[dict[str, Any]]]) -> Text:
+    """JSON Lines: one object a line."""
+    return Text(path, lambda: (json.dumps(e, ensure_ascii=False) + "\n" for e in entries()))
+
+
+def csv_table(
+    path: str, header: Sequence[str], rows: Callable[[], Iterable[Sequence[str]]]
+) -> Text:
+    """A CSV with a header; quoted where a reader would otherwise split."""
+
+    def pieces() -> Iterable[str]:
+        yield _csv_line(header)
+        yield from map(_csv_line, rows())
+
+    return Text(path, pieces)
+
+
+def _csv_line(row: Sequence[str]) -> str:
+    line = io.StringIO()
+    csv.writer(line, lineterminator="\n").writerow(row)
+    return line.getvalue()

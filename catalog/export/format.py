@@ -1,0 +1,115 @@
+"""What a format is: it takes records and says which files they become."""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Literal, Protocol
+
+from catalog.errors import EditmillError
+from catalog.export.files import Encoded, File, Masks, Original, White
+from catalog.export.shapes import Needs, Shape, Side, shape_of
+
+Rows = Literal["pairs", "preferences", "local_edits"]
+"""What a format's records are: edited pairs, a kept pair with a rejected one of the same edit, or
+local-editing records."""
+
+_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+"""An id comes from a row, and a row may come from anywhere: only this becomes a file name."""
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One row to be exported: `row` has the columns of `catalog.records.Pair`, or of `LocalEdit`;
+    `shapes` are those of source and target in the export (of a pair)."""
+
+    id: str
+    row: Mapping[str, Any]
+    shapes: Mapping[Side, Shape] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        if not _ID.fullmatch(self.id):
+            raise EditmillError(
+                f"{self.id!r}: is no record's id (letters, digits, '_' and '-', at most 64); "
+                "leave the row out with --where"
+            )
+
+    @property
+    def has_mask(self) -> bool:
+        return bool(self.row["mask"])
+
+    def text(self, *columns: str) -> str:
+        """The first of these columns that holds something; empty where none does."""
+        return next((self.row[c] for c in columns if self.row.get(c)), "")
+
+    def name(self, side: Side) -> str:
+        """The side's file in its split: `source/<id>.mp4`."""
+        suffix = "mp4" if self._is_changed(side) else _suffix(self.row[f"{side}_video"])
+        return f"{side}/{self.id}.{suffix}"
+
+    @property
+    def mask_name(self) -> str:
+        return f"mask/{self.id}.{_suffix(self.row['mask'])}"
+
+    def video(self, side: Side, split: str) -> File:
+        """One side's video, as it is or brought to its shape."""
+        path, ref = f"{split}/{self.name(side)}", self.row[f"{side}_video"]
+        if self._is_changed(side):
+            return Encoded(path, ref, shape_of(self.row, side), self.shapes[side])
+        return Original(path, ref)
+
+    def videos(self, split: str) -> Iterator[File]:
+        """Both sides."""
+        yield self.video("source", split)
+        yield self.video("target", split)
+
+    def mask(self, split: str, white: White = "edited") -> File:
+        """The mask track, of the target's shape; the catalog's are white where the edit is."""
+        path, ref = f"{split}/{self.mask_name}", self.row["mask"]
+        if white == "edited" and not self._is_changed("target"):
+            return Original(path, ref, "mask")
+        return Masks(path, ref, shape_of(self.row, "target"), self.shapes["target"], white)
+
+    def _is_changed(self, side: Side) -> bool:
+        return self.shapes[side] != shape_of(self.row, side)
+
+
+class Split(Protocol):
+    """The records of one split, in their order; they can be gone through several times."""
+
+    name: str
+    folder: Path
+    """Absolute: where the split's files lie."""
+
+    def __iter__(self) -> Iterator[Record]: ...
+
+
+class Format(ABC):
+    """How one consumer wants a dataset laid out.
+
+    Each split is a folder of its own, complete in itself: paths in an index are relative to it.
+    """
+
+    name: str
+    """What `editmill export` calls it."""
+    reader: str
+    """What loads it."""
+    writes: str
+    """The files of a split, in a few words."""
+    needs: Needs
+    notes: tuple[str, ...]
+    """Sentences for the card: how to point the consumer at the folder, what white means …"""
+    rows: Rows = "pairs"
+    hub: str = ""
+    """Which files of a split Hugging Face loads, as a pattern; empty where it is not the reader."""
+
+    @abstractmethod
+    def files(self, split: Split) -> Iterator[File]:
+        """The files of one split, its index last; their paths begin with the split's name."""
+
+
+def _suffix(ref: str) -> str:
+    return ref.rpartition(".")[2]

@@ -1,0 +1,1 @@
+"""Layouts that many readers share: judges, preference training, WebDataset, Hugging Face."""

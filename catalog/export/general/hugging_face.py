@@ -1,0 +1,58 @@
+"""Hugging Face `datasets`: a video folder, that is Parquet beside the media, loaded without a
+script."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from catalog.export.facts import COLUMNS
+from catalog.export.files import File, Parquet
+from catalog.export.format import Format, Record, Split
+from catalog.export.shapes import Needs
+
+if TYPE_CHECKING:
+    import polars as pl
+
+FIGURES = ("frames", "fps", "width", "height")
+
+
+class HuggingFace(Format):
+    """Columns `source_video`, `target_video` and `mask` are of the feature type Video."""
+
+    name = "huggingface"
+    reader = "Hugging Face datasets"
+    writes = "metadata.parquet, source/, target/, mask/"
+    hub = "**"
+    needs = Needs()
+    notes = (
+        '`datasets.load_dataset("DIR")` gives the splits; decoding needs `torchcodec`, or '
+        "`cast_column(…, Video(decode=False))` for paths.",
+        "`mask` is null where a task has none, and white where the edit is (FFV1, lossless).",
+    )
+
+    def files(self, split: Split) -> Iterator[File]:
+        for record in split:
+            yield from record.videos(split.name)
+            if record.has_mask:
+                yield record.mask(split.name)
+        yield Parquet(f"{split.name}/metadata.parquet", lambda: _table(split))
+
+
+def _table(split: Split) -> pl.DataFrame:
+    import polars as pl
+
+    return pl.DataFrame([_row(record) for record in split], infer_schema_length=None)
+
+
+def _row(record: Record) -> dict[str, Any]:
+    """Every row has every column, so that all splits have one schema; `*_file_name` is what a
+    video folder calls a path."""
+    row = record.row
+    return {
+        "source_video_file_name": record.name("source"),
+        "target_video_file_name": record.name("target"),
+        "mask_file_name": record.mask_name if record.has_mask else None,
+        **{column: row[column] for column in COLUMNS if column in row},
+        **{f"{side}_{n}": row[f"{side}_{n}"] for side in ("source", "target") for n in FIGURES},
+    }

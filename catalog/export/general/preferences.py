@@ -1,0 +1,68 @@
+"""Preference pairs: the kept and a rejected target of one edit, as a Hugging Face video folder.
+
+Which rejected pair belongs to a kept one is the rule of :mod:`catalog.export.preferred`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any
+
+from catalog.export.facts import COLUMNS, REJECTED
+from catalog.export.files import File, Original, Parquet
+from catalog.export.format import Format, Record, Split
+from catalog.export.shapes import Needs
+
+if TYPE_CHECKING:
+    import polars as pl
+
+
+class Preferences(Format):
+    name = "preferences"
+    reader = "preference trainers (DPO)"
+    writes = "metadata.parquet, source/, chosen/, rejected/"
+    hub = "**"
+    rows = "preferences"
+    needs = Needs()
+    notes = (
+        '`datasets.load_dataset("DIR")` gives `prompt` (the instruction), `source`, `chosen` and '
+        "`rejected`; `rejected_reason` says what its filters found.",
+        "A kept and a rejected pair belong together where they show the same edit of the same "
+        "video: the same source file, task, object (track) and wanted content (`target_prompt`), "
+        "the target being the side that was made. Of several rejected ones another version of the "
+        "same plan comes first, then the one with the most similar instruction. A kept pair "
+        "without such a rejected one is left out.",
+    )
+
+    def files(self, split: Split) -> Iterator[File]:
+        for record in split:
+            for column, path in _paths(record).items():
+                yield Original(f"{split.name}/{path}", record.row[column])
+        yield Parquet(f"{split.name}/metadata.parquet", lambda: _table(split))
+
+
+def _paths(record: Record) -> dict[str, str]:
+    """Where the media of these columns lie."""
+    places = {"source_video": "source", "target_video": "chosen", "rejected_video": "rejected"}
+    return {
+        column: f"{folder}/{record.id}.{record.row[column].rpartition('.')[2]}"
+        for column, folder in places.items()
+    }
+
+
+def _table(split: Split) -> pl.DataFrame:
+    import polars as pl
+
+    return pl.DataFrame([_row(record) for record in split], infer_schema_length=None)
+
+
+def _row(record: Record) -> dict[str, Any]:
+    row, paths = record.row, _paths(record)
+    columns = [c for c in (*COLUMNS, *REJECTED.values()) if c in row and c != "rejected_video"]
+    return {
+        "prompt": record.text("instruction"),
+        "source_file_name": paths["source_video"],
+        "chosen_file_name": paths["target_video"],
+        "rejected_file_name": paths["rejected_video"],
+        **{column: row[column] for column in columns if column not in ("keep", "reason")},
+    }

@@ -1,0 +1,63 @@
+"""WebDataset: tar shards whose members `<key>.src.mp4`, `<key>.tgt.mp4`, `<key>.mask.mkv` and
+`<key>.json` are one sample."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from catalog.export.facts import facts_json
+from catalog.export.files import File, Tar
+from catalog.export.format import Format, Record, Split
+from catalog.export.shapes import Needs
+
+
+class WebDataset(Format):
+    """A shard holds at most `records_per_shard` records: of a few hundred kilobytes each, so some
+    hundreds of megabytes, which is what its authors advise."""
+
+    name = "webdataset"
+    reader = "WebDataset"
+    writes = "<split>-<number>.tar"
+    hub = "*.tar"
+    needs = Needs()
+    notes = (
+        '`webdataset.WebDataset("DIR/train/train-{000000..000009}.tar")`; a sample has `src.mp4`, '
+        "`tgt.mp4`, `json`, and `mask.mkv` where the task has a mask, white where the edit is.",
+    )
+
+    def __init__(self, records_per_shard: int = 1000) -> None:
+        self.records_per_shard = records_per_shard
+
+    def files(self, split: Split) -> Iterator[File]:
+        members: list[tuple[str, str | bytes]] = []
+        shard = held = 0
+        for record in split:
+            if held == self.records_per_shard:
+                yield Tar(_name(split, shard), members)
+                members, shard, held = [], shard + 1, 0
+            members += _sample(record)
+            held += 1
+        if held:
+            yield Tar(_name(split, shard), members)
+
+
+def _name(split: Split, shard: int) -> str:
+    return f"{split.name}/{split.name}-{shard:06d}.tar"
+
+
+def _sample(record: Record) -> Iterator[tuple[str, str | bytes]]:
+    row = record.row
+    figures = {
+        f"{side}_{name}": row[f"{side}_{name}"]
+        for side in ("source", "target")
+        for name in ("frames", "fps", "width", "height")
+    }
+    yield f"{record.id}.src.{_suffix(row['source_video'])}", row["source_video"]
+    yield f"{record.id}.tgt.{_suffix(row['target_video'])}", row["target_video"]
+    if record.has_mask:
+        yield f"{record.id}.mask.{_suffix(row['mask'])}", row["mask"]
+    yield f"{record.id}.json", facts_json(row, figures)
+
+
+def _suffix(ref: str) -> str:
+    return ref.rpartition(".")[2]

@@ -1,0 +1,98 @@
+"""Making an export's files, several at once, skipping those that are there.
+
+Every file appears under its name only when it is whole, so what is there is done: an export that
+was interrupted goes on where it was, and ends with the same files.
+"""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Iterable
+from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from catalog.export.files import File, Media, Original, found
+from catalog.storage.files import sweep, unwritable
+
+AHEAD = 8
+"""Files per worker that are in hand at most: an export of a million pairs makes no list of them."""
+
+
+@dataclass(slots=True)
+class Placed:
+    """What became of the files: how many of each kind the export has, how many of them were made
+    now, and how many of these were hard links."""
+
+    kinds: Counter[str] = field(default_factory=Counter)
+    made: int = 0
+    linked: int = 0
+    bytes: int = 0  # of all of them
+
+
+def place(files: Iterable[File], out: Path, media: Media, link: bool) -> Placed:
+    """Make the files below `out`. With `link` a medium that is taken as it is becomes a hard link
+    to the catalog's file, or a copy where the file system has none.
+
+    Raises EditmillError, in one line, at the first file that cannot be made.
+    """
+    placed = Placed()
+    workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    with ThreadPoolExecutor(workers or 1, thread_name_prefix="export") as pool:
+        pending: set[Future[tuple[str, bool, bool, int]]] = set()
+        try:
+            for file in files:
+                if len(pending) >= (workers or 1) * AHEAD:
+                    done, pending = wait(pending, return_when=FIRST_COMPLETED)
+                    _count(placed, done)
+                pending.add(pool.submit(_make, file, out, media, link))
+            _count(placed, wait(pending).done)
+        finally:
+            pool.shutdown(cancel_futures=True)
+    return placed
+
+
+def sweep_all(out: Path) -> None:
+    """Remove the half-written files that killed exports left in `out`."""
+    for folder in (out, *(path for path in out.rglob("*") if path.is_dir())):
+        sweep(folder)
+
+
+def _count(placed: Placed, done: Iterable[Future[tuple[str, bool, bool, int]]]) -> None:
+    for future in done:
+        kind, made, linked, size = future.result()
+        placed.kinds[kind] += 1
+        placed.made += made
+        placed.linked += linked
+        placed.bytes += size
+
+
+def _make(file: File, out: Path, media: Media, link: bool) -> tuple[str, bool, bool, int]:
+    """Kind, whether it was made now, whether as a link, and its size in bytes."""
+    final = out / file.path
+    if (size := _size(final)) is not None:
+        return file.what, False, False, size
+    try:
+        final.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise unwritable(final.parent, error) from None
+    linked = link and isinstance(file, Original) and _link(found(media(file.ref)), final)
+    if not linked:
+        file.write(final, media)
+    return file.what, True, linked, final.stat().st_size
+
+
+def _link(path: Path, final: Path) -> bool:
+    with suppress(OSError):  # another file system, one without links, or too many links
+        final.hardlink_to(path)
+        return True
+    return False
+
+
+def _size(path: Path) -> int | None:
+    try:
+        return path.stat().st_size
+    except OSError:
+        return None

@@ -1,0 +1,204 @@
+"""`export`: a catalog at a ref becomes a folder that a consumer's own loader reads."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import polars as pl
+
+from catalog.errors import EditmillError
+from catalog.export.card import Card, card
+from catalog.export.files import File, Text
+from catalog.export.format import Format, Record
+from catalog.export.placing import Placed, place, sweep_all
+from catalog.export.selection import Selection, select
+from catalog.export.shapes import Side, shape_of
+from catalog.export.splits import MADE_OF, with_splits
+from catalog.releases import Catalog
+from catalog.storage.files import write_bytes
+
+STATE = ".editmill-export.json"
+"""What the folder is an export of; hidden, since loaders look through the folder."""
+
+WHOLE = {"train": 1.0}
+
+_SLICE = 1000
+"""Rows turned into records together."""
+
+
+@dataclass(frozen=True, slots=True)
+class Exported:
+    """What an export holds and what was done for it now."""
+
+    format: str
+    reader: str
+    ref: str
+    out: str
+    splits: dict[str, int]  # records
+    left_out: dict[str, int]  # reason → records
+    files: dict[str, int]  # kind → files
+    made: int  # of the files, now; 0 where all were there
+    linked: int  # of these, as hard links to the catalog's media
+    bytes: int  # of all files
+
+
+@dataclass(slots=True)
+class _Split:
+    """:class:`catalog.export.format.Split` of a frame."""
+
+    name: str
+    folder: Path
+    frame: pl.DataFrame
+    format: Format
+
+    def __iter__(self) -> Iterator[Record]:
+        for part in self.frame.iter_slices(_SLICE):
+            for row in part.iter_rows(named=True):
+                yield Record(row[self.frame.columns[0]], row, _shapes(row, self.format) or {})
+
+
+def export(
+    dataset: Catalog,
+    format: Format,
+    out: Path,
+    *,
+    where: str | None = None,
+    splits: Mapping[str, float] = WHOLE,
+    link: bool = True,
+) -> Exported:
+    """Export what `dataset` holds to the folder `out` in `format`.
+
+    `where` chooses rows (:func:`catalog.export.selection.select`), `splits` are names and shares by
+    source. Without `link` media are always copied. Interrupted, the same call goes on; finished, it
+    finds nothing to do.
+
+    Raises EditmillError for a bad condition, an empty selection, a folder that holds something
+    else, a medium that is missing, and what cannot be written.
+    """
+    selection = select(dataset, format.rows, where)
+    frame, left_out = _fitting(with_splits(selection.frame, splits), format)
+    _claim(out, _state(dataset, format, selection, where, splits))
+    parts = [
+        _Split(name, out.absolute() / name, frame.filter(pl.col("split") == name), format)
+        for name in splits
+    ]
+    parts = [part for part in parts if len(part.frame)]
+    media = dataset.media.path
+    placed = place(_files(format, parts), out, media, link=link and _is_folder(dataset))
+    counts = {part.name: len(part.frame) for part in parts}
+    text = card(
+        Card(dataset, format, frame, where, dict(splits), counts, left_out, dict(placed.kinds))
+    )
+    last = place([Text("README.md", lambda: [text])], out, media, link=False)
+    return _summary(dataset, format, out, counts, left_out, placed, last)
+
+
+def _files(format: Format, parts: list[_Split]) -> Iterator[File]:
+    for part in parts:
+        yield from format.files(part)
+
+
+def _shapes(row: Mapping[str, Any], format: Format) -> dict[Side, Any] | None:
+    """The shapes of a pair's sides in the export; None where it does not fit."""
+    if format.rows == "local_edits":
+        return {}
+    fitted = format.needs.fitted(shape_of(row, "source"), shape_of(row, "target"))
+    return None if fitted is None else dict(zip(("source", "target"), fitted, strict=True))
+
+
+def _fitting(frame: pl.DataFrame, format: Format) -> tuple[pl.DataFrame, dict[str, int]]:
+    """The rows that can be exported, and how many are left out by reason."""
+    left_out: Counter[str] = Counter()
+    mixed = frame["split"].is_null()
+    if mixed.any():
+        left_out["made of sources of two splits"] = int(mixed.sum())
+        frame = frame.filter(~mixed)
+    fits = pl.Series(
+        [_shapes(row, format) is not None for row in frame.iter_rows(named=True)], dtype=pl.Boolean
+    )
+    if not fits.all():
+        left_out[f"too short or too small ({format.needs})"] = int((~fits).sum())
+        frame = frame.filter(fits)
+    if not len(frame):
+        raise EditmillError(
+            f"{format.name}: every record is left out: "
+            + "; ".join(f"{n} {reason}" for reason, n in left_out.items())
+        )
+    return frame.drop(MADE_OF), dict(left_out)
+
+
+def _state(
+    dataset: Catalog,
+    format: Format,
+    selection: Selection,
+    where: str | None,
+    splits: Mapping[str, float],
+) -> dict[str, Any]:
+    return {
+        "format": format.name,
+        "needs": str(format.needs),
+        "ref": dataset.ref,
+        "where": where or "",
+        "splits": dict(splits),
+        "selection": selection.digest,
+    }
+
+
+def _claim(out: Path, state: dict[str, Any]) -> None:
+    """Make `out` the folder of this export, or go on with it. Raises EditmillError where it holds
+    another one, or anything else."""
+    marker = out / STATE
+    try:
+        there = json.loads(marker.read_bytes())
+    except FileNotFoundError:
+        if out.exists() and (not out.is_dir() or any(out.iterdir())):
+            raise EditmillError(
+                f"{out}: is not empty and no export; name a new or an empty folder"
+            ) from None
+        write_bytes(marker, json.dumps(state, indent=1).encode())
+        return
+    except (OSError, ValueError) as error:
+        raise EditmillError(f"{marker}: cannot be read ({error}); name a new folder") from None
+    if there != state:
+        differs = [key for key in state if there.get(key) != state[key]]
+        what = "other rows" if differs == ["selection"] else f"another {differs[0]}"
+        raise EditmillError(
+            f"{out}: holds an export of {what} ({there.get('format')} of {there.get('ref')}"
+            f"{', where ' + there['where'] if there.get('where') else ''}); name another folder"
+        )
+    sweep_all(out)
+
+
+def _is_folder(dataset: Catalog) -> bool:
+    """Whether the catalog's media are files of a folder, so that they can be linked to: a link to
+    a cache's copy would outlive the cache and share its bytes."""
+    return isinstance(dataset.root, Path)
+
+
+def _summary(
+    dataset: Catalog,
+    format: Format,
+    out: Path,
+    counts: dict[str, int],
+    left_out: dict[str, int],
+    placed: Placed,
+    last: Placed,
+) -> Exported:
+    kinds = placed.kinds + last.kinds
+    return Exported(
+        format.name,
+        format.reader,
+        dataset.ref,
+        str(out),
+        counts,
+        left_out,
+        dict(sorted(kinds.items())),
+        placed.made + last.made,
+        placed.linked,
+        placed.bytes + last.bytes,
+    )

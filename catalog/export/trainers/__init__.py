@@ -1,0 +1,1 @@
+"""Layouts that one trainer's own loader reads, one file a trainer."""

@@ -1,0 +1,61 @@
+"""Lightricks' ltx-trainer (`process_dataset.py`): a JSON list; its column names say what to encode.
+
+Paths are relative to the JSON. A column is read from every row, so pairs with masks are listed a
+second time, in a file of their own. Only the first frames of a resolution bucket are taken; the
+latents keep the file's rate.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from catalog.export.files import File, json_list
+from catalog.export.format import Format, Record, Split
+from catalog.export.shapes import Needs
+
+FPS = 24.0
+"""Frames/s that LTX-Video and LTX-2 generate at by default."""
+
+
+class LtxTrainer(Format):
+    """`video` is the target, `reference_video` the source."""
+
+    name = "ltx-trainer"
+    reader = "Lightricks LTX trainer"
+    writes = "dataset.json, dataset_masked.json, source/, target/, mask/"
+    needs = Needs(alike=True, frame_step=8, fps=FPS, multiple=32)
+    notes = (
+        "Preprocess with `process_dataset.py DIR/train/dataset.json --resolution-buckets WxHxF` "
+        "and train with `v2v_ic_lora.yaml`.",
+        "`dataset_masked.json` lists the pairs that have a mask, with `video_mask`, for "
+        "`video_inpainting_lora.yaml`.",
+        "Masks are white where the video is kept and black where the edit is: the trainer holds "
+        "what is above 0.5 fixed.",
+        "`caption` is the instruction.",
+    )
+
+    def files(self, split: Split) -> Iterator[File]:
+        masked = False
+        for record in split:
+            yield from record.videos(split.name)
+            if record.has_mask:
+                masked = True
+                yield record.mask(split.name, white="kept")
+        yield json_list(f"{split.name}/dataset.json", lambda: map(self.entry, split))
+        if masked:
+            yield json_list(
+                f"{split.name}/dataset_masked.json",
+                lambda: (
+                    {**self.entry(record), "video_mask": record.mask_name}
+                    for record in split
+                    if record.has_mask
+                ),
+            )
+
+    def entry(self, record: Record) -> dict[str, Any]:
+        return {
+            "caption": record.text("instruction"),
+            "video": record.name("target"),
+            "reference_video": record.name("source"),
+        }

@@ -1,0 +1,45 @@
+"""VideoX-Fun (`ImageVideoControlDataset`): a JSON list with a control video per row.
+
+The loader draws frame numbers from the target and takes the same ones of the control video, so both
+sides need the same frames.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from catalog.export.files import File, json_list
+from catalog.export.format import Format, Split
+from catalog.export.shapes import Needs
+
+
+class VideoXFun(Format):
+    """`file_path` is the target, `control_file_path` the source."""
+
+    name = "videox-fun"
+    reader = "VideoX-Fun, control training"
+    writes = "metadata.json, source/, target/"
+    needs = Needs(alike=True, frame_step=4)
+    notes = (
+        "Train with `--train_data_dir DIR/train --train_data_meta DIR/train/metadata.json "
+        "--video_sample_stride 1`; `--enable_bucket` keeps each video's own size.",
+        "`text` is the instruction. There is no `object_file_path`: no pair has a subject image.",
+    )
+
+    def files(self, split: Split) -> Iterator[File]:
+        for record in split:
+            yield from record.videos(split.name)
+        yield json_list(
+            f"{split.name}/metadata.json",
+            lambda: (
+                {
+                    "file_path": record.name("target"),
+                    "control_file_path": record.name("source"),
+                    "text": record.text("instruction"),
+                    "type": "video",
+                    "width": record.shapes["target"].width,
+                    "height": record.shapes["target"].height,
+                }
+                for record in split
+            ),
+        )
