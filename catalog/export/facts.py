@@ -41,3 +41,17 @@ def facts(row: Mapping[str, Any]) -> dict[str, Any]:
 def facts_json(row: Mapping[str, Any], more: Mapping[str, Any]) -> bytes:
     """The facts and `more` as one JSON object."""
     return json.dumps({**facts(row), **more}, ensure_ascii=False).encode()
+
+
+def column_types() -> dict[str, Any]:
+    """The polars types of these columns, of a rejected pair's, and of the files' names."""
+    import polars as pl
+
+    from catalog.records import Pair, schema
+
+    types = schema(Pair)
+    return {
+        **{column: types[column] for column in COLUMNS if column in types},
+        **{new: types[old] for old, new in REJECTED.items() if old in types},
+        "mask_file_name": pl.String(),
+    }

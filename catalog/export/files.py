@@ -8,23 +8,24 @@ from __future__ import annotations
 
 import csv
 import io
+import itertools
 import json
 import shutil
 import tarfile
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, Protocol
+from typing import Any, Literal, Protocol
 
 from catalog.errors import EditmillError
 from catalog.export.shapes import Shape
 from catalog.storage.files import replacing
 
-if TYPE_CHECKING:
-    import polars as pl
-
 White = Literal["edited", "kept"]
 """What white means in a mask: the region that the edit makes, or the one it leaves alone."""
+
+ROWS_AT_ONCE = 10_000
+"""Rows of a Parquet table that are dictionaries at one time: some 50 MB."""
 
 Media = Callable[[str], Path]
 """Gives the local file of a media reference."""
@@ -135,15 +136,28 @@ class Text:
 
 @dataclass(frozen=True, slots=True)
 class Parquet:
-    """A table as Parquet; `frame` is called when the file is written."""
+    """A table as Parquet, with a row per dictionary; `rows` is called when the file is written.
+
+    The columns that :func:`catalog.export.facts.column_types` knows have their type also where all
+    of them are null, so that two splits have one schema.
+    """
 
     path: str
-    frame: Callable[[], pl.DataFrame]
+    rows: Callable[[], Iterable[Mapping[str, Any]]]
     what: str = "index"
 
     def write(self, final: Path, media: Media) -> None:
+        import polars as pl
+
+        from catalog.export.facts import column_types
+
+        types = column_types()
+        parts = (
+            pl.DataFrame(batch, schema_overrides=types, infer_schema_length=None)
+            for batch in batched(self.rows(), ROWS_AT_ONCE)
+        )
         with replacing(final) as temporary:
-            self.frame().write_parquet(temporary)
+            pl.concat(parts, how="vertical_relaxed").write_parquet(temporary)
 
 
 @dataclass(frozen=True, slots=True)
@@ -213,3 +227,10 @@ def _csv_line(row: Sequence[str]) -> str:
     line = io.StringIO()
     csv.writer(line, lineterminator="\n").writerow(row)
     return line.getvalue()
+
+
+def batched(rows: Iterable[Mapping[str, Any]], size: int) -> Iterator[list[Mapping[str, Any]]]:
+    """The rows in lists of at most `size` (`itertools.batched` comes with Python 3.12)."""
+    rest = iter(rows)
+    while batch := list(itertools.islice(rest, size)):
+        yield batch

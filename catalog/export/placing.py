@@ -56,8 +56,8 @@ def place(files: Iterable[File], out: Path, media: Media, link: bool) -> Placed:
 
 def sweep_all(out: Path) -> None:
     """Remove the half-written files that killed exports left in `out`."""
-    for folder in (out, *(path for path in out.rglob("*") if path.is_dir())):
-        sweep(folder)
+    for folder, _, _ in os.walk(out):
+        sweep(Path(folder))
 
 
 def _count(placed: Placed, done: Iterable[Future[tuple[str, bool, bool, int]]]) -> None:

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+import polars.selectors as cs
 
 from catalog.errors import EditmillError
 from catalog.export.card import Card, card
@@ -118,12 +119,12 @@ def _fitting(frame: pl.DataFrame, format: Format) -> tuple[pl.DataFrame, dict[st
     if mixed.any():
         left_out["made of sources of two splits"] = int(mixed.sum())
         frame = frame.filter(~mixed)
-    fits = pl.Series(
-        [_shapes(row, format) is not None for row in frame.iter_rows(named=True)], dtype=pl.Boolean
-    )
-    if not fits.all():
-        left_out[f"too short or too small ({format.needs})"] = int((~fits).sum())
-        frame = frame.filter(fits)
+    if format.rows != "local_edits":
+        figures = frame.select(cs.ends_with("_frames", "_fps", "_width", "_height"))
+        fits = pl.Series([_shapes(row, format) is not None for row in figures.iter_rows(named=True)])
+        if not fits.all():
+            left_out[f"too short or too small ({format.needs})"] = int((~fits).sum())
+            frame = frame.filter(fits)
     if not len(frame):
         raise EditmillError(
             f"{format.name}: every record is left out: "

@@ -4,15 +4,12 @@ script."""
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from catalog.export.facts import COLUMNS
 from catalog.export.files import File, Parquet
 from catalog.export.format import Format, Record, Split
 from catalog.export.shapes import Needs
-
-if TYPE_CHECKING:
-    import polars as pl
 
 FIGURES = ("frames", "fps", "width", "height")
 
@@ -36,13 +33,7 @@ class HuggingFace(Format):
             yield from record.videos(split.name)
             if record.has_mask:
                 yield record.mask(split.name)
-        yield Parquet(f"{split.name}/metadata.parquet", lambda: _table(split))
-
-
-def _table(split: Split) -> pl.DataFrame:
-    import polars as pl
-
-    return pl.DataFrame([_row(record) for record in split], infer_schema_length=None)
+        yield Parquet(f"{split.name}/metadata.parquet", lambda: map(_row, split))
 
 
 def _row(record: Record) -> dict[str, Any]:

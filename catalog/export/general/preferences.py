@@ -6,15 +6,12 @@ Which rejected pair belongs to a kept one is the rule of :mod:`catalog.export.pr
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from catalog.export.facts import COLUMNS, REJECTED
 from catalog.export.files import File, Original, Parquet
 from catalog.export.format import Format, Record, Split
 from catalog.export.shapes import Needs
-
-if TYPE_CHECKING:
-    import polars as pl
 
 
 class Preferences(Format):
@@ -38,7 +35,7 @@ class Preferences(Format):
         for record in split:
             for column, path in _paths(record).items():
                 yield Original(f"{split.name}/{path}", record.row[column])
-        yield Parquet(f"{split.name}/metadata.parquet", lambda: _table(split))
+        yield Parquet(f"{split.name}/metadata.parquet", lambda: map(_row, split))
 
 
 def _paths(record: Record) -> dict[str, str]:
@@ -48,12 +45,6 @@ def _paths(record: Record) -> dict[str, str]:
         column: f"{folder}/{record.id}.{record.row[column].rpartition('.')[2]}"
         for column, folder in places.items()
     }
-
-
-def _table(split: Split) -> pl.DataFrame:
-    import polars as pl
-
-    return pl.DataFrame([_row(record) for record in split], infer_schema_length=None)
 
 
 def _row(record: Record) -> dict[str, Any]:

@@ -6,7 +6,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from catalog.export.files import File, Text
-from catalog.export.format import Format, Split
+from catalog.export.format import Format, Record, Split
 from catalog.export.shapes import Needs
 
 
@@ -27,5 +27,9 @@ class AiToolkit(Format):
     def files(self, split: Split) -> Iterator[File]:
         for record in split:
             yield from record.videos(split.name)
-            caption = record.text("instruction")
-            yield Text(f"{split.name}/target/{record.id}.txt", lambda text=caption: [text])  # type: ignore[misc]
+            yield _caption(record, split)
+
+
+def _caption(record: Record, split: Split) -> Text:
+    text = record.text("instruction")
+    return Text(f"{split.name}/target/{record.id}.txt", lambda: [text], "caption")

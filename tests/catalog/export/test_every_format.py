@@ -1,0 +1,207 @@
+"""What holds for every format: complete, deterministic, resumable, and never two in one folder."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from catalog.errors import EditmillError
+from catalog.export import placing
+from catalog.export.files import File
+from catalog.export.formats import FORMATS
+from catalog.export.run import STATE
+from catalog.releases import Catalog
+from tests.catalog.export.conftest import Export
+
+every_format = pytest.mark.parametrize("name", FORMATS)
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    return {
+        path.relative_to(folder).as_posix(): path.read_bytes()
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    }
+
+
+@every_format
+def test_a_second_run_finds_nothing_to_do(name: str, run: Export, tmp_path: Path) -> None:
+    first = run(name, tmp_path / "out")
+    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*")}
+    again = run(name, tmp_path / "out")
+    assert first.made and not again.made
+    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*")} == before
+    assert (again.splits, again.files, again.bytes) == (first.splits, first.files, first.bytes)
+
+
+@every_format
+def test_an_interrupted_export_ends_like_an_undisturbed_one(
+    name: str, run: Export, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    out = tmp_path / "out"
+    run(name, out)
+    undisturbed = contents(out)
+    for path in sorted(out.rglob("*"), reverse=True):
+        path.unlink() if path.is_file() else path.rmdir()
+
+    made = 0
+
+    def breaks(file: File, *rest: Any) -> Any:
+        nonlocal made
+        made += 1
+        if made > len(undisturbed) // 2:
+            raise KeyboardInterrupt
+        return make(file, *rest)
+
+    make = placing._make
+    with monkeypatch.context() as broken:
+        broken.setattr(placing, "_make", breaks)
+        with pytest.raises(KeyboardInterrupt):
+            run(name, out)
+    assert set(contents(out)) < set(undisturbed)
+    run(name, out)
+    assert contents(out) == undisturbed
+
+
+@every_format
+def test_copies_are_what_links_are_and_nobody_elses(
+    name: str, run: Export, dataset: Catalog, tmp_path: Path
+) -> None:
+    linked = run(name, tmp_path / "out")
+    shared = {path.stat().st_ino for path in dataset.root.rglob("media/*/*")}
+    links = [p for p in (tmp_path / "out").rglob("*") if p.stat().st_ino in shared]
+    assert len(links) == linked.linked
+    undisturbed = contents(tmp_path / "out")
+    for path in sorted((tmp_path / "out").rglob("*"), reverse=True):
+        path.unlink() if path.is_file() else path.rmdir()
+    copied = run(name, tmp_path / "out", link=False)
+    assert not copied.linked and copied.made == linked.made
+    assert contents(tmp_path / "out") == undisturbed
+    assert not any(p.stat().st_ino in shared for p in (tmp_path / "out").rglob("*"))
+
+
+@every_format
+def test_the_card_says_what_and_from_where(name: str, run: Export, tmp_path: Path) -> None:
+    done = run(name, tmp_path / "out")
+    card = (tmp_path / "out" / "README.md").read_text()
+    assert card.startswith("---\n") == bool(FORMATS[name].hub)
+    assert FORMATS[name].reader in card and "`v1`" in card and "file:bar" in card
+    assert str(sum(done.splits.values())) in card
+    assert "CC0-1.0" in card
+
+
+@pytest.mark.parametrize("name", [n for n, f in FORMATS.items() if f.rows == "pairs"])
+def test_splits_share_no_source(name: str, run: Export, tmp_path: Path) -> None:
+    done = run(name, tmp_path / "out", splits={"train": 0.5, "validation": 0.5})
+    assert set(done.splits) == {"train", "validation"}
+    assert done.left_out["made of sources of two splits"] == 1  # the swap with another's donor
+    folders = {path.name for path in (tmp_path / "out").iterdir() if path.is_dir()}
+    assert folders == {"train", "validation"}
+
+
+@every_format
+def test_another_selection_is_refused(name: str, run: Export, tmp_path: Path) -> None:
+    run(name, tmp_path / "out")
+    before = contents(tmp_path / "out")
+    with pytest.raises(EditmillError, match="name another folder") as told:
+        run(name, tmp_path / "out", where="label = 'bar'")
+    assert "\n" not in str(told.value)
+    assert contents(tmp_path / "out") == before
+
+
+def test_another_format_is_refused(run: Export, tmp_path: Path) -> None:
+    run("vefx", tmp_path / "out")
+    with pytest.raises(EditmillError, match="another format"):
+        run("senorita", tmp_path / "out")
+
+
+def test_a_folder_with_other_things_is_refused(run: Export, tmp_path: Path) -> None:
+    (tmp_path / "notes.txt").write_text("mine")
+    with pytest.raises(EditmillError, match="is not empty"):
+        run("vefx", tmp_path)
+    assert contents(tmp_path) == {"notes.txt": b"mine"}
+
+
+def test_what_a_killed_export_left_half_written_is_removed(run: Export, tmp_path: Path) -> None:
+    run("vefx", tmp_path / "out")
+    dead = tmp_path / "out" / "train" / "source" / ".0123456789abcdef~1~1~x.tmp"
+    place = placing.__dict__["sweep"].__globals__["_place"]()
+    dead = dead.with_name(f".{place}~999999999~1~x.tmp")
+    dead.write_bytes(b"half")
+    run("vefx", tmp_path / "out")
+    assert not dead.exists()
+
+
+def test_a_missing_medium_is_one_line(
+    run: Export, dataset: Catalog, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(type(dataset.media), "path", lambda self, ref: tmp_path / "gone" / ref)
+    with pytest.raises(EditmillError, match="is missing") as told:
+        run("vefx", tmp_path / "out")
+    assert "\n" not in str(told.value)
+
+
+def test_a_full_disk_is_one_line(
+    run: Export, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: Any) -> None:
+        raise OSError(28, os.strerror(28))
+
+    monkeypatch.setattr("shutil.copyfile", full)
+    with pytest.raises(EditmillError, match="the disk is full") as told:
+        run("vefx", tmp_path / "out", link=False)
+    assert "\n" not in str(told.value)
+    monkeypatch.undo()
+    assert run("vefx", tmp_path / "out", link=False).made
+
+
+def test_where_links_cannot_be_made_files_are_copied(
+    run: Export, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: Any) -> None:
+        raise OSError(18, "Invalid cross-device link")
+
+    monkeypatch.setattr(Path, "hardlink_to", refuse)
+    done = run("vefx", tmp_path / "out")
+    assert done.made and not done.linked
+
+
+def test_the_state_says_what_is_exported(run: Export, tmp_path: Path) -> None:
+    run("vefx", tmp_path / "out", where="task = 'upscaling'")
+    state = json.loads((tmp_path / "out" / STATE).read_text())
+    assert (state["format"], state["ref"], state["where"]) == ("vefx", "v1", "task = 'upscaling'")
+
+
+def _paths(index: Any) -> Iterator[str]:
+    """Every value of a JSON index that looks like a path."""
+    if isinstance(index, dict):
+        for value in index.values():
+            yield from _paths(value)
+    elif isinstance(index, list):
+        for value in index:
+            yield from _paths(value)
+    elif isinstance(index, str) and index.endswith((".mp4", ".mkv", ".png")):
+        yield index
+
+
+@every_format
+def test_json_indexes_name_files_that_are_there_and_hold_nothing_empty(
+    name: str, run: Export, tmp_path: Path
+) -> None:
+    run(name, tmp_path / "out")
+    for index in [*(tmp_path / "out").rglob("*.json"), *(tmp_path / "out").rglob("*.jsonl")]:
+        if index.name == STATE:
+            continue
+        text = index.read_text()
+        entries = (
+            json.loads(text) if index.suffix == ".json" else map(json.loads, text.split("\n")[:-1])
+        )
+        for entry in entries:
+            assert "" not in entry.values() and None not in entry.values()
+            paths = list(_paths(entry))
+            assert paths and all((index.parent / path).is_file() for path in paths)
