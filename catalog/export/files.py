@@ -27,6 +27,9 @@ White = Literal["edited", "kept"]
 ROWS_AT_ONCE = 10_000
 """Rows of a Parquet table that are dictionaries at one time: some 50 MB."""
 
+COPIED_AT_ONCE = 1 << 20
+"""Bytes; with the 16 KiB of tarfile itself a video is a hundred Python calls."""
+
 Media = Callable[[str], Path]
 """Gives the local file of a media reference."""
 
@@ -172,7 +175,9 @@ class Tar:
     def write(self, final: Path, media: Media) -> None:
         with (
             replacing(final) as temporary,
-            tarfile.open(temporary, "w", format=tarfile.USTAR_FORMAT) as tar,
+            tarfile.open(
+                temporary, "w", format=tarfile.USTAR_FORMAT, copybufsize=COPIED_AT_ONCE
+            ) as tar,
         ):
             for name, content in self.members:
                 entry = tarfile.TarInfo(name)  # time 0, nobody's

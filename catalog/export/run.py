@@ -121,7 +121,9 @@ def _fitting(frame: pl.DataFrame, format: Format) -> tuple[pl.DataFrame, dict[st
         frame = frame.filter(~mixed)
     if format.rows != "local_edits":
         figures = frame.select(cs.ends_with("_frames", "_fps", "_width", "_height"))
-        fits = pl.Series([_shapes(row, format) is not None for row in figures.iter_rows(named=True)])
+        fits = pl.Series(
+            [_shapes(row, format) is not None for row in figures.iter_rows(named=True)]
+        )
         if not fits.all():
             left_out[f"too short or too small ({format.needs})"] = int((~fits).sum())
             frame = frame.filter(fits)

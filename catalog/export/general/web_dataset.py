@@ -12,8 +12,8 @@ from catalog.export.shapes import Needs
 
 
 class WebDataset(Format):
-    """A shard holds at most `records_per_shard` records: of a few hundred kilobytes each, so some
-    hundreds of megabytes, which is what its authors advise."""
+    """A shard holds at most `records_per_shard` records, of one or two megabytes each: some hundreds
+    of megabytes, which is what its authors advise."""
 
     name = "webdataset"
     reader = "WebDataset"
@@ -25,7 +25,7 @@ class WebDataset(Format):
         "`tgt.mp4`, `json`, and `mask.mkv` where the task has a mask, white where the edit is.",
     )
 
-    def __init__(self, records_per_shard: int = 1000) -> None:
+    def __init__(self, records_per_shard: int = 250) -> None:
         self.records_per_shard = records_per_shard
 
     def files(self, split: Split) -> Iterator[File]:

@@ -26,7 +26,7 @@ def test_all_are_there():
     named = {path.removeprefix("editmill ") for path in COMMANDS}
     assert named == {
         "init", "tasks", "build", "status", "query", "releases", "diff", "show", "sheet", "open",
-        "evaluate", "rebuild", "edit", "judge", "models", "doctor", "train quality",
+        "evaluate", "export", "rebuild", "edit", "judge", "models", "doctor", "train quality",
         "train alignment", "train expert",
     }  # fmt: skip
 
