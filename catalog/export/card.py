@@ -13,6 +13,7 @@ import polars as pl
 import yaml
 
 from catalog.export.format import Format
+from catalog.policy import Policy
 from catalog.records import SCORES, Release
 from catalog.releases import Catalog
 
@@ -70,7 +71,7 @@ def card(of: Card) -> str:
         _section("Videos", _videos(of)),
         _section("Filters and thresholds", _filters(of, release)),
         _section("Licences and sources", _licences(of)),
-        _section("Models that took part", _models(of)),
+        _section("Models that took part", _models(of, release)),
         _section("Limits", _list((*LIMITS, LINKS))),
     ]
     return "\n\n".join(part.strip() for part in parts if part) + "\n"
@@ -111,6 +112,8 @@ def _origin(of: Card, release: Release | None) -> str:
     lines = [
         f"Exported by editmill {_version()} as `{of.format.name}` from `{of.dataset.ref}`{made}."
     ]
+    if release and release.code:
+        lines.append(f"The release was built by editmill {release.code}.")
     if release and release.notes:
         lines.append(f"The release's notes: {release.notes}")
     if of.where:
@@ -178,12 +181,27 @@ def _filters(of: Card, release: Release | None) -> str:
         told = f"{low:.3g} to {high:.3g}" if measured else "not measured"
         rows.append((name, ", ".join(sorted(versions.get(name, ()))) or "–", told, measured))
     text = _table(("filter", "version", "scores here", "records measured"), rows)
-    settings = _settings(release)
-    return text + (f"\n\nThresholds in the recipe:\n\n{settings}" if settings else "")
+    thresholds = _thresholds(of.dataset.policy) or _settings(release)
+    return text + (f"\n\nThresholds:\n\n{thresholds}" if thresholds else "")
+
+
+def _thresholds(policy: Policy | None) -> str:
+    """What the policy cuts, by filter and by task."""
+    if policy is None:
+        return ""
+    lines = [f"`{name}` is off: it rejects nothing" for name in policy.off]
+    for cut in policy.thresholds:
+        if cut.filter in policy.off or (cut.value is None and not cut.per_task):
+            continue
+        limits = [] if cut.value is None else [f"{cut.value:g}"]
+        limits += [f"{value:g} for {task}" for task, value in cut.per_task.items()]
+        bound = cut.bound.replace("_", " ")
+        lines.append(f"`{cut.filter}` keeps {bound} {', '.join(limits)}")
+    return _list(lines)
 
 
 def _settings(release: Release | None) -> str:
-    """The filters' part of the recipe, as a list."""
+    """The filters' part of the recipe, which holds the thresholds in a catalog of format 1."""
     try:
         filters = json.loads(release.recipe)["filters"] if release else {}
     except (ValueError, KeyError, TypeError):  # released by hand, under some other description
@@ -220,9 +238,12 @@ def _told(value: str | bool | int | None) -> str | int:
     return value
 
 
-def _models(of: Card) -> str:
-    models = of.dataset.models().select("name", "version", "licence", "origin").collect()
-    rows = models.unique().sort("name", "version").iter_rows()
+def _models(of: Card, release: Release | None) -> str:
+    columns = ("name", "version", "licence", "origin")
+    models = of.dataset.models().select("model_id", *columns).collect()
+    if release and release.models:
+        models = models.filter(pl.col("model_id").is_in(list(release.models)))
+    rows = models.select(columns).unique().sort("name", "version").iter_rows()
     return _table(("model", "version", "licence", "origin"), rows) if len(models) else ""
 
 

@@ -175,7 +175,7 @@ class Tar:
     def write(self, final: Path, media: Media) -> None:
         with (
             replacing(final) as temporary,
-            tarfile.open(
+            tarfile.TarFile(
                 temporary, "w", format=tarfile.USTAR_FORMAT, copybufsize=COPIED_AT_ONCE
             ) as tar,
         ):

@@ -22,6 +22,7 @@ from catalog.export.shapes import Side, shape_of
 from catalog.export.splits import MADE_OF, with_splits
 from catalog.releases import Catalog
 from catalog.storage.files import write_bytes
+from catalog.storage.folder import FolderStorage
 
 STATE = ".editmill-export.json"
 """What the folder is an export of; hidden, since loaders look through the folder."""
@@ -179,8 +180,8 @@ def _claim(out: Path, state: dict[str, Any]) -> None:
 
 def _is_folder(dataset: Catalog) -> bool:
     """Whether the catalog's media are files of a folder, so that they can be linked to: a link to
-    a cache's copy would outlive the cache and share its bytes."""
-    return isinstance(dataset.root, Path)
+    the copy in a cache would let the two change each other."""
+    return isinstance(dataset.storage, FolderStorage)
 
 
 def _summary(

@@ -41,7 +41,7 @@ def select(dataset: Queries, rows: Rows, where: str | None) -> Selection:
     """
     table = "local_edits" if rows == "local_edits" else "pairs"
     key = key_column(table)
-    scan = dataset.tables.scan(table)
+    scan = dataset.table(table)
     columns = scan.collect_schema().names()
     condition = _condition(where, table, columns) if where else None
     names_keep = condition is not None and "keep" in condition.meta.root_names()

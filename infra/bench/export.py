@@ -47,7 +47,7 @@ def make_catalog(root: Path, pairs: int, megabytes: float) -> Catalog:
                 draft.path.write_bytes(random.bytes(size))
             refs.append(draft.ref)
         rows.append(_pair(number, *refs))
-    dataset.tables.merge("pairs", rows)
+    dataset.tables.put("pairs", {"bench": rows})
     return dataset
 
 

@@ -12,8 +12,8 @@ from catalog.export.shapes import Needs
 
 
 class WebDataset(Format):
-    """A shard holds at most `records_per_shard` records, of one or two megabytes each: some hundreds
-    of megabytes, which is what its authors advise."""
+    """A shard holds at most `records_per_shard` records, of one or two megabytes each: some
+    hundreds of megabytes, which is what its authors advise."""
 
     name = "webdataset"
     reader = "WebDataset"

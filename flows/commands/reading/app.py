@@ -216,7 +216,7 @@ def export(
     copy: Annotated[
         bool, typer.Option("--copy", help="Copy media that could be hard links.")
     ] = False,
-    catalog_dir: CatalogDir = DEFAULT_OUT,
+    catalog_uri: CatalogUri = DEFAULT_OUT,
     json_: Json = False,
 ) -> None:
     """Lay a dataset out as a trainer, a judge or a hub loads it. Started again, it goes on where it
@@ -224,7 +224,7 @@ def export(
     from flows.commands.reading import export as command
 
     command.show(
-        catalog_dir, format_, out, ref=ref, where=where, splits=splits, copy=copy, as_json=json_
+        catalog_uri, format_, out, ref=ref, where=where, splits=splits, copy=copy, as_json=json_
     )
 
 

@@ -25,7 +25,7 @@ def listed() -> str:
 
 
 def show(
-    root: Path,
+    uri: str,
     format_name: str,
     out: Path,
     *,
@@ -42,7 +42,7 @@ def show(
     format = format_named(format_name)
     shares = parse_splits(splits) if splits else WHOLE
     done = export(
-        catalog.open(root, ref=ref), format, out, where=where, splits=shares, link=not copy
+        catalog.open(uri, ref=ref), format, out, where=where, splits=shares, link=not copy
     )
     if as_json:
         print(json.dumps(dataclasses.asdict(done)))

@@ -25,6 +25,7 @@ from tests.editmill.small_catalog import (
     make_local_edit,
     make_pair,
 )
+from tests.parts import by_key
 
 FIRST, SECOND = "source0", "source3"
 """Ids of the two sources; halves by source put them into different splits."""
@@ -87,19 +88,17 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
         ),
         make_pair("local_style_transfer", refs["wide"], refs["wide"], source_id=SECOND, **large),
     ]  # fmt: skip
-    made.tables.merge("pairs", pairs)
+    made.tables.put("pairs", by_key(pairs))
     edit = make_local_edit(refs["wide"], masks.ref)
     image = dataclasses.replace(
         edit, edit_id="image", subset="image", frames=1, crop=[8, 8, WIDTH, HEIGHT], first_frame=3
     )
-    made.tables.merge("local_edits", [edit, image])
-    made.tables.merge(
-        "sources",
-        [
-            Source(id_, f"{id_}.mp4", f"file:{id_}", "CC0-1.0", WIDTH, HEIGHT, FPS, FRAMES, "h264")
-            for id_ in (FIRST, SECOND)
-        ],
-    )
+    made.tables.put("local_edits", by_key([edit, image]))
+    sources = [
+        Source(id_, f"{id_}.mp4", f"file:{id_}", "CC0-1.0", WIDTH, HEIGHT, FPS, FRAMES, "h264")
+        for id_ in (FIRST, SECOND)
+    ]
+    made.tables.put("sources", by_key(sources))
     recipe = '{"name": "tiny", "filters": {"quality": 0.6, "subtle": null}}'
     made.release("v1", recipe, notes="the first")
     return catalog.open(root, ref="v1")
