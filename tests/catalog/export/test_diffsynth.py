@@ -13,6 +13,11 @@ from tests.catalog.export.conftest import Export
 from tests.editmill.small_catalog import HEIGHT, WIDTH, bar_masks
 
 
+TWO = "task in ('upscaling', 'object_swap')"
+"""A pair whose sides differ in size, and one with quotes in its instruction: the loader starts an
+FFmpeg process several times per video, so not all of them are read."""
+
+
 def load(folder: Path, metadata: str, keys: str, multiple: int, step: int, **rate: Any) -> Any:
     """The dataset as examples/*/model_training/train.py make it, videos at their own size."""
     diffsynth = pytest.importorskip("diffsynth.core")
@@ -31,9 +36,9 @@ def load(folder: Path, metadata: str, keys: str, multiple: int, step: int, **rat
 
 
 def test_vace_has_target_source_and_prompt(run: Export, tmp_path: Path) -> None:
-    done = run("diffsynth-vace", tmp_path / "out")
+    done = run("diffsynth-vace", tmp_path / "out", where=TWO)
     rows = load(tmp_path / "out" / "train", "metadata.json", "video,vace_video", 16, 4)
-    assert len(rows) == done.splits["train"] == 6
+    assert len(rows) == done.splits["train"] == 2
     for k in range(len(rows)):
         row = rows[k]
         assert len(row["video"]) == len(row["vace_video"]) == 9  # of 12 frames: 4n+1
@@ -42,10 +47,10 @@ def test_vace_has_target_source_and_prompt(run: Export, tmp_path: Path) -> None:
 
 
 def test_vace_masks_are_white_where_the_edit_is(run: Export, tmp_path: Path) -> None:
-    run("diffsynth-vace", tmp_path / "out")
+    run("diffsynth-vace", tmp_path / "out", where=TWO)
     keys = "video,vace_video,vace_video_mask"
     rows = load(tmp_path / "out" / "train", "metadata_masked.json", keys, 16, 4)
-    assert len(rows) == 2
+    assert len(rows) == 1
     for k in range(len(rows)):
         masks = np.stack([np.asarray(frame) for frame in rows[k]["vace_video_mask"]])
         assert masks.shape == (9, HEIGHT, WIDTH, 3)
@@ -54,7 +59,7 @@ def test_vace_masks_are_white_where_the_edit_is(run: Export, tmp_path: Path) -> 
 
 
 def test_fun_control_has_target_and_control(run: Export, tmp_path: Path) -> None:
-    run("diffsynth-fun-control", tmp_path / "out")
+    run("diffsynth-fun-control", tmp_path / "out", where=TWO)
     rows = load(tmp_path / "out" / "train", "metadata.json", "video,control_video", 16, 4)
     for k in range(len(rows)):
         assert len(rows[k]["video"]) == len(rows[k]["control_video"]) == 9
@@ -62,12 +67,12 @@ def test_fun_control_has_target_and_control(run: Export, tmp_path: Path) -> None
 
 
 def test_ltx2_has_its_contexts_at_24_frames_a_second(run: Export, tmp_path: Path) -> None:
-    run("diffsynth-ltx2", tmp_path / "out")
+    run("diffsynth-ltx2", tmp_path / "out", where=TWO)
     rows = load(
         tmp_path / "out" / "train", "metadata.json", "video,in_context_videos", 32, 8,
         frame_rate=24, fix_frame_rate=True,
     )  # fmt: skip
-    assert len(rows) == 6
+    assert len(rows) == 2
     for k in range(len(rows)):
         row = rows[k]
         (context,) = row["in_context_videos"]
@@ -77,9 +82,9 @@ def test_ltx2_has_its_contexts_at_24_frames_a_second(run: Export, tmp_path: Path
 
 
 def test_kiwi_edit_has_sides_of_one_size_and_length(run: Export, tmp_path: Path) -> None:
-    run("kiwi-edit", tmp_path / "out")
+    run("kiwi-edit", tmp_path / "out", where=TWO)
     rows = load(tmp_path / "out" / "train", "metadata.csv", "src_video,tgt_video", 32, 4)
-    assert len(rows) == 6
+    assert len(rows) == 2
     prompts = set()
     for k in range(len(rows)):
         row = rows[k]
