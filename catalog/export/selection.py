@@ -58,7 +58,9 @@ def select(dataset: Queries, rows: Rows, where: str | None) -> Selection:
         frame = scan.sort(key).collect()
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
         dataset.tables.find_damage(table)
-        raise _bad_condition(where or "", str(error), table, columns) from None
+        if not where:
+            raise
+        raise _bad_condition(where, str(error), table, columns) from None
     if rows == "preferences":
         frame = preferred(frame)
     if not len(frame):

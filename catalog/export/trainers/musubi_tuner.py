@@ -26,7 +26,7 @@ class MusubiTuner(Format):
     needs = Needs(alike=True, frame_step=4)
     notes = (
         "Train with `--dataset_config DIR/train/dataset.toml`.",
-        "The files hold absolute paths: export again after moving the folder, or replace them.",
+        "The files hold absolute paths: move the folder, and they need replacing.",
         "`caption` is the instruction; `resolution` in the TOML is the area that buckets are made "
         "for, here the commonest size.",
     )
