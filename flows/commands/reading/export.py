@@ -54,8 +54,9 @@ def describe(done: Exported) -> str:
     """The summary in a few lines."""
     records = ", ".join(f"{split} {count}" for split, count in done.splits.items())
     files = ", ".join(f"{count} {what}" for what, count in done.files.items())
+    total = sum(done.splits.values())
     lines = [
-        f"{done.out}: {sum(done.splits.values())} records of {done.ref} for {done.reader} "
+        f"{done.out}: {total} record{'' if total == 1 else 's'} of {done.ref} for {done.reader} "
         f"({records})",
         f"{files}: {done.bytes / 1e6:.1f} MB",
     ]

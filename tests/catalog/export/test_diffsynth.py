@@ -12,7 +12,6 @@ import pytest
 from tests.catalog.export.conftest import Export
 from tests.editmill.small_catalog import HEIGHT, WIDTH, bar_masks
 
-
 TWO = "task in ('upscaling', 'object_swap')"
 """A pair whose sides differ in size, and one with quotes in its instruction: the loader starts an
 FFmpeg process several times per video, so not all of them are read."""
