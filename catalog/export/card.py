@@ -133,6 +133,11 @@ def _contents(of: Card) -> str:
     text = _table(("task", *splits), rows)
     files = ", ".join(f"{n} {what}" for what, n in sorted(of.files.items()))
     text += f"\n\nFiles: {files}. Each split lies in a folder of its name: {of.format.writes}."
+    if of.format.rows != "local_edits":
+        text += (
+            "\n\n`provenance/<split>.jsonl` has a document per pair: its way from the source "
+            "through models, seed, parameters and filters to its verdict."
+        )
     if len(of.shares) > 1:
         shares = ", ".join(f"{name} {share:g}" for name, share in of.shares.items())
         text += (

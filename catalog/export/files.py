@@ -198,7 +198,7 @@ def found(path: Path) -> Path:
     return path
 
 
-def json_list(path: str, entries: Callable[[], Iterable[dict[str, Any]]]) -> Text:
+def json_list(path: str, entries: Callable[[], Iterable[Mapping[str, Any]]]) -> Text:
     """A JSON array, one entry a line."""
 
     def pieces() -> Iterable[str]:
@@ -211,7 +211,7 @@ def json_list(path: str, entries: Callable[[], Iterable[dict[str, Any]]]) -> Tex
     return Text(path, pieces)
 
 
-def json_lines(path: str, entries: Callable[[], Iterable[dict[str, Any]]]) -> Text:
+def json_lines(path: str, entries: Callable[[], Iterable[Mapping[str, Any]]]) -> Text:
     """JSON Lines: one object a line."""
     return Text(path, lambda: (json.dumps(e, ensure_ascii=False) + "\n" for e in entries()))
 

@@ -14,18 +14,22 @@ import polars.selectors as cs
 
 from catalog.errors import EditmillError
 from catalog.export.card import Card, card
-from catalog.export.files import File, Text
+from catalog.export.files import File, Text, json_lines
 from catalog.export.format import Format, Record
 from catalog.export.placing import Placed, place, sweep_all
 from catalog.export.selection import Selection, select
 from catalog.export.shapes import Side, shape_of
 from catalog.export.splits import MADE_OF, with_splits
+from catalog.provenance import provenances
 from catalog.releases import Catalog
 from catalog.storage.files import write_bytes
 from catalog.storage.folder import FolderStorage
 
 STATE = ".editmill-export.json"
 """What the folder is an export of; hidden, since loaders look through the folder."""
+
+PAIR_IDS = ("pair_id", "rejected_pair_id")
+"""Columns that name the pairs of a record."""
 
 WHOLE = {"train": 1.0}
 
@@ -91,7 +95,7 @@ def export(
     ]
     parts = [part for part in parts if len(part.frame)]
     media = dataset.media.path
-    placed = place(_files(format, parts), out, media, link=link and _is_folder(dataset))
+    placed = place(_files(dataset, format, parts), out, media, link=link and _is_folder(dataset))
     counts = {part.name: len(part.frame) for part in parts}
     text = card(
         Card(dataset, format, frame, where, dict(splits), counts, left_out, dict(placed.kinds))
@@ -100,9 +104,20 @@ def export(
     return _summary(dataset, format, out, counts, left_out, placed, last)
 
 
-def _files(format: Format, parts: list[_Split]) -> Iterator[File]:
+def _files(dataset: Catalog, format: Format, parts: list[_Split]) -> Iterator[File]:
     for part in parts:
         yield from format.files(part)
+        if format.rows != "local_edits":
+            yield _provenance(dataset, part)
+
+
+def _provenance(dataset: Catalog, part: _Split) -> File:
+    """A document per pair, in a folder of its own: loaders look through the splits' folders."""
+    ids = pl.concat([part.frame[name] for name in PAIR_IDS if name in part.frame.columns])
+    pairs = dataset.pairs().filter(pl.col("pair_id").is_in(ids.unique().to_list()))
+    return json_lines(
+        f"provenance/{part.name}.jsonl", lambda: provenances(dataset, pairs.sort("pair_id"))
+    )
 
 
 def _shapes(row: Mapping[str, Any], format: Format) -> dict[Side, Any] | None:

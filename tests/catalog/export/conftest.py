@@ -58,7 +58,11 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
         target_width=WIDTH + 8, target_height=HEIGHT + 8,
     )  # fmt: skip
     removal = dict(label="bar", track_id="track", plan_id="plan", mask=masks.ref)
-    donor = {"donor": {"source_id": SECOND}}
+    donor = {
+        "donor": {
+            "source_id": SECOND, "uri": "file:donor", "licence": "MIT", "clip_id": "clip2",
+        }
+    }  # fmt: skip
     pairs: list[Any] = [
         make_pair(
             "object_removal", refs["bar"], refs["ramp"], source_id=FIRST,
@@ -81,6 +85,7 @@ def dataset(tmp_path_factory: pytest.TempPathFactory) -> Catalog:
         make_pair(
             "global_style_transfer", refs["ramp"], refs["bar"], source_id=SECOND,
             licence="CC-BY-4.0", enhanced_instruction="Change the bar, and nothing else.",
+            output_licence="Apache-2.0", may_train=True,
         ),
         make_pair(
             "global_style_transfer", refs["ramp"], refs["ramp"], source_id=SECOND, keep=False,

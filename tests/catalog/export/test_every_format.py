@@ -101,7 +101,7 @@ def test_splits_share_no_source(name: str, run: Export, tmp_path: Path) -> None:
     assert set(done.splits) == {"train", "validation"}
     assert done.left_out["made of sources of two splits"] == 1  # the swap with another's donor
     folders = {path.name for path in (tmp_path / "out").iterdir() if path.is_dir()}
-    assert folders == {"train", "validation"}
+    assert folders == {"train", "validation", "provenance"}
 
 
 @every_format
@@ -112,6 +112,22 @@ def test_another_selection_is_refused(name: str, run: Export, tmp_path: Path) ->
         run(name, tmp_path / "out", where="label = 'bar'")
     assert "\n" not in str(told.value)
     assert contents(tmp_path / "out") == before
+
+
+def test_each_pair_has_its_provenance(run: Export, dataset: Catalog, tmp_path: Path) -> None:
+    run("vefx", tmp_path / "out", splits={"train": 0.5, "validation": 0.5})
+    found: list[str] = []
+    for split in ("train", "validation"):
+        lines = (tmp_path / "out" / "provenance" / f"{split}.jsonl").read_text().splitlines()
+        ids = {path.stem for path in (tmp_path / "out" / split / "target").iterdir()}
+        assert {json.loads(line)["pair_id"] for line in lines} == ids
+        found += ids
+    assert len(found) == 5
+    run("preferences", tmp_path / "both")
+    (chosen, rejected) = map(
+        json.loads, (tmp_path / "both" / "provenance" / "train.jsonl").read_text().splitlines()
+    )
+    assert {chosen["verdict"]["keep"], rejected["verdict"]["keep"]} == {True, False}
 
 
 def test_another_format_is_refused(run: Export, tmp_path: Path) -> None:
@@ -195,7 +211,7 @@ def test_json_indexes_name_files_that_are_there_and_hold_nothing_empty(
 ) -> None:
     run(name, tmp_path / "out")
     for index in [*(tmp_path / "out").rglob("*.json"), *(tmp_path / "out").rglob("*.jsonl")]:
-        if index.name == STATE:
+        if index.name == STATE or index.parent.name == "provenance":
             continue
         text = index.read_text()
         entries = (

@@ -34,6 +34,7 @@ def test_kept_pairs_are_taken_in_the_order_of_their_ids(dataset: Catalog) -> Non
         ("task = 'global_style_transfer' and (keep or not keep)", 3),
         ("not keep", 3),
         ("licence like 'CC-BY%'", 1),
+        ("may_train", 1),  # of the others nothing is known
         ("quality_score >= 0.75 and target_width > 100", 1),
         ("alignment_score > 0", 0),  # never measured: null is no yes
     ],
