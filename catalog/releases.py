@@ -114,7 +114,7 @@ class Catalog(Queries):
             return stored
         if not self.selection.name:
             stored = self.policy.without_reasons(stored)
-        if self.selection.decided_by != (self.policy.key,):
+        if self._decided_by() != (self.policy.key,):
             stored = self.policy.decide(stored)
         return self.policy.with_reasons(stored)
 
@@ -177,7 +177,7 @@ class Catalog(Queries):
                 notes=notes,
                 selection=self.selection.name,
                 policy={} if self.policy is None else self.policy.document(),
-                decided_by=list(self.selection.decided_by),
+                decided_by=list(self._decided_by()),
                 without=sorted(without),
                 code=code,
                 counts=dict(counts or {}),
@@ -198,7 +198,7 @@ class Catalog(Queries):
                 self.selection.recipe,
                 "",
                 self.selection.name,
-                decided_by=list(self.selection.decided_by),
+                decided_by=list(self._decided_by()),
                 code=self.selection.code,
             )
         else:
@@ -250,6 +250,13 @@ class Catalog(Queries):
         from catalog.notebook.cells import catalog_cell
 
         return catalog_cell(self)
+
+    def _decided_by(self) -> tuple[str, ...]:
+        """Keys of all policies under which the rows' verdicts were written. To be asked after the
+        tables: another build, with other thresholds, may be writing to them."""
+        if self._release is None and (now := selection_of(self.storage, self.selection.name)):
+            return now.decided_by
+        return self.selection.decided_by
 
     def _publish(self, release: Release) -> Release:
         check_tag(release.tag)
