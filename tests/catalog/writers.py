@@ -1,0 +1,87 @@
+"""What writes to a catalog, as processes of their own: `python -m tests.catalog.writers build URI`.
+
+A process says on its output what it is about to do, and does it once it gets a line; so a test can
+kill it in between.
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from hashlib import sha256
+
+import catalog
+from catalog.keys import digest
+from catalog.policy import Policy, Threshold
+from catalog.records import Clip, from_row, to_row
+from catalog.releases import Catalog
+
+SELECTION = "0123456789abcdef"
+POLICY = Policy((Threshold("quality", "at_least", "edit_failed", 0.5),))
+
+CLIPS = 5
+"""That a build makes, each with a file."""
+
+SHARDS, ROWS = 4, 3
+"""Commits of one of many writers, and rows in each."""
+
+
+def selected(uri: str, name: str = SELECTION, policy: Policy = POLICY) -> Catalog:
+    """The catalog at `uri`, made if absent, at the selection `name`."""
+    return catalog.open(uri, create=True).select(name, '{"name": "tiny"}', policy, "1.0")
+
+
+def clip(name: str, video: str = "", caption: str = "") -> Clip:
+    return Clip(name, "s", "u", "CC0-1.0", video or f"media/ab/{name}.mp4", 0, 33, 25.0, 64, 48,
+                caption)  # fmt: skip
+
+
+def build(uri: str, before: Callable[[str], object] = str) -> None:
+    """Makes every clip that the journal does not have, and ends with the release v1.
+
+    `before("commit 2")` is called before each thing that a build does: `media`, `journal` and
+    `commit` of each clip, and the `release`.
+    """
+    made = selected(uri)
+    for number in range(CLIPS):
+        key = digest("clip", number)
+        page = made.products.page("ingest", key)
+        document = page.get(key)
+        if document is None:
+            before(f"media {number}")
+            with made.media.writing(".mp4") as video:
+                video.path.write_bytes(content(number))
+            made.media.flush()
+            before(f"journal {number}")
+            document = to_row(clip(f"clip {number}", video.ref))
+            page.put({key: document})
+        before(f"commit {number}")
+        made.tables.put("clips", {key: [from_row(Clip, document)]})
+    before("release")
+    made.release("v1", made.selection.recipe)
+
+
+def content(number: int) -> bytes:
+    return sha256(b"%d" % number).digest() * 3000
+
+
+def append(uri: str, writer: str) -> None:
+    """Appends the rows of one of many writers, and one part that all of them write."""
+    made = selected(uri)
+    for shard in range(SHARDS):
+        names = [f"{writer}-{shard}-{row}" for row in range(ROWS)]
+        made.tables.put("clips", {name: [clip(name)] for name in names})
+        made.tables.put("clips", {"shared": [clip("shared")]})
+
+
+def _say_and_wait(what: str) -> None:
+    print(what, flush=True)
+    sys.stdin.readline()
+
+
+if __name__ == "__main__":
+    if sys.argv[1] == "build":
+        build(sys.argv[2], _say_and_wait)
+    else:
+        _say_and_wait("ready")
+        append(*sys.argv[2:])
