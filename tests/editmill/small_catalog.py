@@ -79,7 +79,8 @@ def make_pair(task: str, source: str, target: str, keep: bool = True, **changes:
         **{f"target_{name}": value for name, value in size.items()},
         source_uri="file:bar", licence="CC0-1.0", keep=keep, reason="" if keep else "subtle",
         quality_score=0.75, quality_reason="", alignment_score=None, alignment_reason="",
-        subtle_score=0.5, subtle_reason="", filter_versions={},
+        subtle_score=0.5, subtle_reason="" if keep else "subtle",
+        filter_versions={},
     )  # fmt: skip
     fields |= changes
     return Pair(pair_id=digest(fields), **fields)

@@ -133,7 +133,8 @@ def _pair(clip: Clip, target: str, instruction: str, keep: bool) -> Pair:
         **{f"target_{name}": value for name, value in size.items()},
         source_uri=clip.uri, licence=clip.licence, keep=keep, reason="" if keep else "subtle",
         quality_score=None, quality_reason="", alignment_score=None, alignment_reason="",
-        subtle_score=None, subtle_reason="", filter_versions={},
+        subtle_score=None, subtle_reason="" if keep else "subtle",
+        filter_versions={},
         phrasings=[instruction, "Turn it into its negative."],
     )  # fmt: skip
     return Pair(pair_id=digest(fields), **fields)

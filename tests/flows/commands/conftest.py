@@ -13,6 +13,7 @@ from typer.testing import CliRunner
 
 import catalog
 from catalog.errors import EditmillError
+from catalog.policy import Policy, Threshold
 from catalog.records import Pair
 from flows.cli import app
 from tests.flows.tiny_training import write_catalog, write_pairs
@@ -24,6 +25,14 @@ RECIPE = {
     "name": "tiny",
     "filters": {"quality": 0.7, "quality_per_task": {"global_style_transfer": 0.8}, "subtle": 0.5},
 }
+
+POLICY = Policy(
+    (
+        Threshold("quality", "at_least", "edit_failed", 0.7, {"global_style_transfer": 0.8}),
+        Threshold("subtle", "at_most", "subtle", 0.5),
+    )
+)
+"""That recipe's."""
 
 
 @pytest.fixture
@@ -63,9 +72,9 @@ def made_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Three clips, a kept pair of each and a rejected one: v1. Since then one was judged anew, one
     reworded, one removed and one added: v2."""
     root = tmp_path_factory.mktemp("commands") / "catalog"
+    dataset = catalog.open(root, create=True).select("tiny", json.dumps(RECIPE), POLICY, "1.0")
     write_catalog(root, sources=3)
     write_pairs(root)
-    dataset = catalog.open(root)
     dataset.release("v1", json.dumps(RECIPE))
     kept = [p for p in _pairs(root) if p.keep]
     judged = dataclasses.replace(

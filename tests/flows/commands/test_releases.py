@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import webbrowser
 from pathlib import Path
@@ -9,8 +10,6 @@ from pathlib import Path
 import pytest
 
 import catalog
-from catalog.records import Release
-from tests.parts import by_key
 
 
 def test_each_release_says_what_it_holds(editmill, root: Path):
@@ -31,7 +30,10 @@ def test_a_catalog_without_a_release_says_how_to_get_one(editmill, tmp_path: Pat
 def test_a_release_made_by_hand_need_not_name_a_recipe(editmill, root: Path):
     dataset = catalog.open(root)
     v1 = dataset.releases()[0]
-    dataset.tables.put("releases", by_key([Release("by-hand", "2099", v1.tables, "[1]", "a note")]))
+    changes = dict(tag="by-hand", created_at="2099", recipe="[1]", notes="a note")
+    dataset.storage.write(
+        "releases/by-hand.json", json.dumps(dataclasses.asdict(v1) | changes).encode()
+    )
     row = json.loads(editmill("releases", "--catalog", root, "--json"))[-1]
     assert (row["tag"], row["recipe"], row["notes"]) == ("by-hand", "[1]", "a note")
 

@@ -14,6 +14,7 @@ from catalog.errors import BadInput
 from catalog.records import Clip
 from flows.recipe import parse
 from flows.runtime.context import Context, context
+from flows.runtime.selection import parts, select, settle
 from flows.sources import list_sources
 from flows.stages import ingest
 
@@ -60,8 +61,11 @@ def build(folder: Path, rules: str = "", licence: str = "CC0-1.0") -> tuple[Cont
         "x",
     )
     ctx = context(folder.parent / "catalog", recipe)
+    ctx.catalog = select(ctx.catalog, recipe)
+    before = parts(ctx.catalog.tables)
     files = ingest.distinct(ctx, list_sources(recipe))
     clips = [clip for file in files for clip in ingest.run(ctx, [file])]
+    assert settle(ctx.catalog.tables, before) == []
     return ctx, clips
 
 
@@ -92,24 +96,26 @@ def test_copies_are_one_source_with_every_name(footage: Path, looked: list[str])
 def test_copies_within_one_shard_are_one_source(footage: Path, looked: list[str]):
     shutil.copy(footage / "m.mp4", footage / "z.mp4")
     ctx, _ = build(footage)
-    again = ingest.run(ctx, list_sources(ctx.recipe))
+    shutil.move(footage / "z.mp4", footage / "y.mp4")
+    again = ingest.run(ctx, ingest.distinct(ctx, list_sources(ctx.recipe)))
     assert len(again) == 1
     assert looked == ["m.mp4"]
-    assert failures(ctx).keys() == {"z.mp4"}
+    assert failures(ctx).keys() == {"y.mp4"}
 
 
 def test_a_later_build_that_meets_it_under_another_name(footage: Path, looked: list[str]):
     _, before = build(footage)
     shutil.copy(footage / "m.mp4", footage / "a.mp4")
     ctx, after = build(footage)
-    assert after == before
-    assert sources(ctx) == {"m.mp4": ["m.mp4", "a.mp4"]}
-    assert failures(ctx).keys() == {"a.mp4"}
+    assert after == [dataclasses.replace(clip, uri="a.mp4") for clip in before]
+    assert sources(ctx) == {"a.mp4": ["a.mp4", "m.mp4"]}
+    assert failures(ctx).keys() == {"m.mp4"}
     (footage / "m.mp4").unlink()
     ctx, alone = build(footage)
-    assert alone == before
+    assert alone == after
     assert looked == ["m.mp4"]
-    assert sources(ctx) == {"m.mp4": ["m.mp4", "a.mp4"]}
+    assert sources(ctx) == {"a.mp4": ["a.mp4"]}  # by its present names only
+    assert failures(ctx) == {}
 
 
 def test_a_copy_that_becomes_another_video_loses_its_row(footage: Path, write, scene):
@@ -182,7 +188,8 @@ def test_a_source_that_cannot_be_read_does_not_end_the_build(footage: Path):
     assert failures(ctx)["gone.mp4"][0] == "unreadable_file"
     (footage / "gone.mp4").unlink()
     shutil.copy(footage / "m.mp4", footage / "gone.mp4")
-    assert failures(build(footage)[0])["gone.mp4"][0] == "duplicate"
+    told = failures(build(footage)[0])
+    assert {name: reason for name, (reason, _) in told.items()} == {"m.mp4": "duplicate"}
 
 
 def test_a_file_that_changes_while_it_is_read_is_left_for_another_day(
