@@ -51,7 +51,7 @@ def _refuse_if_lost(storage: Storage) -> None:
     if not isinstance(storage, FolderStorage):
         return
     tables = storage.root / "tables"
-    if not tables.exists() and (storage.root / "media").exists():
+    if not tables.exists() and any(storage.list("media")):  # not only its folder of drafts
         raise EditmillError(
             f"{storage.uri}: has media but no tables; restore {tables} from a copy, or build "
             "again: the rows are written from what the build remembers"

@@ -168,7 +168,8 @@ def test_a_table_that_lost_what_a_release_holds(at):
     assert message.startswith(f"{folder(at)}: is missing, but release 'v1' holds version 4")
     shutil.rmtree(at.root / "tables")  # as the message says
     shutil.rmtree(at.root / "releases")
-    (at.root / "media").mkdir(exist_ok=True)
+    (at.root / "media" / "ab").mkdir(parents=True, exist_ok=True)
+    (at.root / "media" / "ab" / "x.mp4").write_bytes(b"frames")
     assert "has media but no tables" in told(lambda: catalog.open(at.root))
     at = catalog.open(at.root, create=True)  # a build
     assert at.tables.put("clips", by_key([clip(0)])) == 1
