@@ -27,8 +27,10 @@ SHARDS, ROWS = 4, 3
 
 
 def selected(uri: str, name: str = SELECTION, policy: Policy = POLICY) -> Catalog:
-    """The catalog at `uri`, made if absent, at the selection `name`."""
-    return catalog.open(uri, create=True).select(name, '{"name": "tiny"}', policy, "1.0")
+    """The catalog at `uri`, made if absent; from now on `main` is the selection `name`."""
+    made = catalog.open(uri, create=True).select(name, '{"name": "tiny"}', policy, "1.0")
+    made.become_main()
+    return made
 
 
 def clip(name: str, video: str = "", caption: str = "") -> Clip:

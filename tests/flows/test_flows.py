@@ -55,13 +55,12 @@ def footage(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 SCRIPT = """
 import asyncio, json, sys
-from pathlib import Path
 
 from flows.build import build
 from flows.release.flow import release
 
 first, second, third = sys.argv[1:4]
-out = Path(sys.argv[4])
+out = sys.argv[4]
 
 async def in_a_notebook():  # whose cells run within an event loop
     return build(second, out)

@@ -73,6 +73,7 @@ def made_once(tmp_path_factory: pytest.TempPathFactory) -> Path:
     reworded, one removed and one added: v2."""
     root = tmp_path_factory.mktemp("commands") / "catalog"
     dataset = catalog.open(root, create=True).select("tiny", json.dumps(RECIPE), POLICY, "1.0")
+    dataset.become_main()
     write_catalog(root, sources=3)
     write_pairs(root)
     dataset.release("v1", json.dumps(RECIPE))

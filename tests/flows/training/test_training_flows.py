@@ -57,7 +57,7 @@ def test_a_servers_page_shows_types_and_descriptions(name: str) -> None:
     assert schema["required"] == ["catalog"]
     found = schema["properties"]
     assert list(found) == ["catalog", "ref", "config", "base"]
-    assert (found["catalog"]["type"], found["catalog"]["format"]) == ("string", "path")
+    assert (found["catalog"]["type"], found["catalog"].get("format")) == ("string", None)
     assert (found["ref"]["type"], found["ref"]["default"]) == ("string", "main")
     assert {"type": "null"} in found["base"]["anyOf"] and found["base"]["default"] is None
     for parameter in found.values():
@@ -67,7 +67,7 @@ def test_a_servers_page_shows_types_and_descriptions(name: str) -> None:
 def test_a_flow_runs_again_in_one_process(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    root, base = write_catalog(tmp_path / "catalog").root, write_base(tmp_path / "base")
+    root, base = str(write_catalog(tmp_path / "catalog").root), write_base(tmp_path / "base")
     config = tmp_path / "tiny.yaml"
     served = load_flow_from_entrypoint(f"{FILE}:train_remover")
     connection = Server(None).connect(threading.Event(), lambda line: None)
@@ -76,7 +76,7 @@ def test_a_flow_runs_again_in_one_process(
         first = train_remover(root, config=config, base=base)
         config.write_text(yaml.safe_dump(TINY | {"seed": 1}))
         # A deployment's parameters are JSON.
-        parameters = json.loads(json.dumps({"catalog": str(root), "base": str(base)}))
+        parameters = json.loads(json.dumps({"catalog": root, "base": str(base)}))
         second = served(**parameters, config=str(config))
         again = served(**parameters, config=str(config))
     assert first.version != second.version and second == again
