@@ -35,7 +35,7 @@ def test_what_is_put_can_be_got(tmp_path):
     journal.put("edit", KEY, {"ref": "media/ab/x.mp4", "scores": [1, 0.5, None], "ä": {}})
     assert journal.get("edit", KEY) == {"ref": "media/ab/x.mp4", "scores": [1, 0.5, None], "ä": {}}
     assert journal.get("judge", KEY) is None
-    assert (tmp_path / "work" / "edit" / "ab" / f"{KEY}.json").exists()
+    assert (tmp_path / "work" / "edit" / "ab" / KEY / "main.json").exists()
 
 
 @pytest.mark.parametrize(
@@ -44,7 +44,7 @@ def test_what_is_put_can_be_got(tmp_path):
 def test_a_damaged_document_reads_as_absent(tmp_path, content):
     journal = Products(FolderStorage(tmp_path))
     journal.put("edit", KEY, {"a": 1})
-    (tmp_path / "work" / "edit" / "ab" / f"{KEY}.json").write_bytes(content)
+    (tmp_path / "work" / "edit" / "ab" / KEY / "main.json").write_bytes(content)
     assert journal.get("edit", KEY) is None
     journal.put("edit", KEY, {"a": 2})
     assert journal.get("edit", KEY) == {"a": 2}
@@ -68,6 +68,16 @@ def test_a_page_holds_what_was_put_on_it_by_anybody(tmp_path):
         {"n": 1}, {"n": 2}, {"n": 3}, None,
     ]  # fmt: skip
     assert len(list(tmp_path.rglob("*.json"))) == 1
+
+
+def test_selections_find_each_others_products_and_never_write_one_page(tmp_path):
+    one, other = (Products(FolderStorage(tmp_path), name).page("edit", "clip") for name in "ab")
+    one.put({"k1": {"n": 1}})
+    other.put({"k2": {"n": 2}})
+    again = Products(FolderStorage(tmp_path), "a").page("edit", "clip")
+    again.put({"k3": {"n": 3}})
+    assert [again.get(key) for key in ("k1", "k2", "k3")] == [{"n": 1}, {"n": 2}, {"n": 3}]
+    assert [path.name for path in sorted(tmp_path.rglob("*.json"))] == ["a.json", "b.json"]
 
 
 def test_an_upgraded_catalog_remembers_what_it_made_before(tmp_path):
@@ -98,9 +108,9 @@ def test_killed_while_writing(tmp_path):
         assert documents
         for path in documents:
             raw = json.loads(path.read_bytes())  # never half a document
-            assert raw == {path.stem: journal.get("edit", path.stem)}
-            raw = raw[path.stem]
-            assert raw["n"] == raw["again"] and raw["n"] % 50 == int(path.stem, 16)
+            key = path.parent.name
+            assert raw == {key: journal.get("edit", key)}
+            assert raw[key]["n"] == raw[key]["again"] and raw[key]["n"] % 50 == int(key, 16)
     journal.sweep()
     assert not list(tmp_path.rglob("*.tmp"))
 
