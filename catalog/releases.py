@@ -152,7 +152,6 @@ class Catalog(Queries):
         notes: str = "",
         *,
         code: str = "",
-        counts: Mapping[str, Any] | None = None,
         models: Mapping[str, Any] | None = None,
         without: Collection[str] = (),
     ) -> Release:
@@ -180,7 +179,6 @@ class Catalog(Queries):
                 decided_by=list(self._decided_by()),
                 without=sorted(without),
                 code=code,
-                counts=dict(counts or {}),
                 models=dict(models or {}),
             )
         )
@@ -206,8 +204,7 @@ class Catalog(Queries):
         decided = dataclasses.replace(
             old, tag=tag, created_at=_now(), notes=notes, policy=policy.document(), counts={}
         )
-        counts = Catalog(self.storage, tag, self.selection, policy, decided).counts()
-        return self._publish(dataclasses.replace(decided, counts=counts))
+        return self._publish(decided)
 
     def counts(self) -> dict[str, Any]:
         """Rows per table, and of each task the pairs `made` and `kept`."""
@@ -267,10 +264,17 @@ class Catalog(Queries):
                 return each
         if taken:
             raise EditmillError(f"tag {release.tag!r} is taken by other content; choose a new tag")
+        release = dataclasses.replace(release, counts=self._held(release).counts())
         data = json.dumps(dataclasses.asdict(release), sort_keys=True).encode()
         if not self.storage.create(release_key(release.tag), data):
             raise EditmillError(f"tag {release.tag!r} was taken by another build; choose a new tag")
         return release
+
+    def _held(self, release: Release) -> Catalog:
+        """What the release holds."""
+        selection = dataclasses.replace(self.selection, decided_by=tuple(release.decided_by))
+        policy = Policy.from_document(release.policy) if release.policy else None
+        return Catalog(self.storage, release.tag, selection, policy, release)
 
     def _same(self, old: Release, new: Release) -> bool:
         """Whether two releases hold the same under the same recipe and policy."""

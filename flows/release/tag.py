@@ -21,7 +21,6 @@ def publish_release(ctx: Context, tag: str | None, without: Sequence[str]) -> Re
         tag or next_tag(ctx.catalog),
         recipe=json.dumps(ctx.recipe.decisions(), sort_keys=True),
         code=version("editmill"),
-        counts=ctx.catalog.counts(),
         models={row.model_id: {"licence": row.licence, "origin": row.origin} for row in models},
         without=without,
     )

@@ -177,7 +177,7 @@ def _data(at: Catalog) -> set[str]:
 def test_deciding_anew_moves_no_row(storage_uri: str, elsewhere) -> None:
     at = selected(storage_uri)
     pairs_scored(at, {"good": 0.9, "fair": 0.6, "bad": 0.1})
-    first = at.release("v1", at.selection.recipe, counts=at.counts())
+    first = at.release("v1", at.selection.recipe)
     version = at.tables.version("pairs")
     assert first.counts["tasks"] == {TASK: {"made": 3, "kept": 2}}
     strict = elsewhere("v1").decide("strict", POLICY.changed({"quality": 0.7}), "only the best")
