@@ -22,13 +22,12 @@ import av
 import cv2
 import numpy as np
 from av.video.frame import VideoFrame
-from av.video.reformatter import VideoReformatter
 from av.video.stream import VideoStream
 from numpy.typing import NDArray
 
 from catalog.errors import BadInput
 from catalog.media.container import corrupt, open_stream, open_video, unreadable
-from catalog.media.conversion import to_gray, to_rgb
+from catalog.media.conversion import RgbConverter, to_gray
 from catalog.media.frames import decode_frames, deinterlaced
 from catalog.media.index import Index, VideoInfo, index_of
 from catalog.media.packets import MAX_MISSING
@@ -75,8 +74,8 @@ def iter_frames(
     """
     index = index_of(path)
     frames = _decode(path, index, _frame_numbers(index, first, count, stride))
-    reformatter = VideoReformatter()
-    return (to_rgb(frame, index.picture_format, size, reformatter) for frame in frames)
+    to_rgb = RgbConverter(index.picture_format, size)
+    return (to_rgb(frame) for frame in frames)
 
 
 def read_video(
@@ -139,9 +138,9 @@ def _frame_numbers(index: Index, first: int, count: int | None, stride: int) -> 
 def _read(path: str | Path, index: Index, wanted: Sequence[int], size: Size | None) -> Frame:
     height, width = size or (index.info.height, index.info.width)
     frames = np.empty((len(wanted), height, width, 3), np.uint8)
-    reformatter = VideoReformatter()
+    to_rgb = RgbConverter(index.picture_format, size)
     for k, frame in enumerate(_decode(path, index, wanted)):
-        to_rgb(frame, index.picture_format, size, reformatter, out=frames[k])
+        to_rgb(frame, out=frames[k])
     return frames
 
 

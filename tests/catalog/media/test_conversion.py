@@ -7,9 +7,9 @@ import numpy as np
 import pytest
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 
-from catalog.media import iter_frames, read_video
-from catalog.media.conversion import to_rgb
-from catalog.media.picture import read_format
+from catalog.media import conversion, iter_frames, read_video
+from catalog.media.conversion import RgbConverter, to_rgb
+from catalog.media.picture import Orientation, PictureFormat, read_format
 
 EXACT = (
     Interpolation.BILINEAR
@@ -55,6 +55,96 @@ def test_pixels_are_those_of_one_exact_conversion(layout, matrix, full):
     assert to_rgb(frame, shown, None, VideoReformatter(), out=given) is given
     np.testing.assert_array_equal(found, expected.to_ndarray())
     np.testing.assert_array_equal(given, found)
+
+
+@pytest.fixture
+def compiled(monkeypatch) -> list[bool]:
+    """Has the compiled conversion of 4:2:0 video used from the first frame on where it may be. What
+    it was found to be usable for is noted in the list."""
+    monkeypatch.setattr(conversion, "COMPILE_AFTER", 0)
+    checked, found = RgbConverter._checked, []
+
+    def noted(self, frame):
+        convert = checked(self, frame)
+        found.append(convert is not None)
+        return convert
+
+    monkeypatch.setattr(RgbConverter, "_checked", noted)
+    return found
+
+
+@pytest.mark.parametrize("layout", ["yuv420p", "yuvj420p"])
+@pytest.mark.parametrize("matrix", [0, 1, 2, 4, 5, 6, 7, 9])
+@pytest.mark.parametrize("full", [False, True], ids=["limited", "full"])
+def test_compiled_conversion_gives_the_pixels_of_ffmpeg(compiled, layout, matrix, full):
+    frame = noise(layout, 98, 74)
+    frame.colorspace, frame.color_range = matrix, 2 if full else 1
+    samples = [bytes(plane) for plane in frame.planes]
+    shown = read_format("a", frame, Fraction(1))
+    expected = to_rgb(frame, shown, None, VideoReformatter())
+    found = RgbConverter(shown)(frame)
+    given = np.empty((3, 74, 98, 3), np.uint8)
+    assert RgbConverter(shown)(frame, out=given[1]) is not None
+    np.testing.assert_array_equal(found, expected)
+    np.testing.assert_array_equal(given[1], expected)
+    assert compiled == [matrix != 0] * 2
+    assert [bytes(plane) for plane in frame.planes] == samples
+
+
+@pytest.mark.parametrize("siting", ["left", "center", "topleft", "bottom"])
+def test_compiled_conversion_is_used_where_chroma_lies_as_it_takes_it(compiled, siting):
+    graph = av.filter.Graph()
+    frame = noise("yuv420p", 96, 64)
+    source = graph.add_buffer(width=96, height=64, format=frame.format, time_base=Fraction(1, 25))
+    tag = graph.add("setparams", f"chroma_location={siting}:colorspace=bt709:range=limited")
+    sink = graph.add("buffersink")
+    source.link_to(tag)
+    tag.link_to(sink)
+    graph.configure()
+    graph.push(frame)
+    tagged = graph.pull()
+    shown = read_format("a", tagged, Fraction(1))
+    expected = to_rgb(tagged, shown, None, VideoReformatter())
+    np.testing.assert_array_equal(RgbConverter(shown)(tagged), expected)
+    assert compiled == [siting in ("left", "center")]
+
+
+@pytest.mark.parametrize("width, height", [(97, 74), (98, 73)])
+def test_frames_of_an_odd_side_are_left_to_ffmpeg(compiled, width, height):
+    frame = noise("yuv420p", width, height)
+    frame.colorspace = 1
+    shown = PictureFormat(Orientation(), (height, width), ())
+    expected = to_rgb(frame, shown, None, VideoReformatter())
+    np.testing.assert_array_equal(RgbConverter(shown)(frame), expected)
+    assert compiled == []
+
+
+@pytest.mark.parametrize("rotation", [0, 90, 180])
+@pytest.mark.parametrize("size", [None, (40, 48), (80, 96)])
+def test_long_reads_give_the_pixels_of_short_ones(
+    write, scene, compiled, monkeypatch, rotation, size
+):
+    path = write("a.mp4", scene(9, 80, 96), rotation=rotation)
+    with monkeypatch.context() as patch:
+        patch.setattr(conversion, "COMPILE_AFTER", 1 << 60)
+        expected = read_video(path, size=size)
+    assert compiled == []
+    np.testing.assert_array_equal(list(iter_frames(path, size=size)), expected)
+    np.testing.assert_array_equal(read_video(path, size=size), expected)
+    resized = size is not None and (size != (80, 96) or rotation == 90)
+    assert compiled == ([] if resized else [True] * 2)
+
+
+def test_compiled_conversion_is_loaded_after_as_many_pixels_as_it_takes_time(
+    write, scene, compiled, monkeypatch
+):
+    path = write("a.mp4", scene(9, 80, 96))
+    monkeypatch.setattr(conversion, "COMPILE_AFTER", 12 * 80 * 96)
+    monkeypatch.setattr(conversion, "_pixels", 0)
+    first = read_video(path)
+    assert compiled == []
+    np.testing.assert_array_equal(read_video(path), first)
+    assert compiled == [True]
 
 
 @pytest.mark.parametrize("rotation", [0, 90, 180])
