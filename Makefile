@@ -3,6 +3,9 @@ PYTHON ?= python3
 UV := $(shell command -v uv 2>/dev/null || echo .uv/bin/uv)
 BIN := .venv/bin
 export DO_NOT_TRACK := 1
+# Python keeps its bytecode even where the surroundings say that it should not: without it, each
+# process of a build or a test compiles its libraries again, for five to eight core-seconds.
+export PYTHONDONTWRITEBYTECODE :=
 # Video frames are large arrays: in large pages, and kept for the next one when they are freed, they
 # cost a build a twelfth less of the processor at least; few arenas keep less.
 export GLIBC_TUNABLES := glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=67108864:$\
@@ -17,7 +20,7 @@ demo: .venv/.ready  ## build a small real dataset into editmill-demo/
 test: .venv/.ready  ## everything but the end-to-end build of .ci/run
 	$(BIN)/editmill models --fetch
 	@infra/lakefs/build.sh >/dev/null || echo "Skipped: the tests on S3 and lakeFS."
-	$(BIN)/python -m pytest
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
 
 check: .venv/.ready  ## lint, types, import rules
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports

@@ -1,5 +1,10 @@
 """Small videos with known content, and servers."""
 
+import os
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # workers share the cores: read as torch is imported
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
