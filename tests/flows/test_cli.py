@@ -14,10 +14,12 @@ from pathlib import Path
 import numpy as np
 import polars as pl
 import pytest
+from typer.testing import CliRunner
 
 import catalog
 from catalog import media
 from catalog.records import Pair, from_row
+from flows.cli import app
 from tests.parts import by_key
 
 RECIPE = """
@@ -25,7 +27,7 @@ name: tiny
 sources: [{{kind: folder, path: {folder}}}]
 clips: {{max_frames: 33}}
 plan:
-  edits_per_clip: 4
+  edits_per_clip: 2
   weights: {{colorization: 1, deblur: 1, upscaling: 1, canny_to_video: 1, outpainting: 1}}
 run: {{shard_size: 1}}
 """
@@ -121,24 +123,23 @@ def calm(recipe: Path, tmp_path_factory: pytest.TempPathFactory, home: Path) -> 
     first = editmill("build", recipe, "--out", root, "--json", home=home)
     assert first.returncode == 0, first.stderr
     outcome = json.loads(first.stdout)
-    assert outcome["totals"]["made"] == outcome["totals"]["planned"] == 16
+    assert outcome["totals"]["made"] == outcome["totals"]["planned"] == 8
     assert outcome["totals"]["failures"] == 1
     return root
 
 
 @pytest.mark.weights
 @pytest.mark.timeout(1800)
-def test_a_pair_is_rebuilt_from_its_row_byte_for_byte(
-    calm: Path, tmp_path: Path, home: Path
-) -> None:
+def test_a_pair_is_rebuilt_from_its_row_byte_for_byte(calm: Path, tmp_path: Path) -> None:
+    """In this process, which is another one than the build's; its models are loaded once."""
     pairs = catalog.open(calm).pairs().sort("task", "pair_id").unique("task").collect()
     assert len(pairs) >= 3
     for pair in pairs.iter_rows(named=True):
         again = tmp_path / pair["task"]
-        args = ("rebuild", pair["pair_id"][:8], "--catalog", calm, "--out", again, "--check")
-        result = editmill(*args, home=home)
-        assert result.returncode == 0, result.stdout
-        assert "identical, byte for byte" in result.stdout
+        args = ["rebuild", pair["pair_id"][:8], "--catalog", calm, "--out", again, "--check"]
+        result = CliRunner().invoke(app, [str(arg) for arg in args], catch_exceptions=False)
+        assert result.exit_code == 0, result.output
+        assert "identical, byte for byte" in result.output
         for side in ("source", "target"):
             stored = catalog.open(calm).path(pair[f"{side}_video"])
             assert (again / f"{side}.mp4").read_bytes() == stored.read_bytes()
@@ -157,8 +158,7 @@ def test_a_pair_that_differs_is_told_and_fails_the_check(
     altered = tmp_path / "altered"
     shutil.copytree(calm, altered)
     tables = catalog.open(altered).tables
-    pairs = tables.scan("pairs").filter(pl.col("task") == "deblur").collect()
-    pair = from_row(Pair, pairs.row(0, named=True))
+    pair = from_row(Pair, tables.scan("pairs").collect().row(0, named=True))
     tables.put("pairs", by_key([dataclasses.replace(pair, source_video="media/00/00.mp4")]))
     args = ("rebuild", pair.pair_id, "--catalog", altered, "--check")
     result = editmill(*args, home=home)
@@ -176,7 +176,7 @@ def test_a_killed_build_ends_with_the_rows_of_an_undisturbed_one(
 ) -> None:
     rough = tmp_path / "rough"
     _interrupt(recipe, rough, home, signal.SIGKILL, products=1)
-    code, printed = _interrupt(recipe, rough, home, signal.SIGINT, products=4)
+    code, printed = _interrupt(recipe, rough, home, signal.SIGINT, products=3)
     assert code == 130
     assert "same command" in printed
     done = {p.name: p.stat().st_mtime_ns for p in (rough / "work" / "edit").rglob("*.json")}
@@ -192,10 +192,7 @@ def test_a_killed_build_ends_with_the_rows_of_an_undisturbed_one(
 
     again = editmill("build", recipe, "--out", rough, home=home)
     assert "Nothing was left to do" in again.stdout
-    asked = editmill(
-        "query", "select reason from failures", "--catalog", rough, "--json", home=home
-    )
-    assert json.loads(asked.stdout) == [{"reason": "corrupt_video"}]
+    assert catalog.open(rough).failures().collect()["reason"].to_list() == ["corrupt_video"]
 
 
 def _rows(root: Path, table: str) -> pl.DataFrame:

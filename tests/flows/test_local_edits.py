@@ -259,20 +259,10 @@ def test_a_build_through_the_command(tmp_path: Path) -> None:
     assert outcome["totals"]["made"] >= 8
     tasks = {line["task"]: line["made"] for line in outcome["tasks"]}
     assert all(tasks.values()), tasks
-    failed = json.loads(
-        editmill("query", "select reason from failures order by reason", "--catalog", out, "--json")
-    )
-    assert {"corrupt_video", "too_small"} <= {row["reason"] for row in failed}
-    counted = json.loads(
-        editmill(
-            "query",
-            "select sum(count) n from statistics where name = 'task'",
-            "--catalog",
-            out,
-            "--json",
-        )
-    )
-    assert counted == [{"n": outcome["totals"]["made"]}]
+    failed = catalog.open(out).sql("select reason from failures")
+    assert {"corrupt_video", "too_small"} <= set(failed["reason"])
+    counted = catalog.open(out).sql("select sum(count) n from statistics where name = 'task'")
+    assert counted.item() == outcome["totals"]["made"]
     page = (out / "report.html").read_text()
     assert "<svg" in page and DELETION in page
     before = catalog.open(out).local_edits().collect()
