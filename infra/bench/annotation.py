@@ -35,8 +35,6 @@ from numpy.typing import NDArray
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from flows.context import context
-
 from catalog import media
 from experts.annotate.motion.camera import camera_path
 from experts.annotate.sam2.encoder import SLOT
@@ -46,8 +44,9 @@ from experts.annotate.tracking.tracker import TrackedObject, Tracker
 from experts.base import Frames
 from experts.masks.geometry import iou
 from experts.threads import onnx_session
-from flows import worker
 from flows.recipe import FolderSources, load
+from flows.runtime import worker
+from flows.runtime.context import context
 from flows.sources import list_sources
 from flows.stages import ingest
 
@@ -58,7 +57,7 @@ SAME_TRACK = 0.3
 class Exported(Segmenter):
     """With the pinned encoder, in float32."""
 
-    def open_encoder(self) -> ort.InferenceSession:
+    def open_encoder(self, tall: bool) -> ort.InferenceSession:
         return onnx_session(SLOT, self.threads)
 
 

@@ -1,8 +1,9 @@
 """SAM 2's image encoder as it is run: derived once from the pinned file, then kept.
 
 The pinned file is in float32 and in onnxruntime's own format; :mod:`experts.annotate.sam2.hiera`
-writes the same network with 8-bit matrix products (54 MB). It lies among the derived models of the
-user's cache, under a name that says which file and which derivation it comes from.
+writes the same network with 8-bit matrix products (54 MB), one for wide pictures and one for tall
+ones. They lie among the derived models of the user's cache, under names that say which file and
+which derivation they come from.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from experts.weights import cache_dir, entry, fetch
 
 SLOT = "sam2_tiny_encoder"
 
-DERIVATION = "1"
+DERIVATION = "2"
 """Rises whenever the same pinned file gives another network."""
 
 
@@ -28,14 +29,17 @@ def version() -> str:
     return digest(entry(SLOT).sha256, DERIVATION)
 
 
-def path() -> Path:
-    """The derived network's file, made first (some seconds) if it is not in the cache."""
-    kept = cache_dir() / "models" / f"{SLOT}-{version()}.onnx"
+def path(tall: bool = False) -> Path:
+    """The derived network's file, made first (some seconds) if it is not in the cache; `tall`: the
+    one for pictures that are higher than wide."""
+    shape = "-tall" if tall else ""
+    kept = cache_dir() / "models" / f"{SLOT}-{version()}{shape}.onnx"
     if not kept.is_file():
         kept.parent.mkdir(parents=True, exist_ok=True)
         unfinished = kept.with_name(f".{uuid.uuid4().hex}.tmp")
         try:
-            unfinished.write_bytes(hiera.encoder(exported_constants(fetch(SLOT))))
+            constants = exported_constants(fetch(SLOT))
+            unfinished.write_bytes(hiera.encoder(constants, "by columns" if tall else "by rows"))
             unfinished.replace(kept)  # whole or not at all, whoever else is making it
         finally:
             unfinished.unlink(missing_ok=True)

@@ -7,15 +7,19 @@ differs from the export:
 
 - Linear layers multiply 8-bit integers: activations are quantized per tensor as they come,
   weights per output channel, once. That halves the encoder's time on a processor with VNNI.
+- The keys and values of global attention are averaged, two neighbouring tokens each, along the
+  picture's shorter side: it is stretched to a square, so along that side they lie closest.
 - Attention is one operator, which never holds the whole matrix of weights (268 MB a layer at
   1024 px).
+- The first two stages, which attend within windows alone, go over the picture strip by strip, so
+  that their activations stay small.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
@@ -35,14 +39,21 @@ SIDE = 1024
 mean IoU .95 with the masks at 1024 px, at 1024×576 .91 and lost tracks."""
 
 PATCH_STRIDE = 4  # px per token of the first stage
+STRIPS = 8
+"""Strips that the windowed stages are computed in; a strip's sides are whole windows."""
+
 WEIGHT_LEVELS = 63
 """Weights are quantized to −63…63 rather than ±127. Without VNNI, processors add two products of
 8 bits in 16, which more than 63 × 255 × 2 overflows; so all of them give the same sums."""
 
 Constants = Mapping[str, Array]
 
+Keys = Literal["by rows", "by columns", "all"]
+"""How global attention's keys and values are averaged in twos."""
+
 _TRUNK = "model.image_encoder.trunk."
 _NECK = "model.image_encoder.neck."
+_FIRST_OF_STAGE = tuple(np.cumsum((0, *DEPTHS[:-1])).tolist())  # blocks' indices
 _FOLDED = "/image_encoder/trunk/"  # constants that the export had transposed
 
 
@@ -66,15 +77,16 @@ class _Block:
         return f"{_FOLDED}blocks.{self.index}/"
 
 
-def encoder(constants: Constants, quantized: bool = True) -> bytes:
+def encoder(constants: Constants, keys: Keys = "by rows", quantized: bool = True) -> bytes:
     """The encoder as an ONNX file.
 
     `constants` are those of the exported encoder, by its names. Input `image` [1, 3, 1024, 1024],
     normalized; outputs `high_res_feats_0` [1, 32, 256, 256], `high_res_feats_1` [1, 64, 128, 128]
-    and `image_embed` [1, 256, 64, 64], all float32. `quantized=False` keeps float32 throughout, to
-    compare.
+    and `image_embed` [1, 256, 64, 64], all float32. `keys` says how those of global attention are
+    averaged: two rows each, for pictures that are wide, two columns each, or not at all.
+    `quantized=False` keeps float32 throughout, to compare.
     """
-    return _Builder(constants, quantized).file()
+    return _Builder(constants, keys, quantized).file()
 
 
 def quantize(matrix: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
@@ -84,49 +96,56 @@ def quantize(matrix: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.
     return np.round(matrix / scale).astype(np.int8), scale.astype(np.float32)
 
 
-def _blocks() -> Iterator[_Block]:
-    index = 0
+def _blocks() -> list[_Block]:
+    blocks: list[_Block] = []
     for stage, depth in enumerate(DEPTHS):
         for number in range(depth):
             # The first block of a later stage pools, and still has the windows of the one before.
             before = stage - 1 if stage and not number else stage
+            index = len(blocks)
             window = 0 if index in GLOBAL_BLOCKS else WINDOWS[before]
-            yield _Block(
-                index, CHANNELS[before], CHANNELS[stage], HEADS[stage], window, before < stage
+            blocks.append(
+                _Block(
+                    index, CHANNELS[before], CHANNELS[stage], HEADS[stage], window, before < stage
+                )
             )
-            index += 1
+    return blocks
 
 
 class _Builder:
-    def __init__(self, constants: Constants, quantized: bool) -> None:
+    def __init__(self, constants: Constants, keys: Keys, quantized: bool) -> None:
         self.constants = constants
+        self.keys = keys
         self.quantized = quantized
         self.graph = Graph()
 
     def file(self) -> bytes:
-        levels = self._trunk()
+        sharp, medium, stage_3, stage_4 = self._trunk()
         add = self.graph.add
-        sharp = self._skip_connection(levels[0], level=3, to_decoder="conv_s0")
-        medium = self._skip_connection(levels[1], level=2, to_decoder="conv_s1")
-        coarse = self._conv(levels[3], *self._neck(0))
         cells = SIDE // 32
-        coarse = add("Reshape", coarse, _ints(1, 256, cells, 1, cells, 1))
-        coarse = add("Expand", coarse, _ints(1, 256, cells, 2, cells, 2))  # nearest, twofold
-        coarse = add("Reshape", coarse, _ints(1, 256, 2 * cells, 2 * cells))
+        coarse = add(
+            "Reshape", self._product(stage_4, *self._neck(0)), _ints(cells, 1, cells, 1, 256)
+        )
+        coarse = add("Expand", coarse, _ints(cells, 2, cells, 2, 256))  # nearest, twofold
+        coarse = add("Reshape", coarse, _ints(1, 2 * cells, 2 * cells, 256))
         weight, bias = self._neck(1)
         no_memory = self.constants["no_mem_embed"][0, :, 0]
-        embedding = add("Add", self._conv(levels[2], weight, bias + no_memory), coarse)
+        embedding = add("Add", self._product(stage_3, weight, bias + no_memory), coarse)
         return self.graph.serialized(
             {"image": (1, 3, SIDE, SIDE)},
             {
-                "high_res_feats_0": (sharp, (1, 32, SIDE // 4, SIDE // 4)),
-                "high_res_feats_1": (medium, (1, 64, SIDE // 8, SIDE // 8)),
-                "image_embed": (embedding, (1, 256, SIDE // 16, SIDE // 16)),
+                name: (add("Transpose", value, perm=(0, 3, 1, 2)), (1, channels, side, side))
+                for name, value, channels, side in (
+                    ("high_res_feats_0", sharp, 32, SIDE // 4),
+                    ("high_res_feats_1", medium, 64, SIDE // 8),
+                    ("image_embed", embedding, 256, SIDE // 16),
+                )
             },
         )
 
-    def _trunk(self) -> list[str]:
-        """The features after each stage, [1, C, H, W]."""
+    def _trunk(self) -> tuple[str, str, str, str]:
+        """The decoder's two skip connections, and the features after the last two stages; all
+        [1, H, W, C]."""
         add, constants = self.graph.add, self.constants
         tokens = SIDE // PATCH_STRIDE
         x = add(
@@ -140,69 +159,132 @@ class _Builder:
         )
         positions = constants[f"{_FOLDED}Transpose_output_0"]
         x = add("Transpose", add("Add", x, positions), perm=(0, 2, 3, 1))
-        levels = []
-        last = np.cumsum(DEPTHS) - 1
-        for block in _blocks():
-            x = self._block(x, block, tokens)
+        rows = _ints(*[tokens // STRIPS] * STRIPS)
+        strips = [
+            self._windowed(strip, tokens // STRIPS, tokens)
+            for strip in self.graph.split("Split", x, rows, outputs=STRIPS, axis=1)
+        ]
+        sharp, medium, x = (add("Concat", *parts, axis=1) for parts in zip(*strips, strict=True))
+        side = tokens >> 2
+        stages = []
+        for block in _blocks()[_FIRST_OF_STAGE[2] + 1 :]:
+            x = self._block(x, block, side, side)
             if block.pools:
-                tokens //= 2
-            if block.index in last:
-                levels.append(add("Transpose", x, perm=(0, 3, 1, 2)))
-        return levels
+                side //= 2
+            if block.index + 1 in (*_FIRST_OF_STAGE, sum(DEPTHS)):
+                stages.append(x)
+        return sharp, medium, *stages
 
-    def _block(self, x: str, block: _Block, side: int) -> str:
-        """One block over `side` × `side` tokens, [1, H, W, C]."""
+    def _windowed(self, x: str, rows: int, columns: int) -> tuple[str, str, str]:
+        """Of a strip: both skip connections, and what the first block of the third stage gives."""
+        stages = []
+        for block in _blocks()[: _FIRST_OF_STAGE[2] + 1]:
+            if block.index in _FIRST_OF_STAGE:
+                stages.append(x)
+            x = self._block(x, block, rows, columns)
+            if block.pools:
+                rows, columns = rows // 2, columns // 2
+        return (
+            self._skip_connection(stages[1], level=3, to_decoder="conv_s0"),
+            self._skip_connection(stages[2], level=2, to_decoder="conv_s1"),
+            x,
+        )
+
+    def _block(self, x: str, block: _Block, rows: int, columns: int) -> str:
+        """One block over `rows` × `columns` tokens, [1, H, W, C]."""
         add = self.graph.add
         normed = self._norm(x, f"{block.weights}norm1")
         if block.pools:
             shortcut = self._linear(normed, block, "proj")
             x = self._pooled(shortcut)
-        x = add("Add", x, self._attention(normed, block, side))
+        if block.window:
+            attended = self._windows(normed, block, rows, columns)
+        else:
+            attended = self._global(normed, block, rows)
+        x = add("Add", x, attended)
         hidden = self._linear(self._norm(x, f"{block.weights}norm2"), block, "mlp.layers.0")
         hidden = add("Gelu", hidden, domain="com.microsoft")
         return add("Add", x, self._linear(hidden, block, "mlp.layers.1"))
 
-    def _attention(self, x: str, block: _Block, side: int) -> str:
-        add, channels = self.graph.add, block.out_channels
-        window = block.window or side
-        padded = side + -side % window
-        if padded > side:
-            x = add("Pad", x, _ints(0, 0, 0, 0, 0, padded - side, padded - side, 0))
-        across = padded // window
+    def _global(self, x: str, block: _Block, side: int) -> str:
+        """Attention of all tokens to all others, or to averages of two of them."""
+        add, channels = self.graph.add, block.channels
+        tokens = add("Reshape", x, _ints(1, side * side, channels))
+        (q,) = self._projections(tokens, block, "q")
+        if self.keys != "all":
+            # Before the projections, which are linear and so have half the work too.
+            twos = (side // 2, 2, side) if self.keys == "by rows" else (side, side // 2, 2)
+            x = add("Reshape", x, _ints(*twos, channels))
+            x = add("ReduceMean", x, axes=(twos.index(2),), keepdims=0)
+            tokens = add("Reshape", x, _ints(1, side * side // 2, channels))
+        k, v = self._projections(tokens, block, "kv")
+        x = add("MultiHeadAttention", q, k, v, domain="com.microsoft", num_heads=block.heads)
+        return add("Reshape", self._linear(x, block, "attn.proj"), _ints(1, side, side, channels))
+
+    def _windows(self, x: str, block: _Block, rows: int, columns: int) -> str:
+        """Attention within windows, which are padded at the right and the bottom to be whole."""
+        add, channels, window = self.graph.add, block.out_channels, block.window
+        missing = -rows % window, -columns % window
+        if any(missing):
+            x = add("Pad", x, _ints(0, 0, 0, 0, 0, *missing, 0))
+        down, across = (rows + missing[0]) // window, (columns + missing[1]) // window
         # Windows are rows of a batch: [windows, tokens, C].
-        x = add("Reshape", x, _ints(across, window, across, window * block.channels))
+        x = add("Reshape", x, _ints(down, window, across, window * block.channels))
         x = add("Transpose", x, perm=(0, 2, 1, 3))
-        x = add("Reshape", x, _ints(across * across, window * window, block.channels))
-        q, k, v = self.graph.split(
-            "Split",
-            self._linear(x, block, "attn.qkv"),
-            _ints(channels, channels, channels),
-            outputs=3,
-            axis=-1,
-        )
+        x = add("Reshape", x, _ints(down * across, window * window, block.channels))
+        q, k, v = self._projections(x, block, "qkv")
         if block.pools:
-            q = self._pooled(add("Reshape", q, _ints(across * across, window, window, channels)))
-            window, padded, side = window // 2, padded // 2, side // 2
-            q = add("Reshape", q, _ints(across * across, window * window, channels))
+            q = self._pooled(add("Reshape", q, _ints(down * across, window, window, channels)))
+            window, rows, columns = window // 2, rows // 2, columns // 2
+            q = add("Reshape", q, _ints(down * across, window * window, channels))
         x = add("MultiHeadAttention", q, k, v, domain="com.microsoft", num_heads=block.heads)
         x = self._linear(x, block, "attn.proj")
-        x = add("Reshape", x, _ints(across, across, window, window * channels))
+        x = add("Reshape", x, _ints(down, across, window, window * channels))
         x = add("Transpose", x, perm=(0, 2, 1, 3))
-        x = add("Reshape", x, _ints(1, padded, padded, channels))
-        if padded > side:
-            x = add("Slice", x, _ints(0, 0), _ints(side, side), _ints(1, 2))
+        x = add("Reshape", x, _ints(1, down * window, across * window, channels))
+        if any(missing):
+            x = add("Slice", x, _ints(0, 0), _ints(rows, columns), _ints(1, 2))
         return x
 
+    def _projections(self, x: str, block: _Block, which: str) -> list[str]:
+        """Queries, keys, values, as `which` names them, of the tokens `x`, quantized once."""
+        weights, biases = self._weights(block, "attn.qkv")
+        size = block.out_channels
+        parts = [slice(at * size, (at + 1) * size) for at in map("qkv".index, which)]
+        return self._products(x, [(weights[:, part], biases[part]) for part in parts])
+
     def _linear(self, x: str, block: _Block, name: str) -> str:
+        return self._products(x, [self._weights(block, name)])[0]
+
+    def _weights(self, block: _Block, name: str) -> tuple[Array, Array]:
+        """Matrix [K, N] and bias [N] of a linear layer."""
         weight = self.constants[f"{block.matrices}{name.replace('.', '/', 1)}/Transpose_output_0"]
-        bias = self.constants[f"{block.weights}{name}.bias"]
+        return weight, self.constants[f"{block.weights}{name}.bias"]
+
+    def _products(self, x: str, layers: Sequence[tuple[Array, Array]]) -> list[str]:
+        """Several linear layers (matrix, bias) of the same input, which is quantized once."""
         if not self.quantized:
-            return self.graph.add("Add", self.graph.add("MatMul", x, weight), bias)
-        matrix, scale = quantize(weight)
-        zeros = np.zeros(len(scale), np.int8)
-        return self.graph.add(
-            "DynamicQuantizeMatMul", x, matrix, scale, zeros, bias, domain="com.microsoft"
-        )
+            return [self._product(x, *layer) for layer in layers]
+        small, scale, zero = self.graph.split("DynamicQuantizeLinear", x, outputs=3)
+        return [
+            self.graph.add(
+                "MatMulIntegerToFloat",
+                small,
+                matrix,
+                scale,
+                matrix_scale,
+                zero,
+                np.zeros(len(matrix_scale), np.int8),
+                bias,
+                domain="com.microsoft",
+            )
+            for (matrix, matrix_scale), bias in (
+                (quantize(weight), bias) for weight, bias in layers
+            )
+        ]
+
+    def _product(self, x: str, weight: Array, bias: Array) -> str:
+        return self.graph.add("Add", self.graph.add("MatMul", x, weight), bias)
 
     def _norm(self, x: str, name: str) -> str:
         scale, bias = self.constants[f"{name}.weight"], self.constants[f"{name}.bias"]
@@ -214,20 +296,18 @@ class _Builder:
         x = self.graph.add("MaxPool", x, kernel_shape=(2, 2), strides=(2, 2))
         return self.graph.add("Transpose", x, perm=(0, 2, 3, 1))
 
-    def _neck(self, level: int) -> tuple[NDArray[Any], NDArray[Any]]:
-        """Weight [256, C] and bias of the pyramid's 1×1 convolution; level 0 is the coarsest."""
+    def _neck(self, level: int) -> tuple[Array, Array]:
+        """Matrix [C, 256] and bias of the pyramid's 1×1 convolution; level 0 is the coarsest."""
         weight = self.constants[f"{_NECK}convs.{level}.conv.weight"][:, :, 0, 0]
-        return weight, self.constants[f"{_NECK}convs.{level}.conv.bias"]
+        return weight.T, self.constants[f"{_NECK}convs.{level}.conv.bias"]
 
     def _skip_connection(self, x: str, level: int, to_decoder: str) -> str:
         """The pyramid's 1×1 convolution and the decoder's behind it, as the one they amount to."""
         inner, inner_bias = self._neck(level)
         name = f"model.sam_mask_decoder.{to_decoder}"
-        outer = self.constants[f"{name}.weight"][:, :, 0, 0]
-        return self._conv(x, outer @ inner, outer @ inner_bias + self.constants[f"{name}.bias"])
-
-    def _conv(self, x: str, weight: NDArray[Any], bias: NDArray[Any]) -> str:
-        return self.graph.add("Conv", x, weight[:, :, None, None], bias, kernel_shape=(1, 1))
+        outer = self.constants[f"{name}.weight"][:, :, 0, 0].T
+        bias = self.constants[f"{name}.bias"]
+        return self._product(x, inner @ outer, inner_bias @ outer + bias)
 
 
 def _ints(*values: int) -> NDArray[np.int64]:

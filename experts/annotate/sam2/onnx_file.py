@@ -33,6 +33,7 @@ class Graph:
 
     nodes: list[bytes] = field(default_factory=list)
     constants: dict[str, Array] = field(default_factory=dict)
+    _names: dict[tuple[str, tuple[int, ...], bytes], str] = field(default_factory=dict)
 
     def add(self, operator: str, *inputs: str | Array, domain: str = "", **attributes: Any) -> str:
         """The name of the first output of one more operator over values or constants."""
@@ -59,7 +60,9 @@ class Graph:
         return names
 
     def _constant(self, value: Array) -> str:
-        name = f"constant_{len(self.constants)}"
+        """Its name; equal constants are kept once, however many operators take them."""
+        key = (value.dtype.str, value.shape, value.tobytes())
+        name = self._names.setdefault(key, f"constant_{len(self.constants)}")
         self.constants[name] = value
         return name
 

@@ -1,9 +1,9 @@
 """Masks from boxes: SAM 2 (Hiera tiny) in onnxruntime, as an image model.
 
-Ravi et al., "SAM 2: Segment Anything in Images and Videos", 2024. A frame is encoded once (about 2
-core-seconds, with 8-bit matrix products, :mod:`experts.annotate.sam2.hiera`) and every box on it
-decoded from that (0.08). There is no video memory here: what ties frames together is the mask
-prompt, a mask carried over from a neighbouring frame, and `track.py`.
+Ravi et al., "SAM 2: Segment Anything in Images and Videos", 2024. A frame is encoded once (about
+1.6 core-seconds, with 8-bit matrix products, :mod:`experts.annotate.sam2.hiera`) and every box on
+it decoded from that (0.08). There is no video memory here: what ties frames together is the mask
+prompt, a mask carried over from a neighbouring frame, and `tracker.py`.
 
 The encoder's arena is given back after each run, and encodes of several threads take turns, so that
 its peak of memory is there once, and only while it runs.
@@ -73,28 +73,30 @@ class Segmenter:
     def __init__(self, threads: int | None = None) -> None:
         self.threads = threads
         self._lock = threading.Lock()
-        self._encoder: ort.InferenceSession | None = None
+        self._encoders: dict[bool, ort.InferenceSession] = {}  # of tall pictures, and of others
         self._decoder: ort.InferenceSession | None = None
 
     @property
     def version(self) -> str:
         """Of the calling code, and both networks' weights."""
-        return f"2+{digest(sam2_encoder.version(), entry(DECODER).sha256)[:8]}"
+        return f"3+{digest(sam2_encoder.version(), entry(DECODER).sha256)[:8]}"
 
     def load(self) -> None:
-        """Fetch and open both networks; nothing to do the second time."""
+        """Fetch and open the decoder, and the encoder of pictures that are not tall, which most
+        are; nothing to do the second time."""
         with self._lock:
-            if self._encoder is None:
+            if self._decoder is None:
                 self._decoder = onnx_session(DECODER, self.threads)
-                self._encoder = self.open_encoder()
+                self._encoders[False] = self.open_encoder(tall=False)
 
-    def open_encoder(self) -> ort.InferenceSession:
+    def open_encoder(self, tall: bool) -> ort.InferenceSession:
         """The encoder's network; a bench puts another in its place."""
-        return onnx_file_session(sam2_encoder.path(), self.threads)
+        return onnx_file_session(sam2_encoder.path(tall), self.threads)
 
     def close(self) -> None:
         with self._lock:
-            self._encoder = self._decoder = None
+            self._decoder = None
+            self._encoders.clear()
 
     def encode(self, frame: NDArray[np.uint8]) -> Embedding:
         """The embedding of one frame, uint8 RGB [H, W, 3]."""
@@ -109,8 +111,10 @@ class Segmenter:
         run = ort.RunOptions()
         run.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
         with self._lock:
-            assert self._encoder is not None
-            high_0, high_1, embed = self._encoder.run(
+            tall = height > width
+            if tall not in self._encoders:
+                self._encoders[tall] = self.open_encoder(tall)
+            high_0, high_1, embed = self._encoders[tall].run(
                 ["high_res_feats_0", "high_res_feats_1", "image_embed"],
                 {"image": np.ascontiguousarray(image.transpose(2, 0, 1)[None])},
                 run,

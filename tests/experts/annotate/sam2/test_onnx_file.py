@@ -47,3 +47,10 @@ def test_constants_are_read_back(graph: Graph, tmp_path: Path) -> None:
 def test_the_same_graph_gives_the_same_bytes(graph: Graph) -> None:
     files = {graph.serialized({"x": (1, 1, 4, 4)}, {"y": ("Add_2_0", (1, 4))}) for _ in range(2)}
     assert len(files) == 1
+
+
+def test_equal_constants_are_kept_once() -> None:
+    graph = Graph()
+    for value in (np.ones(3, np.float32), np.ones(3, np.float32), np.ones(3, np.int8)):
+        graph.add("Add", "x", value)
+    assert [value.dtype for value in graph.constants.values()] == [np.float32, np.int8]
