@@ -37,7 +37,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from catalog import media
 from experts.annotate.motion.camera import camera_path
-from experts.annotate.sam2.encoder import SLOT
+from experts.annotate.sam2 import derived
 from experts.annotate.tracking.detect import Detector
 from experts.annotate.tracking.segment import Segmenter
 from experts.annotate.tracking.tracker import TrackedObject, Tracker
@@ -54,11 +54,33 @@ SAME_TRACK = 0.3
 """Least IoU, over all pixels and frames, of two tracks of one object."""
 
 
-class Exported(Segmenter):
-    """With the pinned encoder, in float32."""
+class ChannelsFirst:
+    """An exported network, called like a derived one: channels last, the box's corners as such."""
 
-    def open_encoder(self, tall: bool) -> ort.InferenceSession:
-        return onnx_session(SLOT, self.threads)
+    def __init__(self, session: ort.InferenceSession) -> None:
+        self._session = session
+
+    def run(self, names: list[str], feed: dict[str, Any], options: Any = None) -> list[Any]:
+        features = {n: np.moveaxis(v, -1, 1) for n, v in feed.items() if n in FEATURES}
+        if features:
+            features["point_labels"] = np.array([[2, 3]], np.float32)
+        given = self._session.run(names, feed | features, options)
+        return [
+            np.moveaxis(v, 1, -1) if n in FEATURES else v for n, v in zip(names, given, strict=True)
+        ]
+
+
+FEATURES = ("high_res_feats_0", "high_res_feats_1", "image_embed")
+
+
+class Exported(Segmenter):
+    """With the pinned networks, in float32."""
+
+    def open_encoder(self, tall: bool) -> Any:
+        return ChannelsFirst(onnx_session(derived.ENCODER, self.threads))
+
+    def open_decoder(self) -> Any:
+        return ChannelsFirst(onnx_session(derived.DECODER, self.threads))
 
 
 @dataclass(frozen=True)

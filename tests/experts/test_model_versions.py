@@ -8,8 +8,7 @@ import pytest
 from experts import weights
 from experts.annotate.maps import edges, hed_int8
 from experts.annotate.maps.edges import Hed
-from experts.annotate.sam2 import encoder as sam2_encoder
-from experts.annotate.tracking import segment
+from experts.annotate.sam2 import derived
 from experts.annotate.tracking.segment import Segmenter
 from experts.edit import tasks
 from experts.write.chat.models import LlamaCppChat
@@ -26,8 +25,7 @@ def test_the_segmenters_is_of_both_networks(slot: str, monkeypatch: pytest.Monke
         return dataclasses.replace(entry, sha256="0" * 64) if name == slot else entry
 
     before = Segmenter().version
-    for module in (segment, sam2_encoder):
-        monkeypatch.setattr(module, "entry", changed)
+    monkeypatch.setattr(derived, "entry", changed)
     assert Segmenter().version != before
 
 

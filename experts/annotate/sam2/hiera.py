@@ -5,6 +5,7 @@ as in SAM 2 (`sam2/modeling/backbones/hieradet.py`, `image_encoder.py`). The wei
 the exported encoder; in float32 this graph gives the same features (relative error 1e-6). What
 differs from the export:
 
+- Channels come last in what is given out, too.
 - Linear layers multiply 8-bit integers: activations are quantized per tensor as they come,
   weights per output channel, once. That halves the encoder's time on a processor with VNNI.
 - The keys and values of global attention are averaged, two neighbouring tokens each, along the
@@ -25,6 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experts.annotate.sam2.onnx_file import Array, Graph
+from experts.annotate.sam2.products import Layer, product, quantized_products
 
 # Hiera tiny as in SAM 2's `sam2_hiera_t.yaml`, by stage.
 DEPTHS = (1, 2, 7, 2)
@@ -41,10 +43,6 @@ mean IoU .95 with the masks at 1024 px, at 1024×576 .91 and lost tracks."""
 PATCH_STRIDE = 4  # px per token of the first stage
 STRIPS = 8
 """Strips that the windowed stages are computed in; a strip's sides are whole windows."""
-
-WEIGHT_LEVELS = 63
-"""Weights are quantized to −63…63 rather than ±127. Without VNNI, processors add two products of
-8 bits in 16, which more than 63 × 255 × 2 overflows; so all of them give the same sums."""
 
 Constants = Mapping[str, Array]
 
@@ -81,19 +79,12 @@ def encoder(constants: Constants, keys: Keys = "by rows", quantized: bool = True
     """The encoder as an ONNX file.
 
     `constants` are those of the exported encoder, by its names. Input `image` [1, 3, 1024, 1024],
-    normalized; outputs `high_res_feats_0` [1, 32, 256, 256], `high_res_feats_1` [1, 64, 128, 128]
-    and `image_embed` [1, 256, 64, 64], all float32. `keys` says how those of global attention are
-    averaged: two rows each, for pictures that are wide, two columns each, or not at all.
+    normalized; outputs `high_res_feats_0` [1, 256, 256, 32], `high_res_feats_1` [1, 128, 128, 64]
+    and `image_embed` [1, 64, 64, 256], all float32, channels last. `keys` says how those of global
+    attention are averaged: two rows each, for wide pictures, two columns each, or not at all.
     `quantized=False` keeps float32 throughout, to compare.
     """
     return _Builder(constants, keys, quantized).file()
-
-
-def quantize(matrix: NDArray[np.float32]) -> tuple[NDArray[np.int8], NDArray[np.float32]]:
-    """A [K, N] matrix as int8 and a scale per column: `int8 * scale` is nearly the matrix."""
-    scale = np.abs(matrix).max(axis=0) / np.float32(WEIGHT_LEVELS)
-    scale[scale == 0] = 1
-    return np.round(matrix / scale).astype(np.int8), scale.astype(np.float32)
 
 
 def _blocks() -> list[_Block]:
@@ -124,22 +115,19 @@ class _Builder:
         add = self.graph.add
         cells = SIDE // 32
         coarse = add(
-            "Reshape", self._product(stage_4, *self._neck(0)), _ints(cells, 1, cells, 1, 256)
+            "Reshape", product(self.graph, stage_4, *self._neck(0)), _ints(cells, 1, cells, 1, 256)
         )
         coarse = add("Expand", coarse, _ints(cells, 2, cells, 2, 256))  # nearest, twofold
         coarse = add("Reshape", coarse, _ints(1, 2 * cells, 2 * cells, 256))
         weight, bias = self._neck(1)
         no_memory = self.constants["no_mem_embed"][0, :, 0]
-        embedding = add("Add", self._product(stage_3, weight, bias + no_memory), coarse)
+        embedding = add("Add", product(self.graph, stage_3, weight, bias + no_memory), coarse)
         return self.graph.serialized(
             {"image": (1, 3, SIDE, SIDE)},
             {
-                name: (add("Transpose", value, perm=(0, 3, 1, 2)), (1, channels, side, side))
-                for name, value, channels, side in (
-                    ("high_res_feats_0", sharp, 32, SIDE // 4),
-                    ("high_res_feats_1", medium, 64, SIDE // 8),
-                    ("image_embed", embedding, 256, SIDE // 16),
-                )
+                "high_res_feats_0": (sharp, (1, SIDE // 4, SIDE // 4, 32)),
+                "high_res_feats_1": (medium, (1, SIDE // 8, SIDE // 8, 64)),
+                "image_embed": (embedding, (1, SIDE // 16, SIDE // 16, 256)),
             },
         )
 
@@ -173,7 +161,8 @@ class _Builder:
                 side //= 2
             if block.index + 1 in (*_FIRST_OF_STAGE, sum(DEPTHS)):
                 stages.append(x)
-        return sharp, medium, *stages
+        stage_3, stage_4 = stages
+        return sharp, medium, stage_3, stage_4
 
     def _windowed(self, x: str, rows: int, columns: int) -> tuple[str, str, str]:
         """Of a strip: both skip connections, and what the first block of the third stage gives."""
@@ -256,35 +245,15 @@ class _Builder:
     def _linear(self, x: str, block: _Block, name: str) -> str:
         return self._products(x, [self._weights(block, name)])[0]
 
-    def _weights(self, block: _Block, name: str) -> tuple[Array, Array]:
+    def _weights(self, block: _Block, name: str) -> Layer:
         """Matrix [K, N] and bias [N] of a linear layer."""
         weight = self.constants[f"{block.matrices}{name.replace('.', '/', 1)}/Transpose_output_0"]
         return weight, self.constants[f"{block.weights}{name}.bias"]
 
-    def _products(self, x: str, layers: Sequence[tuple[Array, Array]]) -> list[str]:
-        """Several linear layers (matrix, bias) of the same input, which is quantized once."""
+    def _products(self, x: str, layers: Sequence[Layer]) -> list[str]:
         if not self.quantized:
-            return [self._product(x, *layer) for layer in layers]
-        small, scale, zero = self.graph.split("DynamicQuantizeLinear", x, outputs=3)
-        return [
-            self.graph.add(
-                "MatMulIntegerToFloat",
-                small,
-                matrix,
-                scale,
-                matrix_scale,
-                zero,
-                np.zeros(len(matrix_scale), np.int8),
-                bias,
-                domain="com.microsoft",
-            )
-            for (matrix, matrix_scale), bias in (
-                (quantize(weight), bias) for weight, bias in layers
-            )
-        ]
-
-    def _product(self, x: str, weight: Array, bias: Array) -> str:
-        return self.graph.add("Add", self.graph.add("MatMul", x, weight), bias)
+            return [product(self.graph, x, *layer) for layer in layers]
+        return quantized_products(self.graph, x, *zip(*layers, strict=True))
 
     def _norm(self, x: str, name: str) -> str:
         scale, bias = self.constants[f"{name}.weight"], self.constants[f"{name}.bias"]
@@ -307,7 +276,7 @@ class _Builder:
         name = f"model.sam_mask_decoder.{to_decoder}"
         outer = self.constants[f"{name}.weight"][:, :, 0, 0].T
         bias = self.constants[f"{name}.bias"]
-        return self._product(x, inner @ outer, inner_bias @ outer + bias)
+        return product(self.graph, x, inner @ outer, inner_bias @ outer + bias)
 
 
 def _ints(*values: int) -> NDArray[np.int64]:

@@ -2,7 +2,7 @@
 
 Ravi et al., "SAM 2: Segment Anything in Images and Videos", 2024. A frame is encoded once (about
 1.6 core-seconds, with 8-bit matrix products, :mod:`experts.annotate.sam2.hiera`) and every box on
-it decoded from that (0.08). There is no video memory here: what ties frames together is the mask
+it decoded from that (0.04). There is no video memory here: what ties frames together is the mask
 prompt, a mask carried over from a neighbouring frame, and `tracker.py`.
 
 The encoder's arena is given back after each run, and encodes of several threads take turns, so that
@@ -20,13 +20,10 @@ import onnxruntime as ort
 from numpy.typing import NDArray
 
 from catalog.keys import digest
-from experts.annotate.sam2 import encoder as sam2_encoder
+from experts.annotate.sam2 import derived
 from experts.annotate.sam2.hiera import SIDE
 from experts.masks.geometry import Box, Mask, clean, iou
-from experts.threads import onnx_file_session, onnx_session
-from experts.weights import entry
-
-DECODER = "sam2_tiny_decoder"
+from experts.threads import onnx_file_session
 
 MASK_SIDE = 256
 """Resolution of the decoder's logits and of its mask prompt."""
@@ -34,9 +31,6 @@ MASK_SIDE = 256
 # ImageNet statistics, RGB, of values 0–1: SAM 2's own preprocessing.
 MEAN = np.array([0.485, 0.456, 0.406], np.float32)
 STD = np.array([0.229, 0.224, 0.225], np.float32)
-
-BOX_LABELS = np.array([[2, 3]], np.float32)
-"""SAM's point labels for a box's top left and bottom right corner."""
 
 PRIOR_LOGIT = 10.0
 """A mask prompt's logit: SAM 2 turns a given mask into logits 20·m − 10 (`_use_mask_as_output`)."""
@@ -54,9 +48,9 @@ PRIOR_WEIGHT = 0.5
 class Embedding:
     """An encoded frame (16 MB) and the frame's size in px."""
 
-    image_embed: NDArray[np.float32]  # [1, 256, 64, 64]
-    high_res_feats_0: NDArray[np.float32]  # [1, 32, 256, 256]
-    high_res_feats_1: NDArray[np.float32]  # [1, 64, 128, 128]
+    image_embed: NDArray[np.float32]  # [1, 64, 64, 256]
+    high_res_feats_0: NDArray[np.float32]  # [1, 256, 256, 32]
+    high_res_feats_1: NDArray[np.float32]  # [1, 128, 128, 64]
     height: int
     width: int
 
@@ -68,7 +62,7 @@ class Segmenter:
     """
 
     name = "sam2_tiny"
-    slots = (sam2_encoder.SLOT, DECODER)
+    slots = (derived.ENCODER, derived.DECODER)
 
     def __init__(self, threads: int | None = None) -> None:
         self.threads = threads
@@ -79,19 +73,23 @@ class Segmenter:
     @property
     def version(self) -> str:
         """Of the calling code, and both networks' weights."""
-        return f"3+{digest(sam2_encoder.version(), entry(DECODER).sha256)[:8]}"
+        return f"3+{digest(*map(derived.version, self.slots))[:8]}"
 
     def load(self) -> None:
         """Fetch and open the decoder, and the encoder of pictures that are not tall, which most
         are; nothing to do the second time."""
         with self._lock:
             if self._decoder is None:
-                self._decoder = onnx_session(DECODER, self.threads)
+                self._decoder = self.open_decoder()
                 self._encoders[False] = self.open_encoder(tall=False)
 
     def open_encoder(self, tall: bool) -> ort.InferenceSession:
         """The encoder's network; a bench puts another in its place."""
-        return onnx_file_session(sam2_encoder.path(tall), self.threads)
+        return onnx_file_session(derived.encoder(tall), self.threads)
+
+    def open_decoder(self) -> ort.InferenceSession:
+        """The decoder's network, likewise."""
+        return onnx_file_session(derived.decoder(), self.threads)
 
     def close(self) -> None:
         with self._lock:
@@ -149,7 +147,6 @@ class Segmenter:
                 "high_res_feats_0": embedding.high_res_feats_0,
                 "high_res_feats_1": embedding.high_res_feats_1,
                 "point_coords": corners,
-                "point_labels": BOX_LABELS,
                 "mask_input": prompt,
                 "has_mask_input": np.array([prior is not None], np.float32),
             },
