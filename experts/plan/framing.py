@@ -89,12 +89,12 @@ def around(clip: Clip, boxes: Boxes, height: int, width: int, place: float = 0.5
     return Crop(x, y, crop_width, crop_height, most.of)
 
 
-def never_uncovered(boxes: Boxes, camera: NDArray[np.float64]) -> float:
-    """px² of background that stays behind the boxes in every frame; `camera` [n, 2] is the
-    background's own motion over the same frames. For a camera that pans; 0 if the object is gone
-    for a while."""
+def never_uncovered(boxes: Boxes, camera: NDArray[np.float64], margin: float = 0.0) -> float:
+    """px² of background that stays in every frame behind the boxes, grown by `margin` px to each
+    side; `camera` [n, 2] is the background's own motion over the same frames. For a camera that
+    pans; 0 if the object is gone for a while."""
     on_ground = boxes - np.tile(camera, 2)
-    sides = on_ground[:, 2:].min(0) - on_ground[:, :2].max(0)
+    sides = on_ground[:, 2:].min(0) - on_ground[:, :2].max(0) + 2 * margin
     return float(np.clip(sides, 0, None).prod()) if len(present(boxes)) == len(boxes) else 0.0
 
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from catalog.media import fit_size
 from catalog.records import Clip, Track
+from experts.edit.remover.settings import RemoverSettings
 from experts.edit.tasks import Task
 from experts.plan.framing import Boxes, Crop, area_of, around, boxes_of, never_uncovered, widest
 from experts.plan.referring import crowded, in_doubt, refer
@@ -24,6 +25,9 @@ IN_VIEW = 0.8
 
 MASK_OF_BOX = 0.5
 """Share of its box that an object covers, more or less."""
+
+HOLE_MARGIN = RemoverSettings().dilation
+"""How far a removal's hole reaches beyond the object, as a share of the picture's longer side."""
 
 LEAST_SURE = 0.1
 """Share of an edit's frames that may be less sure than `min_confidence`."""
@@ -208,7 +212,9 @@ def _phrase(
 
 
 def _invents(clip: Clip, boxes: Boxes, alive: slice, crop: Crop) -> float:
-    """Share of the picture that a removal would have to paint without ever having seen it."""
+    """Share of the picture that a removal would have to paint without ever having seen it. What it
+    fills is the object with the margin that its mask is grown by."""
+    margin = HOLE_MARGIN * max(crop.width, crop.height)
     camera = np.asarray(clip.camera, np.float64).reshape(-1, 2)
     camera = camera[alive] if len(camera) else np.zeros((len(boxes), 2))
-    return MASK_OF_BOX * never_uncovered(boxes, camera) / (crop.width * crop.height)
+    return MASK_OF_BOX * never_uncovered(boxes, camera, margin) / (crop.width * crop.height)

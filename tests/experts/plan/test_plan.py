@@ -10,11 +10,11 @@ from catalog.records import Clip, Track
 from experts.edit.tasks import TASKS
 from experts.plan.attached import attached
 from experts.plan.draw import draw
-from experts.plan.framing import Crop, around, boxes_of, widest
+from experts.plan.framing import Crop, around, boxes_of, never_uncovered, widest
 from experts.plan.planners import Scene
 from experts.plan.referring import refer
 from experts.plan.rules import Planning
-from experts.plan.view import edit_size, removal_context, view, windows
+from experts.plan.view import HOLE_MARGIN, edit_size, removal_context, view, windows
 from flows.recipe import Clips
 from flows.stages.ingest import cuts
 
@@ -142,6 +142,22 @@ def test_what_hides_its_background_throughout_is_not_removed() -> None:
     assert len(draw(Scene(CLIP, tracks, rules), 0)) == 1
     everything = rules.model_copy(update={"max_invented": 1.0})
     assert len(draw(Scene(still, tracks, everything), 0)) == 1
+
+
+def test_what_is_hidden_is_the_hole_and_not_the_object_alone() -> None:
+    rules = RULES.model_copy(update={"weights": {"object_removal": 1.0}})
+    panned = [value for t in range(64) for value in (72 / 63 * t, 0.0)]
+    clip = dataclasses.replace(CLIP, camera=panned)
+    own = track("t1", 400)
+    on_ground = np.array(panned).reshape(-1, 2)
+    # 8 of the object's 80 px stay hidden, but 8 and twice the margin of its hole.
+    assert never_uncovered(boxes_of(own), on_ground) == pytest.approx(8 * 60)
+    assert never_uncovered(boxes_of(own), on_ground, 5) == pytest.approx(18 * 70)
+    margin = HOLE_MARGIN * 846  # the widest picture, which the object fills least
+    hidden = 0.5 * (8 + 2 * margin) * (60 + 2 * margin) / (846 * 480)
+    for most, count in ((0.95 * hidden, 0), (1.05 * hidden, 1)):
+        allowed = rules.model_copy(update={"max_invented": most})
+        assert len(draw(Scene(clip, [own], allowed), 0)) == count
 
 
 def test_an_object_out_of_sight_still_confuses() -> None:
