@@ -1,6 +1,6 @@
 """What annotation costs per clip, and how near its masks are to the reference's.
 
-    python infra/bench/annotation.py                       # against SAM 2's encoder in float32
+    python infra/bench/annotation.py                       # against SAM 2's networks in float32
     python infra/bench/annotation.py --footage DIR         # and the videos in a folder
     python infra/bench/annotation.py --save ref.npz        # keep this state's masks and cost …
     python infra/bench/annotation.py --reference ref.npz   # … and compare a later one's with them

@@ -7,8 +7,8 @@ error 1e-6). What differs from the export:
 - The products over the picture's 4096 tokens multiply 8-bit integers, and the position encodings'
   share of them, which is the same for every picture, is computed when the graph is written.
 - Channels come last throughout, so that nothing is transposed and back.
-- It decodes one box, given as two corners, and leaves out SAM's fourth mask, which is for prompts
-  that are sure to mean one thing.
+- It decodes one box, given as two corners, into the three masks that SAM offers for an ambiguous
+  prompt; the one for unambiguous prompts is left out.
 """
 
 from __future__ import annotations
