@@ -49,6 +49,14 @@ def test_a_box_gives_the_mask_of_what_it_holds(
     assert 0.8 < predicted <= 1
 
 
+def test_a_tall_picture_has_as_good_masks(scene: Scene, segmenter: Segmenter) -> None:
+    truth = np.ascontiguousarray(scene[1]["disc"].T)
+    box = box_of(truth)
+    assert box is not None
+    embedding = segmenter.encode(np.ascontiguousarray(scene[0].transpose(1, 0, 2)))
+    assert iou(segmenter.decode(embedding, box)[0], truth) > 0.93
+
+
 def test_a_loose_box_still_finds_the_object(
     scene: Scene, segmenter: Segmenter, embedding: Embedding
 ) -> None:
@@ -90,4 +98,4 @@ def test_the_same_frame_gives_the_same_mask(
 def test_close_frees_and_the_next_call_loads_again(scene: Scene, segmenter: Segmenter) -> None:
     segmenter.close()
     segmenter.load()
-    assert segmenter.encode(scene[0]).image_embed.shape == (1, 256, 64, 64)
+    assert segmenter.encode(scene[0]).image_embed.shape == (1, 64, 64, 256)
