@@ -16,7 +16,7 @@ import polars as pl
 
 from catalog.errors import EditmillError
 from catalog.lookup import KeyIndex
-from catalog.records import TABLES, Pair, from_row, key_column
+from catalog.records import SCORES, TABLES, Pair, from_row, key_column
 from catalog.storage.location import Storage
 from catalog.storage.media import MediaStore
 from catalog.tables import Tables
@@ -24,6 +24,9 @@ from catalog.tables import Tables
 if TYPE_CHECKING:
     from catalog.local_edits import LocalSample
     from catalog.samples import PairSample
+
+VIEW = "scores"
+"""What :meth:`Queries.scores` is called in SQL."""
 
 READING = ("select", "with", "from", "values", "show", "explain")
 """How a statement begins that only reads. Polars would carry out DELETE, DROP, TRUNCATE and CREATE
@@ -48,6 +51,8 @@ class Queries:
 
     def table(self, name: str) -> pl.LazyFrame:
         """A table as its readers see it; pairs are kept or rejected by this ref's policy."""
+        if name == VIEW:
+            return self.scores()
         return self.as_read(name, self.tables.scan(name))
 
     def as_read(self, name: str, stored: pl.LazyFrame) -> pl.LazyFrame:
@@ -57,6 +62,21 @@ class Queries:
     def pairs(self) -> pl.LazyFrame:
         """Every pair made, kept or rejected, with its scores and reasons (`Pair`)."""
         return self.table("pairs")
+
+    def scores(self) -> pl.LazyFrame:
+        """What each filter said of each pair, a row each: `pair_id`, `filter`, its `version`,
+        `score` (null where it measured none) and `reason`."""
+        pairs = self.pairs()
+        return pl.concat(
+            pairs.select(
+                "pair_id",
+                filter=pl.lit(name),
+                version=pl.col("filter_versions").str.json_path_match(f"$.{name}"),
+                score=f"{name}_score",
+                reason=f"{name}_reason",
+            )
+            for name in SCORES
+        )
 
     def pair(self, pair_id: str) -> PairSample:
         """The pair of this id, or the only one whose id begins so, with its frames and masks.
@@ -145,7 +165,7 @@ class Queries:
         verb = _first_word(query)
         if verb not in READING:
             raise EditmillError(_refusal(verb))
-        named = [t for t in TABLES if verb == "show" or re.search(rf"\b{t}\b", query)]
+        named = [t for t in (*TABLES, VIEW) if verb == "show" or re.search(rf"\b{t}\b", query)]
         frames = {table: self.table(table) for table in named}
         try:
             return pl.SQLContext(frames).execute(query, eager=True)
