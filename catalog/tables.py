@@ -31,6 +31,7 @@ from catalog.errors import EditmillError
 from catalog.integrity import check_data, check_log, check_rows, damaged
 from catalog.parts import EMPTY, Parts, committing, fingerprint
 from catalog.records import TABLES, from_row, key_column, schema, to_row
+from catalog.remote_integrity import check_listing
 from catalog.storage.files import unwritable
 from catalog.storage.folder import FolderStorage
 from catalog.storage.location import Storage
@@ -341,7 +342,7 @@ class Tables:
             check_log(folder, version)
         location = self.storage.table(self._key(table))
         try:
-            return DeltaTable(
+            delta = DeltaTable(
                 location.uri, version=version, storage_options=dict(location.options) or None
             )
         except TableNotFoundError:
@@ -349,6 +350,9 @@ class Tables:
         except (DeltaError, OSError) as error:
             what = f"cannot be read ({str(error).splitlines()[0]})"
             raise damaged(folder or Path(self._name(table)), what) from None
+        if folder is None:
+            check_listing(self.storage, f"tables/{self._key(table)}", delta)
+        return delta
 
     def _create(self, table: str) -> DeltaTable:
         if (folder := self._folder(table)) is not None:

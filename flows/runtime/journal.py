@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Generic, TypeVar
 
 from catalog.errors import BadInput, EditmillError, one_line
@@ -44,10 +45,41 @@ def run(
     tried again by the next build. Stopped leaves nothing.
     """
     stage_run = _StageRun(ctx, stage, records, key, page, part or page or name, work, name)
-    for start in range(0, len(records), batch):
-        ctx.check_stop()
-        yield from stage_run.group(records[start : start + batch])
+    with stage_run.saving:
+        for start in range(0, len(records), batch):
+            ctx.check_stop()
+            yield from stage_run.group(records[start : start + batch])
     stage_run.write_failures()
+
+
+class _Saving:
+    """Saves products while the next ones are computed: first the media that they name are stored,
+    then the page. Ends when all are saved; raises what kept one from it."""
+
+    def __init__(self, ctx: Context) -> None:
+        self._ctx = ctx
+        self._thread = ThreadPoolExecutor(1, thread_name_prefix="save")
+        self._saved: list[Future[None]] = []
+
+    def save(self, page: Page, products: dict[str, Document]) -> None:
+        for saved in [each for each in self._saved if each.done()]:
+            saved.result()
+            self._saved.remove(saved)
+        self._saved.append(self._thread.submit(self._save, page, products))
+
+    def _save(self, page: Page, products: dict[str, Document]) -> None:
+        self._ctx.catalog.media.flush()
+        page.put(products)
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
+        self._thread.shutdown()
+        for saved in self._saved:
+            error = saved.exception()
+            if error is not None and kind is None:
+                raise error
 
 
 class _StageRun(Generic[R]):
@@ -66,6 +98,7 @@ class _StageRun(Generic[R]):
     ) -> None:
         self.ctx, self.stage = ctx, stage
         self._key, self._page, self._part, self._work, self._name = key, page, part, work, name
+        self.saving = _Saving(ctx)
         self._pages: dict[str, Page] = {}
         self._failures: dict[str, list[Failure]] = {
             f"{stage}/{part(record)}": [] for record in records
@@ -86,11 +119,9 @@ class _StageRun(Generic[R]):
             address, page = keys[i], pages[i]
             if document is not None and address is not None and page is not None:
                 new.setdefault(id(page), {})[address] = document
-        if new:
-            self.ctx.catalog.media.flush()  # what a product names must be there before it is
         for page in {id(page): page for page in pages if page is not None}.values():
             if id(page) in new:
-                page.put(new[id(page)])
+                self.saving.save(page, new[id(page)])
         for record, document in zip(records, found, strict=True):
             if document is None:
                 continue

@@ -26,8 +26,8 @@ def test_all_are_there():
     named = {path.removeprefix("editmill ") for path in COMMANDS}
     assert named == {
         "init", "tasks", "build", "status", "query", "releases", "diff", "decide", "log", "show",
-        "sheet", "open", "evaluate", "export", "rebuild", "edit", "judge", "models", "doctor", "train quality",
-        "train alignment", "train expert",
+        "sheet", "open", "evaluate", "export", "rebuild", "edit", "judge", "models", "doctor",
+        "train quality", "train alignment", "train expert",
     }  # fmt: skip
 
 

@@ -1,0 +1,47 @@
+"""Whether a Delta table in an object store is whole, asked when it is opened.
+
+An object is stored whole or not at all, so its size tells enough: what was lost, emptied or replaced
+shows in one listing of the table. Content is not read, as it is in a folder
+(:mod:`catalog.integrity`), where files can be cut short.
+"""
+
+from __future__ import annotations
+
+import re
+
+import polars as pl
+from deltalake import DeltaTable
+
+from catalog.errors import EditmillError
+from catalog.storage.location import Storage
+
+_COMMIT = re.compile(r"_delta_log/(\d{20})\.json")
+_CHECKPOINT = re.compile(r"_delta_log/(\d{20})\.checkpoint\.parquet")
+
+
+def check_listing(storage: Storage, key: str, delta: DeltaTable) -> None:
+    """Raises EditmillError, naming the object and the remedy, where a reader of the opened table at
+    `key` would miss a commit or a data file."""
+    sizes = {each.key.removeprefix(f"{key}/"): each.size for each in storage.list(key)}
+    commits = {int(m[1]): size for name, size in sizes.items() if (m := _COMMIT.fullmatch(name))}
+    version = delta.version()
+    checkpoints = [
+        int(m[1]) for name, size in sizes.items() if size and (m := _CHECKPOINT.fullmatch(name))
+    ]
+    start = max((v for v in checkpoints if v <= version), default=-1)
+    for v in range(start + 1, version + 1):
+        if not commits.get(v):
+            what = "is empty" if v in commits else "is missing"
+            raise _damaged(storage, f"{key}/_delta_log/{v:020}.json", what)
+    files = pl.DataFrame(delta.get_add_actions()).select("path", "size_bytes")
+    for name, size in files.iter_rows():
+        if sizes.get(name) != size:
+            there = f"has {sizes[name]} bytes" if name in sizes else "is missing"
+            raise _damaged(storage, f"{key}/{name}", f"{there} where {size} bytes were written")
+
+
+def _damaged(storage: Storage, key: str, what: str) -> EditmillError:
+    return EditmillError(
+        f"{storage.uri}/{key}: {what}; restore it from a copy or an earlier version of the object, "
+        "or remove the table's folder and the releases that hold it and build again"
+    )
