@@ -12,6 +12,8 @@ import pytest
 import catalog
 from catalog import media
 from catalog.errors import EditmillError
+from catalog.policy import Policy
+from flows.release.flow import release
 from flows.request import request
 
 REPOSITORY = Path(__file__).parents[2]
@@ -75,7 +77,9 @@ print(json.dumps([*found, release(out, third, tag="monthly")]))
 def test_a_build_runs_any_number_of_times_in_one_process(footage: Path, tmp_path: Path) -> None:
     recipes = [tmp_path / f"{seed}.yaml" for seed in range(3)]
     for seed, path in enumerate(recipes):
-        path.write_text(RECIPE.format(seed=seed, footage=footage))
+        path.write_text(RECIPE.format(seed=min(seed, 1), footage=footage))
+    with recipes[2].open("a") as file:  # the second with another threshold: its rows are there
+        file.write("filters: {subtle: 0.5}\n")
     out = tmp_path / "dataset"
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
     ran = subprocess.run(
@@ -91,7 +95,21 @@ def test_a_build_runs_any_number_of_times_in_one_process(footage: Path, tmp_path
     assert second["release"] == "v2"
     assert second["stages"][0]["reused"] == 1  # the source was cut before
     assert released["release"] == "monthly"
-    assert [each.tag for each in catalog.open(out).releases()] == ["v1", "v2", "monthly"]
+    of_first, of_second, monthly = catalog.open(out).releases()
+    assert [each.tag for each in (of_first, of_second, monthly)] == ["v1", "v2", "monthly"]
+    assert of_second.selection == monthly.selection != of_first.selection
+
+
+def test_a_release_of_what_was_never_built_is_refused_and_changes_nothing(
+    footage: Path, tmp_path: Path
+) -> None:
+    recipe, out = tmp_path / "r.yaml", tmp_path / "dataset"
+    recipe.write_text(RECIPE.format(seed=0, footage=footage))
+    made = catalog.open(out, create=True).select("other", "{}", Policy(), "1.0")
+    made.become_main()
+    with pytest.raises(EditmillError, match="has nothing to release; run a build first"):
+        release.fn(str(out), str(recipe))
+    assert catalog.open(out).selection.name == "other"
 
 
 def test_a_wrong_request_is_refused_before_any_work(footage: Path, tmp_path: Path) -> None:
