@@ -181,3 +181,44 @@ def test_a_second_build_does_not_meet_the_first_ones_stop(tmp_path: Path) -> Non
         assert not context_of(second.run).stop.is_set()
         assert context_of(second.run).error is None
     assert context_of(first.run) is not first  # dropped at its end
+
+
+def test_a_clip_that_is_made_again_clears_its_own_failures_in_that_stage_only(
+    ctx: Context,
+) -> None:
+    def stage(name: str, records: list[int], broken: tuple[int, ...] = ()) -> None:
+        def work(batch: list[int]) -> list[dict]:
+            if set(batch) & set(broken):
+                raise RuntimeError("no answer")
+            return double(batch)
+
+        list(journal.run(ctx, name, records, key=digest, page=lambda r: f"clip{r // 10}",
+                         work=work, name=str))  # fmt: skip
+
+    def failed() -> set[tuple[str, str]]:
+        return set(ctx.catalog.failures().select("stage", "record").collect().iter_rows())
+
+    stage("edit", [10, 11, 12], broken=(10, 11))
+    stage("edit", [20], broken=(20,))
+    stage("judge", [10], broken=(10,))
+    assert failed() == {("edit", "10"), ("edit", "11"), ("edit", "20"), ("judge", "10")}
+    stage("edit", [10, 11, 12], broken=(11,))
+    assert failed() == {("edit", "11"), ("edit", "20"), ("judge", "10")}
+    stage("edit", [10, 11])
+    assert failed() == {("edit", "20"), ("judge", "10")}
+
+
+def test_a_clips_products_lie_on_one_page(ctx: Context) -> None:
+    found = journal.run(ctx, "edit", [1, 2, 3], key=digest, page=lambda _: "clip", work=double,
+                        name=str)  # fmt: skip
+    assert len(list(found)) == 3
+    assert len(list(ctx.catalog.storage.list("work/edit"))) == 1
+    calls: list[int] = []
+
+    def work(records: list[int]) -> list[dict]:
+        calls.extend(records)
+        return double(records)
+
+    again = journal.run(ctx, "edit", [3, 4], key=digest, page=lambda _: "clip", work=work, name=str)
+    assert [document["value"] for _, document in again] == [6, 8]
+    assert calls == [4]
