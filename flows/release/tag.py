@@ -6,6 +6,7 @@ import json
 from collections.abc import Sequence
 from importlib.metadata import version
 
+from catalog.errors import EditmillError
 from catalog.records import Release
 from catalog.releases import Catalog
 from flows.release.used_models import model_rows
@@ -17,13 +18,21 @@ def publish_release(ctx: Context, tag: str | None, without: Sequence[str]) -> Re
     that took part. `without` are parts of the tables that another build is writing."""
     models = model_rows(ctx)
     ctx.catalog.tables.put("models", {"used": models})
-    return ctx.catalog.release(
-        tag or next_tag(ctx.catalog),
-        recipe=json.dumps(ctx.recipe.decisions(), sort_keys=True),
-        code=version("editmill"),
-        models={row.model_id: {"licence": row.licence, "origin": row.origin} for row in models},
-        without=without,
-    )
+    while True:
+        wanted = tag or next_tag(ctx.catalog)
+        try:
+            return ctx.catalog.release(
+                wanted,
+                recipe=json.dumps(ctx.recipe.decisions(), sort_keys=True),
+                code=version("editmill"),
+                models={
+                    row.model_id: {"licence": row.licence, "origin": row.origin} for row in models
+                },
+                without=without,
+            )
+        except EditmillError:
+            if tag or next_tag(ctx.catalog) == wanted:
+                raise  # else another build took that number at the same moment
 
 
 def next_tag(dataset: Catalog) -> str:
