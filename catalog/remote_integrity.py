@@ -1,7 +1,7 @@
 """Whether a Delta table in an object store is whole, asked when it is opened.
 
-An object is stored whole or not at all, so its size tells enough: what was lost, emptied or replaced
-shows in one listing of the table. Content is not read, as it is in a folder
+An object is stored whole or not at all, so its size tells enough: what was lost, emptied or
+replaced shows in one listing of the table. Content is not read, as it is in a folder
 (:mod:`catalog.integrity`), where files can be cut short.
 """
 
@@ -19,28 +19,31 @@ _COMMIT = re.compile(r"_delta_log/(\d{20})\.json")
 _CHECKPOINT = re.compile(r"_delta_log/(\d{20})\.checkpoint\.parquet")
 
 
-def check_listing(storage: Storage, key: str, delta: DeltaTable) -> None:
-    """Raises EditmillError, naming the object and the remedy, where a reader of the opened table at
-    `key` would miss a commit or a data file."""
+def check_objects(storage: Storage, key: str, delta: DeltaTable | None) -> None:
+    """Raises EditmillError, naming the object and the remedy, where a reader of the table at `key`
+    would miss a commit or, once it is opened, a data file."""
     sizes = {each.key.removeprefix(f"{key}/"): each.size for each in storage.list(key)}
     commits = {int(m[1]): size for name, size in sizes.items() if (m := _COMMIT.fullmatch(name))}
-    version = delta.version()
+    last = max(commits, default=-1) if delta is None else delta.version()
     checkpoints = [
         int(m[1]) for name, size in sizes.items() if size and (m := _CHECKPOINT.fullmatch(name))
     ]
-    start = max((v for v in checkpoints if v <= version), default=-1)
-    for v in range(start + 1, version + 1):
+    start = max((v for v in checkpoints if v <= last), default=-1)
+    for v in range(start + 1, last + 1):
         if not commits.get(v):
             what = "is empty" if v in commits else "is missing"
-            raise _damaged(storage, f"{key}/_delta_log/{v:020}.json", what)
+            raise damaged_object(storage, f"{key}/_delta_log/{v:020}.json", what)
+    if delta is None:
+        return
     files = pl.DataFrame(delta.get_add_actions()).select("path", "size_bytes")
     for name, size in files.iter_rows():
         if sizes.get(name) != size:
             there = f"has {sizes[name]} bytes" if name in sizes else "is missing"
-            raise _damaged(storage, f"{key}/{name}", f"{there} where {size} bytes were written")
+            raise damaged_object(storage, f"{key}/{name}", f"{there}; {size} bytes were written")
 
 
-def _damaged(storage: Storage, key: str, what: str) -> EditmillError:
+def damaged_object(storage: Storage, key: str, what: str) -> EditmillError:
+    """The error for a damaged object of a table, with the remedies there are."""
     return EditmillError(
         f"{storage.uri}/{key}: {what}; restore it from a copy or an earlier version of the object, "
         "or remove the table's folder and the releases that hold it and build again"

@@ -31,7 +31,7 @@ from catalog.errors import EditmillError
 from catalog.integrity import check_data, check_log, check_rows, damaged
 from catalog.parts import EMPTY, Parts, committing, fingerprint
 from catalog.records import TABLES, from_row, key_column, schema, to_row
-from catalog.remote_integrity import check_listing
+from catalog.remote_integrity import check_objects, damaged_object
 from catalog.storage.files import unwritable
 from catalog.storage.folder import FolderStorage
 from catalog.storage.location import Storage
@@ -340,7 +340,7 @@ class Tables:
         folder = self._folder(table)
         if folder is not None:
             check_log(folder, version)
-        location = self.storage.table(self._key(table))
+        location, key = self.storage.table(self._key(table)), f"tables/{self._key(table)}"
         try:
             delta = DeltaTable(
                 location.uri, version=version, storage_options=dict(location.options) or None
@@ -349,9 +349,12 @@ class Tables:
             return None
         except (DeltaError, OSError) as error:
             what = f"cannot be read ({str(error).splitlines()[0]})"
-            raise damaged(folder or Path(self._name(table)), what) from None
+            if folder is not None:
+                raise damaged(folder, what) from None
+            check_objects(self.storage, key, None)
+            raise damaged_object(self.storage, key, what) from None
         if folder is None:
-            check_listing(self.storage, f"tables/{self._key(table)}", delta)
+            check_objects(self.storage, key, delta)
         return delta
 
     def _create(self, table: str) -> DeltaTable:

@@ -279,3 +279,24 @@ def test_killed_between_media_journal_and_commit(
         assert Clip(**row) == clip(f"clip {number}", row["video"])
         assert released.path(row["video"]).read_bytes() == writers.content(number)
     assert len(list(released.storage.list("media"))) == writers.CLIPS
+
+
+@pytest.mark.parametrize("damage", ["commit emptied", "commit lost", "data lost", "data cut"])
+def test_a_damaged_table_is_named_and_never_shorter_in_silence(
+    storage_uri: str, elsewhere, damage: str
+) -> None:
+    at = selected(storage_uri)
+    for n in range(4):
+        at.tables.put("clips", by_key([clip(f"c{n}")]))
+    at.become_main()
+    storage = open_storage(storage_uri)
+    inside = [each.key for each in storage.list(f"tables/{at.selection.name}/clips")]
+    what, how = damage.split()
+    key = [k for k in inside if k.endswith(".json" if what == "commit" else ".parquet")][2]
+    if how == "lost":
+        storage.delete([key])
+    else:
+        storage.write(key, b"" if how == "emptied" else (storage.read(key) or b"")[:100])
+    with pytest.raises(EditmillError, match="restore it from a copy") as caught:
+        elsewhere().clips().collect()
+    assert key in str(caught.value) and "\n" not in str(caught.value)
