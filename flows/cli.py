@@ -6,6 +6,7 @@ from __future__ import annotations
 import typer
 
 from flows.commands import entry, training
+from flows.commands.keeping import app as keeping
 from flows.commands.machine import app as machine
 from flows.commands.making import app as making
 from flows.commands.reading import app as reading
@@ -20,7 +21,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-for group in (making, reading, video, machine):
+for group in (making, reading, keeping, video, machine):
     app.add_typer(group.app)
 app.add_typer(training.app, name="train", rich_help_panel="Train")
 
