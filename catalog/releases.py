@@ -188,6 +188,7 @@ class Catalog(Queries):
 
         At `main`, what it holds now. Raises EditmillError for a tag as :meth:`release` does.
         """
+        self._refuse_old_format()
         if self._release is None:
             old = Release(
                 "",
@@ -291,12 +292,15 @@ class Catalog(Queries):
     def _write(self, key: str, document: Mapping[str, Any]) -> None:
         self.storage.write(key, json.dumps(document, sort_keys=True).encode())
 
-    def _refuse_if_read_only(self) -> None:
+    def _refuse_old_format(self) -> None:
         if self.format != FORMAT:
             raise EditmillError(
                 f"{self.uri}: has catalog format {self.format}, which is only read; bring it to "
                 f"format {FORMAT} with: editmill upgrade --catalog {self.uri}"
             )
+
+    def _refuse_if_read_only(self) -> None:
+        self._refuse_old_format()
         if self._read_only:
             raise EditmillError(
                 f"{self.uri}: release {self.ref!r} is read-only; open the catalog at {MAIN!r}"

@@ -18,10 +18,11 @@ from pathlib import Path
 
 import polars as pl
 
-from catalog import releases, trained
+from catalog import opening, trained
+from catalog.layout import FORMAT, MARKER, release_key
 from catalog.products import FORMAT_1, UPGRADED
 from catalog.records import ModelRow, from_row
-from catalog.releases import FORMAT, MARKER, VERSIONED, Catalog
+from catalog.releases import VERSIONED, Catalog
 from catalog.storage import open_storage
 from catalog.storage.folder import FolderStorage
 from catalog.storage.location import Storage, Versioned
@@ -47,7 +48,7 @@ def upgrade(root: str | Path | Storage, check_stop: Callable[[], None] = lambda:
     catalog, or a table of it is damaged.
     """
     storage = open_storage(root) if isinstance(root, str | Path) else root
-    old = releases.open(storage)
+    old = opening.open(storage)
     done = Upgrade(before=old.format)
     if old.format == FORMAT:
         return done
@@ -55,7 +56,7 @@ def upgrade(root: str | Path | Storage, check_stop: Callable[[], None] = lambda:
         old.tables.version(table)  # raises where the table has lost files
     for release in old.releases():
         document = json.dumps(dataclasses.asdict(release), sort_keys=True).encode()
-        storage.write(f"releases/{release.tag}.json", document)
+        storage.write(release_key(release.tag), document)
         done.releases.append(release.tag)
     done.trained = _list_trained(old)
     for each in list(storage.list("work")):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 
-from catalog.releases import FORMAT
+from catalog.layout import FORMAT
 from catalog.upgrade import Upgrade, upgrade
 from flows.commands.keeping.idle import refuse_while_building
 
