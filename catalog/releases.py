@@ -30,7 +30,7 @@ from catalog.storage.folder import FolderStorage
 from catalog.storage.location import Storage
 from catalog.storage.media import MediaStore
 from catalog.table_diff import TableDiff, diff_table
-from catalog.tables import Tables
+from catalog.tables import SHARED, Tables
 
 MAIN = "main"
 
@@ -235,8 +235,8 @@ class Catalog(Queries):
         self._refuse_if_read_only()
         pins: dict[str, list[int]] = {}
         for release in self.releases():
-            if release.selection == self.selection.name:
-                for table, version in release.tables.items():
+            for table, version in release.tables.items():
+                if table in SHARED or release.selection == self.selection.name:
                     pins.setdefault(table, []).append(version)
         self.tables.compact(pins)
 

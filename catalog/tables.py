@@ -13,6 +13,7 @@ from __future__ import annotations
 import errno
 import os
 import random
+import secrets
 import shutil
 import threading
 import time
@@ -53,6 +54,9 @@ SPARE = 1 << 20
 
 ROW_GROUP = 1 << 16
 """Rows of a row group at most: what reading a single row costs. Smaller ones compress less."""
+
+REMOVED_AT_ONCE = 5000
+"""Rows that one commit removes by their keys: a predicate of more takes long to plan."""
 
 PART = "part"
 """The column that says which part a row is of; readers do not see it."""
@@ -151,6 +155,35 @@ class Tables:
             return len(gone)
 
         return self._commit(table, attempt) if given else 0
+
+    def remove(self, table: str, doomed: pl.Expr) -> int:
+        """Remove the rows for which `doomed` is true; return how many there were.
+
+        The expression may ask for PART too. A part that keeps other rows counts as changed: whoever
+        puts its rows again has them written.
+        """
+        key = key_column(_known(table))
+
+        def attempt() -> int:
+            delta = self._open(table)
+            if delta is None:
+                return 0
+            frame = _completed(pl.scan_delta(delta), {**schema(TABLES[table]), PART: pl.String()})
+            marked = frame.select(key, PART, gone=doomed.fill_null(False))
+            gone = marked.filter("gone").select(key, PART).head(REMOVED_AT_ONCE).collect()
+            if gone.is_empty():
+                return 0
+            keys, touched = gone[key].to_list(), gone[PART].drop_nulls().unique().to_list()
+            left = marked.filter(pl.col(PART).is_in(touched), ~pl.col(key).is_in(keys))
+            others = set(left.select(PART).unique().collect()[PART])
+            changed = {p: _no_fingerprint() if p in others else EMPTY for p in touched}
+            delta.delete(_in(keys, key), commit_properties=committing(changed))
+            return len(keys)
+
+        total = 0
+        while count := self._commit(table, attempt):
+            total += count
+        return total
 
     def parts(self, table: str) -> set[str]:
         """The parts that have rows, at the newest version."""
@@ -421,9 +454,21 @@ def _frame(table: str, rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> pl.Da
     return pl.DataFrame(every, schema=columns, orient="row")
 
 
-def _in(parts: Sequence[str]) -> str:
-    quoted = ", ".join("'" + part.replace("'", "''") + "'" for part in parts)
-    return f"{PART} IN ({quoted})"
+def _completed(frame: pl.LazyFrame, columns: Mapping[str, Any]) -> pl.LazyFrame:
+    """The frame with all of these columns: null where it does not have one."""
+    have = frame.collect_schema()
+    missing = [pl.lit(None, kind).alias(name) for name, kind in columns.items() if name not in have]
+    return frame.with_columns(missing)
+
+
+def _no_fingerprint() -> int:
+    """What no rows have: a part of which some were removed must be written when it is put again."""
+    return secrets.randbits(60) + 1
+
+
+def _in(values: Sequence[str], column: str = PART) -> str:
+    quoted = ", ".join("'" + value.replace("'", "''") + "'" for value in values)
+    return f"{column} IN ({quoted})"
 
 
 def _known(table: str) -> str:

@@ -287,3 +287,24 @@ def test_a_version_that_is_not_there(tmp_path):
     at.put("clips", by_key([Clip("c", "s", "u", "CC0", "v", 0, 2, 25.0, 96, 80)]))
     with pytest.raises(EditmillError, match="version 99"):
         at.scan("clips", 99)
+
+
+def test_rows_are_removed_by_what_they_say(tmp_path):
+    at = Tables(tmp_path)
+    rows = {"p": [failure("a"), failure("b")], "q": [failure("c")]}
+    at.put("failures", rows)
+    assert at.remove("failures", pl.col("failure_id").is_in(["a", "c"])) == 2
+    assert [row.failure_id for row in at.records("failures")] == ["b"]
+    assert at.parts("failures") == {"p"}
+    assert at.remove("failures", pl.col("failure_id") == "a") == 0
+    assert Tables(tmp_path).put("failures", rows) == 3  # nobody takes the parts for whole
+    assert Tables(tmp_path).remove("failures", pl.col(tables.PART) == "p") == 2
+    assert [row.failure_id for row in at.records("failures")] == ["c"]
+
+
+def test_many_rows_are_removed_in_several_commits(tmp_path, monkeypatch):
+    monkeypatch.setattr(tables, "REMOVED_AT_ONCE", 2)
+    at = Tables(tmp_path)
+    at.put("failures", {"p": [failure(name) for name in "abcde"]})
+    assert at.remove("failures", pl.col("failure_id") != "e") == 4
+    assert [row.failure_id for row in at.records("failures")] == ["e"]

@@ -1,0 +1,87 @@
+"""What a catalog's refs hold: every state of its tables that `main`, a selection or a release shows,
+and the media that their rows name."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import polars as pl
+
+from catalog.layout import main_of, releases_in
+from catalog.records import TABLES, Release
+from catalog.storage.location import Storage
+from catalog.tables import SHARED, Tables
+
+MEDIA_COLUMNS = {
+    "clips": ("video",),
+    "tracks": ("masks",),
+    "plans": ("params",),  # a swap's donor
+    "pairs": ("source_video", "target_video", "mask", "params"),
+    "local_edits": ("video", "mask", "params"),
+}
+"""Columns that are media references, or JSON with some within."""
+
+REFERENCE = r"media/[0-9a-f]{2}/[0-9A-Za-z_-]{1,64}\.[0-9a-z]{1,8}"
+
+_DIGEST = re.compile(r"media/[0-9a-f]{2}/([0-9a-f]{64})\.[0-9a-z]+")
+
+
+@dataclass(frozen=True, slots=True)
+class State:
+    """The tables of one selection, at a release's versions or as they are now."""
+
+    tables: Tables
+    release: Release | None = None
+
+
+def states(storage: Storage) -> list[State]:
+    """The newest state of every selection's tables, then every release's."""
+    names = selections(storage) | {main_of(storage)[0].name}
+    newest = [State(Tables(storage, name)) for name in sorted(names)]
+    return newest + [
+        State(Tables(storage, each.selection, each.tables, each.without), each)
+        for each in releases_in(storage)
+    ]
+
+
+def selections(storage: Storage) -> set[str]:
+    """The names of all selections there are; the empty one if an upgraded catalog has its tables."""
+    named = {each.key.split("/")[1].removesuffix(".json") for each in storage.list("selections")}
+    owners = {owner_of(each.key) for each in storage.list("tables")}
+    return named | {owner for owner in owners if owner is not None}
+
+
+def owner_of(key: str) -> str | None:
+    """The selection whose table the object `tables/…` belongs to; None for the whole catalog's."""
+    first = key.split("/")[1]
+    if first in SHARED or first == "releases":
+        return None
+    return "" if first in TABLES else first
+
+
+def scans(every: list[State], table: str) -> Iterator[tuple[State, pl.LazyFrame]]:
+    """The table in each state in which it exists. What is the same in several comes once."""
+    seen = set()
+    for state in every:
+        version = state.tables.version(table)
+        place = state.tables.selection, version, tuple(state.tables.without)
+        if version is not None and place not in seen:
+            seen.add(place)
+            yield state, state.tables.scan(table)
+
+
+def named_media(frame: pl.LazyFrame, table: str) -> set[str]:
+    """The media references in the rows of a table, or of some of them."""
+    found: set[str] = set()
+    for column in MEDIA_COLUMNS.get(table, ()):
+        named = frame.select(pl.col(column).str.extract_all(REFERENCE).explode().unique())
+        found.update(named.drop_nulls().collect()[column])
+    return found
+
+
+def compact(reference: str) -> bytes:
+    """The reference in 32 bytes, its SHA-256, or in as many as it has."""
+    found = _DIGEST.fullmatch(reference)
+    return bytes.fromhex(found[1]) if found else reference.encode()
