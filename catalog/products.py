@@ -15,6 +15,9 @@ from __future__ import annotations
 import json
 import re
 import threading
+from collections.abc import Collection
+from concurrent.futures import ThreadPoolExecutor
+from itertools import islice
 from typing import Any
 
 from catalog.storage.files import sweep
@@ -22,14 +25,24 @@ from catalog.storage.folder import FolderStorage
 from catalog.storage.location import Storage
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*")
+_PAGE = re.compile(r"work/(format-1/[^/]+/[^/]+|[^/]+/[^/]{1,2}/[^/]+)/[^/]+\.json")
+_HEX = re.compile(r"[0-9a-f]{32,64}")  # an id, or a medium's SHA-256
+
+THREADS = 8
+"""Pages read at once where all are: elsewhere than in a folder, reading one is mostly waiting."""
 
 FORMAT_1 = "work/format-1"
 """Where an upgraded catalog keeps the journal of format 1, one document per record."""
 
 UPGRADED = f"{FORMAT_1}/upgraded.json"
 """Says that there is one."""
+READ_AT_ONCE = 1000
+"""Pages whose reading waits for a thread; a journal may have millions."""
 
 Document = dict[str, Any]
+
+Found = dict[str, dict[str, Document]]
+"""Some products: by the object they lie in, and by their address there."""
 
 
 class Products:
@@ -88,6 +101,45 @@ class Products:
             data = json.dumps(page, ensure_ascii=False, sort_keys=True).encode()
             self._storage.write(key, data)
         return page
+
+    def naming(self, names: Collection[str]) -> Found:
+        """The products in which one of these ids or digests (lower-case hex) occurs, and all on
+        pages of that name, whoever wrote them.
+
+        Reads the whole journal, with a few threads.
+        """
+        wanted = frozenset(names)
+        keys = (each.key for each in self._storage.list("work") if _PAGE.fullmatch(each.key))
+        found: Found = {}
+        with ThreadPoolExecutor(THREADS) as pool:
+            while some := list(islice(keys, READ_AT_ONCE)):
+                there = pool.map(lambda key: self._naming(key, wanted), some)
+                found |= {key: own for key, own in zip(some, there, strict=True) if own}
+        return found
+
+    def drop(self, found: Found) -> None:
+        """Remove the products that :meth:`naming` found."""
+        for key, gone in found.items():
+            kept = {k: v for k, v in self._document(key).items() if k not in gone}
+            if key.startswith(FORMAT_1) or not kept:
+                self._storage.delete([key])
+            else:
+                data = json.dumps(kept, ensure_ascii=False, sort_keys=True).encode()
+                self._storage.write(key, data)
+
+    def _naming(self, key: str, names: frozenset[str]) -> dict[str, Document]:
+        text = (self._storage.read(key) or b"").decode(errors="replace")
+        by_page = not names.isdisjoint(_HEX.findall(key))
+        if not by_page and names.isdisjoint(_HEX.findall(text)):
+            return {}
+        page = self._document(key)
+        if key.startswith(FORMAT_1):
+            return {"": page}
+        return {
+            address: product
+            for address, product in page.items()
+            if by_page or not names.isdisjoint(_HEX.findall(json.dumps(product)))
+        }
 
     def _document(self, key: str) -> Document:
         """The JSON object under the key; an empty one where there is none that is whole."""

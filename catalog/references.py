@@ -1,5 +1,5 @@
-"""What a catalog's refs hold: every state of its tables that `main`, a selection or a release shows,
-and the media that their rows name."""
+"""What a catalog's refs hold: each state of the tables that a selection or a release shows, and the
+media that its rows name."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def states(storage: Storage) -> list[State]:
 
 
 def selections(storage: Storage) -> set[str]:
-    """The names of all selections there are; the empty one if an upgraded catalog has its tables."""
+    """The names of all selections there are; the empty one's tables are those of format 1."""
     named = {each.key.split("/")[1].removesuffix(".json") for each in storage.list("selections")}
     owners = {owner_of(each.key) for each in storage.list("tables")}
     return named | {owner for owner in owners if owner is not None}

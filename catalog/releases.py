@@ -188,7 +188,7 @@ class Catalog(Queries):
 
         At `main`, what it holds now. Raises EditmillError for a tag as :meth:`release` does.
         """
-        self._refuse_old_format()
+        self.refuse_old_format()
         if self._release is None:
             old = Release(
                 "",
@@ -292,7 +292,8 @@ class Catalog(Queries):
     def _write(self, key: str, document: Mapping[str, Any]) -> None:
         self.storage.write(key, json.dumps(document, sort_keys=True).encode())
 
-    def _refuse_old_format(self) -> None:
+    def refuse_old_format(self) -> None:
+        """Raises EditmillError where the catalog must be upgraded before anything is written."""
         if self.format != FORMAT:
             raise EditmillError(
                 f"{self.uri}: has catalog format {self.format}, which is only read; bring it to "
@@ -300,7 +301,7 @@ class Catalog(Queries):
             )
 
     def _refuse_if_read_only(self) -> None:
-        self._refuse_old_format()
+        self.refuse_old_format()
         if self._read_only:
             raise EditmillError(
                 f"{self.uri}: release {self.ref!r} is read-only; open the catalog at {MAIN!r}"

@@ -25,6 +25,10 @@ KIND = "expert"
 CONFIG = "config.json"
 """The file that every version has."""
 
+SOURCES = "sources.json"
+"""The file of a version that lists the ids of all sources that it, or a version it was initialized
+from, was trained on."""
+
 VERSION_LENGTH = 12
 """Hex characters of a version."""
 
@@ -117,6 +121,17 @@ def find(catalog: Queries, name: str, version: str) -> ModelRow:
         f"{name}: this catalog has no version {version!r} of it (there are: {there}); "
         "name one of them, or latest"
     )
+
+
+def seen(storage: Storage, source_id: str) -> list[str]:
+    """The versions (`models/<name>/<version>`) that were trained on the source, or began with one
+    that was."""
+    lists = [each.key for each in storage.list("models") if each.key.endswith(f"/{SOURCES}")]
+    return [key.removesuffix(f"/{SOURCES}") for key in lists if _names(storage, key, source_id)]
+
+
+def _names(storage: Storage, key: str, source_id: str) -> bool:
+    return source_id.encode() in (storage.read(key) or b"")
 
 
 def folder_of(catalog: Queries, row: ModelRow) -> Path:

@@ -14,6 +14,7 @@ from pathlib import Path
 
 from catalog import media
 from catalog.errors import BadInput
+from catalog.forget import forgotten_sources
 from catalog.keys import digest, file_digest
 from catalog.records import Clip, Failure, Source, failure_id, from_row, to_row
 from experts.annotate.shots import ShotDetector
@@ -46,7 +47,8 @@ def distinct(ctx: Context, files: Sequence[SourceFile]) -> list[SourceFile]:
 def run(ctx: Context, shard: Sequence[SourceFile]) -> list[Clip]:
     """The clips of a shard of source files, each once."""
     rules = ctx.recipe.clips
-    cutting = _Cutting(ctx, shared(ShotDetector, threshold=rules.shot_threshold))
+    detector = shared(ShotDetector, threshold=rules.shot_threshold)
+    cutting = _Cutting(ctx, detector, forgotten_sources(ctx.catalog.storage))
     documents = dict(
         journal.run(
             ctx,
@@ -144,6 +146,7 @@ class _Cutting:
 
     ctx: Context
     detector: ShotDetector
+    forgotten: frozenset[str]  # ids of sources that were taken out of the catalog
     _seen: dict[str, tuple[str, State]] = field(default_factory=dict)  # by name: its content
 
     def key(self, file: SourceFile) -> str:
@@ -152,6 +155,8 @@ class _Cutting:
             return digest(VERSION, file.name, file.refusal.reason, file.refusal.message)
         state = _state(file.path)  # before it is read, so that a change while reading shows
         self._seen[file.name] = file_digest(file.path), state
+        if self._seen[file.name][0] in self.forgotten:
+            return digest(VERSION, file.name, self._seen[file.name][0], "forgotten")
         return digest(file.name, self._content(file))
 
     def document(self, file: SourceFile) -> Document:
@@ -161,6 +166,12 @@ class _Cutting:
         """
         if file.refusal is not None:
             raise file.refusal.error()
+        if self._seen[file.name][0] in self.forgotten:
+            raise BadInput(
+                "forgotten",
+                f"{file.name}: its content was taken out of this catalog (editmill forget); leave "
+                "the file out of the sources",
+            )
         products, key = self.ctx.catalog.products, self._content(file)
         document = products.get(STAGE, key)
         if document is None:

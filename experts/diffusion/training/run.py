@@ -30,10 +30,6 @@ from experts.diffusion.training.data.selection import RecordSelection
 from experts.diffusion.training.recipe import NOT_IN_WEIGHTS, TrainingRecipe
 
 STAGE = "train"
-SOURCES = "sources.json"
-"""Beside a version's weights: the ids of all sources that it, or a version it was initialized from,
-was trained on."""
-
 InitFrom = Literal["base", "latest"]
 """Initial weights: the base checkpoint's, or those of the version promoted last."""
 
@@ -204,7 +200,7 @@ def sources_of(catalog_: Catalog, row: ModelRow | None) -> set[str]:
     """The ids of the sources a version was trained on."""
     if row is None:
         return set()
-    path = trained.folder_of(catalog_, row) / SOURCES
+    path = trained.folder_of(catalog_, row) / trained.SOURCES
     return set(json.loads(path.read_text(encoding="utf-8"))) if path.is_file() else set()
 
 

@@ -36,7 +36,7 @@ from experts.diffusion.training.data.examples import Examples, with_steps
 from experts.diffusion.training.data.prepare import INDEX, prepare
 from experts.diffusion.training.evaluation import evaluate as scores_of
 from experts.diffusion.training.loop import StepMetrics
-from experts.diffusion.training.run import SOURCES, STAGE, TrainingResult, TrainingRun, sources_of
+from experts.diffusion.training.run import STAGE, TrainingResult, TrainingRun, sources_of
 
 TRAIN, HELD_OUT = "train", "held_out"
 """Folders of the examples, within the training's."""
@@ -129,7 +129,7 @@ def register(run: TrainingRun, candidate: Path, comparison: Comparison) -> Train
         **run.serving.model_dump(),
     ).write(candidate)
     seen = sources_of(main, parent) | {record.source_id for record in run.train_records}
-    write_bytes(candidate / SOURCES, json.dumps(sorted(seen)).encode())
+    write_bytes(candidate / trained.SOURCES, json.dumps(sorted(seen)).encode())
     version, path = trained.keep(main.storage, run.name, candidate)
     licences = sorted({record.licence for record in run.train_records} - {""})
     row = ModelRow(

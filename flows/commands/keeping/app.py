@@ -3,6 +3,8 @@ it, and give back the space of what nothing needs."""
 
 from __future__ import annotations
 
+from typing import Annotated
+
 import typer
 
 from flows.commands.options import DEFAULT_OUT, CatalogUri, Json
@@ -22,3 +24,38 @@ def upgrade(catalog_uri: CatalogUri = DEFAULT_OUT, json_: Json = False) -> None:
     from flows.commands.keeping import upgrade as command
 
     command.main(catalog_uri, as_json=json_)
+
+
+@app.command(
+    rich_help_panel=PANEL,
+    epilog="Examples:\n\n"
+    "`editmill forget holiday.mp4 --catalog ~/dataset --dry-run` · what would go, and from where"
+    "\n\n"
+    "`editmill forget 91028f9d --catalog ~/dataset` · builds refuse it from now on\n\n"
+    "`editmill forget holiday.mp4 --catalog ~/dataset --erase --yes` · its media are deleted too",
+)
+def forget(
+    source: Annotated[
+        str,
+        typer.Argument(help="The source's name, its URI, its id, or how the id begins."),
+    ],
+    catalog_uri: CatalogUri = DEFAULT_OUT,
+    erase: Annotated[
+        bool,
+        typer.Option("--erase", help="Delete its media, also those that old releases show."),
+    ] = False,
+    tag: Annotated[
+        str | None, typer.Option(help="The tag of the release without it; default: v1, v2 …")
+    ] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask whether to go on.")] = False,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would go, and change nothing.")
+    ] = False,
+    json_: Json = False,
+) -> None:
+    """Take a source out of a catalog, with all that came of it, and release what is left."""
+    from flows.commands.keeping import forget as command
+
+    command.main(
+        source, catalog_uri, erasing=erase, tag=tag, yes=yes, dry_run=dry_run, as_json=json_
+    )

@@ -12,12 +12,20 @@ import psutil
 import pytest
 
 import catalog
-from tests.catalog import format_1
+from experts.local_edits.statistics import statistics
+from tests.catalog import format_1, two_sources
+from tests.catalog.two_sources import FIRST, Made
 
 
 @pytest.fixture
 def old(tmp_path: Path) -> Path:
     return format_1.write(tmp_path / "old")
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Made:
+    """Two sources, released twice."""
+    return two_sources.write(str(tmp_path / "set"))
 
 
 def say_that_a_build_runs(root: Path) -> None:
@@ -52,3 +60,56 @@ def test_nothing_is_upgraded_while_a_build_runs(refused, old: Path):
     say_that_a_build_runs(old)
     assert "a build runs in it" in refused("upgrade", "--catalog", old)
     assert catalog.open(old).format == 1
+
+
+def test_forget_shows_asks_and_then_does(editmill, refused, made: Made):
+    uri, before = made.uri, catalog.open(made.uri).releases()
+    told = editmill("forget", "first.mp4", "--catalog", uri, "--dry-run")
+    assert "would go" in told and "6 pairs" in told and "v1 (4), v2 (4)" in told
+    assert "--yes" in refused("forget", "first.mp4", "--catalog", uri)
+    assert catalog.open(uri).releases() == before
+    report = json.loads(editmill("forget", FIRST[:9], "--catalog", uri, "--yes", "--json"))
+    assert report["release"] == "v3" and report["trained"] == ["models/remover/" + "1" * 12]
+    assert report["removed"]["clips"] == 2 and report["erased"] is None
+    v3 = catalog.open(uri, "v3")
+    assert v3.sources().collect()["name"].to_list() == ["second.mp4"]
+    release, v2 = v3.releases()[-1], before[-1]
+    assert (release.recipe, release.policy, release.models) == (v2.recipe, v2.policy, v2.models)
+    assert release.counts["tables"]["pairs"] == 2
+
+
+def test_forget_done_again_changes_nothing_and_can_erase(editmill, made: Made):
+    editmill("forget", "first.mp4", "--catalog", made.uri, "--yes")
+    again = json.loads(editmill("forget", "first.mp4", "--catalog", made.uri, "--yes", "--json"))
+    assert (again["release"], again["removed"]) == ("v3", {})
+    cached = Path(made.uri) / "work" / "training" / "latents" / "x"
+    cached.mkdir(parents=True)
+    (Path(made.uri) / "report.html").write_text("shows it")
+    told = editmill("forget", "first.mp4", "--catalog", made.uri, "--yes", "--erase")
+    assert "have no media then: v1 (4), v2 (4)" in told and "Erased: " in told
+    assert not cached.exists() and not (Path(made.uri) / "report.html").exists()
+    assert [r.tag for r in catalog.open(made.uri).releases()] == ["v1", "v2", "v3"]
+
+
+def test_forget_counts_the_local_edits_again(editmill, made: Made):
+    at = catalog.open(made.uri)
+    before = statistics(at.tables.records("local_edits"))
+    at.tables.put("statistics", {"all": before})
+    editmill("forget", "first.mp4", "--catalog", made.uri, "--yes")
+    left = catalog.open(made.uri).tables
+    assert sorted(b.statistic_id for b in left.records("statistics")) == sorted(
+        b.statistic_id for b in statistics(left.records("local_edits"))
+    )
+    assert sum(b.count for b in before if b.name == "task") == 2
+    assert sum(b.count for b in left.records("statistics") if b.name == "task") == 1
+
+
+def test_nothing_is_forgotten_while_a_build_runs(refused, made: Made):
+    say_that_a_build_runs(Path(made.uri))
+    assert "a build runs" in refused("forget", "first.mp4", "--catalog", made.uri, "--yes")
+    assert len(catalog.open(made.uri).sources().collect()) == 2
+
+
+def test_a_wrong_name_or_tag_is_one_line(refused, made: Made):
+    assert "first.mp4" in refused("forget", "frist.mp4", "--catalog", made.uri)
+    assert "is no tag" in refused("forget", "first.mp4", "--catalog", made.uri, "--tag", "a b")
