@@ -177,7 +177,9 @@ class Tables:
             left = marked.filter(pl.col(PART).is_in(touched), ~pl.col(key).is_in(keys))
             others = set(left.select(PART).unique().collect()[PART])
             changed = {p: _no_fingerprint() if p in others else EMPTY for p in touched}
-            delta.delete(_in(keys, key), commit_properties=committing(changed))
+            delta.delete(
+                _in(keys, key), commit_properties=committing(changed), writer_properties=WRITER
+            )
             return len(keys)
 
         total = 0

@@ -59,3 +59,28 @@ def forget(
     command.main(
         source, catalog_uri, erasing=erase, tag=tag, yes=yes, dry_run=dry_run, as_json=json_
     )
+
+
+@app.command(
+    rich_help_panel=PANEL,
+    epilog="Examples:\n\n"
+    "`editmill collect --catalog ~/dataset --dry-run` · what could go, and how much it is\n\n"
+    "`editmill collect --catalog s3://bucket/dataset --older-than 48`",
+)
+def collect(
+    catalog_uri: CatalogUri = DEFAULT_OUT,
+    older_than: Annotated[
+        float,
+        typer.Option(
+            min=0, help="Hours that what nothing needs is kept, for builds to go on with."
+        ),
+    ] = 168,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Say what would go, and change nothing.")
+    ] = False,
+    json_: Json = False,
+) -> None:
+    """Delete what neither main nor a release needs: old media, selections and table files."""
+    from flows.commands.keeping import collect as command
+
+    command.main(catalog_uri, older_than=older_than, dry_run=dry_run, as_json=json_)

@@ -113,3 +113,28 @@ def test_nothing_is_forgotten_while_a_build_runs(refused, made: Made):
 def test_a_wrong_name_or_tag_is_one_line(refused, made: Made):
     assert "first.mp4" in refused("forget", "frist.mp4", "--catalog", made.uri)
     assert "is no tag" in refused("forget", "first.mp4", "--catalog", made.uri, "--tag", "a b")
+
+
+def test_collect_tells_what_goes_and_deletes_it(editmill, made: Made):
+    folder = Path(made.uri, "media")
+    before = sorted(folder.rglob("*.*"))
+    assert "2 that nothing names are younger" in editmill("collect", "--catalog", made.uri)
+    everything = ("collect", "--catalog", made.uri, "--older-than", "0")
+    assert "Would be deleted: 2 media" in editmill(*everything, "--dry-run")
+    assert sorted(folder.rglob("*.*")) == before
+    done = json.loads(editmill(*everything, "--json"))
+    assert (done["media"], done["products"], done["selections"]) == (2, 4, [])
+    assert len(before) - len(sorted(folder.rglob("*.*"))) == 2
+    assert len(catalog.open(made.uri, "v1").pairs().collect()) == 5
+
+
+def test_nothing_is_collected_while_a_build_runs(editmill, refused, made: Made):
+    say_that_a_build_runs(Path(made.uri))
+    told = ("collect", "--catalog", made.uri, "--older-than", "0")
+    assert "a build runs" in refused(*told)
+    assert "Would be deleted: 2 media" in editmill(*told, "--dry-run")
+
+
+@pytest.mark.parametrize("command", [("forget", "first.mp4", "--yes"), ("collect",)])
+def test_a_catalog_of_format_1_is_to_be_upgraded_first(refused, old: Path, command):
+    assert f"editmill upgrade --catalog {old}" in refused(*command, "--catalog", old)
