@@ -9,7 +9,8 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from catalog.layout import main_of, releases_in
+from catalog.errors import EditmillError
+from catalog.layout import main_of, release_key, releases_in
 from catalog.records import TABLES, Release
 from catalog.storage.location import Storage
 from catalog.tables import SHARED, Tables
@@ -62,14 +63,30 @@ def owner_of(key: str) -> str | None:
 
 
 def scans(every: list[State], table: str) -> Iterator[tuple[State, pl.LazyFrame]]:
-    """The table in each state in which it exists. What is the same in several comes once."""
+    """The table in each state in which it exists. What is the same in several comes once.
+
+    Raises EditmillError where the table of a release is gone: it is not taken for an empty one.
+    """
     seen = set()
     for state in every:
         version = state.tables.version(table)
         place = state.tables.selection, version, tuple(state.tables.without)
         if version is not None and place not in seen:
             seen.add(place)
+            if state.release is not None:
+                _refuse_if_gone(state, table)
             yield state, state.tables.scan(table)
+
+
+def _refuse_if_gone(state: State, table: str) -> None:
+    storage, selection = state.tables.storage, state.tables.selection
+    assert state.release is not None
+    if Tables(storage, selection).version(table) is None:
+        tag = state.release.tag
+        raise EditmillError(
+            f"{storage.uri}: the table {table} of release {tag!r} is gone; restore "
+            f"tables/{selection} from a copy, or remove {release_key(tag)}"
+        )
 
 
 def named_media(frame: pl.LazyFrame, table: str) -> set[str]:

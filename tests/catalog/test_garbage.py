@@ -3,6 +3,7 @@
 import hashlib
 import os
 import random
+import shutil
 import time
 from pathlib import Path
 
@@ -162,6 +163,16 @@ def test_after_forgetting_only_releases_keep_the_media(made: Made):
     left = media(storage)
     assert not left & {*made.own[two_sources.FIRST], *made.swap, made.pasted}
     assert made.shared in left
+
+
+def test_a_lost_table_is_not_taken_for_an_empty_one(made: Made):
+    storage = open_storage(made.uri)
+    age(Path(made.uri))
+    before = media(storage)
+    shutil.rmtree(Path(made.uri, "tables", SELECTIONS[0], "tracks"))
+    with pytest.raises(EditmillError, match="tracks of release 'v1' is gone"):
+        collect(storage)
+    assert media(storage) == before
 
 
 def test_it_stops_where_a_build_has_begun(made: Made):
