@@ -8,8 +8,10 @@ import pytest
 import catalog
 from catalog import releases as versions
 from catalog.errors import EditmillError
-from catalog.records import Clip, Failure
+from catalog.policy import Policy
+from catalog.records import Clip, Failure, ModelRow
 from catalog.table_diff import TableDiff
+from catalog.tables import Tables
 from tests.parts import by_key
 
 
@@ -156,3 +158,14 @@ def test_compacting_leaves_releases(at):
     at.compact()
     assert "4" in catalog.open(at.root, ref="v1").clips().collect()["caption"]
     assert not at.diff("main", "main")["clips"]
+
+
+def test_compacting_keeps_what_other_selections_releases_pin_of_shared_tables(at, monkeypatch):
+    at.tables.put("trained", by_key([ModelRow("m@1", "m", "1", "MIT", "", {})]))
+    at.release("v1", "recipe")
+    other = at.select("other", "another recipe", Policy(), "1")
+    other.tables.put("clips", by_key([clip("z")]))
+    pins = {}
+    monkeypatch.setattr(Tables, "compact", lambda self, given: pins.update(given))
+    other.compact()
+    assert pins == {"trained": [at.tables.version("trained")]}
