@@ -72,7 +72,7 @@ def write(uri: str) -> Made:
             own[source] |= _fill(opened, source, shared)
         swap |= _swap(opened, number)
         pasted = _paste(opened)
-        opened.release(f"v{number}", f"recipe {number}", counts=opened.counts())
+        opened.release(f"v{number}", f"recipe {number}")
     for version, seen in ("1" * 12, [FIRST, SECOND]), ("2" * 12, [SECOND]):
         storage.write(f"models/remover/{version}/sources.json", json.dumps(seen).encode())
     Products(storage).put("build", digest("a request"), {"release": "v2"})

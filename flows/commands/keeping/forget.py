@@ -73,7 +73,6 @@ def _forget(dataset: Catalog, source: Forgotten, tag: str | None) -> str | None:
         recipe=last.recipe,
         notes=f"without source {source.source_id[:12]}",
         code=last.code,
-        counts=dataset.counts(),
         models=last.models,
     ).tag
 
