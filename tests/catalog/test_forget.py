@@ -205,3 +205,12 @@ def test_what_was_forgotten_is_no_survivor_of_another(made: Made):
         made.shared,
     }
     assert catalog.open(made.uri).pairs().select(pl.len()).collect().item() == 0
+
+
+@pytest.mark.parametrize("kind", ["s3_uri", "lakefs_uri"])
+def test_elsewhere_than_in_a_folder(kind: str, request: pytest.FixtureRequest):
+    made = two_sources.write(request.getfixturevalue(kind))
+    forget(open_storage(made.uri), "first.mp4", erasing=True)
+    assert rows(made.uri, SELECTIONS[1]) == LEFT
+    assert missing(made) == {*made.own[FIRST], *made.swap, made.pasted}
+    assert trace(open_storage(made.uri), find(open_storage(made.uri), FIRST)).rows == {}
