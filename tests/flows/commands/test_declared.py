@@ -27,7 +27,7 @@ def test_all_are_there():
     assert named == {
         "init", "tasks", "build", "status", "query", "releases", "diff", "decide", "log", "show",
         "sheet", "open", "evaluate", "export", "rebuild", "edit", "judge", "models", "doctor",
-        "train quality", "train alignment", "train expert",
+        "train quality", "train alignment", "train expert", "upgrade", "forget", "collect",
     }  # fmt: skip
 
 
