@@ -42,10 +42,7 @@ def path_of(storage: Storage, ref: str) -> Path:
     Raises EditmillError for anything else, and for a folder or a file in it that is a link to
     somewhere outside the catalog's models (`models` itself may lie on another disk).
     """
-    if not isinstance(ref, str) or not _REFERENCE.fullmatch(ref):
-        raise EditmillError(
-            f"{ref!r} is no model's reference; expected models/<name>/<{VERSION_LENGTH} hex>"
-        )
+    _check(ref)
     if not isinstance(storage, FolderStorage):
         for each in storage.list(ref):
             storage.local(each.key)
@@ -70,6 +67,7 @@ def keep(storage: Storage, name: str, folder: Path) -> tuple[str, str]:
     held = [(path.relative_to(folder).as_posix(), file_digest(path)) for path in files]
     version = digest(held)[:VERSION_LENGTH]
     ref = f"models/{name}/{version}"
+    _check(ref)
     if not isinstance(storage, FolderStorage):
         for path in sorted(files, key=lambda path: path.name == CONFIG):  # it says all is there
             storage.add_file(f"{ref}/{path.relative_to(folder).as_posix()}", path)
@@ -86,6 +84,13 @@ def keep(storage: Storage, name: str, folder: Path) -> tuple[str, str]:
     except OSError as error:
         raise unwritable(final, error) from None
     return version, ref
+
+
+def _check(ref: str) -> None:
+    if not isinstance(ref, str) or not _REFERENCE.fullmatch(ref):
+        raise EditmillError(
+            f"{ref!r} is no model's reference; expected models/<name>/<{VERSION_LENGTH} hex>"
+        )
 
 
 def versions(catalog: Queries, name: str) -> list[ModelRow]:
