@@ -20,7 +20,6 @@ import catalog
 from catalog import media
 from catalog.records import Pair, from_row
 from flows.cli import app
-from tests.parts import by_key
 
 RECIPE = """
 name: tiny
@@ -159,7 +158,9 @@ def test_a_pair_that_differs_is_told_and_fails_the_check(
     shutil.copytree(calm, altered)
     tables = catalog.open(altered).tables
     pair = from_row(Pair, tables.scan("pairs").collect().row(0, named=True))
-    tables.put("pairs", by_key([dataclasses.replace(pair, source_video="media/00/00.mp4")]))
+    others = [each for each in tables.records("pairs") if each.clip_id == pair.clip_id]
+    broken = dataclasses.replace(pair, source_video="media/00/00.mp4")
+    tables.put("pairs", {pair.clip_id: [*others, broken]})  # of one key the last counts
     args = ("rebuild", pair.pair_id, "--catalog", altered, "--check")
     result = editmill(*args, home=home)
     assert result.returncode == 1
@@ -179,11 +180,12 @@ def test_a_killed_build_ends_with_the_rows_of_an_undisturbed_one(
     code, printed = _interrupt(recipe, rough, home, signal.SIGINT, products=3)
     assert code == 130
     assert "same command" in printed
-    done = {p.name: p.stat().st_mtime_ns for p in (rough / "work" / "edit").rglob("*.json")}
+    done = _edits(rough)
     last = editmill("build", recipe, "--out", rough, "--json", home=home)
     assert last.returncode == 0, last.stderr
-    for path in (rough / "work" / "edit").rglob("*.json"):
-        assert done.get(path.name, path.stat().st_mtime_ns) == path.stat().st_mtime_ns
+    stages = {line["stage"]: line for line in json.loads(last.stdout)["stages"]}
+    assert stages["edit"]["reused"] == len(done) >= 3
+    assert done.items() <= _edits(rough).items()
 
     for table in ("sources", "clips", "tracks", "plans", "pairs", "failures"):
         rows = [_rows(root, table) for root in (calm, rough)]
@@ -198,6 +200,12 @@ def test_a_killed_build_ends_with_the_rows_of_an_undisturbed_one(
 def _rows(root: Path, table: str) -> pl.DataFrame:
     frame = catalog.open(root).tables.scan(table).collect()
     return frame.sort(frame.columns[0])
+
+
+def _edits(root: Path) -> dict[str, str]:
+    """The edits in the journal: each product's key and what it says."""
+    pages = [json.loads(path.read_text()) for path in (root / "work" / "edit").rglob("*.json")]
+    return {key: json.dumps(product) for page in pages for key, product in page.items()}
 
 
 def _interrupt(
@@ -215,7 +223,7 @@ def _interrupt(
         )
     try:
         deadline = time.monotonic() + 240
-        while len(list((out / "work" / "edit").rglob("*.json"))) < products:
+        while len(_edits(out)) < products:
             assert process.poll() is None, log.read_text()
             assert time.monotonic() < deadline
             time.sleep(0.02)
