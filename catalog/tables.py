@@ -168,7 +168,9 @@ class Tables:
             delta = self._open(table)
             if delta is None:
                 return 0
-            frame = _completed(pl.scan_delta(delta), {**schema(TABLES[table]), PART: pl.String()})
+            frame = _completed(
+                self._scan(table, delta), {**schema(TABLES[table]), PART: pl.String()}
+            )
             marked = frame.select(key, PART, gone=doomed.fill_null(False))
             gone = marked.filter("gone").select(key, PART).head(REMOVED_AT_ONCE).collect()
             if gone.is_empty():
@@ -210,7 +212,7 @@ class Tables:
             delta = self._open(table, version)
             if delta is None:
                 return pl.LazyFrame(schema=wanted)
-            frame = pl.scan_delta(delta)
+            frame = self._scan(table, delta)
         have = frame.collect_schema()
         if self.without and PART in have:
             frame = frame.filter(~pl.col(PART).is_in(self.without))
@@ -258,6 +260,24 @@ class Tables:
             )
             for each in (delta.history(limit) if delta is not None else ())
         ]
+
+    def _scan(self, table: str, delta: DeltaTable) -> pl.LazyFrame:
+        folder = self._folder(table)
+        if folder is None:
+            return pl.scan_delta(delta)
+        # Polars takes the percent signs of a file's URL for a part of its name.
+        columns = pl.Schema(delta.schema())
+        files = [folder / name for name in pl.DataFrame(delta.get_add_actions())["path"]]
+        if not files:
+            return pl.LazyFrame(schema=columns)
+        return pl.scan_parquet(
+            files,
+            schema=columns,
+            missing_columns="insert",
+            extra_columns="ignore",
+            glob=False,
+            hive_partitioning=False,
+        )
 
     def find_damage(self, table: str) -> None:
         """Read all of the table; raises EditmillError, naming the file, where one cannot be read.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 from pathlib import Path
@@ -10,6 +11,9 @@ from pathlib import Path
 from catalog.errors import EditmillError
 from catalog.storage.files import move, temporary_name, unwritable, write_bytes
 from catalog.storage.location import Stored, TableLocation
+
+_NO_TABLES = re.compile(r"%[0-9A-Fa-f]{2}|[\[\]|^\\]")
+"""What Delta's reader decodes in a path, or takes for a mistake (deltalake 1.6)."""
 
 
 class FolderStorage:
@@ -100,7 +104,13 @@ class FolderStorage:
         return folder
 
     def table(self, name: str) -> TableLocation:
-        return TableLocation(str(self.root / "tables" / name))
+        path = (self.root / "tables" / name).absolute()
+        if found := _NO_TABLES.search(str(path)):
+            raise EditmillError(
+                f"{self.root}: Delta Lake keeps no tables below a folder with {found[0]!r} in its "
+                "name; choose another"
+            )
+        return TableLocation(path.as_uri())
 
 
 def _raise_unless_missing(error: OSError) -> None:

@@ -308,3 +308,19 @@ def test_many_rows_are_removed_in_several_commits(tmp_path, monkeypatch):
     at.put("failures", {"p": [failure(name) for name in "abcde"]})
     assert at.remove("failures", pl.col("failure_id") != "e") == 4
     assert [row.failure_id for row in at.records("failures")] == ["e"]
+
+
+@pytest.mark.parametrize("name", ["a b", "ä#?&", "50%", "it's {x}"])
+def test_a_folder_may_have_any_name(tmp_path, name):
+    at = Tables(tmp_path / name)
+    for message in ("one", "two"):
+        at.put("failures", by_key([failure("a", message), failure(message)]))
+    assert at.scan("failures").filter(pl.col("failure_id") == "a").collect()["message"][0] == "two"
+    assert Tables(tmp_path / name).parts("failures") == {"a", "one", "two"}
+    assert (tmp_path / name / "tables" / "failures").is_dir()
+
+
+@pytest.mark.parametrize("name", ["a%20b", "a[b]", "a^b"])
+def test_a_name_that_delta_cannot_take_is_refused(tmp_path, name):
+    with pytest.raises(EditmillError, match="choose another"):
+        Tables(tmp_path / name).put("failures", by_key([failure("a")]))
