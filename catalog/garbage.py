@@ -128,6 +128,7 @@ def _remove_selection(storage: Storage, name: str) -> None:
     for folder in [f"tables/{name}"] if name else of_format_1:
         storage.delete([each.key for each in storage.list(folder)])
     if name:
+        storage.delete([each.key for each in storage.list(f"selections/{name}")])
         storage.delete([Selection(name).key])
 
 

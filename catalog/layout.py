@@ -3,6 +3,8 @@
 catalog.json                         the format
 main.json                            which selection `main` is, and its policy
 selections/<selection>.json          what a selection is of
+selections/<selection>/policies/     the policies under which its rows were decided
+selections/<selection>/building/     the builds that are filling it
 releases/<tag>.json                  a release
 tables/<selection>/<table>/          Delta tables; `tables/trained/` is the whole catalog's
 media/<2 hex>/<sha256><suffix>       media by content
@@ -47,6 +49,16 @@ class Selection:
         """Of its document."""
         return f"selections/{self.name}.json"
 
+    @property
+    def policies(self) -> str:
+        """The folder with a document for each policy of `decided_by`, under the policy's key."""
+        return f"selections/{self.name}/policies"
+
+    @property
+    def building(self) -> str:
+        """The folder with an object for each build that began to fill it and has not ended."""
+        return f"selections/{self.name}/building"
+
 
 def release_key(tag: str) -> str:
     """Of a release's document."""
@@ -68,7 +80,9 @@ def selection_of(storage: Storage, name: str) -> Selection | None:
     found = document(storage, Selection(name).key) if name else None
     if found is None:
         return None
-    return Selection(**{**found, "decided_by": tuple(found["decided_by"])})
+    known = storage.list(Selection(name).policies)
+    keys = (each.key.rpartition("/")[2].removesuffix(".json") for each in known)
+    return Selection(**{**found, "decided_by": tuple(keys)})
 
 
 def document(storage: Storage, key: str) -> dict[str, Any] | None:

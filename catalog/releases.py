@@ -12,7 +12,9 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-from collections.abc import Collection, Mapping
+import uuid
+from collections.abc import Collection, Iterator, Mapping
+from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
@@ -128,14 +130,36 @@ class Catalog(Queries):
         `main` stays what it was until :meth:`become_main`. `name` has letters, digits and `-`.
         """
         self._refuse_if_read_only()
-        selection = selection_of(self.storage, name)
-        if selection is None:
-            selection = Selection(name, recipe, code, _now())
-        if policy.key not in selection.decided_by:
-            decided_by = (*selection.decided_by, policy.key)
-            selection = dataclasses.replace(selection, decided_by=decided_by)
-            self._write(selection.key, dataclasses.asdict(selection))
-        return Catalog(self.storage, MAIN, selection, policy)
+        new = Selection(name, recipe, code, _now())
+        described = dataclasses.asdict(new)
+        del described["decided_by"]  # a document each, since builds may add theirs at once
+        self.storage.create(new.key, json.dumps(described, sort_keys=True).encode())
+        decides = json.dumps(policy.document(), sort_keys=True).encode()
+        self.storage.create(f"{new.policies}/{policy.key}.json", decides)
+        return Catalog(self.storage, MAIN, selection_of(self.storage, name) or new, policy)
+
+    @contextmanager
+    def being_built(self) -> Iterator[None]:
+        """While a build fills the selection. If it does not end well, the selection counts as
+        unfinished until one does: only a build releases it."""
+        before = [each.key for each in self.storage.list(self.selection.building)]
+        mine = f"{self.selection.building}/{uuid.uuid4().hex}.json"
+        self.storage.write(mine, json.dumps({"began": _now()}).encode())
+        yield
+        self.storage.delete([*before, mine])
+
+    @property
+    def unfinished(self) -> bool:
+        """Whether a build is filling the selection, or was stopped in it."""
+        return any(self.storage.list(self.selection.building))
+
+    def refuse_if_unfinished(self) -> None:
+        """Raises EditmillError where the selection is :attr:`unfinished`."""
+        if self.unfinished:
+            raise EditmillError(
+                f"{self.uri}: {MAIN!r} is not finished: a build is filling it, or was stopped; run "
+                "the build to its end, or name a release"
+            )
 
     def become_main(self) -> None:
         """Let `main` be this selection under this policy, for whoever opens the catalog next."""
@@ -190,6 +214,7 @@ class Catalog(Queries):
         """
         self.refuse_old_format()
         if self._release is None:
+            self.refuse_if_unfinished()
             old = Release(
                 "",
                 "",

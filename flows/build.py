@@ -66,7 +66,7 @@ def run(ctx: Context, asked: Request, connection: Connection) -> Outcome:
     """
     product = release_pairs if ctx.recipe.records is None else release_local_edits
     with kept_up(ctx) as ending:
-        with on_branch(ctx):
+        with on_branch(ctx), ctx.catalog.being_built():
             before = parts(ctx.catalog.tables)
             _make(ctx, connection)
             others = settle(ctx.catalog.tables, before)

@@ -37,6 +37,7 @@ def release(
     catalog.open(out)  # a mistyped path must not become a catalog
     ctx = context(out, load(recipe))
     ctx.catalog = select(ctx.catalog, ctx.recipe)
+    ctx.catalog.refuse_if_unfinished()
     product = pairs if ctx.recipe.records is None else local_edits
     outcome = product.publish(ctx, tag)
     committed(ctx, outcome.release)

@@ -300,3 +300,24 @@ def test_a_damaged_table_is_named_and_never_shorter_in_silence(
     with pytest.raises(EditmillError, match="restore it from a copy") as caught:
         elsewhere().clips().collect()
     assert key in str(caught.value) and "\n" not in str(caught.value)
+
+
+def test_what_a_build_has_not_finished_is_not_decided_anew(storage_uri: str, elsewhere) -> None:
+    at = selected(storage_uri)
+    pairs_scored(at, {"good": 0.9})
+    with pytest.raises(RuntimeError), at.being_built():
+        raise RuntimeError("killed")
+    assert elsewhere().unfinished
+    with pytest.raises(EditmillError, match="'main' is not finished"):
+        elsewhere().decide("v1", POLICY)
+    with at.being_built():  # the next one goes on, and ends
+        pass
+    assert not elsewhere().unfinished
+    assert elsewhere().decide("v1", POLICY).counts["tables"]["pairs"] == 1
+
+
+def test_builds_that_begin_at_once_all_add_their_policy(storage_uri: str, elsewhere) -> None:
+    policies = [POLICY.changed({"quality": value}) for value in (0.1, 0.2, 0.3)]
+    for policy in policies:
+        selected(storage_uri, policy=policy)
+    assert set(elsewhere().selection.decided_by) == {policy.key for policy in policies}

@@ -60,12 +60,13 @@ def main(
 
 
 def _forget(dataset: Catalog, source: Forgotten, tag: str | None) -> str | None:
-    """The tag of the release without the source; None where there is nothing to release."""
+    """The tag of the release without the source; None where there is nothing to release, or a build
+    has not been run to its end."""
     remember(dataset.storage, source)
     take_out(dataset.storage, source)
     _count_again(dataset)
     own = [each for each in dataset.releases() if each.selection == dataset.selection.name]
-    if not own:
+    if not own or dataset.unfinished:
         return None
     last = own[-1]
     return dataset.release(
