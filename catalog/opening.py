@@ -5,8 +5,8 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+from catalog.delta.integrity import damaged, newest
 from catalog.errors import EditmillError
-from catalog.integrity import damaged, newest
 from catalog.layout import FORMAT, MARKER, Selection, format_of, main_of, releases_in
 from catalog.policy import Policy
 from catalog.records import Release

@@ -8,6 +8,7 @@ and no model runs.
 from __future__ import annotations
 
 import dataclasses
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -47,7 +48,8 @@ class Threshold:
                 tasks, values, default=limit, return_dtype=pl.Float64
             )
         score = pl.col(f"{self.filter}_score")
-        return score < limit if self.bound == "at_least" else score > limit
+        beyond = score < limit if self.bound == "at_least" else score > limit
+        return (beyond | score.is_nan()) & limit.is_not_null()
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,6 +138,9 @@ class Policy:
             if name not in SCORES:
                 raise EditmillError(f"no filter {name!r}; there are: {', '.join(SCORES)}")
         thresholds = {each.filter: each for each in self.thresholds}
+        for value in (*(values or {}).values(), *(per_task or {}).values()):
+            if not math.isfinite(value):
+                raise EditmillError(f"{value} is no threshold; give a number")
         for name, value in (values or {}).items():
             thresholds[name] = dataclasses.replace(self._of(name), value=value)
         for (name, task), value in (per_task or {}).items():

@@ -14,16 +14,16 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from catalog.delta.key_index import KeyIndex
 from catalog.errors import EditmillError
-from catalog.lookup import KeyIndex
 from catalog.records import SCORES, TABLES, Pair, from_row, key_column
 from catalog.storage.location import Storage
 from catalog.storage.media import MediaStore
 from catalog.tables import Tables
 
 if TYPE_CHECKING:
-    from catalog.local_edits import LocalSample
     from catalog.samples import PairSample
+    from catalog.samples.local_edit import LocalSample
 
 VIEW = "scores"
 """What :meth:`Queries.scores` is called in SQL."""
@@ -121,7 +121,7 @@ class Queries:
         Raises EditmillError where there is none, or several; BadInput where its media cannot be
         read.
         """
-        from catalog.local_edits import read
+        from catalog.samples.local_edit import read
 
         return read(self, self._row("local_edits", "record", edit_id))
 

@@ -161,8 +161,8 @@ class LocalEdit:
     """A local-editing record (x, m, x̃, y) of VIVID-10M (Sec. 3): real footage, a mask, a caption.
 
     x is the window `first_frame`, `frames` of the clip `video`, cut to `crop` and resized to
-    `width` × `height`; x̃ = x · (1 − m) is stored nowhere (:mod:`catalog.local_edits` derives both).
-    The mask follows from everything above `mask`, so it can be made again.
+    `width` × `height`; x̃ = x · (1 − m) is stored nowhere (:mod:`catalog.samples.local_edit` derives
+    both). The mask follows from everything above `mask`, so it can be made again.
     """
 
     edit_id: str

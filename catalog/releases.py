@@ -22,6 +22,7 @@ from typing import Any
 
 import polars as pl
 
+from catalog.diff.tables import TableDiff, diff_table
 from catalog.errors import EditmillError
 from catalog.layout import FORMAT, POINTER, Selection, release_key, releases_in, selection_of
 from catalog.policy import Policy
@@ -31,7 +32,6 @@ from catalog.records import TABLES, Release, schema, to_row
 from catalog.storage.folder import FolderStorage
 from catalog.storage.location import Storage
 from catalog.storage.media import MediaStore
-from catalog.table_diff import TableDiff, diff_table
 from catalog.tables import SHARED, Tables
 
 MAIN = "main"
@@ -300,7 +300,9 @@ class Catalog(Queries):
         """What the release holds."""
         selection = dataclasses.replace(self.selection, decided_by=tuple(release.decided_by))
         policy = Policy.from_document(release.policy) if release.policy else None
-        return Catalog(self.storage, release.tag, selection, policy, release)
+        held = Catalog(self.storage, release.tag, selection, policy, release)
+        held.tables = self.tables.pinned_at(release.tables, release.without)
+        return held
 
     def _same(self, old: Release, new: Release) -> bool:
         """Whether two releases hold the same under the same recipe and policy."""

@@ -10,11 +10,8 @@ keeps every version a release pins.
 
 from __future__ import annotations
 
-import errno
-import os
 import random
 import secrets
-import shutil
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
@@ -25,14 +22,13 @@ from typing import Any, TypeVar
 
 import polars as pl
 from deltalake import DeltaTable, WriterProperties, write_deltalake
-from deltalake.exceptions import CommitFailedError, DeltaError, TableNotFoundError
+from deltalake.exceptions import CommitFailedError, DeltaError
 from polars.exceptions import PanicException, PolarsError
 
+from catalog.delta.parts import EMPTY, committing, fingerprint
+from catalog.delta.table import StoredTable
 from catalog.errors import EditmillError
-from catalog.integrity import check_data, check_log, check_rows, damaged
-from catalog.parts import EMPTY, Parts, committing, fingerprint
 from catalog.records import TABLES, from_row, key_column, schema, to_row
-from catalog.remote_integrity import check_objects, damaged_object
 from catalog.storage.files import unwritable
 from catalog.storage.folder import FolderStorage
 from catalog.storage.location import Storage
@@ -49,9 +45,6 @@ MANY_FILES = 128
 """From so many files on, a table's small ones are joined by the next commit: opening a table takes
 time for each of its files, and a shard adds one."""
 
-SPARE = 1 << 20
-"""Bytes that must be free beside a commit's own rows, for the row groups it rewrites."""
-
 ROW_GROUP = 1 << 16
 """Rows of a row group at most: what reading a single row costs. Smaller ones compress less."""
 
@@ -63,12 +56,6 @@ PART = "part"
 
 SHARED = ("trained",)
 """Tables of the whole catalog; all others are a selection's own."""
-
-CONFIGURATION: dict[str, str] = {
-    # Delta forgets commits after 30 days unless told otherwise; a release must stay readable.
-    "delta.enableExpiredLogCleanup": "false",
-    "delta.logRetentionDuration": "interval 36500 days",
-}
 
 WRITER = WriterProperties(compression="ZSTD", max_row_group_size=ROW_GROUP)
 
@@ -96,9 +83,14 @@ class Tables:
         self.pinned = pinned
         self.without = sorted(without)
         self.written: dict[str, dict[str, int]] = {}  # by table and part, since this was made
-        self._parts: dict[str, Parts] = {}
-        self._opened: dict[tuple[str, int | None], DeltaTable] = {}  # by table and version
+        self._tables: dict[str, StoredTable] = {}
         self._lock = threading.RLock()  # writers of one process wait instead of losing races
+
+    def pinned_at(self, versions: Mapping[str, int], without: Collection[str]) -> Tables:
+        """The same tables as a release holds them; what is open here is not opened again."""
+        held = Tables(self.storage, self.selection, versions, without)
+        held._tables, held._lock = self._tables, self._lock
+        return held
 
     def put(
         self,
@@ -117,9 +109,9 @@ class Tables:
         wanted = {part: fingerprint(own) for part, own in rows.items()}
 
         def attempt() -> int:
-            delta = self._open(table)
+            delta = self._at(table).open()
             known = (
-                {} if delta is None else self._known_parts(table, delta).of(wanted, delta.version())
+                {} if delta is None else self._at(table).parts(delta).of(wanted, delta.version())
             )
             stale = {p: value for p, value in wanted.items() if known.get(p, EMPTY) != value}
             if not stale:
@@ -127,10 +119,10 @@ class Tables:
             frame = _frame(table, {part: rows[part] for part in stale})
             if derive is not None:
                 frame = derive(frame.lazy()).collect()
-            self._refuse_if_full(table, frame.estimated_size())
+            self._at(table).refuse_if_full(frame.estimated_size())
             replaced = [part for part in stale if known.get(part, EMPTY) != EMPTY]
             if delta is None:
-                delta = self._create(table)
+                delta = self._at(table).create(_columns(table))
             self._write(delta, frame, sorted(stale) if replaced else (), stale)
             self._join_if_many(delta)
             return len(frame)
@@ -145,10 +137,10 @@ class Tables:
         given = set(parts)
 
         def attempt() -> int:
-            delta = self._open(table)
+            delta = self._at(table).open()
             if delta is None:
                 return 0
-            known = self._known_parts(table, delta).of(given, delta.version())
+            known = self._at(table).parts(delta).of(given, delta.version())
             gone = sorted(part for part, value in known.items() if value != EMPTY)
             if gone:
                 delta.delete(_in(gone), commit_properties=committing(dict.fromkeys(gone, EMPTY)))
@@ -165,11 +157,11 @@ class Tables:
         key = key_column(_known(table))
 
         def attempt() -> int:
-            delta = self._open(table)
+            delta = self._at(table).open()
             if delta is None:
                 return 0
             frame = _completed(
-                self._scan(table, delta), {**schema(TABLES[table]), PART: pl.String()}
+                self._at(table).scan(delta), {**schema(TABLES[table]), PART: pl.String()}
             )
             marked = frame.select(key, PART, gone=doomed.fill_null(False))
             gone = marked.filter("gone").select(key, PART).head(REMOVED_AT_ONCE).collect()
@@ -192,10 +184,10 @@ class Tables:
     def parts(self, table: str) -> set[str]:
         """The parts that have rows, at the newest version."""
         with self._lock:
-            delta = self._open(table)
+            delta = self._at(table).open()
             if delta is None:
                 return set()
-            return self._known_parts(table, delta).filled(delta.version())
+            return self._at(table).parts(delta).filled(delta.version())
 
     def scan(self, table: str, version: int | None = None) -> pl.LazyFrame:
         """The table as a lazy frame, at `version` or the newest (pinned) one.
@@ -209,10 +201,10 @@ class Tables:
                 return pl.LazyFrame(schema=wanted)
             version = self.pinned[table]
         with self._lock:
-            delta = self._open(table, version)
+            delta = self._at(table).open(version)
             if delta is None:
                 return pl.LazyFrame(schema=wanted)
-            frame = self._scan(table, delta)
+            frame = self._at(table).scan(delta)
         have = frame.collect_schema()
         if self.without and PART in have:
             frame = frame.filter(~pl.col(PART).is_in(self.without))
@@ -233,7 +225,7 @@ class Tables:
         if self.pinned is not None:
             return self.pinned.get(table)
         with self._lock:
-            delta = self._open(table, check=False)
+            delta = self._at(table).open(check=False)
             return None if delta is None else delta.version()
 
     def moved(self, table: str, old: int | None, new: int | None) -> bool:
@@ -243,14 +235,14 @@ class Tables:
             return False
         if old is None or new is None:
             return True
-        delta = self._open(table)
+        delta = self._at(table).open()
         assert delta is not None
         between = [h for h in delta.history() if min(old, new) < h["version"] <= max(old, new)]
         return any(not _KEEPS_ROWS.intersection([h["operation"]]) for h in between)
 
     def history(self, table: str, limit: int) -> list[tuple[int, datetime, str, int]]:
         """The last `limit` commits, the newest first: version, time, operation, rows written."""
-        delta = self._open(table)
+        delta = self._at(table).open()
         return [
             (
                 each["version"],
@@ -261,45 +253,24 @@ class Tables:
             for each in (delta.history(limit) if delta is not None else ())
         ]
 
-    def _scan(self, table: str, delta: DeltaTable) -> pl.LazyFrame:
-        folder = self._folder(table)
-        if folder is None:
-            return pl.scan_delta(delta)
-        # Polars takes the percent signs of a file's URL for a part of its name.
-        columns = pl.Schema(delta.schema())
-        files = [folder / name for name in pl.DataFrame(delta.get_add_actions())["path"]]
-        if not files:
-            return pl.LazyFrame(schema=columns)
-        return pl.scan_parquet(
-            files,
-            schema=columns,
-            missing_columns="insert",
-            extra_columns="ignore",
-            glob=False,
-            hive_partitioning=False,
-        )
-
     def find_damage(self, table: str) -> None:
         """Read all of the table; raises EditmillError, naming the file, where one cannot be read.
 
         What opening a table costs next to nothing to see is checked then. This is for the rest: a
         query failed, and the table may be to blame.
         """
-        delta = self._open(table, None if self.pinned is None else self.pinned.get(table))
-        folder = self._folder(table)
-        if delta is not None and folder is not None:
-            check_rows(folder, delta)
+        self._at(table).find_damage(None if self.pinned is None else self.pinned.get(table))
 
     def compact(self, pins: Mapping[str, Sequence[int]], keep_hours: float = KEEP_HOURS) -> None:
         """Join small files, and remove files only versions older than `keep_hours` need that are
         not in `pins` (by table)."""
         self._refuse_if_pinned()
         for table in TABLES:
-            if table == "releases" or self._open(table) is None:
+            if table == "releases" or self._at(table).open() is None:
                 continue
 
             def attempt(table: str = table) -> None:
-                delta = self._open(table)
+                delta = self._at(table).open()
                 assert delta is not None
                 delta.optimize.compact(writer_properties=WRITER)
                 delta.vacuum(
@@ -356,7 +327,7 @@ class Tables:
             except CommitFailedError:
                 if tries == ATTEMPTS:
                     raise EditmillError(
-                        f"{self._name(table)}: other writers came first {ATTEMPTS} times; "
+                        f"{self._at(table).uri}: other writers came first {ATTEMPTS} times; "
                         "run fewer builds on this catalog at once"
                     ) from None
                 time.sleep(random.uniform(0, min(LONGEST_PAUSE, 0.02 * 2**tries)))
@@ -365,80 +336,8 @@ class Tables:
                 raise
             except (DeltaError, OSError) as error:
                 self.find_damage(table)
-                raise unwritable(self._name(table), error) from None
+                raise unwritable(self._at(table).uri, error) from None
         raise AssertionError("unreachable")
-
-    def _open(
-        self, table: str, version: int | None = None, check: bool = True
-    ) -> DeltaTable | None:
-        """The table, its files known to be whole; None where there is none.
-
-        The newest state is read from the log once, then only what was added to it.
-        """
-        pinned = version is not None
-        delta = self._opened.get((table, version))
-        if delta is not None and not pinned:
-            try:
-                delta.update_incremental()
-            except (DeltaError, OSError):
-                delta = None
-        if delta is None:
-            delta = self._open_anew(table, version)
-            if delta is None:
-                return None
-            self._opened[table, version] = delta
-        if check and (folder := self._folder(table)) is not None:
-            check_data(folder, delta)
-        return delta
-
-    def _open_anew(self, table: str, version: int | None) -> DeltaTable | None:
-        folder = self._folder(table)
-        if folder is not None:
-            check_log(folder, version)
-        location, key = self.storage.table(self._key(table)), f"tables/{self._key(table)}"
-        try:
-            delta = DeltaTable(
-                location.uri, version=version, storage_options=dict(location.options) or None
-            )
-        except TableNotFoundError:
-            return None
-        except (DeltaError, OSError) as error:
-            what = f"cannot be read ({str(error).splitlines()[0]})"
-            if folder is not None:
-                raise damaged(folder, what) from None
-            check_objects(self.storage, key, None)
-            raise damaged_object(self.storage, key, what) from None
-        if folder is None:
-            check_objects(self.storage, key, delta)
-        return delta
-
-    def _create(self, table: str) -> DeltaTable:
-        if (folder := self._folder(table)) is not None:
-            folder.mkdir(parents=True, exist_ok=True)
-        location = self.storage.table(self._key(table))
-        return DeltaTable.create(
-            location.uri,
-            schema=pl.Schema({**schema(TABLES[table]), PART: pl.String()}),
-            mode="ignore",
-            configuration=CONFIGURATION,
-            storage_options=dict(location.options) or None,
-        )
-
-    def _known_parts(self, table: str, delta: DeltaTable) -> Parts:
-        known = self._parts.get(table)
-        if known is None or delta.version() < known.version:  # the table was made anew
-            log = f"tables/{self._key(table)}/_delta_log"
-            known = self._parts[table] = Parts(self.storage, log)
-        return known
-
-    def _refuse_if_full(self, table: str, size: float) -> None:
-        """Delta's writer panics on a full disk, with a trace on the terminal: ask beforehand."""
-        folder = self._folder(table)
-        if folder is None:
-            return
-        there = next(path for path in (folder, *folder.parents) if path.exists())
-        if shutil.disk_usage(there).free < size + SPARE:
-            raise unwritable(folder, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
 
     def _refuse_if_pinned(self) -> None:
         if self.pinned is not None:
@@ -447,22 +346,19 @@ class Tables:
                 "write"
             )
 
-    def _key(self, table: str) -> str:
-        """Below `tables`."""
-        own = self.selection and table not in SHARED
-        return f"{self.selection}/{_known(table)}" if own else _known(table)
-
-    def _folder(self, table: str) -> Path | None:
-        """The table's local folder, where it has one."""
-        if isinstance(self.storage, FolderStorage):
-            return self.storage.root / "tables" / self._key(table)
-        return None
-
-    def _name(self, table: str) -> str:
-        return f"{self.storage.uri}/tables/{self._key(table)}"
+    def _at(self, table: str) -> StoredTable:
+        if _known(table) not in self._tables:
+            own = self.selection and table not in SHARED
+            name = f"{self.selection}/{table}" if own else table
+            self._tables[table] = StoredTable(self.storage, name)
+        return self._tables[table]
 
 
 _KEEPS_ROWS = {"OPTIMIZE", "VACUUM START", "VACUUM END"}
+
+
+def _columns(table: str) -> pl.Schema:
+    return pl.Schema({**schema(TABLES[table]), PART: pl.String()})
 
 
 def _rows(table: str, records: Iterable[Any]) -> list[dict[str, Any]]:
@@ -471,9 +367,8 @@ def _rows(table: str, records: Iterable[Any]) -> list[dict[str, Any]]:
 
 
 def _frame(table: str, rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> pl.DataFrame:
-    columns = {**schema(TABLES[table]), PART: pl.String()}
     every = [{**row, PART: part} for part, own in rows.items() for row in own]
-    return pl.DataFrame(every, schema=columns, orient="row")
+    return pl.DataFrame(every, schema=_columns(table), orient="row")
 
 
 def _completed(frame: pl.LazyFrame, columns: Mapping[str, Any]) -> pl.LazyFrame:

@@ -10,6 +10,7 @@ from flows.commands.keeping import app as keeping
 from flows.commands.machine import app as machine
 from flows.commands.making import app as making
 from flows.commands.reading import app as reading
+from flows.commands.releasing import app as releasing
 from flows.commands.video import app as video
 
 app = typer.Typer(
@@ -21,7 +22,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",
 )
-for group in (making, reading, keeping, video, machine):
+for group in (making, reading, releasing, keeping, video, machine):
     app.add_typer(group.app)
 app.add_typer(training.app, name="train", rich_help_panel="Train")
 

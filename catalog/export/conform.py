@@ -15,8 +15,8 @@ from numpy.typing import NDArray
 
 from catalog.errors import BadInput
 from catalog.export.shapes import Shape, frame_shown
-from catalog.geometry import crop_resize
 from catalog.media import iter_frames, read_masks
+from catalog.media.geometry import crop_resize
 
 MASKS_AT_ONCE = 32
 """Masks decoded together: 64 MB of them at 1920 × 1080."""

@@ -111,8 +111,8 @@ class Still:
     what: str = "picture"
 
     def write(self, final: Path, media: Media) -> None:
-        from catalog.geometry import crop_resize
         from catalog.media import read_video
+        from catalog.media.geometry import crop_resize
         from catalog.media.image import write_png
 
         frames = read_video(found(media(self.ref)), first=self.frame, count=1)

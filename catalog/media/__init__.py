@@ -3,7 +3,6 @@
 Frames are uint8 `[T, H, W, 3]` RGB, masks bool `[T, H, W]`; sizes are `(height, width)` in px.
 """
 
-from catalog.geometry import crop_resize, fit_size
 from catalog.media.decode import (
     MIN_SIDE,
     VideoInfo,
@@ -14,6 +13,7 @@ from catalog.media.decode import (
     sample_frames,
 )
 from catalog.media.encode import CRF, write_masks, write_video
+from catalog.media.geometry import crop_resize, fit_size
 from catalog.storage.media import MediaStore
 
 __all__ = [

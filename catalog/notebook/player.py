@@ -14,9 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalog.errors import EditmillError
-from catalog.geometry import crop_resize
 from catalog.media.decode import read_masks, sample_frames
 from catalog.media.encode import write_video
+from catalog.media.geometry import crop_resize
 from catalog.records import Pair
 from catalog.storage.media import MediaStore
 

@@ -25,12 +25,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from catalog.geometry import crop_resize
-from catalog.local_edits import LocalSample, read
 from catalog.media.decode import probe, read_masks, sample_frames
 from catalog.media.encode import write_video
+from catalog.media.geometry import crop_resize
 from catalog.query import Queries
 from catalog.records import LocalEdit, Pair, to_row
+from catalog.samples.local_edit import LocalSample, read
 from catalog.storage.files import unwritable, write_bytes
 
 LONG_SIDE = 320

@@ -20,8 +20,8 @@ from diffusers import AutoencoderKLCogVideoX
 from torch import Tensor
 
 from catalog.errors import BadInput, EditmillError
-from catalog.geometry import crop_resize
 from catalog.keys import digest
+from catalog.media.geometry import crop_resize
 from experts.base import EditRequest, EditResult, Frames, Masks
 from experts.diffusion.conditioning.conditions import Conditions, latent_mask
 from experts.diffusion.conditioning.controls import Controls

@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from catalog import media
 from catalog.errors import BadInput
-from catalog.local_edits import shown
 from catalog.records import LocalEdit, Track, to_row
+from catalog.samples.local_edit import shown
 from catalog.storage.media import MediaStore
 from experts.annotate.motion import statistics as motion
 from experts.annotate.motion.camera import accumulate

@@ -7,9 +7,9 @@ from functools import cached_property
 import numpy as np
 
 from catalog import media
-from catalog.local_edits import shown
 from catalog.query import Queries
 from catalog.records import Track
+from catalog.samples.local_edit import shown
 from experts.annotate.motion import statistics as motion
 from experts.annotate.motion.camera import Transform, agreement, camera_motion
 from experts.annotate.motion.flow import Flow

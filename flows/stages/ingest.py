@@ -14,7 +14,7 @@ from pathlib import Path
 
 from catalog import media
 from catalog.errors import BadInput
-from catalog.forget import forgotten_sources
+from catalog.keeping.forget import forgotten_sources
 from catalog.keys import digest, file_digest
 from catalog.records import Clip, Failure, Source, failure_id, from_row, to_row
 from experts.annotate.shots import ShotDetector

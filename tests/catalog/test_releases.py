@@ -7,10 +7,10 @@ import pytest
 
 import catalog
 from catalog import releases as versions
+from catalog.diff.tables import TableDiff
 from catalog.errors import EditmillError
 from catalog.policy import Policy
 from catalog.records import Clip, Failure, ModelRow
-from catalog.table_diff import TableDiff
 from catalog.tables import Tables
 from tests.parts import by_key
 

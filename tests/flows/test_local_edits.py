@@ -13,8 +13,8 @@ import pytest
 import catalog
 from catalog import media
 from catalog.errors import BadInput
-from catalog.local_edits import read
 from catalog.records import Clip, LocalEdit, Track
+from catalog.samples.local_edit import read
 from experts.annotate.clip import AnnotatedClip
 from experts.local_edits.captions import DELETION
 from experts.local_edits.draw import DraftedClip, with_donors

@@ -93,9 +93,9 @@ class Window:
         )  # fmt: skip
 
     def write(self, final: Path, media: Media) -> None:
-        from catalog.local_edits import shown
         from catalog.media import iter_frames, write_video
         from catalog.media.image import write_png
+        from catalog.samples.local_edit import shown
 
         frames = (
             shown(frame[None], list(self.crop), self.size)[0]

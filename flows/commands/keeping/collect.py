@@ -6,7 +6,7 @@ import dataclasses
 import json
 
 import catalog
-from catalog.garbage import Collected, collect
+from catalog.keeping.garbage import Collected, collect
 from catalog.storage.location import Versioned
 from flows.commands.keeping.idle import refuse_while_building
 

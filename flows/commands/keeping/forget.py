@@ -13,8 +13,8 @@ import typer
 import catalog
 from catalog import trained
 from catalog.errors import EditmillError, one_line
-from catalog.forget import Forgotten, Removal, erase, find, remember, take_out, trace
-from catalog.references import states
+from catalog.keeping.forget import Forgotten, Removal, erase, find, remember, take_out, trace
+from catalog.keeping.references import states
 from catalog.releases import Catalog, check_tag
 from catalog.storage.location import Versioned
 from experts.local_edits.statistics import statistics

@@ -5,8 +5,8 @@ from __future__ import annotations
 import dataclasses
 import json
 
+from catalog.keeping.upgrade import Upgrade, upgrade
 from catalog.layout import FORMAT
-from catalog.upgrade import Upgrade, upgrade
 from flows.commands.keeping.idle import refuse_while_building
 
 

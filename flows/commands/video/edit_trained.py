@@ -10,7 +10,7 @@ import numpy as np
 import catalog
 from catalog import trained
 from catalog.errors import EditmillError
-from catalog.geometry import crop_resize
+from catalog.media.geometry import crop_resize
 from catalog.media.image import read_image
 from experts.base import Expert, Frames
 from experts.serving import trained_expert

@@ -13,8 +13,8 @@ import pytest
 
 import catalog
 from experts.local_edits.statistics import statistics
-from tests.catalog import format_1, two_sources
-from tests.catalog.two_sources import FIRST, Made
+from tests.catalog.keeping import format_1, two_sources
+from tests.catalog.keeping.two_sources import FIRST, Made
 
 
 @pytest.fixture

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from catalog.forget import Forgotten, remember
+from catalog.keeping.forget import Forgotten, remember
 from catalog.keys import file_digest
 from flows.recipe import parse
 from flows.runtime.context import context

@@ -6,13 +6,13 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from catalog import local_edits as samples
 from catalog import media
 from catalog.errors import EditmillError
-from catalog.geometry import crop_resize
 from catalog.keys import digest
+from catalog.media.geometry import crop_resize
 from catalog.query import Queries
 from catalog.records import LocalEdit, Pair, from_row, to_row
+from catalog.samples import local_edit as samples
 from experts.base import Masks
 from experts.diffusion.specs import ExpertSpec
 from experts.diffusion.training.data.clip import TrainingClip

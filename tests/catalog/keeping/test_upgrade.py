@@ -10,10 +10,10 @@ import pytest
 import catalog
 from catalog import trained
 from catalog.errors import EditmillError
+from catalog.keeping.upgrade import upgrade
 from catalog.records import TABLES
 from catalog.storage.folder import FolderStorage
-from catalog.upgrade import upgrade
-from tests.catalog import format_1
+from tests.catalog.keeping import format_1
 
 REFS = ("main", "v1", "v2")
 

@@ -20,10 +20,7 @@ from datetime import UTC, datetime
 import polars as pl
 
 from catalog.errors import EditmillError
-from catalog.layout import document
-from catalog.products import Products
-from catalog.records import Source, from_row, key_column
-from catalog.references import (
+from catalog.keeping.references import (
     MEDIA_COLUMNS,
     REFERENCE,
     State,
@@ -32,6 +29,9 @@ from catalog.references import (
     scans,
     states,
 )
+from catalog.layout import document
+from catalog.products import Products
+from catalog.records import Source, from_row, key_column
 from catalog.storage.location import Storage
 from catalog.tables import PART, Tables
 

@@ -18,8 +18,8 @@ from typing import Any
 import polars as pl
 from deltalake import DeltaTable
 
+from catalog.delta.parts import COUNT
 from catalog.errors import EditmillError
-from catalog.parts import COUNT
 
 _COMMIT = re.compile(r"(\d{20})\.json")
 _CHECKPOINT = re.compile(r"(\d{20})\.checkpoint\.parquet")

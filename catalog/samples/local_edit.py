@@ -14,8 +14,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from catalog.geometry import crop_resize
 from catalog.media import read_masks, read_video
+from catalog.media.geometry import crop_resize
 from catalog.query import Queries
 
 

@@ -18,10 +18,10 @@ from collections.abc import Callable, Collection
 from dataclasses import dataclass, field
 from itertools import islice
 
+from catalog.keeping.references import MEDIA_COLUMNS, compact, named_media, owner_of, scans, states
 from catalog.layout import Selection, main_of, releases_in
 from catalog.products import Products
 from catalog.records import TABLES
-from catalog.references import MEDIA_COLUMNS, compact, named_media, owner_of, scans, states
 from catalog.releases import MAIN, Catalog
 from catalog.storage.location import Storage, Versioned
 from catalog.tables import SHARED

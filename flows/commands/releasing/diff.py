@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from catalog.diff import Change, changes
+from catalog.diff.pairs import Change, changes
 
 
 def show(root: str | Path, old: str, new: str, as_json: bool) -> None:

@@ -139,7 +139,7 @@ def test_a_hint_to_a_checkpoint_that_is_not_there_can_be_deleted(at):
 
 
 def test_a_whole_checkpoint_stands_for_the_commits_before_it(at):
-    at.tables._open("clips").create_checkpoint()
+    at.tables._at("clips").open().create_checkpoint()
     gone(commits(at)[1])
     assert rows(at) == 4
     half(checkpoint(at, 4))
@@ -186,7 +186,7 @@ def test_files_are_opened_once(at, monkeypatch):
     """A look at a table costs its listing: what was found whole is not read again."""
     rows(at)
     read = []
-    monkeypatch.setattr("catalog.integrity.json.loads", lambda text: read.append(text))
-    monkeypatch.setattr("catalog.integrity.pl.read_parquet_schema", read.append)
+    monkeypatch.setattr("catalog.delta.integrity.json.loads", lambda text: read.append(text))
+    monkeypatch.setattr("catalog.delta.integrity.pl.read_parquet_schema", read.append)
     assert isinstance(at.tables, Tables) and at.tables.version("clips") == 4
     assert not read

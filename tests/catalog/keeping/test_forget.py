@@ -13,15 +13,23 @@ import pytest
 import catalog
 from catalog import trained
 from catalog.errors import EditmillError
-from catalog.forget import Forgotten, erase, find, forgotten_sources, remember, take_out, trace
+from catalog.keeping.forget import (
+    Forgotten,
+    erase,
+    find,
+    forgotten_sources,
+    remember,
+    take_out,
+    trace,
+)
 from catalog.keys import digest
 from catalog.products import Products
 from catalog.storage import open_storage
 from catalog.storage.folder import FolderStorage
 from catalog.storage.location import Storage
 from catalog.tables import Tables
-from tests.catalog import two_sources
-from tests.catalog.two_sources import FIRST, SECOND, SELECTIONS, Made
+from tests.catalog.keeping import two_sources
+from tests.catalog.keeping.two_sources import FIRST, SECOND, SELECTIONS, Made
 
 TABLES = ("sources", "clips", "tracks", "plans", "pairs", "local_edits", "failures")
 LEFT = dict(zip(TABLES, (1, 1, 1, 1, 2, 1, 2), strict=True))

@@ -13,20 +13,20 @@ from hypothesis import strategies as st
 
 import catalog
 from catalog.errors import EditmillError
-from catalog.forget import find, remember, take_out, trace
-from catalog.garbage import collect
+from catalog.keeping.forget import find, remember, take_out, trace
+from catalog.keeping.garbage import collect
+from catalog.keeping.references import MEDIA_COLUMNS
+from catalog.keeping.upgrade import upgrade
 from catalog.keys import digest
 from catalog.policy import Policy
 from catalog.products import Products
 from catalog.records import Clip, LocalEdit, Pair, Plan, Track
-from catalog.references import MEDIA_COLUMNS
 from catalog.storage import open_storage
 from catalog.storage.folder import FolderStorage
 from catalog.storage.location import Storage
 from catalog.tables import Tables
-from catalog.upgrade import upgrade
-from tests.catalog import format_1, two_sources
-from tests.catalog.two_sources import SELECTIONS, Made, record, store
+from tests.catalog.keeping import format_1, two_sources
+from tests.catalog.keeping.two_sources import SELECTIONS, Made, record, store
 
 RECORDS = {"clips": Clip, "tracks": Track, "plans": Plan, "pairs": Pair, "local_edits": LocalEdit}
 

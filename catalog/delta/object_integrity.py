@@ -2,7 +2,7 @@
 
 An object is stored whole or not at all, so its size tells enough: what was lost, emptied or
 replaced shows in one listing of the table. Content is not read, as it is in a folder
-(:mod:`catalog.integrity`), where files can be cut short.
+(:mod:`catalog.delta.integrity`), where files can be cut short.
 """
 
 from __future__ import annotations

@@ -1,0 +1,149 @@
+"""One Delta table in a catalog's storage: opened with care, read as a lazy frame."""
+
+from __future__ import annotations
+
+import errno
+import os
+import shutil
+from pathlib import Path
+
+import polars as pl
+from deltalake import DeltaTable
+from deltalake.exceptions import DeltaError, TableNotFoundError
+
+from catalog.delta.integrity import check_data, check_log, check_rows, damaged
+from catalog.delta.object_integrity import check_objects, damaged_object
+from catalog.delta.parts import Parts
+from catalog.storage.files import unwritable
+from catalog.storage.folder import FolderStorage
+from catalog.storage.location import Storage
+
+SPARE = 1 << 20
+"""Bytes that must be free beside a commit's own rows, for the row groups it rewrites."""
+
+CONFIGURATION: dict[str, str] = {
+    # Delta forgets commits after 30 days unless told otherwise; a release must stay readable.
+    "delta.enableExpiredLogCleanup": "false",
+    "delta.logRetentionDuration": "interval 36500 days",
+}
+
+
+class StoredTable:
+    """The table at `tables/<name>` of a storage; it need not exist."""
+
+    def __init__(self, storage: Storage, name: str) -> None:
+        self._storage = storage
+        self._name = name
+        self._opened: dict[int | None, DeltaTable] = {}  # by version; None is the newest
+        self._parts: Parts | None = None
+
+    @property
+    def uri(self) -> str:
+        """As errors name it."""
+        return f"{self._storage.uri}/{self._key}"
+
+    @property
+    def folder(self) -> Path | None:
+        """Its local folder, where it has one."""
+        if isinstance(self._storage, FolderStorage):
+            return self._storage.root / "tables" / self._name
+        return None
+
+    def open(self, version: int | None = None, check: bool = True) -> DeltaTable | None:
+        """The table, its files known to be whole; None where there is none.
+
+        The newest state is read from the log once, then only what was added to it. Without `check`
+        data files are not looked at: whoever only appends reads none. Raises EditmillError, naming
+        the file and the remedy, where the table is damaged.
+        """
+        delta = self._opened.get(version)
+        newest = self._opened.get(None)
+        if version is not None and newest is not None and newest.version() == version:
+            delta = newest
+        if delta is not None and version is None:
+            try:
+                delta.update_incremental()
+            except (DeltaError, OSError):
+                delta = None
+        if delta is None:
+            delta = self._open_anew(version)
+            if delta is None:
+                return None
+            self._opened[version] = delta
+        if check and self.folder is not None:
+            check_data(self.folder, delta)
+        return delta
+
+    def create(self, columns: pl.Schema) -> DeltaTable:
+        """The table, made with these columns if absent."""
+        if self.folder is not None:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        location = self._storage.table(self._name)
+        return DeltaTable.create(
+            location.uri,
+            schema=columns,
+            mode="ignore",
+            configuration=CONFIGURATION,
+            storage_options=dict(location.options) or None,
+        )
+
+    def scan(self, delta: DeltaTable) -> pl.LazyFrame:
+        """All rows of the opened table."""
+        if self.folder is None:
+            return pl.scan_delta(delta)
+        # Polars takes the percent signs of a file's URL for a part of its name.
+        columns = pl.Schema(delta.schema())
+        files = [self.folder / name for name in pl.DataFrame(delta.get_add_actions())["path"]]
+        if not files:
+            return pl.LazyFrame(schema=columns)
+        return pl.scan_parquet(
+            files,
+            schema=columns,
+            missing_columns="insert",
+            extra_columns="ignore",
+            glob=False,
+            hive_partitioning=False,
+        )
+
+    def parts(self, delta: DeltaTable) -> Parts:
+        """What is known of its parts."""
+        if self._parts is None or delta.version() < self._parts.version:  # it was made anew
+            self._parts = Parts(self._storage, f"{self._key}/_delta_log")
+        return self._parts
+
+    def find_damage(self, version: int | None = None) -> None:
+        """Read all of it; raises EditmillError, naming the file, where one cannot be read."""
+        delta = self.open(version)
+        if delta is not None and self.folder is not None:
+            check_rows(self.folder, delta)
+
+    def refuse_if_full(self, size: float) -> None:
+        """Delta's writer panics on a full disk, with a trace on the terminal: ask beforehand."""
+        if (folder := self.folder) is None:
+            return
+        there = next(path for path in (folder, *folder.parents) if path.exists())
+        if shutil.disk_usage(there).free < size + SPARE:
+            raise unwritable(folder, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
+
+    @property
+    def _key(self) -> str:
+        return f"tables/{self._name}"
+
+    def _open_anew(self, version: int | None) -> DeltaTable | None:
+        if self.folder is not None:
+            check_log(self.folder, version)
+        location = self._storage.table(self._name)
+        options = dict(location.options) or None
+        try:
+            delta = DeltaTable(location.uri, version=version, storage_options=options)
+        except TableNotFoundError:
+            return None
+        except (DeltaError, OSError) as error:
+            what = f"cannot be read ({str(error).splitlines()[0]})"
+            if self.folder is not None:
+                raise damaged(self.folder, what) from None
+            check_objects(self._storage, self._key, None)
+            raise damaged_object(self._storage, self._key, what) from None
+        if self.folder is None:
+            check_objects(self._storage, self._key, delta)
+        return delta
