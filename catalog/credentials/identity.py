@@ -18,6 +18,7 @@ import platformdirs
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
 from cryptography.hazmat.primitives.asymmetric.types import PrivateKeyTypes, PublicKeyTypes
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import (
     Encoding,
     NoEncryption,
@@ -68,6 +69,20 @@ class SigningIdentity:
     algorithm: str
     certificates: str
     key: str = field(repr=False)
+
+    @property
+    def common_name(self) -> str:
+        """Whose certificate it is, as readers show it; empty where it names nobody."""
+        names = self._leaf().subject.get_attributes_for_oid(NameOID.COMMON_NAME)
+        return str(names[0].value) if names else ""
+
+    @property
+    def sha256(self) -> str:
+        """Of the signer's certificate (DER), in hex, as `openssl x509 -fingerprint` has it."""
+        return self._leaf().fingerprint(SHA256()).hex()
+
+    def _leaf(self) -> x509.Certificate:
+        return x509.load_pem_x509_certificate(self.certificates.encode())
 
 
 def signing_identity() -> SigningIdentity:

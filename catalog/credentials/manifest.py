@@ -23,9 +23,13 @@ def provenance_sha256(document: Provenance) -> str:
     return hashlib.sha256(text.encode()).hexdigest()
 
 
-def manifest(document: Provenance, media_type: str) -> dict[str, Any]:
-    """The manifest's definition as c2pa's `Builder` takes it."""
+def manifest(document: Provenance, media_type: str, *, transcoded: bool = False) -> dict[str, Any]:
+    """The manifest's definition as c2pa's `Builder` takes it; `transcoded` where the video was
+    encoded anew since the expert made it."""
     agent = {"name": "editmill", "version": version("editmill")}
+    actions = _actions(document, agent)
+    if transcoded:
+        actions.append({"action": "c2pa.transcoded", "softwareAgent": agent})
     return {
         "claim_generator_info": [agent],
         "title": f"{document['task']} {document['pair_id']}",
@@ -37,7 +41,7 @@ def manifest(document: Provenance, media_type: str) -> dict[str, Any]:
             {
                 "label": "c2pa.actions.v2",
                 "created": True,  # the signer's own statement, not gathered from elsewhere
-                "data": {"actions": _actions(document, agent)},
+                "data": {"actions": actions},
             }
         ],
     }

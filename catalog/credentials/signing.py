@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
-import mimetypes
 from pathlib import Path
+from typing import BinaryIO
 
 from catalog.credentials.identity import SigningIdentity, signing_identity
 from catalog.credentials.manifest import manifest
 from catalog.errors import EditmillError
 from catalog.provenance import Provenance
 from catalog.storage.files import replacing
+
+MEDIA_TYPE = "video/mp4"
+"""Of every video that an expert makes (:mod:`catalog.media.encode`)."""
 
 SETTINGS = {
     "verify": {"verify_after_sign": False},  # it would read the whole copy again
@@ -29,34 +32,55 @@ def wanted(recipe: str) -> bool:
 
 
 def signed_copy(
-    video: Path, out: Path, document: Provenance, identity: SigningIdentity | None = None
+    video: Path,
+    out: Path,
+    document: Provenance,
+    identity: SigningIdentity | None = None,
+    *,
+    transcoded: bool = False,
 ) -> None:
     """Write `video`, an MP4 of the document's generated side, to `out` with credentials inside.
 
     The pictures are the same to the bit; the file grows by some 4 kB. `identity` signs, or what
-    :func:`signing_identity` finds. Two copies are never the same bytes: each has ids of its own.
-    Raises EditmillError where `video` is missing or no MP4, `out` cannot be written, or there is
-    nothing to sign with.
+    :func:`signing_identity` finds; `transcoded` as in :func:`sign`. Two copies are never the same
+    bytes. Raises EditmillError where `video` is missing or no MP4, `out` cannot be written, or
+    there is nothing to sign with.
+    """
+    signs = identity or signing_identity()
+    with replacing(out) as unfinished, unfinished.open("w+b") as target:
+        sign(video, target, document, signs, transcoded=transcoded)
+
+
+def sign(
+    video: Path,
+    target: BinaryIO,
+    document: Provenance,
+    identity: SigningIdentity,
+    *,
+    transcoded: bool = False,
+) -> None:
+    """Write `video` with credentials to `target`, a file open for reading and writing.
+
+    `transcoded` says that `video` was made of the catalog's file by encoding it anew, and the
+    credentials say so. Each signature has ids and salts of its own, for which c2pa offers no seed.
+    Raises EditmillError where `video` is missing or no MP4; what `target` raises passes through.
     """
     import c2pa  # loads 23 MB of native code
 
     if not video.is_file():
         raise EditmillError(f"{video}: is not there; restore it, or build again")
-    media_type = mimetypes.guess_type(video.name)[0] or "application/octet-stream"
-    signs = identity or signing_identity()
     info = c2pa.C2paSignerInfo(
-        signs.algorithm, signs.certificates.encode(), signs.key.encode(), None
+        identity.algorithm, identity.certificates.encode(), identity.key.encode(), None
     )
+    definition = manifest(document, MEDIA_TYPE, transcoded=transcoded)
     try:
         with (
-            replacing(out) as unfinished,
             video.open("rb") as source,
-            unfinished.open("w+b") as target,
             c2pa.Context(c2pa.Settings.from_dict(SETTINGS)) as context,
             c2pa.Signer.from_info(info) as signer,
-            c2pa.Builder(manifest(document, media_type), context=context) as builder,
+            c2pa.Builder(definition, context=context) as builder,
         ):
-            builder.sign(signer, media_type, source, target)
+            builder.sign(signer, MEDIA_TYPE, source, target)
     except c2pa.C2paError as error:
         what = " ".join(str(error).split())
         raise EditmillError(
