@@ -1,7 +1,7 @@
 """What lies where in a catalog's storage, and the small documents that say so.
 
 catalog.json                         the format
-main.json                            which selection `main` is, and its policy
+main.json                            which selection `main` is, its policy and recipe
 selections/<selection>.json          what a selection is of
 selections/<selection>/policies/     the policies under which its rows were decided
 selections/<selection>/building/     the builds that are filling it
@@ -14,6 +14,7 @@ work/                                the build's journal, its status
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from dataclasses import dataclass
 from typing import Any
@@ -71,6 +72,8 @@ def main_of(storage: Storage) -> tuple[Selection, Policy | None]:
     if pointer is None:
         return Selection(), None
     selection = selection_of(storage, pointer.get("selection", "")) or Selection()
+    # Recipes that differ in nothing that changes a row share a selection: this is the newest one.
+    selection = dataclasses.replace(selection, recipe=pointer.get("recipe", selection.recipe))
     policy = pointer.get("policy")
     return selection, None if policy is None else Policy.from_document(policy)
 

@@ -136,7 +136,9 @@ class Catalog(Queries):
         self.storage.create(new.key, json.dumps(described, sort_keys=True).encode())
         decides = json.dumps(policy.document(), sort_keys=True).encode()
         self.storage.create(f"{new.policies}/{policy.key}.json", decides)
-        return Catalog(self.storage, MAIN, selection_of(self.storage, name) or new, policy)
+        selection = selection_of(self.storage, name) or new  # whose rows other recipes may share
+        selection = dataclasses.replace(selection, recipe=recipe)
+        return Catalog(self.storage, MAIN, selection, policy)
 
     @contextmanager
     def being_built(self) -> Iterator[None]:
@@ -165,7 +167,11 @@ class Catalog(Queries):
         """Let `main` be this selection under this policy, for whoever opens the catalog next."""
         self._refuse_if_read_only()
         assert self.policy is not None
-        pointer = {"selection": self.selection.name, "policy": self.policy.document()}
+        pointer = {
+            "selection": self.selection.name,
+            "policy": self.policy.document(),
+            "recipe": self.selection.recipe,
+        }
         if json.dumps(pointer, sort_keys=True).encode() != self.storage.read(POINTER):
             self._write(POINTER, pointer)
 
