@@ -12,6 +12,7 @@ from typing import Any
 import polars as pl
 import yaml
 
+from catalog.credentials import SigningIdentity
 from catalog.export.format import Format
 from catalog.policy import Policy
 from catalog.records import SCORES, Release
@@ -57,6 +58,9 @@ class Card:
     counts: Mapping[str, int]
     left_out: Mapping[str, int]
     files: Mapping[str, int]
+    signed: int = 0
+    """Videos with content credentials, and who signed them."""
+    signer: SigningIdentity | None = None
 
 
 def card(of: Card) -> str:
@@ -69,6 +73,7 @@ def card(of: Card) -> str:
         _section("How to load it", _list(of.format.notes)),
         _section("What it holds", _contents(of)),
         _section("Videos", _videos(of)),
+        _section("Content credentials", _credentials(of)),
         _section("Filters and thresholds", _filters(of, release)),
         _section("Licences and sources", _licences(of)),
         _section("Models that took part", _models(of, release)),
@@ -168,6 +173,20 @@ def _videos(of: Card) -> str:
     more = len(shapes) - len(rows)
     table = _table(("size, px", "frames", "frames/s", "records"), rows)
     return "\n".join(lines) + "\n\n" + table + (f"\n\nand {more} other shapes." if more > 0 else "")
+
+
+def _credentials(of: Card) -> str:
+    if not of.signed or of.signer is None:
+        return ""
+    return (
+        f"{of.signed} generated videos carry C2PA content credentials: a signed statement inside "
+        "the file that says what made it. It names the SHA-256 of the pair's document in "
+        "`provenance/`. Footage and masks carry none; transcoding removes them.\n\n"
+        f"Signed with the certificate of `{of.signer.common_name}`, whose SHA-256 is "
+        f"`{of.signer.sha256}`. Any C2PA reader verifies a file (`c2patool FILE`): changing a byte "
+        "shows. Where the reader knows no authority above the certificate it says so "
+        "(`signingCredential.untrusted`): compare the certificate."
+    )
 
 
 def _filters(of: Card, release: Release | None) -> str:

@@ -30,8 +30,38 @@ ROWS_AT_ONCE = 10_000
 COPIED_AT_ONCE = 1 << 20
 """Bytes; with the 16 KiB of tarfile itself a video is a hundred Python calls."""
 
-Media = Callable[[str], Path]
-"""Gives the local file of a media reference."""
+
+class Signs(Protocol):
+    """Puts content credentials into a generated video (:mod:`catalog.export.credentials`)."""
+
+    def copy(self, video: Path, out: Path, pair_id: str, *, transcoded: bool = False) -> None: ...
+
+    def content(self, video: Path, pair_id: str) -> bytes: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Media:
+    """What files are made from: `path` gives the local file of a media reference, `credentials`
+    sign what has a `signed_for`."""
+
+    path: Callable[[str], Path]
+    credentials: Signs | None = None
+
+    def find(self, ref: str) -> Path:
+        """The local file. Raises EditmillError where it is missing."""
+        path = self.path(ref)
+        if not path.is_file():
+            raise EditmillError(
+                f"{path}: is missing; restore it, or leave its pair out with --where"
+            )
+        return path
+
+    @property
+    def signs(self) -> Signs:
+        """Raises EditmillError where the export has no credentials."""
+        if self.credentials is None:
+            raise EditmillError("this export signs no videos")
+        return self.credentials
 
 
 class File(Protocol):
@@ -52,15 +82,20 @@ class File(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class Original:
-    """A medium as the catalog has it, byte for byte."""
+    """A medium as the catalog has it: byte for byte, or with content credentials put in."""
 
     path: str
     ref: str
     what: str = "video"
+    signed_for: str = ""
+    """Id of the pair whose credentials it gets; empty: none."""
 
     def write(self, final: Path, media: Media) -> None:
+        if self.signed_for:
+            media.signs.copy(media.find(self.ref), final, self.signed_for)
+            return
         with replacing(final) as temporary:
-            shutil.copyfile(found(media(self.ref)), temporary)
+            shutil.copyfile(media.find(self.ref), temporary)
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,13 +107,20 @@ class Encoded:
     had: Shape
     shape: Shape
     what: str = "re-encoded video"
+    signed_for: str = ""
+    """Id of the pair whose content credentials it gets; empty: none."""
 
     def write(self, final: Path, media: Media) -> None:
         from catalog.export.conform import conformed_frames
         from catalog.media import write_video
 
-        frames = conformed_frames(found(media(self.ref)), self.had, self.shape)
-        write_video(final, frames, self.shape.fps)
+        frames = conformed_frames(media.find(self.ref), self.had, self.shape)
+        if not self.signed_for:
+            write_video(final, frames, self.shape.fps)
+            return
+        with replacing(final) as temporary:
+            write_video(temporary, frames, self.shape.fps)
+            media.signs.copy(temporary, temporary, self.signed_for, transcoded=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +138,7 @@ class Masks:
         from catalog.export.conform import conformed_masks
         from catalog.media import write_masks
 
-        masks = conformed_masks(found(media(self.ref)), self.had, self.shape)
+        masks = conformed_masks(media.find(self.ref), self.had, self.shape)
         write_masks(final, masks if self.white == "edited" else (~m for m in masks), self.shape.fps)
 
 
@@ -115,9 +157,10 @@ class Still:
         from catalog.media.geometry import crop_resize
         from catalog.media.image import write_png
 
-        frames = read_video(found(media(self.ref)), first=self.frame, count=1)
+        frames = read_video(media.find(self.ref), first=self.frame, count=1)
         if not len(frames):
-            raise EditmillError(f"{media(self.ref)}: has no frame {self.frame}; restore the file")
+            path = media.path(self.ref)
+            raise EditmillError(f"{path}: has no frame {self.frame}; restore the file")
         write_png(final, crop_resize(frames, self.size)[0])
 
 
@@ -165,11 +208,11 @@ class Parquet:
 
 @dataclass(frozen=True, slots=True)
 class Tar:
-    """A tar of media (by reference) and texts; the same members give the same bytes."""
+    """A tar of media and texts; the same members give the same bytes, but for signatures."""
 
     path: str
-    members: Sequence[tuple[str, str | bytes]]
-    """Name and reference, or name and content."""
+    members: Sequence[Original | tuple[str, bytes]]
+    """Media, whose `path` is their name in the tar, and texts by name."""
     what: str = "shard"
 
     def write(self, final: Path, media: Media) -> None:
@@ -179,23 +222,31 @@ class Tar:
                 temporary, "w", format=tarfile.USTAR_FORMAT, copybufsize=COPIED_AT_ONCE
             ) as tar,
         ):
-            for name, content in self.members:
-                entry = tarfile.TarInfo(name)  # time 0, nobody's
-                if isinstance(content, bytes):
-                    entry.size = len(content)
-                    tar.addfile(entry, io.BytesIO(content))
-                else:
-                    path = found(media(content))
-                    entry.size = path.stat().st_size
-                    with path.open("rb") as file:
-                        tar.addfile(entry, file)
+            for member in self.members:
+                if isinstance(member, tuple):
+                    _add(tar, *member)
+                    continue
+                path = media.find(member.ref)
+                if member.signed_for:
+                    _add(tar, member.path, media.signs.content(path, member.signed_for))
+                    continue
+                entry = tarfile.TarInfo(member.path)
+                entry.size = path.stat().st_size
+                with path.open("rb") as file:
+                    tar.addfile(entry, file)
 
 
-def found(path: Path) -> Path:
-    """The same path. Raises EditmillError where there is no such file."""
-    if not path.is_file():
-        raise EditmillError(f"{path}: is missing; restore it, or leave its pair out with --where")
-    return path
+def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:
+    entry = tarfile.TarInfo(name)  # time 0, nobody's
+    entry.size = len(content)
+    tar.addfile(entry, io.BytesIO(content))
+
+
+def signed_videos(file: File | tuple[str, bytes]) -> int:
+    """How many videos with content credentials the file is or holds."""
+    if isinstance(file, Tar):
+        return sum(map(signed_videos, file.members))
+    return int(isinstance(file, Original | Encoded) and bool(file.signed_for))
 
 
 def json_list(path: str, entries: Callable[[], Iterable[Mapping[str, Any]]]) -> Text:

@@ -24,11 +24,13 @@ _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 @dataclass(frozen=True, slots=True)
 class Record:
     """One row to be exported: `row` has the columns of `catalog.records.Pair`, or of `LocalEdit`;
-    `shapes` are those of source and target in the export (of a pair)."""
+    `shapes` are those of source and target in the export (of a pair). Where `signed`, generated
+    videos get content credentials."""
 
     id: str
     row: Mapping[str, Any]
     shapes: Mapping[Side, Shape] = field(default_factory=dict)
+    signed: bool = False
 
     def __post_init__(self) -> None:
         if not _ID.fullmatch(self.id):
@@ -54,12 +56,19 @@ class Record:
     def mask_name(self) -> str:
         return f"mask/{self.id}.{_suffix(self.row['mask'])}"
 
+    def signed_for(self, side: Side) -> str:
+        """The pair's id where this side gets its content credentials: the one that was generated;
+        else empty."""
+        return self.id if self.signed and self.row["generated_side"] == side else ""
+
     def video(self, side: Side, split: str) -> File:
         """One side's video, as it is or brought to its shape."""
         path, ref = f"{split}/{self.name(side)}", self.row[f"{side}_video"]
+        pair_id = self.signed_for(side)
         if self._is_changed(side):
-            return Encoded(path, ref, shape_of(self.row, side), self.shapes[side])
-        return Original(path, ref)
+            had, shape = shape_of(self.row, side), self.shapes[side]
+            return Encoded(path, ref, had, shape, signed_for=pair_id)
+        return Original(path, ref, signed_for=pair_id)
 
     def videos(self, split: str) -> Iterator[File]:
         """Both sides."""

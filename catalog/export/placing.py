@@ -14,7 +14,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from catalog.export.files import File, Media, Original, found
+from catalog.export.files import File, Media, Original, signed_videos
 from catalog.storage.files import sweep, unwritable
 
 AHEAD = 8
@@ -23,18 +23,27 @@ AHEAD = 8
 
 @dataclass(slots=True)
 class Placed:
-    """What became of the files: how many of each kind the export has, how many of them were made
-    now, and how many of these were hard links."""
+    """What became of the files: how many of each kind the export has, how many videos with content
+    credentials, how many files were made now, and how many of these were hard links."""
 
     kinds: Counter[str] = field(default_factory=Counter)
+    signed: int = 0
     made: int = 0
     linked: int = 0
     bytes: int = 0  # of all of them
 
+    def add(self, other: Placed) -> None:
+        """Count the files of `other` too."""
+        self.kinds += other.kinds
+        self.signed += other.signed
+        self.made += other.made
+        self.linked += other.linked
+        self.bytes += other.bytes
+
 
 def place(files: Iterable[File], out: Path, media: Media, link: bool) -> Placed:
     """Make the files below `out`. With `link` a medium that is taken as it is becomes a hard link
-    to the catalog's file, or a copy where the file system has none.
+    to the catalog's file, or a copy where the file system has none; one that is signed is no link.
 
     Raises EditmillError, in one line, at the first file that cannot be made.
     """
@@ -47,6 +56,7 @@ def place(files: Iterable[File], out: Path, media: Media, link: bool) -> Placed:
                 if len(pending) >= (workers or 1) * AHEAD:
                     done, pending = wait(pending, return_when=FIRST_COMPLETED)
                     _count(placed, done)
+                placed.signed += signed_videos(file)
                 pending.add(pool.submit(_make, file, out, media, link))
             _count(placed, wait(pending).done)
         finally:
@@ -78,7 +88,12 @@ def _make(file: File, out: Path, media: Media, link: bool) -> tuple[str, bool, b
         final.parent.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise unwritable(final.parent, error) from None
-    linked = link and isinstance(file, Original) and _link(found(media(file.ref)), final)
+    linked = (
+        link
+        and isinstance(file, Original)
+        and not file.signed_for
+        and _link(media.find(file.ref), final)
+    )
     if not linked:
         file.write(final, media)
     return file.what, True, linked, final.stat().st_size

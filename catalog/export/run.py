@@ -12,9 +12,11 @@ from typing import Any
 import polars as pl
 import polars.selectors as cs
 
+from catalog.credentials import SigningIdentity
 from catalog.errors import EditmillError
 from catalog.export.card import Card, card
-from catalog.export.files import File, Text, json_lines
+from catalog.export.credentials import Credentials, Documents, identity_for
+from catalog.export.files import File, Media, Text, json_lines
 from catalog.export.format import Format, Record
 from catalog.export.placing import Placed, place, sweep_all
 from catalog.export.selection import Selection, select
@@ -48,6 +50,7 @@ class Exported:
     splits: dict[str, int]  # records
     left_out: dict[str, int]  # reason → records
     files: dict[str, int]  # kind → files
+    signed: int  # videos with content credentials, those in shards too
     made: int  # of the files, now; 0 where all were there
     linked: int  # of these, as hard links to the catalog's media
     bytes: int  # of all files
@@ -61,11 +64,25 @@ class _Split:
     folder: Path
     frame: pl.DataFrame
     format: Format
+    signed: bool
+
+    @property
+    def pair_ids(self) -> pl.Series:
+        """Of all its pairs, the rejected ones of preferences too; sorted."""
+        ids = [self.frame[name] for name in PAIR_IDS if name in self.frame.columns]
+        return pl.concat(ids).unique().sort()
+
+    @property
+    def provenance(self) -> str:
+        """Where the pairs' documents lie: in a folder of their own, since loaders look through the
+        splits' folders."""
+        return f"provenance/{self.name}.jsonl"
 
     def __iter__(self) -> Iterator[Record]:
         for part in self.frame.iter_slices(_SLICE):
             for row in part.iter_rows(named=True):
-                yield Record(row[self.frame.columns[0]], row, _shapes(row, self.format) or {})
+                shapes = _shapes(row, self.format) or {}
+                yield Record(row[self.frame.columns[0]], row, shapes, self.signed)
 
 
 def export(
@@ -80,44 +97,48 @@ def export(
     """Export what `dataset` holds to the folder `out` in `format`.
 
     `where` chooses rows (:func:`catalog.export.selection.select`), `splits` are names and shares by
-    source. Without `link` media are always copied. Interrupted, the same call goes on; finished, it
-    finds nothing to do.
+    source. Without `link` media are always copied. Generated videos are copies with content
+    credentials, unless the recipe wants none (:mod:`catalog.export.credentials`). Interrupted, the
+    same call goes on; finished, it finds nothing to do.
 
     Raises EditmillError for a bad condition, an empty selection, a folder that holds something
-    else, a medium that is missing, and what cannot be written.
+    else, a medium that is missing, what cannot be signed, and what cannot be written.
     """
     selection = select(dataset, format.rows, where)
     frame, left_out = _fitting(with_splits(selection.frame, splits), format)
-    _claim(out, _state(dataset, format, selection, where, splits))
+    signer = identity_for(dataset.selection.recipe, format.rows)
+    _claim(out, _state(dataset, format, selection, where, splits, signer))
     parts = [
-        _Split(name, out.absolute() / name, frame.filter(pl.col("split") == name), format)
+        _Split(
+            name, out.absolute() / name, frame.filter(split=name), format, signer is not None
+        )
         for name in splits
-    ]
+    ]  # fmt: skip
     parts = [part for part in parts if len(part.frame)]
-    media = dataset.media.path
-    placed = place(_files(dataset, format, parts), out, media, link=link and _is_folder(dataset))
+    media = Media(dataset.media.path)
+    placed = Placed()
+    if format.rows != "local_edits":  # before the videos, which are signed with what it says
+        placed = place((_provenance(dataset, part) for part in parts), out, media, link=False)
+    if signer is not None:
+        documents = [Documents(out / part.provenance, part.pair_ids) for part in parts]
+        media = Media(dataset.media.path, Credentials(signer, documents))
+    files = (file for part in parts for file in format.files(part))
+    placed.add(place(files, out, media, link=link and _is_folder(dataset)))
     counts = {part.name: len(part.frame) for part in parts}
     text = card(
-        Card(dataset, format, frame, where, dict(splits), counts, left_out, dict(placed.kinds))
-    )
-    last = place([Text("README.md", lambda: [text])], out, media, link=False)
-    return _summary(dataset, format, out, counts, left_out, placed, last)
-
-
-def _files(dataset: Catalog, format: Format, parts: list[_Split]) -> Iterator[File]:
-    for part in parts:
-        yield from format.files(part)
-        if format.rows != "local_edits":
-            yield _provenance(dataset, part)
+        Card(
+            dataset, format, frame, where, dict(splits), counts, left_out, dict(placed.kinds),
+            placed.signed, signer,
+        )
+    )  # fmt: skip
+    placed.add(place([Text("README.md", lambda: [text])], out, media, link=False))
+    return _summary(dataset, format, out, counts, left_out, placed)
 
 
 def _provenance(dataset: Catalog, part: _Split) -> File:
-    """A document per pair, in a folder of its own: loaders look through the splits' folders."""
-    ids = pl.concat([part.frame[name] for name in PAIR_IDS if name in part.frame.columns])
-    pairs = dataset.pairs().filter(pl.col("pair_id").is_in(ids.unique().to_list()))
-    return json_lines(
-        f"provenance/{part.name}.jsonl", lambda: provenances(dataset, pairs.sort("pair_id"))
-    )
+    """A document per pair."""
+    pairs = dataset.pairs().filter(pl.col("pair_id").is_in(part.pair_ids.to_list()))
+    return json_lines(part.provenance, lambda: provenances(dataset, pairs.sort("pair_id")))
 
 
 def _shapes(row: Mapping[str, Any], format: Format) -> dict[Side, Any] | None:
@@ -157,6 +178,7 @@ def _state(
     selection: Selection,
     where: str | None,
     splits: Mapping[str, float],
+    signer: SigningIdentity | None,
 ) -> dict[str, Any]:
     return {
         "format": format.name,
@@ -165,6 +187,7 @@ def _state(
         "where": where or "",
         "splits": dict(splits),
         "selection": selection.digest,
+        "certificate": "" if signer is None else signer.sha256,
     }
 
 
@@ -206,9 +229,7 @@ def _summary(
     counts: dict[str, int],
     left_out: dict[str, int],
     placed: Placed,
-    last: Placed,
 ) -> Exported:
-    kinds = placed.kinds + last.kinds
     return Exported(
         format.name,
         format.reader,
@@ -216,8 +237,9 @@ def _summary(
         str(out),
         counts,
         left_out,
-        dict(sorted(kinds.items())),
-        placed.made + last.made,
+        dict(sorted(placed.kinds.items())),
+        placed.signed,
+        placed.made,
         placed.linked,
-        placed.bytes + last.bytes,
+        placed.bytes,
     )

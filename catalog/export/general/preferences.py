@@ -33,8 +33,13 @@ class Preferences(Format):
 
     def files(self, split: Split) -> Iterator[File]:
         for record in split:
+            generated: dict[str, str] = {}  # both are targets (catalog.export.preferred)
+            if record.signed:
+                rejected_id = record.row["rejected_pair_id"]
+                generated = {"target_video": record.id, "rejected_video": rejected_id}
             for column, path in _paths(record).items():
-                yield Original(f"{split.name}/{path}", record.row[column])
+                pair_id = generated.get(column, "")
+                yield Original(f"{split.name}/{path}", record.row[column], signed_for=pair_id)
         yield Parquet(f"{split.name}/metadata.parquet", lambda: map(_row, split))
 
 

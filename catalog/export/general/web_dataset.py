@@ -6,9 +6,12 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from catalog.export.facts import facts_json
-from catalog.export.files import File, Tar
+from catalog.export.files import File, Original, Tar
 from catalog.export.format import Format, Record, Split
-from catalog.export.shapes import Needs
+from catalog.export.shapes import Needs, Side
+
+SIDES: dict[Side, str] = {"source": "src", "target": "tgt"}
+"""What a sample calls the two videos."""
 
 
 class WebDataset(Format):
@@ -29,7 +32,7 @@ class WebDataset(Format):
         self.records_per_shard = records_per_shard
 
     def files(self, split: Split) -> Iterator[File]:
-        members: list[tuple[str, str | bytes]] = []
+        members: list[Original | tuple[str, bytes]] = []
         shard = held = 0
         for record in split:
             if held == self.records_per_shard:
@@ -45,17 +48,19 @@ def _name(split: Split, shard: int) -> str:
     return f"{split.name}/{split.name}-{shard:06d}.tar"
 
 
-def _sample(record: Record) -> Iterator[tuple[str, str | bytes]]:
+def _sample(record: Record) -> Iterator[Original | tuple[str, bytes]]:
     row = record.row
     figures = {
         f"{side}_{name}": row[f"{side}_{name}"]
-        for side in ("source", "target")
+        for side in SIDES
         for name in ("frames", "fps", "width", "height")
     }
-    yield f"{record.id}.src.{_suffix(row['source_video'])}", row["source_video"]
-    yield f"{record.id}.tgt.{_suffix(row['target_video'])}", row["target_video"]
+    for side, short in SIDES.items():
+        ref = row[f"{side}_video"]
+        name = f"{record.id}.{short}.{_suffix(ref)}"
+        yield Original(name, ref, signed_for=record.signed_for(side))
     if record.has_mask:
-        yield f"{record.id}.mask.{_suffix(row['mask'])}", row["mask"]
+        yield Original(f"{record.id}.mask.{_suffix(row['mask'])}", row["mask"], "mask")
     yield f"{record.id}.json", facts_json(row, figures)
 
 

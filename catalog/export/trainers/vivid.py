@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from catalog.export.files import File, Media, Original, found, json_lines
+from catalog.export.files import File, Media, Original, json_lines
 from catalog.export.format import Format, Record, Split
 from catalog.export.shapes import Needs
 
@@ -99,7 +99,7 @@ class Window:
 
         frames = (
             shown(frame[None], list(self.crop), self.size)[0]
-            for frame in iter_frames(found(media(self.ref)), self.first, self.frames)
+            for frame in iter_frames(media.find(self.ref), self.first, self.frames)
         )
         if self.what == "picture":
             write_png(final, next(frames))
@@ -121,5 +121,5 @@ class MaskStill:
         from catalog.media import read_masks
         from catalog.media.image import write_png
 
-        (mask,) = read_masks(found(media(self.ref)), count=1)
+        (mask,) = read_masks(media.find(self.ref), count=1)
         write_png(final, np.repeat(mask[..., None].astype(np.uint8) * 255, 3, axis=2))

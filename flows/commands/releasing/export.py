@@ -60,6 +60,8 @@ def describe(done: Exported) -> str:
         f"({records})",
         f"{files}: {done.bytes / 1e6:.1f} MB",
     ]
+    if done.signed:
+        lines.append(f"{done.signed} generated videos carry content credentials")
     lines += [f"left out: {count} {reason}" for reason, count in done.left_out.items()]
     if not done.made:
         lines.append("all of it was there: nothing to do")

@@ -1,0 +1,94 @@
+"""Content credentials in an export: which videos get them, and with what said inside.
+
+Generated videos get them unless the recipe says `credentials: false`. A video is signed with the
+document of its own pair as it lies beside in `provenance/`, so that the two belong together; one
+video that several pairs share is signed for each of them.
+"""
+
+from __future__ import annotations
+
+import io
+import json
+from array import array
+from collections.abc import Iterable
+from pathlib import Path
+
+import polars as pl
+
+from catalog.credentials import SigningIdentity, sign, signed_copy, signing_identity, wanted
+from catalog.errors import EditmillError
+from catalog.export.format import Rows
+from catalog.provenance import Provenance
+
+
+def identity_for(recipe: str, rows: Rows) -> SigningIdentity | None:
+    """What signs an export of these rows of a release of this recipe; None where nothing is signed:
+    the videos of local edits are footage. Raises EditmillError as :func:`signing_identity`."""
+    return signing_identity() if rows != "local_edits" and wanted(recipe) else None
+
+
+class Documents:
+    """The provenance documents of one split as they lie in the export, found by the pair's id.
+
+    In memory are the ids and where each line begins, 8 bytes a pair.
+    """
+
+    def __init__(self, path: Path, ids: pl.Series) -> None:
+        """`path` has a document a line, of the pairs `ids`, which are sorted."""
+        self._path, self._ids = path, ids
+        self._starts = array("q", [0])
+        try:
+            with path.open("rb") as file:
+                for line in file:
+                    self._starts.append(self._starts[-1] + len(line))
+        except OSError as error:
+            raise self._damaged(str(error.strerror)) from None
+        if len(self._starts) != len(ids) + 1:
+            raise self._damaged(f"{len(self._starts) - 1} documents of {len(ids)} pairs")
+
+    def find(self, pair_id: str) -> Provenance | None:
+        """The pair's document; None where the split does not hold the pair.
+
+        Raises EditmillError where the file is not as the export wrote it.
+        """
+        at = int(self._ids.search_sorted(pair_id))
+        if at == len(self._ids) or self._ids[at] != pair_id:
+            return None
+        try:
+            with self._path.open("rb") as file:
+                file.seek(self._starts[at])
+                document: Provenance = json.loads(file.readline())
+            if document["pair_id"] == pair_id:
+                return document
+        except (OSError, ValueError, KeyError, TypeError) as error:
+            raise self._damaged(str(error)) from None
+        raise self._damaged(f"no document of {pair_id} where it belongs")
+
+    def _damaged(self, what: str) -> EditmillError:
+        return EditmillError(f"{self._path}: is damaged ({what}); delete it, and export again")
+
+
+class Credentials:
+    """Gives videos their credentials; may be used by several threads."""
+
+    def __init__(self, identity: SigningIdentity, documents: Iterable[Documents]) -> None:
+        self._identity = identity
+        self._documents = tuple(documents)
+
+    def copy(self, video: Path, out: Path, pair_id: str, *, transcoded: bool = False) -> None:
+        """Write `video`, the generated one of this pair, to `out` with credentials; whether it was
+        encoded anew for the export is said in them. Raises EditmillError as `signed_copy`."""
+        document = self._document(pair_id)
+        signed_copy(video, out, document, self._identity, transcoded=transcoded)
+
+    def content(self, video: Path, pair_id: str) -> bytes:
+        """The bytes that :meth:`copy` would write: some megabytes."""
+        content = io.BytesIO()
+        sign(video, content, self._document(pair_id), self._identity)
+        return content.getvalue()
+
+    def _document(self, pair_id: str) -> Provenance:
+        for documents in self._documents:
+            if (found := documents.find(pair_id)) is not None:
+                return found
+        raise EditmillError(f"{pair_id}: has no provenance document in this export; export anew")
