@@ -6,6 +6,7 @@ selections/<selection>.json          what a selection is of
 selections/<selection>/policies/     the policies under which its rows were decided
 selections/<selection>/building/     the builds that are filling it
 releases/<tag>.json                  a release
+cards/<tag>.md                       its data card
 tables/<selection>/<table>/          Delta tables; `tables/trained/` is the whole catalog's
 media/<2 hex>/<sha256><suffix>       media by content
 models/<name>/<version>/             weights of the experts that were trained here

@@ -296,10 +296,14 @@ class Catalog(Queries):
                 return each
         if taken:
             raise EditmillError(f"tag {release.tag!r} is taken by other content; choose a new tag")
-        release = dataclasses.replace(release, counts=self._held(release).counts())
+        held = self._held(release)
+        release = dataclasses.replace(release, counts=held.counts())
         data = json.dumps(dataclasses.asdict(release), sort_keys=True).encode()
         if not self.storage.create(release_key(release.tag), data):
             raise EditmillError(f"tag {release.tag!r} was taken by another build; choose a new tag")
+        from catalog.report.release_card import card_key, release_card
+
+        self.storage.write(card_key(release.tag), release_card(held, release).encode())
         return release
 
     def _held(self, release: Release) -> Catalog:

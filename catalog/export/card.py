@@ -5,18 +5,18 @@ from __future__ import annotations
 
 import importlib.metadata
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import polars as pl
 import yaml
 
 from catalog.credentials import SigningIdentity
 from catalog.export.format import Format
-from catalog.policy import Policy
 from catalog.records import SCORES, Release
 from catalog.releases import Catalog
+from catalog.report.markdown import bullets, section, table, thresholds
+from catalog.report.release_card import LIMITS, MOST_SOURCES
 
 HUB_LICENCES = (
     "apache-2.0", "mit", "bsd-2-clause", "bsd-3-clause", "cc0-1.0", "cc-by-3.0", "cc-by-4.0",
@@ -25,20 +25,7 @@ HUB_LICENCES = (
 """Licences that the hub has an identifier for (huggingface.co/docs/hub/repositories-licenses) and
 that footage comes under; all others are `other`."""
 
-MOST_SOURCES = 200
-"""Sources listed one by one; of more the card counts those under each licence."""
-
 MOST_SIZES = 12
-
-LIMITS = (
-    "Pairs were made by experts and judged by filters, both of them models: none was looked at by "
-    "a person, and some of what was kept is wrong.",
-    "One side of each pair is real footage, the other was made from it (`generated_side`): it may "
-    "show the traces of its expert, and a model can learn them.",
-    "Instructions were written by a language model or from templates, in English.",
-    "The licences are those that the sources were found under; people in the footage have not been "
-    "asked.",
-)
 
 LINKS = (
     "A medium taken as it is may be a hard link to the catalog's own file: read it, and never "
@@ -70,14 +57,14 @@ def card(of: Card) -> str:
         *(_head(of) if of.format.hub else ()),
         f"# {sum(of.counts.values())} {_noun(of)} for {of.format.reader}",
         _origin(of, release),
-        _section("How to load it", _list(of.format.notes)),
-        _section("What it holds", _contents(of)),
-        _section("Videos", _videos(of)),
-        _section("Content credentials", _credentials(of)),
-        _section("Filters and thresholds", _filters(of, release)),
-        _section("Licences and sources", _licences(of)),
-        _section("Models that took part", _models(of, release)),
-        _section("Limits", _list((*LIMITS, LINKS))),
+        section("How to load it", bullets(of.format.notes)),
+        section("What it holds", _contents(of)),
+        section("Videos", _videos(of)),
+        section("Content credentials", _credentials(of)),
+        section("Filters and thresholds", _filters(of, release)),
+        section("Licences and sources", _licences(of)),
+        section("Models that took part", _models(of, release)),
+        section("Limits", bullets((*LIMITS, LINKS))),
     ]
     return "\n\n".join(part.strip() for part in parts if part) + "\n"
 
@@ -135,7 +122,7 @@ def _contents(of: Card) -> str:
     tasks = of.frame["task"].unique().sort().to_list()
     rows = [(task, *(held.get((task, split), 0) for split in splits)) for task in tasks]
     rows.append(("all", *of.counts.values()))
-    text = _table(("task", *splits), rows)
+    text = table(("task", *splits), rows)
     files = ", ".join(f"{n} {what}" for what, n in sorted(of.files.items()))
     text += f"\n\nFiles: {files}. Each split lies in a folder of its name: {of.format.writes}."
     if of.format.rows != "local_edits":
@@ -171,8 +158,13 @@ def _videos(of: Card) -> str:
         for w, h, frames, fps, n in shapes.head(MOST_SIZES).iter_rows()
     ]
     more = len(shapes) - len(rows)
-    table = _table(("size, px", "frames", "frames/s", "records"), rows)
-    return "\n".join(lines) + "\n\n" + table + (f"\n\nand {more} other shapes." if more > 0 else "")
+    shapes_table = table(("size, px", "frames", "frames/s", "records"), rows)
+    return (
+        "\n".join(lines)
+        + "\n\n"
+        + shapes_table
+        + (f"\n\nand {more} other shapes." if more > 0 else "")
+    )
 
 
 def _credentials(of: Card) -> str:
@@ -204,24 +196,9 @@ def _filters(of: Card, release: Release | None) -> str:
         ).row(0)
         told = f"{low:.3g} to {high:.3g}" if measured else "not measured"
         rows.append((name, ", ".join(sorted(versions.get(name, ()))) or "–", told, measured))
-    text = _table(("filter", "version", "scores here", "records measured"), rows)
-    thresholds = _thresholds(of.dataset.policy) or _settings(release)
-    return text + (f"\n\nThresholds:\n\n{thresholds}" if thresholds else "")
-
-
-def _thresholds(policy: Policy | None) -> str:
-    """What the policy cuts, by filter and by task."""
-    if policy is None:
-        return ""
-    lines = [f"`{name}` is off: it rejects nothing" for name in policy.off]
-    for cut in policy.thresholds:
-        if cut.filter in policy.off or (cut.value is None and not cut.per_task):
-            continue
-        limits = [] if cut.value is None else [f"{cut.value:g}"]
-        limits += [f"{value:g} for {task}" for task, value in cut.per_task.items()]
-        bound = cut.bound.replace("_", " ")
-        lines.append(f"`{cut.filter}` keeps {bound} {', '.join(limits)}")
-    return _list(lines)
+    text = table(("filter", "version", "scores here", "records measured"), rows)
+    cuts = thresholds(of.dataset.policy) or _settings(release)
+    return text + (f"\n\nThresholds:\n\n{cuts}" if cuts else "")
 
 
 def _settings(release: Release | None) -> str:
@@ -230,7 +207,7 @@ def _settings(release: Release | None) -> str:
         filters = json.loads(release.recipe)["filters"] if release else {}
     except (ValueError, KeyError, TypeError):  # released by hand, under some other description
         filters = {}
-    return _list(
+    return bullets(
         f"`{name}`: {json.dumps(value)}"
         for name, value in filters.items()
         if value not in (None, {})
@@ -240,17 +217,17 @@ def _settings(release: Release | None) -> str:
 def _licences(of: Card) -> str:
     by = of.frame.group_by("licence", "source_uri").len().sort("licence", "source_uri")
     if len(by) <= MOST_SOURCES:
-        text = _table(("licence of the source", "source", "records"), by.iter_rows())
+        text = table(("licence of the source", "source", "records"), by.iter_rows())
     else:
         by = of.frame.group_by("licence").agg(pl.col("source_id").n_unique(), pl.len())
         heads = ("licence of the source", "sources", "records")
-        text = _table(heads, by.sort("licence").iter_rows())
+        text = table(heads, by.sort("licence").iter_rows())
     if "output_licence" in of.frame.columns:
         columns = ["output_licence", *(c for c in ("may_train",) if c in of.frame.columns)]
         outputs = of.frame.group_by(columns).len().sort(columns)
         rows = [[_told(value) for value in row] for row in outputs.iter_rows()]
         headings = {"output_licence": "licence of the made side", "may_train": "may train a model"}
-        text += "\n\n" + _table((*(headings[c] for c in columns), "records"), rows)
+        text += "\n\n" + table((*(headings[c] for c in columns), "records"), rows)
     return text
 
 
@@ -268,7 +245,7 @@ def _models(of: Card, release: Release | None) -> str:
     if release and release.models:
         models = models.filter(pl.col("model_id").is_in(list(release.models)))
     rows = models.select(columns).unique().sort("name", "version").iter_rows()
-    return _table(("model", "version", "licence", "origin"), rows) if len(models) else ""
+    return table(("model", "version", "licence", "origin"), rows) if len(models) else ""
 
 
 def _version() -> str:
@@ -276,20 +253,3 @@ def _version() -> str:
         return importlib.metadata.version("editmill")
     except importlib.metadata.PackageNotFoundError:  # run from a checkout that is not installed
         return "(not installed)"
-
-
-def _section(heading: str, text: str) -> str:
-    return f"## {heading}\n\n{text}" if text else ""
-
-
-def _list(lines: Iterable[str]) -> str:
-    return "\n".join(f"- {line}" for line in lines)
-
-
-def _table(heads: Sequence[str], rows: Iterable[Sequence[Any]]) -> str:
-    lines = [heads, ["---"] * len(heads), *rows]
-    return "\n".join(f"| {' | '.join(map(_cell, line))} |" for line in lines)
-
-
-def _cell(value: Any) -> str:
-    return " ".join(str(value).split()).replace("|", "\\|")

@@ -33,13 +33,27 @@ def _format_names() -> list[str]:
 
 @app.command(
     rich_help_panel=PANEL,
-    epilog="Examples:\n\n`editmill releases`\n\n`editmill releases --catalog ~/dataset --json`",
+    epilog="Examples:\n\n"
+    "`editmill releases --catalog ~/dataset --json`\n\n"
+    "`editmill releases --card v1` · what it holds, sources, licences, thresholds, limits",
 )
-def releases(catalog_uri: CatalogUri = DEFAULT_OUT, json_: Json = False) -> None:
+def releases(
+    card: Annotated[
+        str | None,
+        typer.Option(
+            metavar="TAG", help="Print its data card instead.", autocompletion=completion.refs
+        ),
+    ] = None,
+    catalog_uri: CatalogUri = DEFAULT_OUT,
+    json_: Json = False,
+) -> None:
     """List the releases of a catalog, the oldest first, and what each holds."""
     from flows.commands.releasing import releases as command
 
-    command.show(catalog_uri, json_)
+    if card is not None:
+        command.show_card(catalog_uri, card)
+    else:
+        command.show(catalog_uri, json_)
 
 
 @app.command(

@@ -10,7 +10,9 @@ from rich.console import Console
 from rich.table import Table
 
 import catalog
+from catalog.errors import EditmillError
 from catalog.records import Release
+from catalog.report.release_card import release_card
 
 
 def release_rows(root: str | Path) -> list[dict[str, Any]]:
@@ -41,6 +43,15 @@ def _recipe_name(text: str) -> str:
         return str(json.loads(text).get("name", ""))
     except (ValueError, AttributeError):  # released by hand, under some other description
         return text
+
+
+def show_card(root: str | Path, tag: str) -> None:
+    """Prints the data card of a release. Raises EditmillError where there is no such release."""
+    held = catalog.open(root, ref=tag)
+    release = next((each for each in held.releases() if each.tag == tag), None)
+    if release is None:
+        raise EditmillError(f"{tag}: is no release; the releases have cards, main has none")
+    print(release_card(held, release), end="")
 
 
 def show(root: str | Path, as_json: bool) -> None:
