@@ -136,8 +136,8 @@ class Catalog(Queries):
         self.storage.create(new.key, json.dumps(described, sort_keys=True).encode())
         decides = json.dumps(policy.document(), sort_keys=True).encode()
         self.storage.create(f"{new.policies}/{policy.key}.json", decides)
-        selection = selection_of(self.storage, name) or new  # whose rows other recipes may share
-        selection = dataclasses.replace(selection, recipe=recipe)
+        shared = selection_of(self.storage, name) or new  # by recipes that make the same rows
+        selection = dataclasses.replace(shared, recipe=recipe)
         return Catalog(self.storage, MAIN, selection, policy)
 
     @contextmanager

@@ -5,7 +5,7 @@ import os
 if "PYTEST_XDIST_WORKER" in os.environ:  # workers share the cores: read as torch is imported
     os.environ.setdefault("OMP_NUM_THREADS", "1")
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from fractions import Fraction
 from pathlib import Path
 
@@ -15,6 +15,7 @@ import pytest
 from hypothesis import settings
 from numpy.typing import NDArray
 
+from catalog.credentials.identity import CERTIFICATES, FILE, KEY, own_identity
 from tests.servers import lakefs_server, lakefs_uri, s3_uri, storage_uri  # noqa: F401
 
 # The same examples every time, and a busy machine is no error.
@@ -22,6 +23,17 @@ settings.register_profile("editmill", derandomize=True, deadline=None)
 settings.load_profile("editmill")
 
 Write = Callable[..., Path]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _signing_identity(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """What exports sign with, so that no test touches the user's own configuration."""
+    with pytest.MonkeyPatch.context() as patched:
+        folder = tmp_path_factory.mktemp("signing")
+        own_identity(folder)
+        patched.setenv(CERTIFICATES, str(folder / FILE))
+        patched.setenv(KEY, str(folder / FILE))
+        yield
 
 
 def _scene(frames: int, height: int, width: int) -> NDArray[np.uint8]:

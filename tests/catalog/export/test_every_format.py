@@ -16,17 +16,10 @@ from catalog.export.files import File
 from catalog.export.formats import FORMATS
 from catalog.export.run import STATE
 from catalog.releases import Catalog
+from tests.catalog.export.compared import contents
 from tests.catalog.export.conftest import Export
 
 every_format = pytest.mark.parametrize("name", FORMATS)
-
-
-def contents(folder: Path) -> dict[str, bytes]:
-    return {
-        path.relative_to(folder).as_posix(): path.read_bytes()
-        for path in sorted(folder.rglob("*"))
-        if path.is_file()
-    }
 
 
 @every_format
