@@ -2,11 +2,12 @@
 
     python infra/bench/export.py [--pairs 600] [--megabytes 1.0] [--runs 5] [--work FOLDER]
 
-Makes a catalog of pairs whose media are random bytes (nothing is decoded where nothing is encoded
-anew), then copies and exports by turns, into new folders on the same disk: the media by `cp`, the
-export with copies, and the export with hard links. The page cache is asked to drop the media before
-each run, and each run ends with a sync, so that the disk is measured and not the memory. Figures
-are medians over the runs, ratios those of the same run.
+Makes a catalog of pairs whose media are MP4s filled up with random bytes (nothing is decoded where
+nothing is encoded anew), then copies and exports by turns, into new folders on the same disk: the
+media by `cp`, the export with copies, and the export with hard links, each from a release whose
+recipe says `credentials: false` and from one whose generated videos are signed. The page cache is
+asked to drop the media before each run, and each run ends with a sync, so that the disk is measured
+and not the memory. Figures are medians over the runs, ratios those of the same run.
 """
 
 from __future__ import annotations
@@ -27,6 +28,7 @@ import numpy as np
 import catalog
 from catalog.export.formats import format_named
 from catalog.export.run import export
+from catalog.media import write_video
 from catalog.records import Pair
 from catalog.releases import Catalog
 
@@ -34,9 +36,15 @@ FORMATS = ("huggingface", "senorita", "webdataset")
 """Formats that take media as they are: folders with an index of Parquet or JSON, and tars."""
 
 
+RELEASES = {"unsigned": '{"credentials": false}', "signed": "{}"}
+"""Releases of the same pairs, and their recipes."""
+
+
 def make_catalog(root: Path, pairs: int, megabytes: float) -> Catalog:
-    """`pairs` kept pairs of two videos of about this size each, at main."""
+    """`pairs` kept pairs of two videos of about this size each, in both releases."""
     dataset = catalog.open(root, create=True)
+    write_video(root / "tiny.mp4", np.zeros((2, 16, 16, 3), np.uint8), 24.0)
+    start = (root / "tiny.mp4").read_bytes()
     random = np.random.default_rng(0)
     rows = []
     for number in range(pairs):
@@ -44,10 +52,15 @@ def make_catalog(root: Path, pairs: int, megabytes: float) -> Catalog:
         for _ in ("source", "target"):
             size = int(megabytes * 1e6 * random.uniform(0.5, 1.5))
             with dataset.media.writing(".mp4") as draft:
-                draft.path.write_bytes(random.bytes(size))
+                box = (8 + size).to_bytes(
+                    4, "big"
+                ) + b"mdat"  # that no track points to; it is hashed
+                draft.path.write_bytes(start + box + random.bytes(size))
             refs.append(draft.ref)
         rows.append(_pair(number, *refs))
     dataset.tables.put("pairs", {"bench": rows})
+    for tag, recipe in RELEASES.items():
+        dataset.release(tag, recipe)
     return dataset
 
 
@@ -113,23 +126,28 @@ def measure(work: Path, pairs: int, megabytes: float, runs: int) -> None:
     size = sum(path.stat().st_size for path in files) / 1e6
     print(f"{len(files)} files, {size:.0f} MB, {runs} runs")
 
-    def exporting(name: str, link: bool) -> Callable[[Path], object]:
-        return lambda folder: export(dataset, format_named(name), folder / "out", link=link)
+    def exporting(name: str, link: bool, tag: str) -> Callable[[Path], object]:
+        held = catalog.open(dataset.root, ref=tag)
+        return lambda folder: export(held, format_named(name), folder / "out", link=link)
 
     ways = {
         "cp": lambda folder: copy(files, folder),
-        **{f"{name}, copies": exporting(name, False) for name in FORMATS},
-        "huggingface, hard links": exporting("huggingface", True),
+        **{
+            f"{name}, copies, {tag}": exporting(name, False, tag)
+            for name in FORMATS
+            for tag in RELEASES
+        },
+        **{f"huggingface, links, {tag}": exporting("huggingface", True, tag) for tag in RELEASES},
     }
     seconds: dict[str, list[float]] = {way: [] for way in ways}
     for _ in range(runs):
         for way, action in ways.items():
             seconds[way].append(timed(action, files, work))
-    print(f"{'':26}{'s':>8}{'MB/s':>8}{'of cp':>8}")
+    print(f"{'':32}{'s':>8}{'MB/s':>8}{'of cp':>8}")
     for way, took in seconds.items():
         ratio = statistics.median(a / b for a, b in zip(seconds["cp"], took, strict=True))
         median = statistics.median(took)
-        print(f"{way:26}{median:8.2f}{size / median:8.0f}{ratio:8.2f}")
+        print(f"{way:32}{median:8.2f}{size / median:8.0f}{ratio:8.2f}")
 
 
 if __name__ == "__main__":

@@ -20,6 +20,7 @@ import catalog
 from catalog import media
 from catalog.records import Pair, from_row
 from flows.cli import app
+from tests.catalog.export.compared import is_valid, report
 
 RECIPE = """
 name: tiny
@@ -147,6 +148,35 @@ def test_a_pair_is_rebuilt_from_its_row_byte_for_byte(calm: Path, tmp_path: Path
             for name in ("source.mp4", "target.mp4", "mask.mkv" if pair["mask"] else "")
             if name
         )
+
+
+@pytest.mark.weights
+@pytest.mark.timeout(1800)
+def test_a_line_in_the_recipe_switches_content_credentials_off(
+    recipe: Path, calm: Path, tmp_path: Path, home: Path
+) -> None:
+    """The rows are the same, so that nothing is made again, and the first release keeps its own."""
+    root, off = tmp_path / "catalog", tmp_path / "off.yaml"
+    shutil.copytree(calm, root)
+    off.write_text(recipe.read_text() + "credentials: false\n")
+    built = editmill("build", off, "--out", root, "--json", home=home)
+    assert built.returncode == 0, built.stderr
+    assert [each.tag for each in catalog.open(root).releases()] == ["v1", "v2"]
+    for ref, signs in (("v1", True), ("v2", False), ("main", False)):
+        out = tmp_path / ref
+        where = ("--where", "keep or not keep")
+        told = editmill(
+            "export", "vefx", "--ref", ref, "--catalog", root, "--out", out, *where, home=home
+        )
+        assert told.returncode == 0, told.stderr
+        pairs = catalog.open(root, ref=ref).pairs().collect()
+        assert ("generated videos carry content credentials" in told.stdout) == signs
+        for pair in pairs.iter_rows(named=True):
+            for side in ("source", "target"):
+                video = (out / "train" / side / f"{pair['pair_id']}.mp4").read_bytes()
+                signed = report(video)
+                assert signed["present"] == (signs and side == pair["generated_side"])
+                assert not signed["present"] or is_valid(signed)
 
 
 @pytest.mark.weights

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from catalog.export.formats import FORMATS
+from tests.catalog.export.compared import report
 from tests.flows.commands.conftest import Run
 
 
@@ -17,6 +18,7 @@ def test_it_exports_a_release_and_says_what_was_done(
     told = editmill("export", "senorita", "--ref", "v1", "--out", out, "--catalog", root)
     assert "records of v1 for readers of Señorita-2M (train " in told
     assert "hard links to the catalog's media" in told
+    assert "generated videos carry content credentials" in told
     assert list((out / "train").glob("*.json"))
     again = editmill("export", "senorita", "--ref", "v1", "--out", out, "--catalog", root)
     assert "nothing to do" in again
@@ -28,6 +30,8 @@ def test_json_has_the_same_for_a_machine(editmill: Run, root: Path, tmp_path: Pa
     )
     assert done["format"] == "vefx" and done["ref"] == "main" and not done["linked"]
     files = [p for p in (tmp_path / "out").rglob("*") if p.is_file() and not p.name.startswith(".")]
+    videos = [path.read_bytes() for path in files if path.suffix == ".mp4"]
+    assert done["signed"] == sum(report(video)["present"] for video in videos) == len(videos) / 2
     assert done["made"] == len(files) == sum(done["files"].values())
     assert done["bytes"] == sum(path.stat().st_size for path in files)
 
