@@ -58,9 +58,8 @@ class Media:
 
     @property
     def signs(self) -> Signs:
-        """Raises EditmillError where the export has no credentials."""
-        if self.credentials is None:
-            raise EditmillError("this export signs no videos")
+        """The credentials of an export that has files to sign."""
+        assert self.credentials is not None
         return self.credentials
 
 
