@@ -15,6 +15,8 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
+import obstore
+
 from catalog.errors import EditmillError
 from catalog.storage.access import Access, lakefs_access
 from catalog.storage.cache import Cache
@@ -29,6 +31,8 @@ T = TypeVar("T")
 
 _REPOSITORY = re.compile(r"[a-z0-9][a-z0-9-]{2,62}")
 _REF = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")  # a branch, or a tag to read
+
+_LOG = "/_delta_log/"
 
 MERGE_TRIES = 20
 """How often a merge is tried while others write to its destination; a try takes some 30 ms."""
@@ -92,8 +96,30 @@ class LakefsStorage(ObjectStorage):
         )
         self._request(lambda: branch.create(self.main, exist_ok=True))
         there.commit("What an interrupted build left", {})
+        there._follow(LakefsStorage(self.bucket, self.main, self.access, cache=self.cache))
         self._merge(self.main, name, f"Take in {self.main}", {}, strategy="source-wins")
         return there
+
+    def _follow(self, main: LakefsStorage) -> None:
+        """Where this branch and `main` have each written to a table, drop what only this one did.
+
+        The merge takes main's commits where both have one. Those that only the branch has would
+        follow on them, and name files whose rows main has moved to others: they would be doubled.
+        """
+        own, theirs = self._logs(), main._logs()
+        both = (key for key in own.keys() & theirs.keys() if key.endswith(".json"))
+        parted = {key.partition(_LOG)[0] for key in both if own[key] != theirs[key]}
+        if parted:
+            self.delete(k for k in own if k.partition(_LOG)[0] in parted and k not in theirs)
+            self.commit(f"Drop what {self.main} has written otherwise", {})
+
+    def _logs(self) -> dict[str, str]:
+        """The objects of all tables' logs, each with what tells its content."""
+        pages = iter(obstore.list(self._store, "tables"))
+        found: dict[str, str] = {}
+        while page := self._ask(lambda: next(pages, None)):
+            found |= {each["path"]: each["e_tag"] or "" for each in page if _LOG in each["path"]}
+        return found
 
     def commit(self, message: str, metadata: Mapping[str, str]) -> bool:
         self.flush()
