@@ -18,13 +18,15 @@ from __future__ import annotations
 import dataclasses
 import json
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, TypeVar, get_origin, get_type_hints
 
 from catalog.errors import EditmillError
 from catalog.policy import Policy
 from catalog.records import Release
 from catalog.storage.location import Storage
 from catalog.tables import Tables
+
+R = TypeVar("R")
 
 FORMAT = 2
 """Version of a catalog's layout; a newer one than this is refused, an older one only read."""
@@ -72,21 +74,30 @@ def main_of(storage: Storage) -> tuple[Selection, Policy | None]:
     pointer = document(storage, POINTER)
     if pointer is None:
         return Selection(), None
-    selection = selection_of(storage, pointer.get("selection", "")) or Selection()
+    name, policy = pointer.get("selection"), pointer.get("policy")
+    if not isinstance(name, str):
+        raise _damaged(storage, POINTER)
+    selection = selection_of(storage, name)
+    if selection is None and name:  # and not: main holds nothing
+        raise EditmillError(
+            f"{storage.uri}/{Selection(name).key}: is missing, and main is this selection; restore "
+            "it from a copy, or build again"
+        )
+    selection = selection or Selection()
     # Recipes that differ in nothing that changes a row share a selection: this is the newest one.
     selection = dataclasses.replace(selection, recipe=pointer.get("recipe", selection.recipe))
-    policy = pointer.get("policy")
     return selection, None if policy is None else Policy.from_document(policy)
 
 
 def selection_of(storage: Storage, name: str) -> Selection | None:
     """The selection of that name; None where there is none."""
-    found = document(storage, Selection(name).key) if name else None
+    key = Selection(name).key
+    found = document(storage, key) if name else None
     if found is None:
         return None
     known = storage.list(Selection(name).policies)
-    keys = (each.key.rpartition("/")[2].removesuffix(".json") for each in known)
-    return Selection(**{**found, "decided_by": tuple(keys)})
+    keys = [each.key.rpartition("/")[2].removesuffix(".json") for each in known]
+    return parsed(storage, key, Selection, {**found, "decided_by": keys})
 
 
 def document(storage: Storage, key: str) -> dict[str, Any] | None:
@@ -99,10 +110,29 @@ def document(storage: Storage, key: str) -> dict[str, Any] | None:
     except (ValueError, RecursionError):
         found = None
     if not isinstance(found, dict):
-        raise EditmillError(
-            f"{storage.uri}/{key}: is damaged; restore it from a copy, or remove it and build again"
-        )
+        raise _damaged(storage, key)
     return found
+
+
+def parsed(storage: Storage, key: str, kind: type[R], found: dict[str, Any]) -> R:
+    """The object under the key as one of the dataclass `kind`."""
+    hints = get_type_hints(kind)
+    try:
+        for name in found.keys() & hints.keys():
+            expected = get_origin(hints[name]) or hints[name]
+            if expected is tuple and isinstance(found[name], list):
+                found[name] = tuple(found[name])
+            if not isinstance(found[name], expected):
+                raise TypeError
+        return kind(**found)
+    except TypeError:
+        raise _damaged(storage, key) from None
+
+
+def _damaged(storage: Storage, key: str) -> EditmillError:
+    return EditmillError(
+        f"{storage.uri}/{key}: is damaged; restore it from a copy, or remove it and build again"
+    )
 
 
 def format_of(storage: Storage) -> int:
@@ -134,6 +164,7 @@ def releases_in(storage: Storage, layout: int = FORMAT) -> list[Release]:
     if layout == 1:
         found = Tables(storage).records("releases")
     else:
-        documents = (document(storage, each.key) for each in storage.list("releases"))
-        found = [Release(**each) for each in documents if each is not None]
+        keys = [each.key for each in storage.list("releases")]
+        documents = ((key, document(storage, key)) for key in keys)
+        found = [parsed(storage, k, Release, each) for k, each in documents if each is not None]
     return sorted(found, key=lambda r: (r.created_at, r.tag))

@@ -29,7 +29,7 @@ from catalog.keeping.references import (
     scans,
     states,
 )
-from catalog.layout import document
+from catalog.layout import document, parsed
 from catalog.products import Products
 from catalog.records import Source, from_row, key_column
 from catalog.storage.location import Storage
@@ -197,8 +197,8 @@ def _surviving(storage: Storage, source: Forgotten) -> set[str]:
 
 
 def _noted(storage: Storage) -> list[Forgotten]:
-    documents = (document(storage, each.key) for each in storage.list(FOLDER))
-    return [Forgotten(**noted) for noted in documents if noted is not None]
+    documents = ((each.key, document(storage, each.key)) for each in storage.list(FOLDER))
+    return [parsed(storage, key, Forgotten, noted) for key, noted in documents if noted is not None]
 
 
 def _known(storage: Storage) -> dict[str, Forgotten]:
