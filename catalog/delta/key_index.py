@@ -7,12 +7,16 @@ reading one column. A row is then read by its number, which costs one row group 
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import polars as pl
 from numpy.typing import NDArray
 
 DIGITS = 16
 """Hex characters that fit into 64 bits."""
+
+_HEX = re.compile(r"[0-9a-f]*")
 
 
 class KeyIndex:
@@ -35,11 +39,10 @@ class KeyIndex:
         """Up to `limit` rows whose key may begin so, by number; None where `prefix` is not
         hexadecimal. The first DIGITS characters are looked at."""
         head = prefix[:DIGITS].lower()
-        try:
-            first = int(head.ljust(DIGITS, "0"), 16)
-            last = int(head.ljust(DIGITS, "f"), 16)
-        except ValueError:
+        if not _HEX.fullmatch(head):
             return None
+        first = int(head.ljust(DIGITS, "0"), 16)
+        last = int(head.ljust(DIGITS, "f"), 16)
         start = int(np.searchsorted(self._heads, np.uint64(first), "left"))
         end = int(np.searchsorted(self._heads, np.uint64(last), "right"))
         return [int(row) for row in self._order[start : min(end, start + limit)]]

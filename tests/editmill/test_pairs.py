@@ -127,7 +127,8 @@ def test_a_pair_is_found_by_how_its_id_begins(dataset):
 
 
 @pytest.mark.parametrize(
-    ("asked", "told"), [("xyz", "no pair begins"), ("", "several pairs begin")]
+    ("asked", "told"),
+    [("xyz", "no pair begins"), ("-1", "no pair begins"), ("", "several pairs begin")],
 )
 def test_no_pair_or_several(dataset, asked, told):
     with pytest.raises(editmill.EditmillError, match=f"{told} with that id; .editmill query"):
