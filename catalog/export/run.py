@@ -24,7 +24,7 @@ from catalog.export.shapes import Side, shape_of
 from catalog.export.splits import MADE_OF, with_splits
 from catalog.provenance import provenances
 from catalog.releases import Catalog
-from catalog.storage.files import write_bytes
+from catalog.storage.files import sweep, write_bytes
 from catalog.storage.folder import FolderStorage
 
 STATE = ".editmill-export.json"
@@ -195,6 +195,7 @@ def _claim(out: Path, state: dict[str, Any]) -> None:
     """Make `out` the folder of this export, or go on with it. Raises EditmillError where it holds
     another one, or anything else."""
     marker = out / STATE
+    sweep(out)  # of one that was killed before its marker was there
     try:
         there = json.loads(marker.read_bytes())
     except FileNotFoundError:
@@ -204,8 +205,10 @@ def _claim(out: Path, state: dict[str, Any]) -> None:
             ) from None
         write_bytes(marker, json.dumps(state, indent=1).encode())
         return
-    except (OSError, ValueError) as error:
+    except (OSError, ValueError, RecursionError) as error:
         raise EditmillError(f"{marker}: cannot be read ({error}); name a new folder") from None
+    if not isinstance(there, dict):
+        raise EditmillError(f"{marker}: says no export; name a new folder")
     if there != state:
         differs = [key for key in state if there.get(key) != state[key]]
         what = "other rows" if differs == ["selection"] else f"another {differs[0]}"

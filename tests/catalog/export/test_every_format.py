@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import os
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -214,3 +216,24 @@ def test_json_indexes_name_files_that_are_there_and_hold_nothing_empty(
             assert "" not in entry.values() and None not in entry.values()
             paths = list(_paths(entry))
             assert paths and all((index.parent / path).is_file() for path in paths)
+
+
+@pytest.mark.parametrize("state", ["[]", "null", "[" * 100_000])
+def test_a_marker_that_says_no_export_is_one_line(run: Export, tmp_path: Path, state: str) -> None:
+    run("webdataset", tmp_path / "out")
+    (tmp_path / "out" / STATE).write_text(state)
+    with pytest.raises(EditmillError, match="name a new folder"):
+        run("webdataset", tmp_path / "out")
+
+
+def test_an_export_killed_before_its_marker_was_written_goes_on(
+    run: Export, tmp_path: Path
+) -> None:
+    code = """
+import pathlib, sys
+from catalog.storage.files import temporary_name
+pathlib.Path(sys.argv[1], temporary_name(".tmp")).touch()
+"""
+    (tmp_path / "out").mkdir()
+    subprocess.run([sys.executable, "-c", code, str(tmp_path / "out")], check=True)
+    assert run("webdataset", tmp_path / "out").made
