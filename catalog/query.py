@@ -169,6 +169,8 @@ class Queries:
         frames = {table: self.table(table) for table in named}
         try:
             return pl.SQLContext(frames).execute(query, eager=True)
+        except UnicodeError:
+            raise EditmillError("SQL: the query is no UTF-8 text; write it anew") from None
         except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
             for table in named:
                 self.tables.find_damage(table)

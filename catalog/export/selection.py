@@ -72,7 +72,7 @@ def select(dataset: Queries, rows: Rows, where: str | None) -> Selection:
 def _condition(where: str, table: str, columns: list[str]) -> pl.Expr:
     try:
         condition = pl.sql_expr(where)
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException) as error:
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, UnicodeError) as error:
         raise _bad_condition(where, str(error), table, columns) from None
     unknown = sorted(set(condition.meta.root_names()) - set(columns))
     if unknown:

@@ -57,6 +57,7 @@ def test_a_condition_is_sql_on_the_columns_of_pairs(
         ("task", "Boolean"),
         ("task > 3", "SQL condition"),
         ("keep; drop table pairs", "SQL condition"),
+        ("task = '\udc80'", "SQL condition"),  # a byte that is no UTF-8, from a terminal
     ],
 )
 def test_a_condition_that_is_none_is_one_line(dataset: Catalog, where: str, told: str) -> None:
