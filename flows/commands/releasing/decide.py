@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -75,13 +76,13 @@ def changed(
         )
     values, per_task = {}, {}
     for setting in settings:
-        name, equals, text = setting.partition("=")
+        name, _, text = setting.partition("=")
         score, dot, task = name.partition(".")
         try:
             value = float(text)
         except ValueError:
-            equals = ""
-        if not equals or score not in SCORES:
+            value = math.nan
+        if not math.isfinite(value) or score not in SCORES:
             raise EditmillError(
                 f"--set {setting}: not a threshold; write FILTER=VALUE or FILTER.TASK=VALUE, the "
                 f"filter one of {', '.join(SCORES)}"
