@@ -19,6 +19,7 @@ from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import unquote
 
 import polars as pl
 from deltalake import DeltaTable, WriterProperties, write_deltalake
@@ -60,6 +61,13 @@ SHARED = ("trained",)
 WRITER = WriterProperties(compression="ZSTD", max_row_group_size=ROW_GROUP)
 
 T = TypeVar("T")
+
+
+class _ReadablyNamed(DeltaTable):
+    """Names its files as polars opens them: Delta's names are URLs, in which a blank is `%20`."""
+
+    def file_uris(self, *args: Any, **kwargs: Any) -> list[str]:
+        return [unquote(uri) for uri in super().file_uris(*args, **kwargs)]
 
 
 class Tables:
@@ -109,20 +117,22 @@ class Tables:
         wanted = {part: fingerprint(own) for part, own in rows.items()}
 
         def attempt() -> int:
-            delta = self._at(table).open()
-            known = (
-                {} if delta is None else self._at(table).parts(delta).of(wanted, delta.version())
-            )
+            stored = self._at(table)
+            delta = stored.open(check=False)  # no row is read, so no file must be whole
+            if delta is None and any(value != EMPTY for value in wanted.values()):
+                stored.refuse_if_full(0)
+                delta = stored.create(_columns(table))  # or another writer did, and wrote to it
+            if delta is None:
+                return 0
+            known = stored.parts(delta).of(wanted, delta.version())
             stale = {p: value for p, value in wanted.items() if known.get(p, EMPTY) != value}
             if not stale:
                 return 0
             frame = _frame(table, {part: rows[part] for part in stale})
             if derive is not None:
                 frame = derive(frame.lazy()).collect()
-            self._at(table).refuse_if_full(frame.estimated_size())
+            stored.refuse_if_full(frame.estimated_size())
             replaced = [part for part in stale if known.get(part, EMPTY) != EMPTY]
-            if delta is None:
-                delta = self._at(table).create(_columns(table))
             self._write(delta, frame, sorted(stale) if replaced else (), stale)
             self._join_if_many(delta)
             return len(frame)

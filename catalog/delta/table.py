@@ -6,6 +6,8 @@ import errno
 import os
 import shutil
 from pathlib import Path
+from typing import Any
+from urllib.parse import unquote
 
 import polars as pl
 from deltalake import DeltaTable
@@ -26,6 +28,13 @@ CONFIGURATION: dict[str, str] = {
     "delta.enableExpiredLogCleanup": "false",
     "delta.logRetentionDuration": "interval 36500 days",
 }
+
+
+class _ReadablyNamed(DeltaTable):
+    """Names its files as polars opens them: Delta's names are URLs, in which a blank is `%20`."""
+
+    def file_uris(self, *args: Any, **kwargs: Any) -> list[str]:
+        return [unquote(uri) for uri in super().file_uris(*args, **kwargs)]
 
 
 class StoredTable:
@@ -135,8 +144,10 @@ class StoredTable:
         location = self._storage.table(self._name)
         options = dict(location.options) or None
         try:
-            delta = DeltaTable(location.uri, version=version, storage_options=options)
+            delta = _ReadablyNamed(location.uri, version=version, storage_options=options)
         except TableNotFoundError:
+            if version is not None:  # a release has it
+                raise damaged_object(self._storage, self._key, "is missing") from None
             return None
         except (DeltaError, OSError) as error:
             what = f"cannot be read ({str(error).splitlines()[0]})"

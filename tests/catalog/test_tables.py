@@ -11,6 +11,7 @@ import pytest
 from deltalake import DeltaTable
 
 from catalog import records, tables
+from catalog.delta.table import StoredTable
 from catalog.errors import EditmillError
 from catalog.records import Clip, Failure, ModelRow, Track
 from catalog.tables import Tables
@@ -324,3 +325,18 @@ def test_a_folder_may_have_any_name(tmp_path, name):
 def test_a_name_that_delta_cannot_take_is_refused(tmp_path, name):
     with pytest.raises(EditmillError, match="choose another"):
         Tables(tmp_path / name).put("failures", by_key([failure("a")]))
+
+
+def test_of_two_writers_that_make_a_table_at_once_one_writes_a_part(tmp_path, monkeypatch):
+    second = Tables(tmp_path)
+    create = StoredTable.create
+
+    def after_another(table, columns):
+        monkeypatch.setattr(StoredTable, "create", create)
+        Tables(tmp_path).put("failures", {"x": [failure("a")]})
+        return create(table, columns)
+
+    monkeypatch.setattr(StoredTable, "create", after_another)
+    assert second.put("failures", {"x": [failure("a")]}) == 0
+    assert second.put("failures", {"y": [failure("b")]}) == 1
+    assert ids(second) == ["a", "b"]
