@@ -92,6 +92,7 @@ class Tables:
         self.without = sorted(without)
         self.written: dict[str, dict[str, int]] = {}  # by table and part, since this was made
         self._tables: dict[str, StoredTable] = {}
+        self._changing: dict[str, tuple[int, Sequence[int]]] = {}  # newest known, that change rows
         self._lock = threading.RLock()  # writers of one process wait instead of losing races
 
     def pinned_at(self, versions: Mapping[str, int], without: Collection[str]) -> Tables:
@@ -245,10 +246,15 @@ class Tables:
             return False
         if old is None or new is None:
             return True
-        delta = self._at(table).open()
-        assert delta is not None
-        between = [h for h in delta.history() if min(old, new) < h["version"] <= max(old, new)]
-        return any(not _KEEPS_ROWS.intersection([h["operation"]]) for h in between)
+        low, high = sorted((old, new))
+        known, changing = self._changing.get(table, (-1, ()))
+        if known < high:  # read once, however many releases are compared
+            delta = self._at(table).open()
+            assert delta is not None
+            history = delta.history()
+            changing = [h["version"] for h in history if h["operation"] not in _KEEPS_ROWS]
+            self._changing[table] = delta.version(), changing
+        return any(low < version <= high for version in changing)
 
     def history(self, table: str, limit: int) -> list[tuple[int, datetime, str, int]]:
         """The last `limit` commits, the newest first: version, time, operation, rows written."""

@@ -4,6 +4,7 @@ import dataclasses
 import json
 
 import pytest
+from deltalake import DeltaTable
 
 import catalog
 from catalog import releases as versions
@@ -169,3 +170,19 @@ def test_compacting_keeps_what_other_selections_releases_pin_of_shared_tables(at
     monkeypatch.setattr(Tables, "compact", lambda self, given: pins.update(given))
     other.compact()
     assert pins == {"trained": [at.tables.version("trained")]}
+
+
+def test_the_log_is_read_once_for_all_releases_of_a_recipe(at, monkeypatch):
+    for number in range(5):
+        at.tables.put("clips", {f"of {number}": [Clip(f"x{number}", "s", "u", "CC0", "m", 0, 2,
+                                                      25.0, 96, 80)]})  # fmt: skip
+        at.release(f"r{number}", "the same")
+    read = []
+    history = DeltaTable.history
+    monkeypatch.setattr(DeltaTable, "history", lambda *a: read.append(1) or history(*a))
+    at.tables.put("clips", {"new": []})
+    assert at.release("again", "the same").tag == "r4"
+    at.tables.put("clips", {"of 0": []})
+    at.tables.compact({})
+    assert at.release("r5", "the same").tag == "r5"
+    assert len(read) <= 2
