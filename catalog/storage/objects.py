@@ -12,6 +12,7 @@ from datetime import timedelta
 from pathlib import Path
 from threading import Lock
 from typing import TypeVar
+from urllib.parse import quote
 
 import obstore
 from obstore.exceptions import AlreadyExistsError, BaseError
@@ -70,6 +71,8 @@ class ObjectStorage:
                 f"{self.KEYS}"
             )
         self.bucket, self.prefix = bucket, prefix.strip("/")
+        if "//" in self.prefix:
+            raise EditmillError(f"{self.uri}: has an empty part, '//'; write one slash")
         self.access = s3_access() if access is None else access
         self.retry_seconds = retry_seconds
         self.cache = cache or Cache(cache_folder() / self._cache_name(), cache_limit())
@@ -168,7 +171,7 @@ class ObjectStorage:
         if access.token:
             options["aws_session_token"] = access.token
         folder = "/".join(part for part in (self.bucket, self.prefix, "tables", name) if part)
-        return TableLocation(f"s3://{folder}", options)
+        return TableLocation(f"s3://{quote(folder)}", options)
 
     def _cache_name(self) -> str:
         """Of the folder of local copies: one for each place that objects come from."""

@@ -61,3 +61,12 @@ def test_a_release_in_a_bucket_is_not_empty_where_its_table_is_lost(s3_uri):
     made.storage.delete([each.key for each in made.storage.list(f"tables/{SELECTION}/clips")])
     with pytest.raises(EditmillError, match="clips: is missing; restore it"):
         catalog.open(s3_uri, "v1").clips()
+
+
+@pytest.mark.parametrize("name", ["with a blank", "Käse", "a#b", "a?b", "100%", "[x]"])
+def test_a_prefix_in_a_bucket_may_have_any_name(s3_uri, name):
+    made = selected(f"{s3_uri}/{name}")
+    made.tables.put("clips", {"x": [clip("x")]})
+    assert len(catalog.open(f"{s3_uri}/{name}").clips().collect()) == 1
+    with pytest.raises(EditmillError, match="one slash"):
+        catalog.open(f"{s3_uri}//{name}")
