@@ -17,6 +17,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from dataclasses import dataclass
 from typing import Any, TypeVar, get_origin, get_type_hints
 
@@ -30,6 +31,9 @@ R = TypeVar("R")
 
 FORMAT = 2
 """Version of a catalog's layout; a newer one than this is refused, an older one only read."""
+
+_RELEASE = re.compile(r"releases/[^/]+\.json")
+"""Whatever else lies there is somebody's own."""
 
 MARKER = "catalog.json"
 POINTER = "main.json"
@@ -164,7 +168,7 @@ def releases_in(storage: Storage, layout: int = FORMAT) -> list[Release]:
     if layout == 1:
         found = Tables(storage).records("releases")
     else:
-        keys = [each.key for each in storage.list("releases")]
+        keys = [each.key for each in storage.list("releases") if _RELEASE.fullmatch(each.key)]
         documents = ((key, document(storage, key)) for key in keys)
         found = [parsed(storage, k, Release, each) for k, each in documents if each is not None]
     return sorted(found, key=lambda r: (r.created_at, r.tag))

@@ -6,6 +6,7 @@ import json
 from pathlib import Path
 
 from catalog.delta.integrity import damaged, newest
+from catalog.delta.object_integrity import damaged_object
 from catalog.errors import EditmillError
 from catalog.layout import FORMAT, MARKER, Selection, format_of, main_of, releases_in
 from catalog.policy import Policy
@@ -14,6 +15,7 @@ from catalog.releases import MAIN, VERSIONED, Catalog
 from catalog.storage import open_storage
 from catalog.storage.folder import FolderStorage
 from catalog.storage.location import Storage, Versioned
+from catalog.tables import SHARED
 
 
 def open(root: str | Path | Storage, ref: str = MAIN, create: bool = False) -> Catalog:
@@ -61,9 +63,10 @@ def _refuse_if_lost(storage: Storage) -> None:
 def _refuse_if_behind(storage: Storage, selection: Selection, releases: list[Release]) -> None:
     """A table that is older than a release holds it has lost its newest commits: nothing in its own
     folder tells."""
-    if not isinstance(storage, FolderStorage):
-        return
     own = [release for release in releases if release.selection == selection.name]
+    if not isinstance(storage, FolderStorage):
+        _refuse_if_commits_lack(storage, selection, own)
+        return
     for table in VERSIONED:
         path = storage.root / "tables" / selection.name / table
         held = {r.tables[table]: r.tag for r in own if table in r.tables}
@@ -73,3 +76,18 @@ def _refuse_if_behind(storage: Storage, selection: Selection, releases: list[Rel
             raise damaged(
                 path, f"{lost}, but release {held[max(held)]!r} holds version {max(held)}"
             )
+
+
+def _refuse_if_commits_lack(
+    storage: Storage, selection: Selection, releases: list[Release]
+) -> None:
+    """As above: the newest commit that a release holds of each table must be there."""
+    newest_pins: dict[str, int] = {}
+    for release in releases:
+        for table, version in release.tables.items():
+            newest_pins[table] = max(version, newest_pins.get(table, -1))
+    for table, version in sorted(newest_pins.items()):
+        own = [selection.name] if selection.name and table not in SHARED else []
+        commit = "/".join(["tables", *own, table, "_delta_log", f"{version:020}.json"])
+        if not storage.exists(commit):
+            raise damaged_object(storage, commit, "is missing, and a release holds it")

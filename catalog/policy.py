@@ -131,8 +131,8 @@ class Policy:
     ) -> Policy:
         """With other values by filter, or by filter and task, and filters switched off or on.
 
-        A new value for a filter leaves those that its tasks have of their own. Raises EditmillError
-        for a filter that is unknown or has no threshold.
+        A new value for a filter holds for all of its tasks, but those that are given theirs. Raises
+        EditmillError for a filter that is unknown or has no threshold.
         """
         for name in (*off, *on):
             if name not in SCORES:
@@ -142,7 +142,7 @@ class Policy:
             if not math.isfinite(value):
                 raise EditmillError(f"{value} is no threshold; give a number")
         for name, value in (values or {}).items():
-            thresholds[name] = dataclasses.replace(self._of(name), value=value)
+            thresholds[name] = dataclasses.replace(self._of(name), value=value, per_task={})
         for (name, task), value in (per_task or {}).items():
             had = thresholds.get(name) or self._of(name)
             thresholds[name] = dataclasses.replace(had, per_task={**had.per_task, task: value})

@@ -30,7 +30,7 @@ from catalog.products import Products
 from catalog.query import Queries
 from catalog.records import TABLES, Release, schema, to_row
 from catalog.storage.folder import FolderStorage
-from catalog.storage.location import Storage
+from catalog.storage.location import Storage, Versioned
 from catalog.storage.media import MediaStore
 from catalog.tables import SHARED, Tables
 
@@ -123,6 +123,12 @@ class Catalog(Queries):
     def releases(self) -> list[Release]:
         """All releases, the oldest first."""
         return releases_in(self.storage, self.format)
+
+    def next_tag(self) -> str:
+        """The tag after the last of v1, v2 …"""
+        tags = (re.fullmatch(r"v([0-9]+)", release.tag) for release in self.releases())
+        numbers = [int(found[1]) for found in tags if found]
+        return f"v{max(numbers, default=0) + 1}"
 
     def select(self, name: str, recipe: str, policy: Policy, code: str) -> Catalog:
         """The catalog at this selection under this policy, for a build to fill.
@@ -304,6 +310,10 @@ class Catalog(Queries):
         from catalog.report.release_card import card_key, release_card
 
         self.storage.write(card_key(release.tag), release_card(held, release).encode())
+        if isinstance(self.storage, Versioned):
+            said = {"release": release.tag, "selection": release.selection, "code": release.code}
+            self.storage.commit(f"Release {release.tag}", said)
+            self.storage.tag(release.tag)
         return release
 
     def _held(self, release: Release) -> Catalog:

@@ -217,5 +217,6 @@ def filter_notes(recipe: Recipe) -> list[str]:
                 for task, found in measured
                 if recipe.plan.weights.get(task)
             )
-            notes.append(f"Alignment, AUC of matched against swapped prompts: {values}.")
+            if values:
+                notes.append(f"Alignment, AUC of matched against swapped prompts: {values}.")
     return notes

@@ -8,7 +8,6 @@ from importlib.metadata import version
 
 from catalog.errors import EditmillError
 from catalog.records import Release
-from catalog.releases import Catalog
 from flows.release.used_models import model_rows
 from flows.runtime.context import Context
 
@@ -19,7 +18,7 @@ def publish_release(ctx: Context, tag: str | None, without: Sequence[str]) -> Re
     models = model_rows(ctx)
     ctx.catalog.tables.put("models", {"used": models})
     while True:
-        wanted = tag or next_tag(ctx.catalog)
+        wanted = tag or ctx.catalog.next_tag()
         try:
             return ctx.catalog.release(
                 wanted,
@@ -31,11 +30,5 @@ def publish_release(ctx: Context, tag: str | None, without: Sequence[str]) -> Re
                 without=without,
             )
         except EditmillError:
-            if tag or next_tag(ctx.catalog) == wanted:
+            if tag or ctx.catalog.next_tag() == wanted:
                 raise  # else another build took that number at the same moment
-
-
-def next_tag(dataset: Catalog) -> str:
-    """The tag after the last of v1, v2 …"""
-    numbers = [int(r.tag[1:]) for r in dataset.releases() if r.tag[1:].isdigit()]
-    return f"v{max(numbers, default=0) + 1}"

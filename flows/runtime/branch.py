@@ -44,13 +44,14 @@ def on_branch(ctx: Context) -> Iterator[None]:
             branch.commit(f"{ctx.recipe.name}: stopped", ctx.commits.metadata())
         raise
     branch.merge_into_main(f"{ctx.recipe.name}: built", ctx.commits.metadata())
+    if not ctx.catalog.unfinished:  # else another build of the recipe is at work on it
+        branch.delete_branch()
     ctx.catalog = select(catalog.open(main), ctx.recipe)
     ctx.catalog.become_main()
 
 
 def committed(ctx: Context, tag: str) -> None:
-    """Commit what a build wrote to main at its end, and give that commit the release's tag."""
+    """Commit what a build wrote to main after its release: the report, and that it has ended."""
     storage = ctx.storage
     if isinstance(storage, Versioned):
-        storage.commit(f"Release {tag}", ctx.commits.metadata() | {"release": tag})
-        storage.tag(tag)
+        storage.commit(f"Report of {tag}", ctx.commits.metadata())

@@ -198,10 +198,10 @@ def read(root: str | Path) -> Status | None:
         return None
     try:
         return _STATUS.validate_json(data)
-    except ValueError as error:
+    except ValueError:
         raise EditmillError(
-            f"{root}/{FILE}: no build's status ({type(error).__name__}); remove it, the next build "
-            "writes it anew"
+            f"{root}/{FILE}: is damaged, or another version of editmill wrote it; remove it, the next "
+            "build writes it anew"
         ) from None
 
 

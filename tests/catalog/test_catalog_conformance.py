@@ -321,3 +321,24 @@ def test_builds_that_begin_at_once_all_add_their_policy(storage_uri: str, elsewh
     for policy in policies:
         selected(storage_uri, policy=policy)
     assert set(elsewhere().selection.decided_by) == {policy.key for policy in policies}
+
+
+def test_a_table_that_lost_its_newest_commit_is_no_shorter_one(storage_uri: str, elsewhere) -> None:
+    at = selected(storage_uri)
+    for tag, name in (("v1", "a"), ("v2", "b")):
+        at.tables.put("clips", by_key([clip(name)]))
+        at.release(tag)
+    storage = open_storage(storage_uri)
+    log = f"tables/{at.selection.name}/clips/_delta_log"
+    newest = [each.key for each in storage.list(log) if each.key.endswith(".json")][-1]
+    storage.delete([newest])
+    with pytest.raises(EditmillError, match="release"):
+        elsewhere()
+
+
+def test_a_file_of_somebody_else_among_the_releases_is_left_alone(storage_uri: str, elsewhere):
+    at = selected(storage_uri)
+    at.tables.put("clips", by_key([clip("a")]))
+    at.release("v1")
+    open_storage(storage_uri).write("releases/notes.txt", b"mine")
+    assert [each.tag for each in elsewhere().releases()] == ["v1"]

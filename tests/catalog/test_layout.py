@@ -3,10 +3,10 @@
 import json
 
 import pytest
-from catalog.forget import find
 
 import catalog
 from catalog.errors import EditmillError
+from catalog.keeping.forget import find
 from tests.catalog.writers import SELECTION, clip, selected
 
 RELEASE, CHOSEN = "releases/v1.json", f"selections/{SELECTION}.json"

@@ -20,7 +20,6 @@ from catalog.storage.location import Versioned
 from experts.local_edits.statistics import statistics
 from flows.commands.keeping.idle import refuse_while_building
 from flows.release.outcome import REPORT
-from flows.release.tag import next_tag
 
 
 def main(
@@ -52,7 +51,8 @@ def main(
         report["release"] = _forget(dataset, source, tag)
         if erasing:
             report["erased"] = _erase(dataset, source)
-        _commit(dataset, report["release"])
+        if isinstance(dataset.storage, Versioned):
+            dataset.storage.commit("Forget a source", {"source": source.source_id})
     if as_json:
         print(json.dumps(report))
     else:
@@ -70,7 +70,7 @@ def _forget(dataset: Catalog, source: Forgotten, tag: str | None) -> str | None:
         return None
     last = own[-1]
     return dataset.release(
-        tag or next_tag(dataset),
+        tag or dataset.next_tag(),
         recipe=last.recipe,
         notes=f"without source {source.source_id[:12]}",
         code=last.code,
@@ -99,14 +99,6 @@ def _erase(dataset: Catalog, source: Forgotten) -> int:
     for folder in ("previews", "training/latents"):
         shutil.rmtree(dataset.workspace / folder, ignore_errors=True)
     return erase(dataset.storage, source, lambda: refuse_while_building(dataset.uri))
-
-
-def _commit(dataset: Catalog, tag: str | None) -> None:
-    storage = dataset.storage
-    if isinstance(storage, Versioned):
-        storage.commit("Forget a source", {"release": tag or ""})
-        if tag is not None:
-            storage.tag(tag)
 
 
 def _report(dataset: Catalog, source: Forgotten, removal: Removal) -> dict[str, Any]:

@@ -8,7 +8,10 @@ from flows.runtime import status
 
 def refuse_while_building(uri: str) -> None:
     """Raises EditmillError while a build runs in the catalog, on this machine or another."""
-    found = status.read(uri)
+    try:
+        found = status.read(uri)
+    except EditmillError:  # another version's, or damaged: a build of this one writes a whole one
+        return
     if found is not None and status.alive(found):
         raise EditmillError(
             f"{uri}: a build runs in it (on {found.host}, process {found.pid}); wait for its end "

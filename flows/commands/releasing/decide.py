@@ -12,13 +12,10 @@ from rich.table import Table
 
 import catalog
 from catalog.errors import EditmillError
-from catalog.layout import release_key
 from catalog.policy import Policy
 from catalog.records import SCORES
 from catalog.releases import Catalog
-from catalog.storage.location import Versioned
 from experts.edit.tasks import TASKS
-from flows.release.tag import next_tag
 
 
 def main(
@@ -40,11 +37,7 @@ def main(
     notes = f"{ref}, decided anew: " + "; ".join(
         [*settings, *(f"{name} off" for name in off), *(f"{name} on" for name in on)]
     )
-    release = dataset.decide(tag or next_tag(catalog.open(root)), policy, notes)
-    storage = dataset.storage
-    if isinstance(storage, Versioned) and storage.exists(release_key(release.tag)):
-        storage.commit(f"Release {release.tag}", {"release": release.tag})
-        storage.tag(release.tag)
+    release = dataset.decide(tag or dataset.next_tag(), policy, notes)
     tasks = release.counts["tasks"]
     kept, made = (sum(task[what] for task in tasks.values()) for what in ("kept", "made"))
     if as_json:
@@ -71,8 +64,8 @@ def changed(
     """The dataset's policy with `FILTER=VALUE` and `FILTER.TASK=VALUE` of `settings`."""
     if dataset.policy is None:
         raise EditmillError(
-            f"{dataset.uri}: says of {dataset.ref} no policy that could be changed; it was made by "
-            "an earlier version: build once more with this one"
+            f"{dataset.uri}: {dataset.ref} has no policy that could be changed: only what this version "
+            "of editmill built has one; build once more and decide on that release"
         )
     values, per_task = {}, {}
     for setting in settings:

@@ -45,7 +45,11 @@ def entries(dataset: Catalog, limit: int) -> list[Entry]:
         ]
     else:
         found += [
-            Entry(_iso(at), f"{table}: {done}", {"rows": rows, "version": version})
+            Entry(
+                _iso(at),
+                f"{table}: {done}",
+                ({"rows": rows} if rows else {}) | {"version": version},
+            )
             for table in TABLES
             for version, at, done, rows in dataset.tables.history(table, limit)
         ]
@@ -73,6 +77,8 @@ def _own(metadata: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _of_release(counts: dict[str, Any]) -> dict[str, Any]:
+    if not counts:  # of a catalog of format 1
+        return {}
     tasks = counts.get("tasks", {}).values()
     return {"kept": sum(t["kept"] for t in tasks), "made": sum(t["made"] for t in tasks)}
 
