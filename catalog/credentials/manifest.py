@@ -5,6 +5,7 @@ They name the footage by its hash alone, and nothing of the user or the machine.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 from importlib.metadata import version
@@ -26,7 +27,7 @@ def provenance_sha256(document: Provenance) -> str:
 def manifest(document: Provenance, media_type: str, *, transcoded: bool = False) -> dict[str, Any]:
     """The manifest's definition as c2pa's `Builder` takes it; `transcoded` where the video was
     encoded anew since the expert made it."""
-    agent = {"name": "editmill", "version": version("editmill")}
+    agent = {"name": "editmill", "version": _version()}
     actions = _actions(document, agent)
     if transcoded:
         actions.append({"action": "c2pa.transcoded", "softwareAgent": agent})
@@ -45,6 +46,11 @@ def manifest(document: Provenance, media_type: str, *, transcoded: bool = False)
             }
         ],
     }
+
+
+@functools.cache
+def _version() -> str:
+    return version("editmill")
 
 
 def _ingredient(number: int, ingredient: Ingredient) -> dict[str, Any]:

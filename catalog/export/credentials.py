@@ -7,7 +7,6 @@ video that several pairs share is signed for each of them.
 
 from __future__ import annotations
 
-import io
 import json
 from array import array
 from collections.abc import Iterable
@@ -15,7 +14,7 @@ from pathlib import Path
 
 import polars as pl
 
-from catalog.credentials import SigningIdentity, sign, signed_copy, signing_identity, wanted
+from catalog.credentials import SigningIdentity, signed, signing_identity, wanted
 from catalog.errors import EditmillError
 from catalog.export.format import Rows
 from catalog.provenance import Provenance
@@ -75,17 +74,11 @@ class Credentials:
         self._identity = identity
         self._documents = tuple(documents)
 
-    def copy(self, video: Path, out: Path, pair_id: str, *, transcoded: bool = False) -> None:
-        """Write `video`, the generated one of this pair, to `out` with credentials; whether it was
-        encoded anew for the export is said in them. Raises EditmillError as `signed_copy`."""
-        document = self._document(pair_id)
-        signed_copy(video, out, document, self._identity, transcoded=transcoded)
-
-    def content(self, video: Path, pair_id: str) -> bytes:
-        """The bytes that :meth:`copy` would write: some megabytes."""
-        content = io.BytesIO()
-        sign(video, content, self._document(pair_id), self._identity)
-        return content.getvalue()
+    def signed(self, video: Path, pair_id: str, *, transcoded: bool = False) -> bytes:
+        """The content of `video`, the generated one of this pair, with its credentials; they say
+        whether it was encoded anew for the export. Raises EditmillError as
+        :func:`catalog.credentials.signed`."""
+        return signed(video, self._document(pair_id), self._identity, transcoded=transcoded)
 
     def _document(self, pair_id: str) -> Provenance:
         for documents in self._documents:

@@ -34,9 +34,7 @@ COPIED_AT_ONCE = 1 << 20
 class Signs(Protocol):
     """Puts content credentials into a generated video (:mod:`catalog.export.credentials`)."""
 
-    def copy(self, video: Path, out: Path, pair_id: str, *, transcoded: bool = False) -> None: ...
-
-    def content(self, video: Path, pair_id: str) -> bytes: ...
+    def signed(self, video: Path, pair_id: str, *, transcoded: bool = False) -> bytes: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,11 +88,12 @@ class Original:
     """Id of the pair whose credentials it gets; empty: none."""
 
     def write(self, final: Path, media: Media) -> None:
-        if self.signed_for:
-            media.signs.copy(media.find(self.ref), final, self.signed_for)
-            return
+        path = media.find(self.ref)
         with replacing(final) as temporary:
-            shutil.copyfile(media.find(self.ref), temporary)
+            if self.signed_for:
+                temporary.write_bytes(media.signs.signed(path, self.signed_for))
+            else:
+                shutil.copyfile(path, temporary)
 
 
 @dataclass(frozen=True, slots=True)
@@ -119,7 +118,8 @@ class Encoded:
             return
         with replacing(final) as temporary:
             write_video(temporary, frames, self.shape.fps)
-            media.signs.copy(temporary, temporary, self.signed_for, transcoded=True)
+            content = media.signs.signed(temporary, self.signed_for, transcoded=True)
+            temporary.write_bytes(content)
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,7 +227,7 @@ class Tar:
                     continue
                 path = media.find(member.ref)
                 if member.signed_for:
-                    _add(tar, member.path, media.signs.content(path, member.signed_for))
+                    _add(tar, member.path, media.signs.signed(path, member.signed_for))
                     continue
                 entry = tarfile.TarInfo(member.path)
                 entry.size = path.stat().st_size
