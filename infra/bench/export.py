@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import hashlib
 import os
+import resource
 import shutil
 import statistics
 import subprocess
@@ -87,18 +88,25 @@ def forget(files: list[Path]) -> None:
             os.posix_fadvise(file.fileno(), 0, 0, os.POSIX_FADV_DONTNEED)
 
 
-def timed(action: Callable[[Path], object], files: list[Path], work: Path) -> float:
-    """Seconds of `action(folder)` and of the sync after it; the folder is removed again."""
+def timed(action: Callable[[Path], object], files: list[Path], work: Path) -> tuple[float, float]:
+    """Seconds of `action(folder)` and of the sync after it, and its core-seconds, which a busy
+    machine changes less; the folder is removed again."""
     folder = Path(tempfile.mkdtemp(dir=work))
     try:
         os.sync()
         forget(files)
-        start = time.perf_counter()
+        start, used = time.perf_counter(), core_seconds()
         action(folder)
         os.sync()
-        return time.perf_counter() - start
+        return time.perf_counter() - start, core_seconds() - used
     finally:
         shutil.rmtree(folder)
+
+
+def core_seconds() -> float:
+    """Of this process and the finished ones it started, the kernel's work for them included."""
+    who = (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN)
+    return sum(u.ru_utime + u.ru_stime for u in map(resource.getrusage, who))
 
 
 def copy(files: list[Path], folder: Path) -> None:
@@ -139,15 +147,18 @@ def measure(work: Path, pairs: int, megabytes: float, runs: int) -> None:
         },
         **{f"huggingface, links, {tag}": exporting("huggingface", True, tag) for tag in RELEASES},
     }
-    seconds: dict[str, list[float]] = {way: [] for way in ways}
+    took: dict[str, list[tuple[float, float]]] = {way: [] for way in ways}
     for _ in range(runs):
         for way, action in ways.items():
-            seconds[way].append(timed(action, files, work))
-    print(f"{'':32}{'s':>8}{'MB/s':>8}{'of cp':>8}")
-    for way, took in seconds.items():
-        ratio = statistics.median(a / b for a, b in zip(seconds["cp"], took, strict=True))
-        median = statistics.median(took)
-        print(f"{way:32}{median:8.2f}{size / median:8.0f}{ratio:8.2f}")
+            took[way].append(timed(action, files, work))
+    print(f"{'':32}{'s':>8}{'MB/s':>8}{'of cp':>8}{'core-s':>8}")
+    copied = [seconds for seconds, _ in took["cp"]]
+    for way, each in took.items():
+        seconds, used = (list(values) for values in zip(*each, strict=True))
+        ratio = statistics.median(a / b for a, b in zip(copied, seconds, strict=True))
+        median = statistics.median(seconds)
+        cores = statistics.median(used)
+        print(f"{way:32}{median:8.2f}{size / median:8.0f}{ratio:8.2f}{cores:8.2f}")
 
 
 if __name__ == "__main__":
