@@ -200,8 +200,8 @@ def read(root: str | Path) -> Status | None:
         return _STATUS.validate_json(data)
     except ValueError:
         raise EditmillError(
-            f"{root}/{FILE}: is damaged, or another version of editmill wrote it; remove it, the next "
-            "build writes it anew"
+            f"{root}/{FILE}: no build's status that this version of editmill can read; remove it, "
+            "the next build writes it anew"
         ) from None
 
 

@@ -28,7 +28,7 @@ def root(tmp_path):
         (RELEASE, {"tables": ["clips"]}),
         (RELEASE, {"without": "x"}),
         (RELEASE, {"of a newer version": 1}),
-        (CHOSEN, {"decided_by": 5}),
+        (CHOSEN, {"recipe": 5}),
         (CHOSEN, {"of a newer version": 1}),
         ("main.json", {"selection": 5}),
     ],

@@ -116,10 +116,10 @@ def test_reasons_of_thresholds_can_be_taken_back() -> None:
     assert POLICY.without_reasons(stored).collect().equals(rows.collect())
 
 
-def test_new_values_leave_those_of_the_tasks() -> None:
+def test_a_new_value_holds_for_all_tasks_but_those_that_are_given_theirs() -> None:
     moved = POLICY.changed({"quality": 0.1}, {("quality", "inpainting"): 0.95})
     assert moved.thresholds[0] == dataclasses.replace(
-        QUALITY, value=0.1, per_task={"deblur": 0.8, "inpainting": 0.95}
+        QUALITY, value=0.1, per_task={"inpainting": 0.95}
     )
     assert moved.thresholds[1:] == POLICY.thresholds[1:]
     assert POLICY.thresholds[0] == QUALITY  # the old one stays as it was

@@ -64,8 +64,8 @@ def changed(
     """The dataset's policy with `FILTER=VALUE` and `FILTER.TASK=VALUE` of `settings`."""
     if dataset.policy is None:
         raise EditmillError(
-            f"{dataset.uri}: {dataset.ref} has no policy that could be changed: only what this version "
-            "of editmill built has one; build once more and decide on that release"
+            f"{dataset.uri}: {dataset.ref} has no policy that could be changed: only what this "
+            "version of editmill built has one; build once more and decide on that release"
         )
     values, per_task = {}, {}
     for setting in settings:
