@@ -22,7 +22,6 @@ from typing import Any
 
 import polars as pl
 
-from catalog.diff.tables import TableDiff, diff_table
 from catalog.errors import EditmillError
 from catalog.layout import FORMAT, POINTER, Selection, release_key, releases_in, selection_of
 from catalog.policy import Policy
@@ -255,18 +254,6 @@ class Catalog(Queries):
         per_task = {t: {"made": made, "kept": kept} for t, made, kept in tasks.collect().rows()}
         return {"tables": tables, "tasks": per_task}
 
-    def diff(self, a: str, b: str) -> dict[str, TableDiff]:
-        """What changed from ref `a` to ref `b`, per table."""
-        from catalog.opening import open
-
-        old, new = open(self.storage, a), open(self.storage, b)
-        return {
-            table: diff_table(table, old.table(table), new.table(table))
-            if _place(old, table) != _place(new, table)
-            else TableDiff([], [], [])
-            for table in VERSIONED
-        }
-
     def compact(self) -> None:
         """Join the tables' small files and drop old versions, but none a release pins."""
         self._refuse_if_read_only()
@@ -353,13 +340,6 @@ class Catalog(Queries):
             raise EditmillError(
                 f"{self.uri}: release {self.ref!r} is read-only; open the catalog at {MAIN!r}"
             )
-
-
-def _place(dataset: Catalog, table: str) -> tuple[Any, ...]:
-    """Equal for refs that hold the same rows of the table."""
-    judged = dataset.policy if table == "pairs" else None
-    where = dataset.selection.name, dataset.tables.version(table), tuple(dataset.tables.without)
-    return *where, None if judged is None else judged.key
 
 
 def _now() -> str:

@@ -15,19 +15,18 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
-from urllib.parse import unquote
 
 import polars as pl
-from deltalake import DeltaTable, WriterProperties, write_deltalake
 from deltalake.exceptions import CommitFailedError, DeltaError
 from polars.exceptions import PanicException, PolarsError
 
-from catalog.delta.parts import EMPTY, committing, fingerprint
+from catalog.delta import writing
+from catalog.delta.parts import EMPTY, fingerprint
 from catalog.delta.table import StoredTable
+from catalog.delta.writing import PART, WRITER
 from catalog.errors import EditmillError
 from catalog.records import TABLES, from_row, key_column, schema, to_row
 from catalog.storage.files import unwritable
@@ -42,32 +41,13 @@ LONGEST_PAUSE = 2.0  # s, between two tries
 KEEP_HOURS = 24
 """Files of unpinned old versions stay this long, for readers that still have them open."""
 
-MANY_FILES = 128
-"""From so many files on, a table's small ones are joined by the next commit: opening a table takes
-time for each of its files, and a shard adds one."""
-
-ROW_GROUP = 1 << 16
-"""Rows of a row group at most: what reading a single row costs. Smaller ones compress less."""
-
 REMOVED_AT_ONCE = 5000
 """Rows that one commit removes by their keys: a predicate of more takes long to plan."""
-
-PART = "part"
-"""The column that says which part a row is of; readers do not see it."""
 
 SHARED = ("trained",)
 """Tables of the whole catalog; all others are a selection's own."""
 
-WRITER = WriterProperties(compression="ZSTD", max_row_group_size=ROW_GROUP)
-
 T = TypeVar("T")
-
-
-class _ReadablyNamed(DeltaTable):
-    """Names its files as polars opens them: Delta's names are URLs, in which a blank is `%20`."""
-
-    def file_uris(self, *args: Any, **kwargs: Any) -> list[str]:
-        return [unquote(uri) for uri in super().file_uris(*args, **kwargs)]
 
 
 class Tables:
@@ -122,7 +102,7 @@ class Tables:
             delta = stored.open(check=False)  # no row is read, so no file must be whole
             if delta is None and any(value != EMPTY for value in wanted.values()):
                 stored.refuse_if_full(0)
-                delta = stored.create(_columns(table))  # or another writer did, and wrote to it
+                delta = stored.create(columns(table))  # or another writer did, and wrote to it
             if delta is None:
                 return 0
             known = stored.parts(delta).of(wanted, delta.version())
@@ -133,9 +113,11 @@ class Tables:
             if derive is not None:
                 frame = derive(frame.lazy()).collect()
             stored.refuse_if_full(frame.estimated_size())
-            replaced = [part for part in stale if known.get(part, EMPTY) != EMPTY]
-            self._write(delta, frame, sorted(stale) if replaced else (), stale)
-            self._join_if_many(delta)
+            if any(known.get(part, EMPTY) != EMPTY for part in stale):
+                writing.replace(delta, frame, stale)
+            else:
+                writing.append(delta, frame, stale)
+            writing.join_if_many(delta)
             return len(frame)
 
         written = self._commit(table, attempt) if wanted else 0
@@ -154,7 +136,7 @@ class Tables:
             known = self._at(table).parts(delta).of(given, delta.version())
             gone = sorted(part for part, value in known.items() if value != EMPTY)
             if gone:
-                delta.delete(_in(gone), commit_properties=committing(dict.fromkeys(gone, EMPTY)))
+                writing.empty(delta, gone)
             return len(gone)
 
         return self._commit(table, attempt) if given else 0
@@ -182,9 +164,7 @@ class Tables:
             left = marked.filter(pl.col(PART).is_in(touched), ~pl.col(key).is_in(keys))
             others = set(left.select(PART).unique().collect()[PART])
             changed = {p: _no_fingerprint() if p in others else EMPTY for p in touched}
-            delta.delete(
-                _in(keys, key), commit_properties=committing(changed), writer_properties=WRITER
-            )
+            writing.remove(delta, key, keys, changed)
             return len(keys)
 
         total = 0
@@ -298,41 +278,6 @@ class Tables:
 
             self._commit(table, attempt)
 
-    def _write(
-        self,
-        delta: DeltaTable,
-        frame: pl.DataFrame,
-        replaced: Sequence[str],
-        fingerprints: Mapping[str, int],
-    ) -> None:
-        """One commit: the rows of `frame` in, those of the parts `replaced` out."""
-        properties = committing(fingerprints)
-        if replaced:
-            write_deltalake(
-                delta,
-                frame,
-                mode="overwrite",
-                predicate=_in(replaced),
-                schema_mode="merge",
-                commit_properties=properties,
-                writer_properties=WRITER,
-            )
-        else:
-            write_deltalake(
-                delta,
-                frame,
-                mode="append",
-                schema_mode="merge",
-                commit_properties=properties,
-                writer_properties=WRITER,
-            )
-
-    def _join_if_many(self, delta: DeltaTable) -> None:
-        delta.update_incremental()
-        if len(delta.file_uris()) >= MANY_FILES:
-            with suppress(CommitFailedError):  # somebody else does
-                delta.optimize.compact(writer_properties=WRITER)
-
     def _commit(self, table: str, attempt: Callable[[], T]) -> T:
         """Run `attempt`, again where another writer came first."""
         self._refuse_if_pinned()
@@ -373,7 +318,8 @@ class Tables:
 _KEEPS_ROWS = {"OPTIMIZE", "VACUUM START", "VACUUM END"}
 
 
-def _columns(table: str) -> pl.Schema:
+def columns(table: str) -> pl.Schema:
+    """What a new table has: the record's fields, and the part."""
     return pl.Schema({**schema(TABLES[table]), PART: pl.String()})
 
 
@@ -384,7 +330,7 @@ def _rows(table: str, records: Iterable[Any]) -> list[dict[str, Any]]:
 
 def _frame(table: str, rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> pl.DataFrame:
     every = [{**row, PART: part} for part, own in rows.items() for row in own]
-    return pl.DataFrame(every, schema=_columns(table), orient="row")
+    return pl.DataFrame(every, schema=columns(table), orient="row")
 
 
 def _completed(frame: pl.LazyFrame, columns: Mapping[str, Any]) -> pl.LazyFrame:
@@ -397,11 +343,6 @@ def _completed(frame: pl.LazyFrame, columns: Mapping[str, Any]) -> pl.LazyFrame:
 def _no_fingerprint() -> int:
     """What no rows have: a part of which some were removed must be written when it is put again."""
     return secrets.randbits(60) + 1
-
-
-def _in(values: Sequence[str], column: str = PART) -> str:
-    quoted = ", ".join("'" + value.replace("'", "''") + "'" for value in values)
-    return f"{column} IN ({quoted})"
 
 
 def _known(table: str) -> str:

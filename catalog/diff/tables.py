@@ -3,10 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
 
 import polars as pl
 
+import catalog
 from catalog.records import key_column
+from catalog.releases import VERSIONED, Catalog
+from catalog.storage.location import Storage
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +35,25 @@ class TableDiff:
         return bool(self.added or self.removed or self.changed)
 
 
-def diff_table(table: str, old: pl.LazyFrame, new: pl.LazyFrame) -> TableDiff:
+def table_changes(root: str | Path | Storage, a: str, b: str) -> dict[str, TableDiff]:
+    """What changed from ref `a` to ref `b`, per table."""
+    old, new = catalog.open(root, a), catalog.open(root, b)
+    return {
+        table: _diff_table(table, old.table(table), new.table(table))
+        if _place(old, table) != _place(new, table)
+        else TableDiff([], [], [])
+        for table in VERSIONED
+    }
+
+
+def _place(dataset: Catalog, table: str) -> tuple[Any, ...]:
+    """Equal for refs that hold the same rows of the table."""
+    judged = dataset.policy if table == "pairs" else None
+    where = dataset.selection.name, dataset.tables.version(table), tuple(dataset.tables.without)
+    return *where, None if judged is None else judged.key
+
+
+def _diff_table(table: str, old: pl.LazyFrame, new: pl.LazyFrame) -> TableDiff:
     """The keys that differ from `old` to `new`."""
     key = key_column(table)
     before, after = old.collect(), new.collect()

@@ -19,6 +19,7 @@ from datetime import UTC, datetime
 
 import polars as pl
 
+from catalog.delta.writing import PART
 from catalog.errors import EditmillError
 from catalog.keeping.references import (
     MEDIA_COLUMNS,
@@ -33,7 +34,7 @@ from catalog.layout import document, parsed
 from catalog.products import Products
 from catalog.records import Source, from_row, key_column
 from catalog.storage.location import Storage
-from catalog.tables import PART, Tables
+from catalog.tables import Tables
 
 FOLDER = "forgotten"
 

@@ -22,10 +22,11 @@ import polars as pl
 from deltalake import CommitProperties, Transaction, write_deltalake
 
 import catalog
+from catalog.delta.writing import PART, WRITER
 from catalog.policy import Policy, Threshold
 from catalog.records import Pair, from_row, schema
 from catalog.releases import Catalog
-from catalog.tables import PART, WRITER, _columns
+from catalog.tables import columns
 from flows.recipe import parse
 from flows.runtime import journal
 from flows.runtime.context import context
@@ -82,7 +83,7 @@ def filled(folder: Path, rows: int) -> Catalog:
     """A catalog of so many pairs, written as builds would have written it, in fewer commits."""
     dataset = catalog.open(folder, create=True).select("bench", RECIPE, POLICY, "bench")
     dataset.become_main()
-    delta = dataset.tables._at("pairs").create(_columns("pairs"))
+    delta = dataset.tables._at("pairs").create(columns("pairs"))
     for first in range(0, rows, STEP):
         frame = generated(min(STEP, rows - first), first)
         parts = [Transaction(part, 1) for part in frame[PART].unique()]

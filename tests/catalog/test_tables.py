@@ -11,6 +11,7 @@ import pytest
 from deltalake import DeltaTable
 
 from catalog import records, tables
+from catalog.delta import writing
 from catalog.delta.table import StoredTable
 from catalog.errors import EditmillError
 from catalog.records import Clip, Failure, ModelRow, Track
@@ -116,7 +117,7 @@ def test_a_part_written_before_a_checkpoint_is_known_after_it(tmp_path):
 
 
 def test_small_files_are_joined_by_themselves(tmp_path, monkeypatch):
-    monkeypatch.setattr(tables, "MANY_FILES", 8)
+    monkeypatch.setattr(writing, "MANY_FILES", 8)
     at = Tables(tmp_path)
     for n in range(30):
         at.put("failures", {f"p{n}": [failure(str(n))]})
@@ -270,7 +271,7 @@ def test_a_writer_that_always_loses_gives_up(tmp_path, monkeypatch):
     def lose(*_args: object, **_kwargs: object) -> None:
         raise tables.CommitFailedError("somebody was first")
 
-    monkeypatch.setattr(tables, "write_deltalake", lose)
+    monkeypatch.setattr(writing, "write_deltalake", lose)
     monkeypatch.setattr(tables, "LONGEST_PAUSE", 0.0)
     with pytest.raises(EditmillError, match="other writers came first"):
         at.put("failures", by_key([failure("b")]))
