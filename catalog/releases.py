@@ -343,4 +343,4 @@ class Catalog(Queries):
 
 
 def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="seconds")
+    return datetime.now(UTC).isoformat(timespec="milliseconds")  # releases go by it

@@ -88,13 +88,18 @@ class StoredTable:
         if self.folder is not None:
             self.folder.mkdir(parents=True, exist_ok=True)
         location = self._storage.table(self._name)
-        return DeltaTable.create(
-            location.uri,
-            schema=columns,
-            mode="ignore",
-            configuration=CONFIGURATION,
-            storage_options=dict(location.options) or None,
-        )
+        try:
+            return DeltaTable.create(
+                location.uri,
+                schema=columns,
+                mode="ignore",
+                configuration=CONFIGURATION,
+                storage_options=dict(location.options) or None,
+            )
+        except DeltaError:
+            if (made := self.open(check=False)) is not None:  # by somebody else at this moment
+                return made
+            raise
 
     def scan(self, delta: DeltaTable) -> pl.LazyFrame:
         """All rows of the opened table."""

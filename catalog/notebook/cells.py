@@ -124,7 +124,7 @@ def _tables(catalog: Catalog) -> str:
 
 def _releases(catalog: Catalog) -> str:
     releases = catalog.releases()
-    rows = [(release.tag, release.created_at, release.notes) for release in releases]
+    rows = [(release.tag, release.created_at[:19], release.notes) for release in releases]
     return _table(("tag", "created", "notes"), rows) if rows else "none yet"
 
 

@@ -61,7 +61,7 @@ def publish(ctx: Context, tag: str | None, without: Sequence[str] = ()) -> Outco
     release = publish_release(ctx, tag, without)
     tasks, stages = task_lines(ctx), stage_lines(ctx)
     title = f"editmill · {ctx.recipe.name} · {release.tag}"
-    summary = Summary(title, release.created_at, ctx.recipe.name, tasks, notes=NOTES)
+    summary = Summary(title, release.created_at[:19], ctx.recipe.name, tasks, notes=NOTES)
     with ctx.stats.task():
         report = _write(ctx, edits, bars, summary)
     return Outcome(

@@ -90,7 +90,7 @@ def publish(ctx: Context, tag: str | None, without: Sequence[str] = ()) -> Outco
     tasks, stages = task_lines(ctx), stage_lines(ctx)
     with ctx.stats.task():
         report = _write(
-            ctx, Summary(title, release.created_at, ctx.recipe.name, tasks, notes=notes)
+            ctx, Summary(title, release.created_at[:19], ctx.recipe.name, tasks, notes=notes)
         )
     return Outcome(
         release=release.tag,

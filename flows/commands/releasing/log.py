@@ -33,7 +33,7 @@ def entries(dataset: Catalog, limit: int) -> list[Entry]:
     """Releases, and the commits between them: the storage's own on lakeFS, elsewhere those of the
     tables that hold the product."""
     found = [
-        Entry(release.created_at, f"release {release.tag}", _of_release(release.counts))
+        Entry(_second(release.created_at), f"release {release.tag}", _of_release(release.counts))
         for release in dataset.releases()
     ]
     storage = dataset.storage
@@ -81,6 +81,10 @@ def _of_release(counts: dict[str, Any]) -> dict[str, Any]:
         return {}
     tasks = counts.get("tasks", {}).values()
     return {"kept": sum(t["kept"] for t in tasks), "made": sum(t["made"] for t in tasks)}
+
+
+def _second(created_at: str) -> str:
+    return datetime.fromisoformat(created_at).isoformat(timespec="seconds")
 
 
 def _iso(at: datetime) -> str:

@@ -77,5 +77,6 @@ def show(root: str | Path, as_json: bool) -> None:
         numeric = isinstance(rows[0][name], int)
         table.add_column(columns[name], justify="right" if numeric else "left")
     for row in rows:
-        table.add_row(*(str(row[name]) for name in used))
+        shown = {**row, "created_at": row["created_at"][:19]}
+        table.add_row(*(str(shown[name]) for name in used))
     console.print(table)

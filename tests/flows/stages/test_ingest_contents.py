@@ -204,7 +204,7 @@ def test_a_file_that_changes_while_it_is_read_is_left_for_another_day(
     monkeypatch.setattr(OneShot, "shots", shots)
     monkeypatch.setattr(ingest, "VERSION", "another")
     (file,) = list_sources(ctx.recipe)
-    cutting = ingest._Cutting(ctx, OneShot(0.5))  # type: ignore[arg-type]
+    cutting = ingest._Cutting(ctx, OneShot(0.5), frozenset())  # type: ignore[arg-type]
     cutting.key(file)
     with pytest.raises(BadInput, match="while it was read") as error:
         cutting.document(file)
