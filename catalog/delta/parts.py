@@ -27,7 +27,8 @@ EMPTY = 0
 COUNT = "parts"
 """In a commit's information: how many parts it writes."""
 
-_NONE = pl.DataFrame(schema={"appId": pl.String, "version": pl.Int64})
+_NONE = pl.DataFrame(schema={"appId": pl.String, "version": pl.Int64, "hash": pl.UInt64})
+_SEED = 0
 _CHECKPOINT = re.compile(r"(\d{20})\.checkpoint\.parquet")
 
 
@@ -54,7 +55,7 @@ class Parts:
         self._storage = storage
         self._log = log  # key of the folder `_delta_log`
         self.version = -1  # the last that was read
-        self._checkpoint = _NONE  # a column takes a fifth of what a dictionary would
+        self._checkpoint = _NONE  # by hash; columns take a fifth of what a dictionary would
         self._since: dict[str, int] = {}
         self._lock = threading.Lock()
 
@@ -63,27 +64,32 @@ class Parts:
         `version`, or of a later one that was asked for before."""
         with self._lock:
             self._catch_up(version)
-            found = self._in_checkpoint(sorted(names))
+            found = self._in_checkpoint(list(names))
             return found | {name: self._since[name] for name in names if name in self._since}
 
     def filled(self, version: int) -> set[str]:
         """All parts that have rows, as of the table's `version`."""
         with self._lock:
             self._catch_up(version)
-            every = dict(self._checkpoint.iter_rows()) | self._since
+            written = self._checkpoint.select("appId", "version")
+            every = dict(written.iter_rows()) | self._since
             return {name for name, value in every.items() if value != EMPTY}
 
     def _in_checkpoint(self, names: Sequence[str]) -> dict[str, int]:
-        """By binary search: the names are sorted."""
-        known = self._checkpoint["appId"]
+        """By binary search in the hashes."""
+        known = self._checkpoint
         if not names or known.is_empty():
             return {}
-        rows = known.search_sorted(pl.Series(names, dtype=pl.String)).clip(0, len(known) - 1)
-        return {
-            name: value
-            for name, (there, value) in zip(names, self._checkpoint[rows].iter_rows(), strict=True)
-            if name == there
-        }
+        wanted = pl.Series(names, dtype=pl.String).hash(_SEED)
+        rows = known["hash"].search_sorted(wanted, "left").clip(0, len(known) - 1)
+        found, shared = {}, []
+        for name, its_hash, row in zip(names, wanted, known[rows].iter_rows(), strict=True):
+            if row[0] == name:
+                found[name] = row[1]
+            elif row[2] == its_hash:  # another name's too
+                shared.append(name)
+        rest = known.filter(pl.col("appId").is_in(shared)) if shared else _NONE
+        return found | dict(rest.select("appId", "version").iter_rows())
 
     def _catch_up(self, version: int) -> None:
         if version - self.version > 1:
@@ -103,5 +109,6 @@ class Parts:
             return
         data = self._storage.read(f"{self._log}/{newest:020}.checkpoint.parquet") or b""
         rows = pl.read_parquet(BytesIO(data), columns=["txn"]).drop_nulls()["txn"].struct.unnest()
-        self._checkpoint, self._since = rows.select("appId", "version").sort("appId"), {}
+        hashed = rows.select("appId", "version", hash=pl.col("appId").hash(_SEED))
+        self._checkpoint, self._since = hashed.sort("hash"), {}
         self.version = newest
