@@ -84,7 +84,8 @@ def _of_release(counts: dict[str, Any]) -> dict[str, Any]:
 
 
 def _second(created_at: str) -> str:
-    return datetime.fromisoformat(created_at).isoformat(timespec="seconds")
+    """To the second, as the other entries; a release made by hand may say anything."""
+    return f"{created_at[:19]}+00:00" if len(created_at) > 19 else created_at
 
 
 def _iso(at: datetime) -> str:
