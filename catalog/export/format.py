@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from catalog.errors import EditmillError
-from catalog.export.files import Encoded, File, Masks, Original, White
+from catalog.export.files import Encoded, File, Masks, Original, White, csv_table, json_list
 from catalog.export.shapes import Needs, Shape, Side, shape_of
 
 Rows = Literal["pairs", "preferences", "local_edits"]
@@ -118,6 +118,58 @@ class Format(ABC):
     @abstractmethod
     def files(self, split: Split) -> Iterator[File]:
         """The files of one split, its index last; their paths begin with the split's name."""
+
+
+class JsonListed(Format):
+    """Folders of videos, and a JSON list with an entry a pair.
+
+    Its loader asks every row for the same keys: with `mask_key`, pairs that have a mask are listed
+    a second time, with it, in `<listing>_masked.json`. `white` is what white means in a mask.
+    """
+
+    listing: str = "metadata"
+    mask_key: str = ""
+    white: White = "edited"
+
+    @abstractmethod
+    def entry(self, record: Record) -> dict[str, Any]:
+        """What the list says of a pair."""
+
+    def files(self, split: Split) -> Iterator[File]:
+        masked = False
+        for record in split:
+            yield from record.videos(split.name)
+            if self.mask_key and record.has_mask:
+                masked = True
+                yield record.mask(split.name, self.white)
+        yield json_list(f"{split.name}/{self.listing}.json", lambda: map(self.entry, split))
+        if masked:
+            yield json_list(
+                f"{split.name}/{self.listing}_masked.json",
+                lambda: (
+                    {**self.entry(record), self.mask_key: record.mask_name}
+                    for record in split
+                    if record.has_mask
+                ),
+            )
+
+
+class CsvListed(Format):
+    """Folders of videos, and a CSV with a row a pair."""
+
+    listing: str = "metadata.csv"
+    """Its name; `{split}` is the split's."""
+    header: tuple[str, ...]
+
+    @abstractmethod
+    def cells(self, record: Record) -> tuple[str, ...]:
+        """A pair's row, in the order of the header."""
+
+    def files(self, split: Split) -> Iterator[File]:
+        for record in split:
+            yield from record.videos(split.name)
+        path = f"{split.name}/{self.listing.format(split=split.name)}"
+        yield csv_table(path, self.header, lambda: map(self.cells, split))
 
 
 def _suffix(ref: str) -> str:

@@ -3,14 +3,11 @@ instruction."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from catalog.export.files import File, csv_table
-from catalog.export.format import Format, Split
+from catalog.export.format import CsvListed, Record
 from catalog.export.shapes import Needs
 
 
-class Vefx(Format):
+class Vefx(CsvListed):
     name = "vefx"
     reader = "judges such as VEFX-Reward"
     writes = "edits.csv, source/, target/"
@@ -21,14 +18,8 @@ class Vefx(Format):
         'keep"`.',
     )
 
-    def files(self, split: Split) -> Iterator[File]:
-        for record in split:
-            yield from record.videos(split.name)
-        yield csv_table(
-            f"{split.name}/edits.csv",
-            ("original_video", "edited_video", "instruction"),
-            lambda: (
-                (record.name("source"), record.name("target"), record.text("instruction"))
-                for record in split
-            ),
-        )
+    listing = "edits.csv"
+    header = ("original_video", "edited_video", "instruction")
+
+    def cells(self, record: Record) -> tuple[str, ...]:
+        return record.name("source"), record.name("target"), record.text("instruction")

@@ -7,18 +7,16 @@ The loader takes the first N frames of every file by their index, whatever its r
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
-from catalog.export.files import File, json_list
-from catalog.export.format import Format, Record, Split
+from catalog.export.format import JsonListed, Record
 from catalog.export.shapes import Needs
 
 LTX_FPS = 24.0
 """Frames/s that the trainer resamples to (`--frame_rate` of examples/ltx2/model_training)."""
 
 
-class WanVace(Format):
+class WanVace(JsonListed):
     """`vace_video` is the source; pairs with masks are listed a second time, with the mask."""
 
     name = "diffsynth-vace"
@@ -35,23 +33,7 @@ class WanVace(Format):
         "`prompt` is the instruction. There is no `vace_reference_image`: no pair has one.",
     )
 
-    def files(self, split: Split) -> Iterator[File]:
-        masked = False
-        for record in split:
-            yield from record.videos(split.name)
-            if record.has_mask:
-                masked = True
-                yield record.mask(split.name, white="edited")
-        yield json_list(f"{split.name}/metadata.json", lambda: map(self.entry, split))
-        if masked:
-            yield json_list(
-                f"{split.name}/metadata_masked.json",
-                lambda: (
-                    {**self.entry(record), "vace_video_mask": record.mask_name}
-                    for record in split
-                    if record.has_mask
-                ),
-            )
+    mask_key = "vace_video_mask"
 
     def entry(self, record: Record) -> dict[str, Any]:
         return {
@@ -61,7 +43,7 @@ class WanVace(Format):
         }
 
 
-class WanFunControl(Format):
+class WanFunControl(JsonListed):
     """`control_video` is the source."""
 
     name = "diffsynth-fun-control"
@@ -75,23 +57,15 @@ class WanFunControl(Format):
         "`prompt` is the instruction. There is no `reference_image`: no pair has one.",
     )
 
-    def files(self, split: Split) -> Iterator[File]:
-        for record in split:
-            yield from record.videos(split.name)
-        yield json_list(
-            f"{split.name}/metadata.json",
-            lambda: (
-                {
-                    "video": record.name("target"),
-                    "prompt": record.text("instruction"),
-                    "control_video": record.name("source"),
-                }
-                for record in split
-            ),
-        )
+    def entry(self, record: Record) -> dict[str, Any]:
+        return {
+            "video": record.name("target"),
+            "prompt": record.text("instruction"),
+            "control_video": record.name("source"),
+        }
 
 
-class Ltx2InContext(Format):
+class Ltx2InContext(JsonListed):
     """`in_context_videos` is the source, at the target's own size (a factor of 1)."""
 
     name = "diffsynth-ltx2"
@@ -106,19 +80,11 @@ class Ltx2InContext(Format):
         "`prompt` is the instruction.",
     )
 
-    def files(self, split: Split) -> Iterator[File]:
-        for record in split:
-            yield from record.videos(split.name)
-        yield json_list(
-            f"{split.name}/metadata.json",
-            lambda: (
-                {
-                    "video": record.name("target"),
-                    "prompt": record.text("instruction"),
-                    "in_context_videos": [record.name("source")],
-                    "in_context_downsample_factor": 1,
-                    "frame_rate": record.shapes["target"].fps,
-                }
-                for record in split
-            ),
-        )
+    def entry(self, record: Record) -> dict[str, Any]:
+        return {
+            "video": record.name("target"),
+            "prompt": record.text("instruction"),
+            "in_context_videos": [record.name("source")],
+            "in_context_downsample_factor": 1,
+            "frame_rate": record.shapes["target"].fps,
+        }

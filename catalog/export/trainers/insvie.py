@@ -6,16 +6,11 @@ to the CSV, takes the same frame numbers of both, and leaves out the first and l
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from catalog.export.files import File, csv_table
-from catalog.export.format import Format, Split
+from catalog.export.format import CsvListed, Record
 from catalog.export.shapes import Needs
 
-HEADER = ("source_video", "source_caption", "instruction", "edited_caption", "folder")
 
-
-class InsVie(Format):
+class InsVie(CsvListed):
     name = "insvie"
     reader = "InsViE / CogVideo-SAT"
     writes = "train.csv, source/, target/"
@@ -27,20 +22,14 @@ class InsVie(Format):
         "none (the trainer reads the instruction).",
     )
 
-    def files(self, split: Split) -> Iterator[File]:
-        for record in split:
-            yield from record.videos(split.name)
-        yield csv_table(
-            f"{split.name}/{split.name}.csv",
-            HEADER,
-            lambda: (
-                (
-                    record.name("source").partition("/")[2],
-                    record.text("caption"),
-                    record.text("instruction"),
-                    record.text("target_prompt"),
-                    "target",
-                )
-                for record in split
-            ),
+    listing = "{split}.csv"
+    header = ("source_video", "source_caption", "instruction", "edited_caption", "folder")
+
+    def cells(self, record: Record) -> tuple[str, ...]:
+        return (
+            record.name("source").partition("/")[2],
+            record.text("caption"),
+            record.text("instruction"),
+            record.text("target_prompt"),
+            "target",
         )

@@ -6,14 +6,11 @@ error and silently trains on another row drawn at random. Both sides are therefo
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
-from catalog.export.files import File, csv_table
-from catalog.export.format import Format, Split
+from catalog.export.format import CsvListed, Record
 from catalog.export.shapes import Needs
 
 
-class KiwiEdit(Format):
+class KiwiEdit(CsvListed):
     name = "kiwi-edit"
     reader = "Kiwi-Edit"
     writes = "metadata.csv, source/, target/"
@@ -25,14 +22,7 @@ class KiwiEdit(Format):
         "loader reads an empty cell as NaN.",
     )
 
-    def files(self, split: Split) -> Iterator[File]:
-        for record in split:
-            yield from record.videos(split.name)
-        yield csv_table(
-            f"{split.name}/metadata.csv",
-            ("prompt", "src_video", "tgt_video"),
-            lambda: (
-                (record.text("instruction"), record.name("source"), record.name("target"))
-                for record in split
-            ),
-        )
+    header = ("prompt", "src_video", "tgt_video")
+
+    def cells(self, record: Record) -> tuple[str, ...]:
+        return record.text("instruction"), record.name("source"), record.name("target")

@@ -7,18 +7,16 @@ latents keep the file's rate.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
 from typing import Any
 
-from catalog.export.files import File, json_list
-from catalog.export.format import Format, Record, Split
+from catalog.export.format import JsonListed, Record
 from catalog.export.shapes import Needs
 
 FPS = 24.0
 """Frames/s that LTX-Video and LTX-2 generate at by default."""
 
 
-class LtxTrainer(Format):
+class LtxTrainer(JsonListed):
     """`video` is the target, `reference_video` the source."""
 
     name = "ltx-trainer"
@@ -35,23 +33,9 @@ class LtxTrainer(Format):
         "`caption` is the instruction.",
     )
 
-    def files(self, split: Split) -> Iterator[File]:
-        masked = False
-        for record in split:
-            yield from record.videos(split.name)
-            if record.has_mask:
-                masked = True
-                yield record.mask(split.name, white="kept")
-        yield json_list(f"{split.name}/dataset.json", lambda: map(self.entry, split))
-        if masked:
-            yield json_list(
-                f"{split.name}/dataset_masked.json",
-                lambda: (
-                    {**self.entry(record), "video_mask": record.mask_name}
-                    for record in split
-                    if record.has_mask
-                ),
-            )
+    listing = "dataset"
+    mask_key = "video_mask"
+    white = "kept"
 
     def entry(self, record: Record) -> dict[str, Any]:
         return {

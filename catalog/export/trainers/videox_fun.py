@@ -6,14 +6,13 @@ sides need the same frames.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from typing import Any
 
-from catalog.export.files import File, json_list
-from catalog.export.format import Format, Split
+from catalog.export.format import JsonListed, Record
 from catalog.export.shapes import Needs
 
 
-class VideoXFun(Format):
+class VideoXFun(JsonListed):
     """`file_path` is the target, `control_file_path` the source."""
 
     name = "videox-fun"
@@ -26,20 +25,12 @@ class VideoXFun(Format):
         "`text` is the instruction. There is no `object_file_path`: no pair has a subject image.",
     )
 
-    def files(self, split: Split) -> Iterator[File]:
-        for record in split:
-            yield from record.videos(split.name)
-        yield json_list(
-            f"{split.name}/metadata.json",
-            lambda: (
-                {
-                    "file_path": record.name("target"),
-                    "control_file_path": record.name("source"),
-                    "text": record.text("instruction"),
-                    "type": "video",
-                    "width": record.shapes["target"].width,
-                    "height": record.shapes["target"].height,
-                }
-                for record in split
-            ),
-        )
+    def entry(self, record: Record) -> dict[str, Any]:
+        return {
+            "file_path": record.name("target"),
+            "control_file_path": record.name("source"),
+            "text": record.text("instruction"),
+            "type": "video",
+            "width": record.shapes["target"].width,
+            "height": record.shapes["target"].height,
+        }
