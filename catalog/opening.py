@@ -15,7 +15,7 @@ from catalog.releases import MAIN, VERSIONED, Catalog
 from catalog.storage import open_storage
 from catalog.storage.folder import FolderStorage
 from catalog.storage.location import Storage, Versioned
-from catalog.tables import SHARED
+from catalog.tables import place_of
 
 
 def open(root: str | Path | Storage, ref: str = MAIN, create: bool = False) -> Catalog:
@@ -68,7 +68,7 @@ def _refuse_if_behind(storage: Storage, selection: Selection, releases: list[Rel
         _refuse_if_commits_lack(storage, selection, own)
         return
     for table in VERSIONED:
-        path = storage.root / "tables" / selection.name / table
+        path = storage.root / "tables" / place_of(selection.name, table)
         held = {r.tables[table]: r.tag for r in own if table in r.tables}
         last = newest(path)
         if held and (last is None or last < max(held)):
@@ -87,7 +87,6 @@ def _refuse_if_commits_lack(
         for table, version in release.tables.items():
             newest_pins[table] = max(version, newest_pins.get(table, -1))
     for table, version in sorted(newest_pins.items()):
-        own = [selection.name] if selection.name and table not in SHARED else []
-        commit = "/".join(["tables", *own, table, "_delta_log", f"{version:020}.json"])
+        commit = f"tables/{place_of(selection.name, table)}/_delta_log/{version:020}.json"
         if not storage.exists(commit):
             raise damaged_object(storage, commit, "is missing, and a release holds it")

@@ -309,13 +309,16 @@ class Tables:
 
     def _at(self, table: str) -> StoredTable:
         if _known(table) not in self._tables:
-            own = self.selection and table not in SHARED
-            name = f"{self.selection}/{table}" if own else table
-            self._tables[table] = StoredTable(self.storage, name)
+            self._tables[table] = StoredTable(self.storage, place_of(self.selection, table))
         return self._tables[table]
 
 
 _KEEPS_ROWS = {"OPTIMIZE", "VACUUM START", "VACUUM END"}
+
+
+def place_of(selection: str, table: str) -> str:
+    """Where below `tables` a selection's table lies."""
+    return f"{selection}/{table}" if selection and table not in SHARED else table
 
 
 def columns(table: str) -> pl.Schema:

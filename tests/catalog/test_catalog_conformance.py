@@ -13,7 +13,7 @@ import catalog
 from catalog.diff.tables import TableDiff, table_changes
 from catalog.errors import EditmillError
 from catalog.policy import Policy
-from catalog.records import Clip
+from catalog.records import Clip, ModelRow
 from catalog.releases import Catalog
 from catalog.storage import open_storage
 from tests.catalog import writers
@@ -345,3 +345,12 @@ def test_a_file_of_somebody_else_among_the_releases_is_left_alone(storage_uri: s
     at.release("v1")
     open_storage(storage_uri).write("releases/notes.txt", b"mine")
     assert [each.tag for each in elsewhere().releases()] == ["v1"]
+
+
+def test_a_release_that_holds_trained_experts_is_no_damage(storage_uri: str, elsewhere) -> None:
+    at = selected(storage_uri)
+    at.tables.put("clips", by_key([clip("a")]))
+    at.tables.put("trained", by_key([ModelRow("m@1", "m", "1", "MIT", "", {})]))
+    at.release("v1")
+    for ref in ("main", "v1"):
+        assert elsewhere(ref).trained().collect()["model_id"].to_list() == ["m@1"]
