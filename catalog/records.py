@@ -39,6 +39,8 @@ class Source:
     codec: str
     names: list[str] = field(default_factory=list)  # all it was met under, `name` first
     notes: list[str] = field(default_factory=list)  # what reading did to it: "deinterlaced" …
+    author: str = ""  # to be named with what is made of it, as its licence may ask for
+    media: str = ""  # media reference of the file itself, where it was fetched from elsewhere
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,6 +61,10 @@ class Clip:
     caption_by: str = ""
     camera: list[float] = field(default_factory=list)
     """x, y per frame, flattened, px: how far the background has moved since frame 0."""
+    author: str = ""  # of the source
+    labels: list[str] = field(default_factory=list)
+    """Those that may be given to what it shows, by its source's section of the recipe; empty: any.
+    """
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,6 +160,7 @@ class Pair:
     construction_reason: str = ""
     output_licence: str = ""  # what the expert's output stands under (SPDX); empty: not known
     may_train: bool | None = None  # whether that licence lets the output train any model
+    author: str = ""  # of the source
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,6 +202,7 @@ class LocalEdit:
     motion_foreground: float | None = None  # px per frame (experts.annotate.motion.statistics)
     motion_background: float | None = None  # None for an image
     motion_relative: float | None = None
+    author: str = ""  # of the source
 
 
 @dataclass(frozen=True, slots=True)

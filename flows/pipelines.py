@@ -24,7 +24,8 @@ from experts.local_edits.draw import with_donors
 from experts.plan.donors import Bank
 from flows.runtime.context import BuildRun, Context, context_of
 from flows.runtime.stopping import stopped_by_signals
-from flows.sources import SourceFile, list_sources
+from flows.sources import local_files
+from flows.sources.source import SourceFile
 from flows.stages import annotate, bank, draw, ingest, local_edit, plan
 from flows.stages.tasks import (
     annotate_shard,
@@ -111,7 +112,7 @@ def _local_edits(ctx: Context) -> None:
 
 def _clips(ctx: Context) -> Iterator[Sequence[Clip]]:
     """The clips of each shard of sources, as they come; a bounded number of shards is ahead."""
-    sources: list[SourceFile] = ingest.distinct(ctx, list_sources(ctx.recipe))
+    sources: list[SourceFile] = ingest.distinct(ctx, local_files(ctx.recipe.sources))
     ctx.stats.expect(ingest.STAGE, len(sources))
     submitted: deque[Any] = deque()
     for shard in shards(sources, ctx.recipe.run.shard_size):

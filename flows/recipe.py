@@ -7,11 +7,11 @@ from __future__ import annotations
 
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
-from pydantic import Field, field_serializer, field_validator, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from catalog.errors import EditmillError, printable
+from catalog.errors import EditmillError
 from catalog.validated import Part, mapping, validated
 from experts.annotate.rules import Annotate
 from experts.edit.tasks import TASKS, TRAINED
@@ -19,34 +19,11 @@ from experts.local_edits.rules import Records
 from experts.plan.rules import Planning
 from experts.serving import Provider
 from filters.rules import Filters
+from flows.sources.folder import FolderSources
+from flows.sources.samples import SampleSources
+from flows.sources.source import MAX_FRAMES
 
-MAX_FRAMES = 500
-"""Longer sources are cut (Señorita-2M, video pre-processing)."""
-
-
-class SampleSources(Part):
-    """Sample clips that package registries carry, by their slot names in experts/weights.toml."""
-
-    kind: Literal["samples"]
-    names: tuple[str, ...] = Field(min_length=1)
-    per_source: int | None = Field(default=None, ge=1)  # in place of clips.per_source
-    max_frames: int | None = Field(default=None, ge=33, le=MAX_FRAMES)  # of clips.max_frames
-    labels: tuple[str, ...] | None = None  # the vocabulary of this footage (VIVID-10M); None: all
-
-
-class FolderSources(Part):
-    """Every video below a folder."""
-
-    kind: Literal["folder"]
-    path: Path
-    licence: str = "unknown"
-    per_source: int | None = Field(default=None, ge=1)  # in place of clips.per_source
-    max_frames: int | None = Field(default=None, ge=33, le=MAX_FRAMES)  # of clips.max_frames
-    labels: tuple[str, ...] | None = None  # the vocabulary of this footage (VIVID-10M); None: all
-
-    @field_serializer("path", when_used="json")
-    def _printable(self, path: Path) -> str:
-        return printable(path)  # the system's names need not be UTF-8, JSON must
+Source = Annotated[SampleSources | FolderSources, Field(discriminator="kind")]
 
 
 class Clips(Part):
@@ -77,9 +54,7 @@ class Recipe(Part):
 
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
     seed: int = 0
-    sources: tuple[Annotated[SampleSources | FolderSources, Field(discriminator="kind")], ...] = (
-        Field(min_length=1)
-    )
+    sources: tuple[Source, ...] = Field(min_length=1)
     clips: Clips = Clips()
     annotate: Annotate = Annotate()
     plan: Planning = NO_PAIRS

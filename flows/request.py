@@ -11,10 +11,12 @@ from catalog.keys import digest, file_digest
 from catalog.releases import check_tag
 from experts.edit.tasks import TASKS, expert_for
 from experts.serving import pinned
-from flows.recipe import FolderSources, Recipe, load
+from flows.recipe import Recipe, load
 from flows.release.outcome import REPORT, Outcome
 from flows.runtime.context import Context
-from flows.sources import Listing, SourceFile, listing
+from flows.sources import listing
+from flows.sources.folder import FolderSources
+from flows.sources.source import Footage, Listing, SourceFile
 
 STAGE = "build"
 
@@ -27,7 +29,7 @@ class Request:
     recipe: Recipe
     out: str
     tag: str | None
-    sources: Listing
+    sources: Listing[Footage]
     key: str
 
 
@@ -51,7 +53,7 @@ def request(
         run = recipe.run.model_copy(update={"server": server})
         recipe = recipe.model_copy(update={"run": run})
     recipe = recipe.model_copy(update={"experts": pinned(recipe.experts, out)})
-    sources = listing(recipe)
+    sources = listing(recipe.sources)
     # Before there is a catalog: a checkpoint may lack.
     return Request(recipe, str(out), tag, sources, _key(recipe, sources, tag))
 
@@ -104,10 +106,10 @@ def with_notes(outcome: Outcome, asked: Request) -> Outcome:
     return dataclasses.replace(outcome, notes=[*outcome.notes, *asked.sources.notes])
 
 
-def _key(recipe: Recipe, sources: Listing, tag: str | None) -> str:
+def _key(recipe: Recipe, sources: Listing[Footage], tag: str | None) -> str:
     """Of all that a build depends on: its recipe, its sources as they are now, checkpoints and
     models of the user's, and the code. Raises EditmillError where a checkpoint lacks."""
-    files = [_state(file) for file in sources.files]
+    files = [_state(file) for file in sources.files if isinstance(file, SourceFile)]
     own = [m for m in (recipe.filters.quality_model, recipe.filters.style_probes) if m is not None]
     models = [_checkpoints(recipe), [file_digest(model) for model in own]]
     return digest(recipe.decisions(), files, tag or "", _code_digest(), models)

@@ -13,8 +13,8 @@ from typing import Any
 COLUMNS = (
     "pair_id", "task", "label", "instruction", "enhanced_instruction", "phrasings", "caption",
     "target_prompt", "generated_side", "expert", "expert_version", "seed", "clip_id", "source_id",
-    "source_uri", "licence", "output_licence", "may_train", "keep", "reason", "quality_score",
-    "alignment_score", "construction_score", "subtle_score",
+    "source_uri", "author", "licence", "output_licence", "may_train", "keep", "reason",
+    "quality_score", "alignment_score", "construction_score", "subtle_score",
 )  # fmt: skip
 
 REJECTED = {

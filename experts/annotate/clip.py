@@ -24,17 +24,17 @@ from experts.instances import shared
 
 @dataclass(frozen=True, slots=True)
 class AnnotatedClip:
-    """A clip with its tracks; `labels` is the vocabulary of its footage, None for all labels."""
+    """A clip with its tracks."""
 
     clip: Clip
     tracks: list[Track]
-    labels: Sequence[str] | None = None
 
     @property
     def named(self) -> list[Track]:
-        """The tracks whose label is in the vocabulary. The others are kept as well: a mask must not
-        be pasted on an object because its label is not wanted."""
-        return [t for t in self.tracks if self.labels is None or t.label in self.labels]
+        """The tracks with a label that the clip's footage may have (`Clip.labels`). The others are
+        kept as well: a mask must not be pasted on an object because its label is not wanted."""
+        labels = self.clip.labels
+        return [t for t in self.tracks if not labels or t.label in labels]
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,19 +62,19 @@ def annotate(
     store: MediaStore,
     tracker: Tracker,
     rules: Annotate,
-    labels: Sequence[str] | None = None,
     keep_all: bool = False,
     check_stop: Callable[[], None] = lambda: None,
 ) -> Annotation:
     """The clip's annotation; masks are written to `store`.
 
-    Tracks of labels outside the vocabulary `labels` are left out unless `keep_all`. `check_stop` is
-    called between objects and keyframes and may raise.
+    Tracks of labels outside `clip.labels` are left out unless `keep_all`. `check_stop` is called
+    between objects and keyframes and may raise.
     """
     frames = media.read_video(store.path(clip.video))
     interval = max(1, round(rules.keyframe_seconds * clip.fps))
     seen = list(tracker.track(frames, interval, check_stop))
-    kept = [found for found in seen if keep_all or labels is None or found.label in labels]
+    labels = clip.labels
+    kept = [found for found in seen if keep_all or not labels or found.label in labels]
     tracks = []
     for i, found in enumerate(kept):
         check_stop()
@@ -83,9 +83,8 @@ def annotate(
         tracks.append(_row(clip, i, found, out.ref))
     moving = np.logical_or.reduce([found.masks for found in kept]) if kept else None
     path = camera_path(frames, moving)
-    return Annotation(
-        tracks, describe(seen, len(frames), labels), [round(float(v), 2) for v in path.ravel()]
-    )
+    camera = [round(float(v), 2) for v in path.ravel()]
+    return Annotation(tracks, describe(seen, len(frames), labels or None), camera)
 
 
 def describe(

@@ -229,6 +229,7 @@ def _draft(
         mask_kind=kind,
         grow=grow,
         source_uri=clip.uri,
+        author=clip.author,
         licence=clip.licence,
     )
     edit_id = digest("local_edit", seed, fields)

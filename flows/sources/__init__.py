@@ -1,81 +1,60 @@
-"""Where source videos come from: one file per kind, each a function from its section of the recipe
-to the files it names."""
+"""Where source videos come from: one file per kind, each with its section of the recipe and what
+finds the footage that this section asks for."""
 
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
-from dataclasses import dataclass
-from pathlib import Path
+from collections.abc import Iterable, Sequence
 
-from catalog.errors import BadInput, EditmillError
-from flows.recipe import FolderSources, Recipe
-
-
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """Why a file or folder gives no footage; becomes its row in `failures`. See BadInput."""
-
-    reason: str
-    message: str
-    final: bool = True
-
-    def error(self) -> BadInput:
-        return BadInput(self.reason, self.message, final=self.final)
+from catalog.errors import EditmillError
+from flows.sources.source import (
+    Answers,
+    Footage,
+    Listing,
+    LocalSection,
+    RemoteSection,
+    RemoteVideo,
+    Section,
+    SourceFile,
+)
 
 
-@dataclass(frozen=True, slots=True)
-class SourceFile:
-    """A video file on this machine, with what is known about its rights."""
+def listing(sections: Sequence[Section], answers: Answers | None = None) -> Listing[Footage]:
+    """Every source of these sections, in their order; samples are fetched when absent.
 
-    path: Path
-    name: str  # valid UTF-8, even where the path is not; no two of a recipe's sources share one
-    uri: str  # where it came from, in a form that means something elsewhere
-    licence: str
-    refusal: Refusal | None = None  # set: it cannot be footage
-    per_source: int | None = None  # clips of it; None: as many as the recipe's `clips` says
-    max_frames: int | None = None  # of each of them; None: as the recipe's `clips` says
-    copies: tuple[SourceFile, ...] = ()  # further files of the same content (flows.sources.copies)
-
-
-@dataclass(frozen=True, slots=True)
-class Listing:
-    """A recipe's sources as they lie there now; `notes` say in a line each what was left out."""
-
-    files: list[SourceFile]
-    notes: list[str]
-
-
-def listing(recipe: Recipe) -> Listing:
-    """Every source of the recipe, in its order; samples are fetched when absent.
-
-    Raises EditmillError for a folder that is not there, and where nothing can be footage.
+    Without `answers` only what lies on this machine is listed. Raises EditmillError for a folder
+    that is not there, and where nothing can be footage.
     """
-    from flows.sources import folder, samples
-
-    files: list[SourceFile] = []
+    files: list[Footage] = []
     notes: list[str] = []
-    for section in recipe.sources:
-        if isinstance(section, FolderSources):
-            found = folder.find(section)
-            files += found.files
-            notes += found.notes
-        else:
-            files += samples.find(section)
-    refused = [file.refusal for file in files if file.refusal is not None]
+    incomplete = False
+    for section in sections:
+        found = _found(section, answers)
+        files += [dataclasses.replace(file, section=section) for file in found.files]
+        notes += found.notes
+        incomplete |= found.incomplete
+    refused = [f.refusal for f in files if isinstance(f, SourceFile) and f.refusal is not None]
     if refused and len(refused) == len(files):
         raise EditmillError(
             f"none of the {len(files)} sources can be read; the first: {refused[0].message}"
         )
-    return Listing(_with_unique_names(files), notes)
+    return Listing(_with_unique_names(files), notes, incomplete)
 
 
-def list_sources(recipe: Recipe) -> list[SourceFile]:
-    """The files of :func:`listing`."""
-    return listing(recipe).files
+def local_files(sections: Sequence[Section]) -> list[SourceFile]:
+    """The files of :func:`listing` that lie on this machine."""
+    return [file for file in listing(sections).files if isinstance(file, SourceFile)]
 
 
-def _with_unique_names(files: Iterable[SourceFile]) -> list[SourceFile]:
+def _found(section: Section, answers: Answers | None) -> Listing[SourceFile] | Listing[RemoteVideo]:
+    if isinstance(section, LocalSection):
+        return section.find()
+    if isinstance(section, RemoteSection) and answers is not None:
+        return section.find(answers)
+    return Listing[SourceFile]([])
+
+
+def _with_unique_names(files: Iterable[Footage]) -> list[Footage]:
     """The files, those whose name is taken (two folders hold a `1.mp4`) under a longer one."""
     taken: set[str] = set()
     apart = []
@@ -85,6 +64,6 @@ def _with_unique_names(files: Iterable[SourceFile]) -> list[SourceFile]:
             number += 1
             name = f"{file.name} ({number})"
         taken.add(name)
-        own = dataclasses.replace(file, name=name, uri=name if file.uri == file.name else file.uri)
-        apart.append(own)
+        uri = name if file.uri == file.name else file.uri
+        apart.append(dataclasses.replace(file, name=name, uri=uri))
     return apart

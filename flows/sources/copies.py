@@ -10,7 +10,7 @@ from pathlib import Path
 
 from catalog.errors import BadInput
 from catalog.keys import file_digest
-from flows.sources import SourceFile
+from flows.sources.source import SourceFile
 
 END = 1 << 16
 """Bytes compared at either end, before a file is read whole."""

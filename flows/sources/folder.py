@@ -12,10 +12,12 @@ import stat
 from collections import Counter
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Literal
+
+from pydantic import field_serializer
 
 from catalog.errors import EditmillError, one_line, printable
-from flows.recipe import FolderSources
-from flows.sources import Listing, Refusal, SourceFile
+from flows.sources.source import Listing, LocalSection, Refusal, SourceFile
 from flows.sources.suffixes import FOOTAGE, unsupported
 
 SYSTEM = frozenset(
@@ -31,7 +33,22 @@ NAMED = 6
 """Suffixes the note of files left out names; the rest is counted together."""
 
 
-def find(section: FolderSources) -> Listing:
+class FolderSources(LocalSection):
+    """Every video below a folder."""
+
+    kind: Literal["folder"]
+    path: Path
+    licence: str = "unknown"
+
+    @field_serializer("path", when_used="json")
+    def _printable(self, path: Path) -> str:
+        return printable(path)  # the system's names need not be UTF-8, JSON must
+
+    def find(self) -> Listing[SourceFile]:
+        return find(self)
+
+
+def find(section: FolderSources) -> Listing[SourceFile]:
     """Files with a video's suffix, sorted by path; links to files and folders are followed.
 
     Raises EditmillError where `section.path` is no folder, cannot be read or has no video in it.
@@ -53,9 +70,7 @@ def find(section: FolderSources) -> Listing:
                 name,
                 name,
                 section.licence,
-                walk.found[path],
-                per_source=section.per_source,
-                max_frames=section.max_frames,
+                refusal=walk.found[path],
             )
         )
     # A name as it is goes before one that was made printable, should they be the same.

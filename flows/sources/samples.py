@@ -3,14 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Literal
+
+from pydantic import Field
 
 from catalog.errors import EditmillError
 from experts import weights
-from flows.recipe import SampleSources
-from flows.sources import SourceFile
+from flows.sources.source import Listing, LocalSection, SourceFile
 
 PREFIX = "clip_"
 """Slots that are footage are named so."""
+
+
+class SampleSources(LocalSection):
+    """Sample clips that package registries carry, by their slot names in experts/weights.toml."""
+
+    kind: Literal["samples"]
+    names: tuple[str, ...] = Field(min_length=1)
+
+    def find(self) -> Listing[SourceFile]:
+        return Listing(list(find(self)))
 
 
 def find(section: SampleSources) -> Iterator[SourceFile]:
@@ -24,8 +36,6 @@ def find(section: SampleSources) -> Iterator[SourceFile]:
             name,
             uri(name),
             weights.entry(name).licence,
-            per_source=section.per_source,
-            max_frames=section.max_frames,
         )
 
 

@@ -13,7 +13,6 @@ from experts.instances import ready
 from flows.runtime import journal
 from flows.runtime.context import Context
 from flows.runtime.journal import Document
-from flows.sources.vocabulary import labels_of
 
 STAGE = "annotate"
 VERSION = "3"
@@ -34,7 +33,7 @@ def run(ctx: Context, shard: Sequence[Clip]) -> list[AnnotatedClip]:
         key=lambda clip: digest(
             (VERSION, clip.clip_id, clip.video),
             (recipe.annotate.model_dump(), tracker.version),
-            labels_of(recipe, clip.uri),
+            clip.labels,
             recipe.records is not None,
         ),
         page=lambda clip: clip.clip_id,
@@ -50,7 +49,7 @@ def run(ctx: Context, shard: Sequence[Clip]) -> list[AnnotatedClip]:
             caption_by=CAPTION_BY if document["caption"] else "",
             camera=document["camera"],
         )
-        annotated.append(AnnotatedClip(captioned, tracks, labels_of(recipe, clip.uri)))
+        annotated.append(AnnotatedClip(captioned, tracks))
     ctx.catalog.tables.put("clips", {a.clip.clip_id: [a.clip] for a in annotated})
     ctx.catalog.tables.put("tracks", {a.clip.clip_id: a.tracks for a in annotated})
     return annotated
@@ -62,7 +61,6 @@ def _document(ctx: Context, clip: Clip, tracker: Tracker) -> Document:
         ctx.catalog.media,
         tracker,
         ctx.recipe.annotate,
-        labels=labels_of(ctx.recipe, clip.uri),
         keep_all=ctx.recipe.records is not None,
         check_stop=ctx.check_stop,
     )

@@ -23,8 +23,8 @@ from flows.recipe import Clips
 from flows.runtime import journal
 from flows.runtime.context import Context, checked
 from flows.runtime.journal import Document
-from flows.sources import SourceFile
 from flows.sources.copies import joined
+from flows.sources.source import SourceFile
 
 STAGE = "ingest"
 VERSION = "2"
@@ -73,7 +73,13 @@ def run(ctx: Context, shard: Sequence[SourceFile]) -> list[Clip]:
         about += [_duplicate(copy, source) for copy in file.copies]
         for row in document["clips"]:
             clip = from_row(Clip, row)
-            clips[clip.clip_id] = dataclasses.replace(clip, uri=source.uri, licence=source.licence)
+            clips[clip.clip_id] = dataclasses.replace(
+                clip,
+                uri=source.uri,
+                licence=source.licence,
+                author=source.author,
+                labels=list(file.section.labels or ()),
+            )
     ctx.catalog.tables.put("sources", sources)
     ctx.catalog.tables.put("failures", copies)
     return list(clips.values())
@@ -99,7 +105,7 @@ def cuts(shots: Sequence[tuple[int, int]], rules: Clips) -> list[tuple[int, int]
 
 def rules_for(file: SourceFile, rules: Clips) -> Clips:
     """How a file is cut: its section of the recipe may ask for more, or shorter, clips."""
-    given = {"per_source": file.per_source, "max_frames": file.max_frames}
+    given = {"per_source": file.section.per_source, "max_frames": file.section.max_frames}
     return rules.model_copy(update={k: v for k, v in given.items() if v is not None})
 
 
@@ -119,7 +125,13 @@ def named(found: Source, file: SourceFile) -> Source:
     """`found` under every name it has now: the file's, then its copies'."""
     names = list(dict.fromkeys(each.name for each in (file, *file.copies)))
     return dataclasses.replace(
-        found, name=file.name, names=names, uri=file.uri, licence=file.licence
+        found,
+        name=file.name,
+        names=names,
+        uri=file.uri,
+        licence=file.licence,
+        author=file.author,
+        media=file.media,
     )
 
 

@@ -166,6 +166,7 @@ def _pair(
         target_frames=edit.target.frames,
         target_fps=clip.fps,
         source_uri=clip.uri,
+        author=clip.author,
         licence=_licence(clip.licence, plan.params.get("donor", {}).get("licence", "")),
         keep=True,
         reason="",

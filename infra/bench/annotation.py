@@ -47,7 +47,7 @@ from experts.threads import onnx_session
 from flows.recipe import FolderSources, load
 from flows.runtime import worker
 from flows.runtime.context import context
-from flows.sources import list_sources
+from flows.sources import local_files
 from flows.stages import ingest
 
 SAME_TRACK = 0.3
@@ -182,7 +182,7 @@ def clips(per_source: int, folders: Sequence[Path]) -> Iterator[tuple[str, Frame
         ctx = context(Path(root), recipe)
         ordinal: Counter[str] = Counter()
         found = []
-        for clip in ingest.run(ctx, list_sources(recipe)):
+        for clip in ingest.run(ctx, local_files(recipe.sources)):
             name = Path(clip.uri).stem
             found.append((ordinal[name], f"{name}-{ordinal[name]}", clip))
             ordinal[name] += 1

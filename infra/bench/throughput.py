@@ -43,7 +43,7 @@ from filters.encoder.embedded import EmbeddedEncoder
 from flows.recipe import load
 from flows.runtime import worker
 from flows.runtime.context import Context, context
-from flows.sources import list_sources
+from flows.sources import local_files
 from flows.stages import annotate, bank, edit, ingest, instruct, judge, plan
 from flows.stages.plan import PlannedClip
 
@@ -116,7 +116,7 @@ def measured(clips: int) -> tuple[dict[str, Spent], dict[str, list[int]]]:
         _warm(ctx)
         shared = Spent()
         with spending(shared):
-            annotated = annotate.run(ctx, ingest.run(ctx, list_sources(recipe)))
+            annotated = annotate.run(ctx, ingest.run(ctx, local_files(recipe.sources)))
             planned = plan.run(ctx, annotated, Bank(bank.run(ctx, annotated)))
         edits = sum(len(clip.plans) for clip in planned)
         print(f"{len(planned)} clips, {edits} edits", file=sys.stderr, flush=True)

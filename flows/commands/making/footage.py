@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from catalog import media
 from catalog.errors import BadInput
 from catalog.media import VideoInfo
-from flows.sources import SourceFile
+from flows.sources.source import SourceFile
 
 LOOKED_AT = 8
 """Videos in which objects are looked for, spread evenly over the folder."""

@@ -20,8 +20,11 @@ from experts.plan.view import edit_size
 from experts.serving import EMBEDDED, provider_of
 from flows.commands.making import costs
 from flows.commands.making.footage import Footage, Video, probed
-from flows.recipe import FolderSources, Recipe, SampleSources
-from flows.sources import SourceFile, folder, samples
+from flows.recipe import Recipe
+from flows.sources import folder, samples
+from flows.sources.folder import FolderSources
+from flows.sources.samples import SampleSources
+from flows.sources.source import SourceFile
 from flows.stages.ingest import cuts, rules_for
 
 

@@ -14,8 +14,10 @@ from catalog.storage.files import write_bytes
 from experts.plan.rules import Planning
 from flows.commands.making.footage import Footage, Objects, objects_in, probed
 from flows.commands.making.recipe_text import recipe_text
-from flows.recipe import FolderSources, parse
-from flows.sources import Listing, folder
+from flows.recipe import parse
+from flows.sources import folder
+from flows.sources.folder import FolderSources
+from flows.sources.source import Listing
 
 REFUSALS = 5
 """Files that cannot be read that are named on the terminal; the rest is counted."""

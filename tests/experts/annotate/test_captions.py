@@ -9,9 +9,6 @@ from experts.write.checks import check
 from experts.write.prompts import note
 from experts.write.request import WriteRequest
 from experts.write.templates import all_from_templates
-from flows.recipe import load, parse
-from flows.sources import samples
-from flows.sources.vocabulary import labels_of
 
 FRAMES, HEIGHT, WIDTH = 8, 100, 100
 
@@ -60,34 +57,6 @@ def test_what_passes_by_is_not_named_but_counted():
     cars = [tracked("car", 0.9, (0, 0, 20, 20)), tracked("car", 0.9, (40, 0, 60, 20), last=2)]
     assert describe(cars, FRAMES) == "several cars"
     assert describe(cars[1:], FRAMES) == ""
-
-
-RECIPE = """
-name: two
-plan: {{weights: {{deblur: 1}}}}
-sources:
-  - {{kind: samples, names: [clip_city], labels: [car]}}
-  - {{kind: folder, path: {0}/dogs, labels: [dog]}}
-  - {{kind: folder, path: {0}/any}}
-"""
-
-
-def test_every_source_has_the_vocabulary_of_its_section(tmp_path):
-    for name in ("dogs", "any"):
-        (tmp_path / name).mkdir()
-        (tmp_path / name / f"{name}.mp4").touch()
-    recipe = parse(RECIPE.format(tmp_path), "two.yaml")
-    assert labels_of(recipe, samples.uri("clip_city")) == ("car",)
-    assert labels_of(recipe, "dogs.mp4") == ("dog",)
-    assert labels_of(recipe, "any.mp4") is None
-
-
-@pytest.mark.parametrize("name", ["embedded", "vivid-embedded"])
-def test_the_samples_vocabulary_is_not_that_of_other_footage(name, tmp_path):
-    recipe = load(name)
-    assert "car" in labels_of(recipe, samples.uri("clip_city"))
-    own = type(parse(RECIPE.format(tmp_path), "").sources[1])(kind="folder", path=tmp_path)
-    assert labels_of(recipe.model_copy(update={"sources": (own,)}), "a.mp4") is None
 
 
 @pytest.mark.parametrize("task", ["inpainting", "outpainting", "canny_to_video", "colorization"])

@@ -20,7 +20,7 @@ from flows.commands.making.init import recipe_name
 from flows.commands.making.recipe_text import OF_CLIPS, OF_OBJECTS, recipe_text
 from flows.commands.making.tasks import MADE
 from flows.recipe import load, parse
-from flows.sources import SourceFile
+from flows.sources.source import SourceFile
 
 
 @pytest.fixture

@@ -141,7 +141,7 @@ def test_names_that_are_no_utf8_are_printable_and_open_the_file(tmp_path: Path):
     put(tmp_path / "caf\\xe9.mp4", b"backslash")
     put(tmp_path / "new\nline\u202e.mp4", b"utf-8")
     put(tmp_path / os.fsdecode(b"\xff") / "in.mp4", b"folder")
-    files = listing(recipe(tmp_path)).files
+    files = listing(recipe(tmp_path).sources).files
     assert {file.name: file.path.read_bytes() for file in files} == {
         "caf\\xe9.mp4": b"backslash",
         "caf\\xe9.mp4 (2)": b"latin",
@@ -156,21 +156,21 @@ def test_names_that_are_no_utf8_are_printable_and_open_the_file(tmp_path: Path):
 def test_two_folders_with_equal_names_give_two_names(tmp_path: Path):
     put(tmp_path / "a" / "1.mp4")
     put(tmp_path / "b" / "1.mp4")
-    files = listing(recipe(tmp_path / "a", tmp_path / "b")).files
+    files = listing(recipe(tmp_path / "a", tmp_path / "b").sources).files
     assert [file.name for file in files] == ["1.mp4", "1.mp4 (2)"]
 
 
 def test_a_folder_with_nothing_to_read_ends_in_one_line(tmp_path: Path):
     with pytest.raises(EditmillError, match="not a folder"):
-        listing(recipe(tmp_path / "missing"))
+        listing(recipe(tmp_path / "missing").sources)
     with pytest.raises(EditmillError, match="not a folder"):
-        listing(recipe(Path("~nobody-is-called-so")))
+        listing(recipe(Path("~nobody-is-called-so")).sources)
     put(tmp_path / "a.txt")
     with pytest.raises(EditmillError, match=r"no video in it.*\.txt 1"):
-        listing(recipe(tmp_path))
+        listing(recipe(tmp_path).sources)
     put(tmp_path / "b.r3d")
     with pytest.raises(EditmillError, match=r"none of the 1 sources can be read.*b\.r3d"):
-        listing(recipe(tmp_path))
+        listing(recipe(tmp_path).sources)
 
 
 def test_files_of_equal_content_are_joined_and_no_others(tmp_path: Path):
@@ -186,7 +186,7 @@ def test_files_of_equal_content_are_joined_and_no_others(tmp_path: Path):
         put(tmp_path / name, content)
     (tmp_path / "g.mp4").symlink_to("c.mp4")
     (tmp_path / "h.mp4").symlink_to("nothing")
-    files = joined(listing(recipe(tmp_path)).files)
+    files = joined(listing(recipe(tmp_path).sources).files)
     assert {file.name: [copy.name for copy in file.copies] for file in files} == {
         "a.mp4": ["c.mp4", "g.mp4"],
         **{f"{name}.mp4": [] for name in "bdefh"},

@@ -11,7 +11,7 @@ import pytest
 from catalog import media
 from flows.recipe import parse
 from flows.runtime.context import context
-from flows.sources import list_sources
+from flows.sources import local_files
 from flows.stages import ingest
 
 pytestmark = pytest.mark.weights
@@ -60,7 +60,7 @@ def footage(tmp_path: Path, write, scene) -> Path:
 
 def test_good_and_odd_videos_become_clips_and_broken_ones_rows(footage: Path, tmp_path: Path):
     ctx = context(tmp_path / "catalog", parse(RECIPE.format(folder=footage), "odd"))
-    clips = ingest.run(ctx, list(list_sources(ctx.recipe)))
+    clips = ingest.run(ctx, list(local_files(ctx.recipe.sources)))
 
     sizes = {}
     for clip in clips:
@@ -105,7 +105,7 @@ def test_one_more_video_leaves_the_others_alone(footage: Path, tmp_path: Path, w
 
 def _job(tmp_path: Path, recipe):
     ctx = context(tmp_path / "catalog", recipe)
-    return ctx, list(list_sources(ctx.recipe))
+    return ctx, list(local_files(ctx.recipe.sources))
 
 
 def test_no_clip_holds_a_still_picture_or_spans_a_leap():
@@ -124,7 +124,7 @@ def test_a_pause_ends_a_clip(tmp_path, write, scene):
     shutil.move(write("paused.mp4", scene(90, 96, 128), times=times), folder / "paused.mp4")
     recipe = parse(RECIPE.format(folder=folder), "test")
     ctx = context(tmp_path / "out", recipe)
-    clips = ingest.run(ctx, list_sources(recipe))
+    clips = ingest.run(ctx, local_files(recipe.sources))
     assert [(clip.first_frame, clip.frames, clip.fps) for clip in clips] == [
         (0, 40, 25.0),
         (120, 40, 25.0),
@@ -145,7 +145,7 @@ def test_a_section_may_ask_for_more_or_shorter_clips(tmp_path: Path, write, scen
     plan: {{weights: {{deblur: 1}}}}
     """
     ctx = context(tmp_path / "catalog", parse(text, "tiny"))
-    clips = ingest.run(ctx, list_sources(ctx.recipe))
+    clips = ingest.run(ctx, local_files(ctx.recipe.sources))
     assert [(clip.uri, clip.frames) for clip in clips] == [
         ("v.mp4", 34),
         ("v.mp4", 34),

@@ -15,7 +15,7 @@ from catalog.records import Clip
 from flows.recipe import parse
 from flows.runtime.context import Context, context
 from flows.runtime.selection import parts, select, settle
-from flows.sources import list_sources
+from flows.sources import local_files
 from flows.stages import ingest
 
 
@@ -63,7 +63,7 @@ def build(folder: Path, rules: str = "", licence: str = "CC0-1.0") -> tuple[Cont
     ctx = context(folder.parent / "catalog", recipe)
     ctx.catalog = select(ctx.catalog, recipe)
     before = parts(ctx.catalog.tables)
-    files = ingest.distinct(ctx, list_sources(recipe))
+    files = ingest.distinct(ctx, local_files(recipe.sources))
     clips = [clip for file in files for clip in ingest.run(ctx, [file])]
     assert settle(ctx.catalog.tables, before) == []
     return ctx, clips
@@ -97,7 +97,7 @@ def test_copies_within_one_shard_are_one_source(footage: Path, looked: list[str]
     shutil.copy(footage / "m.mp4", footage / "z.mp4")
     ctx, _ = build(footage)
     shutil.move(footage / "z.mp4", footage / "y.mp4")
-    again = ingest.run(ctx, ingest.distinct(ctx, list_sources(ctx.recipe)))
+    again = ingest.run(ctx, ingest.distinct(ctx, local_files(ctx.recipe.sources)))
     assert len(again) == 1
     assert looked == ["m.mp4"]
     assert failures(ctx).keys() == {"y.mp4"}
@@ -203,7 +203,7 @@ def test_a_file_that_changes_while_it_is_read_is_left_for_another_day(
     ctx, _ = build(footage)
     monkeypatch.setattr(OneShot, "shots", shots)
     monkeypatch.setattr(ingest, "VERSION", "another")
-    (file,) = list_sources(ctx.recipe)
+    (file,) = local_files(ctx.recipe.sources)
     cutting = ingest._Cutting(ctx, OneShot(0.5), frozenset())  # type: ignore[arg-type]
     cutting.key(file)
     with pytest.raises(BadInput, match="while it was read") as error:
