@@ -34,6 +34,10 @@ THREADS = 8
 FORMAT_1 = "work/format-1"
 """Where an upgraded catalog keeps the journal of format 1, one document per record."""
 
+REMEMBERED = ("fetch", "look")
+"""Stages whose products outlive the media that they name: they tell what a remote video is, so that
+it need not be fetched again to know that it is not wanted."""
+
 UPGRADED = f"{FORMAT_1}/upgraded.json"
 """Says that there is one."""
 READ_AT_ONCE = 1000
@@ -104,12 +108,12 @@ class Products:
 
     def naming(self, names: Collection[str]) -> Found:
         """The products in which one of these ids or digests (lower-case hex) occurs, and all on
-        pages of that name, whoever wrote them.
+        pages of that name, whoever wrote them; but for those of :data:`REMEMBERED` stages.
 
         Reads the whole journal, with a few threads.
         """
         wanted = frozenset(names)
-        keys = (each.key for each in self._storage.list("work") if _PAGE.fullmatch(each.key))
+        keys = (each.key for each in self._storage.list("work") if _is_page(each.key))
         found: Found = {}
         with ThreadPoolExecutor(THREADS) as pool:
             while some := list(islice(keys, READ_AT_ONCE)):
@@ -172,6 +176,10 @@ class Page:
         Raises EditmillError where they cannot be written, TypeError for what JSON cannot hold.
         """
         self._documents |= self._products.add(self._stage, self._name, documents)
+
+
+def _is_page(key: str) -> bool:
+    return bool(_PAGE.fullmatch(key)) and key.split("/")[1] not in REMEMBERED
 
 
 def _folder(stage: str, name: str) -> str:

@@ -41,6 +41,8 @@ class Source:
     notes: list[str] = field(default_factory=list)  # what reading did to it: "deinterlaced" …
     author: str = ""  # to be named with what is made of it, as its licence may ask for
     media: str = ""  # media reference of the file itself, where it was fetched from elsewhere
+    fingerprint: str = ""  # by which copies of it are found (filters.footage.duplicates)
+    measures: dict[str, Any] = field(default_factory=dict)  # filters.footage's: numbers by name
 
 
 @dataclass(frozen=True, slots=True)

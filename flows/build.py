@@ -6,7 +6,7 @@ prefect flow serve flows/build.py:build --name nightly --cron "0 2 * * *"
 from __future__ import annotations
 
 from contextlib import ExitStack
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +18,8 @@ from flows.release import local_edits as release_local_edits
 from flows.release import pairs as release_pairs
 from flows.release.live import filling
 from flows.release.outcome import Outcome
-from flows.request import Request, finished, remember, request, with_notes
+from flows.request import Request, finished, has_remote_sources, remember, request
+from flows.runtime.answers import end_rounds
 from flows.runtime.branch import committed, on_branch
 from flows.runtime.context import Context, Stopped, context, findable
 from flows.runtime.orchestration.client import Connection, using
@@ -73,15 +74,18 @@ def run(ctx: Context, asked: Request, connection: Connection) -> Outcome:
         outcome = product.publish(ctx, asked.tag, others)
         ending.release = outcome.release
         remember(ctx, asked, outcome)
+        end_rounds(ctx)
         committed(ctx, outcome.release)
-    return with_notes(outcome, asked)
+    return replace(outcome, notes=[*outcome.notes, *ctx.notes])
 
 
 def _make(ctx: Context, connection: Connection) -> None:
     """Makes the product and fills the report meanwhile."""
     product = release_pairs if ctx.recipe.records is None else release_local_edits
     make = make_pairs if ctx.recipe.records is None else make_local_edits
-    workers: ThreadPoolTaskRunner[Any] = ThreadPoolTaskRunner(max_workers=ctx.recipe.run.workers)
+    # One more for downloads, which wait most of the time.
+    threads = ctx.recipe.run.workers + has_remote_sources(ctx.recipe)
+    workers: ThreadPoolTaskRunner[Any] = ThreadPoolTaskRunner(max_workers=threads)
     with ExitStack() as meanwhile:
         meanwhile.enter_context(findable(ctx))
         meanwhile.enter_context(using(connection))

@@ -1,7 +1,7 @@
 """The two products, from sources to the last table: each a Prefect flow over shards.
 
-    ingest → annotate → plan → edit → instruct → judge     pairs
-    ingest → annotate → draw → local_edit                  local-editing records
+    fetch → look → ingest → annotate → plan → edit → instruct → judge     pairs
+    fetch → look → ingest → annotate → draw → local_edit                  local-editing records
 
 Shards run side by side on `run.workers` threads: the heavy calls all release the interpreter lock,
 and so share one copy of every model. Nothing but small records passes between tasks.
@@ -22,20 +22,26 @@ from prefect import flow
 from catalog.records import Clip
 from experts.local_edits.draw import with_donors
 from experts.plan.donors import Bank
+from flows.runtime.answers import KeptAnswers
 from flows.runtime.context import BuildRun, Context, context_of
 from flows.runtime.stopping import stopped_by_signals
-from flows.sources import local_files
-from flows.sources.source import SourceFile
-from flows.stages import annotate, bank, draw, ingest, local_edit, plan
+from flows.sources import listing
+from flows.sources.copies import joined
+from flows.sources.source import RemoteVideo, SourceFile
+from flows.stages import annotate, bank, draw, fetch, ingest, local_edit, look, plan
+from flows.stages.distinct import Distinct
+from flows.stages.look import Look
 from flows.stages.tasks import (
     annotate_shard,
     bank_shard,
     draw_shard,
     edit_shard,
+    fetch_shard,
     ingest_shard,
     instruct_shard,
     judge_shard,
     local_edit_shard,
+    look_shard,
     plan_shard,
     plan_swaps_shard,
 )
@@ -111,21 +117,53 @@ def _local_edits(ctx: Context) -> None:
 
 
 def _clips(ctx: Context) -> Iterator[Sequence[Clip]]:
-    """The clips of each shard of sources, as they come; a bounded number of shards is ahead."""
-    sources: list[SourceFile] = ingest.distinct(ctx, local_files(ctx.recipe.sources))
-    ctx.stats.expect(ingest.STAGE, len(sources))
-    submitted: deque[Any] = deque()
-    for shard in shards(sources, ctx.recipe.run.shard_size):
-        submitted.append(ingest_shard.submit(ctx.run, shard))
-        if len(submitted) > AHEAD * ctx.recipe.run.workers:
-            yield _expected(ctx, submitted.popleft().result())
-    while submitted:
-        yield _expected(ctx, submitted.popleft().result())
+    """The clips of each shard of sources, as they come."""
+    for clips in _results(ctx, (ingest_shard.submit(ctx.run, looks) for looks in _looks(ctx))):
+        ctx.stats.expect(annotate.STAGE, len(clips))
+        yield clips
 
 
-def _expected(ctx: Context, clips: Sequence[Clip]) -> Sequence[Clip]:
-    ctx.stats.expect(annotate.STAGE, len(clips))
-    return clips
+def _looks(ctx: Context) -> Iterator[Sequence[Look]]:
+    """The sources to be cut, each video once, in shards."""
+    distinct = Distinct(ctx)
+    submitted = (look_shard.submit(ctx.run, files) for files in _files(ctx))
+    for looks in _results(ctx, submitted):
+        if used := distinct.take(looks):
+            ctx.stats.expect(ingest.STAGE, len(used))
+            yield used
+    for rest in shards(distinct.rest(), ctx.recipe.run.shard_size):
+        ctx.stats.expect(ingest.STAGE, len(rest))
+        yield rest
+
+
+def _files(ctx: Context) -> Iterator[Sequence[SourceFile]]:
+    """The sources on this machine, then the remote ones as they are fetched, in shards."""
+    found = listing(ctx.recipe.sources, KeptAnswers(ctx))
+    ctx.notes += found.notes
+    ctx.worth_retrying |= found.incomplete
+    here = joined([each for each in found.files if isinstance(each, SourceFile)])
+    elsewhere = [each for each in found.files if isinstance(each, RemoteVideo)]
+    ctx.stats.expect(look.STAGE, len(here))
+    yield from shards(here, ctx.recipe.run.shard_size)
+    if not elsewhere:
+        return
+    ctx.stats.expect(fetch.STAGE, len(elsewhere))
+    together = max(ctx.recipe.run.shard_size, fetch.AT_ONCE)
+    submitted = (fetch_shard.submit(ctx.run, shard) for shard in shards(elsewhere, together))
+    for files in _results(ctx, submitted):
+        ctx.stats.expect(look.STAGE, len(files))
+        yield from shards(files, ctx.recipe.run.shard_size)
+
+
+def _results(ctx: Context, submitted: Iterator[Any]) -> Iterator[Any]:
+    """The results of tasks in their order; a bounded number of them is ahead."""
+    ahead: deque[Any] = deque()
+    for future in submitted:
+        ahead.append(future)
+        if len(ahead) > AHEAD * ctx.recipe.run.workers:
+            yield ahead.popleft().result()
+    while ahead:
+        yield ahead.popleft().result()
 
 
 class _Line:

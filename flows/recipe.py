@@ -18,6 +18,7 @@ from experts.edit.tasks import TASKS, TRAINED
 from experts.local_edits.rules import Records
 from experts.plan.rules import Planning
 from experts.serving import Provider
+from filters.footage.rules import Footage
 from filters.rules import Filters
 from flows.sources.folder import FolderSources
 from flows.sources.samples import SampleSources
@@ -55,6 +56,7 @@ class Recipe(Part):
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
     seed: int = 0
     sources: tuple[Source, ...] = Field(min_length=1)
+    footage: Footage = Footage()
     clips: Clips = Clips()
     annotate: Annotate = Annotate()
     plan: Planning = NO_PAIRS

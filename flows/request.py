@@ -16,7 +16,7 @@ from flows.release.outcome import REPORT, Outcome
 from flows.runtime.context import Context
 from flows.sources import listing
 from flows.sources.folder import FolderSources
-from flows.sources.source import Footage, Listing, SourceFile
+from flows.sources.source import Footage, Listing, RemoteSection, SourceFile
 
 STAGE = "build"
 
@@ -24,7 +24,8 @@ STAGE = "build"
 @dataclass(frozen=True, slots=True)
 class Request:
     """A build's recipe with pinned experts, the catalog's folder, the tag of its release (None: the
-    next of v1, v2 …), its sources as they are now, and the key of all that it depends on."""
+    next of v1, v2 …), its sources on this machine as they are now, and the key of all that it
+    depends on."""
 
     recipe: Recipe
     out: str
@@ -83,7 +84,10 @@ def _check_models(recipe: Recipe) -> None:
 
 
 def finished(ctx: Context, asked: Request) -> Outcome | None:
-    """What the same request came to before, if all of it is still there."""
+    """What the same request came to before, if all of it is still there, and nothing can have been
+    added elsewhere."""
+    if has_remote_sources(asked.recipe):
+        return None
     found = ctx.catalog.products.get(STAGE, asked.key)
     if found is None:
         return None
@@ -92,18 +96,18 @@ def finished(ctx: Context, asked: Request) -> Outcome | None:
     released = any(release.tag == outcome.release for release in ctx.catalog.releases())
     if not (released and ctx.catalog.storage.exists(REPORT)):
         return None
-    return with_notes(outcome, asked)
+    return dataclasses.replace(outcome, notes=[*outcome.notes, *asked.sources.notes])
+
+
+def has_remote_sources(recipe: Recipe) -> bool:
+    """Whether some of its footage is fetched, so that there may be more at any time."""
+    return any(isinstance(section, RemoteSection) for section in recipe.sources)
 
 
 def remember(ctx: Context, asked: Request, outcome: Outcome) -> None:
     """The same request need not be carried out again, unless some record is worth another try."""
     if not ctx.worth_retrying:
         ctx.catalog.products.put(STAGE, asked.key, dataclasses.asdict(outcome))
-
-
-def with_notes(outcome: Outcome, asked: Request) -> Outcome:
-    """The outcome that also says what lay among the sources and was left out."""
-    return dataclasses.replace(outcome, notes=[*outcome.notes, *asked.sources.notes])
 
 
 def _key(recipe: Recipe, sources: Listing[Footage], tag: str | None) -> str:

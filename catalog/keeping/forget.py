@@ -215,7 +215,7 @@ def _known(storage: Storage) -> dict[str, Forgotten]:
 
 def _named_by_failure(source: Forgotten) -> pl.Expr:
     """A failure's record is a file's name, a clip's id, or ends with a plan's id."""
-    file = (pl.col("stage") == "ingest") & pl.col("record").is_in(source.names)
+    file = pl.col("stage").is_in(["fetch", "look", "ingest"]) & pl.col("record").is_in(source.names)
     last = pl.col("record").str.split(" ").list.last()
     return file | last.is_in([*source.clips, *source.plans])
 

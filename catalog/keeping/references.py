@@ -16,6 +16,7 @@ from catalog.storage.location import Storage
 from catalog.tables import SHARED, Tables
 
 MEDIA_COLUMNS = {
+    "sources": ("media",),
     "clips": ("video",),
     "tracks": ("masks",),
     "plans": ("params",),  # a swap's donor

@@ -78,6 +78,21 @@ def iter_frames(
     return (to_rgb(frame) for frame in frames)
 
 
+def iter_frames_and_samples(
+    path: str | Path, size: Size, every: int, long_side: int
+) -> Iterator[tuple[Frame, Frame | None]]:
+    """All frames as :func:`iter_frames` yields them at `size`, each with itself at another size if
+    it is one of each `every` frames, else with None: then its long side has at most `long_side` px.
+
+    So one decode serves two readers. Raises BadInput as :func:`iter_frames` does.
+    """
+    index = index_of(path)
+    to_rgb = RgbConverter(index.picture_format, size)
+    to_sample = RgbConverter(index.picture_format, _shrunk(index.info, long_side))
+    for k, frame in enumerate(_decode(path, index, range(index.info.frames))):
+        yield to_rgb(frame), to_sample(frame) if k % every == 0 else None
+
+
 def read_video(
     path: str | Path,
     first: int = 0,
@@ -97,12 +112,8 @@ def sample_frames(path: str | Path, n: int, long_side: int | None = None) -> Fra
     with fewer than `n` frames some are repeated. Raises BadInput as :func:`iter_frames` does.
     """
     index = index_of(path)
-    info = index.info
-    size = None
-    if long_side is not None and long_side < max(info.width, info.height):
-        scale = long_side / max(info.width, info.height)
-        size = (max(1, round(info.height * scale)), max(1, round(info.width * scale)))
-    wanted = np.rint(np.linspace(0, info.frames - 1, n)).astype(int).tolist()
+    size = None if long_side is None else _shrunk(index.info, long_side)
+    wanted = np.rint(np.linspace(0, index.info.frames - 1, n)).astype(int).tolist()
     return _read(path, index, wanted, size)
 
 
@@ -126,6 +137,14 @@ def read_masks(
             gray = cv2.resize(gray, (width, height), interpolation=how)
         masks[k] = gray >= 128
     return masks
+
+
+def _shrunk(info: VideoInfo, long_side: int) -> Size | None:
+    """The size with at most `long_side` px on the longer side; None where frames have that."""
+    if long_side >= max(info.width, info.height):
+        return None
+    scale = long_side / max(info.width, info.height)
+    return max(1, round(info.height * scale)), max(1, round(info.width * scale))
 
 
 def _frame_numbers(index: Index, first: int, count: int | None, stride: int) -> range:

@@ -4,8 +4,7 @@ architecture for fast shot transition detection", 2020)."""
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Iterable, Iterator
-from pathlib import Path
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import torch
@@ -13,7 +12,6 @@ from numpy.typing import NDArray
 from torch import Tensor, nn
 from torch.nn import functional as F
 
-from catalog.media import iter_frames
 from experts.base import Frames
 from experts.threads import one_for_torch
 from experts.weights import entry, fetch
@@ -65,20 +63,10 @@ class ShotDetector:
         """Free the weights."""
         self._network = None
 
-    def shots(
-        self, path: str | Path, check_stop: Callable[[], None] = lambda: None
-    ) -> list[tuple[int, int]]:
+    def shots(self, frames: Iterable[NDArray[np.uint8]]) -> list[tuple[int, int]]:
         """(first, last_exclusive) of each shot, in order; together they cover the video but for the
-        frames inside gradual transitions. Raises BadInput if the video cannot be read.
-        `check_stop` is called between frames and may raise.
-        """
-
-        def frames() -> Iterator[NDArray[np.uint8]]:
-            for frame in iter_frames(path, size=INPUT_SIZE):
-                check_stop()
-                yield frame
-
-        return split(self.transitions(frames()), self.threshold)
+        frames inside gradual transitions. Frames are [27, 48, 3] RGB."""
+        return split(self.transitions(frames), self.threshold)
 
     def transitions(self, frames: Iterable[NDArray[np.uint8]]) -> NDArray[np.float32]:
         """Probability, per frame, that a shot ends there; frames are [27, 48, 3] RGB."""

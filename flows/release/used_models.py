@@ -23,6 +23,7 @@ from experts.write.chat.models import LlamaCppChat
 from filters.alignment.filter import AlignmentFilter
 from filters.config import Filters, filters_for
 from filters.encoder.embedded import EmbeddedEncoder
+from filters.footage.models import models_for
 from filters.quality.filter import QualityFilter
 from flows.runtime.context import Context
 
@@ -63,6 +64,11 @@ def _slots(ctx: Context, experts: Mapping[str, Expert]) -> set[str]:
     used = {entry.name for entry in weights.entries() if entry.sha256 in sources}
     if sources:
         used.update(ShotDetector.slots)
+        used.update(
+            slot
+            for model in models_for(ctx.recipe.footage).used
+            for slot in getattr(model, "slots", ())
+        )
     if ctx.catalog.clips().select(pl.len()).collect().item():
         used.update((*Detector.slots, *Segmenter.slots))
     for expert in experts.values():

@@ -50,6 +50,7 @@ class SourceFile:
     section: Section = field(default_factory=Section)  # of the recipe, that it was found by
     copies: tuple[SourceFile, ...] = ()  # further files of the same content (flows.sources.copies)
     media: str = ""  # its reference, where it was fetched and so is media of the catalog
+    fetched: RemoteVideo | None = None  # from where it was fetched
 
 
 class Address(Protocol):

@@ -10,7 +10,19 @@ from prefect.cache_policies import NO_CACHE
 
 from flows.runtime.context import BuildRun, Context, context_of
 from flows.runtime.worker import limit_threads
-from flows.stages import annotate, bank, draw, edit, ingest, instruct, judge, local_edit, plan
+from flows.stages import (
+    annotate,
+    bank,
+    draw,
+    edit,
+    fetch,
+    ingest,
+    instruct,
+    judge,
+    local_edit,
+    look,
+    plan,
+)
 
 LAST = (judge.STAGE, local_edit.STAGE)
 """A shard is finished when it has been through one of these."""
@@ -38,6 +50,8 @@ def _shard_task(stage: str, run: Callable[[Context, Any], list[Any]]) -> Any:
     )(shard_task)
 
 
+fetch_shard = _shard_task(fetch.STAGE, fetch.run)
+look_shard = _shard_task(look.STAGE, look.run)
 ingest_shard = _shard_task(ingest.STAGE, ingest.run)
 annotate_shard = _shard_task(annotate.STAGE, annotate.run)
 bank_shard = _shard_task(bank.STAGE, bank.run)

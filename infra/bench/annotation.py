@@ -48,7 +48,7 @@ from flows.recipe import FolderSources, load
 from flows.runtime import worker
 from flows.runtime.context import context
 from flows.sources import local_files
-from flows.stages import ingest
+from flows.stages import ingest, look
 
 SAME_TRACK = 0.3
 """Least IoU, over all pixels and frames, of two tracks of one object."""
@@ -182,7 +182,7 @@ def clips(per_source: int, folders: Sequence[Path]) -> Iterator[tuple[str, Frame
         ctx = context(Path(root), recipe)
         ordinal: Counter[str] = Counter()
         found = []
-        for clip in ingest.run(ctx, local_files(recipe.sources)):
+        for clip in ingest.run(ctx, look.run(ctx, local_files(recipe.sources))):
             name = Path(clip.uri).stem
             found.append((ordinal[name], f"{name}-{ordinal[name]}", clip))
             ordinal[name] += 1

@@ -44,7 +44,7 @@ from flows.recipe import load
 from flows.runtime import worker
 from flows.runtime.context import Context, context
 from flows.sources import local_files
-from flows.stages import annotate, bank, edit, ingest, instruct, judge, plan
+from flows.stages import annotate, bank, edit, ingest, instruct, judge, look, plan
 from flows.stages.plan import PlannedClip
 
 DECODE = {("decode.py", name) for name in ("read_video", "read_masks", "sample_frames")}
@@ -116,7 +116,8 @@ def measured(clips: int) -> tuple[dict[str, Spent], dict[str, list[int]]]:
         _warm(ctx)
         shared = Spent()
         with spending(shared):
-            annotated = annotate.run(ctx, ingest.run(ctx, local_files(recipe.sources)))
+            looks = look.run(ctx, local_files(recipe.sources))
+            annotated = annotate.run(ctx, ingest.run(ctx, looks))
             planned = plan.run(ctx, annotated, Bank(bank.run(ctx, annotated)))
         edits = sum(len(clip.plans) for clip in planned)
         print(f"{len(planned)} clips, {edits} edits", file=sys.stderr, flush=True)

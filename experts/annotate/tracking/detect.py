@@ -83,7 +83,7 @@ class Detector:
         if self._interpreter is None:
             path = fetch("efficientdet_lite2")
             self._labels = _labels(path)
-            with _no_notice():
+            with no_notice():
                 interpreter = Interpreter(str(path), num_threads=self._threads or per_call())
                 interpreter.allocate_tensors()
             self._interpreter = interpreter
@@ -194,7 +194,7 @@ def _labels(path: Path) -> list[str]:
 
 
 @contextmanager
-def _no_notice() -> Iterator[None]:
+def no_notice() -> Iterator[None]:
     """Meanwhile, what compiled code writes to stderr is lost: LiteRT says there which delegate it
     created, in the middle of a live table."""
     try:

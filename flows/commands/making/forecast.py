@@ -21,10 +21,9 @@ from experts.serving import EMBEDDED, provider_of
 from flows.commands.making import costs
 from flows.commands.making.footage import Footage, Video, probed
 from flows.recipe import Recipe
-from flows.sources import folder, samples
-from flows.sources.folder import FolderSources
+from flows.sources import samples
 from flows.sources.samples import SampleSources
-from flows.sources.source import SourceFile
+from flows.sources.source import LocalSection, SourceFile
 from flows.stages.ingest import cuts, rules_for
 
 
@@ -144,8 +143,12 @@ def slots_of(recipe: Recipe) -> list[weights.Entry]:
     from experts.edit.tasks import expert_for
     from experts.write.chat.models import LlamaCppChat
     from filters.encoder.embedded import EmbeddedEncoder
+    from filters.footage.models import models_for
 
     used: set[str] = {*ShotDetector.slots, *Detector.slots, *Segmenter.slots}
+    used.update(
+        slot for model in models_for(recipe.footage).used for slot in getattr(model, "slots", ())
+    )
     for section in recipe.sources:
         if isinstance(section, SampleSources):
             used.update(section.names)
@@ -163,16 +166,18 @@ def _files(recipe: Recipe) -> tuple[list[SourceFile], list[str], list[str]]:
     absent: list[str] = []
     notes: list[str] = []
     for section in recipe.sources:
-        if isinstance(section, FolderSources):
-            listed = folder.find(section)
+        if isinstance(section, SampleSources):
+            for name in section.names:
+                if weights.entry(name).present:
+                    files += samples.find(section.model_copy(update={"names": (name,)}))
+                else:
+                    absent.append(name)
+        elif isinstance(section, LocalSection):
+            listed = section.find()
             files += listed.files
             notes += listed.notes
-            continue
-        for name in section.names:
-            if weights.entry(name).present:
-                files += samples.find(section.model_copy(update={"names": (name,)}))
-            else:
-                absent.append(name)
+        else:
+            notes.append(f"Not counted, since a build finds it: the footage of `{section.kind}`")
     return files, absent, notes
 
 

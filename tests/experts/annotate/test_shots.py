@@ -8,7 +8,7 @@ import torch
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalog.media import read_video, write_video
+from catalog.media import iter_frames, read_video, write_video
 from experts.annotate.shots import (
     INPUT_SIZE,
     MARGIN,
@@ -102,7 +102,8 @@ def test_a_cut_between_textures_is_found_where_it_is(
 ) -> None:
     frames = np.concatenate([texture(1, (1, 0.7, 0.4), 45), texture(2, (0.5, 0.9, 1), 40)])
     write_video(tmp_path / "two.mp4", frames, 25)
-    assert detector.shots(tmp_path / "two.mp4") == [(0, 45), (45, 85)]
+    stored = iter_frames(tmp_path / "two.mp4", size=INPUT_SIZE)
+    assert detector.shots(stored) == [(0, 45), (45, 85)]
 
 
 @pytest.mark.weights

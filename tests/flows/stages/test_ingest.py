@@ -9,10 +9,12 @@ import numpy as np
 import pytest
 
 from catalog import media
+from catalog.records import Clip
 from flows.recipe import parse
-from flows.runtime.context import context
+from flows.runtime.context import Context, context
 from flows.sources import local_files
-from flows.stages import ingest
+from flows.sources.source import SourceFile
+from flows.stages import ingest, look
 
 pytestmark = pytest.mark.weights
 
@@ -60,7 +62,7 @@ def footage(tmp_path: Path, write, scene) -> Path:
 
 def test_good_and_odd_videos_become_clips_and_broken_ones_rows(footage: Path, tmp_path: Path):
     ctx = context(tmp_path / "catalog", parse(RECIPE.format(folder=footage), "odd"))
-    clips = ingest.run(ctx, list(local_files(ctx.recipe.sources)))
+    clips = ingest.run(ctx, look.run(ctx, local_files(ctx.recipe.sources)))
 
     sizes = {}
     for clip in clips:
@@ -94,13 +96,17 @@ def test_good_and_odd_videos_become_clips_and_broken_ones_rows(footage: Path, tm
 
 def test_one_more_video_leaves_the_others_alone(footage: Path, tmp_path: Path, write, scene):
     recipe = parse(RECIPE.format(folder=footage), "odd")
-    before = {clip.clip_id for clip in ingest.run(*_job(tmp_path, recipe))}
-    shutil.move(write("new.mp4", scene(40, 64, 64)), footage / "new.mp4")
+    before = {clip.clip_id for clip in _clips(*_job(tmp_path, recipe))}
+    shutil.move(write("new.mp4", scene(40, 80, 112)), footage / "new.mp4")
     ctx, sources = _job(tmp_path, recipe)
     done = ctx.stats.stage("ingest").done
-    after = {clip.clip_id for clip in ingest.run(ctx, sources)}
+    after = {clip.clip_id for clip in _clips(ctx, sources)}
     assert before < after
     assert ctx.stats.stage("ingest").done == done + 1
+
+
+def _clips(ctx: Context, files: list[SourceFile]) -> list[Clip]:
+    return ingest.run(ctx, look.run(ctx, files))
 
 
 def _job(tmp_path: Path, recipe):
@@ -109,12 +115,12 @@ def _job(tmp_path: Path, recipe):
 
 
 def test_no_clip_holds_a_still_picture_or_spans_a_leap():
-    assert ingest.unbroken([(0, 50), (50, 200)], [(20, 45), (45, 60), (120, 120), (300, 310)]) == [
+    assert look.unbroken([(0, 50), (50, 200)], [(20, 45), (45, 60), (120, 120), (300, 310)]) == [
         (0, 20),
         (60, 120),
         (120, 200),
     ]
-    assert ingest.unbroken([(0, 50)], []) == [(0, 50)]
+    assert look.unbroken([(0, 50)], []) == [(0, 50)]
 
 
 def test_a_pause_ends_a_clip(tmp_path, write, scene):
@@ -124,7 +130,7 @@ def test_a_pause_ends_a_clip(tmp_path, write, scene):
     shutil.move(write("paused.mp4", scene(90, 96, 128), times=times), folder / "paused.mp4")
     recipe = parse(RECIPE.format(folder=folder), "test")
     ctx = context(tmp_path / "out", recipe)
-    clips = ingest.run(ctx, local_files(recipe.sources))
+    clips = _clips(ctx, local_files(recipe.sources))
     assert [(clip.first_frame, clip.frames, clip.fps) for clip in clips] == [
         (0, 40, 25.0),
         (120, 40, 25.0),
@@ -145,7 +151,7 @@ def test_a_section_may_ask_for_more_or_shorter_clips(tmp_path: Path, write, scen
     plan: {{weights: {{deblur: 1}}}}
     """
     ctx = context(tmp_path / "catalog", parse(text, "tiny"))
-    clips = ingest.run(ctx, local_files(ctx.recipe.sources))
+    clips = _clips(ctx, local_files(ctx.recipe.sources))
     assert [(clip.uri, clip.frames) for clip in clips] == [
         ("v.mp4", 34),
         ("v.mp4", 34),

@@ -3,27 +3,30 @@
 import dataclasses
 import os
 import shutil
-from collections.abc import Callable
+from collections.abc import Iterable
 from pathlib import Path
 from types import SimpleNamespace
+from typing import Any
 
 import pytest
 
 from catalog import media
 from catalog.errors import BadInput
 from catalog.records import Clip
+from experts.base import Frames
+from filters.footage.models import models_for
 from flows.recipe import parse
 from flows.runtime.context import Context, context
 from flows.runtime.selection import parts, select, settle
 from flows.sources import local_files
-from flows.stages import ingest
+from flows.sources.copies import joined
+from flows.stages import ingest, look
 
 
 class OneShot:
     """Stands in for the shot detector: no video has a cut."""
 
     version = "one shot"
-    looked: list[str]
 
     def __init__(self, threshold: float) -> None:
         self.threshold = threshold
@@ -31,17 +34,22 @@ class OneShot:
     def load(self) -> None:
         pass
 
-    def shots(self, path: Path, check_stop: Callable[[], None]) -> list[tuple[int, int]]:
-        self.looked.append(path.name)
-        return [(0, media.probe(path).frames)]
+    def shots(self, frames: Iterable[Frames]) -> list[tuple[int, int]]:
+        return [(0, sum(1 for _ in frames))]
 
 
 @pytest.fixture(autouse=True)
 def looked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
-    """Names of the files that were cut."""
+    """Names of the files that were decoded to be looked at."""
     names: list[str] = []
-    monkeypatch.setattr(OneShot, "looked", names, raising=False)
-    monkeypatch.setattr(ingest, "ShotDetector", OneShot)
+    decoded = media.iter_frames_and_samples
+
+    def noted(path: Path, *given: Any) -> Any:
+        names.append(path.name)
+        return decoded(path, *given)
+
+    monkeypatch.setattr(media, "iter_frames_and_samples", noted)
+    monkeypatch.setattr(look, "ShotDetector", OneShot)
     return names
 
 
@@ -63,8 +71,8 @@ def build(folder: Path, rules: str = "", licence: str = "CC0-1.0") -> tuple[Cont
     ctx = context(folder.parent / "catalog", recipe)
     ctx.catalog = select(ctx.catalog, recipe)
     before = parts(ctx.catalog.tables)
-    files = ingest.distinct(ctx, local_files(recipe.sources))
-    clips = [clip for file in files for clip in ingest.run(ctx, [file])]
+    files = joined(local_files(recipe.sources))
+    clips = [clip for file in files for clip in ingest.run(ctx, look.run(ctx, [file]))]
     assert settle(ctx.catalog.tables, before) == []
     return ctx, clips
 
@@ -97,7 +105,7 @@ def test_copies_within_one_shard_are_one_source(footage: Path, looked: list[str]
     shutil.copy(footage / "m.mp4", footage / "z.mp4")
     ctx, _ = build(footage)
     shutil.move(footage / "z.mp4", footage / "y.mp4")
-    again = ingest.run(ctx, ingest.distinct(ctx, local_files(ctx.recipe.sources)))
+    again = ingest.run(ctx, look.run(ctx, joined(local_files(ctx.recipe.sources))))
     assert len(again) == 1
     assert looked == ["m.mp4"]
     assert failures(ctx).keys() == {"y.mp4"}
@@ -121,7 +129,7 @@ def test_a_later_build_that_meets_it_under_another_name(footage: Path, looked: l
 def test_a_copy_that_becomes_another_video_loses_its_row(footage: Path, write, scene):
     shutil.copy(footage / "m.mp4", footage / "z.mp4")
     build(footage)
-    shutil.move(write("z.mp4", scene(40, 64, 64)), footage / "z.mp4")
+    shutil.move(write("z.mp4", scene(40, 80, 112)), footage / "z.mp4")
     ctx, clips = build(footage)
     assert [clip.uri for clip in clips] == ["m.mp4", "z.mp4"]
     assert failures(ctx) == {}
@@ -171,7 +179,7 @@ def test_one_picture_is_no_clip_by_any_rule(footage: Path, write, scene):
 def test_refused_files_get_a_row_under_their_printable_name(footage: Path, write, scene):
     (footage / "raw.r3d").write_bytes(b"raw")
     (footage / os.fsdecode(b"bad\xe9.mp4")).write_bytes(b"no video")
-    shutil.move(write("g.mp4", scene(40, 64, 64)), footage / os.fsdecode(b"good\xe9\n.mp4"))
+    shutil.move(write("g.mp4", scene(40, 80, 112)), footage / os.fsdecode(b"good\xe9\n.mp4"))
     ctx, clips = build(footage)
     assert [clip.uri for clip in clips] == ["m.mp4", "good\\xe9\n.mp4"]
     told = failures(ctx)
@@ -195,19 +203,19 @@ def test_a_source_that_cannot_be_read_does_not_end_the_build(footage: Path):
 def test_a_file_that_changes_while_it_is_read_is_left_for_another_day(
     footage: Path, monkeypatch: pytest.MonkeyPatch
 ):
-    def shots(self: OneShot, path: Path, check_stop: Callable[[], None]) -> list[tuple[int, int]]:
-        count = media.probe(path).frames
-        os.utime(path, ns=(0, 0))
+    def shots(self: OneShot, frames: Iterable[Frames]) -> list[tuple[int, int]]:
+        count = sum(1 for _ in frames)
+        os.utime(footage / "m.mp4", ns=(0, 0))
         return [(0, count)]
 
     ctx, _ = build(footage)
     monkeypatch.setattr(OneShot, "shots", shots)
-    monkeypatch.setattr(ingest, "VERSION", "another")
+    monkeypatch.setattr(look, "VERSION", "another")
     (file,) = local_files(ctx.recipe.sources)
-    cutting = ingest._Cutting(ctx, OneShot(0.5), frozenset())  # type: ignore[arg-type]
-    cutting.key(file)
+    looking = look._Looking(ctx, OneShot(0.5), models_for(ctx.recipe.footage), frozenset())  # type: ignore[arg-type]
+    looking.key(file)
     with pytest.raises(BadInput, match="while it was read") as error:
-        cutting.document(file)
+        looking.document(file)
     assert not error.value.final
 
 
@@ -250,7 +258,7 @@ def test_a_folder_that_can_be_read_again_loses_its_row(
     footage: Path, monkeypatch: pytest.MonkeyPatch, write, scene
 ):
     (footage / "locked").mkdir()
-    shutil.move(write("in.mp4", scene(40, 64, 64)), footage / "locked" / "in.mp4")
+    shutil.move(write("in.mp4", scene(40, 80, 112)), footage / "locked" / "in.mp4")
     scandir = os.scandir
 
     def refuse(path):

@@ -9,7 +9,7 @@ from catalog.keys import file_digest
 from flows.recipe import parse
 from flows.runtime.context import context
 from flows.sources import local_files
-from flows.stages import ingest
+from flows.stages import ingest, look
 
 pytestmark = pytest.mark.weights
 
@@ -30,7 +30,7 @@ def test_what_was_forgotten_is_refused_by_its_content(write, scene, tmp_path: Pa
 
     def built():
         ctx = context(tmp_path / "catalog", recipe)
-        clips = ingest.run(ctx, local_files(recipe.sources))
+        clips = ingest.run(ctx, look.run(ctx, local_files(recipe.sources)))
         failed = [(f.record, f.reason) for f in ctx.catalog.tables.records("failures")]
         return sorted(clip.uri for clip in clips), failed, ctx
 

@@ -1,0 +1,94 @@
+"""Of files that show one video one is used, and it stays the same from build to build."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from catalog.media import read_video, write_video
+from catalog.records import Clip
+from flows.recipe import parse
+from flows.runtime.context import Context, context
+from flows.runtime.selection import parts, select, settle
+from flows.sources import local_files
+from flows.stages import ingest, look
+from flows.stages.distinct import Distinct
+
+pytestmark = pytest.mark.weights
+
+
+@pytest.fixture
+def footage(tmp_path: Path, write, scene) -> Path:
+    folder = tmp_path / "footage"
+    folder.mkdir()
+    write("m.mp4", scene(60, 192, 256)).rename(folder / "m.mp4")
+    return folder
+
+
+def copied(footage: Path, name: str) -> None:
+    """A re-encoded copy: another content, the same video."""
+    write_video(footage / name, read_video(footage / "m.mp4"), 25, crf=30)
+
+
+def build(folder: Path, footage_rules: str = "") -> tuple[Context, list[Clip]]:
+    recipe = parse(
+        f"name: x\nsources: [{{kind: folder, path: '{folder}'}}]\n"
+        f"footage: {{{footage_rules}}}\nplan: {{weights: {{deblur: 1}}}}\n",
+        "x",
+    )
+    ctx = context(folder.parent / "catalog", recipe)
+    ctx.catalog = select(ctx.catalog, recipe)
+    before = parts(ctx.catalog.tables)
+    distinct = Distinct(ctx)
+    used = [
+        each
+        for file in local_files(recipe.sources)
+        for each in distinct.take(look.run(ctx, [file]))
+    ]
+    clips = ingest.run(ctx, [*used, *distinct.rest()])
+    assert settle(ctx.catalog.tables, before) == []
+    return ctx, clips
+
+
+def told(ctx: Context) -> dict[str, str]:
+    rows = ctx.catalog.failures().collect()
+    return dict(rows.select("record", "message").rows())
+
+
+def test_a_copy_in_another_encoding_is_counted_and_not_used(footage: Path) -> None:
+    copied(footage, "z.mp4")
+    ctx, clips = build(footage)
+    assert [clip.uri for clip in clips] == ["m.mp4"]
+    assert told(ctx)["z.mp4"].startswith("z.mp4: shows the same video as m.mp4, which is used")
+
+
+def test_what_an_earlier_build_used_stays_in_use(footage: Path) -> None:
+    _, first = build(footage)
+    copied(footage, "a.mp4")  # comes before it in the listing
+    ctx, second = build(footage)
+    assert second == first
+    assert told(ctx).keys() == {"a.mp4"}
+
+
+def test_the_copy_is_used_when_the_other_is_gone(footage: Path) -> None:
+    build(footage)
+    copied(footage, "z.mp4")
+    (footage / "m.mp4").unlink()
+    ctx, clips = build(footage)
+    assert [clip.uri for clip in clips] == ["z.mp4"]
+    assert told(ctx) == {}
+
+
+def test_a_recipe_may_use_both(footage: Path) -> None:
+    copied(footage, "z.mp4")
+    ctx, clips = build(footage, "duplicates: false")
+    assert [clip.uri for clip in clips] == ["m.mp4", "z.mp4"]
+    assert told(ctx) == {}
+
+
+def test_other_videos_are_no_copies(footage: Path, write, scene) -> None:
+    write("z.mp4", 255 - scene(60, 192, 256)[:, ::-1]).rename(footage / "z.mp4")
+    ctx, clips = build(footage)
+    assert [clip.uri for clip in clips] == ["m.mp4", "z.mp4"]
+    assert told(ctx) == {}
