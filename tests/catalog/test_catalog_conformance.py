@@ -41,7 +41,7 @@ def elsewhere(
 def started(*arguments: str) -> subprocess.Popen[str]:
     return subprocess.Popen(
         [sys.executable, "-m", "tests.catalog.writers", *arguments],
-        stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
     )  # fmt: skip
 
@@ -228,14 +228,14 @@ def test_builds_with_other_thresholds_at_once_keep_their_own_verdicts(
 def test_six_processes_append_at_once(storage_uri: str, elsewhere) -> None:
     processes = [started("append", storage_uri, str(number)) for number in range(6)]
     for process in processes:
-        assert process.stdout is not None and process.stdout.readline() == "ready\n"
+        assert process.stdout is not None and process.stderr is not None
+        assert process.stdout.readline() == "ready\n", process.stderr.read()
     for process in processes:
         assert process.stdin is not None
         process.stdin.write("\n")
         process.stdin.flush()
-    for process in processes:
-        process.communicate(timeout=240)
-    assert [process.returncode for process in processes] == [0] * 6
+    errors = [process.communicate(timeout=240)[1] for process in processes]
+    assert [process.returncode for process in processes] == [0] * 6, "\n".join(errors)
     expected = [
         f"{writer}-{shard}-{row}"
         for writer in range(6)
