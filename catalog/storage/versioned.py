@@ -96,12 +96,15 @@ class LakefsStorage(ObjectStorage):
         )
         self._request(lambda: branch.create(self.main, exist_ok=True))
         there.commit("What an interrupted build left", {})
-        there._follow(LakefsStorage(self.bucket, self.main, self.access, cache=self.cache))
-        self._merge(self.main, name, f"Take in {self.main}", {}, strategy="source-wins")
+        # One commit of main for both: main may move on meanwhile.
+        newest = self._request(lambda: self._repository.branch(self.main).head.id)
+        there._follow(LakefsStorage(self.bucket, newest, self.access, cache=self.cache))
+        self._merge(newest, name, f"Take in {self.main}", {}, strategy="source-wins")
         return there
 
     def _follow(self, main: LakefsStorage) -> None:
-        """Where this branch and `main` have each written to a table, drop what only this one did.
+        """Where this branch and `main`, at the commit that is going to be merged into it, have each
+        written to a table, drop what only this branch did.
 
         The merge takes main's commits where both have one. Those that only the branch has would
         follow on them, and name files whose rows main has moved to others: they would be doubled.
