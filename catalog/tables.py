@@ -15,11 +15,13 @@ import secrets
 import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
 import polars as pl
+from deltalake import DeltaTable
 from deltalake.exceptions import CommitFailedError, DeltaError
 from polars.exceptions import PanicException, PolarsError
 
@@ -31,10 +33,13 @@ from catalog.errors import EditmillError
 from catalog.records import TABLES, from_row, key_column, schema, to_row
 from catalog.storage.files import unwritable
 from catalog.storage.folder import FolderStorage
-from catalog.storage.location import Storage
+from catalog.storage.location import Storage, Versioned
 
 ATTEMPTS = 30
 """Tries of one commit before giving up; with the pauses below this is about 25 s of contention."""
+
+MISSED = 4
+"""Tries of one commit on lakeFS while objects are not found that are there (:meth:`_open`)."""
 
 LONGEST_PAUSE = 2.0  # s, between two tries
 
@@ -99,7 +104,7 @@ class Tables:
 
         def attempt() -> int:
             stored = self._at(table)
-            delta = stored.open(check=False)  # no row is read, so no file must be whole
+            delta = self._open(table, check=False)  # no row is read, so no file must be whole
             if delta is None and any(value != EMPTY for value in wanted.values()):
                 stored.refuse_if_full(0)
                 delta = stored.create(columns(table))  # or another writer did, and wrote to it
@@ -130,7 +135,7 @@ class Tables:
         given = set(parts)
 
         def attempt() -> int:
-            delta = self._at(table).open()
+            delta = self._open(table)
             if delta is None:
                 return 0
             known = self._at(table).parts(delta).of(given, delta.version())
@@ -150,7 +155,7 @@ class Tables:
         key = key_column(_known(table))
 
         def attempt() -> int:
-            delta = self._at(table).open()
+            delta = self._open(table)
             if delta is None:
                 return 0
             frame = _completed(
@@ -175,7 +180,7 @@ class Tables:
     def parts(self, table: str) -> set[str]:
         """The parts that have rows, at the newest version."""
         with self._lock:
-            delta = self._at(table).open()
+            delta = self._open(table)
             if delta is None:
                 return set()
             return self._at(table).parts(delta).filled(delta.version())
@@ -192,7 +197,7 @@ class Tables:
                 return pl.LazyFrame(schema=wanted)
             version = self.pinned[table]
         with self._lock:
-            delta = self._at(table).open(version)
+            delta = self._open(table, version)
             if delta is None:
                 return pl.LazyFrame(schema=wanted)
             frame = self._at(table).scan(delta)
@@ -216,7 +221,7 @@ class Tables:
         if self.pinned is not None:
             return self.pinned.get(table)
         with self._lock:
-            delta = self._at(table).open(check=False)
+            delta = self._open(table, check=False)
             return None if delta is None else delta.version()
 
     def moved(self, table: str, old: int | None, new: int | None) -> bool:
@@ -229,7 +234,7 @@ class Tables:
         low, high = sorted((old, new))
         known, changing = self._changing.get(table, (-1, ()))
         if known < high:  # read once, however many releases are compared
-            delta = self._at(table).open()
+            delta = self._open(table)
             assert delta is not None
             history = delta.history()
             changing = [h["version"] for h in history if h["operation"] not in _KEEPS_ROWS]
@@ -238,7 +243,7 @@ class Tables:
 
     def history(self, table: str, limit: int) -> list[tuple[int, datetime, str, int]]:
         """The last `limit` commits, the newest first: version, time, operation, rows written."""
-        delta = self._at(table).open()
+        delta = self._open(table)
         return [
             (
                 each["version"],
@@ -262,11 +267,11 @@ class Tables:
         not in `pins` (by table)."""
         self._refuse_if_pinned()
         for table in TABLES:
-            if table == "releases" or self._at(table).open() is None:
+            if table == "releases" or self._open(table) is None:
                 continue
 
             def attempt(table: str = table) -> None:
-                delta = self._at(table).open()
+                delta = self._open(table)
                 assert delta is not None
                 delta.optimize.compact(writer_properties=WRITER)
                 delta.vacuum(
@@ -297,8 +302,22 @@ class Tables:
                 raise
             except (DeltaError, OSError) as error:
                 self.find_damage(table)
+                if isinstance(self.storage, Versioned) and tries < MISSED and "not found" in str(error):
+                    continue
                 raise unwritable(self._at(table).uri, error) from None
         raise AssertionError("unreachable")
+
+    def _open(
+        self, table: str, version: int | None = None, check: bool = True
+    ) -> DeltaTable | None:
+        """See :meth:`StoredTable.open`. On lakeFS what is there may not be found while a commit
+        moves it from the uncommitted objects to the committed ones, so it is looked for twice."""
+        stored = self._at(table)
+        if isinstance(self.storage, Versioned):
+            with suppress(EditmillError):
+                if (found := stored.open(version, check)) is not None:
+                    return found
+        return stored.open(version, check)
 
     def _refuse_if_pinned(self) -> None:
         if self.pinned is not None:

@@ -144,7 +144,7 @@ class ObjectStorage:
         for key in keys:
             self.cache.remove(key)
         if keys:
-            self._find(lambda: obstore.delete(self._store, keys))
+            self._find_once(lambda: obstore.delete(self._store, keys))
 
     def local(self, key: str) -> Path:
         lasting = key.startswith(NAMED_BY_CONTENT)
@@ -242,7 +242,9 @@ class ObjectStorage:
 
     def _find(self, request: Callable[[], T]) -> T | None:
         """The answer to a request for an object; None where there is no such object."""
+        return self._find_once(request)
 
+    def _find_once(self, request: Callable[[], T]) -> T | None:
         def or_nothing() -> T | None:
             try:
                 return request()

@@ -263,6 +263,12 @@ class LakefsStorage(ObjectStorage):
             message = f"lakeFS answered: {said or 'nothing'} ({status}); mend that and run again"
         return _Refusal(status, said, f"{self.uri}: {message}")
 
+    def _find(self, request: Callable[[], T]) -> T | None:
+        """As in a bucket. lakeFS answers that there is no such object, too, while a commit moves it
+        from what is uncommitted to what is committed: so that answer is asked for twice."""
+        found = self._find_once(request)
+        return self._find_once(request) if found is None else found
+
     def _cache_name(self) -> str:
         """Branches share their local copies: what a key's name says does not depend on a branch."""
         place = f"{self.access.endpoint}\n{self.bucket}"

@@ -6,12 +6,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from urllib.parse import urlsplit
 
+_BODY = b"<Error><Code>NoSuchKey</Code><Message>The key does not exist</Message></Error>"
+_NOT_FOUND = b"HTTP/1.1 404 Not Found\r\nContent-Length: %d\r\n\r\n%s" % (len(_BODY), _BODY)
+
 
 class Proxy:
     """Passes bytes on to `target`, and back.
 
     `cut_requests` and `cut_answers` say how many more connections are ended as soon as that many
-    bytes (`after`) went to the server or came back: 0 for none, -1 for all.
+    bytes (`after`) went to the server or came back: 0 for none, -1 for all. `missed` are ends of
+    paths that the next request for each does not find, though they are there.
     """
 
     def __init__(self, target: str) -> None:
@@ -22,6 +26,7 @@ class Proxy:
         self.cut_requests = self.cut_answers = 0
         self.after = 0
         self.cuts = 0
+        self.missed: list[str] = []
         threading.Thread(target=self._accept, daemon=True).start()
 
     def close(self) -> None:
@@ -36,10 +41,13 @@ class Proxy:
                     threading.Thread(target=self._pass, args=ends, daemon=True).start()
 
     def _pass(self, source: socket.socket, sink: socket.socket, count: str) -> None:
-        passed = 0
+        passed, source_asks = 0, count == "cut_requests"
         with suppress(OSError):
             while data := source.recv(65536):
                 passed += len(data)
+                if source_asks and self._misses(data):
+                    source.sendall(_NOT_FOUND)
+                    continue
                 if getattr(self, count) and passed > self.after:
                     setattr(self, count, getattr(self, count) - 1)
                     self.cuts += 1
@@ -48,6 +56,13 @@ class Proxy:
         for end in (source, sink):
             with suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
+
+    def _misses(self, data: bytes) -> bool:
+        path = data.partition(b" HTTP/")[0].decode(errors="replace").partition("?")[0]
+        found = next((end for end in self.missed if path.endswith(end)), None)
+        if found is not None:
+            self.missed.remove(found)
+        return found is not None
 
 
 @contextmanager
