@@ -41,6 +41,9 @@ ATTEMPTS = 30
 MISSED = 4
 """Tries of one commit on lakeFS while objects are not found that are there (:meth:`_open`)."""
 
+_MISSES = ("not found", "Invalid table version")
+"""What Delta says of that: of a file, and of the commit that came first."""
+
 LONGEST_PAUSE = 2.0  # s, between two tries
 
 KEEP_HOURS = 24
@@ -302,7 +305,7 @@ class Tables:
                 raise
             except (DeltaError, OSError) as error:
                 self.find_damage(table)
-                if isinstance(self.storage, Versioned) and tries < MISSED and "not found" in str(error):
+                if isinstance(self.storage, Versioned) and tries < MISSED and _misses(error):
                     continue
                 raise unwritable(self._at(table).uri, error) from None
         raise AssertionError("unreachable")
@@ -365,6 +368,10 @@ def _completed(frame: pl.LazyFrame, columns: Mapping[str, Any]) -> pl.LazyFrame:
 def _no_fingerprint() -> int:
     """What no rows have: a part of which some were removed must be written when it is put again."""
     return secrets.randbits(60) + 1
+
+
+def _misses(error: Exception) -> bool:
+    return any(said in str(error) for said in _MISSES)
 
 
 def _known(table: str) -> str:

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 import pytest
 
 import catalog
+from catalog.delta import writing
 from catalog.storage import open_storage
 from tests.catalog.storage.proxy import Proxy, proxy_to
 from tests.catalog.writers import clip, selected
@@ -47,3 +48,21 @@ def test_a_table_is_read_and_written(lakefs_uri, proxy):
         proxy.missed = [f"{made.selection.name}/clips/_delta_log/{number:020}.json"]
         assert sorted(catalog.open(lakefs_uri).clips().collect()["clip_id"]) == list("abcd")
         assert not proxy.missed
+
+
+def test_a_writer_that_was_overtaken_goes_on(lakefs_uri, proxy):
+    made, other = selected(lakefs_uri), selected(lakefs_uri)
+    made.tables.put("clips", {"a": [clip("a")]})
+    log, append = f"{made.selection.name}/clips/_delta_log", writing.append
+
+    def overtaken(*args) -> None:
+        patched.undo()
+        other.tables.put("clips", {"b": [clip("b")]})
+        proxy.missed = [f"{log}/{2:020}.json"]
+        append(*args)
+
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(writing, "append", overtaken)
+        made.tables.put("clips", {"c": [clip("c")]})
+    assert not proxy.missed
+    assert sorted(made.clips().collect()["clip_id"]) == list("abc")
