@@ -39,10 +39,7 @@ ATTEMPTS = 30
 """Tries of one commit before giving up; with the pauses below this is about 25 s of contention."""
 
 MISSED = 4
-"""Tries of one commit on lakeFS while objects are not found that are there (:meth:`_open`)."""
-
-_MISSES = ("not found", "Invalid table version")
-"""What Delta says of that: of a file, and of the commit that came first."""
+"""Tries of one commit on lakeFS, where objects that are there may not be found (:meth:`_open`)."""
 
 LONGEST_PAUSE = 2.0  # s, between two tries
 
@@ -305,7 +302,7 @@ class Tables:
                 raise
             except (DeltaError, OSError) as error:
                 self.find_damage(table)
-                if isinstance(self.storage, Versioned) and tries < MISSED and _misses(error):
+                if isinstance(self.storage, Versioned) and tries < MISSED:
                     continue
                 raise unwritable(self._at(table).uri, error) from None
         raise AssertionError("unreachable")
@@ -368,10 +365,6 @@ def _completed(frame: pl.LazyFrame, columns: Mapping[str, Any]) -> pl.LazyFrame:
 def _no_fingerprint() -> int:
     """What no rows have: a part of which some were removed must be written when it is put again."""
     return secrets.randbits(60) + 1
-
-
-def _misses(error: Exception) -> bool:
-    return any(said in str(error) for said in _MISSES)
 
 
 def _known(table: str) -> str:
