@@ -5,6 +5,7 @@ main.json                            which selection `main` is, its policy and r
 selections/<selection>.json          what a selection is of
 selections/<selection>/policies/     the policies under which its rows were decided
 selections/<selection>/building/     the builds that are filling it
+selections/<selection>/held.json     the newest version of each table that a release holds
 releases/<tag>.json                  a release
 cards/<tag>.md                       its data card
 tables/<selection>/<table>/          Delta tables; `tables/trained/` is the whole catalog's
@@ -18,6 +19,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, TypeVar, get_origin, get_type_hints
 
@@ -25,6 +27,7 @@ from catalog.errors import EditmillError
 from catalog.policy import Policy
 from catalog.records import Release
 from catalog.storage.location import Storage
+from catalog.storage.parallel import every
 from catalog.tables import Tables
 
 R = TypeVar("R")
@@ -32,7 +35,7 @@ R = TypeVar("R")
 FORMAT = 2
 """Version of a catalog's layout; a newer one than this is refused, an older one only read."""
 
-_RELEASE = re.compile(r"releases/[^/]+\.json")
+_RELEASE = re.compile(r"releases/([^/]+)\.json")
 """Whatever else lies there is somebody's own."""
 
 MARKER = "catalog.json"
@@ -66,6 +69,11 @@ class Selection:
     def building(self) -> str:
         """The folder with an object for each build that began to fill it and has not ended."""
         return f"selections/{self.name}/building"
+
+    @property
+    def held(self) -> str:
+        """Of the document that says it for all its releases, so that not each must be read."""
+        return f"selections/{self.name}/held.json"
 
 
 def release_key(tag: str) -> str:
@@ -164,11 +172,36 @@ def format_of(storage: Storage) -> int:
 
 
 def releases_in(storage: Storage, layout: int = FORMAT) -> list[Release]:
-    """All releases of a catalog of that format, the oldest first."""
+    """All releases of a catalog of that format, the oldest first, whatever the clocks said."""
     if layout == 1:
         found = Tables(storage).records("releases")
     else:
-        keys = [each.key for each in storage.list("releases") if _RELEASE.fullmatch(each.key)]
-        documents = ((key, document(storage, key)) for key in keys)
-        found = [parsed(storage, k, Release, each) for k, each in documents if each is not None]
-    return sorted(found, key=lambda r: (r.created_at, r.tag))
+        read = every(storage, lambda tag: release_of(storage, tag), tags_in(storage))
+        found = [release for release in read if release is not None]
+    return sorted(found, key=lambda r: (r.number, r.created_at, r.tag))
+
+
+def tags_in(storage: Storage) -> list[str]:
+    """The tags of all releases, sorted as text; none is read."""
+    found = (_RELEASE.fullmatch(each.key) for each in storage.list("releases"))
+    return [match[1] for match in found if match]
+
+
+def release_of(storage: Storage, tag: str, layout: int = FORMAT) -> Release | None:
+    """The release of that tag; None where there is none."""
+    if layout == 1:
+        return next((each for each in releases_in(storage, layout) if each.tag == tag), None)
+    key = release_key(tag)
+    found = document(storage, key) if _RELEASE.fullmatch(key) else None
+    return None if found is None else parsed(storage, key, Release, found)
+
+
+def note_held(storage: Storage, selection: Selection, releases: Iterable[Release]) -> None:
+    """Write what these releases hold of the selection's tables."""
+    held: dict[str, int] = {}
+    for release in releases:
+        if release.selection == selection.name:
+            for table, version in release.tables.items():
+                held[table] = max(version, held.get(table, version))
+    if selection.name:
+        storage.write(selection.held, json.dumps(held, sort_keys=True).encode())

@@ -274,6 +274,7 @@ class Release:
     counts: dict[str, Any] = field(default_factory=dict)  # table → rows; task → made and kept
     models: dict[str, Any] = field(default_factory=dict)
     """The models that took part, by `model_id`: their licence and origin."""
+    number: int = 0  # one more than any earlier release's; 0 in releases of before there was one
 
 
 TABLES: dict[str, type] = {

@@ -23,7 +23,16 @@ from typing import Any
 import polars as pl
 
 from catalog.errors import EditmillError
-from catalog.layout import FORMAT, POINTER, Selection, release_key, releases_in, selection_of
+from catalog.layout import (
+    FORMAT,
+    POINTER,
+    Selection,
+    note_held,
+    release_key,
+    releases_in,
+    selection_of,
+    tags_in,
+)
 from catalog.policy import Policy
 from catalog.products import Products
 from catalog.query import Queries
@@ -119,13 +128,19 @@ class Catalog(Queries):
             stored = self.policy.decide(stored)
         return self.policy.with_reasons(stored)
 
+    @property
+    def released(self) -> Release | None:
+        """The release that the catalog is open at; None at `main`."""
+        return self._release
+
     def releases(self) -> list[Release]:
         """All releases, the oldest first."""
         return releases_in(self.storage, self.format)
 
     def next_tag(self) -> str:
         """The tag after the last of v1, v2 …"""
-        tags = (re.fullmatch(r"v([0-9]+)", release.tag) for release in self.releases())
+        self.refuse_old_format()
+        tags = (re.fullmatch(r"v([0-9]+)", tag) for tag in tags_in(self.storage))
         numbers = [int(found[1]) for found in tags if found]
         return f"v{max(numbers, default=0) + 1}"
 
@@ -290,10 +305,12 @@ class Catalog(Queries):
         if taken:
             raise EditmillError(f"tag {release.tag!r} is taken by other content; choose a new tag")
         held = self._held(release)
-        release = dataclasses.replace(release, counts=held.counts())
+        number = 1 + max((each.number for each in known), default=0)
+        release = dataclasses.replace(release, counts=held.counts(), number=number)
         data = json.dumps(dataclasses.asdict(release), sort_keys=True).encode()
         if not self.storage.create(release_key(release.tag), data):
             raise EditmillError(f"tag {release.tag!r} was taken by another build; choose a new tag")
+        note_held(self.storage, held.selection, [*known, release])
         from catalog.report.release_card import card_key, release_card
 
         self.storage.write(card_key(release.tag), release_card(held, release).encode())
@@ -343,4 +360,4 @@ class Catalog(Queries):
 
 
 def _now() -> str:
-    return datetime.now(UTC).isoformat(timespec="milliseconds")  # releases go by it
+    return datetime.now(UTC).isoformat(timespec="milliseconds")

@@ -94,6 +94,18 @@ def test_without_a_change_the_release_is_the_one_there_is(at):
     assert [r.tag for r in at.releases()] == ["v1", "v2", "v3"]
 
 
+def test_releases_are_in_their_order_whatever_the_clock_says(at, monkeypatch):
+    at.release("z", "first")
+    document = at.root / "releases" / "z.json"
+    old = json.loads(document.read_text())
+    del old["number"]  # as it was before there was one
+    document.write_text(json.dumps(old))
+    for year, tag in ((2019, "y"), (2018, "x"), (2030, "w"), (2017, "v")):
+        monkeypatch.setattr(versions, "_now", lambda year=year: f"{year}-01-01T00:00:00.000+00:00")
+        at.release(tag, tag)
+    assert [each.tag for each in catalog.open(at.root).releases()] == ["z", "y", "x", "w", "v"]
+
+
 def test_a_tag_is_never_moved(at):
     at.release("v1", "")
     at.tables.put("clips", by_key([clip("c")]))
