@@ -180,7 +180,7 @@ def _digital_source_type(row: Row) -> str:
 
 
 def _released(dataset: Catalog, models: ModelIndex) -> doc.ReleasedAs | None:
-    release = next((r for r in dataset.releases() if r.tag == dataset.ref), None)
+    release = dataset.released
     if release is None:
         return None
     return {

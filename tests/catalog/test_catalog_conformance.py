@@ -339,6 +339,36 @@ def test_a_table_that_lost_its_newest_commit_is_no_shorter_one(storage_uri: str,
         elsewhere()
 
 
+def test_what_a_removed_release_held_is_not_asked_for(storage_uri: str, elsewhere) -> None:
+    at = selected(storage_uri)
+    for tag, name in (("v1", "a"), ("v2", "b")):
+        at.tables.put("clips", by_key([clip(name)]))
+        at.release(tag)
+    storage = open_storage(storage_uri)
+    log = f"tables/{at.selection.name}/clips/_delta_log"
+    newest = [each.key for each in storage.list(log) if each.key.endswith(".json")][-1]
+    storage.delete([newest, "releases/v2.json"])
+    assert elsewhere().clips().collect()["clip_id"].to_list() == ["a"]
+
+
+def test_opening_reads_no_release_but_the_one_that_is_asked_for(
+    storage_uri: str, elsewhere, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at = selected(storage_uri)
+    for number in range(4):
+        at.tables.put("clips", by_key([clip(f"c{number}")]))
+        at.release(f"v{number}")
+    read: list[str] = []
+    storage = type(at.storage)
+    once = storage.read
+    monkeypatch.setattr(storage, "read", lambda self, key: read.append(key) or once(self, key))
+    assert len(elsewhere().clips().collect()) == 4
+    assert not [key for key in read if key.startswith("releases/")]
+    assert len(elsewhere("v1").clips().collect()) == 2
+    assert [key for key in read if key.startswith("releases/")] == ["releases/v1.json"]
+    assert [each.tag for each in elsewhere().releases()] == ["v0", "v1", "v2", "v3"]
+
+
 def test_a_file_of_somebody_else_among_the_releases_is_left_alone(storage_uri: str, elsewhere):
     at = selected(storage_uri)
     at.tables.put("clips", by_key([clip("a")]))

@@ -37,7 +37,7 @@ def test_a_document_of_other_fields_or_types_is_damaged(root, key, change):
     document = json.loads((root / key).read_text())
     (root / key).write_text(json.dumps({**document, **change}))
     with pytest.raises(EditmillError, match=f"{key}: is damaged; restore it"):
-        catalog.open(root)
+        catalog.open(root).releases()
 
 
 def test_a_document_of_a_forgotten_source_is_damaged(root):

@@ -48,7 +48,7 @@ def _recipe_name(text: str) -> str:
 def show_card(root: str | Path, tag: str) -> None:
     """Prints the data card of a release. Raises EditmillError where there is no such release."""
     held = catalog.open(root, ref=tag)
-    release = next((each for each in held.releases() if each.tag == tag), None)
+    release = held.released
     if release is None:
         raise EditmillError(f"{tag}: is no release; the releases have cards, main has none")
     print(release_card(held, release), end="")
