@@ -95,7 +95,7 @@ class LakefsStorage(ObjectStorage):
             retry_seconds=self.retry_seconds,
         )
         self._request(lambda: branch.create(self.main, exist_ok=True))
-        there.commit("What an interrupted build left", {})
+        there.commit("What a build had made when it was interrupted", {})
         # One commit of main for both: main may move on meanwhile.
         newest = self._request(lambda: self._repository.branch(self.main).head.id)
         there._follow(LakefsStorage(self.bucket, newest, self.access, cache=self.cache))
@@ -201,8 +201,8 @@ class LakefsStorage(ObjectStorage):
                     ) from None
                 if "dirty branch" not in refusal.said:
                     raise
-            # Somebody writes to the destination directly; a merge wants that committed.
-            self._commit(destination, "What was written beside the builds", {})
+            # A merge wants committed what was written to the destination directly.
+            self._commit(destination, f"Status of builds, before {source} is merged", {})
             time.sleep(random.uniform(0, 0.1))
         raise EditmillError(
             f"lakefs://{self.bucket}/{destination}: is being written to all the time, so that "
