@@ -11,6 +11,7 @@ cards/<tag>.md                       its data card
 tables/<selection>/<table>/          Delta tables; `tables/trained/` is the whole catalog's
 media/<2 hex>/<sha256><suffix>       media by content
 models/<name>/<version>/             weights of the experts that were trained here
+builds/<start>-<8 hex>.json          how a build ended
 work/                                the build's journal, its status
 """
 

@@ -16,7 +16,6 @@ import threading
 import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -240,19 +239,6 @@ class Tables:
             changing = [h["version"] for h in history if h["operation"] not in _KEEPS_ROWS]
             self._changing[table] = delta.version(), changing
         return any(low < version <= high for version in changing)
-
-    def history(self, table: str, limit: int) -> list[tuple[int, datetime, str, int]]:
-        """The last `limit` commits, the newest first: version, time, operation, rows written."""
-        delta = self._open(table)
-        return [
-            (
-                each["version"],
-                datetime.fromtimestamp(each["timestamp"] / 1000, UTC),
-                str(each["operation"]).lower(),
-                int(each.get("operationMetrics", {}).get("num_added_rows", 0)),
-            )
-            for each in (delta.history(limit) if delta is not None else ())
-        ]
 
     def find_damage(self, table: str) -> None:
         """Read all of the table; raises EditmillError, naming the file, where one cannot be read.

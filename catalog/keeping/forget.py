@@ -187,7 +187,7 @@ def erase(storage: Storage, source: Forgotten, check: Callable[[], None] = lambd
 def _surviving(storage: Storage, source: Forgotten) -> set[str]:
     """Those of the source's media that other rows name too, at any ref. Releases still have rows of
     sources that were erased before; these do not count."""
-    erased = [each for each in _noted(storage) if each.erased or each.source_id == source.source_id]
+    erased = [each for each in noted(storage) if each.erased or each.source_id == source.source_id]
     every, surviving = states(storage), set[str]()
     for table in MEDIA_COLUMNS:
         doomed = pl.any_horizontal(rows_of(each)[table].fill_null(False) for each in erased)
@@ -197,14 +197,15 @@ def _surviving(storage: Storage, source: Forgotten) -> set[str]:
     return surviving
 
 
-def _noted(storage: Storage) -> list[Forgotten]:
+def noted(storage: Storage) -> list[Forgotten]:
+    """All that were forgotten, or are being."""
     documents = ((each.key, document(storage, each.key)) for each in storage.list(FOLDER))
     return [parsed(storage, key, Forgotten, noted) for key, noted in documents if noted is not None]
 
 
 def _known(storage: Storage) -> dict[str, Forgotten]:
     """Every source that any ref shows, or that was forgotten, by its id."""
-    known = {each.source_id: each for each in _noted(storage)}
+    known = {each.source_id: each for each in noted(storage)}
     for _, frame in scans(states(storage), "sources"):
         for row in frame.collect().iter_rows(named=True):
             source = from_row(Source, row)

@@ -7,6 +7,7 @@ import os
 import socket
 import threading
 import time
+import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -24,6 +25,9 @@ from flows.runtime.stats import StageStats, Stats, TaskCount
 
 FILE = "work/status.json"
 """Its key in a catalog's storage."""
+
+ENDED = "builds"
+"""The folder that keeps how each build ended (:mod:`flows.runtime.past_builds`)."""
 
 SECONDS = 2.0
 """Between two writings."""
@@ -125,7 +129,7 @@ _STATUS = TypeAdapter(Status)
 
 @dataclass(slots=True)
 class _Writer:
-    """Writes one build's status into its catalog."""
+    """Writes one build's status into its catalog, and keeps the one that it ends with."""
 
     ctx: Context
     started_at: datetime = field(default_factory=lambda: _now())
@@ -148,8 +152,12 @@ class _Writer:
             message=message,
             release=release,
         )
+        document = _STATUS.dump_json(status)
         with suppress(EditmillError, OSError):
-            self.ctx.storage.write(FILE, _STATUS.dump_json(status))
+            self.ctx.storage.write(FILE, document)
+            if state not in ("running", "stopping"):
+                name = f"{self.started_at:%Y%m%dT%H%M%SZ}-{uuid.uuid4().hex[:8]}"
+                self.ctx.storage.write(f"{ENDED}/{name}.json", document)
 
 
 @contextmanager
@@ -196,13 +204,20 @@ def read(root: str | Path) -> Status | None:
     data = open_storage(root).read(FILE)
     if data is None:
         return None
-    try:
-        return _STATUS.validate_json(data)
-    except ValueError:
+    if (status := parsed(data)) is None:
         raise EditmillError(
             f"{root}/{FILE}: no build's status that this version of editmill can read; remove it, "
             "the next build writes it anew"
-        ) from None
+        )
+    return status
+
+
+def parsed(data: bytes) -> Status | None:
+    """The status in the document; None where this version of editmill cannot read it."""
+    try:
+        return _STATUS.validate_json(data)
+    except ValueError:
+        return None
 
 
 def alive(status: Status) -> bool:

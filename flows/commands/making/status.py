@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import time
 from contextlib import suppress
+from datetime import UTC
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -13,6 +15,7 @@ from rich.text import Text
 from catalog.errors import EditmillError
 from catalog.layout import MARKER
 from catalog.storage import open_storage
+from flows.commands.releasing.log import Entry, entries, said
 from flows.runtime import signals
 from flows.runtime import status as build_status
 from flows.runtime.progress import clock, kept_line, stage_table
@@ -25,12 +28,16 @@ def main(root: str, *, watch: bool, as_json: bool) -> None:
     Raises EditmillError where there is no catalog, or no build has written its status there.
     """
     status = _read(root)
+    later = _since(root, status)
     if as_json:
-        print(json.dumps(build_status.as_json(status)))
+        since = [dataclasses.asdict(entry) for entry in later]
+        print(json.dumps({**build_status.as_json(status), "since": since}))
         return
     console = Console()
     if not (watch and alive(status)):
         console.print(describe(status))
+        for entry in later:
+            console.print(Text(f"Since then: {entry.what} ({said(entry)})"))
         return
     with (
         suppress(signals.Signalled),  # whoever stops watching stops no build
@@ -40,6 +47,17 @@ def main(root: str, *, watch: bool, as_json: bool) -> None:
             time.sleep(SECONDS)
             status = _read(root)
             screen.update(describe(status), refresh=True)
+
+
+def _since(root: str, status: Status) -> list[Entry]:
+    """What happened to the catalog after the build: another release, a source that was forgotten.
+    A catalog that is damaged does not hide how the build ended."""
+    if alive(status):
+        return []
+    with suppress(EditmillError):
+        ended = status.updated_at.astimezone(UTC).isoformat(timespec="seconds")
+        return [entry for entry in entries(open_storage(root)) if entry.at > ended]
+    return []
 
 
 def describe(status: Status) -> RenderableType:

@@ -72,7 +72,7 @@ def diff(
     catalog_uri: CatalogUri = DEFAULT_OUT,
     json_: Json = False,
 ) -> None:
-    """Count the pairs added, removed and re-judged from A to B, per task and reason."""
+    """Count the pairs that B has and A has not, lacks, judges or holds otherwise, per task."""
     from flows.commands.releasing import diff as command
 
     command.show(catalog_uri, old, new, json_)
@@ -123,7 +123,7 @@ def log(
     catalog_uri: CatalogUri = DEFAULT_OUT,
     json_: Json = False,
 ) -> None:
-    """Say what happened to a catalog: its commits and releases, the newest first."""
+    """Say what happened to a catalog, the newest first: builds, releases, forgotten sources."""
     from flows.commands.releasing import log as command
 
     command.show(catalog_uri, limit, json_)

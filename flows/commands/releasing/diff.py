@@ -10,7 +10,15 @@ from pathlib import Path
 from rich.console import Console
 from rich.table import Table
 
-from catalog.diff.pairs import Change, changes
+from catalog.diff.pairs import KEPT, Change, changes
+
+WORDS = {
+    "added": "added",
+    "removed": "removed",
+    "re-judged": "other scores",
+    "changed": "other content",
+}
+"""What a person reads for each `Change.what`."""
 
 
 def show(root: str | Path, old: str, new: str, as_json: bool) -> None:
@@ -30,12 +38,17 @@ def show(root: str | Path, old: str, new: str, as_json: bool) -> None:
 
 def _table(found: list[Change], old: str, new: str) -> Table:
     table = Table(box=None, header_style="dim", pad_edge=False)
-    for heading in ("task", "", f"in {old}", f"in {new}"):
-        table.add_column(heading, no_wrap=True)
+    for heading in ("task", "what happened", f"in {old}", f"in {new}"):
+        table.add_column(heading, overflow="fold")
     table.add_column("pairs", justify="right")
     for one in found:
-        table.add_row(one.task, one.what, one.before or "–", one.after or "–", str(len(one.ids)))
+        verdicts = (_verdict(one.before) or "–", _verdict(one.after) or "–")
+        table.add_row(one.task, WORDS[one.what], *verdicts, str(len(one.ids)))
     return table
+
+
+def _verdict(reason: str) -> str:
+    return reason if reason in ("", KEPT) else f"rejected: {reason}"
 
 
 def _summary(found: list[Change], old: str, new: str) -> str:
@@ -44,5 +57,6 @@ def _summary(found: list[Change], old: str, new: str) -> str:
         counts[one.what] += len(one.ids)
     if not counts:
         return f"{old} and {new} hold the same pairs with the same verdicts."
-    order = ("added", "removed", "re-judged", "changed")
-    return f"{old} → {new}: " + ", ".join(f"{counts[w]} {w}" for w in order if counts[w]) + "."
+    told = ", ".join(f"{counts[what]} {words}" for what, words in WORDS.items() if counts[what])
+    explained = " Content is the instruction, the media and how they were made."
+    return f"From {old} to {new}: {told}." + (explained if counts["changed"] else "")

@@ -1,10 +1,9 @@
-"""What happened to a catalog, the newest first: `editmill log`."""
+"""What happened to a catalog, the newest first: `editmill log`. The same on all storages."""
 
 from __future__ import annotations
 
 import dataclasses
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
@@ -12,75 +11,88 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
-import catalog
-from catalog.releases import Catalog
-from catalog.storage.location import Versioned
-
-TABLES = ("pairs", "local_edits")
-"""Whose commits are told where the storage itself has none."""
+from catalog.errors import one_line
+from catalog.keeping.forget import Forgotten, noted
+from catalog.layout import format_of, releases_in
+from catalog.records import Release
+from catalog.storage import open_storage
+from catalog.storage.location import Storage
+from flows.commands.releasing.releases import recipe_name
+from flows.runtime.past_builds import ended_builds
+from flows.runtime.status import Status
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One thing that happened."""
+    """One thing that happened: a build that ended, a release, a source that was forgotten."""
 
     at: str  # ISO 8601, UTC
     what: str
     details: dict[str, Any]
 
 
-def entries(dataset: Catalog, limit: int) -> list[Entry]:
-    """Releases, and the commits between them: the storage's own on lakeFS, elsewhere those of the
-    tables that hold the product."""
+def entries(storage: Storage) -> list[Entry]:
+    """All that happened, the oldest first: by the time that was noted, but releases in the order in
+    which they were made, also where a clock was set back.
+
+    Raises EditmillError where there is no catalog.
+    """
     found = [
-        Entry(_second(release.created_at), f"release {release.tag}", _of_release(release.counts))
-        for release in dataset.releases()
+        *((_iso(status.updated_at), 0, _of_build(status)) for status in ended_builds(storage)),
+        *((each.at, 2, _of_forgotten(each)) for each in noted(storage) if each.at),
     ]
-    storage = dataset.storage
-    if isinstance(storage, Versioned):
-        found += [
-            Entry(_iso(commit.created), commit.message, _own(commit.metadata))
-            for commit in storage.log(limit)
-            if "release" not in commit.metadata  # told above
-        ]
-    else:
-        found += [
-            Entry(
-                _iso(at),
-                f"{table}: {done}",
-                ({"rows": rows} if rows else {}) | {"version": version},
-            )
-            for table in TABLES
-            for version, at, done, rows in dataset.tables.history(table, limit)
-        ]
-    return sorted(found, key=lambda entry: entry.at, reverse=True)[:limit]
+    latest = ""
+    for release in releases_in(storage, format_of(storage)):
+        latest = max(latest, _second(release.created_at))
+        found.append((latest, 1, _of_release(release)))
+    return [entry for _, _, entry in sorted(found, key=lambda each: each[:2])]
 
 
 def show(root: str, limit: int, as_json: bool) -> None:
-    """Prints the entries as a table or as JSON."""
-    found = entries(catalog.open(root), limit)
+    """Prints the last `limit` entries, the newest first, as a table or as JSON."""
+    found = entries(open_storage(root))[::-1][:limit]
     if as_json:
         print(json.dumps([dataclasses.asdict(entry) for entry in found]))
         return
     table = Table(box=None, header_style="dim", pad_edge=False)
-    for heading in ("when", "what", ""):
+    table.add_column("when", no_wrap=True)
+    for heading in ("what", ""):
         table.add_column(heading, overflow="fold")
     for entry in found:
-        details = ", ".join(f"{name} {value}" for name, value in entry.details.items())
-        table.add_row(entry.at, entry.what, details)
+        table.add_row(entry.at[:19].replace("T", " "), entry.what, said(entry))
     Console().print(table)
 
 
-def _own(metadata: Mapping[str, str]) -> dict[str, Any]:
-    """Without what lakeFS adds."""
-    return {name: value for name, value in metadata.items() if not name.startswith(".lakefs")}
+def said(entry: Entry) -> str:
+    """The details for a person."""
+    return one_line(", ".join(f"{n.replace('_', ' ')} {v}" for n, v in entry.details.items() if v))
 
 
-def _of_release(counts: dict[str, Any]) -> dict[str, Any]:
-    if not counts:  # of a catalog of format 1
-        return {}
-    tasks = counts.get("tasks", {}).values()
-    return {"kept": sum(t["kept"] for t in tasks), "made": sum(t["made"] for t in tasks)}
+def _of_build(status: Status) -> Entry:
+    what = f"build {status.state}"
+    if status.release:
+        what += f" with release {status.release}"
+    details = {"recipe": status.recipe, "kept": status.kept, "made": status.made}
+    if status.message:
+        details["because"] = status.message
+    return Entry(_iso(status.updated_at), what, details)
+
+
+def _of_release(release: Release) -> Entry:
+    details: dict[str, Any] = {"recipe": recipe_name(release.recipe)}
+    if release.counts:  # a catalog of format 1 has none
+        tasks = release.counts.get("tasks", {}).values()
+        details |= {"kept": sum(t["kept"] for t in tasks), "made": sum(t["made"] for t in tasks)}
+        details["local_edits"] = release.counts.get("tables", {}).get("local_edits", 0)
+    details["notes"] = release.notes
+    return Entry(_second(release.created_at), f"release {release.tag}", details)
+
+
+def _of_forgotten(source: Forgotten) -> Entry:
+    name = source.names[0] if source.names else source.source_id[:12]
+    details = {"source": source.source_id[:12], "clips": len(source.clips)}
+    what = "erased" if source.erased else "forgot"
+    return Entry(source.at, f"{what} {name}", details)
 
 
 def _second(created_at: str) -> str:

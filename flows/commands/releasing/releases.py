@@ -30,7 +30,7 @@ def _row(root: str | Path, release: Release) -> dict[str, Any]:
     return {
         "tag": release.tag,
         "created_at": release.created_at,
-        "recipe": _recipe_name(release.recipe),
+        "recipe": recipe_name(release.recipe),
         "kept": sum(task["kept"] for task in tasks),
         "made": sum(task["made"] for task in tasks),
         "local_edits": counts["tables"].get("local_edits", 0),
@@ -38,7 +38,8 @@ def _row(root: str | Path, release: Release) -> dict[str, Any]:
     }
 
 
-def _recipe_name(text: str) -> str:
+def recipe_name(text: str) -> str:
+    """The name in a release's recipe."""
     try:
         return str(json.loads(text).get("name", ""))
     except (ValueError, AttributeError):  # released by hand, under some other description

@@ -5,11 +5,18 @@ from __future__ import annotations
 import dataclasses
 import json
 import webbrowser
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from pydantic import TypeAdapter
 
 import catalog
+from catalog.keeping.forget import Forgotten, remember
+from flows.runtime.stats import TaskCount
+from flows.runtime.status import ENDED, Status
+
+AT = datetime(2020, 1, 1, tzinfo=UTC)
 
 
 def test_each_release_says_what_it_holds(editmill, root: Path):
@@ -34,7 +41,8 @@ def test_a_release_made_by_hand_need_not_name_a_recipe(editmill, root: Path):
     dataset.storage.write(
         "releases/by-hand.json", json.dumps(dataclasses.asdict(v1) | changes).encode()
     )
-    row = json.loads(editmill("releases", "--catalog", root, "--json"))[-1]
+    rows = json.loads(editmill("releases", "--catalog", root, "--json"))
+    row = next(row for row in rows if row["tag"] == "by-hand")
     assert (row["tag"], row["recipe"], row["notes"]) == ("by-hand", "[1]", "a note")
 
 
@@ -71,9 +79,9 @@ def test_diff_back_is_the_other_way_round(editmill, root: Path):
 
 def test_diff_of_the_same_says_so(editmill, root: Path):
     assert "the same pairs" in editmill("diff", "v2", "main", "--catalog", root)
-    assert "1 added, 1 removed, 1 re-judged, 1 changed" in editmill(
-        "diff", "v1", "v2", "--catalog", root
-    )
+    told = editmill("diff", "v1", "v2", "--catalog", root)
+    assert "From v1 to v2: 1 added, 1 removed, 1 other scores, 1 other content." in told
+    assert "rejected: edit_failed" in told and "re-judged" not in told
 
 
 def test_unknown_refs_and_folders_are_told_with_those_there_are(refused, root: Path, tmp_path):
@@ -101,3 +109,39 @@ def test_open_shows_the_report_in_the_browser(editmill, root: Path, monkeypatch)
     (root / "report.html").write_text("<p>")
     assert json.loads(editmill("open", "--catalog", root, "--json"))["opened"]
     assert opened == [(root / "report.html").resolve().as_uri()]
+
+
+def test_the_log_tells_builds_releases_decisions_and_what_was_forgotten(editmill, root: Path):
+    storage = catalog.open(root).storage
+    began = Status(
+        "tiny", "finished", AT, AT, 5.0, "host", 7, 0.0, [], {"deblur": TaskCount(made=4, kept=3)},
+        100, release="v2",
+    )  # fmt: skip
+    for number, build in enumerate((
+        began,
+        dataclasses.replace(began, state="failed", message="no\nsuch thing", release=""),
+    )):  # fmt: skip
+        data = TypeAdapter(Status).dump_json(build)
+        storage.write(f"{ENDED}/20200101T000000Z-{number}.json", data)
+    storage.write(f"{ENDED}/of-a-newer-version.json", b"{}")
+    editmill("decide", "--set", "quality=0.1", "--tag", "loose", "--catalog", root)
+    remember(storage, Forgotten("ab" * 32, ["street.mp4"], "2099-01-01T00:00:00+00:00", ["c"]))
+    told = json.loads(editmill("log", "--catalog", root, "--json"))
+    assert [entry["what"] for entry in told] == [
+        "forgot street.mp4", "release loose", "release v2", "release v1",
+        "build failed", "build finished with release v2",
+    ]  # fmt: skip
+    assert told[-1]["details"] == {"recipe": "tiny", "kept": 3, "made": 4}
+    assert told[1]["details"]["notes"] == "main, decided anew: quality=0.1"
+    assert (told[2]["details"]["recipe"], told[2]["details"]["kept"]) == ("tiny", 2)
+    lines = editmill("log", "--catalog", root, "--limit", "4")
+    assert "street.mp4" in lines and "build" not in lines
+
+
+def test_releases_of_a_clock_that_was_set_back_stay_in_their_order(editmill, root: Path):
+    dataset = catalog.open(root)
+    later = dataclasses.asdict(dataset.releases()[-1])
+    later |= {"tag": "v3", "number": 3, "created_at": "2001-01-01T00:00:00.000+00:00"}
+    dataset.storage.write("releases/v3.json", json.dumps(later).encode())
+    told = json.loads(editmill("log", "--catalog", root, "--json"))
+    assert [entry["what"] for entry in told] == ["release v3", "release v2", "release v1"]

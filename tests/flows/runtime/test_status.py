@@ -14,10 +14,12 @@ import psutil
 import pytest
 
 from catalog.errors import EditmillError
+from catalog.keeping.forget import Forgotten, remember
 from flows.commands.making import status as command
 from flows.recipe import parse
 from flows.runtime import status
 from flows.runtime.context import Context, Stopped, context
+from flows.runtime.past_builds import ended_builds
 from flows.runtime.progress import clock, kept_line
 from flows.runtime.stats import StageStats, TaskCount
 from flows.runtime.status import Status, alive, kept_up, read, stage_status
@@ -118,6 +120,28 @@ def test_the_command_says_it(ctx: Context, capsys: pytest.CaptureFixture[str]) -
     command.main(Path(ctx.uri), watch=False, as_json=True)
     found = json.loads(capsys.readouterr().out)
     assert (found["state"], found["kept"], found["alive"]) == ("finished", 1, False)
+
+
+def test_what_happened_since_is_said(ctx: Context, capsys: pytest.CaptureFixture[str]) -> None:
+    with kept_up(ctx):
+        pass
+    for year, name in (("2001", "before.mp4"), ("2099", "street.mp4")):
+        remember(ctx.storage, Forgotten(year * 16, [name], f"{year}-01-01T00:00:00+00:00"))
+    command.main(ctx.uri, watch=False, as_json=False)
+    told = capsys.readouterr().out
+    assert "Since then: forgot street.mp4" in told and "before.mp4" not in told
+    command.main(ctx.uri, watch=False, as_json=True)
+    since = json.loads(capsys.readouterr().out)["since"]
+    assert [entry["what"] for entry in since] == ["forgot street.mp4"]
+
+
+def test_how_each_build_ended_is_kept(ctx: Context) -> None:
+    with kept_up(ctx) as ending:
+        ending.release = "v1"
+    with pytest.raises(Stopped), kept_up(ctx):
+        raise Stopped
+    kept = sorted((each.state, each.release) for each in ended_builds(ctx.storage))
+    assert kept == [("finished", "v1"), ("stopped", "")]
 
 
 @pytest.mark.parametrize(
