@@ -29,7 +29,8 @@ from catalog.delta.parts import EMPTY, fingerprint
 from catalog.delta.table import StoredTable
 from catalog.delta.writing import PART, WRITER
 from catalog.errors import EditmillError
-from catalog.records import TABLES, from_row, key_column, schema, to_row
+from catalog.records import TABLES, from_row, key_column, schema
+from catalog.rows import as_read, columns, completed, frame_of, refuse_other_types, rows_of
 from catalog.storage.files import unwritable
 from catalog.storage.folder import FolderStorage
 from catalog.storage.location import Storage, Versioned
@@ -98,7 +99,7 @@ class Tables:
         A field the table does not have yet becomes a column, null in older rows. Raises
         EditmillError where the table cannot be written or is read-only.
         """
-        rows = {part: _rows(table, records) for part, records in parts.items()}
+        rows = {part: rows_of(_known(table), records) for part, records in parts.items()}
         wanted = {part: fingerprint(own) for part, own in rows.items()}
 
         def attempt() -> int:
@@ -109,11 +110,12 @@ class Tables:
                 delta = stored.create(columns(table))  # or another writer did, and wrote to it
             if delta is None:
                 return 0
+            refuse_other_types(table, stored.uri, pl.Schema(delta.schema()), writing=True)
             known = stored.parts(delta).of(wanted, delta.version())
             stale = {p: value for p, value in wanted.items() if known.get(p, EMPTY) != value}
             if not stale:
                 return 0
-            frame = _frame(table, {part: rows[part] for part in stale})
+            frame = frame_of(table, {part: rows[part] for part in stale})
             if derive is not None:
                 frame = derive(frame.lazy()).collect()
             stored.refuse_if_full(frame.estimated_size())
@@ -157,7 +159,7 @@ class Tables:
             delta = self._open(table)
             if delta is None:
                 return 0
-            frame = _completed(
+            frame = completed(
                 self._at(table).scan(delta), {**schema(TABLES[table]), PART: pl.String()}
             )
             marked = frame.select(key, PART, gone=doomed.fill_null(False))
@@ -201,12 +203,10 @@ class Tables:
                 return pl.LazyFrame(schema=wanted)
             frame = self._at(table).scan(delta)
         have = frame.collect_schema()
+        refuse_other_types(table, self._at(table).uri, have)
         if self.without and PART in have:
             frame = frame.filter(~pl.col(PART).is_in(self.without))
-        columns = [
-            pl.col(name) if name in have else pl.lit(None, dtype).alias(name)
-            for name, dtype in wanted.items()
-        ]
+        columns = [as_read(name, have.get(name), dtype) for name, dtype in wanted.items()]
         others = [name for name in have if name not in wanted and name != PART]
         return frame.select(columns + [pl.col(name) for name in others])
 
@@ -324,28 +324,6 @@ _KEEPS_ROWS = {"OPTIMIZE", "VACUUM START", "VACUUM END"}
 def place_of(selection: str, table: str) -> str:
     """Where below `tables` a selection's table lies."""
     return f"{selection}/{table}" if selection and table not in SHARED else table
-
-
-def columns(table: str) -> pl.Schema:
-    """What a new table has: the record's fields, and the part."""
-    return pl.Schema({**schema(TABLES[table]), PART: pl.String()})
-
-
-def _rows(table: str, records: Iterable[Any]) -> list[dict[str, Any]]:
-    key = key_column(_known(table))
-    return list({row[key]: row for row in map(to_row, records)}.values())
-
-
-def _frame(table: str, rows: Mapping[str, Sequence[Mapping[str, Any]]]) -> pl.DataFrame:
-    every = [{**row, PART: part} for part, own in rows.items() for row in own]
-    return pl.DataFrame(every, schema=columns(table), orient="row")
-
-
-def _completed(frame: pl.LazyFrame, columns: Mapping[str, Any]) -> pl.LazyFrame:
-    """The frame with all of these columns: null where it does not have one."""
-    have = frame.collect_schema()
-    missing = [pl.lit(None, kind).alias(name) for name, kind in columns.items() if name not in have]
-    return frame.with_columns(missing)
 
 
 def _no_fingerprint() -> int:

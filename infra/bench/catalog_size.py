@@ -26,7 +26,7 @@ from catalog.delta.writing import PART, WRITER
 from catalog.policy import Policy, Threshold
 from catalog.records import Pair, from_row, schema
 from catalog.releases import Catalog
-from catalog.tables import columns
+from catalog.rows import columns
 from flows.recipe import parse
 from flows.runtime import journal
 from flows.runtime.context import context

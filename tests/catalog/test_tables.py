@@ -8,7 +8,7 @@ from typing import Any
 
 import polars as pl
 import pytest
-from deltalake import DeltaTable
+from deltalake import DeltaTable, write_deltalake
 
 from catalog import records, tables
 from catalog.delta import writing
@@ -341,3 +341,42 @@ def test_of_two_writers_that_make_a_table_at_once_one_writes_a_part(tmp_path, mo
     assert second.put("failures", {"x": [failure("a")]}) == 0
     assert second.put("failures", {"y": [failure("b")]}) == 1
     assert ids(second) == ["a", "b"]
+
+
+@pytest.mark.parametrize(("table", "part", "record", "said"), [
+    ("failures", "x", failure("a", "half \ud83d"), "message of 'a' holds half a character"),
+    ("failures", "file\udce9", failure("a"), "part of 'a' holds half a character"),
+])  # fmt: skip
+def test_a_text_that_is_none_is_one_line(tmp_path, table, part, record, said):
+    with pytest.raises(EditmillError, match=said) as caught:
+        Tables(tmp_path).put(table, {part: [record]})
+    assert "\n" not in str(caught.value)
+    str(caught.value).encode()  # it can be printed
+
+
+def rewritten(root: Path, table: str, column: str, kind: Any) -> Tables:
+    """The table as a version of editmill wrote it for which the column was of another type."""
+    folder = str(root / "tables" / table)
+    frame = pl.read_delta(folder).with_columns(pl.col(column).cast(kind))
+    write_deltalake(folder, frame, mode="overwrite", schema_mode="overwrite")
+    return Tables(root)
+
+
+def test_a_column_of_another_type_is_one_line(tmp_path):
+    clip = Clip("c", "s", "u", "CC0", "media/ab/c.mp4", 0, 2, 25.0, 96, 80)
+    Tables(tmp_path).put("clips", {"c": [clip]})
+    at = rewritten(tmp_path, "clips", "height", pl.String)
+    other = dataclasses.replace(clip, clip_id="d")
+    for use in (lambda: at.scan("clips"), lambda: at.put("clips", {"d": [other]})):
+        with pytest.raises(EditmillError, match="column height holds String") as caught:
+            use()
+        assert "\n" not in str(caught.value)
+
+
+def test_whole_numbers_are_read_as_fractions(tmp_path):
+    clip = Clip("c", "s", "u", "CC0", "media/ab/c.mp4", 0, 2, 25.0, 96, 80)
+    Tables(tmp_path).put("clips", {"c": [clip]})
+    at = rewritten(tmp_path, "clips", "fps", pl.Int64)
+    assert at.records("clips") == [clip]
+    with pytest.raises(EditmillError, match="column fps holds Int64"):  # 23.98 would become 23
+        at.put("clips", {"d": [dataclasses.replace(clip, clip_id="d", fps=23.98)]})
