@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Literal, Protocol, runtime_checkable
@@ -11,6 +12,13 @@ from numpy.typing import NDArray
 
 FRAMES = 17
 """Frames looked at per video (Señorita-2M, quality filter: 17 frames)."""
+
+SCORE_RANGES = {
+    "quality": (0.0, 1.0),  # a probability
+    "alignment": (-math.inf, math.inf),  # of a style a probability, of an object in deviations
+    "subtle": (-1.0, 1.0),  # a cosine
+}
+"""Between what the scores of each filter lie that has a threshold."""
 
 Frames = NDArray[np.uint8]
 

@@ -16,6 +16,7 @@ from catalog.policy import Policy
 from catalog.records import SCORES
 from catalog.releases import Catalog
 from experts.edit.tasks import TASKS
+from filters.base import SCORE_RANGES
 
 
 def main(
@@ -79,6 +80,18 @@ def changed(
             raise EditmillError(
                 f"--set {setting}: not a threshold; write FILTER=VALUE or FILTER.TASK=VALUE, the "
                 f"filter one of {', '.join(SCORES)}"
+            )
+        if score not in SCORE_RANGES:
+            raise EditmillError(
+                f"--set {setting}: {score} has no threshold that a decision can move: what it "
+                f"checks is set in the recipe (filters: {score}: …) and takes effect with the next "
+                f"build; here it can only be switched off (--off {score})"
+            )
+        low, high = SCORE_RANGES[score]
+        if not low <= value <= high:
+            raise EditmillError(
+                f"--set {setting}: a score of {score} lies between {low:g} and {high:g}; give a "
+                "threshold in that range"
             )
         if dot and task not in TASKS:
             raise EditmillError(f"--set {setting}: no task {task!r}; see: editmill tasks")

@@ -145,3 +145,15 @@ def test_releases_of_a_clock_that_was_set_back_stay_in_their_order(editmill, roo
     dataset.storage.write("releases/v3.json", json.dumps(later).encode())
     told = json.loads(editmill("log", "--catalog", root, "--json"))
     assert [entry["what"] for entry in told] == ["release v3", "release v2", "release v1"]
+
+
+@pytest.mark.parametrize(("setting", "said"), [
+    ("quality=7", "quality lies between 0 and 1"),
+    ("quality.deblur=-0.1", "quality lies between 0 and 1"),
+    ("subtle=1.01", "subtle lies between -1 and 1"),
+    ("construction=0.5", "set in the recipe"),
+    ("quality=high", "not a threshold"),
+])  # fmt: skip
+def test_a_threshold_that_no_score_can_reach_is_refused(refused, root: Path, setting, said):
+    assert said in refused("decide", "--set", setting, "--catalog", root)
+    assert [each.tag for each in catalog.open(root).releases()] == ["v1", "v2"]
