@@ -7,18 +7,15 @@ import os
 from pathlib import Path
 from typing import Any
 
-import polars as pl
 from rich.console import Console
 from rich.table import Table
 
-import catalog
 from catalog.errors import EditmillError
-from catalog.layout import MARKER
-from catalog.storage import open_storage
 from experts.edit.tasks import TASKS, expert_for
 from experts.serving import pinned
 from flows.commands.making import costs
 from flows.commands.making.forecast import Forecast, forecast, slots_of, whole
+from flows.commands.making.known import Known, known
 from flows.recipe import Recipe
 from flows.request import recipe_for
 
@@ -47,10 +44,14 @@ def show(recipe_name: str, out: str, *, source: Path | None, as_json: bool) -> N
 def _document(recipe: Recipe, out: str, expected: Forecast) -> dict[str, Any]:
     entries = slots_of(recipe)
     cores = os.cpu_count() or 1
+    had = known(out, expected.footage.videos)
     return {
         "recipe": recipe.name,
         "out": str(out),
-        "there": _there(out),
+        "there": had.rows,
+        "known": had.sources,
+        "forgotten": had.forgotten,
+        "new_seconds": round(_new_seconds(expected, had), 1),
         "sources": len(expected.footage.videos),
         "source_seconds": round(expected.footage.seconds, 1),
         "refused": expected.footage.refused,
@@ -94,15 +95,6 @@ def _problems(recipe: Recipe, out: str) -> list[str]:
     return list(dict.fromkeys(found))
 
 
-def _there(out: str) -> dict[str, int]:
-    """Rows of the catalog that the build would go on with."""
-    if not open_storage(out).exists(MARKER):
-        return {}
-    dataset = catalog.open(out)
-    tables = ("sources", "clips", "pairs", "local_edits")
-    return {t: dataset.table(t).select(pl.len()).collect().item() for t in tables}
-
-
 def _lines(recipe: Recipe, expected: Forecast, document: dict[str, Any]) -> list[str]:
     refused = expected.footage.refused
     lines = [
@@ -123,11 +115,8 @@ def _lines(recipe: Recipe, expected: Forecast, document: dict[str, Any]) -> list
         lines += ["Cannot be read:", *(f"  {reason}" for reason in refused[:REFUSALS])]
         lines += [f"  and {len(refused) - REFUSALS} more"] if len(refused) > REFUSALS else []
     lines += expected.notes
-    if any(document["there"].values()):
-        there = ", ".join(f"{count} {table}" for table, count in document["there"].items() if count)
-        lines.append(
-            f"{document['out']} holds {there} already; what is finished is not made again."
-        )
+    if any(document["there"].values()) or document["forgotten"]:
+        lines += _there(expected, document)
     lines.append(_time(recipe, expected, document))
     lines.append(
         f"Disk: about {expected.bytes / MB:.0f} MB of media in {document['out']}. Memory: up to "
@@ -137,6 +126,34 @@ def _lines(recipe: Recipe, expected: Forecast, document: dict[str, Any]) -> list
         "Estimated as if each video were one shot and as many objects suited as on the samples; "
         "times were measured on two cores (infra/bench/results)."
     )
+    return lines
+
+
+def _new_seconds(expected: Forecast, had: Known) -> float:
+    """Seconds of footage that the catalog neither has nor refuses."""
+    old = {*had.sources, *had.forgotten}
+    videos = expected.footage.videos
+    return float(sum(video.info.duration for video in videos if video.file.name not in old))
+
+
+def _there(expected: Forecast, document: dict[str, Any]) -> list[str]:
+    """What of it is there already, what is new, and what will be refused."""
+    there = ", ".join(f"{count} {table}" for table, count in document["there"].items() if count)
+    had, gone = len(document["known"]), document["forgotten"]
+    new = document["sources"] - had - len(gone)
+    lines = [f"{document['out']} holds {there or 'nothing'} already. "]
+    lines[0] += f"By name, {had} of the {document['sources']} sources are in it and {new} are new"
+    if had and expected.footage.seconds:
+        share = document["new_seconds"] / expected.footage.seconds
+        spent = share * expected.core_seconds / 60
+        lines[0] += (
+            f"; what is finished is not made again, so of the time below about {spent:.0f} "
+            "core-minutes are for what is new, if the recipe stayed the same"
+        )
+    lines[0] += "."
+    if gone:
+        named = ", ".join(gone[:REFUSALS]) + (" …" if len(gone) > REFUSALS else "")
+        lines.append(f"Forgotten, so the build refuses them: {named}")
     return lines
 
 

@@ -8,7 +8,10 @@ from pathlib import Path
 import pytest
 import yaml
 
+import catalog
 from catalog.errors import BadInput
+from catalog.keeping.forget import Forgotten, remember
+from catalog.records import Source
 from experts import weights
 from experts.annotate.tracking.detect import Detection
 from experts.edit.tasks import TASKS
@@ -265,6 +268,26 @@ def test_a_dry_run_says_what_is_there_already(editmill, recipe: Path, root: Path
     assert "holds 3 sources, 3 clips, 4 pairs already" in editmill(
         "build", recipe, "--out", root, "--dry-run"
     )
+
+
+def test_a_dry_run_tells_new_footage_from_known_and_from_forgotten(
+    editmill, recipe: Path, root: Path
+):
+    dataset = catalog.open(root)
+    known = Source("a" * 64, "short.mp4", "u", "CC0-1.0", 96, 64, 25.0, 40, "h264")
+    dataset.tables.put("sources", {"a": [known]})
+    told = json.loads(editmill("build", recipe, "--out", root, "--dry-run", "--json"))
+    assert (told["known"], told["forgotten"]) == (["short.mp4"], [])
+    assert told["new_seconds"] == 6.0  # of long.mp4: 150 frames at 25 a second
+    shown = editmill("build", recipe, "--out", root, "--dry-run")
+    assert "By name, 1 of the 2 sources are in it and 1 are new" in shown
+    dataset.tables.put("sources", {"a": []})
+    remember(dataset.storage, Forgotten("a" * 64, ["short.mp4"]))
+    told = json.loads(editmill("build", recipe, "--out", root, "--dry-run", "--json"))
+    assert (told["known"], told["forgotten"], told["new_seconds"]) == ([], ["short.mp4"], 6.0)
+    shown = editmill("build", recipe, "--out", root, "--dry-run")
+    assert "0 of the 2 sources are in it and 1 are new" in shown
+    assert "Forgotten, so the build refuses them: short.mp4" in shown
 
 
 def test_a_dry_run_of_records_counts_those(editmill, folder: Path, tmp_path: Path):
