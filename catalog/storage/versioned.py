@@ -258,7 +258,7 @@ class LakefsStorage(ObjectStorage):
         if status == 401:
             message = f"access denied ({status}): the keys are wrong; check {self.KEYS}"
         elif status == 404:
-            message = _missing(self.bucket, self.ref)
+            message = self._missing()
         else:
             message = f"lakeFS answered: {said or 'nothing'} ({status}); mend that and run again"
         return _Refusal(status, said, f"{self.uri}: {message}")
@@ -277,13 +277,30 @@ class LakefsStorage(ObjectStorage):
     def _fault(self, error: Exception) -> EditmillError:
         # The gateway calls a repository a bucket, and cannot list a branch that is not there.
         if error_code(error) in ("NoSuchBucket", "BadRequest"):
-            return EditmillError(f"{self.uri}: {_missing(self.bucket, self.ref)}")
+            return EditmillError(f"{self.uri}: {self._missing()}")
         return super()._fault(error)
 
-
-def _missing(repository: str, ref: str) -> str:
-    return (
-        f"there is no such repository or branch; make it with: lakectl repo create "
-        f"lakefs://{repository} s3://BUCKET/{repository} (or: lakectl branch create "
-        f"lakefs://{repository}/{ref} --source lakefs://{repository}/main)"
-    )
+    def _missing(self) -> str:
+        """Which of both is not there, the repository or the branch, and what to run."""
+        repository, place = self.bucket, f"lakefs://{self.bucket}"
+        unknown = f"there is no such repository or branch; look at: lakectl branch list {place}"
+        try:
+            from lakefs.exceptions import LakeFSException, NotFoundException
+            from urllib3.exceptions import HTTPError
+        except ImportError:  # objects need no package
+            return unknown
+        try:
+            default = self._repository.properties.default_branch
+        except NotFoundException:
+            return (
+                f"there is no repository {repository} at {self.access.endpoint}; make it with: "
+                f"lakectl repo create {place} s3://BUCKET/{repository} (a prefix of its own in a "
+                "bucket of yours), or set LAKECTL_SERVER_ENDPOINT_URL to the server that has it"
+            )
+        except (LakeFSException, HTTPError, OSError):  # these keys may not ask for it
+            return unknown
+        return (
+            f"the repository has no branch or tag {self.ref}; name one that there is (lakectl "
+            f"branch list {place}), or make it with: lakectl branch create {place}/{self.ref} "
+            f"--source {place}/{default}"
+        )

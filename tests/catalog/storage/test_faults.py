@@ -302,7 +302,11 @@ def test_a_branch_and_a_repository_that_are_not_there(lakefs_server, tmp_path):
     server = lakefs_server
     access = Access(server.endpoint, key_id=server.access_key, secret=server.secret_key)
     cache = Cache(tmp_path / "cache", 10**9)
-    for repository, ref in ((server.repository(), "nowhere"), ("no-such-repository", "main")):
+    made = server.repository()
+    for repository, ref, remedy in (
+        (made, "nowhere", f"branch create lakefs://{made}/nowhere --source lakefs://{made}/main"),
+        ("no-such-repository", "main", "repo create lakefs://no-such-repository s3://BUCKET/"),
+    ):
         storage = LakefsStorage(repository, ref, access, cache=cache, retry_seconds=0.2)
         raised = every_request(storage)
         requests = {
@@ -315,7 +319,8 @@ def test_a_branch_and_a_repository_that_are_not_there(lakefs_server, tmp_path):
                 request()
             raised[name] = caught.value
         for name, error in raised.items():
-            assert "lakectl repo create" in str(error) and "\n" not in str(error), name
+            assert f"lakectl {remedy}" in str(error) and "\n" not in str(error), name
+            assert str(error).count(" create ") == 1, name  # and no other advice
             assert all(access.secret not in text for text in texts(error))
 
 
