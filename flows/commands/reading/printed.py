@@ -21,6 +21,7 @@ def printed(frame: pl.DataFrame, as_json: bool, encoding: str | None) -> str:
         tbl_rows=100,
         tbl_cols=50,
         fmt_str_lengths=60,
+        tbl_width_chars=-1,  # no cell is broken: an id must be whole to be copied
         tbl_hide_dataframe_shape=True,
         ascii_tables=not unicode,
     ):

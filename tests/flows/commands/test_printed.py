@@ -28,3 +28,8 @@ def test_a_unicode_terminal_gets_boxes():
 def test_a_latin_terminal_keeps_its_letters():
     shown = printed(FRAME, False, "latin-1")
     assert "café" in shown and "\\U0001f600 ok" in shown and "+--" in shown
+
+
+def test_an_id_is_never_broken_over_lines():
+    wide = pl.DataFrame({f"column {n}": [f"{n:032x}"] for n in range(8)})
+    assert f"{7:032x}" in printed(wide, False, None)
