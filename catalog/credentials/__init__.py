@@ -8,12 +8,12 @@ catalog, in the copy that goes out (:func:`signed_copy`).
 
 from catalog.credentials.identity import SigningIdentity, signing_identity
 from catalog.credentials.manifest import provenance_sha256
-from catalog.credentials.signing import signed, signed_copy, wanted
+from catalog.credentials.signing import Signer, signed_copy, wanted
 
 __all__ = [
+    "Signer",
     "SigningIdentity",
     "provenance_sha256",
-    "signed",
     "signed_copy",
     "signing_identity",
     "wanted",

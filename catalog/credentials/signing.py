@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-import io
 import json
+import os
 from pathlib import Path
 
 from catalog.credentials.identity import SigningIdentity, signing_identity
 from catalog.credentials.manifest import manifest
+from catalog.credentials.streams import native_stream
 from catalog.errors import EditmillError
 from catalog.provenance import Provenance
 from catalog.storage.files import replacing
@@ -20,6 +21,9 @@ SETTINGS = {
     "builder": {"thumbnail": {"enabled": False}},
 }
 
+BLOCK = 1 << 16
+"""Bytes; more than what a file system still has room for in a file's last block."""
+
 
 def wanted(recipe: str) -> bool:
     """Whether videos of a release of this recipe (`Release.recipe`) get credentials: unless it says
@@ -29,6 +33,57 @@ def wanted(recipe: str) -> bool:
     except ValueError:
         return True
     return not isinstance(values, dict) or values.get("credentials", True) is not False
+
+
+class Signer:
+    """Puts content credentials into videos; may be used by several threads at once."""
+
+    def __init__(self, identity: SigningIdentity) -> None:
+        """`identity` signs. Loads c2pa's 23 MB of native code."""
+        import c2pa
+
+        info = c2pa.C2paSignerInfo(
+            identity.algorithm, identity.certificates.encode(), identity.key.encode(), None
+        )
+        settings = c2pa.Settings.from_dict(SETTINGS)
+        self._context = c2pa.Context(settings, c2pa.Signer.from_info(info))
+
+    def sign(
+        self, video: Path, out: Path, document: Provenance, *, transcoded: bool = False
+    ) -> None:
+        """Write `video`, an MP4 of the document's generated side, to `out` with credentials inside;
+        an error leaves `out` unfinished.
+
+        `transcoded` says that `video` was made of the catalog's file by encoding it anew, and the
+        credentials say so. Each signature has salts of its own, for which c2pa takes no seed.
+        Raises EditmillError where `video` is missing or no MP4, OSError where `out` cannot be
+        written.
+        """
+        import c2pa
+
+        definition = manifest(document, MEDIA_TYPE, transcoded=transcoded)
+        try:
+            source = video.open("rb", buffering=0)
+        except FileNotFoundError:
+            raise EditmillError(f"{video}: is not there; restore it, or build again") from None
+        except OSError as error:
+            raise EditmillError(f"{video}: cannot be read ({error.strerror}); restore it") from None
+        with source, out.open("w+b", buffering=0) as target:
+            try:
+                with (
+                    native_stream(source) as read,
+                    native_stream(target) as written,
+                    c2pa.Builder(definition, context=self._context) as builder,
+                ):
+                    builder._sign_internal(MEDIA_TYPE, read, written)
+            except c2pa.C2paError as error:
+                target.seek(0, os.SEEK_END)
+                target.write(bytes(BLOCK))  # raises where the disk is full, which c2pa does not say
+                what = " ".join(str(error).split())
+                raise EditmillError(
+                    f"{video}: cannot be given content credentials ({what}); see that it is an "
+                    "MP4, or leave them out with `credentials: false` in the recipe"
+                ) from None
 
 
 def signed_copy(
@@ -42,52 +97,10 @@ def signed_copy(
     """Write `video`, an MP4 of the document's generated side, to `out` with credentials inside.
 
     The pictures are the same to the bit; the file grows by some 4 kB. `identity` signs, or what
-    :func:`signing_identity` finds; `transcoded` as in :func:`signed`. Two copies are never the same
-    bytes. Raises EditmillError where `video` is missing or no MP4, `out` cannot be written, or
+    :func:`signing_identity` finds; `transcoded` as in :meth:`Signer.sign`. Two copies are never the
+    same bytes. Raises EditmillError where `video` is missing or no MP4, `out` cannot be written, or
     there is nothing to sign with.
     """
-    content = signed(video, document, identity or signing_identity(), transcoded=transcoded)
+    signer = Signer(identity or signing_identity())
     with replacing(out) as unfinished:
-        unfinished.write_bytes(content)
-
-
-def signed(
-    video: Path,
-    document: Provenance,
-    identity: SigningIdentity,
-    *,
-    transcoded: bool = False,
-) -> bytes:
-    """The content of `video` with credentials inside; c2pa goes back and forth in what it writes,
-    which takes half the time in memory: twice the file's size.
-
-    `transcoded` says that `video` was made of the catalog's file by encoding it anew, and the
-    credentials say so. Each signature has salts of its own, for which c2pa takes no seed. Raises
-    EditmillError where `video` is missing or no MP4.
-    """
-    import c2pa  # loads 23 MB of native code
-
-    if not video.is_file():
-        raise EditmillError(f"{video}: is not there; restore it, or build again")
-    info = c2pa.C2paSignerInfo(
-        identity.algorithm, identity.certificates.encode(), identity.key.encode(), None
-    )
-    definition = manifest(document, MEDIA_TYPE, transcoded=transcoded)
-    target = io.BytesIO()
-    try:
-        with (
-            io.BytesIO(video.read_bytes()) as source,
-            c2pa.Context(c2pa.Settings.from_dict(SETTINGS)) as context,
-            c2pa.Signer.from_info(info) as signer,
-            c2pa.Builder(definition, context=context) as builder,
-        ):
-            builder.sign(signer, MEDIA_TYPE, source, target)
-    except c2pa.C2paError as error:
-        what = " ".join(str(error).split())
-        raise EditmillError(
-            f"{video}: cannot be given content credentials ({what}); "
-            "see that it is an MP4, or leave them out with `credentials: false` in the recipe"
-        ) from None
-    except OSError as error:
-        raise EditmillError(f"{video}: cannot be read ({error.strerror}); restore it") from None
-    return target.getvalue()
+        signer.sign(video, unfinished, document, transcoded=transcoded)

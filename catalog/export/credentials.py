@@ -14,7 +14,7 @@ from pathlib import Path
 
 import polars as pl
 
-from catalog.credentials import SigningIdentity, signed, signing_identity, wanted
+from catalog.credentials import Signer, SigningIdentity, signing_identity, wanted
 from catalog.errors import EditmillError
 from catalog.export.format import Rows
 from catalog.provenance import Provenance
@@ -71,14 +71,13 @@ class Credentials:
     """Gives videos their credentials; may be used by several threads."""
 
     def __init__(self, identity: SigningIdentity, documents: Iterable[Documents]) -> None:
-        self._identity = identity
+        self._signer = Signer(identity)
         self._documents = tuple(documents)
 
-    def signed(self, video: Path, pair_id: str, *, transcoded: bool = False) -> bytes:
-        """The content of `video`, the generated one of this pair, with its credentials; they say
-        whether it was encoded anew for the export. Raises EditmillError as
-        :func:`catalog.credentials.signed`."""
-        return signed(video, self._document(pair_id), self._identity, transcoded=transcoded)
+    def sign(self, video: Path, out: Path, pair_id: str, *, transcoded: bool = False) -> None:
+        """Write `video`, the generated one of this pair, to `out` with its credentials; they say
+        whether it was encoded anew for the export. Raises as :meth:`Signer.sign`."""
+        self._signer.sign(video, out, self._document(pair_id), transcoded=transcoded)
 
     def _document(self, pair_id: str) -> Provenance:
         for documents in self._documents:

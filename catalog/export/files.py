@@ -11,7 +11,6 @@ import io
 import itertools
 import json
 import shutil
-import tarfile
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +18,7 @@ from typing import Any, Literal, Protocol
 
 from catalog.errors import EditmillError
 from catalog.export.shapes import Shape
-from catalog.storage.files import replacing
+from catalog.storage.files import beside, replacing
 
 White = Literal["edited", "kept"]
 """What white means in a mask: the region that the edit makes, or the one it leaves alone."""
@@ -27,14 +26,11 @@ White = Literal["edited", "kept"]
 ROWS_AT_ONCE = 10_000
 """Rows of a Parquet table that are dictionaries at one time: some 50 MB."""
 
-COPIED_AT_ONCE = 1 << 20
-"""Bytes; with the 16 KiB of tarfile itself a video is a hundred Python calls."""
-
 
 class Signs(Protocol):
     """Puts content credentials into a generated video (:mod:`catalog.export.credentials`)."""
 
-    def signed(self, video: Path, pair_id: str, *, transcoded: bool = False) -> bytes: ...
+    def sign(self, video: Path, out: Path, pair_id: str, *, transcoded: bool = False) -> None: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +87,7 @@ class Original:
         path = media.find(self.ref)
         with replacing(final) as temporary:
             if self.signed_for:
-                temporary.write_bytes(media.signs.signed(path, self.signed_for))
+                media.signs.sign(path, temporary, self.signed_for)
             else:
                 shutil.copyfile(path, temporary)
 
@@ -116,10 +112,9 @@ class Encoded:
         if not self.signed_for:
             write_video(final, frames, self.shape.fps)
             return
-        with replacing(final) as temporary:
-            write_video(temporary, frames, self.shape.fps)
-            content = media.signs.signed(temporary, self.signed_for, transcoded=True)
-            temporary.write_bytes(content)
+        with replacing(final) as temporary, beside(final) as encoded:
+            write_video(encoded, frames, self.shape.fps)
+            media.signs.sign(encoded, temporary, self.signed_for, transcoded=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -203,49 +198,6 @@ class Parquet:
         )
         with replacing(final) as temporary:
             pl.concat(parts, how="vertical_relaxed").write_parquet(temporary)
-
-
-@dataclass(frozen=True, slots=True)
-class Tar:
-    """A tar of media and texts; the same members give the same bytes, but for signatures."""
-
-    path: str
-    members: Sequence[Original | tuple[str, bytes]]
-    """Media, whose `path` is their name in the tar, and texts by name."""
-    what: str = "shard"
-
-    def write(self, final: Path, media: Media) -> None:
-        with (
-            replacing(final) as temporary,
-            tarfile.TarFile(
-                temporary, "w", format=tarfile.USTAR_FORMAT, copybufsize=COPIED_AT_ONCE
-            ) as tar,
-        ):
-            for member in self.members:
-                if isinstance(member, tuple):
-                    _add(tar, *member)
-                    continue
-                path = media.find(member.ref)
-                if member.signed_for:
-                    _add(tar, member.path, media.signs.signed(path, member.signed_for))
-                    continue
-                entry = tarfile.TarInfo(member.path)
-                entry.size = path.stat().st_size
-                with path.open("rb") as file:
-                    tar.addfile(entry, file)
-
-
-def _add(tar: tarfile.TarFile, name: str, content: bytes) -> None:
-    entry = tarfile.TarInfo(name)  # time 0, nobody's
-    entry.size = len(content)
-    tar.addfile(entry, io.BytesIO(content))
-
-
-def signed_videos(file: File | tuple[str, bytes]) -> int:
-    """How many videos with content credentials the file is or holds."""
-    if isinstance(file, Tar):
-        return sum(map(signed_videos, file.members))
-    return int(isinstance(file, Original | Encoded) and bool(file.signed_for))
 
 
 def json_list(path: str, entries: Callable[[], Iterable[Mapping[str, Any]]]) -> Text:

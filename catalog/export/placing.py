@@ -14,7 +14,8 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from catalog.export.files import File, Media, Original, signed_videos
+from catalog.export.files import Encoded, File, Media, Original
+from catalog.export.shard import Tar
 from catalog.storage.files import sweep, unwritable
 
 AHEAD = 8
@@ -56,7 +57,7 @@ def place(files: Iterable[File], out: Path, media: Media, link: bool) -> Placed:
                 if len(pending) >= (workers or 1) * AHEAD:
                     done, pending = wait(pending, return_when=FIRST_COMPLETED)
                     _count(placed, done)
-                placed.signed += signed_videos(file)
+                placed.signed += _signed(file)
                 pending.add(pool.submit(_make, file, out, media, link))
             _count(placed, wait(pending).done)
         finally:
@@ -68,6 +69,13 @@ def sweep_all(out: Path) -> None:
     """Remove the half-written files that killed exports left in `out`."""
     for folder, _, _ in os.walk(out):
         sweep(Path(folder))
+
+
+def _signed(file: File | tuple[str, bytes]) -> int:
+    """How many videos with content credentials the file is or holds."""
+    if isinstance(file, Tar):
+        return sum(map(_signed, file.members))
+    return int(isinstance(file, Original | Encoded) and bool(file.signed_for))
 
 
 def _count(placed: Placed, done: Iterable[Future[tuple[str, bool, bool, int]]]) -> None:

@@ -75,6 +75,17 @@ def replacing(path: str | Path) -> Iterator[Path]:
             temporary.unlink()
 
 
+@contextmanager
+def beside(path: str | Path) -> Iterator[Path]:
+    """Give the path of a temporary file beside `path`, which is removed at the end."""
+    temporary = Path(path).with_name(temporary_name(".tmp"))
+    try:
+        yield temporary
+    finally:
+        with suppress(OSError):
+            temporary.unlink()
+
+
 def write_bytes(path: Path, data: bytes) -> None:
     """Write `data` to `path` atomically and durably; the folder is made if need be."""
     with replacing(path) as temporary:

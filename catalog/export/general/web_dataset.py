@@ -6,9 +6,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 from catalog.export.facts import facts_json
-from catalog.export.files import File, Original, Tar
+from catalog.export.files import File, Original
 from catalog.export.format import Format, Record, Split
 from catalog.export.shapes import Needs, Side
+from catalog.export.shard import Member, Tar
 
 SIDES: dict[Side, str] = {"source": "src", "target": "tgt"}
 """What a sample calls the two videos."""
@@ -32,7 +33,7 @@ class WebDataset(Format):
         self.records_per_shard = records_per_shard
 
     def files(self, split: Split) -> Iterator[File]:
-        members: list[Original | tuple[str, bytes]] = []
+        members: list[Member] = []
         shard = held = 0
         for record in split:
             if held == self.records_per_shard:
@@ -48,7 +49,7 @@ def _name(split: Split, shard: int) -> str:
     return f"{split.name}/{split.name}-{shard:06d}.tar"
 
 
-def _sample(record: Record) -> Iterator[Original | tuple[str, bytes]]:
+def _sample(record: Record) -> Iterator[Member]:
     row = record.row
     figures = {
         f"{side}_{name}": row[f"{side}_{name}"]
