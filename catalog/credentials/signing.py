@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 
+from catalog.credentials.boxes import NotAnMp4, insert
+from catalog.credentials.embedding import add_hash, placeholder, signed_box
 from catalog.credentials.identity import SigningIdentity, signing_identity
 from catalog.credentials.manifest import manifest
-from catalog.credentials.streams import native_stream
 from catalog.errors import EditmillError
 from catalog.provenance import Provenance
 from catalog.storage.files import replacing
@@ -20,9 +20,6 @@ SETTINGS = {
     "verify": {"verify_after_sign": False},  # it would read the whole copy again
     "builder": {"thumbnail": {"enabled": False}},
 }
-
-BLOCK = 1 << 16
-"""Bytes; more than what a file system still has room for in a file's last block."""
 
 
 def wanted(recipe: str) -> bool:
@@ -63,22 +60,19 @@ class Signer:
 
         definition = manifest(document, MEDIA_TYPE, transcoded=transcoded)
         try:
-            source = video.open("rb", buffering=0)
+            source = video.open("rb")
         except FileNotFoundError:
             raise EditmillError(f"{video}: is not there; restore it, or build again") from None
         except OSError as error:
             raise EditmillError(f"{video}: cannot be read ({error.strerror}); restore it") from None
-        with source, out.open("w+b", buffering=0) as target:
+        with source, out.open("w+b") as target:
             try:
-                with (
-                    native_stream(source) as read,
-                    native_stream(target) as written,
-                    c2pa.Builder(definition, context=self._context) as builder,
-                ):
-                    builder._sign_internal(MEDIA_TYPE, read, written)
-            except c2pa.C2paError as error:
-                target.seek(0, os.SEEK_END)
-                target.write(bytes(BLOCK))  # raises where the disk is full, which c2pa does not say
+                with c2pa.Builder(definition, context=self._context) as builder:
+                    place = insert(placeholder(builder, MEDIA_TYPE), source, target)
+                    add_hash(builder, MEDIA_TYPE, target)
+                    target.seek(place)
+                    target.write(signed_box(builder, MEDIA_TYPE))
+            except (c2pa.C2paError, NotAnMp4) as error:
                 what = " ".join(str(error).split())
                 raise EditmillError(
                     f"{video}: cannot be given content credentials ({what}); see that it is an "
