@@ -198,9 +198,9 @@ def _surviving(storage: Storage, source: Forgotten) -> set[str]:
 
 
 def noted(storage: Storage) -> list[Forgotten]:
-    """All that were forgotten, or are being."""
+    """The sources that were forgotten, or are being."""
     documents = ((each.key, document(storage, each.key)) for each in storage.list(FOLDER))
-    return [parsed(storage, key, Forgotten, noted) for key, noted in documents if noted is not None]
+    return [parsed(storage, key, Forgotten, text) for key, text in documents if text is not None]
 
 
 def _known(storage: Storage) -> dict[str, Forgotten]:

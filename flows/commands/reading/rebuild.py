@@ -19,6 +19,7 @@ import polars as pl
 
 import catalog
 from catalog.errors import EditmillError
+from catalog.keeping.erased import refuse_erased
 from catalog.query import Queries
 from catalog.records import Clip, Pair, Plan, Track, from_row
 from catalog.storage.media import MediaStore
@@ -125,6 +126,8 @@ def _job(dataset: Queries, pair: Pair) -> Job:
     by_id = {row["track_id"]: from_row(Track, row) for row in tracks.iter_rows(named=True)}
     job = Job(plan, clip, by_id)
     gone = [ref for ref in job.media if not dataset.path(ref).is_file()]
+    for ref in gone:
+        refuse_erased(dataset.media.storage, ref)
     if gone or not by_id.keys() >= set(job.track_ids):
         raise EditmillError(
             f"{pair.pair_id}: what it was made of is gone ({', '.join(gone) or 'its track'}); "

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import catalog
 from catalog.errors import EditmillError
+from catalog.keeping.erased import kept_path
 from catalog.media.image import write_png
 from catalog.report.sheet import many_sheet
 
@@ -38,7 +39,7 @@ def show(
             f"{root}: has no {which} pair{f' of {task}' if task else ''} at {ref}; `editmill "
             'query "select task, keep, count(*) n from pairs group by task, keep"` counts them'
         )
-    write_png(out, many_sheet(pairs, dataset.path))
+    write_png(out, many_sheet(pairs, kept_path(dataset.media)))
     if as_json:
         print(json.dumps({"out": str(out), "pairs": [p.pair_id for p in pairs]}))
     else:

@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 
 import catalog
+from catalog.errors import BadInput
+from catalog.keeping.erased import kept_path
 from catalog.media.image import write_png
 from catalog.provenance import Provenance, provenance
 from catalog.provenance.document import ClipCut, EditPlan, SourceFile, TrackedObject
@@ -46,7 +48,7 @@ def show(
     dataset = catalog.open(root, ref=ref)
     pair = dataset.pair(pair_id).record
     if png is not None:
-        write_png(png, pair_sheet(pair, dataset.path))
+        write_png(png, pair_sheet(pair, kept_path(dataset.media)))
     way = provenance(dataset, pair.pair_id)
     if as_provenance:
         print(json.dumps(way, ensure_ascii=False, indent=None if as_json else 2))
@@ -69,6 +71,7 @@ def show(
         return
     if png is None and shows_pictures():
         print("\n".join(_pictures(dataset, pair)))
+    files = {part: _file(dataset, medium["ref"]) for part, medium in way["media"].items()}
     # Line by line: the thresholds come last, after seconds.
     for line in describe(pair, way, files):
         print(line, flush=True)
@@ -77,6 +80,14 @@ def show(
     print(f"{'verdict':<12}{verdict(pair)}")
     if png is not None:
         print(f"{'sheet':<12}{png}")
+
+
+def _file(dataset: Catalog, ref: str) -> str:
+    """Where the medium lies, or why it is not there."""
+    try:
+        return str(kept_path(dataset.media)(ref))
+    except BadInput as error:
+        return str(error)
 
 
 def describe(pair: Pair, way: Provenance, files: dict[str, str]) -> Iterator[str]:
@@ -181,7 +192,7 @@ def _pictures(dataset: Catalog, pair: Pair) -> Iterator[str]:
     """Each row of frames under its name."""
     columns = shutil.get_terminal_size().columns
     count = max(2, min(5, columns // FRAME_COLUMNS))
-    for strip in strips(pair, dataset.path, count, 4 * FRAME_COLUMNS):
+    for strip in strips(pair, kept_path(dataset.media), count, 4 * FRAME_COLUMNS):
         yield f"{strip.name}{': ' if strip.error else ''}{strip.error}"
         if not strip.error:
             yield half_blocks(np.concatenate([*strip.frames], axis=1), columns)

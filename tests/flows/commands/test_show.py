@@ -10,6 +10,8 @@ import numpy as np
 import pytest
 
 import catalog
+from catalog.errors import BadInput
+from catalog.keeping.erased import kept_path
 from catalog.media.image import read_image
 from catalog.provenance import provenance
 from catalog.records import Pair
@@ -181,3 +183,25 @@ def test_half_blocks_are_two_pixels_a_character():
 def test_half_blocks_keep_the_shape_and_fit_the_terminal():
     lines = half_blocks(np.zeros((90, 160, 3), np.uint8), 80).splitlines()
     assert len(lines) == 22 and {line.count("▀") for line in lines} == {80}
+
+
+def test_media_that_were_erased_with_their_source(editmill, root: Path, tmp_path: Path):
+    pair = catalog.open(root, ref="v2").pair(KNOWN).record
+    editmill("forget", pair.source_id, "--catalog", root, "--yes", "--erase")
+    dataset = catalog.open(root, ref="v2")
+    assert not dataset.path(pair.target_video).exists()
+    path = kept_path(dataset.media)
+    with pytest.raises(BadInput, match=r"was erased: its source '.*' was taken out") as told:
+        path(pair.target_video)
+    shown = editmill("show", KNOWN, "--catalog", root, "--ref", "v2")
+    assert f"target {told.value}\n" in shown
+
+    one, several = tmp_path / "one.png", tmp_path / "several.png"
+    editmill("show", KNOWN, "--catalog", root, "--ref", "v2", "--png", one)
+    assert np.array_equal(read_image(one), pair_sheet(pair, path))
+    assert not np.array_equal(read_image(one), pair_sheet(pair, dataset.path))
+    editmill("sheet", "--out", several, "--catalog", root, "--ref", "v2", "--n", 20)
+    pairs = dataset.pairs().filter(keep=True).sort("task", "pair_id").collect()
+    records = [dataset.pair(each).record for each in pairs["pair_id"]]
+    assert np.array_equal(read_image(several), many_sheet(records, path))
+    assert not np.array_equal(read_image(several), many_sheet(records, dataset.path))
