@@ -13,6 +13,7 @@ import yaml
 
 from catalog.credentials import SigningIdentity
 from catalog.export.format import Format
+from catalog.provenance.values import filter_versions
 from catalog.records import SCORES, Release
 from catalog.releases import Catalog
 from catalog.report.markdown import bullets, section, table, thresholds
@@ -57,7 +58,10 @@ def card(of: Card) -> str:
         *(_head(of) if of.format.hub else ()),
         f"# {sum(of.counts.values())} {_noun(of)} for {of.format.reader}",
         _origin(of, release),
-        section("How to load it", bullets(of.format.notes)),
+        section(
+            "How to load it",
+            bullets((*of.format.notes, *(of.format.mask_notes if _has_masks(of) else ()))),
+        ),
         section("What it holds", _contents(of)),
         section("Videos", _videos(of)),
         section("Content credentials", _credentials(of)),
@@ -89,6 +93,10 @@ def _head(of: Card) -> Iterator[str]:
         ],
     }
     yield f"---\n{yaml.safe_dump(head, sort_keys=False)}---"
+
+
+def _has_masks(of: Card) -> bool:
+    return bool(of.frame.select((pl.col("mask").fill_null("") != "").any()).item())
 
 
 def _noun(of: Card) -> str:
@@ -124,7 +132,10 @@ def _contents(of: Card) -> str:
     rows.append(("all", *of.counts.values()))
     text = table(("task", *splits), rows)
     files = ", ".join(f"{n} {what}" for what, n in sorted(of.files.items()))
-    text += f"\n\nFiles: {files}. Each split lies in a folder of its name: {of.format.writes}."
+    writes = of.format.writes
+    if of.format.mask_writes and _has_masks(of):
+        writes += f", {of.format.mask_writes}"
+    text += f"\n\nFiles: {files}. Each split lies in a folder of its name: {writes}."
     if of.format.rows != "local_edits":
         text += (
             "\n\n`provenance/<split>.jsonl` has a document per pair: its way from the source "
@@ -136,6 +147,8 @@ def _contents(of: Card) -> str:
             f"\n\nSplits are drawn by the hash of the source's id ({shares}): all that was made of "
             "one video is in one split."
         )
+    if empty := of.shares.keys() - of.counts.keys():
+        text += f"\n\nNo source fell into {', '.join(sorted(empty))}: there is no such folder."
     return text
 
 
@@ -185,9 +198,9 @@ def _filters(of: Card, release: Release | None) -> str:
     if of.format.rows == "local_edits":
         return ""
     versions: dict[str, set[str]] = {}
-    for text in of.frame["filter_versions"].drop_nulls().unique().sort().to_list():
-        for name, version in json.loads(text).items():
-            versions.setdefault(name, set()).add(str(version))
+    for text in of.frame["filter_versions"].unique().sort().to_list():
+        for name, version in filter_versions(text).items():
+            versions.setdefault(name, set()).add(version)
     rows = []
     for name in SCORES:
         score = pl.col(f"{name}_score")

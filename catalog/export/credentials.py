@@ -16,14 +16,16 @@ import polars as pl
 
 from catalog.credentials import Signer, SigningIdentity, signing_identity, wanted
 from catalog.errors import EditmillError
-from catalog.export.format import Rows
+from catalog.export.format import Format
 from catalog.provenance import Provenance
 
 
-def identity_for(recipe: str, rows: Rows) -> SigningIdentity | None:
-    """What signs an export of these rows of a release of this recipe; None where nothing is signed:
-    the videos of local edits are footage. Raises EditmillError as :func:`signing_identity`."""
-    return signing_identity() if rows != "local_edits" and wanted(recipe) else None
+def identity_for(recipe: str, format: Format) -> SigningIdentity | None:
+    """What signs an export of a release of this recipe; None where nothing is signed: pictures are
+    not, and the videos of local edits are footage. Raises EditmillError as
+    :func:`signing_identity`."""
+    has_generated = format.has_videos and format.rows != "local_edits"
+    return signing_identity() if has_generated and wanted(recipe) else None
 
 
 class Documents:

@@ -7,6 +7,7 @@ exported as well.
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping
 from typing import Any
 
@@ -34,8 +35,12 @@ REJECTED = {
 
 
 def facts(row: Mapping[str, Any]) -> dict[str, Any]:
-    """These columns, without those that are empty in this row."""
-    return {c: row[c] for c in COLUMNS if row.get(c) not in (None, "", [])}
+    """These columns, without those that are empty in this row, or a score that is no number."""
+    return {c: row[c] for c in COLUMNS if row.get(c) not in (None, "", []) and not _odd(row[c])}
+
+
+def _odd(value: Any) -> bool:
+    return isinstance(value, float) and not math.isfinite(value)
 
 
 def facts_json(row: Mapping[str, Any], more: Mapping[str, Any]) -> bytes:

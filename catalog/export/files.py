@@ -160,7 +160,8 @@ class Still:
 
 @dataclass(frozen=True, slots=True)
 class Text:
-    """A text file of these pieces; `pieces` is called when the file is written."""
+    """A text file of these pieces; `pieces` is called when the file is written. What is no Unicode
+    (half of a surrogate pair, from JSON's escapes) becomes `?`."""
 
     path: str
     pieces: Callable[[], Iterable[str]]
@@ -169,7 +170,7 @@ class Text:
     def write(self, final: Path, media: Media) -> None:
         with (
             replacing(final) as temporary,
-            temporary.open("w", encoding="utf-8", newline="") as file,
+            temporary.open("w", encoding="utf-8", errors="replace", newline="") as file,
         ):
             file.writelines(self.pieces())
 

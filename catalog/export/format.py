@@ -111,6 +111,11 @@ class Format(ABC):
     needs: Needs
     notes: tuple[str, ...]
     """Sentences for the card: how to point the consumer at the folder, what white means …"""
+    mask_notes: tuple[str, ...] = ()
+    """More of these where a pair has a mask."""
+    mask_writes: str = ""
+    """More files of a split where a pair has a mask, in a few words."""
+    has_videos: bool = True
     rows: Rows = "pairs"
     hub: str = ""
     """Which files of a split Hugging Face loads, as a pattern; empty where it is not the reader."""

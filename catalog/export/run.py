@@ -22,6 +22,7 @@ from catalog.export.placing import Placed, place, sweep_all
 from catalog.export.selection import Selection, select
 from catalog.export.shapes import Side, shape_of
 from catalog.export.splits import MADE_OF, with_splits
+from catalog.keeping.erased import kept_path
 from catalog.provenance import provenances
 from catalog.releases import Catalog
 from catalog.storage.files import sweep, write_bytes
@@ -34,6 +35,11 @@ PAIR_IDS = ("pair_id", "rejected_pair_id")
 """Columns that name the pairs of a record."""
 
 WHOLE = {"train": 1.0}
+
+_FIGURES = cs.matches("^(source_|target_)?(frames|fps|width|height)$").cast(pl.Float64)
+
+HAS_SHAPE = pl.all_horizontal((_FIGURES.is_finite() & (_FIGURES > 0)).fill_null(False))
+"""Of a row: whether each of its videos has a frame count, a rate and a size."""
 
 _SLICE = 1000
 """Rows turned into records together."""
@@ -48,6 +54,7 @@ class Exported:
     ref: str
     out: str
     splits: dict[str, int]  # records
+    empty: list[str]  # splits that no source fell into
     left_out: dict[str, int]  # reason → records
     files: dict[str, int]  # kind → files
     signed: int  # videos with content credentials, those in shards too
@@ -102,11 +109,13 @@ def export(
     same call goes on; finished, it finds nothing to do.
 
     Raises EditmillError for a bad condition, an empty selection, a folder that holds something
-    else, a medium that is missing, what cannot be signed, and what cannot be written.
+    else or lies inside the catalog, a medium that is missing, what cannot be signed, and what
+    cannot be written.
     """
+    _refuse_inside(dataset, out)
     selection = select(dataset, format.rows, where)
     frame, left_out = _fitting(with_splits(selection.frame, splits), format)
-    signer = identity_for(dataset.selection.recipe, format.rows)
+    signer = identity_for(dataset.selection.recipe, format)
     _claim(out, _state(dataset, format, selection, where, splits, signer))
     parts = [
         _Split(
@@ -115,24 +124,27 @@ def export(
         for name in splits
     ]  # fmt: skip
     parts = [part for part in parts if len(part.frame)]
-    media = Media(dataset.media.path)
+    path = kept_path(dataset.media)
+    media = Media(path)
     placed = Placed()
     if format.rows != "local_edits":  # before the videos, which are signed with what it says
         placed = place((_provenance(dataset, part) for part in parts), out, media, link=False)
     if signer is not None:
         documents = [Documents(out / part.provenance, part.pair_ids) for part in parts]
-        media = Media(dataset.media.path, Credentials(signer, documents))
+        media = Media(path, Credentials(signer, documents))
     files = (file for part in parts for file in format.files(part))
     placed.add(place(files, out, media, link=link and _is_folder(dataset)))
     counts = {part.name: len(part.frame) for part in parts}
+    held = dict(placed.kinds + Counter(index=1))  # this card too
     text = card(
         Card(
-            dataset, format, frame, where, dict(splits), counts, left_out, dict(placed.kinds),
+            dataset, format, frame, where, dict(splits), counts, left_out, held,
             placed.signed, signer,
         )
     )  # fmt: skip
     placed.add(place([Text("README.md", lambda: [text])], out, media, link=False))
-    return _summary(dataset, format, out, counts, left_out, placed)
+    empty = [name for name in splits if name not in counts]
+    return _summary(dataset, format, out, counts, empty, left_out, placed)
 
 
 def _provenance(dataset: Catalog, part: _Split) -> File:
@@ -156,10 +168,15 @@ def _fitting(frame: pl.DataFrame, format: Format) -> tuple[pl.DataFrame, dict[st
     if mixed.any():
         left_out["made of sources of two splits"] = int(mixed.sum())
         frame = frame.filter(~mixed)
+    odd = frame.filter(~HAS_SHAPE)
+    if len(odd):
+        left_out[f"without a size or rate that is a number above 0 (first: {odd[0, 0]})"] = len(odd)
+        frame = frame.filter(HAS_SHAPE)
     if format.rows != "local_edits":
         figures = frame.select(cs.ends_with("_frames", "_fps", "_width", "_height"))
         fits = pl.Series(
-            [_shapes(row, format) is not None for row in figures.iter_rows(named=True)]
+            [_shapes(row, format) is not None for row in figures.iter_rows(named=True)],
+            dtype=pl.Boolean,
         )
         if not fits.all():
             left_out[f"too short or too small ({format.needs})"] = int((~fits).sum())
@@ -219,6 +236,15 @@ def _claim(out: Path, state: dict[str, Any]) -> None:
     sweep_all(out)
 
 
+def _refuse_inside(dataset: Catalog, out: Path) -> None:
+    if isinstance(dataset.storage, FolderStorage):
+        root = dataset.storage.root.resolve()
+        if out.resolve().is_relative_to(root):
+            raise EditmillError(
+                f"{out}: lies inside the catalog {root}; export into a folder outside of it"
+            )
+
+
 def _is_folder(dataset: Catalog) -> bool:
     """Whether the catalog's media are files of a folder, so that they can be linked to: a link to
     the copy in a cache would let the two change each other."""
@@ -230,6 +256,7 @@ def _summary(
     format: Format,
     out: Path,
     counts: dict[str, int],
+    empty: list[str],
     left_out: dict[str, int],
     placed: Placed,
 ) -> Exported:
@@ -239,6 +266,7 @@ def _summary(
         dataset.ref,
         str(out),
         counts,
+        empty,
         left_out,
         dict(sorted(placed.kinds.items())),
         placed.signed,

@@ -9,8 +9,10 @@ from typing import Any, get_type_hints
 
 import polars as pl
 
+from catalog.errors import EditmillError
 from catalog.provenance import document as doc
 from catalog.provenance.models import ModelIndex
+from catalog.provenance.values import filter_versions, finite, json_object
 from catalog.query import Queries
 from catalog.records import SCORES
 from catalog.releases import Catalog
@@ -73,7 +75,11 @@ def _joined(dataset: Queries, pairs: pl.DataFrame) -> pl.DataFrame:
 def _document(
     row: Row, models: ModelIndex, policy: Row | None, released: doc.ReleasedAs | None
 ) -> doc.Provenance:
-    params = json.loads(row["params"])
+    params = json_object(row["params"])
+    if params is None:
+        raise EditmillError(
+            f"{row['pair_id']}: its params are no JSON object; leave the pair out, or restore it"
+        )
     return {
         "version": doc.VERSION,
         "pair_id": row["pair_id"],
@@ -152,12 +158,12 @@ def _edit(row: Row, params: Row, models: ModelIndex) -> doc.Edit:
 
 
 def _filters(row: Row, models: ModelIndex) -> list[doc.FilterScore]:
-    versions = json.loads(row["filter_versions"])
+    versions = filter_versions(row["filter_versions"])
     return [
         {
             "name": name,
             "version": versions.get(name, ""),
-            "score": row[f"{name}_score"],
+            "score": finite(row[f"{name}_score"]),
             "reason": row[f"{name}_reason"] or "",
             "models": models.named(versions.get(name, "")),
         }

@@ -19,7 +19,8 @@ class HuggingFace(Format):
 
     name = "huggingface"
     reader = "Hugging Face datasets"
-    writes = "metadata.parquet, source/, target/, mask/"
+    writes = "metadata.parquet, source/, target/"
+    mask_writes = "mask/"
     hub = "**"
     needs = Needs()
     notes = (

@@ -25,8 +25,9 @@ class WebDataset(Format):
     hub = "*.tar"
     needs = Needs()
     notes = (
-        '`webdataset.WebDataset("DIR/train/train-{000000..000009}.tar")`; a sample has `src.mp4`, '
-        "`tgt.mp4`, `json`, and `mask.mkv` where the task has a mask, white where the edit is.",
+        '`webdataset.WebDataset(sorted(glob.glob("DIR/train/*.tar")), shardshuffle=False)`; a '
+        "sample has `src.mp4`, `tgt.mp4`, `json`, and `mask.mkv` where the task has a mask, white "
+        "where the edit is.",
     )
 
     def __init__(self, records_per_shard: int = 250) -> None:

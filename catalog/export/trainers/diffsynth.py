@@ -21,16 +21,19 @@ class WanVace(JsonListed):
 
     name = "diffsynth-vace"
     reader = "DiffSynth-Studio, Wan VACE"
-    writes = "metadata.json, metadata_masked.json, source/, target/, mask/"
+    writes = "metadata.json, source/, target/"
+    mask_writes = "metadata_masked.json, mask/"
     needs = Needs(alike=True, frame_step=4)
     notes = (
         "Train with `--dataset_base_path DIR/train --dataset_metadata_path "
         "DIR/train/metadata.json --data_file_keys video,vace_video --extra_inputs vace_video`.",
+        "`prompt` is the instruction. There is no `vace_reference_image`: no pair has one.",
+    )
+    mask_notes = (
         "`metadata_masked.json` lists the pairs that have a mask, with it: then "
         "`--data_file_keys video,vace_video,vace_video_mask --extra_inputs "
         "vace_video,vace_video_mask`.",
         "Masks are white where VACE generates: where the edit is.",
-        "`prompt` is the instruction. There is no `vace_reference_image`: no pair has one.",
     )
 
     mask_key = "vace_video_mask"

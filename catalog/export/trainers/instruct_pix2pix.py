@@ -16,6 +16,7 @@ class InstructPix2Pix(Format):
     name = "instruct-pix2pix"
     reader = "diffusers, instruct-pix2pix"
     writes = "metadata.jsonl, input/, edited/ (PNG)"
+    has_videos = False
     hub = "**"
     needs = Needs(alike=True)
     notes = (

@@ -21,16 +21,19 @@ class LtxTrainer(JsonListed):
 
     name = "ltx-trainer"
     reader = "Lightricks LTX trainer"
-    writes = "dataset.json, dataset_masked.json, source/, target/, mask/"
+    writes = "dataset.json, source/, target/"
+    mask_writes = "dataset_masked.json, mask/"
     needs = Needs(alike=True, frame_step=8, fps=FPS, multiple=32)
     notes = (
         "Preprocess with `process_dataset.py DIR/train/dataset.json --resolution-buckets WxHxF` "
         "and train with `v2v_ic_lora.yaml`.",
+        "`caption` is the instruction.",
+    )
+    mask_notes = (
         "`dataset_masked.json` lists the pairs that have a mask, with `video_mask`, for "
         "`video_inpainting_lora.yaml`.",
         "Masks are white where the video is kept and black where the edit is: the trainer holds "
         "what is above 0.5 fixed.",
-        "`caption` is the instruction.",
     )
 
     listing = "dataset"

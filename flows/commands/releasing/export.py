@@ -62,6 +62,10 @@ def describe(done: Exported) -> str:
     ]
     if done.signed:
         lines.append(f"{done.signed} generated videos carry content credentials")
+    for name in done.empty:
+        lines.append(
+            f"{name}: empty, no source fell into it; export more sources, or a larger share"
+        )
     lines += [f"left out: {count} {reason}" for reason, count in done.left_out.items()]
     if not done.made:
         lines.append("all of it was there: nothing to do")

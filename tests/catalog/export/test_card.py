@@ -2,17 +2,22 @@
 
 from __future__ import annotations
 
+import glob
 from pathlib import Path
 
 import polars as pl
 import pytest
+import webdataset
 
 import catalog
 from catalog.export.card import Card, card
 from catalog.export.formats import format_named
+from catalog.export.general.web_dataset import WebDataset
+from catalog.export.run import export
 from catalog.policy import Policy, Threshold
 from catalog.records import ModelRow
 from catalog.releases import Catalog
+from flows.commands.releasing.export import describe
 from tests.catalog.export.conftest import Export
 from tests.editmill.small_catalog import make_pair
 from tests.parts import by_key
@@ -86,3 +91,50 @@ def test_many_sources_are_counted_by_licence(dataset: Catalog) -> None:
     )
     told = written(dataset, many)
     assert "| CC0-1.0 | 300 | 300 |" in told and "file:7" not in told
+
+
+def test_it_counts_every_file(run: Export, tmp_path: Path) -> None:
+    done = run("kiwi-edit", tmp_path / "out", splits={"train": 0.5, "test": 0.5})
+    texts = [
+        path for path in (tmp_path / "out").rglob("*.*") if path.suffix in (".md", ".jsonl", ".csv")
+    ]
+    assert done.files["index"] == len(texts) == 5
+    assert ", 5 index" in f", {_files(tmp_path / 'out')}"
+
+
+def _files(out: Path) -> str:
+    return (out / "README.md").read_text().split("Files: ")[1].split(".")[0]
+
+
+@pytest.mark.parametrize("name", ["diffsynth-vace", "ltx-trainer", "huggingface"])
+@pytest.mark.parametrize(
+    ("where", "masks"), [("mask <> ''", True), ("mask = ''", False)], ids=["masks", "none"]
+)
+def test_it_tells_of_masks_where_there_are_some(
+    name: str, where: str, masks: bool, run: Export, tmp_path: Path
+) -> None:
+    run(name, tmp_path / "out", where=where)
+    text = (tmp_path / "out" / "README.md").read_text()
+    assert (tmp_path / "out" / "train" / "mask").exists() is masks
+    assert ("mask/" in text) is masks
+    if name != "huggingface":  # whose column is there, and null
+        assert ("white where" in text) is ("_masked.json" in text) is masks
+
+
+def test_webdatasets_way_to_load_finds_all_shards(dataset: Catalog, tmp_path: Path) -> None:
+    format = WebDataset(records_per_shard=2)
+    done = export(dataset, format, tmp_path / "out", splits={"train": 1.0})
+    assert done.files["shard"] == 3
+    code = format.notes[0].split("`")[1].replace("DIR", str(tmp_path / "out"))
+    samples = list(eval(code, {"webdataset": webdataset, "glob": glob}))
+    assert len(samples) == 6 and code in (tmp_path / "out" / "README.md").read_text().replace(
+        "DIR", str(tmp_path / "out")
+    )
+
+
+def test_it_says_which_splits_are_empty(run: Export, tmp_path: Path) -> None:
+    done = run("kiwi-edit", tmp_path / "out", splits={"train": 0.9999, "test": 0.0001})
+    assert done.empty == ["test"] and list(done.splits) == ["train"]
+    text = (tmp_path / "out" / "README.md").read_text()
+    assert "No source fell into test: there is no such folder." in text
+    assert "test: empty, no source fell into it; " in describe(done)

@@ -86,6 +86,17 @@ def test_footage_and_pictures_carry_none(name: str, run: Export, tmp_path: Path)
     assert "Content credentials" not in (tmp_path / "out" / "README.md").read_text()
 
 
+@pytest.mark.parametrize("name", ["vivid", "instruct-pix2pix"])
+def test_what_is_not_signed_needs_no_identity(
+    name: str, run: Export, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(CERTIFICATES, str(tmp_path / "none.pem"))
+    monkeypatch.setenv(KEY, str(tmp_path / "none.pem"))
+    with pytest.raises(EditmillError, match="cannot be read"):
+        run("vefx", tmp_path / "signed")
+    assert run(name, tmp_path / "out").made
+
+
 @pytest.mark.parametrize("name", ["webdataset", "huggingface", "diffsynth-ltx2"])
 def test_a_changed_byte_is_found(name: str, run: Export, tmp_path: Path) -> None:
     run(name, tmp_path / "out", where="task = 'object_removal'")

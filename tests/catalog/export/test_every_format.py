@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -12,11 +13,12 @@ from typing import Any
 
 import pytest
 
+import catalog
 from catalog.errors import EditmillError
 from catalog.export import placing
 from catalog.export.files import File
-from catalog.export.formats import FORMATS
-from catalog.export.run import STATE
+from catalog.export.formats import FORMATS, format_named
+from catalog.export.run import STATE, export
 from catalog.releases import Catalog
 from tests.catalog.export.compared import contents
 from tests.catalog.export.conftest import Export
@@ -237,3 +239,18 @@ pathlib.Path(sys.argv[1], temporary_name(".tmp")).touch()
     (tmp_path / "out").mkdir()
     subprocess.run([sys.executable, "-c", code, str(tmp_path / "out")], check=True)
     assert run("webdataset", tmp_path / "out").made
+
+
+@pytest.mark.parametrize("place", [".", "exports/one", "media"])
+def test_a_folder_in_the_catalog_itself_is_refused(
+    place: str, dataset: Catalog, tmp_path: Path
+) -> None:
+    root = tmp_path / "set"
+    shutil.copytree(dataset.root, root)
+    (tmp_path / "link").symlink_to(root)
+    before = sorted(root.rglob("*"))
+    for out in (root / place, tmp_path / "link" / place):
+        with pytest.raises(EditmillError, match="lies inside the catalog") as told:
+            export(catalog.open(root, ref="v1"), format_named("vefx"), out)
+        assert "\n" not in str(told.value)
+    assert sorted(root.rglob("*")) == before
