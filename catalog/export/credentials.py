@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import json
 from array import array
+from bisect import bisect_left
 from collections.abc import Iterable
 from pathlib import Path
 
@@ -52,7 +53,7 @@ class Documents:
 
         Raises EditmillError where the file is not as the export wrote it.
         """
-        at = int(self._ids.search_sorted(pair_id))
+        at = bisect_left(self._ids, pair_id)
         if at == len(self._ids) or self._ids[at] != pair_id:
             return None
         try:

@@ -119,7 +119,7 @@ def temporary_name(suffix: str) -> str:
     """A hidden file name nobody else uses, which tells whose it is:
     `.<place>~<pid>~<start of the process>~…<suffix>`."""
     pid = os.getpid()
-    return f".{_place()}~{pid}~{_started(pid)}~{uuid.uuid4().hex}{suffix}"
+    return f".{_place()}~{pid}~{_own_start(pid)}~{uuid.uuid4().hex}{suffix}"
 
 
 def sweep(folder: Path) -> None:
@@ -166,6 +166,12 @@ def _is_dead(pid: int, started: str) -> bool:
         pass
     now = _started(pid)
     return bool(now and started) and now != started  # else the id is a later process's
+
+
+@functools.cache
+def _own_start(pid: int) -> str:
+    """When this process was started; a child that was forked asks with its own id."""
+    return _started(pid)
 
 
 def _started(pid: int) -> str:
