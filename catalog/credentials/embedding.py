@@ -4,7 +4,7 @@
 a call back into Python, with the interpreter's lock: 700 for a video of 1 MB, while other threads
 wait. Here c2pa makes an empty box first, the caller writes the file with it inside, c2pa reads that
 once for its hash, and makes the signed box, which has the length of the empty one. It takes half
-the time (infra/bench/results/export.md).
+the core's time (infra/bench/results/export.md).
 
 To the C API a stream is a context and four functions that are called with it. POSIX' `read`,
 `lseek` and `write` are such functions, with the number of an open file as the context, so that a
