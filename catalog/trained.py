@@ -1,4 +1,4 @@
-"""The experts trained from a catalog: their files, their rows, and which of them serves.
+"""The models trained from a catalog: their files, their rows, and which version serves.
 
 A version is a folder of safetensors, `models/<name>/<version>`, named by what it holds and never
 changed. Its row in `models` is written after it, so a row that is there can be used.
@@ -21,6 +21,7 @@ from catalog.storage.folder import FolderStorage
 from catalog.storage.location import Storage
 
 KIND = "expert"
+"""Of a row of an expert; filters.trained has the filters' own."""
 
 CONFIG = "config.json"
 """The file that every version has."""
@@ -94,7 +95,7 @@ def _check(ref: str) -> None:
 
 
 def versions(catalog: Queries, name: str) -> list[ModelRow]:
-    """All versions of the expert, the oldest first."""
+    """All versions of the expert or filter, the oldest first."""
     rows = catalog.trained().filter(pl.col("name") == name).collect()
     found = [from_row(ModelRow, row) for row in rows.iter_rows(named=True)]
     return sorted(found, key=lambda row: (row.created_at, row.version))
@@ -144,8 +145,9 @@ def folder_of(catalog: Queries, row: ModelRow) -> Path:
     row names no folder of this catalog's models."""
     path = path_of(catalog.storage, row.path)
     if not (path / CONFIG).is_file():
+        command = "train expert" if row.kind == KIND else "retrain"
         raise EditmillError(
             f"{path}: the weights of {row.model_id} are gone; restore the folder from a copy or "
-            f"train again with: editmill train expert {row.name}"
+            f"train again with: editmill {command} {row.name}"
         )
     return path

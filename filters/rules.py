@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Annotated
 
 from pydantic import Field, field_serializer, field_validator
 
@@ -14,28 +15,43 @@ QUALITY_THRESHOLD = 0.6
 """Least score of the quality filter that is kept (Señorita-2M; a recipe may change it per task)."""
 
 
+LATEST = "latest"
+"""In a recipe: the version of a filter's model that was promoted last (filters.trained)."""
+
+QualityVersion = Annotated[str, Field(pattern=rf"^({LATEST}|quality@[0-9a-f]{{12}})$")]
+AlignmentVersion = Annotated[str, Field(pattern=rf"^({LATEST}|alignment@[0-9a-f]{{12}})$")]
+
+
 class Filters(Part):
     """Thresholds and models of the filters; None takes the filter's own threshold, calibrated for
-    its encoder, and the model that is shipped."""
+    its encoder, and the model that is shipped.
+
+    A model is a file, or a version that `editmill retrain` made in the catalog: `latest` or
+    `<filter>@<version>`.
+    """
 
     quality: float = Field(default=QUALITY_THRESHOLD, ge=0, le=1)  # Señorita-2M
     quality_per_task: dict[str, float] = Field(default_factory=dict)
-    quality_model: Path | None = None  # made by `editmill train quality --out FILE`
+    quality_model: QualityVersion | Path | None = None  # or `editmill train quality --out FILE`
     alignment_per_task: dict[str, float] = Field(default_factory=dict)
-    style_probes: Path | None = None  # made by `editmill train alignment --out FILE`
+    style_probes: AlignmentVersion | Path | None = None  # or `editmill train alignment --out …`
     subtle: float | None = Field(default=None, gt=0, le=1)
     construction: dict[str, dict[str, float]] = Field(default_factory=dict)  # by family of tasks
 
     @field_validator("quality_model", "style_probes")
     @classmethod
-    def _is_there(cls, path: Path | None) -> Path | None:
-        if path is not None and not path.is_file():  # else a build would find out when it judges
-            raise ValueError(f"there is no file {path}")
-        return path
+    def _is_there(cls, model: str | Path | None) -> str | Path | None:
+        # Else a build would find out when it judges.
+        if isinstance(model, Path) and not model.is_file():
+            raise ValueError(
+                f"there is no file {model}; name a file, `{LATEST}` or a version of this filter as "
+                "`editmill retrain` prints it"
+            )
+        return model
 
     @field_serializer("quality_model", "style_probes", when_used="json")
-    def _printable(self, path: Path | None) -> str | None:
-        return None if path is None else printable(path)
+    def _printable(self, model: str | Path | None) -> str | None:
+        return printable(model) if isinstance(model, Path) else model
 
     @field_validator("construction")
     @classmethod

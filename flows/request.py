@@ -10,10 +10,10 @@ import flows
 from catalog.keys import digest, file_digest
 from catalog.releases import check_tag
 from experts.edit.tasks import TASKS, expert_for
-from experts.serving import pinned
 from flows.recipe import Recipe, load
 from flows.release.outcome import REPORT, Outcome
 from flows.runtime.context import Context
+from flows.runtime.pinned import pinned
 from flows.sources import listing
 from flows.sources.folder import FolderSources
 from flows.sources.source import Footage, Listing, RemoteSection, SourceFile
@@ -23,7 +23,7 @@ STAGE = "build"
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """A build's recipe with pinned experts, the catalog's folder, the tag of its release (None: the
+    """A build's recipe with pinned models, the catalog's folder, the tag of its release (None: the
     next of v1, v2 …), its sources on this machine as they are now, and the key of all that it
     depends on."""
 
@@ -53,7 +53,7 @@ def request(
     if server is not None:
         run = recipe.run.model_copy(update={"server": server})
         recipe = recipe.model_copy(update={"run": run})
-    recipe = recipe.model_copy(update={"experts": pinned(recipe.experts, out)})
+    recipe = pinned(recipe, out)
     sources = listing(recipe.sources)
     # Before there is a catalog: a checkpoint may lack.
     return Request(recipe, str(out), tag, sources, _key(recipe, sources, tag))
@@ -73,11 +73,11 @@ def recipe_for(recipe_name: str, source: Path | None) -> Recipe:
 
 
 def _check_models(recipe: Recipe) -> None:
-    if (path := recipe.filters.quality_model) is not None:
+    if isinstance(path := recipe.filters.quality_model, Path):
         from filters.quality.model import QualityModel
 
         QualityModel.load(path)
-    if (path := recipe.filters.style_probes) is not None:
+    if isinstance(path := recipe.filters.style_probes, Path):
         from filters.alignment.style_probe import StyleProbes
 
         StyleProbes.load(path)
@@ -114,7 +114,8 @@ def _key(recipe: Recipe, sources: Listing[Footage], tag: str | None) -> str:
     """Of all that a build depends on: its recipe, its sources as they are now, checkpoints and
     models of the user's, and the code. Raises EditmillError where a checkpoint lacks."""
     files = [_state(file) for file in sources.files if isinstance(file, SourceFile)]
-    own = [m for m in (recipe.filters.quality_model, recipe.filters.style_probes) if m is not None]
+    named = (recipe.filters.quality_model, recipe.filters.style_probes)
+    own = [model for model in named if isinstance(model, Path)]  # a version never changes
     models = [_checkpoints(recipe), [file_digest(model) for model in own]]
     return digest(recipe.decisions(), files, tag or "", _code_digest(), models)
 

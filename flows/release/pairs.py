@@ -81,7 +81,7 @@ def stage_lines(ctx: Context) -> list[StageLine]:
 def publish(ctx: Context, tag: str | None, without: Sequence[str] = ()) -> Outcome:
     """Writes the models table, the release and the report; returns what to show."""
     notes = [
-        *filter_notes(ctx.recipe),
+        *filter_notes(ctx),
         *instruction_notes(ctx),
         *off_notes(ctx.recipe),
     ]
@@ -201,10 +201,10 @@ def off_notes(recipe: Recipe) -> list[str]:
     ]
 
 
-def filter_notes(recipe: Recipe) -> list[str]:
+def filter_notes(ctx: Context) -> list[str]:
     """What each filter was measured to be worth, one line each."""
     notes = []
-    for each in filters_for(recipe.filters, EmbeddedEncoder()):
+    for each in filters_for(ctx.recipe.filters, EmbeddedEncoder(), ctx.catalog):
         if isinstance(each, QualityFilter):
             notes.append(
                 f"Quality filter: AUC {each.metrics['auc']:.3f} on clips it never saw, "
@@ -215,7 +215,7 @@ def filter_notes(recipe: Recipe) -> list[str]:
             values = ", ".join(
                 f"{task} {found.auc:.3f}" + (" (abstains)" if found.auc < ABSTAIN_BELOW else "")
                 for task, found in measured
-                if recipe.plan.weights.get(task)
+                if ctx.recipe.plan.weights.get(task)
             )
             if values:
                 notes.append(f"Alignment, AUC of matched against swapped prompts: {values}.")

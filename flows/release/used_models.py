@@ -21,10 +21,11 @@ from experts.edit.tasks import TASKS
 from experts.serving import serving
 from experts.write.chat.models import LlamaCppChat
 from filters.alignment.filter import AlignmentFilter
-from filters.config import Filters, filters_for
+from filters.config import filters_for
 from filters.encoder.embedded import EmbeddedEncoder
 from filters.footage.models import models_for
 from filters.quality.filter import QualityFilter
+from filters.trained import NAMED_BY
 from flows.runtime.context import Context
 
 LICENCE = "Apache-2.0"
@@ -44,7 +45,7 @@ def model_rows(ctx: Context) -> list[ModelRow]:
         if TASKS[task].checkpoint
     ]
     if experts:
-        rows += _of_filters(ctx.recipe.filters)
+        rows += _of_filters(ctx)
     return list({row.model_id: row for row in rows if row.version}.values())
 
 
@@ -101,17 +102,18 @@ def _of_checkpoint(expert: Expert, variable: str) -> ModelRow:
     )
 
 
-def _of_filters(rules: Filters) -> Iterator[ModelRow]:
+def _of_filters(ctx: Context) -> Iterator[ModelRow]:
     """The trained models that the filters judge with."""
-    files = {"quality": rules.quality_model, "alignment": rules.style_probes}
-    for each in filters_for(rules, EmbeddedEncoder()):
+    rules = ctx.recipe.filters
+    for each in filters_for(rules, EmbeddedEncoder(), ctx.catalog):
         if isinstance(each, QualityFilter | AlignmentFilter):
-            path = files[each.name]
+            model = getattr(rules, NAMED_BY[each.name])
+            command = "retrain" if isinstance(model, str) else "train"
             yield ModelRow(
                 model_id=f"{each.name}@{each.model_version}",
                 name=each.name,
                 version=each.model_version,
                 licence=LICENCE,
-                origin=f"by `editmill train {each.name}`, {path or 'shipped with editmill'}",
+                origin=f"by `editmill {command} {each.name}`, {model or 'shipped with editmill'}",
                 metrics=dict(each.metrics),
             )

@@ -31,7 +31,11 @@ def select(opened: Catalog, recipe: Recipe) -> Catalog:
     versions of experts and filters. So it starts anew where those change, from products that are in
     the journal already.
     """
-    filters = filters_for(recipe.filters, shared(EmbeddedEncoder)) if recipe.records is None else ()
+    filters = (
+        filters_for(recipe.filters, shared(EmbeddedEncoder), opened)
+        if recipe.records is None
+        else ()
+    )
     of_no_row = ("filters", "credentials")
     asked = {name: part for name, part in recipe.decisions().items() if name not in of_no_row}
     tasks = [task for task, weight in recipe.plan.weights.items() if weight]

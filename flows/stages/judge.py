@@ -37,7 +37,7 @@ def run(ctx: Context, shard: Sequence[InstructedEdit]) -> list[Pair]:
 
     A score depends on no threshold: with others, the same scores are decided anew.
     """
-    filters = filters_for(ctx.recipe.filters, shared(EmbeddedEncoder))
+    filters = filters_for(ctx.recipe.filters, shared(EmbeddedEncoder), ctx.catalog)
     versions = {f.name: f.version for f in filters}
     policy = policy_of(filters)
     documents = journal.run(

@@ -147,7 +147,7 @@ def _warm(ctx: Context) -> None:
             embedded(task)
     loaded(LlamaCppChat, threads=ctx.recipe.run.threads)
     ready(annotate.tracker_for(ctx.recipe.annotate, ctx.recipe.run.threads, ctx.recipe.run.workers))
-    for each in filters_for(ctx.recipe.filters, shared(EmbeddedEncoder)):
+    for each in filters_for(ctx.recipe.filters, shared(EmbeddedEncoder), ctx.catalog):
         ready(each)
 
 

@@ -12,12 +12,12 @@ from rich.table import Table
 
 from catalog.errors import EditmillError
 from experts.edit.tasks import TASKS, expert_for
-from experts.serving import pinned
 from flows.commands.making import costs
 from flows.commands.making.forecast import Forecast, forecast, slots_of, whole
 from flows.commands.making.known import Known, known
 from flows.recipe import Recipe
 from flows.request import recipe_for
+from flows.runtime.pinned import pinned
 
 MB = 1e6
 REFUSALS = 5
@@ -80,10 +80,10 @@ def _document(recipe: Recipe, out: str, expected: Forecast) -> dict[str, Any]:
 
 
 def _problems(recipe: Recipe, out: str) -> list[str]:
-    """What the build would end with at once: an expert or a checkpoint that is not there."""
+    """What the build would end with at once: a model or a checkpoint that is not there."""
     found = []
     try:
-        pinned(recipe.experts, out)
+        pinned(recipe, out)
     except EditmillError as error:
         found.append(str(error))
     for task, weight in recipe.plan.weights.items():
