@@ -5,8 +5,10 @@ Each clip is judged by probes that were not trained on it, which gives AUC and t
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -33,21 +35,28 @@ def train(
     samples: Sequence[str] = SAMPLES,
     seed: int = 0,
     *,
+    footage: Sequence[tuple[str, Path]] = (),
     frames: int = 3,
     tell: Callable[[str], None] = lambda line: None,
 ) -> tuple[StyleProbes, dict[str, list[Example]]]:
     """The probes of every task, with what was measured, and the examples they were trained on.
 
-    `frames` of each clip are painted in every style. `tell` gets a line now and then; what it
+    `frames` of each sample clip, and of more `footage` (source ids and video files), are painted in
+    every style. `tell` gets a line now and then; what it
     raises ends the work. Raises EditmillError where a sample or a stylizer cannot be had.
     """
     clips = [(weights.entry(name).sha256, weights.fetch(name)) for name in samples]
+    own = {source for source, _ in clips}
+    clips += [video for video in footage if video[0] not in own]
     painted = StyleExamples(encoder, frames=frames).of(clips, seed, tell)
     probes = {
         task: _measured(painted[task], descriptions, REGION[task], encoder)
         for task, descriptions in styles().items()
     }
-    return StyleProbes(probes, encoder.version, trained_with(samples, seed)), painted
+    made_of = trained_with(samples, seed)
+    if footage:
+        made_of["footage"] = sorted(source[:12] for source, _ in footage)
+    return StyleProbes(probes, encoder.version, made_of), painted
 
 
 def trained_with(samples: Sequence[str] = SAMPLES, seed: int = 0) -> dict[str, Any]:
@@ -86,6 +95,43 @@ class Agreement:
             "same_style": {k: round(v, 4) for k, v in self.same_style.items()},
             "threshold_difference": {k: round(v, 4) for k, v in self.threshold_difference.items()},
         }
+
+
+@dataclass(frozen=True, slots=True)
+class Unseen:
+    """AUC of matched against swapped prompts, the mean over the tasks, of new probes and of others
+    on the frames of `sources` clips that neither of them was trained on. NaN where there are none.
+    """
+
+    auc: float
+    other_auc: float
+    sources: int
+
+
+def on_unseen(
+    other: StyleProbes, painted: Mapping[str, Sequence[Example]], encoder: EmbeddedEncoder
+) -> Unseen:
+    """How probes trained on the painted frames and `other` ones judge the same unseen frames: of
+    the new probes each clip is held out in turn, and the `other` ones were trained without it.
+
+    A style that the `other` ones do not know scores 0 with them.
+    """
+    made_of = other.trained_with
+    seen = {*made_of.get("samples", {}).values(), *made_of.get("footage", ())}
+    known = styles()
+    aucs: list[tuple[float, float]] = []
+    unseen: set[str] = set()
+    for task, examples in painted.items():
+        held = {e.source_id for e in examples if e.source_id[:12] not in seen}
+        unseen |= held
+        new = [_held_out(examples, each, known[task], REGION[task], encoder) for each in held]
+        frames = [e for e in examples if e.source_id in held]
+        old = _scores(other.by_task[task], frames, known[task], encoder, unknown=0.0)
+        if new:
+            matched, swapped = (np.concatenate([scores[side] for scores in new]) for side in (0, 1))
+            aucs.append((auc(matched, swapped), auc(*old)))
+    means = np.mean(aucs, axis=0) if aucs else (math.nan, math.nan)
+    return Unseen(float(means[0]), float(means[1]), len(unseen))
 
 
 def agreement(
@@ -151,15 +197,30 @@ def _held_out(
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Scores of one clip's frames with the prompt they were painted to, and with all others."""
     probe = _fit([e for e in painted if e.source_id != held], descriptions, region, Measured())
+    return _scores(probe, [e for e in painted if e.source_id == held], descriptions, encoder)
+
+
+def _scores(
+    probe: StyleProbe,
+    examples: Sequence[Example],
+    descriptions: Sequence[str],
+    encoder: EmbeddedEncoder,
+    unknown: float | None = None,
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """The probe's scores of frames with the prompt they were painted to, and with all others.
+
+    `unknown` is the score of a prompt that names no style of the probe; None leaves it out.
+    """
     matched: list[float] = []
     swapped: list[float] = []
-    for example in (e for e in painted if e.source_id == held):
+    for example in examples:
         p = probe.probabilities(example.features[None])
         for style, description in enumerate(descriptions):
             prompt = description.format(label=example.label)
             match = probe.match(prompt, example.label, encoder)
-            if match is not None:
-                (matched if style == example.style else swapped).append(float(p @ match))
+            score = unknown if match is None else float(p @ match)
+            if score is not None:
+                (matched if style == example.style else swapped).append(score)
     return np.array(matched), np.array(swapped)
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from pathlib import Path
 from typing import Any, TypeVar
 
 from experts import weights
@@ -32,16 +33,20 @@ def sample_pairs(
     samples: Sequence[str] = SAMPLES,
     seed: int = 0,
     *,
+    footage: Sequence[tuple[str, Path]] = (),
     edits: GoodEdits | None = None,
     tell: Callable[[str], None] = lambda line: None,
 ) -> TrainingSet:
-    """The training pairs that `edits`, by default GoodEdits, makes from sample clips.
+    """The training pairs that `edits`, by default GoodEdits, makes from sample clips, and from
+    more `footage` (source ids and video files).
 
     `tell` gets a line now and then; what it raises ends the work. Raises EditmillError where a
     sample or a model that makes edits cannot be had.
     """
     videos = [(weights.entry(name).sha256, weights.fetch(name)) for name in samples]
-    pairs = (edits or GoodEdits()).pairs(videos, seed)
+    own = {source for source, _ in videos}
+    more = [video for video in footage if video[0] not in own]
+    pairs = (edits or GoodEdits()).pairs([*videos, *more], seed)
     return training_set(_counted(pairs, tell), seed, encoder)
 
 
@@ -59,8 +64,10 @@ def train(
     *,
     mlps: Sequence[MlpSettings] = MLPS,
     samples: Sequence[str] = SAMPLES,
+    footage: Sequence[str] = (),
 ) -> QualityModel:
-    """A model of the examples, with its metrics and what it was trained with.
+    """A model of the examples, with its metrics and what it was trained with: samples and the ids
+    of more `footage`.
 
     Its folds hold out whole sources, so that none judges footage it was trained on. A second model
     whose folds hold out clips is fitted to be measured beside it, and dropped.
@@ -69,7 +76,10 @@ def train(
     model = fit(examples.x, examples.good, examples.sources, seed, features, mlps=mlps)
     by_clip = fit(examples.x, examples.good, examples.clips, seed, features, mlps=mlps)
     metrics = evaluate(model, examples, by_clip.score(examples.x, examples.clips))
-    return dataclasses.replace(model, metrics=metrics, trained_with=trained_with(samples, seed))
+    made_of = trained_with(samples, seed)
+    if footage:
+        made_of["footage"] = sorted(source[:12] for source in footage)
+    return dataclasses.replace(model, metrics=metrics, trained_with=made_of)
 
 
 def trained_with(samples: Sequence[str] = SAMPLES, seed: int = 0) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from prefect.cache_policies import NO_CACHE
 
 from catalog.errors import EditmillError
 from experts.diffusion.specs import expert_named
-from experts.diffusion.training.run import TrainingResult
+from experts.diffusion.training.run import TrainingResult, TrainingRun
 from flows.runtime.parameters import Described
 from flows.training.experts.settings import opened
 
@@ -147,14 +147,20 @@ def flow_of(name: str) -> Flow[..., TrainingResult]:
 def _train(
     expert: str, catalog: str, ref: str, config: Path | None, base: Path | None
 ) -> TrainingResult:
-    """A training that has ended already gives its result again; an interrupted one is resumed."""
+    return carry_out(opened(catalog, expert, ref, config, base))
+
+
+def carry_out(run: TrainingRun) -> TrainingResult:
+    """The steps of a training, within a flow.
+
+    One that has ended already gives its result again; an interrupted one is resumed.
+    """
     try:  # here, since it takes seconds, and a machine that only deploys has no use for it
         from experts.diffusion.training import steps
     except ImportError as error:
         raise EditmillError(
             f"training needs {error.name}; in the checkout, pip install -e '.[gpu]'"
         ) from None
-    run = opened(catalog, expert, ref, config, base)
     if ended := run.result():
         return ended
     with run.exclusive():

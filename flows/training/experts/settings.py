@@ -62,20 +62,24 @@ def opened(
     ref: str = "main",
     config: Path | None = None,
     base: Path | None = None,
+    min_gain: float | None = None,
 ) -> TrainingRun:
     """The training of an expert or editor on the catalog at `root`; see `open_run`.
 
     config: the YAML file; None takes the paper's settings. base: overrides the folder of the
-    environment variable, which overrides the file's.
+    environment variable, which overrides the file's. min_gain: overrides `evaluate.min_gain`.
     """
     recipe, settings = load(name, config)
+    evaluation = settings.evaluate
+    if min_gain is not None:
+        evaluation = evaluation.model_copy(update={"min_gain": min_gain})
     return open_run(
         root,
         recipe,
         ref=ref,
         base=base_folder(recipe.spec.base, settings.base, base),
         data=settings.data,
-        evaluation=settings.evaluate,
+        evaluation=evaluation,
         serving=settings.serve,
         init_from=settings.init_from,
     )

@@ -15,6 +15,7 @@ from filters.alignment.style_examples import Example
 from filters.alignment.style_probe import SHIPPED, StyleProbes
 from filters.alignment.train import SAMPLES, agreement, describe_metrics
 from filters.encoder.embedded import EmbeddedEncoder
+from flows.training.filters.footage import Footage
 from flows.training.filters.progress import tell
 
 __all__ = ["SHIPPED", "describe_metrics", "train_alignment"]
@@ -22,10 +23,11 @@ __all__ = ["SHIPPED", "describe_metrics", "train_alignment"]
 
 @task(name="paint-and-fit", cache_policy=NO_CACHE, persist_result=False)
 def paint_and_fit(
-    samples: Sequence[str], frames: int, seed: int
+    samples: Sequence[str], frames: int, seed: int, footage: Footage = ()
 ) -> tuple[StyleProbes, Mapping[str, Sequence[Example]]]:
     """The probes with what was measured, and the painted frames' features."""
-    return train.train(loaded(EmbeddedEncoder), samples, seed, frames=frames, tell=tell)
+    encoder = loaded(EmbeddedEncoder)
+    return train.train(encoder, samples, seed, footage=footage, frames=frames, tell=tell)
 
 
 @flow(name="train-alignment-filter", persist_result=False)

@@ -18,26 +18,38 @@ from filters.quality.training.evaluation import agreement, describe_metrics
 from filters.quality.training.good_edits import GoodEdits
 from filters.quality.training.train import SAMPLES
 from filters.quality.training.training_set import TrainingSet
+from flows.training.filters.footage import Footage
 from flows.training.filters.progress import tell
 
 __all__ = ["SHIPPED", "describe_metrics", "train_quality"]
 
 
 @task(name="make-training-pairs", cache_policy=NO_CACHE, persist_result=False)
-def make_training_pairs(samples: Sequence[str], windows: int, seed: int) -> TrainingSet:
-    """Good edits of the samples and the same edits broken on purpose, as descriptors."""
-    edits = GoodEdits(windows=windows)
-    return train.sample_pairs(loaded(EmbeddedEncoder), samples, seed, edits=edits, tell=tell)
+def make_training_pairs(
+    samples: Sequence[str], windows: int, seed: int, footage: Footage = ()
+) -> TrainingSet:
+    """Good edits of samples and footage, and the same edits broken on purpose, as descriptors."""
+    edits, encoder = GoodEdits(windows=windows), loaded(EmbeddedEncoder)
+    return train.sample_pairs(encoder, samples, seed, footage=footage, edits=edits, tell=tell)
 
 
 @task(name="fit", cache_policy=NO_CACHE, persist_result=False)
 def fit(
-    examples: TrainingSet, samples: Sequence[str], seed: int, mlps_per_fold: int
+    examples: TrainingSet,
+    samples: Sequence[str],
+    seed: int,
+    mlps_per_fold: int,
+    footage: Footage = (),
 ) -> QualityModel:
     """The ensemble, with its metrics."""
     tell(f"fitting on {len(examples.kinds)} pairs")
     return train.train(
-        examples, loaded(EmbeddedEncoder), seed, mlps=MLPS[:mlps_per_fold], samples=samples
+        examples,
+        loaded(EmbeddedEncoder),
+        seed,
+        mlps=MLPS[:mlps_per_fold],
+        samples=samples,
+        footage=[source for source, _ in footage],
     )
 
 

@@ -1,0 +1,116 @@
+"""Training a filter's model on a catalog, and comparing it with the present one."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from statistics import fmean
+from typing import Any
+
+from pydantic import Field
+
+from catalog.errors import EditmillError
+from catalog.validated import Part, mapping, validated
+from experts.instances import loaded
+from filters.alignment.style_probe import StyleProbes
+from filters.alignment.train import on_unseen
+from filters.encoder.embedded import EmbeddedEncoder
+from filters.quality.descriptor import features_version
+from filters.quality.model import QualityModel
+from filters.quality.training.ensemble import MLPS
+from filters.quality.training.evaluation import agreement
+from filters.quality.training.train import SAMPLES
+from flows.training.filters import alignment, quality
+from flows.training.filters.footage import Footage
+
+AUC_MARGIN = 0.005
+"""By how much the AUC of a better model is higher at least: another seed of the same training moves
+it by .004 (infra/bench/results/quality.md)."""
+
+
+class FilterSettings(Part):
+    """The YAML file of a filter's retraining."""
+
+    samples: tuple[str, ...] = SAMPLES  # clips by slot of experts/weights/weights.toml
+    max_sources: int = Field(default=20, ge=1)  # of the catalog; each takes about a minute
+    windows: int = Field(default=6, ge=1)  # quality: clips taken from each video
+    mlps_per_fold: int = Field(default=len(MLPS), ge=1, le=len(MLPS))  # quality
+    frames: int = Field(default=3, ge=1)  # alignment: of each clip, painted in every style
+    seed: int = 0
+
+    @classmethod
+    def load(cls, path: Path | None) -> FilterSettings:
+        """Those of the file, or the defaults. Raises EditmillError in one line."""
+        if path is None:
+            return cls()
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise EditmillError(f"{path}: can't be read ({error}); check the path") from None
+        shape = f"the settings of a filter are a mapping of: {', '.join(cls.model_fields)}"
+        return validated(cls, mapping(text, str(path), shape), str(path))
+
+
+@dataclass(frozen=True, slots=True)
+class Candidate:
+    """A new model's file, and its AUC beside the present model's on the same held-out sources.
+
+    present_auc: None where the present model cannot judge with this version of the features.
+    sources: how many were held out, each in its turn.
+    """
+
+    data: bytes = field(repr=False)
+    metrics: Mapping[str, Any]
+    auc: float
+    present_auc: float | None
+    sources: int
+
+    def verdict(self, margin: float) -> str:
+        """`better`, or why not: `not_better`, `nothing_unseen`; `present_outdated` counts as
+        better."""
+        if self.present_auc is None:
+            return "present_outdated"
+        if math.isnan(self.auc) or math.isnan(self.present_auc):
+            return "nothing_unseen"
+        return "better" if self.auc >= self.present_auc + margin else "not_better"
+
+
+def quality_candidate(
+    settings: FilterSettings, footage: Footage, present: Path | None
+) -> Candidate:
+    """Both models judge all training pairs, each pair by folds not trained on its source."""
+    old = QualityModel.load(present or quality.SHIPPED)
+    examples = quality.make_training_pairs(
+        settings.samples, settings.windows, settings.seed, footage
+    )
+    model = quality.fit(examples, settings.samples, settings.seed, settings.mlps_per_fold, footage)
+    present_auc, auc = None, float(model.metrics["auc_unseen_sources"])
+    if old.features == features_version(loaded(EmbeddedEncoder)):
+        present_auc, auc = agreement(old, model, examples).aucs
+    return Candidate(model.to_bytes(), model.metrics, auc, present_auc, model.metrics["sources"])
+
+
+def alignment_candidate(
+    settings: FilterSettings, footage: Footage, present: Path | None
+) -> Candidate:
+    """Both sets of probes judge the painted frames of sources that neither was trained on."""
+    old = StyleProbes.load(present or alignment.SHIPPED)
+    probes, painted = alignment.paint_and_fit(
+        settings.samples, settings.frames, settings.seed, footage
+    )
+    encoder = loaded(EmbeddedEncoder)
+    if old.encoder != encoder.version:
+        aucs = [found["auc"] for found in probes.metrics.values()]
+        clips = len({example.source_id for frames in painted.values() for example in frames})
+        return Candidate(probes.to_bytes(), probes.metrics, fmean(aucs), None, clips)
+    found = on_unseen(old, painted, encoder)
+    return Candidate(probes.to_bytes(), probes.metrics, found.auc, found.other_auc, found.sources)
+
+
+CANDIDATES: dict[str, Callable[[FilterSettings, Footage, Path | None], Candidate]] = {
+    "quality": quality_candidate,
+    "alignment": alignment_candidate,
+}
+"""By filter."""
