@@ -1,4 +1,4 @@
-"""Single pictures: reading a user's image, writing a PNG."""
+"""Single pictures: reading a user's image, a PNG, a JPEG."""
 
 from __future__ import annotations
 
@@ -37,3 +37,11 @@ def write_png(path: Path, picture: Picture) -> None:
     encoded, data = cv2.imencode(".png", np.ascontiguousarray(picture[..., ::-1]))
     assert encoded
     write_bytes(path, data.tobytes())
+
+
+def jpeg(picture: Picture, quality: int = 80) -> bytes:
+    """RGB [H, W, 3] as a JPEG, `quality` 1–100: small enough to lie within a page."""
+    options = [cv2.IMWRITE_JPEG_QUALITY, quality]
+    encoded, data = cv2.imencode(".jpg", np.ascontiguousarray(picture[..., ::-1]), options)
+    assert encoded
+    return data.tobytes()

@@ -16,7 +16,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from catalog.errors import BadInput
+from catalog.errors import BadInput, EditmillError
 from catalog.media.decode import read_masks, sample_frames
 from catalog.media.image import Picture
 from catalog.records import Pair
@@ -84,6 +84,21 @@ def pair_sheet(pair: Pair, media: Callable[[str], Path], count: int = 5) -> Pict
         parts.append(_padded(np.concatenate([*row.frames], axis=1), width))
     parts.append(_line("frames " + ", ".join(map(str, numbers)), width))
     return np.concatenate(parts)
+
+
+def pair_strip(
+    pair: Pair, media: Callable[[str], Path], count: int = 3, width: int = 200
+) -> Picture:
+    """The source above the target as RGB [H, W, 3], without words: `count` frames from the first to
+    the last, each at most `width` px on its longer side.
+
+    Raises EditmillError where a file cannot be read.
+    """
+    rows = strips(pair, media, count, width)[:2]
+    if unreadable := next((row.error for row in rows if row.error), ""):
+        raise EditmillError(unreadable)
+    across = [np.concatenate([*row.frames], axis=1) for row in rows]
+    return np.concatenate([_padded(row, max(each.shape[1] for each in across)) for row in across])
 
 
 def many_sheet(pairs: Sequence[Pair], media: Callable[[str], Path]) -> Picture:

@@ -6,7 +6,6 @@ is what the newest release has and it has not.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 
@@ -14,6 +13,7 @@ from catalog import opening, trained
 from catalog.query import Queries
 from catalog.records import Release
 from catalog.releases import Catalog
+from flows.release.since import recipe_name
 from flows.training.retraining import Retraining
 
 
@@ -38,7 +38,7 @@ class News:
 def newest_release(dataset: Catalog, recipe: str | None = None) -> Release | None:
     """The release made last, of the recipe of that name where one is given; None without one."""
     for release in reversed(dataset.releases()):
-        if recipe is None or _recipe_name(release) == recipe:
+        if recipe is None or recipe_name(release) == recipe:
             return release
     return None
 
@@ -57,11 +57,3 @@ def news(
     before = versions[-1].data_ref if versions else ""
     known = keys(opening.open(dataset.storage, before)) if before in tags else set()
     return News(release.tag, frozenset(now - known), len(now))
-
-
-def _recipe_name(release: Release) -> str:
-    try:
-        found = json.loads(release.recipe)
-    except ValueError:
-        return ""
-    return str(found.get("name", "")) if isinstance(found, dict) else ""

@@ -10,9 +10,9 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from contextvars import ContextVar
+from contextvars import ContextVar, copy_context
 from time import monotonic
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
 import httpx
@@ -28,6 +28,8 @@ from flows.runtime.orchestration.settings import is_loopback
 
 if TYPE_CHECKING:
     from flows.runtime.orchestration.server import Embedded
+
+T = TypeVar("T")
 
 PATIENCE = 300.0
 """Seconds a lost server is waited for: a restart, an upgrade with its migration or a broken network
@@ -68,7 +70,7 @@ class Connection:
         self.url = url
         self.embedded = embedded
         self.lost: ServerLost | None = None  # set once and for all
-        self._stop, self._tell = stop, tell
+        self._stop, self.tell = stop, tell
         self._lock = threading.Lock()
         self._failures = 0  # in a row
         self._since = 0.0  # the first of them
@@ -98,7 +100,7 @@ class Connection:
                 raise Stopped
             if not self._told and now - self._since >= 1:  # sooner, a connection was reset
                 self._told = True
-                self._tell(
+                self.tell(
                     f"The Prefect server at {self.url} does not answer; "
                     f"waiting up to {PATIENCE / 60:.0f} minutes for it."
                 )
@@ -109,7 +111,7 @@ class Connection:
         if self._failures:
             with self._lock:
                 if self._told:
-                    self._tell("The Prefect server answers again.")
+                    self.tell("The Prefect server answers again.")
                 self._failures, self._told = 0, False
 
     def wait(self, seconds: float) -> None:
@@ -138,6 +140,14 @@ def using(connection: Connection) -> Iterator[None]:
     finally:
         _connection.reset(token)
         _deliver_events(0 if connection.lost else DELIVERY_SECONDS)
+
+
+def at_once(call: Callable[[], T]) -> T:
+    """What `call` returns. Its requests fail where the server is away, instead of waiting for it:
+    for what a build can do without."""
+    context = copy_context()
+    context.run(_connection.set, None)
+    return context.run(call)
 
 
 def _deliver_events(seconds: float) -> None:

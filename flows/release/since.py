@@ -1,0 +1,54 @@
+"""What a release has that the one before it of the same recipe had not."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+
+import polars as pl
+
+from catalog import opening
+from catalog.records import Release
+from catalog.releases import Catalog
+
+
+@dataclass(frozen=True, slots=True)
+class Made:
+    """Pairs or local-editing records that were made since, and those of them that are kept."""
+
+    ids: pl.Series
+    kept_ids: pl.Series
+
+    @property
+    def made(self) -> int:
+        return len(self.ids)
+
+    @property
+    def kept(self) -> int:
+        return len(self.kept_ids)
+
+
+def recipe_name(release: Release) -> str:
+    """The name of the recipe that it was built by; empty where it says none."""
+    try:
+        found = json.loads(release.recipe)
+    except ValueError:
+        return ""
+    return str(found.get("name", "")) if isinstance(found, dict) else ""
+
+
+def made_since(dataset: Catalog, tag: str, product: str) -> Made:
+    """What the release `tag` has of `product` (`pairs` or `local_edits`) that is new in it: all of
+    it where the recipe has no earlier release. A local-editing record is always kept."""
+    releases = dataset.releases()
+    at = next(k for k, release in enumerate(releases) if release.tag == tag)
+    name = recipe_name(releases[at])
+    earlier = [release for release in releases[:at] if recipe_name(release) == name]
+    key = "pair_id" if product == "pairs" else "edit_id"
+    rows = opening.open(dataset.storage, tag).table(product)
+    if earlier:
+        before = opening.open(dataset.storage, earlier[-1].tag).table(product).select(key)
+        rows = rows.join(before, on=key, how="anti")
+    kept = pl.col("keep") if product == "pairs" else pl.lit(True)
+    found = rows.select(key, kept.alias("keep")).collect()
+    return Made(found[key], found.filter(pl.col("keep"))[key])

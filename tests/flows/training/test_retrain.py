@@ -1,0 +1,226 @@
+"""Retraining: when there is enough to learn from, what is promoted, what the next build gets."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+import threading
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+import pytest
+import yaml
+from prefect.flows import load_flow_from_entrypoint
+from prefect.states import State
+
+import catalog
+from catalog import media, trained
+from catalog.errors import EditmillError
+from catalog.keys import digest
+from catalog.records import Clip
+from catalog.releases import Catalog
+from catalog.storage.location import Versioned
+from experts.diffusion.specs import TRAINABLE
+from filters.config import filters_for
+from filters.encoder.embedded import EmbeddedEncoder
+from filters.quality.model import SHIPPED, QualityModel
+from filters.quality.training.good_edits import GoodEdits
+from filters.rules import Filters
+from filters.trained import NAMED_BY, pinned
+from flows.runtime.orchestration.client import using
+from flows.runtime.orchestration.server import Server
+from flows.training import retrain as module
+from flows.training.filters import quality
+from flows.training.filters.candidates import CANDIDATES, Candidate
+from flows.training.retrain import retrain
+from tests.catalog.writers import selected
+from tests.flows.tiny_training import write_base, write_catalog
+from tests.flows.training.test_training_flows import TINY
+from tests.parts import by_key
+
+AUCS = (0.904, 0.906, 0.89, 0.95)
+
+
+def add_clips(root: str, sources: range, size: tuple[int, int] = (64, 96)) -> Catalog:
+    """A clip of each source, a texture that pans, under a new release."""
+    made = selected(root)
+    clips = []
+    for k in sources:
+        rng = np.random.default_rng(k)
+        wide = rng.integers(40, 215, (size[0] // 4, size[1] // 2, 3), dtype=np.uint8)
+        wide = wide.repeat(4, 0).repeat(4, 1)
+        frames = np.stack([wide[:, 2 * t : 2 * t + size[1]] for t in range(34)])
+        with made.media.writing(".mp4") as video:
+            media.write_video(video.path, frames, 25)
+        clips.append(
+            Clip(digest("clip", k), digest("source", k), f"file:{k}", "CC0-1.0", video.ref, 0, 34,
+                 25.0, size[1], size[0])
+        )  # fmt: skip
+    made.media.flush()
+    made.tables.put("clips", by_key(clips))
+    made.release(made.next_tag(), made.selection.recipe)
+    return made
+
+
+def outcome(state: State[Any]) -> dict[str, Any]:
+    """Of the flow's function called without Prefect."""
+    assert state.is_completed()
+    found: dict[str, Any] = state.data
+    return found
+
+
+def test_a_servers_page_describes_every_parameter() -> None:
+    found = load_flow_from_entrypoint("flows/training/retrain.py:retrain")
+    schema = found.parameters.model_dump()
+    assert schema["required"] == ["out", "expert"] and found.description
+    for name, of in schema["properties"].items():
+        assert len(of.get("description", "")) > 40, name
+    assert set(schema["properties"]["expert"]["enum"]) == {*TRAINABLE, *CANDIDATES}
+    assert set(get_args(get_args(module.Model)[0])) == {*TRAINABLE, *CANDIDATES}
+
+
+def test_without_a_release_or_with_little_that_is_new_nothing_is_trained(tmp_path: Path) -> None:
+    root, recipe = str(tmp_path / "catalog"), tmp_path / "other.yaml"
+    recipe.write_text(
+        "name: other\nsources: [{kind: folder, path: v}]\nplan: {weights: {deblur: 1}}\n"
+    )
+    with pytest.raises(EditmillError, match="is not a catalog"):
+        retrain.fn(root, "quality")
+    catalog.open(root, create=True)
+    assert "nothing to learn from yet: " in str(retrain.fn(root, "quality").message)
+    add_clips(root, range(3))
+    few = retrain.fn(root, "quality", least_new=4)
+    assert few.message == (
+        "quality: nothing to learn from yet: release v1 has 3 new sources of 3, and 4 are asked for"
+    )
+    assert "no release of other" in str(retrain.fn(root, "quality", str(recipe)).message)
+    # Clips without a caption teach the global stylizer nothing, and that is no error.
+    assert outcome(retrain.fn(root, "global_stylizer", least_new=1))["model_id"] == ""
+    assert catalog.open(root).trained().collect().is_empty()
+
+
+@pytest.fixture
+def trainings(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, Path | None]]:
+    """What each training of the quality filter got. They take no time: the n-th makes the shipped
+    model with another offset, whose AUC is the n-th of AUCS and the present one's .9."""
+    given: list[tuple[Any, Path | None]] = []
+
+    def train(settings: Any, footage: Any, present: Path | None) -> Candidate:
+        number = len(given)
+        given.append((footage, present))
+        model = dataclasses.replace(QualityModel.load(SHIPPED), offset=float(number))
+        return Candidate(model.to_bytes(), {"auc": 0.99}, AUCS[number], 0.9, 7)
+
+    monkeypatch.setitem(CANDIDATES, "quality", train)
+    return given
+
+
+def test_only_what_is_better_is_promoted_and_the_next_build_gets_it_pinned(
+    storage_uri: str, trainings: list[tuple[Any, Path | None]]
+) -> None:
+    root, latest = storage_uri, Filters(quality_model="latest")
+    add_clips(root, range(2))
+    assert pinned(latest, root).quality_model is None  # the shipped one, until one is promoted
+
+    worse = outcome(retrain.fn(root, "quality", least_new=1))
+    assert (worse["promoted"], worse["reason"]) == (False, "not_better")  # by .004, another seed's
+    assert pinned(latest, root).quality_model is None
+    first = Filters(quality_model=worse["model_id"])  # it can be named all the same
+    assert pinned(first, root) == first
+
+    assert not outcome(retrain.fn(root, "quality", least_new=1))["model_id"]  # nothing new since
+    add_clips(root, range(2, 4))
+    better = retrain.fn(root, "quality", least_new=2)
+    assert outcome(better)["promoted"] and outcome(better)["new"] == 2
+    assert better.message == (
+        f"{outcome(better)['model_id']}: promoted; AUC 0.9060, shipped: 0.9000 (on 7 held-out "
+        "sources)"
+    )
+    build = pinned(latest, root)
+    assert build.quality_model == outcome(better)["model_id"]
+
+    add_clips(root, range(4, 5))
+    assert outcome(retrain.fn(root, "quality", least_new=1))["reason"] == "not_better"
+    add_clips(root, range(5, 6))
+    assert not outcome(retrain.fn(root, "quality", least_new=1, margin=0.06))["promoted"]
+    assert pinned(latest, root) == build
+    # The present model is what each is compared with, and what is new is learnt first.
+    compared = [present for _, present in trainings]
+    assert compared[:2] == [None, None] and compared[2] == compared[3] is not None
+    assert QualityModel.load(compared[2]).offset == 1.0
+    assert [footage[0][0] for footage, _ in trainings[2:]] == [
+        digest("source", 4),
+        digest("source", 5),
+    ]
+
+    dataset = catalog.open(root)
+    _, judge, *_ = filters_for(build, EmbeddedEncoder(), dataset)
+    assert judge._loaded().offset == 1.0  # type: ignore[attr-defined]
+    rows = trained.versions(dataset, "quality")
+    assert [row.promoted for row in rows] == [False, True, False, False]
+    assert {row.kind for row in rows} == {"filter"} and rows[1].data_ref == "v2"
+    assert rows[1].metrics["held_out_auc"] == 0.906 and rows[1].metrics["rival"] == "shipped"
+    # A source that has to be forgotten leads to what was trained on it.
+    assert trained.seen(dataset.storage, digest("source", 2)) == sorted(r.path for r in rows[1:])
+    if isinstance(dataset.storage, Versioned):
+        assert dataset.storage.log(1)[0].message.endswith("held-out sources)")
+
+
+def test_a_version_that_is_not_there_is_refused_before_a_build(tmp_path: Path) -> None:
+    asked = Filters(quality_model="quality@0123456789ab")
+    with pytest.raises(EditmillError, match="build first and train with: editmill retrain"):
+        pinned(asked, tmp_path / "none")
+    add_clips(str(tmp_path / "catalog"), range(1))
+    with pytest.raises(EditmillError, match=r"no version '0123456789ab'.*there are: none"):
+        pinned(asked, tmp_path / "catalog")
+    with pytest.raises(ValueError, match="there is no file alignment@0123456789ab"):
+        Filters(quality_model="alignment@0123456789ab")  # another filter's
+
+
+@pytest.mark.weights
+@pytest.mark.parametrize("name", ["quality", "alignment"])
+def test_a_filters_training_is_real(
+    tmp_path: Path, name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """On two tiny sources; both models are measured on the same pairs or frames."""
+    root, settings = str(tmp_path / "catalog"), tmp_path / "small.yaml"
+    monkeypatch.setattr(quality, "GoodEdits", functools.partial(GoodEdits, crops=1))  # half of them
+    settings.write_text("{samples: [], windows: 1, mlps_per_fold: 1, frames: 2}\n")
+    add_clips(root, range(2))
+    with using(Server(None).connect(threading.Event(), lambda line: None)):
+        found: Any = retrain(root, name, least_new=1, config=settings)
+    (row,) = trained.versions(catalog.open(root), name)
+    assert row.model_id == found["model_id"]
+    assert row.metrics["rival"] == "shipped" and row.metrics["held_out_sources"] == 2
+    own, shipped = row.metrics["held_out_auc"], row.metrics["rival_auc"]
+    assert 0.5 < shipped <= 1 and 0 < own <= 1
+    assert row.promoted == (own >= shipped + 0.005)
+    rules = Filters(**{NAMED_BY[name]: row.model_id})
+    judges = {f.name: f for f in filters_for(rules, EmbeddedEncoder(), catalog.open(root))}
+    judge: Any = judges[name]
+    judge.load()  # it fits the features of this version
+    assert sorted(judge._loaded().trained_with["footage"]) == sorted(
+        digest("source", k)[:12] for k in range(2)
+    )
+
+
+def test_an_expert_is_trained_once_for_what_is_new(tmp_path: Path) -> None:
+    root, base = str(tmp_path / "catalog"), write_base(tmp_path / "base")
+    config = tmp_path / "tiny.yaml"
+    config.write_text(yaml.safe_dump(TINY))
+    write_catalog(tmp_path / "catalog")
+    catalog.open(root).release("v1", "{}")
+    given: dict[str, Any] = {"config": config, "base": base}
+    with using(Server(None).connect(threading.Event(), lambda line: None)):
+        first: Any = retrain(root, "remover", least_new=4, **given)
+        again: Any = retrain(root, "remover", least_new=1, **given)
+        write_catalog(tmp_path / "catalog", sources=6)
+        catalog.open(root).release("v2", "{}")
+        second: Any = retrain(root, "remover", least_new=2, margin=0.99, **given)
+    assert first["new"] == 4 and again["new"] == 0 and not again["model_id"]
+    assert second["new"] == 2 and second["reason"] == "loss_not_lower"  # not by 99 %
+    rows = trained.versions(catalog.open(root), "remover")
+    assert [row.model_id for row in rows] == [first["model_id"], second["model_id"]]
+    assert [row.data_ref for row in rows] == ["v1", "v2"]
+    assert rows[1].config["evaluate"]["min_gain"] == 0.99
