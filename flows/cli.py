@@ -25,6 +25,7 @@ app = typer.Typer(
 for group in (making, reading, releasing, keeping, video, machine):
     app.add_typer(group.app)
 app.add_typer(training.app, name="train", rich_help_panel="Train")
+app.add_typer(training.top)
 
 
 def main() -> None:

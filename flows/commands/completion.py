@@ -48,6 +48,13 @@ def trainable(incomplete: str) -> list[str]:
     return _beginning((*TRAINED, *EDITORS), incomplete)
 
 
+def retrainable(incomplete: str) -> list[str]:
+    """Names of the filters that can be trained, and of the experts and editors."""
+    from filters.trained import NAMED_BY
+
+    return [*_beginning(NAMED_BY, incomplete), *trainable(incomplete)]
+
+
 def refs(ctx: typer.Context, incomplete: str) -> list[str]:
     """`main` and the tags of the catalog named so far."""
     from catalog.errors import EditmillError

@@ -1,4 +1,4 @@
-"""`editmill train …`: retraining what the factory learns."""
+"""`editmill train …` and `editmill retrain`: training what the factory learns."""
 
 from __future__ import annotations
 
@@ -12,6 +12,9 @@ from flows.commands import completion
 from flows.commands.options import DEFAULT_OUT, CatalogUri, Json, Server
 
 app = typer.Typer(no_args_is_help=True, help="Retrain what the factory learns.")
+
+
+top = typer.Typer()
 
 
 @app.callback()
@@ -114,6 +117,69 @@ def train_expert(
         config=config,
         base=base,
         encode_only=encode,
+        server=server,
+        as_json=json_,
+    )
+
+
+@top.command(
+    "retrain",
+    rich_help_panel="Train",
+    epilog="Examples:\n\n"
+    "`editmill retrain quality --catalog dataset` · a recipe judges with the promoted version by "
+    "`filters: {quality_model: latest}`\n\n"
+    "`editmill retrain remover --catalog dataset --least-new 500 --base ~/CogVideoX-2b`",
+)
+def retrain(
+    name: Annotated[
+        str,
+        typer.Argument(
+            help="quality or alignment (the filters), or an expert or editor as in train expert.",
+            autocompletion=completion.retrainable,
+        ),
+    ],
+    catalog_uri: CatalogUri = DEFAULT_OUT,
+    recipe: Annotated[
+        str | None,
+        typer.Option(
+            help="Learn from the newest release of this recipe; default: the newest of all.",
+            autocompletion=completion.recipes,
+        ),
+    ] = None,
+    least_new: Annotated[
+        int,
+        typer.Option(
+            min=1, help="Train only on so many new records (sources, for a filter) or more."
+        ),
+    ] = 100,
+    margin: Annotated[
+        float | None,
+        typer.Option(
+            help="By how much it must be better: a share of the loss, or the AUC's difference "
+            "(default .005)."
+        ),
+    ] = None,
+    config: Annotated[
+        Path | None, typer.Option(help="A YAML file of settings (docs/train.md).")
+    ] = None,
+    base: Annotated[
+        Path | None, typer.Option(help="The folder of an expert's base checkpoint.")
+    ] = None,
+    server: Server = None,
+    json_: Json = False,
+) -> None:
+    """Train a filter, an expert or an editor again on the catalog's newest release, if that has
+    enough that is new, and promote the new version if it is better on held-out footage."""
+    from flows.commands import retrain as command
+
+    command.main(
+        name,
+        catalog_uri,
+        recipe=recipe,
+        least_new=least_new,
+        margin=margin,
+        config=config,
+        base=base,
         server=server,
         as_json=json_,
     )

@@ -1,7 +1,8 @@
 """Names of the Prefect events that a build emits, for automations to listen to.
 
-Each is of the resource :func:`catalog_resource` and carries `kept` and `made`, the number of pairs
-(or local-editing records) of the release that were kept, and made.
+Each is of the resource :func:`catalog_resource` and carries `made` and `kept`, the number of pairs
+(or local-editing records) made since the last release of the recipe and how many of them are kept,
+and `made_in_release` and `kept_in_release`, those of the release as a whole.
 """
 
 from __future__ import annotations

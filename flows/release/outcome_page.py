@@ -26,7 +26,8 @@ def outcome_page(dataset: Catalog, outcome: Outcome, made: Made) -> str:
     """Counts per task and reason, where report and catalog lie, and some of the new pairs."""
     totals = outcome.totals
     what = "pairs" if outcome.product == "pairs" else "records"
-    since = f"{made.kept} {what} kept of {made.made} made since the release before"
+    new = f"{made.kept} {what} kept of {made.made} made"
+    since = f" since {made.since}" if made.since else ""
     overall = f"{totals['kept']} of {totals['made']} in all, of {totals['sources']} sources"
     rows = [
         (line["task"], line["planned"], line["made"], line["kept"], _reasons(line["rejected"]))
@@ -38,7 +39,7 @@ def outcome_page(dataset: Catalog, outcome: Outcome, made: Made) -> str:
         f"catalog `{_uri(outcome.catalog)}`",
     ]
     parts = [
-        f"# Release {outcome.release}: {since}",
+        f"# Release {outcome.release}: {new}{since}",
         f"{overall}; {totals['failures']} failures, {totals['wall_seconds'] / 60:.0f} minutes.",
         table(("task", "planned", "made", "kept", "rejected, or refused unmade, by reason"), rows),
         section("Where it lies", bullets(places)),

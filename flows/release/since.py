@@ -14,8 +14,10 @@ from catalog.releases import Catalog
 
 @dataclass(frozen=True, slots=True)
 class Made:
-    """Pairs or local-editing records that were made since, and those of them that are kept."""
+    """Pairs or local-editing records made since the release `since` (empty: there was none), and
+    those of them that are kept."""
 
+    since: str
     ids: pl.Series
     kept_ids: pl.Series
 
@@ -51,4 +53,5 @@ def made_since(dataset: Catalog, tag: str, product: str) -> Made:
         rows = rows.join(before, on=key, how="anti")
     kept = pl.col("keep") if product == "pairs" else pl.lit(True)
     found = rows.select(key, kept.alias("keep")).collect()
-    return Made(found[key], found.filter(pl.col("keep"))[key])
+    since = earlier[-1].tag if earlier else ""
+    return Made(since, found[key], found.filter(pl.col("keep"))[key])

@@ -27,7 +27,8 @@ def test_all_are_there():
     assert named == {
         "init", "tasks", "build", "status", "query", "releases", "diff", "decide", "log", "show",
         "sheet", "open", "evaluate", "export", "rebuild", "edit", "judge", "models", "doctor",
-        "train quality", "train alignment", "train expert", "upgrade", "forget", "collect",
+        "train quality", "train alignment", "train expert", "retrain", "upgrade", "forget",
+        "collect",
     }  # fmt: skip
 
 
