@@ -26,7 +26,7 @@ def outcome_page(dataset: Catalog, outcome: Outcome, made: Made) -> str:
     """Counts per task and reason, where report and catalog lie, and some of the new pairs."""
     totals = outcome.totals
     what = "pairs" if outcome.product == "pairs" else "records"
-    new = f"{made.kept} {what} kept of {made.made} made"
+    new = f"{made.kept} {what} kept of {made.made} made" if made.made else "nothing new made"
     since = f" since {made.since}" if made.since else ""
     overall = f"{totals['kept']} of {totals['made']} in all, of {totals['sources']} sources"
     rows = [
@@ -44,7 +44,7 @@ def outcome_page(dataset: Catalog, outcome: Outcome, made: Made) -> str:
         table(("task", "planned", "made", "kept", "rejected, or refused unmade, by reason"), rows),
         section("Where it lies", bullets(places)),
     ]
-    if outcome.product == "pairs":
+    if outcome.product == "pairs" and made.kept:
         parts.append(section("Some of the new pairs", "\n\n".join(_pairs(dataset, made))))
     parts.append(section("Notes", bullets(outcome.notes)))
     return "\n\n".join(filter(None, parts))

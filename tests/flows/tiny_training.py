@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import sentencepiece
 import torch
 from diffusers import (
@@ -19,7 +20,9 @@ import catalog
 from catalog import media
 from catalog.keys import digest
 from catalog.records import Clip, LocalEdit, Pair, Plan, Source, Track
+from catalog.releases import Catalog
 from experts.diffusion.sampling.schedule import scheduler
+from tests.catalog.writers import selected
 from tests.experts.diffusion.small_clips import Source as Scene
 from tests.parts import by_key
 
@@ -104,6 +107,28 @@ def write_catalog(root: Path, sources: int = 4, objects: bool = True) -> Written
         first_frame=0, frames=12, crop=[0, 0, WIDTH, HEIGHT], width=WIDTH, height=HEIGHT,
     )  # fmt: skip
     return Written(root, Plan(plan_id=digest(fields), **fields))
+
+
+def release_footage(root: str, sources: range, size: tuple[int, int] = (64, 96)) -> Catalog:
+    """A clip of each source, a texture that pans, in a new release; the catalog is made if absent.
+    The clips are large enough for the filters."""
+    made = selected(root)
+    clips = []
+    for k in sources:
+        rng = np.random.default_rng(k)
+        wide = rng.integers(40, 215, (size[0] // 4, size[1] // 2, 3), dtype=np.uint8)
+        wide = wide.repeat(4, 0).repeat(4, 1)
+        frames = np.stack([wide[:, 2 * t : 2 * t + size[1]] for t in range(34)])
+        with made.media.writing(".mp4") as video:
+            media.write_video(video.path, frames, 25)
+        clips.append(
+            Clip(digest("clip", k), digest("source", k), f"file:{k}", "CC0-1.0", video.ref, 0, 34,
+                 25.0, size[1], size[0])
+        )  # fmt: skip
+    made.media.flush()
+    made.tables.put("clips", by_key(clips))
+    made.release(made.next_tag(), made.selection.recipe)
+    return made
 
 
 def write_pairs(root: Path, keep: bool = True) -> None:

@@ -8,18 +8,15 @@ import threading
 from pathlib import Path
 from typing import Any, get_args
 
-import numpy as np
 import pytest
 import yaml
 from prefect.flows import load_flow_from_entrypoint
 from prefect.states import State
 
 import catalog
-from catalog import media, trained
+from catalog import trained
 from catalog.errors import EditmillError
 from catalog.keys import digest
-from catalog.records import Clip
-from catalog.releases import Catalog
 from catalog.storage.location import Versioned
 from experts.diffusion.specs import TRAINABLE
 from filters.config import filters_for
@@ -34,33 +31,10 @@ from flows.training import retrain as module
 from flows.training.filters import quality
 from flows.training.filters.candidates import CANDIDATES, Candidate
 from flows.training.retrain import retrain
-from tests.catalog.writers import selected
-from tests.flows.tiny_training import write_base, write_catalog
+from tests.flows.tiny_training import release_footage, write_base, write_catalog
 from tests.flows.training.test_training_flows import TINY
-from tests.parts import by_key
 
 AUCS = (0.904, 0.906, 0.89, 0.95)
-
-
-def add_clips(root: str, sources: range, size: tuple[int, int] = (64, 96)) -> Catalog:
-    """A clip of each source, a texture that pans, under a new release."""
-    made = selected(root)
-    clips = []
-    for k in sources:
-        rng = np.random.default_rng(k)
-        wide = rng.integers(40, 215, (size[0] // 4, size[1] // 2, 3), dtype=np.uint8)
-        wide = wide.repeat(4, 0).repeat(4, 1)
-        frames = np.stack([wide[:, 2 * t : 2 * t + size[1]] for t in range(34)])
-        with made.media.writing(".mp4") as video:
-            media.write_video(video.path, frames, 25)
-        clips.append(
-            Clip(digest("clip", k), digest("source", k), f"file:{k}", "CC0-1.0", video.ref, 0, 34,
-                 25.0, size[1], size[0])
-        )  # fmt: skip
-    made.media.flush()
-    made.tables.put("clips", by_key(clips))
-    made.release(made.next_tag(), made.selection.recipe)
-    return made
 
 
 def outcome(state: State[Any]) -> dict[str, Any]:
@@ -89,7 +63,7 @@ def test_without_a_release_or_with_little_that_is_new_nothing_is_trained(tmp_pat
         retrain.fn(root, "quality")
     catalog.open(root, create=True)
     assert "nothing to learn from yet: " in str(retrain.fn(root, "quality").message)
-    add_clips(root, range(3))
+    release_footage(root, range(3))
     few = retrain.fn(root, "quality", least_new=4)
     assert few.message == (
         "quality: nothing to learn from yet: release v1 has 3 new sources of 3, and 4 are asked for"
@@ -120,7 +94,7 @@ def test_only_what_is_better_is_promoted_and_the_next_build_gets_it_pinned(
     storage_uri: str, trainings: list[tuple[Any, Path | None]]
 ) -> None:
     root, latest = storage_uri, Filters(quality_model="latest")
-    add_clips(root, range(2))
+    release_footage(root, range(2))
     assert pinned(latest, root).quality_model is None  # the shipped one, until one is promoted
 
     worse = outcome(retrain.fn(root, "quality", least_new=1))
@@ -130,7 +104,7 @@ def test_only_what_is_better_is_promoted_and_the_next_build_gets_it_pinned(
     assert pinned(first, root) == first
 
     assert not outcome(retrain.fn(root, "quality", least_new=1))["model_id"]  # nothing new since
-    add_clips(root, range(2, 4))
+    release_footage(root, range(2, 4))
     better = retrain.fn(root, "quality", least_new=2)
     assert outcome(better)["promoted"] and outcome(better)["new"] == 2
     assert better.message == (
@@ -140,9 +114,9 @@ def test_only_what_is_better_is_promoted_and_the_next_build_gets_it_pinned(
     build = pinned(latest, root)
     assert build.quality_model == outcome(better)["model_id"]
 
-    add_clips(root, range(4, 5))
+    release_footage(root, range(4, 5))
     assert outcome(retrain.fn(root, "quality", least_new=1))["reason"] == "not_better"
-    add_clips(root, range(5, 6))
+    release_footage(root, range(5, 6))
     assert not outcome(retrain.fn(root, "quality", least_new=1, margin=0.06))["promoted"]
     assert pinned(latest, root) == build
     # The present model is what each is compared with, and what is new is learnt first.
@@ -171,7 +145,7 @@ def test_a_version_that_is_not_there_is_refused_before_a_build(tmp_path: Path) -
     asked = Filters(quality_model="quality@0123456789ab")
     with pytest.raises(EditmillError, match="build first and train with: editmill retrain"):
         pinned(asked, tmp_path / "none")
-    add_clips(str(tmp_path / "catalog"), range(1))
+    release_footage(str(tmp_path / "catalog"), range(1))
     with pytest.raises(EditmillError, match=r"no version '0123456789ab'.*there are: none"):
         pinned(asked, tmp_path / "catalog")
     with pytest.raises(ValueError, match="there is no file alignment@0123456789ab"):
@@ -187,7 +161,7 @@ def test_a_filters_training_is_real(
     root, settings = str(tmp_path / "catalog"), tmp_path / "small.yaml"
     monkeypatch.setattr(quality, "GoodEdits", functools.partial(GoodEdits, crops=1))  # half of them
     settings.write_text("{samples: [], windows: 1, mlps_per_fold: 1, frames: 2}\n")
-    add_clips(root, range(2))
+    release_footage(root, range(2))
     with using(Server(None).connect(threading.Event(), lambda line: None)):
         found: Any = retrain(root, name, least_new=1, config=settings)
     (row,) = trained.versions(catalog.open(root), name)
