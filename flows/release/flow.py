@@ -15,6 +15,7 @@ from flows.recipe import load
 from flows.release import local_edits, pairs
 from flows.runtime.branch import committed
 from flows.runtime.context import context
+from flows.runtime.pinned import as_built
 from flows.runtime.selection import select
 
 
@@ -34,8 +35,8 @@ def release(
     Returns:
         `flows.release.outcome.Outcome` as a mapping.
     """
-    catalog.open(out)  # a mistyped path must not become a catalog
-    ctx = context(out, load(recipe))
+    dataset = catalog.open(out)  # a mistyped path must not become a catalog
+    ctx = context(out, as_built(load(recipe), dataset))
     ctx.catalog = select(ctx.catalog, ctx.recipe)
     ctx.catalog.refuse_if_unfinished()
     product = pairs if ctx.recipe.records is None else local_edits

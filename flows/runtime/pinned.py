@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
+from catalog.releases import Catalog
 from experts import serving
 from filters import trained
+from filters.rules import LATEST
 from flows.recipe import Recipe
 
 
@@ -21,3 +24,23 @@ def pinned(recipe: Recipe, root: str | Path) -> Recipe:
             "filters": trained.pinned(recipe.filters, root),
         }
     )
+
+
+def as_built(recipe: Recipe, dataset: Catalog) -> Recipe:
+    """The recipe with every `latest` replaced by the version that the newest build had, if that was
+    of this recipe: a version promoted since has made and judged nothing in the catalog yet."""
+    built = json.loads(dataset.selection.recipe or "{}")
+    if built.get("name") == recipe.name:
+        had = built.get("experts", {})
+        experts = {
+            name: had.get(name, given) if f"@{LATEST}" in given else given
+            for name, given in recipe.experts.items()
+        }
+        models = {
+            key: built.get("filters", {}).get(key)
+            for key in trained.NAMED_BY.values()
+            if getattr(recipe.filters, key) == LATEST
+        }
+        filters = recipe.filters.model_copy(update=models)
+        recipe = recipe.model_copy(update={"experts": experts, "filters": filters})
+    return pinned(recipe, dataset.storage.uri)
