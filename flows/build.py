@@ -14,6 +14,7 @@ from prefect import flow
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows.pipelines import make_local_edits, make_pairs
+from flows.release import artifacts
 from flows.release import local_edits as release_local_edits
 from flows.release import pairs as release_pairs
 from flows.release.live import filling
@@ -35,6 +36,7 @@ def build(
     out: str = "editmill-demo",
     source: Path | None = None,
     tag: str | None = None,
+    least_kept: float = 0.0,
 ) -> dict[str, Any]:
     """Build a dataset: from source videos to a release and its report.
 
@@ -46,6 +48,8 @@ def build(
         out: The catalog: a folder, s3://bucket/prefix or lakefs://repository; made if absent.
         source: Build from this folder of videos instead of the recipe's sources.
         tag: The release's tag; by default v1, v2 and so on.
+        least_kept: Share of the newly made pairs, 0–1. A build that keeps less tells the server so
+            (the event `editmill.build.kept-too-little`); 0 never does.
 
     Returns:
         `flows.release.outcome.Outcome` as a mapping.
@@ -55,11 +59,11 @@ def build(
     done = finished(ctx, asked)
     if done is None:
         connection = Server(asked.recipe.run.server).connect(ctx.stop, print)
-        done = run(ctx, asked, connection)
+        done = run(ctx, asked, connection, least_kept)
     return asdict(done)
 
 
-def run(ctx: Context, asked: Request, connection: Connection) -> Outcome:
+def run(ctx: Context, asked: Request, connection: Connection, least_kept: float = 0.0) -> Outcome:
     """Carries a request out, reporting to the server at the other end of `connection`.
 
     Raises Stopped after Ctrl-C or SIGTERM, EditmillError when it cannot go on; in all cases every
@@ -76,6 +80,7 @@ def run(ctx: Context, asked: Request, connection: Connection) -> Outcome:
         remember(ctx, asked, outcome)
         end_rounds(ctx)
         committed(ctx, outcome.release)
+        artifacts.published(ctx, outcome, connection, least_kept)
     return replace(outcome, notes=[*outcome.notes, *ctx.notes])
 
 
@@ -92,6 +97,7 @@ def _make(ctx: Context, connection: Connection) -> None:
         meanwhile.enter_context(stopped_by_signals(ctx))
         meanwhile.enter_context(ctx.stats.watch_memory())
         meanwhile.enter_context(filling(ctx, product.report_so_far))
+        meanwhile.enter_context(artifacts.progress(ctx, connection))
         ctx.catalog.products.sweep()
         try:
             make.with_options(
