@@ -36,8 +36,8 @@ UPDATE_SECONDS = 10.0
 """Between two updates of the progress: each is a request that the server writes to its database."""
 
 STAGES = {
-    "pairs": ("ingest", "annotate", "plan", "edit", "instruct", "judge"),
-    "local_edits": ("ingest", "annotate", "draw", "local_edit"),
+    "pairs": ("look", "ingest", "annotate", "plan", "edit", "instruct", "judge"),
+    "local_edits": ("look", "ingest", "annotate", "draw", "local_edit"),
 }
 """By product, the stages that every record goes through, in order."""
 
