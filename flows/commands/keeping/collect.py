@@ -8,7 +8,7 @@ import json
 import catalog
 from catalog.keeping.garbage import Collected, collect
 from catalog.storage.location import Versioned
-from flows.commands.keeping.idle import refuse_while_building
+from flows.runtime.idle import refuse_while_building
 
 
 def main(uri: str, *, older_than: float, dry_run: bool, as_json: bool) -> None:

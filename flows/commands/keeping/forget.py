@@ -18,8 +18,8 @@ from catalog.keeping.references import states
 from catalog.releases import Catalog, check_tag
 from catalog.storage.location import Versioned
 from experts.local_edits.statistics import statistics
-from flows.commands.keeping.idle import refuse_while_building
 from flows.release.outcome import REPORT
+from flows.runtime.idle import refuse_while_building
 
 
 def main(

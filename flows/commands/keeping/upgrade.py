@@ -7,7 +7,7 @@ import json
 
 from catalog.keeping.upgrade import Upgrade, upgrade
 from catalog.layout import FORMAT
-from flows.commands.keeping.idle import refuse_while_building
+from flows.runtime.idle import refuse_while_building
 
 
 def main(uri: str, *, as_json: bool) -> None:

@@ -108,3 +108,68 @@ def status(
     from flows.commands.making import status as command
 
     command.main(catalog_uri, watch=watch, as_json=json_)
+
+
+@app.command(
+    rich_help_panel=PANEL,
+    epilog="Examples:\n\n"
+    "`editmill deploy recipe.yaml --out ~/dataset` · every night at two, on this machine\n\n"
+    '`editmill deploy recipe.yaml --out s3://bucket/cars --cron "0 22 * * *" --gpus 2`\n\n'
+    "`editmill deploy embedded --out lakefs://videos --pool k8s --pool-type kubernetes "
+    "--image registry.example.com/editmill:1`",
+)
+def deploy(
+    recipe: RecipeName = "embedded",
+    out: Annotated[
+        str,
+        typer.Option(help="The catalog: a folder, s3://… or lakefs://…; the first build makes it."),
+    ] = DEFAULT_OUT,
+    server: Annotated[
+        str,
+        typer.Option(help="The Prefect server: a URL, or a Prefect profile's name."),
+    ] = "profile",
+    pool: Annotated[
+        str, typer.Option(help="The work pool; made if absent. Experts are retrained in POOL-gpu.")
+    ] = "editmill",
+    pool_type: Annotated[
+        str, typer.Option(help="What its workers start: process, docker or kubernetes.")
+    ] = "process",
+    image: Annotated[
+        str | None, typer.Option(help="The image of containers; editmill is installed in it.")
+    ] = None,
+    cron: Annotated[str, typer.Option(help="When it builds.")] = "0 2 * * *",
+    timezone: Annotated[str, typer.Option(help="What all times are in.")] = "UTC",
+    concurrency: Annotated[
+        int, typer.Option(min=1, help="Runs at a time in the work pool, of all catalogs.")
+    ] = 2,
+    gpus: Annotated[
+        int, typer.Option(min=0, help="Experts retrained at a time; 0: only when you start it.")
+    ] = 0,
+    notify: Annotated[
+        str | None,
+        typer.Option(help="The notification block that is told of failures: slack-webhook/NAME."),
+    ] = None,
+    prefix: Annotated[
+        str, typer.Option(help="Begins the deployments' names, for a server's second catalog.")
+    ] = "",
+    json_: Json = False,
+) -> None:
+    """Let a Prefect server build every night, retrain, release and clean up. Run it again to change
+    something."""
+    from flows.commands.making import deploy as command
+
+    command.main(
+        recipe,
+        out,
+        server=server,
+        pool=pool,
+        pool_type=pool_type,
+        image=image,
+        cron=cron,
+        timezone=timezone,
+        concurrency=concurrency,
+        gpus=gpus,
+        notify=notify,
+        prefix=prefix,
+        as_json=json_,
+    )

@@ -160,8 +160,11 @@ def _deliver_events(seconds: float) -> None:
                 loop.call_soon_threadsafe(task.cancel)
 
 
-def check(url: str) -> None:
-    """Raises EditmillError, in seconds, where no Prefect server answers at `url` or it refuses."""
+def check(url: str, otherwise: str = "or leave out --server") -> None:
+    """Raises EditmillError, in seconds, where no Prefect server answers at `url` or it refuses.
+
+    `otherwise` is what else the user may do than start it.
+    """
     settings = {"timeout": httpx.Timeout(ANSWER_SECONDS)}
     try:
         with orchestration.get_client(httpx_settings=settings, sync_client=True) as client:
@@ -176,7 +179,7 @@ def check(url: str) -> None:
         why = f"{response.status_code}" if response is not None else str(error)
         raise EditmillError(
             f"no Prefect server answers at {url} ({why or type(error).__name__}); start it "
-            "(prefect server start) or leave out --server"
+            f"(prefect server start) {otherwise}"
         ) from None
 
 

@@ -25,7 +25,7 @@ COMMANDS = dict(declared(typer.main.get_command(app), "editmill"))
 def test_all_are_there():
     named = {path.removeprefix("editmill ") for path in COMMANDS}
     assert named == {
-        "init", "tasks", "build", "status", "query", "releases", "diff", "decide", "log", "show",
+        "init", "tasks", "build", "deploy", "status", "query", "releases", "diff", "decide", "log", "show",
         "sheet", "open", "evaluate", "export", "rebuild", "edit", "judge", "models", "doctor",
         "train quality", "train alignment", "train expert", "retrain", "upgrade", "forget",
         "collect",
