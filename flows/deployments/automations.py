@@ -33,7 +33,24 @@ STUCK_AFTER = timedelta(minutes=30)
 RESUMED_TIMES = 3
 """A run that crashed is scheduled again so often: more, and it is the run that kills its worker."""
 
+NOT_RUNNING = tuple(
+    f"prefect.flow-run.{state}" for state in ("Pending", "Submitting", "InfrastructurePending")
+)
+"""Events of a run that a worker took up, before it runs."""
+
+Labels = dict[str, str | list[str]]
+
 ANY_RUN = "prefect.flow-run.*"
+
+CRASHED = {"prefect.state-name": "Crashed"}
+"""Labels of such a run's event."""
+
+STOPPED = {
+    "prefect.state-name": "Failed",
+    "prefect.state-message": "Flow run encountered an exception: Stopped*",
+}
+"""Of a build that SIGTERM ended in good order (`flows.runtime.stopping`): a machine that is shut
+down, a container that is moved. A run that somebody cancels is `Cancelled`."""
 
 
 def rules(
@@ -44,7 +61,7 @@ def rules(
 ) -> list[AutomationCore]:
     """The automations of the catalog `out` and its deployments; those that tell somebody need
     `notify`, the id of a notification block."""
-    ours = {
+    ours: Labels = {
         "prefect.resource.role": "deployment",
         "prefect.resource.id": [f"prefect.deployment.{each}" for each in deployments],
     }
@@ -63,25 +80,11 @@ def rules(
         AutomationCore(
             name=f"{_prefix(out)} a run that does not start has crashed",
             description=f"Runs of {out} that a worker took up and did not start",
-            trigger=_silence(("prefect.flow-run.Pending",), STUCK_AFTER, ours),
+            trigger=_silence(NOT_RUNNING, STUCK_AFTER, ours),
             actions=[crashed],
         ),
-        AutomationCore(
-            name=f"{_prefix(out)} a crashed run goes on",
-            description=f"Runs of {out}, {RESUMED_TIMES} times at most",
-            trigger=EventTrigger(
-                expect={"prefect.flow-run.Crashed"},
-                match={
-                    "prefect.resource.id": ANY_RUN,
-                    "prefect.run-count": [str(count) for count in range(RESUMED_TIMES + 1)],
-                },
-                match_related=ours,
-                posture=Posture.Reactive,
-            ),
-            actions=[
-                ChangeFlowRunState(state=StateType.SCHEDULED, message="It crashed and goes on")
-            ],
-        ),
+        _resume(out, "a crashed run goes on", CRASHED, "It crashed and goes on", ours),
+        _resume(out, "a stopped run goes on", STOPPED, "It was stopped and goes on", ours),
     ]
     if notify is None:
         return found
@@ -157,9 +160,25 @@ def notification_block(client: SyncPrefectClient, name: str) -> UUID:
         ) from None
 
 
-def _silence(
-    after: tuple[str, ...], within: timedelta, ours: dict[str, str | list[str]]
-) -> EventTrigger:
+def _resume(
+    out: str, what: str, labels: dict[str, str], message: str, ours: Labels
+) -> AutomationCore:
+    """Schedules a run again whose event has these labels."""
+    counts = [str(count) for count in range(RESUMED_TIMES + 1)]
+    return AutomationCore(
+        name=f"{_prefix(out)} {what}",
+        description=f"Runs of {out}, {RESUMED_TIMES} times at most",
+        trigger=EventTrigger(
+            expect={f"prefect.flow-run.{labels['prefect.state-name']}"},
+            match={"prefect.resource.id": ANY_RUN, "prefect.run-count": counts, **labels},
+            match_related=ours,
+            posture=Posture.Reactive,
+        ),
+        actions=[ChangeFlowRunState(state=StateType.SCHEDULED, message=message)],
+    )
+
+
+def _silence(after: tuple[str, ...], within: timedelta, ours: Labels) -> EventTrigger:
     """Fires where one of the events `after` was the last of a run."""
     return EventTrigger(
         after=set(after),
