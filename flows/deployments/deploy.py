@@ -12,7 +12,6 @@ from pathlib import Path
 from typing import Any, Literal
 from uuid import UUID
 
-import httpx
 from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.actions import DeploymentScheduleCreate
 from prefect.client.schemas.responses import DeploymentResponse
@@ -35,7 +34,7 @@ ENVIRONMENT = {
 }
 """Variables of every run."""
 
-CATALOG = ("out", "catalog")
+CATALOG = "out"
 """What a flow calls the parameter that names the catalog."""
 
 
@@ -87,18 +86,14 @@ def deploy(
 
 @contextmanager
 def server_errors(url: str) -> Iterator[None]:
-    """Within it, what the server at `url` refuses, and that it goes away, is an EditmillError."""
+    """Within it, what the server at `url` refuses is an EditmillError."""
     try:
         yield
     except PrefectHTTPStatusError as error:
         answer = one_line(error.response.text)
         raise EditmillError(
-            f"the Prefect server at {url} refuses it ({error.response.status_code}): {answer}"
-        ) from None
-    except httpx.TransportError as error:
-        raise EditmillError(
-            f"the Prefect server at {url} went away ({one_line(str(error))}); start it, then run "
-            "this again: what was deployed so far stays"
+            f"the Prefect server at {url} refuses it ({error.response.status_code}: {answer}); "
+            "mend that, then run this again"
         ) from None
 
 
@@ -134,13 +129,14 @@ def _read(client: SyncPrefectClient, payload: Mapping[str, Any]) -> DeploymentRe
 
 
 def _refuse_another_catalogs(payload: Mapping[str, Any], found: DeploymentResponse | None) -> None:
-    for name in CATALOG if found is not None else ():
-        theirs, ours = found.parameters.get(name), payload["parameters"].get(name)
-        if theirs != ours and theirs and ours:
-            raise EditmillError(
-                f"the deployment {_full_name(payload)} is the catalog {theirs}'s; give --prefix to "
-                f"have both, or remove it: prefect deployment delete {_full_name(payload)}"
-            )
+    if found is None:
+        return
+    theirs = found.parameters.get(CATALOG)
+    if theirs and theirs != payload["parameters"][CATALOG]:
+        raise EditmillError(
+            f"the deployment {_full_name(payload)} is the catalog {theirs}'s; give --prefix to "
+            f"have both, or remove it: prefect deployment delete {_full_name(payload)}"
+        )
 
 
 def _ensure(

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import sys
+import threading
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -42,7 +44,7 @@ def main(
     from flows.deployments import automations, credentials, pools
     from flows.deployments.deploy import deploy, server_errors
     from flows.deployments.plan import catalog_for_runs, planned, recipe_for_runs
-    from flows.runtime.orchestration.client import check
+    from flows.runtime.orchestration.client import Connection, check, using
 
     kind = pools.check_type(pool_type)
     if kind != "process" and image is None:
@@ -55,7 +57,8 @@ def main(
     cpu = pools.Pool(pool, kind, concurrency)
     gpu = pools.gpu_pool(cpu, gpus)
     own_file = Path(recipe).is_absolute()
-    with server_errors(url), get_client(sync_client=True) as client:
+    patient = using(Connection(url, threading.Event(), _tell))
+    with server_errors(url), patient, get_client(sync_client=True) as client:
         block = None if notify is None else automations.notification_block(client, notify)
         for each in (cpu, gpu):
             pools.ensure(client, each)
@@ -91,6 +94,10 @@ def main(
         print(json.dumps(report))
     else:
         _show(report, kind)
+
+
+def _tell(line: str) -> None:
+    print(line, file=sys.stderr, flush=True)
 
 
 def _show(report: dict[str, Any], kind: str) -> None:

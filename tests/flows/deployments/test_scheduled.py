@@ -1,0 +1,166 @@
+"""From `editmill deploy` to a release, through a real server and worker."""
+
+import contextlib
+import datetime
+import io
+import itertools
+import json
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+from uuid import UUID
+
+import pytest
+from prefect.client.schemas.actions import DeploymentScheduleCreate
+from prefect.client.schemas.filters import (
+    DeploymentFilter,
+    DeploymentFilterId,
+    FlowRunFilter,
+    FlowRunFilterParentFlowRunId,
+)
+from prefect.client.schemas.objects import FlowRun, StateType
+from prefect.client.schemas.schedules import IntervalSchedule
+
+import catalog
+from flows.commands.making import deploy as command
+from flows.deployments import automations
+from flows.runtime import status
+from tests.flows.deployments.conftest import PrefectServer, kill, until
+
+pytestmark = pytest.mark.weights
+
+POOL = "editmill"
+
+
+def deployed(server: PrefectServer, recipe: Path, out: Path, **others: Any) -> dict[str, Any]:
+    """The report of `editmill deploy --json`."""
+    given: dict[str, Any] = {
+        "server": server.url, "pool": POOL, "pool_type": "process", "image": None,
+        "cron": "0 2 * * *", "timezone": "UTC", "concurrency": 2, "gpus": 0, "notify": None,
+        "prefix": f"{out.parent.name}-", "as_json": True,
+    }  # fmt: skip
+    with contextlib.redirect_stdout(io.StringIO()) as printed:
+        command.main(str(recipe), str(out), **given | others)
+    return json.loads(printed.getvalue())
+
+
+def ids(report: dict[str, Any]) -> dict[str, UUID]:
+    """By the deployment's flow, for those that write to the catalog."""
+    return {each["name"].split("/")[0]: UUID(each["id"]) for each in report["deployments"]}
+
+
+def fire(server: PrefectServer, deployment: UUID, at: datetime.datetime) -> None:
+    """Let the deployment be run every two minutes from then on, and at no other time."""
+    cease(server, deployment)
+    schedule = IntervalSchedule(interval=timedelta(minutes=2), anchor_date=at)
+    with server.client() as client:
+        client.create_deployment_schedules(
+            deployment, [DeploymentScheduleCreate(schedule=schedule, active=True, slug="soon")]
+        )
+
+
+def soon() -> datetime.datetime:
+    return datetime.datetime.now(datetime.UTC) + timedelta(seconds=4)
+
+
+def runs(server: PrefectServer, deployment: UUID, *states: StateType) -> list[FlowRun]:
+    with server.client() as client:
+        found = client.read_flow_runs(
+            deployment_filter=DeploymentFilter(id=DeploymentFilterId(any_=[deployment]))
+        )
+    return [run for run in found if not states or run.state_type in states]
+
+
+def cease(server: PrefectServer, deployment: UUID) -> None:
+    """Delete its schedules, and so the runs that wait for their time."""
+    with server.client() as client:
+        for each in client.read_deployment_schedules(deployment):
+            client.delete_deployment_schedule(deployment, each.id)
+
+
+def ended(server: PrefectServer, run: UUID) -> FlowRun:
+    """The run once it has completed; fails where it ends otherwise."""
+
+    def look() -> FlowRun | None:
+        with server.client() as client:
+            found = client.read_flow_run(run)
+        assert found.state is not None
+        assert found.state_type not in (StateType.FAILED, StateType.CANCELLED), found.state.message
+        return found if found.state_type == StateType.COMPLETED else None
+
+    return until(look)
+
+
+def history(server: PrefectServer, run: UUID) -> list[tuple[str, datetime.datetime]]:
+    """The names of the states that the run had, and since when."""
+    with server.client() as client:
+        found = client.read_flow_run_states(run)
+    return [(str(state.name), state.timestamp) for state in found]
+
+
+def test_a_schedule_fires_and_ends_in_a_release_and_two_at_once_take_turns(
+    server: PrefectServer, recipe: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "dataset"
+    report = deployed(server, recipe, out)
+    deployments = ids(report)
+    build, release = deployments["build"], deployments["release"]
+    with server.worker(POOL):
+        fire(server, build, soon())
+        first = until(lambda: runs(server, build, StateType.RUNNING, StateType.COMPLETED))[0]
+        assert first.auto_scheduled and first.parameters["out"] == str(out)
+        # Meanwhile the release's time comes, too, and somebody starts another build.
+        fire(server, release, soon())
+        with server.client() as client:
+            second = client.create_flow_run_from_deployment(build)
+        third = min(until(lambda: runs(server, release)), key=lambda run: run.expected_start_time)
+        for run in (first, second, third):
+            ended(server, run.id)
+        cease(server, build)
+        cease(server, release)
+    turns = [history(server, run.id) for run in (first, second, third)]
+    began = [next(at for name, at in turn if name == "Pending") for turn in turns]
+    ends = [turn[-1][1] for turn in turns]
+    spans = sorted(zip(began, ends, strict=True))
+    assert all(end <= begin for (_, end), (begin, _) in itertools.pairwise(spans)), turns
+    # The build that waited found all done, and the release is the one that the first made.
+    (released,) = catalog.open(out).releases()
+    assert catalog.open(out, ref=released.tag).pairs().collect().height == 2
+
+
+def test_a_run_whose_worker_is_killed_goes_on_and_computes_nothing_twice(
+    server: PrefectServer, recipe: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "dataset"
+    report = deployed(server, recipe, out)
+    build = ids(report)["build"]
+    every = [UUID(each["id"]) for each in report["deployments"]]
+    with server.client() as client:
+        quick = automations.rules(str(out), every, lost_after=timedelta(seconds=20))
+        automations.ensure(client, str(out), quick)
+        run = client.create_flow_run_from_deployment(build)
+    with server.worker(POOL) as worker:
+        until(lambda: list(out.glob("work/edit/*/*/*.json")))
+        kill(worker)
+    made = {path: path.stat().st_mtime_ns for path in out.glob("work/*/*/*/*.json")}
+    until(lambda: any(name == "Crashed" for name, _ in history(server, run.id)))
+    with server.client() as client:  # what is left may take longer
+        automations.ensure(client, str(out), automations.rules(str(out), every))
+    with server.worker(POOL):
+        last = ended(server, run.id)
+    assert last.run_count == 2
+    assert {path: path.stat().st_mtime_ns for path in made} == made
+    found = status.read(out)
+    assert found is not None and found.state == "finished"
+    stages = {stage.name: stage for stage in found.stages}
+    assert stages["edit"].done + stages["edit"].reused == stages["edit"].total == 2
+    assert stages["edit"].reused == len([path for path in made if path.parts[-4] == "edit"]) >= 1
+    assert catalog.open(out, ref="v1").pairs().collect().height == 2
+    # The flow within it is the same run again, too: none is left that seems to be at work.
+    with server.client() as client:
+        within = client.read_flow_runs(
+            flow_run_filter=FlowRunFilter(
+                parent_flow_run_id=FlowRunFilterParentFlowRunId(any_=[run.id])
+            )
+        )
+    assert [each.state_type for each in within] == [StateType.COMPLETED]
