@@ -74,21 +74,12 @@ def planned(
         *(
             Planned(
                 f"{prefix}retrain-{name}",
-                f"flows.training.experts.flow.train_{name}",
-                {"catalog": out},
-                _schedule(WEEKLY, timezone) if gpus else None,
-                gpu=True,
+                "flows.training.retrain.retrain",
+                {**both, "expert": name},
+                _schedule(WEEKLY, timezone) if gpus or name in FILTERS else None,
+                gpu=name in EXPERTS,
             )
-            for name in EXPERTS
-        ),
-        *(
-            Planned(
-                f"{prefix}retrain-{name}",
-                f"flows.training.filters.{name}.train_{name}",
-                {},
-                _schedule(WEEKLY, timezone),
-            )
-            for name in FILTERS
+            for name in (*EXPERTS, *FILTERS)
         ),
         Planned(
             f"{prefix}release",

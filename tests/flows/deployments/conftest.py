@@ -31,10 +31,13 @@ PATIENCE = 240.0
 
 SETTINGS = {
     "PREFECT_SERVER_UI_ENABLED": "false",
-    "PREFECT_SERVER_SERVICES_SCHEDULER_LOOP_SECONDS": "2",
     "PREFECT_SERVER_SERVICES_SCHEDULER_RECENT_DEPLOYMENTS_LOOP_SECONDS": "1",
     "PREFECT_WORKER_QUERY_SECONDS": "1",
-    "PREFECT_WORKER_HEARTBEAT_SECONDS": "5",
+    # What no test looks at, and keeps a database in a file busy.
+    "PREFECT_LOGGING_TO_API_ENABLED": "false",
+    "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_ENABLED": "false",
+    "PREFECT_SERVER_SERVICES_LATE_RUNS_ENABLED": "false",
+    "PREFECT_SERVER_SERVICES_FOREMAN_ENABLED": "false",
 }
 
 
@@ -44,7 +47,7 @@ def until(found: Callable[[], T | None], seconds: float = PATIENCE) -> T:
     while time.monotonic() < end:
         if answer := found():
             return answer
-        time.sleep(0.2)
+        time.sleep(0.5)
     raise AssertionError(f"not within {seconds:.0f} s")
 
 
