@@ -1,4 +1,4 @@
-"""`editmill deploy` and `prefect deploy` against a real server: what they make, and what they refuse."""
+"""`editmill deploy` and `prefect deploy` against a real server: what they make and refuse."""
 
 import asyncio
 import json
@@ -109,7 +109,9 @@ def test_again_changes_nothing_and_another_wish_only_that(
         assert client.read_work_pool("editmill-gpu").concurrency_limit == 2
         queue = client.read_work_queue_by_name(pools.queue_name(out), "editmill")
         assert queue.concurrency_limit == 1
-    with pytest.raises(EditmillError, match="again-nightly is the catalog s3://bucket/again's; giv"):
+    with pytest.raises(
+        EditmillError, match="again-nightly is the catalog s3://bucket/again's; giv"
+    ):
         deploy(server, "s3://bucket/other", prefix="again-")
 
 
@@ -136,9 +138,10 @@ def test_a_secret_reaches_the_run_and_nothing_else(
             )
 
     assert asyncio.run(as_a_worker_does()).env["PEXELS_API_KEY"] == value
-    assert value not in FILE.read_text() and "prefect.blocks" not in yaml.safe_load(
-        FILE.read_text()
-    ).__repr__()
+    assert (
+        value not in FILE.read_text()
+        and "prefect.blocks" not in yaml.safe_load(FILE.read_text()).__repr__()
+    )
 
 
 @pytest.mark.parametrize(
