@@ -65,9 +65,7 @@ def rules(
         "prefect.resource.role": "deployment",
         "prefect.resource.id": [f"prefect.deployment.{each}" for each in deployments],
     }
-    crashed = ChangeFlowRunState(
-        state=StateType.CRASHED, message="Its process was not heard of any more"
-    )
+    crashed = _state(StateType.CRASHED, "Its process was not heard of any more")
     found = [
         AutomationCore(
             name=f"{_prefix(out)} a run whose worker died has crashed",
@@ -174,8 +172,12 @@ def _resume(
             match_related=ours,
             posture=Posture.Reactive,
         ),
-        actions=[ChangeFlowRunState(state=StateType.SCHEDULED, message=message)],
+        actions=[_state(StateType.SCHEDULED, message)],
     )
+
+
+def _state(state: StateType, message: str) -> ChangeFlowRunState:
+    return ChangeFlowRunState(name=None, state=state, message=message, force=False)
 
 
 def _silence(after: tuple[str, ...], within: timedelta, ours: Labels) -> EventTrigger:

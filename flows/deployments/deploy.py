@@ -16,7 +16,7 @@ from prefect.client.orchestration import SyncPrefectClient
 from prefect.client.schemas.actions import DeploymentScheduleCreate
 from prefect.client.schemas.responses import DeploymentResponse
 from prefect.exceptions import ObjectNotFound, PrefectHTTPStatusError
-from prefect.flows import load_flow_from_entrypoint
+from prefect.flows import Flow, load_flow_from_entrypoint
 from prefect.server.schemas.schedules import CronSchedule as Dates
 from prefect.utilities.callables import parameter_schema
 
@@ -99,7 +99,7 @@ def server_errors(url: str) -> Iterator[None]:
 
 def _payload(each: Planned, out: str, pool: Pool, variables: Mapping[str, Any]) -> dict[str, Any]:
     """What `create_deployment` takes, but for the flow, which is named by `flow_name`."""
-    flow = load_flow_from_entrypoint(each.entrypoint)
+    flow: Flow[..., Any] = load_flow_from_entrypoint(each.entrypoint)
     schedules = []
     if each.schedule is not None:
         slug = each.name
