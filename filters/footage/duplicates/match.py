@@ -46,8 +46,9 @@ class Matcher:
     """Scores how surely two videos are one; from `threshold` on they are taken for one.
 
     The score is the agreement of motion (cells that changed alike, less those that changed
-    contrarily, of all that changed in either video; at most 1) less the share of the hashes' bits
-    that differ. Two exact copies have 1, and videos without a common frame `NO_MATCH`.
+    contrarily, of all that changed in either video; at most 1) less `hash_weight` times the share
+    of the hashes' bits that differ. Two exact copies have 1, and videos without a common frame
+    `NO_MATCH`.
 
     `threshold`: lower finds more copies, and takes more takes of one scene for copies.
     `nearest`: bits in which at least one pair of samples may differ at most, which is what a
@@ -57,22 +58,24 @@ class Matcher:
     `least_samples` must lie beside one another, and `least_share` of the shorter video's: two
     videos that each lack another third of one have half of their length in common.
     `least_changes`: below as many changed cells a pair of samples the videos are stills, whose
-    motion counts as `still_agreement`, so that only what they show decides.
+    motion counts as `still_agreement`: nothing but what they show can tell them apart, so their
+    hashes must be equal.
     Defaults: infra/bench/results/duplicates.md.
     """
 
     def __init__(
         self,
         *,
-        threshold: float = 0.2,
-        nearest: int = 9,
+        threshold: float = 0.26,
+        nearest: int = 11,
         slowest: float = 0.8,
         rate_steps: int = 4,
         window_ms: int = 500,
         least_samples: int = 3,
         least_share: float = 0.5,
         least_changes: float = 1.0,
-        still_agreement: float = 0.45,
+        still_agreement: float = 0.26,
+        hash_weight: float = 0.5,
     ) -> None:
         self.threshold = threshold
         self.nearest = nearest
@@ -81,6 +84,7 @@ class Matcher:
         self._least_share = least_share
         self._least_changes = least_changes
         self._still_agreement = still_agreement
+        self._hash_weight = hash_weight
         self._rates = [
             round(1000 * slowest ** (step / rate_steps))
             for step in range(-rate_steps, rate_steps + 1)
@@ -135,20 +139,23 @@ class Matcher:
                 agreed / np.maximum(moved, 1),
                 self._still_agreement,
             )
-            best = max(best, float((agreement - different / (64 * pairs)).max()))
+            best = max(
+                best, float((agreement - self._hash_weight * different / (64 * pairs)).max())
+            )
         return best
 
 
-def _motion(one: Samples, other: Samples) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+def _motion(one: Samples, other: Samples) -> tuple[NDArray[Any], NDArray[Any]]:
     """Of every pair of samples: cells that changed alike less those that changed contrarily, and
     cells that changed in either; none where the changes of one are not known.
     """
     brighter, darker = one.brighter[:, None], one.darker[:, None]
-    known = ~((brighter & darker) | (other.brighter & other.darker))
-    alike = (brighter & other.brighter) | (darker & other.darker)
-    contrary = (brighter & other.darker) | (darker & other.brighter)
-    changed = brighter | darker | other.brighter | other.darker
-    alike, contrary, changed = (
-        np.bitwise_count(cells & known).astype(np.int64) for cells in (alike, contrary, changed)
-    )
-    return alike - contrary, changed
+    known: Bits = ~((brighter & darker) | (other.brighter & other.darker))
+    alike: Bits = (brighter & other.brighter) | (darker & other.darker)
+    contrary: Bits = (brighter & other.darker) | (darker & other.brighter)
+    changed: Bits = brighter | darker | other.brighter | other.darker
+    return _count(alike & known) - _count(contrary & known), _count(changed & known)
+
+
+def _count(cells: NDArray[Any]) -> NDArray[Any]:
+    return np.bitwise_count(cells).astype(np.int64)

@@ -1,0 +1,90 @@
+"""The index finds what comparing with each would."""
+
+import numpy as np
+import pytest
+
+from filters.footage.duplicates import DuplicateIndex, Fingerprint, Matcher, Sample
+
+
+def random_set(seed: int, nearest: int) -> list[Fingerprint]:
+    """Videos of which many share frames, with up to `nearest` + 3 bits turned."""
+    rng = np.random.default_rng(seed)
+
+    def number() -> int:
+        return int.from_bytes(rng.bytes(8), "big")
+
+    def turned(code: int, most: int) -> int:
+        for bit in rng.choice(64, rng.integers(0, most + 1), replace=False).tolist():
+            code ^= 1 << bit
+        return code
+
+    originals = [[(number(), number()) for _ in range(8)] for _ in range(6)]
+    made = []
+    for _ in range(40):
+        frames = originals[rng.integers(6)][rng.integers(4) :]
+        turns, masks = rng.integers(0, nearest + 4), rng.integers(0, 20)
+        rows = [
+            Sample(500 * k, turned(code, int(turns)), turned(mask, int(masks)), 0)
+            for k, (code, mask) in enumerate(frames)
+        ]
+        made.append(Fingerprint(f"{number():016x}", tuple(rows)))
+    return made
+
+
+@pytest.mark.parametrize("nearest", [0, 1, 6, 9, 12])
+@pytest.mark.parametrize("seed", [1, 2])
+def test_the_index_finds_what_brute_force_finds(nearest: int, seed: int) -> None:
+    matcher = Matcher(nearest=nearest)
+    videos = random_set(seed, nearest)
+    index = DuplicateIndex(matcher)
+    found_some = 0
+    for number, video in enumerate(videos):
+        expected = {
+            str(k): score
+            for k, other in enumerate(videos[:number])
+            if (score := matcher.score(video, other)) >= matcher.threshold
+        }
+        found = index.find(video)
+        assert dict(found) == expected
+        assert [score for _, score in found] == sorted(expected.values(), reverse=True)
+        found_some += bool(found)
+        index.add(str(number), video)
+    assert 0 < found_some < len(videos)
+
+
+def test_hashes_with_exactly_as_many_bits_turned_are_found() -> None:
+    """Wherever the bits lie: in any bands, all in one, or one more than may be."""
+    matcher = Matcher()
+    rng = np.random.default_rng(0)
+    code, masks = 0x0123456789ABCDEF, (0xFF, 0xFF00, 0xFF0000, 0xFF)
+    index = DuplicateIndex(matcher)
+
+    def video(code: int) -> Fingerprint:
+        return Fingerprint(
+            f"{code}", tuple(Sample(500 * k, code, m, 0) for k, m in enumerate(masks))
+        )
+
+    index.add("it", video(code))
+    for count in (matcher.nearest, matcher.nearest + 1):
+        for _ in range(200):
+            turns = rng.choice(64, count, replace=False)
+            asked = video(code ^ sum(1 << int(bit) for bit in turns))
+            assert bool(index.find(asked)) == (count == matcher.nearest)
+
+
+def test_even_videos_are_found_by_their_digest_alone() -> None:
+    index = DuplicateIndex()
+    for name, digest in (("black", "0"), ("white", "1"), ("black too", "0")):
+        index.add(name, Fingerprint(digest, ()))
+    assert index.find(Fingerprint("0", ())) == [("black", 1.0), ("black too", 1.0)]
+    assert index.find(Fingerprint("2", ())) == []
+    assert len(index) == 3
+
+
+def test_a_mirrored_copy_is_found(scene) -> None:
+    index = DuplicateIndex()
+    index.add("other", scene(2).fingerprint())
+    index.add("it", scene(1).fingerprint())
+    (found,) = index.find(scene(1).fingerprint(change=lambda frame: frame[:, ::-1]))
+    assert found[0] == "it"
+    assert found[1] > 0.9
