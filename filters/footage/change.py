@@ -43,9 +43,9 @@ OTHER_LEVELS = 12
 class Slides(NamedTuple):
     """What was held so far: how many different pictures, for how long, and the last of them."""
 
-    count: int = 0
+    pictures: int = 0
     seconds: float = 0.0
-    picture: Gray | None = None
+    last: Gray | None = None
     end: float = 0.0
 
     def after(self, held: Sample, end: float) -> Slides:
@@ -53,12 +53,12 @@ class Slides(NamedTuple):
         if end - held.time_s < SLIDE_SECONDS:
             return self
         seconds = self.seconds + end - held.time_s
-        if self.picture is None:
+        if self.last is None:
             return Slides(1, seconds, held.small, end)
         if held.time_s - self.end <= TRANSITION_SECONDS:
             seconds += held.time_s - self.end
-        other = changed(held.small, self.picture, OTHER_LEVELS) > OTHER_PICTURE
-        return Slides(self.count + other, seconds, held.small, end)
+        other = changed(held.small, self.last, OTHER_LEVELS) > OTHER_PICTURE
+        return Slides(self.pictures + other, seconds, held.small, end)
 
 
 class ChangeMeasure:
@@ -102,7 +102,7 @@ class ChangeMeasure:
             "static_share": self._static / self._steps,
             "motion": self._motion / self._steps,
             "cut_share": self._cuts / self._steps,
-            "slides": float(slides.count),
+            "slides": float(slides.pictures),
             "slide_share": min(1.0, slides.seconds / seconds),
         }
 

@@ -40,9 +40,13 @@ VISIBLE = 2.0
 DRAWN = 20.0
 DRAWN_AREA = 0.04
 CLOSED = 0.1
-"""Of a drawing without letters: its least mean gradient, levels per px; its largest share of the
-picture; and how much of its outline's gradients may be left in their sum. They cancel around
-anything closed; along the edge of a car's bonnet or a window they don't."""
+TEXTURE = 0.13
+MOVING = 0.6
+"""Of a drawing without letters. Its least mean gradient, levels per px. Its largest share of the
+picture. How much of its outline's gradients may be left in their sum: they cancel around anything
+closed, along the edge of a car's bonnet or a window they don't. How much of it may be steady and
+faint: a rock in the waves has texture (0.15 and more), a logo plain colours. Largest share of the
+gradients around it that stays."""
 
 DARK = 24
 """Of 255: rows and columns that never get brighter are bars, not picture."""
@@ -100,6 +104,7 @@ class OverlayMeasure:
             if here >= STEADY and here - around >= STEADIER and steady[region].mean() >= VISIBLE:
                 found |= region
         edges = (steady > DRAWN / 2) & (steady > STEADY * usual) & inside
+        faint = (steady > VISIBLE) & (steady > 0.7 * usual) & ~edges
         joined = cv2.dilate(edges.astype(np.uint8), np.ones((7, 7), np.uint8)) > 0
         for region, ring in _regions(joined, inside):
             drawn = region & edges
@@ -107,7 +112,8 @@ class OverlayMeasure:
                 region.sum() <= DRAWN_AREA * inside.sum()
                 and steady[drawn].mean() >= DRAWN
                 and self._left_open(drawn) <= CLOSED
-                and _agreement(steady, usual, ring) <= STEADY
+                and (region & faint).sum() <= TEXTURE * region.sum()
+                and _agreement(steady, usual, ring) <= MOVING
             ):
                 found |= region
         return found

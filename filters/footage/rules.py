@@ -27,9 +27,9 @@ class Footage(Part):
     smallest_side: int | None = Field(default=None, ge=1)  # px; VIVID-10M: 720
     shortest_seconds: float | None = Field(default=None, gt=0)  # VIVID-10M: 5
     black: float | None = Field(default=0.5, gt=0, le=1)  # share of frames
-    still: float | None = Field(default=0.9, gt=0, le=1)  # share of steps without any change
-    slide_show: float | None = Field(default=0.85, gt=0, le=1)  # share of time in held pictures
     screen: float | None = Field(default=0.006, gt=0, le=1)  # share of drawn edges on flat ground
+    slide_show: float | None = Field(default=0.85, gt=0, le=1)  # share of time in held pictures
+    still: float | None = Field(default=0.85, gt=0, le=1)  # share of steps without any change
     text: float | None = Field(default=0.15, gt=0, le=1)  # share of the picture
     watermark: float | None = Field(default=0.003, gt=0, le=1)  # share of the picture
     duplicates: bool = True  # of sources that show the same video, one is used
@@ -81,10 +81,10 @@ def refusal(
 
 _SHARES = (
     ("black", "black", "black_share", "{} of its frames are black"),
-    ("still", "still", "static_share", "nothing changes in {} of its steps of half a second"),
-    ("slide_show", "slide_show", "slide_share", "{} of its time shows still pictures in turn"),
     ("screen", "screen_recording", "drawn_area", "{} of its pixels are edges on flat ground, as a "
      "screen's"),
+    ("slide_show", "slide_show", "slide_share", "{} of its time shows still pictures in turn"),
+    ("still", "still", "static_share", "nothing changes in {} of its steps of half a second"),
     ("text", "text_heavy", "text_area", "text takes {} of the picture"),
     ("watermark", "watermark", "overlay_area", "an overlay takes {} of the picture"),
 )  # fmt: skip

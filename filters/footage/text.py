@@ -81,16 +81,16 @@ def _lines(probability: NDArray[np.float32]) -> NDArray[np.bool_]:
     outlines, _ = cv2.findContours(regions, cv2.RETR_LIST, cv2.CHAIN_APPROX_SIMPLE)
     for outline in outlines:
         centre, (w, h), angle = cv2.minAreaRect(outline)
-        across, along = min(w, h), max(w, h)
-        if across < MIN_HEIGHT:
+        if min(w, h) < MIN_HEIGHT:
             continue
+        grow = GROWTH * w * h / (w + h)
+        across, along = min(w, h) + grow, max(w, h) + grow
         if across > TALL * min(probability.shape) and along < OBLONG * across:
             continue
         inside = np.zeros_like(drawn)
         cv2.fillPoly(inside, [outline], 1)
         if probability[inside > 0].mean() < REGION:
             continue
-        grow = 2 * GROWTH * w * h / (2 * (w + h))
         grown = cv2.boxPoints((centre, (w + grow, h + grow), angle))
         cv2.fillPoly(drawn, [np.rint(grown).astype(np.int32)], 1)
     return drawn > 0
