@@ -23,17 +23,15 @@ from pathlib import Path
 import numpy as np
 from footage_cases import (
     FIXED,
-    FPS,
-    HELD_OUT_OVERLAYS,
     NORMAL,
     SECONDS,
-    TUNING_OVERLAYS,
     ZOOMED,
     Case,
     clip,
     of_clip,
     of_clips,
 )
+from footage_overlays import FPS, HELD_OUT_OVERLAYS, TUNING_OVERLAYS
 from footage_screens import credits, editor, pages
 
 from catalog.media import iter_frames, probe, write_video

@@ -10,20 +10,16 @@ from __future__ import annotations
 import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
 from pathlib import Path
 
 import cv2
 import numpy as np
+from footage_overlays import FPS, Frame, Overlay, clipped, with_text
 from footage_screens import title_card
 from numpy.typing import NDArray
-from PIL import Image, ImageDraw, ImageFont
 
 from catalog.media import iter_frames, probe
 
-Frame = NDArray[np.uint8]
-
-FPS = 6
 SECONDS = 10
 LONG_SIDE = 480
 
@@ -64,15 +60,15 @@ def clip(path: Path) -> list[Frame]:
 def night(frames: Sequence[Frame]) -> list[Frame]:
     """Dark, with a sensor's grain."""
     rng = np.random.default_rng(1)
-    return [_clipped(f * 0.22 + rng.normal(4, 5, f.shape)) for f in frames]
+    return [clipped(f * 0.22 + rng.normal(4, 5, f.shape)) for f in frames]
 
 
 def fog(frames: Sequence[Frame]) -> list[Frame]:
-    return [_clipped(f * 0.25 + 150) for f in frames]
+    return [clipped(f * 0.25 + 150) for f in frames]
 
 
 def overexposed(frames: Sequence[Frame]) -> list[Frame]:
-    return [_clipped(f * 1.9 + 40.0) for f in frames]
+    return [clipped(f * 1.9 + 40.0) for f in frames]
 
 
 def letterbox(frames: Sequence[Frame]) -> list[Frame]:
@@ -111,14 +107,14 @@ def tripod(frames: Sequence[Frame]) -> list[Frame]:
         noisy = still + rng.normal(0, 2, still.shape)
         x = int((0.1 + 0.8 * k / len(frames)) * width)
         cv2.ellipse(noisy, (x, height * 2 // 3), (4, 9), 0, 0, 360, (40, 30, 60), -1)
-        made.append(_clipped(noisy))
+        made.append(clipped(noisy))
     return made
 
 
 def handheld_sign(frames: Sequence[Frame]) -> list[Frame]:
     """A shop sign that belongs to the scene, under an unsteady camera."""
     rng = np.random.default_rng(3)
-    still = _with_text(frames[0], "BAKERY", (0.42, 0.2), 0.11, 1.0, (250, 240, 210), (90, 20, 20))
+    still = with_text(frames[0], "BAKERY", (0.42, 0.2), 0.11, 1.0, (250, 240, 210), (90, 20, 20))
     height, width = still.shape[:2]
     path = np.cumsum(rng.normal(0, 1.6, (len(frames), 2)), axis=0)
     made = []
@@ -146,9 +142,9 @@ def rock_in_waves(frames: Sequence[Frame]) -> list[Frame]:
             o[3 * k % 200 :, (5 + 4 * i) * k % 400 :][:height, :width] / 3
             for i, o in enumerate(octaves)
         )
-        water = _clipped(np.stack([60 + 60 * waves, 90 + 70 * waves, 120 + 70 * waves], -1))
+        water = clipped(np.stack([60 + 60 * waves, 90 + 70 * waves, 120 + 70 * waves], -1))
         part = water[y : y + mask.shape[0], x : x + mask.shape[1]]
-        part[:] = _clipped(part * (1 - mask) + rock * mask)
+        part[:] = clipped(part * (1 - mask) + rock * mask)
         made.append(water)
     return made
 
@@ -215,7 +211,7 @@ def black(frames: Sequence[Frame]) -> list[Frame]:
 def dim(frames: Sequence[Frame]) -> list[Frame]:
     """So dark that nobody sees more than noise."""
     rng = np.random.default_rng(5)
-    return [_clipped(f * 0.05 + rng.normal(2, 2, f.shape)) for f in frames]
+    return [clipped(f * 0.05 + rng.normal(2, 2, f.shape)) for f in frames]
 
 
 def mostly_black(frames: Sequence[Frame]) -> list[Frame]:
@@ -239,91 +235,6 @@ def slides(pictures: Sequence[Frame], fade: int = 0, zoom: float = 0.0) -> list[
     return made
 
 
-@dataclass(frozen=True)
-class Overlay:
-    """What is laid over moving pictures: `at` its centre, `size` its height, as shares."""
-
-    name: str
-    text: str
-    at: tuple[float, float]
-    size: float
-    opacity: float
-    box: tuple[int, int, int] | None = None
-    tiled: bool = False
-    clock: bool = False
-    emblem: bool = False  # a ring and a triangle in place of the text
-
-    def over(self, frames: Sequence[Frame]) -> list[Frame]:
-        made = []
-        for k, frame in enumerate(frames):
-            text = self.text
-            if self.clock:
-                now = datetime(2024, 5, 17, 14, 31, 50) + timedelta(seconds=k // FPS)
-                text = now.strftime("%Y-%m-%d %H:%M:%S")
-            places = [self.at]
-            if self.tiled:
-                places = [(x, y) for x in (0.2, 0.5, 0.8) for y in (0.15, 0.5, 0.85)]
-            for at in places:
-                if self.emblem:
-                    frame = _with_emblem(frame, at, self.size, self.opacity)
-                else:
-                    frame = _with_text(frame, text, at, self.size, self.opacity, box=self.box)
-            made.append(frame)
-        return made
-
-
-TUNING_OVERLAYS = (
-    Overlay("corner", "TV 4", (0.9, 0.09), 0.07, 0.8),
-    Overlay("middle", "stockfilm", (0.5, 0.5), 0.16, 0.35),
-    Overlay("boxed", "NEWS", (0.1, 0.88), 0.07, 0.9, box=(180, 20, 20)),
-    Overlay("clock", "", (0.22, 0.06), 0.05, 1.0, clock=True),
-    Overlay("tiled", "sample", (0.5, 0.5), 0.09, 0.25, tiled=True),
-    Overlay("emblem", "", (0.9, 0.88), 0.12, 0.8, emblem=True),
-)
-
-HELD_OUT_OVERLAYS = (
-    Overlay("corner", "@wanderer", (0.13, 0.93), 0.06, 0.7),
-    Overlay("middle", "PREVIEW", (0.5, 0.55), 0.2, 0.25),
-    Overlay("boxed", "K1", (0.92, 0.1), 0.08, 0.85, box=(20, 60, 160)),
-    Overlay("clock", "", (0.75, 0.94), 0.055, 1.0, clock=True),
-    Overlay("tiled", "© demo", (0.5, 0.5), 0.07, 0.3, tiled=True),
-    Overlay("emblem", "", (0.1, 0.12), 0.15, 0.6, emblem=True),
-)
-
-
-def _with_text(
-    frame: Frame,
-    text: str,
-    at: tuple[float, float],
-    size: float,
-    opacity: float,
-    colour: tuple[int, int, int] = (255, 255, 255),
-    box: tuple[int, int, int] | None = None,
-) -> Frame:
-    height, width = frame.shape[:2]
-    layer = Image.new("RGBA", (width, height), (0, 0, 0, 0))
-    draw = ImageDraw.Draw(layer)
-    font = ImageFont.load_default(max(9, size * height))
-    left, top, right, bottom = draw.textbbox((at[0] * width, at[1] * height), text, font, "mm")
-    if box:
-        draw.rectangle((left - 5, top - 4, right + 5, bottom + 4), fill=(*box, 255))
-    draw.text((at[0] * width, at[1] * height), text, (*colour, 255), font, "mm")
-    drawn = np.asarray(layer, np.float32)
-    alpha = drawn[..., 3:] / 255 * opacity
-    return _clipped(frame * (1 - alpha) + drawn[..., :3] * alpha)
-
-
-def _with_emblem(frame: Frame, at: tuple[float, float], size: float, opacity: float) -> Frame:
-    height, width = frame.shape[:2]
-    x, y, r = int(at[0] * width), int(at[1] * height), int(size * height / 2)
-    drawn = np.zeros((height, width), np.uint8)
-    cv2.circle(drawn, (x, y), r, 255, max(2, r // 5), cv2.LINE_AA)
-    corners = [(x, y - r // 2), (x - r // 2, y + r // 3), (x + r // 2, y + r // 3)]
-    cv2.fillPoly(drawn, [np.array(corners, np.int32)], 255, cv2.LINE_AA)
-    alpha = drawn[..., None] / 255 * opacity
-    return _clipped(frame * (1 - alpha) + 245 * alpha)
-
-
 def _zoomed(picture: Frame, zoom: float) -> Frame:
     if zoom == 1:
         return picture
@@ -337,10 +248,6 @@ def _zoomed(picture: Frame, zoom: float) -> Frame:
 def _noise(rng: np.random.Generator, height: int, width: int, scale: int) -> NDArray[np.float32]:
     coarse = rng.normal(0, 1, (height // scale + 2, width // scale + 2)).astype(np.float32)
     return cv2.resize(coarse, (width, height), interpolation=cv2.INTER_CUBIC)
-
-
-def _clipped(values: NDArray[np.floating]) -> Frame:
-    return np.clip(np.rint(values), 0, 255).astype(np.uint8)
 
 
 def of_clip(name: str, frames: Sequence[Frame], overlays: Sequence[Overlay]) -> Iterator[Case]:
