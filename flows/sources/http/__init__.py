@@ -7,6 +7,7 @@ unless the user named its host. Nothing here knows a secret but the transport th
 from flows.sources.http.client import Client, Credential, Patience
 from flows.sources.http.download import MOST_BYTES, download
 from flows.sources.http.errors import Denied, Gone, PrivateAddress, Refused, Unavailable
+from flows.sources.http.shared import shared_client
 from flows.sources.http.waiting import SYSTEM, Clock
 
 __all__ = [
@@ -22,4 +23,5 @@ __all__ = [
     "Refused",
     "Unavailable",
     "download",
+    "shared_client",
 ]

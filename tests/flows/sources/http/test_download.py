@@ -143,7 +143,8 @@ def test_what_is_no_video_is_noticed_by_its_first_bytes(
 
 @pytest.mark.parametrize(
     "body", [video_bytes("x", 900), b"YUV4MPEG2 W2 H2\nFRAME\n" + b"a" * 12,
-             b"\x47\x40\x00\x10" * 400, b"\x1aE\xdf\xa3" + b"matroska" * 300, b"\xff\xd8\xff\xe0" + b"\0" * 900],
+             b"\x47\x40\x00\x10" * 400,
+             b"\x1aE\xdf\xa3" + b"matroska" * 300, b"\xff\xd8\xff\xe0" + b"\0" * 900],
 )  # fmt: skip
 def test_what_may_be_a_video_is_left_to_the_decoder(
     stock: StockServer, clock: FastClock, to: Path, body: bytes

@@ -1,0 +1,91 @@
+"""Videos of Pexels, through its API (https://www.pexels.com/api/documentation/, of 2026)."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Literal
+
+from pydantic import Field, SecretStr, model_validator
+
+from flows.sources.http import Credential
+from flows.sources.stock.records import Page, Question, Rendition, StockVideo
+from flows.sources.stock.section import StockSection
+
+PER_PAGE = 80
+"""Videos of a page: the most that the API gives."""
+
+
+class PexelsSources(StockSection):
+    """Videos found by search terms, those that are popular, and those of collections."""
+
+    SITE: ClassVar[str] = "pexels"
+    LICENCE: ClassVar[str] = "LicenseRef-Pexels"  # https://www.pexels.com/license/
+    VARIABLE: ClassVar[str] = "PEXELS_API_KEY"
+    KEY_PAGE: ClassVar[str] = "https://www.pexels.com/api/"
+
+    kind: Literal["pexels"]
+    search: tuple[str, ...] = ()
+    popular: bool = False
+    collections: tuple[str, ...] = ()  # ids, as the collection's page has them in its address
+    # Of `search`:
+    orientation: Literal["landscape", "portrait", "square"] | None = None
+    size: Literal["large", "medium", "small"] | None = None  # at least 4K, Full HD, HD
+    locale: str | None = Field(default=None, pattern=r"^[a-z]{2}-[A-Z]{2}$")
+    endpoint: str = "https://api.pexels.com/v1"
+
+    @model_validator(mode="after")
+    def _asks(self) -> PexelsSources:
+        if not (self.search or self.popular or self.collections):
+            raise ValueError("nothing to look for; give `search`, `popular: true` or `collections`")
+        return self
+
+    def questions(self) -> list[Question]:
+        given = {"orientation": self.orientation, "size": self.size, "locale": self.locale}
+        filters = tuple((name, value) for name, value in given.items() if value is not None)
+        asked = [
+            Question(f"search {term!r}", "/videos/search", (("query", term), *filters))
+            for term in self.search
+        ]
+        if self.popular:
+            asked.append(Question("popular videos", "/videos/popular", self._durations()))
+        asked += [
+            Question(f"collection {each}", f"/collections/{each}", (("type", "videos"),))
+            for each in self.collections
+        ]
+        return asked
+
+    def question_of(self, identity: str) -> Question:
+        # The documentation has `videos` twice in this path.
+        return Question(f"video {identity}", f"/videos/videos/{identity}")
+
+    def asked(self, question: Question, number: int) -> dict[str, str | int]:
+        return {**dict(question.params), "per_page": PER_PAGE, "page": number}
+
+    def page(self, answer: dict[str, Any], number: int) -> Page:
+        if "video_files" in answer:  # a single video
+            return Page([_video(answer)], last=True)
+        listed = answer["media"] if "media" in answer else answer["videos"]
+        videos = [_video(each) for each in listed if "video_files" in each]
+        return Page(videos, last=not answer.get("next_page"))
+
+    def credential(self, key: SecretStr) -> Credential:
+        return Credential(self.endpoint, "header", "Authorization", key)
+
+    def _durations(self) -> tuple[tuple[str, int], ...]:
+        """Bounds that the API keeps itself for popular videos, in whole seconds."""
+        given = {"min_duration": self.min_duration, "max_duration": self.max_duration}
+        return tuple((name, int(value)) for name, value in given.items() if value is not None)
+
+
+def _video(entry: dict[str, Any]) -> StockVideo:
+    user = entry.get("user") or {}
+    author = str(user.get("name") or "")
+    if author and user.get("url"):
+        author += f" ({user['url']})"
+    files = [
+        Rendition(file["link"], file["width"], file["height"], file.get("size") or 0)
+        for file in entry["video_files"]
+        if file.get("width") and file.get("height") and file.get("quality") != "hls"
+    ]
+    return StockVideo(
+        str(entry["id"]), entry["url"], author, float(entry.get("duration") or 0), tuple(files)
+    )
