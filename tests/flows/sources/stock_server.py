@@ -83,6 +83,10 @@ class Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     stock: StockServer
 
+    def handle(self) -> None:
+        with suppress(ConnectionError):  # whoever asks may be killed
+            super().handle()
+
     def log_message(self, *_: object) -> None:
         pass
 
@@ -94,8 +98,7 @@ class Handler(BaseHTTPRequestHandler):
             self.stock.requests.append(self.path)
             self.stock.headers.append({k.lower(): v for k, v in self.headers.items()})
         scripted = self.stock.take(self.path)
-        with suppress(BrokenPipeError, ConnectionResetError):
-            scripted(self) if scripted else self.ordinary()
+        scripted(self) if scripted else self.ordinary()
 
     def ordinary(self, cut_after: int | None = None, extra: dict[str, str] | None = None) -> None:
         url = urlsplit(self.path)
