@@ -1,8 +1,7 @@
 """Videos of Pixabay, through its API (https://pixabay.com/api/docs/, of 2026).
 
-Its terms ask that answers are kept for 24 hours, which they are and longer, and do not allow
-systematic mass downloads: `per_build` is a night's worth for a person's project, and more must be
-arranged with them.
+Its terms ask that nothing is asked for again within 24 hours, and do not allow systematic mass
+downloads: whoever needs more than a person's project does must arrange it with them.
 """
 
 from __future__ import annotations
@@ -26,6 +25,8 @@ class PixabaySources(StockSection):
     LICENCE: ClassVar[str] = "LicenseRef-Pixabay"  # https://pixabay.com/service/license-summary/
     VARIABLE: ClassVar[str] = "PIXABAY_API_KEY"
     KEY_PAGE: ClassVar[str] = "https://pixabay.com/api/docs/"
+
+    CACHED_FOR: ClassVar[float] = 24 * 3600.0
 
     kind: Literal["pixabay"]
     search: tuple[str, ...] = ()

@@ -9,15 +9,18 @@ from __future__ import annotations
 import urllib.request
 from collections.abc import Collection
 from dataclasses import dataclass
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 from urllib.parse import quote_plus, urlsplit
 
 import httpx
 from pydantic import SecretStr
 
 from catalog.errors import EditmillError
-from flows.sources.http.connections import Connections, is_public
+from flows.sources.http.addresses import is_public
 from flows.sources.http.errors import PrivateAddress
+
+if TYPE_CHECKING:
+    from flows.sources.http.connections import Connections
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,7 +71,7 @@ class Transport(httpx.BaseTransport):
     ) -> None:
         self._trusted = frozenset(host.lower() for host in trusted)
         self._credential = credential
-        self._connections = connections or Connections(self._trusted)
+        self._connections = connections  # given by a test
         self._transports: dict[str | None, httpx.HTTPTransport] = {}
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
@@ -103,11 +106,12 @@ class Transport(httpx.BaseTransport):
             raise EditmillError(
                 f"the variables for proxies or certificates are of no use ({error}); correct them"
             ) from None
-        backend = self._connections
-        if proxy is not None:
-            backend = Connections({*self._trusted, urlsplit(proxy).hostname or ""})
+        from flows.sources.http.connections import Connections  # httpcore takes a tenth of a second
+
+        named = {urlsplit(proxy).hostname or ""} if proxy else set()
+        connections = self._connections or Connections({*self._trusted, *named})
         # httpx has no argument for what opens connections; httpcore, below it, has.
-        transport._pool._network_backend = backend
+        transport._pool._network_backend = connections
         return transport
 
 

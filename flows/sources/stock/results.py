@@ -9,17 +9,29 @@ footage comes first. A sweep begins in a later round than the one before ended i
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Iterator
+from dataclasses import dataclass
 from itertools import count
 
 from catalog.keys import digest
+from flows.sources.http import SYSTEM, Clock
 from flows.sources.source import Answers
 from flows.sources.stock.records import Page, Question, StockVideo
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """An answer, with the round and the time (s since 1970) in which it was asked for."""
+
+    page: Page
+    round: int
+    time: float
 
 
 class Results:
     """The videos of a question in the order in which they were met, each once.
 
-    Iterating asks for a page only when its first video is wanted and no answer is kept.
+    Iterating asks for a page only when its first video is wanted and no answer is kept. No page is
+    asked for again within `cached_for` seconds.
     """
 
     def __init__(
@@ -28,42 +40,52 @@ class Results:
         question: Question,
         answers: Answers,
         ask: Callable[[Question, int], Page],
+        *,
+        cached_for: float = 0.0,
+        clock: Clock = SYSTEM,
     ) -> None:
         self.question = question
         self.key = digest("search", site, question.path, dict(question.params))
         self.round = answers.rounds(self.key)
         self._answers = answers
         self._ask = ask
+        self._cached_for, self._clock = cached_for, clock
 
     def __iter__(self) -> Iterator[StockVideo]:
         known: set[str] = set()
         for sweep in count(1):
-            asked_in = yield from self._sweep(sweep, known)
-            if asked_in >= self.round:
+            first, last = yield from self._sweep(sweep, known)
+            over = last.round < self.round
+            if not over or self._clock.now() < first.time + self._cached_for:
                 return
 
-    def _sweep(self, sweep: int, known: set[str]) -> Generator[StockVideo, None, int]:
-        """Yields what is not `known`; returns the round in which the last page was asked."""
-        before: list[str] = []
-        for number in count(1):
-            page, asked_in = self._page(sweep, number)
-            ids = [video.id for video in page.videos]
-            new = {video.id: video for video in page.videos if video.id not in known}
+    def _sweep(
+        self, sweep: int, known: set[str]
+    ) -> Generator[StockVideo, None, tuple[_Kept, _Kept]]:
+        """Yields what is not `known`; returns the first and the last answer."""
+        first = answer = self._answer(sweep, 1)
+        for number in count(2):
+            ids = [video.id for video in answer.page.videos]
+            new = {video.id: video for video in answer.page.videos if video.id not in known}
             known.update(new)
             yield from new.values()
-            repeats = ids == before  # there are servers that give their last page for any number
-            if page.last or not ids or repeats or (sweep > 1 and not new):
-                return asked_in
-            before = ids
-        raise AssertionError
+            if answer.page.last or not ids or (sweep > 1 and not new):
+                break
+            answer = self._answer(sweep, number)
+            if [video.id for video in answer.page.videos] == ids:
+                break  # there are servers that give their last page for any number
+        return first, answer
 
-    def _page(self, sweep: int, number: int) -> tuple[Page, int]:
+    def _answer(self, sweep: int, number: int) -> _Kept:
         key = digest("page", self.key, sweep, number)
         kept = self._answers.get(key)
         if kept is None:
             self._answers.check_stop()
             page = self._ask(self.question, number)
+            now = self._clock.now()
             videos = [video.document() for video in page.videos]
-            self._answers.put(key, {"round": self.round, "last": page.last, "videos": videos})
-            return page, self.round
-        return Page([StockVideo.of(v) for v in kept["videos"]], kept["last"]), kept["round"]
+            document = {"round": self.round, "time": now, "last": page.last, "videos": videos}
+            self._answers.put(key, document)
+            return _Kept(page, self.round, now)
+        page = Page([StockVideo.of(video) for video in kept["videos"]], kept["last"])
+        return _Kept(page, kept["round"], kept["time"])

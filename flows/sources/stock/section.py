@@ -25,6 +25,7 @@ class StockSection(RemoteSection):
     LICENCE: ClassVar[str]
     VARIABLE: ClassVar[str]  # of the environment, that holds the key
     KEY_PAGE: ClassVar[str]  # where a key is to be had
+    CACHED_FOR: ClassVar[float] = 0.0  # seconds for which the site wants no page asked for again
 
     per_build: int = Field(default=100, ge=1)  # new videos of each term or list that a build adds
     limit: int | None = Field(default=None, ge=1)  # videos in all
@@ -94,7 +95,10 @@ class StockSection(RemoteSection):
 
     def find(self, answers: Answers, clock: Clock = SYSTEM) -> Listing[RemoteVideo]:
         with Api(self, answers.check_stop, clock) as api:
-            searches = [Results(self.SITE, q, answers, api.page) for q in self.questions()]
+            searches = [
+                Results(self.SITE, each, answers, api.page, cached_for=self.CACHED_FOR, clock=clock)
+                for each in self.questions()
+            ]
             found = listing(searches, answers, self.accepted, self.per_build, self.limit)
         notes = [f"{self.SITE}: {note}" for note in found.notes]
         return Listing(found.files, notes, found.incomplete)

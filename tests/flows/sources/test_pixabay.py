@@ -41,6 +41,18 @@ def test_the_results_end_where_the_api_ends_them(
     assert len(found.files) == 500 and len(stock.requests) == 3 and not found.incomplete
 
 
+def test_nothing_is_asked_for_again_within_a_day(
+    stock: StockServer, clock: FastClock, tmp_path: Path
+) -> None:
+    stock.results[:] = range(10)
+    section, answers = asks(stock, search=("dogs",)), KeptAnswers(tmp_path)
+    for build, (hours, requests) in enumerate([(0, 1), (23, 1), (0.9, 1), (0.2, 2)], 1):
+        answers.round = build
+        clock.time += hours * 3600
+        assert len(section.find(answers, clock=clock).files) == 10
+        assert len(stock.requests) == requests
+
+
 def test_a_page_that_is_no_more(stock: StockServer, clock: FastClock, tmp_path: Path) -> None:
     """Between two nights, results vanished."""
     stock.results[:] = range(450)

@@ -61,6 +61,7 @@ class Night:
         """A build that ends with a release."""
         found = self.again(section)
         self.answers.round += 1
+        self.clock.time += 24 * 3600
         return found
 
     def again(self, section: StockSection) -> Listing[RemoteVideo]:

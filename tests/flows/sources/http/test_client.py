@@ -22,7 +22,8 @@ from flows.sources.http import (
     Refused,
     Unavailable,
 )
-from flows.sources.http.connections import Connections, is_public
+from flows.sources.http.addresses import is_public, resolve
+from flows.sources.http.connections import Connections
 from flows.sources.http.transport import Transport
 from tests.flows.sources.stock_server import FastClock, StockServer, cut, reply
 
@@ -193,18 +194,12 @@ def test_a_redirect_to_a_private_address_is_refused(
     stock.script("/a", reply(302, {"Location": where}))
     names = {"stock.example": ["127.0.0.1"]}
     connections = Connections(
-        {"stock.example"}, resolve=lambda host, port: names.get(host) or resolved(host, port)
+        {"stock.example"}, resolve=lambda host, port: names.get(host) or resolve(host, port)
     )
     http = Client(clock=clock, transport=Transport((), connections=connections))
     with http, pytest.raises(PrivateAddress, match="hosts") as error:
         http.get_json(f"http://stock.example:{httpx.URL(stock.url).port}/a", {}, go)
     assert not error.value.final and len(stock.requests) == 1 and not clock.waits
-
-
-def resolved(host: str, port: int) -> list[str]:
-    from flows.sources.http.connections import resolve
-
-    return resolve(host, port)
 
 
 def test_a_name_that_resolves_otherwise_a_moment_later(clock: FastClock) -> None:
