@@ -164,6 +164,14 @@ def test_a_server_that_drips_ends_as_one_that_timed_out(
     done.set()
 
 
+def test_a_server_that_is_silent(stock: StockServer, clock: FastClock) -> None:
+    done = threading.Event()
+    stock.script("/a", lambda handler: done.wait(5) and None, ok(fine=1))
+    with client(clock, patience=Patience(read=0.1)) as http:
+        assert http.get_json(f"{stock.url}/a", {}, go) == {"fine": 1}
+    done.set()
+
+
 # Addresses
 
 
