@@ -21,10 +21,14 @@ from experts.serving import Provider
 from filters.footage.rules import Footage
 from filters.rules import Filters
 from flows.sources.folder import FolderSources
+from flows.sources.pexels import PexelsSources
+from flows.sources.pixabay import PixabaySources
 from flows.sources.samples import SampleSources
 from flows.sources.source import MAX_FRAMES
 
-Source = Annotated[SampleSources | FolderSources, Field(discriminator="kind")]
+Source = Annotated[
+    SampleSources | FolderSources | PexelsSources | PixabaySources, Field(discriminator="kind")
+]
 
 
 class Clips(Part):
