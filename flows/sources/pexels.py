@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import Field, SecretStr, StringConstraints, model_validator
 
 from flows.sources.http import Credential
 from flows.sources.stock.records import Page, Question, Rendition, StockVideo
-from flows.sources.stock.section import StockSection
+from flows.sources.stock.section import StockSection, Term
 
 PER_PAGE = 80
 """Videos of a page: the most that the API gives."""
+
+Collection = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9]+$")]
 
 
 class PexelsSources(StockSection):
@@ -23,9 +25,9 @@ class PexelsSources(StockSection):
     KEY_PAGE: ClassVar[str] = "https://www.pexels.com/api/"
 
     kind: Literal["pexels"]
-    search: tuple[str, ...] = ()
+    search: tuple[Term, ...] = ()
     popular: bool = False
-    collections: tuple[str, ...] = ()  # ids, as the collection's page has them in its address
+    collections: tuple[Collection, ...] = ()  # ids, as the address of a collection's page ends
     # Of `search`:
     orientation: Literal["landscape", "portrait", "square"] | None = None
     size: Literal["large", "medium", "small"] | None = None  # at least 4K, Full HD, HD

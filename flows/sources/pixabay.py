@@ -12,7 +12,7 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 
 from flows.sources.http import Credential, Refused
 from flows.sources.stock.records import Page, Question, Rendition, StockVideo
-from flows.sources.stock.section import StockSection
+from flows.sources.stock.section import StockSection, Term
 
 PER_PAGE = 200
 """Videos of a page: the most that the API gives, which is of one search 500 in all."""
@@ -29,7 +29,7 @@ class PixabaySources(StockSection):
     CACHED_FOR: ClassVar[float] = 24 * 3600.0
 
     kind: Literal["pixabay"]
-    search: tuple[str, ...] = ()
+    search: tuple[Term, ...] = ()
     popular: bool = False  # the most popular of all
     latest: bool = False  # the latest of all
     order: Literal["popular", "latest"] = "popular"  # of `search`

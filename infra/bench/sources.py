@@ -95,8 +95,11 @@ def growth(site: str, results: int, folder: Path) -> None:
             del found, again
         counts = Counter(requests())
         needed = -(-results // PER_PAGE[site])
-        print(f"requests: {needed} needed and one for what is new; asked {counts.total()}, "
-              f"of them twice {sum(times - 1 for times in counts.values())}")  # fmt: skip
+        again = sorted(path for path, times in counts.items() if times > 1)
+        first = all(path.endswith("&page=1") for path in again)
+        print(f"requests: {needed} needed for all results, {len(counts)} asked; "
+              f"{counts.total() - len(counts)} for what is new"
+              f"{'' if first else ', NOT all of them page 1'}")  # fmt: skip
 
 
 def killed(site: str, results: int, kills: int, folder: Path, seed: int = 0) -> None:

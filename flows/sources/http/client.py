@@ -67,7 +67,7 @@ class Client:
         self.patience = patience or Patience()
         self.clock = clock
         self._credential = credential
-        self._free_at = 0.0  # UNIX time before which the server's limit allows no request
+        self._free_at: dict[str, float] = {}  # UNIX time before which a host allows no request
         times = httpx.Timeout(self.patience.read, connect=self.patience.connect)
         self._http = httpx.Client(
             transport=transport or Transport(trusted, credential),
@@ -146,28 +146,29 @@ class Client:
     ) -> Iterator[httpx.Response]:
         """A response whose body is still to be read; one request, and its redirects.
 
-        For :meth:`trying`, which also handles what this raises. Raises Refused for a 4xx status
+        For :meth:`trying`, which also handles what this raises. Raises Refused for a status
         that will not pass.
         """
-        if (left := self._free_at - self.clock.now()) > 0:
+        host = host_of(url)
+        if (left := self._free_at.get(host, 0.0) - self.clock.now()) > 0:
             self._wait(url, left, check_stop)
         check_stop()
         with self._http.stream("GET", url, headers=dict(headers or {})) as response:
             now = self.clock.now()
             limited = until_reset(response.headers, now)
             if limited is not None:
-                self._free_at = now + limited
+                self._free_at[host] = now + limited
             if response.status_code in AGAIN:
                 asked = retry_after(response.headers, now)
                 raise _Again(f"status {response.status_code}", limited if asked is None else asked)
-            if response.status_code >= 400:
+            if response.status_code >= 300:
                 raise self._refusal(url, response)
             yield response
 
     def _wait(self, url: str, seconds: float, check_stop: Callable[[], None]) -> None:
         if seconds > self.patience.longest_wait:
             until = clock_time(self.clock.now() + seconds)
-            self._free_at = max(self._free_at, self.clock.now() + seconds)
+            self._free_at[host_of(url)] = self.clock.now() + seconds
             raise Unavailable(
                 f"{host_of(url)}: its limit of requests is used up until {until}; "
                 "a later build goes on from here",

@@ -107,7 +107,7 @@ class _Download:
         total = int(found[3]) if found and found[3] != "*" else None
         if (
             found is not None
-            and int(found[1]) == self.done
+            and int(found[1]) == self.done > 0
             and (total is None or self.total in (None, total))
             and (total is None or int(found[2]) == total - 1)
             and _validator(response.headers) in ("", self.validator)

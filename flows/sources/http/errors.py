@@ -38,7 +38,7 @@ class PrivateAddress(BadInput):
 
 
 class Refused(BadInput):
-    """The server answered with a 4xx status; `text` is the start of what it said."""
+    """The server answered with a status that will not pass; `text` is the start of what it said."""
 
     def __init__(
         self,

@@ -14,7 +14,6 @@ _MAGIC = {
     b"%PDF": "a document",
     b"PK\x03\x04": "a ZIP archive",
     b"\x1f\x8b": "a gzip archive",
-    b"wOFF": "a font",
 }
 
 _TEXT = {

@@ -10,7 +10,7 @@ import urllib.request
 from collections.abc import Collection
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Literal
-from urllib.parse import quote_plus, urlsplit
+from urllib.parse import quote, quote_plus, urlsplit
 
 import httpx
 from pydantic import SecretStr
@@ -52,7 +52,7 @@ class Credential:
     def redacted(self, text: str) -> str:
         """The text without the key, should a server repeat it."""
         key = self.value.get_secret_value()
-        for form in {key, quote_plus(key)}:
+        for form in {key, quote(key), quote(key, safe=""), quote_plus(key)}:
             text = text.replace(form, "***")
         return text
 

@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from pathlib import PurePosixPath
-from typing import Any, ClassVar
+from typing import Annotated, Any, ClassVar
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Field, SecretStr, StringConstraints, field_validator, model_validator
 
 from flows.sources.http import MOST_BYTES, SYSTEM, Clock, Credential, Refused
 from flows.sources.source import Answers, Listing, RemoteSection, RemoteVideo
@@ -16,6 +16,8 @@ from flows.sources.stock.listing import listing
 from flows.sources.stock.records import Page, Question, Rendition, StockVideo, suitable
 from flows.sources.stock.results import Results
 from flows.sources.suffixes import FOOTAGE
+
+Term = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1)]
 
 
 class StockSection(RemoteSection):
@@ -97,7 +99,7 @@ class StockSection(RemoteSection):
         with Api(self, answers.check_stop, clock) as api:
             searches = [
                 Results(self.SITE, each, answers, api.page, cached_for=self.CACHED_FOR, clock=clock)
-                for each in self.questions()
+                for each in dict.fromkeys(self.questions())
             ]
             found = listing(searches, answers, self.accepted, self.per_build, self.limit)
         notes = [f"{self.SITE}: {note}" for note in found.notes]

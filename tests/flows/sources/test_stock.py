@@ -146,6 +146,11 @@ def test_a_term_that_is_added_later_comes_after_what_was_found(
     assert ids(night.build(both))[:40] == after
 
 
+def test_a_term_given_twice_is_one(site: str, stock: StockServer, night: Night) -> None:
+    found = night.build(section(site, stock, search=["dogs", " dogs"], per_build=10))
+    assert len(found.files) == 10 and len(stock.requests) == 1
+
+
 def test_no_more_than_the_limit(site: str, stock: StockServer, night: Night) -> None:
     asks = section(site, stock, per_build=30, limit=50)
     assert [len(ids(night.build(asks))) for _ in range(4)] == [30, 50, 50, 50]
@@ -388,6 +393,7 @@ def test_it_is_listed_beside_other_sources(site: str, stock: StockServer, night:
         ({"min_duration": 9, "max_duration": 8}, "swap"),
         ({"smallest_side": 2000}, "lower it"),
         ({"per_build": 0}, "per_build"),
+        ({"search": [" "]}, "search"),
     ],
 )
 def test_a_wrong_section(site: str, stock: StockServer, keys: dict[str, Any], said: str) -> None:

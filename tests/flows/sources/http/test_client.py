@@ -55,7 +55,7 @@ def test_what_passes_is_tried_again_with_growing_pauses(
 
 
 @pytest.mark.parametrize(("status", "kind"), [(400, Refused), (401, Denied),
-    (403, Denied), (404, Gone), (410, Gone), (451, Refused)])  # fmt: skip
+    (403, Denied), (404, Gone), (410, Gone), (451, Refused), (300, Refused)])  # fmt: skip
 def test_what_does_not_pass_is_asked_once(
     stock: StockServer, clock: FastClock, status: int, kind: type[Refused]
 ) -> None:
@@ -131,6 +131,17 @@ def test_a_wait_beyond_the_bound_asks_nothing_more(stock: StockServer, clock: Fa
             with pytest.raises(Unavailable, match="used up until 2027-01-15 08:15:01 UTC"):
                 http.get_json(f"{stock.url}/a", {}, go)
     assert len(stock.requests) == 1 and not clock.waits
+
+
+def test_one_hosts_limit_is_not_anothers(stock: StockServer, clock: FastClock) -> None:
+    used_up = {**GOOD, "X-Ratelimit-Remaining": "0", "X-Ratelimit-Reset": "60"}
+    stock.script("/a", reply(200, used_up, b"{}"), ok(), ok())
+    with client(clock) as http:
+        http.get_json(f"{stock.url}/a", {}, go)
+        http.get_json(f"{stock.url.replace('127.0.0.1', 'localhost')}/a", {}, go)
+        assert not clock.waits
+        http.get_json(f"{stock.url}/a", {}, go)
+    assert sum(clock.waits) == pytest.approx(60, abs=1e-3)
 
 
 def test_a_stop_ends_the_wait(stock: StockServer, clock: FastClock) -> None:

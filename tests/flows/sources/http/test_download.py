@@ -82,6 +82,12 @@ def test_a_server_that_sends_another_range_is_asked_for_all(
     assert [h.get("range") for h in stock.headers] == [None, "bytes=50000-", None]
 
 
+def test_a_part_that_nobody_asked_for(stock: StockServer, clock: FastClock, to: Path) -> None:
+    part = {"ETag": '"one"', "Content-Range": "bytes 0-1999/3000"}
+    stock.script("/files", reply(206, part, video_bytes(FILE, 2000)))
+    assert fetch(stock, clock, to) == video_bytes(FILE, 3000)
+
+
 def test_a_range_that_is_no_more(stock: StockServer, clock: FastClock, to: Path) -> None:
     stock.size = 100_000
     stock.script("/files", cut(50_000), reply(416))
