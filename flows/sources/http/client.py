@@ -23,7 +23,7 @@ MOST_JSON = 16 << 20
 """Bytes of an answer of an API; a page of 200 videos is some 200 kB."""
 
 MOST_TEXT = 300
-"""Characters of an error's text that are read."""
+"""Characters of an error's text that are shown."""
 
 
 def _user_agent() -> str:
@@ -91,8 +91,8 @@ class Client:
     ) -> dict[str, Any]:
         """The JSON object that an API answers.
 
-        Raises Unavailable after all tries, or where its limit asks for a longer wait than
-        `patience.longest_wait`; Refused for a 4xx status.
+        Raises Unavailable after all tries, or where it asks for a longer wait than
+        `patience.longest_wait`; Refused for a status that will not pass.
         """
         full = str(httpx.URL(url, params=dict(params)))
         found: dict[str, Any] = {}
@@ -104,17 +104,17 @@ class Client:
                     body += piece
                     if len(body) > MOST_JSON:
                         raise Unavailable(f"{host_of(full)}: answered more than {MOST_JSON} bytes")
-            answer = json.loads(body)
-            if not isinstance(answer, dict):
-                raise ValueError("no JSON object")
-            found.update(answer)
+            try:
+                found.update(json.loads(body))
+            except (ValueError, TypeError, RecursionError):
+                raise _Again("the answer is no JSON object", None) from None
 
         self.trying(full, once, check_stop)
         return found
 
     def trying(self, url: str, once: Callable[[], None], check_stop: Callable[[], None]) -> None:
-        """Do something until it succeeds: a broken connection, a server's own error and an answer
-        that is none (ValueError) are tried again, with back-off and jitter.
+        """Do something with :meth:`open` until it succeeds: what a broken connection (any
+        httpx.HTTPError) or a server's own error ended is tried again, with back-off and jitter.
 
         Raises Unavailable once all tries are used up.
         """
@@ -131,8 +131,6 @@ class Client:
                 raise Unavailable(f"{host_of(url)}: redirects without an end") from None
             except (httpx.HTTPError, httpx.StreamError) as error:
                 why, asked = one_line(str(error)) or type(error).__name__, None
-            except (ValueError, RecursionError):
-                why, asked = "the answer is no JSON object", None
             if attempt < self.patience.attempts:
                 self._wait(url, asked or self.patience.pause(attempt, self.clock), check_stop)
         raise Unavailable(
@@ -170,8 +168,8 @@ class Client:
             until = clock_time(self.clock.now() + seconds)
             self._free_at[host_of(url)] = self.clock.now() + seconds
             raise Unavailable(
-                f"{host_of(url)}: its limit of requests is used up until {until}; "
-                "a later build goes on from here",
+                f"{host_of(url)}: takes no more requests until {until}; a later build goes on "
+                "from here",
                 "rate_limited",
             )
         wait(seconds, self.clock, check_stop)
@@ -180,9 +178,9 @@ class Client:
         text = ""
         for piece in response.iter_text():
             text += piece
-            if len(text) >= MOST_TEXT:
+            if len(text) >= 2 * MOST_TEXT:  # more than is shown: a key may be cut at the end
                 break
-        text = self._redacted(one_line(text)[:MOST_TEXT])
+        text = self._redacted(one_line(text))[:MOST_TEXT]
         status = response.status_code
         said = f" ({text})" if text and not text.startswith("<") else ""
         message = f"{host_of(url)}: answered {status}{said}"

@@ -108,7 +108,7 @@ class _Download:
         if (
             found is not None
             and int(found[1]) == self.done > 0
-            and (total is None or self.total in (None, total))
+            and (self.total if total is None else self.total in (None, total))
             and (total is None or int(found[2]) == total - 1)
             and _validator(response.headers) in ("", self.validator)
         ):

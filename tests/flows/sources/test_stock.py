@@ -187,7 +187,7 @@ def test_the_end_of_the_limit_ends_the_search_for_tonight(
     assert found.incomplete and ids(found) == stock.results[: SITES[site][2]]
     assert len(stock.requests) == 1 and not night.clock.waits
     (note,) = found.notes
-    assert note.startswith(f"{site}: ") and "used up until 2027-01-15 09:00:00 UTC" in note
+    assert note.startswith(f"{site}: ") and "no more requests until 2027-01-15 09:00:00 UTC" in note
     # With more patience it waits before each further request, to the second.
     found = night.again(asks.model_copy(update={"longest_wait": 4000.0}))
     assert ids(found) == stock.results and not found.incomplete

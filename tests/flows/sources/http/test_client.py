@@ -128,7 +128,7 @@ def test_a_wait_beyond_the_bound_asks_nothing_more(stock: StockServer, clock: Fa
     stock.script("/a", reply(429, {"Retry-After": "901"}))
     with client(clock) as http:
         for _ in range(2):
-            with pytest.raises(Unavailable, match="used up until 2027-01-15 08:15:01 UTC"):
+            with pytest.raises(Unavailable, match="no more requests until 2027-01-15 08:15:01 UTC"):
                 http.get_json(f"{stock.url}/a", {}, go)
     assert len(stock.requests) == 1 and not clock.waits
 

@@ -72,12 +72,27 @@ def test_without_a_strong_etag_it_begins_anew(
     assert [headers.get("range") for headers in stock.headers] == [None, None]
 
 
+@pytest.mark.parametrize(
+    ("first", "content_range", "length"),
+    [
+        ({}, "bytes 1-99999/100000", 99_999),
+        ({}, "bytes 50000-99998/100000", 49_999),
+        ({}, "bytes 50000-89999/90000", 40_000),
+        ({}, "pages 2-3", 50_000),
+        ({"Transfer-Encoding": "chunked"}, "bytes 50000-89999/*", 40_000),
+    ],
+)
 def test_a_server_that_sends_another_range_is_asked_for_all(
-    stock: StockServer, clock: FastClock, to: Path
+    stock: StockServer,
+    clock: FastClock,
+    to: Path,
+    first: dict[str, str],
+    content_range: str,
+    length: int,
 ) -> None:
     stock.size = 100_000
-    wrong = {"ETag": '"one"', "Content-Range": "bytes 1-99999/100000"}
-    stock.script("/files", cut(50_000), reply(206, wrong, b"x" * 99_999))
+    wrong = {"ETag": '"one"', "Content-Range": content_range}
+    stock.script("/files", cut(50_000, first), reply(206, wrong, b"x" * length))
     assert fetch(stock, clock, to) == video_bytes(FILE, 100_000)
     assert [h.get("range") for h in stock.headers] == [None, "bytes=50000-", None]
 
