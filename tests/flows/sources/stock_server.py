@@ -50,6 +50,7 @@ class StockServer:
     by the start of a path."""
 
     results: list[int] = field(default_factory=list)  # ids, in the order of any search
+    by_term: dict[str, list[int]] = field(default_factory=dict)  # of these terms, other ones
     size: int = 3000  # bytes of each file
     pexels_key: str = PEXELS_KEY
     pixabay_key: str = PIXABAY_KEY
@@ -69,6 +70,9 @@ class StockServer:
 
     def asked(self, start: str) -> list[str]:
         return [path for path in self.requests if path.startswith(start)]
+
+    def found(self, term: str) -> list[int]:
+        return self.by_term.get(term, self.results)
 
     def take(self, path: str) -> Reply | None:
         with self.lock:
@@ -165,7 +169,8 @@ class Handler(BaseHTTPRequestHandler):
             self._json(self._pexels_video(int(found[1])))
             return
         page, per_page = int(query.get("page", 1)), min(80, int(query.get("per_page", 15)))
-        ids = self.stock.results[(page - 1) * per_page : page * per_page]
+        results = self.stock.found(query.get("query", ""))
+        ids = results[(page - 1) * per_page : page * per_page]
         collection = path.startswith("/v1/collections/")
         if not collection and path not in ("/v1/videos/search", "/v1/videos/popular"):
             self.answer(404, {}, b'{"status": 404, "error": "Not Found"}')
@@ -174,12 +179,12 @@ class Handler(BaseHTTPRequestHandler):
         document: dict[str, Any] = {
             "page": page,
             "per_page": per_page,
-            "total_results": len(self.stock.results),
+            "total_results": len(results),
             ("media" if collection else "videos"): (
                 [{"type": "Video", **video} for video in videos] if collection else videos
             ),
         }
-        if page * per_page < len(self.stock.results):
+        if page * per_page < len(results):
             following = urlencode({**query, "page": page + 1})
             document["next_page"] = f"{self.stock.url}{path}?{following}"
         self._json(document)
@@ -216,7 +221,7 @@ class Handler(BaseHTTPRequestHandler):
         if query.get("key") != self.stock.pixabay_key:
             self.answer(400, {}, b"[ERROR 400] Invalid or missing API key (https://...).")
             return
-        ids = self.stock.results
+        ids = self.stock.found(query.get("q", ""))
         if "id" in query:
             ids = [each for each in ids if str(each) == query["id"]]
         page, per_page = int(query.get("page", 1)), int(query.get("per_page", 20))

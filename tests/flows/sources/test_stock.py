@@ -134,6 +134,17 @@ def test_moving_per_build_moves_nothing(site: str, stock: StockServer, night: Ni
     assert listed == sorted(set(listed)) and len(listed) == 2 * (60 + 5 + 130 + 1)
 
 
+def test_what_several_terms_found_stays_in_its_place(
+    site: str, stock: StockServer, night: Night
+) -> None:
+    stock.by_term = {"dogs": list(range(300)), "cats": list(range(1000, 1300))}
+    for build, per_build in enumerate((3, 2, 2), 1):
+        asks = section(site, stock, search=["dogs", "cats"], per_build=per_build)
+        found = ids(night.build(asks))
+        assert len(found) == {1: 6, 2: 10, 3: 14}[build]
+    assert found == [0, 1, 2, 1000, 1001, 1002, 3, 4, 1003, 1004, 5, 6, 1005, 1006]
+
+
 def test_a_term_that_is_added_later_comes_after_what_was_found(
     site: str, stock: StockServer, night: Night
 ) -> None:

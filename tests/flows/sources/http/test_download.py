@@ -47,6 +47,7 @@ def test_one_cut_short_goes_on_where_it_broke_off(
     ranges = [headers.get("range") for headers in stock.headers]
     assert ranges == [None, "bytes=400000-", "bytes=700000-"]
     assert [h.get("if-range") for h in stock.headers] == [None, '"one"', '"one"']
+    assert {h["accept-encoding"] for h in stock.headers} == {"identity"}
 
 
 def test_a_file_that_changed_meanwhile_is_not_mixed(
