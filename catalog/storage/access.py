@@ -43,6 +43,19 @@ class Access:
                 "give them in AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY"
             )
 
+    def table_options(self) -> dict[str, str]:
+        """The same as the options that Delta Lake and polars give their object stores."""
+        options = {"aws_conditional_put": "etag", "aws_region": self.region}
+        if self.endpoint:
+            options["aws_endpoint_url"] = self.endpoint
+            options["aws_allow_http"] = str(self.endpoint.startswith("http:")).lower()
+        if self.key_id:
+            options["aws_access_key_id"] = self.key_id
+            options["aws_secret_access_key"] = self.secret
+        if self.token:
+            options["aws_session_token"] = self.token
+        return options
+
 
 def s3_access(environment: Mapping[str, str] = os.environ) -> Access:
     """What the `AWS_…` variables say and, where they name no keys, the profile `AWS_PROFILE` of

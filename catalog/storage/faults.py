@@ -18,6 +18,9 @@ _STATUS = re.compile(r"status code: (\d{3})|status: (\d{3})")
 _CODE = re.compile(r"<Code>([A-Za-z0-9.]{1,64})</Code>")
 _UNSENT = ("error sending request", "Connect", "dns error", "operation timed out", "error reading")
 
+NO_KEYS = "169.254.169.254"
+"""Where a cloud's machine asks for its role's keys, as is done where none are set."""
+
 _REFUSED = {
     "ExpiredToken": "the keys have expired; get new ones",
     "TokenRefreshRequired": "the keys have expired; get new ones",
@@ -45,6 +48,16 @@ def error_code(error: Exception) -> str:
     return found[1] if found else ""
 
 
+def may_pass(error: Exception) -> bool:
+    """Whether a request failed for what passes: no answer, a busy server. Else keys, bucket or
+    request are wrong."""
+    text = str(error)
+    status = _status(text)
+    if status:
+        return status == "429" or status >= "500"
+    return not error_code(error) and NO_KEYS not in text
+
+
 def storage_error(uri: str, endpoint: str, keys: str, error: Exception) -> EditmillError:
     """The error a user sees for what obstore raised.
 
@@ -52,7 +65,7 @@ def storage_error(uri: str, endpoint: str, keys: str, error: Exception) -> Editm
     the keys.
     """
     text, code = str(error), error_code(error)
-    status = next((a or b for a, b in _STATUS.findall(text)), "")
+    status = _status(text)
     if code in _REFUSED:
         return EditmillError(f"{uri}: refused: {_REFUSED[code]} ({keys})")
     if code == "NoSuchBucket":
@@ -61,7 +74,7 @@ def storage_error(uri: str, endpoint: str, keys: str, error: Exception) -> Editm
         return EditmillError(
             f"{uri}: access denied ({status}): the keys are wrong or may not do this; check {keys}"
         )
-    if "169.254.169.254" in text:  # where a cloud's machine asks for its role's keys
+    if NO_KEYS in text:
         return EditmillError(f"{uri}: no keys are set; set {keys}")
     if status:
         what = f"{code}, {status}" if code else status
@@ -76,3 +89,7 @@ def storage_error(uri: str, endpoint: str, keys: str, error: Exception) -> Editm
     return EditmillError(
         f"{uri}: a request failed ({type(error).__name__}); check endpoint and network, run again"
     )
+
+
+def _status(text: str) -> str:
+    return next((a or b for a, b in _STATUS.findall(text)), "")

@@ -45,6 +45,33 @@ _asked_in: int | None = None
 """The process whose requests obstore sends, with threads that a forked process has not."""
 
 
+def s3_store(bucket: str, prefix: str, access: Access, retry_seconds: float) -> S3Store:
+    """The store of a bucket's objects below `prefix`. Nothing is asked of the service yet."""
+    settings: dict[str, object] = {"region": access.region}
+    if access.endpoint:  # both names, or a variable of the environment would win
+        settings["endpoint"] = settings["aws_endpoint_url_s3"] = access.endpoint
+    if access.key_id:
+        settings["access_key_id"] = access.key_id
+        settings["secret_access_key"] = access.secret
+    if access.token:
+        settings["session_token"] = access.token
+    return S3Store(
+        bucket,
+        prefix=prefix or None,
+        config=settings,  # type: ignore[arg-type]
+        client_options={
+            "allow_http": access.endpoint.startswith("http:"),
+            "connect_timeout": "10s",
+            "read_timeout": "60s",
+            "timeout": "10m",  # of a whole large object
+        },
+        retry_config={
+            "max_retries": 30 if retry_seconds else 0,
+            "retry_timeout": timedelta(seconds=retry_seconds),
+        },
+    )
+
+
 class ObjectStorage:
     """The :class:`~catalog.storage.location.Storage` of `s3://bucket/prefix`.
 
@@ -76,7 +103,7 @@ class ObjectStorage:
         self.access = s3_access() if access is None else access
         self.retry_seconds = retry_seconds
         self.cache = cache or Cache(cache_folder() / self._cache_name(), cache_limit())
-        self._store = self._opened()
+        self._store = s3_store(bucket, self.prefix, self.access, retry_seconds)
         self._uploads = Uploads(self._send)
         self._fetching = [Lock() for _ in range(64)]  # one download of an object at a time
         self._found = False  # whether the bucket is known to be there
@@ -98,7 +125,7 @@ class ObjectStorage:
         self._ask(lambda: obstore.put(self._store, key, data))
 
     def create(self, key: str, data: bytes) -> bool:
-        _refuse_after_fork()
+        refuse_after_fork()
         writer = {_WRITER: uuid.uuid4().hex}
         fault: EditmillError | None = None
         for _ in tries(self.retry_seconds):  # obstore itself tries only the other requests again
@@ -119,7 +146,7 @@ class ObjectStorage:
         return there is not None and there.get(_WRITER) == writer[_WRITER]
 
     def add_file(self, key: str, path: Path) -> None:
-        _refuse_after_fork()
+        refuse_after_fork()
         if key in self._uploads:
             with suppress(FileNotFoundError):
                 path.unlink()
@@ -160,49 +187,13 @@ class ObjectStorage:
         return self.cache.scratch
 
     def table(self, name: str) -> TableLocation:
-        access = self.access
-        options = {"aws_conditional_put": "etag", "aws_region": access.region}
-        if access.endpoint:
-            options["aws_endpoint_url"] = access.endpoint
-            options["aws_allow_http"] = str(access.endpoint.startswith("http:")).lower()
-        if access.key_id:
-            options["aws_access_key_id"] = access.key_id
-            options["aws_secret_access_key"] = access.secret
-        if access.token:
-            options["aws_session_token"] = access.token
         folder = "/".join(part for part in (self.bucket, self.prefix, "tables", name) if part)
-        return TableLocation(f"s3://{quote(folder)}", options)
+        return TableLocation(f"s3://{quote(folder)}", self.access.table_options())
 
     def _cache_name(self) -> str:
         """Of the folder of local copies: one for each place that objects come from."""
         place = f"{self.access.endpoint}\n{self.bucket}\n{self.prefix}"
         return f"{self.bucket}-{hashlib.sha256(place.encode()).hexdigest()[:12]}"
-
-    def _opened(self) -> S3Store:
-        access = self.access
-        settings: dict[str, object] = {"region": access.region}
-        if access.endpoint:  # both names, or a variable of the environment would win
-            settings["endpoint"] = settings["aws_endpoint_url_s3"] = access.endpoint
-        if access.key_id:
-            settings["access_key_id"] = access.key_id
-            settings["secret_access_key"] = access.secret
-        if access.token:
-            settings["session_token"] = access.token
-        return S3Store(
-            self.bucket,
-            prefix=self.prefix or None,
-            config=settings,  # type: ignore[arg-type]
-            client_options={
-                "allow_http": access.endpoint.startswith("http:"),
-                "connect_timeout": "10s",
-                "read_timeout": "60s",
-                "timeout": "10m",  # of a whole large object
-            },
-            retry_config={
-                "max_retries": 30 if self.retry_seconds else 0,
-                "retry_timeout": timedelta(seconds=self.retry_seconds),
-            },
-        )
 
     def _send(self, key: str, path: Path) -> None:
         if not self.exists(key):
@@ -233,7 +224,7 @@ class ObjectStorage:
 
         What it raises has no other exception behind it, as an answer's text may repeat the keys.
         """
-        _refuse_after_fork()
+        refuse_after_fork()
         try:
             return request()
         except (BaseError, OSError) as error:
@@ -270,7 +261,7 @@ class ObjectStorage:
         return storage_error(self.uri, endpoint, self.KEYS, error)
 
 
-def _refuse_after_fork() -> None:
+def refuse_after_fork() -> None:
     """Raise where a request would wait for ever, for threads that were lost in a fork."""
     global _asked_in
     if _asked_in is None:
