@@ -162,7 +162,7 @@ class Queries:
 
         Raises EditmillError, in one line with the tables and columns there are, where it fails.
         """
-        verb = _first_word(query)
+        verb = first_word(query)
         if verb not in READING:
             raise EditmillError(_refusal(verb))
         named = [t for t in (*TABLES, VIEW) if verb == "show" or re.search(rf"\b{t}\b", query)]
@@ -219,12 +219,12 @@ def sql(catalog: Queries, query: str) -> pl.DataFrame:
     return catalog.sql(query)
 
 
-def _first_word(query: str) -> str:
+def first_word(query: str) -> str:
     """The statement's verb in small letters, what EXPLAIN explains, or nothing."""
     bare = _NO_VERB.sub("", query, count=1)
     found = re.match(r"\w*", bare)
     word = found[0].lower() if found else ""
-    return _first_word(bare[len(word) :]) or word if word == "explain" else word
+    return first_word(bare[len(word) :]) or word if word == "explain" else word
 
 
 def _refusal(verb: str) -> str:
