@@ -1,0 +1,1 @@
+"""Files that are read in pieces wherever they lie: on this machine, in a bucket, behind a link."""
