@@ -55,10 +55,10 @@ class UrlSources(ListSection):
         return ", ".join(self._files()) + (f" ({self.query})" if self.query else "")
 
     def videos(self, answers: Answers, remarks: Remarks) -> Iterator[RemoteVideo]:
-        where = ", ".join(self._files())
+        where = self.where()
         frame = table.opened(self._files(), self.query, answers.check_stop)
         there = table.schema(frame, where).names()
-        wanted = self._wanted(there)
+        wanted = self._wanted(there, where)
         for row in table.rows(frame, list(wanted.values()), where):
             texts = ("" if value is None else str(value).strip() for value in row)
             video = self._video(dict(zip(wanted, texts, strict=True)), remarks)
@@ -68,14 +68,14 @@ class UrlSources(ListSection):
     def _files(self) -> tuple[str, ...]:
         return (self.files,) if isinstance(self.files, str) else self.files
 
-    def _wanted(self, there: list[str]) -> dict[str, str]:
+    def _wanted(self, there: list[str], where: str) -> dict[str, str]:
         """The columns to read, by what they hold. Raises EditmillError where one is missing."""
         given = self.columns.model_dump()
         for role, column in given.items():
             asked_for = role == "url" or role in self.columns.model_fields_set
             if asked_for and column not in there:
                 raise EditmillError(
-                    f"{self.where()}: has no column {column!r}, only {', '.join(there)}; name the "
+                    f"{where}: has no column {column!r}, only {', '.join(there)}; name the "
                     f"one with {role} in the recipe: columns: {{{role}: …}}"
                 )
         return {role: column for role, column in given.items() if column in there}

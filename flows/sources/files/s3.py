@@ -77,7 +77,7 @@ class S3Object:
         try:
             return _asked(self.uri, request)
         except FileNotFoundError:
-            fault = BadInput("unreadable_file", f"{self.uri}: there is no such object any more")
+            fault = BadInput("unreadable_file", f"{self.uri}: there is no such object")
         except PreconditionError:
             fault = changed(self.uri)
         except EditmillError as error:
@@ -112,6 +112,15 @@ def split(uri: str) -> tuple[str, str]:
 
 def fault(uri: str, error: Exception) -> EditmillError:
     """The one line for what a request for `uri` raised, obstore's or polars'."""
+    from obstore.exceptions import InvalidPathError
+
+    if isinstance(error, InvalidPathError):
+        return EditmillError(
+            f"{uri}: an object there has a key with an empty part, '.' or '..', which cannot be "
+            "read; rename it, or name a prefix without it"
+        )
+    if isinstance(error, FileNotFoundError) and error_code(error) != "NoSuchBucket":
+        return EditmillError(f"{uri}: there is no such object, or bucket; correct the name")
     told = storage_error(uri, s3_access().endpoint or "AWS", KEYS, error)
     return NoAnswer(str(told)) if may_pass(error) else told
 

@@ -89,6 +89,7 @@ def _scanned(suffix: str, uris: list[str], with_types: bool) -> pl.LazyFrame:
             separator="\t" if suffix == ".tsv" else ",",
             infer_schema=with_types,
             infer_schema_length=None,
+            truncate_ragged_lines=False,  # a link with a comma in it would be cut
             storage_options=remote,
         )
     return pl.scan_ndjson(uris, infer_schema_length=None, storage_options=remote)
@@ -102,7 +103,7 @@ def _told(where: str, step: Callable[[], T]) -> T:
     except pl.exceptions.NoDataError:
         fault = EditmillError(f"{where}: an empty file; name a list with a header and rows")
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
-        if s3.SCHEME in where:
+        if isinstance(error, OSError) and s3.SCHEME in where:
             fault = s3.fault(where, error)
         else:
             what = one_line(str(error).split("\n\n")[0])
