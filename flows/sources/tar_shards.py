@@ -29,6 +29,9 @@ from flows.sources.source import Answers, RemoteVideo
 VERSION = 1
 """Rises whenever the same shard may give another index."""
 
+MOST_TEXT = 1000
+"""Characters of a licence, author or link."""
+
 _SAMPLE = re.compile(r"((?:.*/)?[^./][^./]*)\.([^/]+)")
 """WebDataset's own rule: a sample's key ends at the first dot of the name."""
 
@@ -54,7 +57,7 @@ class TarSources(ListSection):
     hosts: tuple[str, ...] = ()  # that may lie on a private network
 
     def where(self) -> str:
-        return ", ".join(self._patterns())
+        return ", ".join(_page(pattern) or pattern for pattern in self._patterns())
 
     def videos(self, answers: Answers, remarks: Remarks) -> Iterator[RemoteVideo]:
         for pattern in self._patterns():
@@ -142,14 +145,14 @@ def _fact(texts: dict[str, str], dotted: str | None) -> str:
         return ""
     keys = dotted[len(suffix) + 1 :]
     if not keys:
-        return texts[suffix].strip()
+        return texts[suffix].strip()[:MOST_TEXT]
     try:
         value = json.loads(texts[suffix])
     except (ValueError, RecursionError):
         return ""
     for key in keys.split("."):
         value = value.get(key) if isinstance(value, dict) else None
-    return str(value).strip() if isinstance(value, str | int | float) else ""
+    return str(value).strip()[:MOST_TEXT] if isinstance(value, str | int | float) else ""
 
 
 def _page(link: str) -> str:
