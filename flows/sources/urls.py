@@ -7,10 +7,11 @@ is signed anew each night is fetched once.
 from __future__ import annotations
 
 import functools
+import posixpath
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 from typing import Literal
 
 from pydantic import Field
@@ -91,7 +92,7 @@ class UrlSources(ListSection):
             remarks.left_out["with a sha256 that is none"] += 1
             return None
         name = link.partition("://")[2]
-        suffix = PurePosixPath(link.partition("?")[0]).suffix.lower()
+        suffix = posixpath.splitext(link.partition("?")[0])[1].lower()
         return RemoteVideo(
             name=row.get("name") or name,
             identity=f"urls:{name}",

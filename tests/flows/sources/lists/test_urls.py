@@ -116,6 +116,8 @@ def test_a_link_twice_is_one_video(tmp_path: Path, find) -> None:
         ("https://s3.aws.com/a.mp4?sv=2024&sr=b&se=2026&sp=r&sig=s", ""),
         ("https://s3.aws.com/a.mp4?sp=r&sr=b", "?sp=r&sr=b"),  # no signature: they mean something
         ("https://s3.aws.com/a.mp4?token=t&hdnts=exp~acl", ""),
+        ("https://s3.aws.com/a.mp4", ""),
+        ("https://S3.aws.com:443/a.mp4#t=3", ""),
         ("https://user:secret@s3.aws.com/a.mp4", ""),
         ("https://s3.aws.com/a.mp4?b=2&a=1&a=0&empty=", "?a=0&a=1&b=2&empty="),
     ],
