@@ -20,14 +20,26 @@ from experts.plan.rules import Planning
 from experts.serving import Provider
 from filters.footage.rules import Footage
 from filters.rules import Filters
+from flows.sources.bucket import BucketSources
 from flows.sources.folder import FolderSources
+from flows.sources.huggingface import DatasetSources
 from flows.sources.pexels import PexelsSources
 from flows.sources.pixabay import PixabaySources
 from flows.sources.samples import SampleSources
 from flows.sources.source import MAX_FRAMES
+from flows.sources.tar_shards import TarSources
+from flows.sources.urls import UrlSources
 
 Source = Annotated[
-    SampleSources | FolderSources | PexelsSources | PixabaySources, Field(discriminator="kind")
+    SampleSources
+    | FolderSources
+    | PexelsSources
+    | PixabaySources
+    | UrlSources
+    | TarSources
+    | DatasetSources
+    | BucketSources,
+    Field(discriminator="kind"),
 ]
 
 

@@ -1,5 +1,7 @@
 """What every kind of source that reads a list must do."""
 
+import dataclasses
+import hashlib
 import json
 import pickle
 from collections.abc import Callable
@@ -10,11 +12,14 @@ from typing import Any
 import obstore
 import polars as pl
 import pytest
+import yaml
 from datasets import Dataset, Features, Value, Video
 
 from catalog.errors import BadInput, EditmillError
 from catalog.storage.access import s3_access
 from catalog.storage.objects import s3_store
+from flows.recipe import parse
+from flows.sources import listing
 from flows.sources.bucket import BucketSources
 from flows.sources.huggingface import DatasetSources
 from flows.sources.rounds import ListSection
@@ -260,8 +265,6 @@ def test_what_is_gone_is_refused_for_good(case: Case, answers: Kept, tmp_path: P
 def test_what_is_too_large_is_refused_for_good(
     case: Case, answers: Kept, tmp_path: Path, clips: list[bytes]
 ) -> None:
-    import dataclasses
-
     video = case.section.find(answers).files[1]
     address: Any = video.address
     bounded = dataclasses.replace(address, most_bytes=len(clips[1]) - 1)
@@ -278,6 +281,18 @@ def test_a_section_says_where_nothing_is(case: Case, answers: Kept, tmp_path: Pa
     with pytest.raises(EditmillError) as error:
         empty.find(answers)
     assert "correct the recipe" in str(error.value) or "so no dataset" in str(error.value)
+
+
+def test_a_recipe_describes_it_and_a_build_lists_it(
+    case: Case, answers: Kept, clips: list[bytes], tmp_path: Path
+) -> None:
+    given = case.section.model_dump(mode="json", exclude_defaults=True)
+    given |= {"labels": ["cat"], "per_source": 2, "max_frames": 64}
+    recipe = {"name": "some", "sources": [given], "plan": {"weights": {"deblur": 1}}}
+    (section,) = parse(yaml.safe_dump(recipe), "some.yaml").sources
+    found = listing([section], answers).files
+    assert [video.section.labels for video in found] == [("cat",)] * 3
+    assert fetched([v for v in found if isinstance(v, RemoteVideo)], tmp_path) == clips
 
 
 def fetched(videos: list[RemoteVideo], folder: Path) -> list[bytes]:
@@ -298,6 +313,4 @@ def _without(section: ListSection, name: str) -> str:
 
 
 def _sha256(data: bytes) -> str:
-    import hashlib
-
     return hashlib.sha256(data).hexdigest()
