@@ -7,6 +7,7 @@ import pytest
 
 from catalog.errors import EditmillError
 from catalog.storage.access import s3_access
+from catalog.storage.faults import may_pass
 from catalog.storage.objects import s3_store
 from flows.sources.bucket import BucketSources
 from flows.sources.files import s3
@@ -119,6 +120,28 @@ def test_a_service_that_does_not_answer_makes_the_listing_incomplete(
     found = section(s3_uri).find(answers)
     assert found.incomplete and not found.files
     assert "cannot be reached" in found.notes[0]
+
+
+@pytest.mark.parametrize(
+    ("status", "code", "passes"),
+    [
+        ("503 Service Unavailable", "SlowDown", True),
+        ("500 Internal Server Error", "", True),
+        ("429 Too Many Requests", "", True),
+        ("403 Forbidden", "AccessDenied", False),
+        ("400 Bad Request", "ExpiredToken", False),
+        ("404 Not Found", "NoSuchBucket", False),
+    ],
+)
+def test_which_faults_may_pass(status: str, code: str, passes: bool) -> None:
+    """By texts as obstore has them."""
+    text = f"Server returned non-2xx status code: {status}: <Error><Code>{code}</Code></Error>"
+    assert may_pass(Exception(text)) is passes
+
+
+def test_no_keys_at_all_do_not_pass() -> None:
+    text = "error sending request for url (http://169.254.169.254/latest/api/token)"
+    assert not may_pass(Exception(text))
 
 
 def test_a_list_in_a_bucket_is_read(s3_uri: str, answers: Kept) -> None:
