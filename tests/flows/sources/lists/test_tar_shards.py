@@ -151,12 +151,13 @@ def negative() -> bytes:
 
 
 def huge_extension() -> bytes:
-    """A third header that says PAX records of 8 GB follow."""
-    header = bytearray(tarfile.TarInfo("x").tobuf(format=tarfile.USTAR_FORMAT))
-    header[124:136], header[156:157] = b"77777777777\0", b"x"
-    header[148:156] = b" " * 8
-    header[148:156] = b"%06o\0 " % sum(header)
-    return samples(1, 2)[: 2 * 2560] + bytes(header) + b"1" * 10_000
+    """A third video with a PAX record of 2 MB, which would all be held in memory."""
+    data = io.BytesIO()
+    with tarfile.open(fileobj=data, mode="w", format=tarfile.PAX_FORMAT) as tar:
+        info = tarfile.TarInfo("3.mp4")
+        info.size, info.pax_headers = 2000, {"comment": "x" * (2 << 20)}
+        tar.addfile(info, io.BytesIO(b"\3" * 2000))
+    return samples(1, 2)[: 2 * 2560] + data.getvalue()
 
 
 def nested_extensions() -> bytes:
