@@ -56,7 +56,7 @@ class DatasetSources(ListSection):
         return self.path
 
     def videos(self, answers: Answers, remarks: Remarks) -> Iterator[RemoteVideo]:
-        root = Path(self.path).expanduser()
+        root = Path(self.path).expanduser().absolute()
         for path in self._tables(root, answers):
             yield from self._rows(path, root if root.is_dir() else path.parent, answers, remarks)
 

@@ -68,7 +68,7 @@ def files(
 
 def _local(place: str, suffixes: tuple[str, ...]) -> Iterator[tuple[File, State | None]]:
     try:
-        path = Path(place).expanduser()
+        path = Path(place).expanduser().absolute()
     except RuntimeError:  # `~nobody`
         raise EditmillError(f"{place}: no such user; correct the recipe's `sources`") from None
     if path.is_dir():

@@ -212,6 +212,17 @@ def test_a_feature_of_a_video_folder_is_found_by_its_name(
         assert contents(found, tmp_path) == [clip]
 
 
+def test_a_folder_named_from_within_is_the_same_dataset(
+    folder: Path, find: Find, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (folder / "0.mp4").write_bytes(b"video")
+    (folder / "metadata.csv").write_text("file_name\n0.mp4\n")
+    whole = find(path=str(folder)).files
+    monkeypatch.chdir(folder)
+    assert find(path=".").files == whole
+    assert whole[0].uri == "cats/0.mp4"
+
+
 @pytest.mark.parametrize("name", ["", "nowhere", "no.parquet"])
 def test_what_is_no_dataset_is_told(name: str, folder: Path, find: Find) -> None:
     (folder / "0.mp4").touch()
