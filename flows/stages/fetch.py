@@ -26,12 +26,13 @@ AT_ONCE = 4
 def run(ctx: Context, shard: Sequence[Footage]) -> list[SourceFile]:
     """The shard as local files, in its order; those that cannot be had have rows in `failures`."""
     remote = [each for each in shard if isinstance(each, RemoteVideo)]
+    kept: dict[str, str] = {}
     documents = journal.run(
         ctx,
         STAGE,
         remote,
         key=lambda video: digest(video.identity),
-        work=lambda batch: _fetched(ctx, batch),
+        work=lambda batch: _fetched(ctx, batch, kept),
         name=lambda video: video.name,
         batch=AT_ONCE,
     )
@@ -80,9 +81,17 @@ def _local(video: RemoteVideo, fetched: dict[str, str]) -> SourceFile | None:
     )
 
 
-def _fetched(ctx: Context, videos: Sequence[RemoteVideo]) -> list[Document]:
+def _fetched(ctx: Context, videos: Sequence[RemoteVideo], kept: dict[str, str]) -> list[Document]:
+    """The videos' media, side by side. `kept` are those that came before another one failed: the
+    rest is tried one by one then."""
+
+    def fetch(video: RemoteVideo) -> Document:
+        if video.name not in kept:
+            kept[video.name] = _media(ctx, video)
+        return {"media": kept[video.name]}
+
     with ThreadPoolExecutor(len(videos), thread_name_prefix="fetch") as pool:
-        return list(pool.map(lambda video: {"media": _media(ctx, video)}, videos))
+        return list(pool.map(fetch, videos))
 
 
 def _media(ctx: Context, video: RemoteVideo) -> str:

@@ -25,8 +25,8 @@ COMMANDS = dict(declared(typer.main.get_command(app), "editmill"))
 def test_all_are_there():
     named = {path.removeprefix("editmill ") for path in COMMANDS}
     assert named == {
-        "init", "tasks", "build", "deploy", "status", "query", "releases", "diff", "decide", "log", "show",
-        "sheet", "open", "evaluate", "export", "rebuild", "edit", "judge", "models", "doctor",
+        "init", "tasks", "build", "deploy", "status", "query", "releases", "diff", "decide", "log",
+        "show", "sheet", "open", "evaluate", "export", "rebuild", "edit", "judge", "models", "doctor",
         "train quality", "train alignment", "train expert", "retrain", "upgrade", "forget",
         "collect",
     }  # fmt: skip

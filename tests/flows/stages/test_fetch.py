@@ -81,6 +81,17 @@ def test_what_is_gone_has_a_row_and_is_not_asked_for_again(
     assert not ctx.worth_retrying
 
 
+def test_one_that_fails_does_not_have_the_others_fetched_again(
+    ctx: Context, remote: RemoteVideo, tmp_path: Path
+) -> None:
+    log = tmp_path / "log"
+    gone = replace(
+        remote, name="stock/8", identity="stock:8", address=Copying(tmp_path / "gone.mp4", log)
+    )
+    assert [file.name for file in fetch.run(ctx, [remote, gone])] == ["stock/7"]
+    assert sorted(asked(remote)) == ["gone.mp4", "gone.mp4", "m.mp4"]
+
+
 def test_nothing_is_left_of_a_download_that_was_stopped(ctx: Context, remote: RemoteVideo) -> None:
     ctx.stop.set()
     with pytest.raises(Stopped):
