@@ -245,7 +245,7 @@ class ModelRow:
     licence: str
     origin: str
     metrics: dict[str, Any]
-    kind: str = ""  # `expert` for one that was trained here
+    kind: str = ""  # `expert` or `filter` for one that was trained here
     path: str = ""  # its folder, relative to the catalog: `models/<name>/<version>`
     config: dict[str, Any] = field(default_factory=dict)  # how it was trained
     data_ref: str = ""  # what it learnt from: a release, or `main` and its tables' versions

@@ -23,10 +23,10 @@ from filters.rules import Filters
 from flows.sources.bucket import BucketSources
 from flows.sources.folder import FolderSources
 from flows.sources.huggingface import DatasetSources
-from flows.sources.pexels import PexelsSources
-from flows.sources.pixabay import PixabaySources
 from flows.sources.samples import SampleSources
 from flows.sources.source import MAX_FRAMES
+from flows.sources.stock.pexels import PexelsSources
+from flows.sources.stock.pixabay import PixabaySources
 from flows.sources.tar_shards import TarSources
 from flows.sources.urls import UrlSources
 

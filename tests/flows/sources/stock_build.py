@@ -9,9 +9,9 @@ import sys
 from pathlib import Path
 
 from catalog.storage.files import sweep
-from flows.sources.pexels import PexelsSources
-from flows.sources.pixabay import PixabaySources
 from flows.sources.source import RemoteVideo
+from flows.sources.stock.pexels import PexelsSources
+from flows.sources.stock.pixabay import PixabaySources
 from flows.sources.stock.section import StockSection
 from tests.flows.sources.answers import KeptAnswers, go
 

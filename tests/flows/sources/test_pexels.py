@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from catalog.errors import EditmillError
-from flows.sources.pexels import PexelsSources
+from flows.sources.stock.pexels import PexelsSources
 from tests.flows.sources.answers import KeptAnswers
 from tests.flows.sources.stock_server import PEXELS_KEY, FastClock, StockServer
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from flows.sources.pixabay import PixabaySources
+from flows.sources.stock.pixabay import PixabaySources
 from tests.flows.sources.answers import KeptAnswers
 from tests.flows.sources.stock_server import PIXABAY_KEY, FastClock, StockServer
 

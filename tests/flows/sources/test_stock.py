@@ -12,9 +12,9 @@ import pytest
 from catalog.errors import BadInput, EditmillError
 from catalog.validated import validated
 from flows.sources import listing as listing_of
-from flows.sources.pexels import PexelsSources
-from flows.sources.pixabay import PixabaySources
 from flows.sources.source import Listing, RemoteVideo
+from flows.sources.stock.pexels import PexelsSources
+from flows.sources.stock.pixabay import PixabaySources
 from flows.sources.stock.section import StockSection
 from tests.flows.sources.answers import KeptAnswers, go
 from tests.flows.sources.stock_server import (
