@@ -208,7 +208,9 @@ def test_an_error_with_status_200_passes_as_its_code_does(fake: Fake) -> None:
 
 
 @pytest.mark.parametrize(
-    "asked", ["1", format_datetime(datetime.now(UTC) + timedelta(hours=9), usegmt=True), "junk"]
+    "asked",
+    ["1", format_datetime(datetime.now(UTC) + timedelta(hours=9), usegmt=True), "junk"],
+    ids=["seconds", "date", "junk"],  # the same in every process that collects the tests
 )
 def test_retry_after_is_followed_within_bounds(fake: Fake, asked: str) -> None:
     fake.after(1, 429, Retry_After=asked)
