@@ -57,13 +57,15 @@ def _found(section: Section, answers: Answers | None) -> Listing[SourceFile] | L
 def _with_unique_names(files: Iterable[Footage]) -> list[Footage]:
     """The files, those whose name is taken (two folders hold a `1.mp4`) under a longer one."""
     taken: set[str] = set()
+    numbers: dict[str, int] = {}  # the last that a name was given: a list may have one name often
     apart = []
     for file in files:
-        name, number = file.name, 1
+        name, number = file.name, numbers.get(file.name, 1)
         while name in taken:
             number += 1
             name = f"{file.name} ({number})"
         taken.add(name)
+        numbers[file.name] = number
         uri = name if file.uri == file.name else file.uri
         apart.append(dataclasses.replace(file, name=name, uri=uri))
     return apart
