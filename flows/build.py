@@ -23,10 +23,10 @@ from flows.request import Request, finished, has_remote_sources, remember, reque
 from flows.runtime.answers import end_rounds
 from flows.runtime.branch import committed, on_branch
 from flows.runtime.context import Context, Stopped, context, findable
+from flows.runtime.monitoring.status import kept_up
 from flows.runtime.orchestration.client import Connection, using
 from flows.runtime.orchestration.server import Server
 from flows.runtime.selection import parts, settle
-from flows.runtime.status import kept_up
 from flows.runtime.stopping import stopped_by_signals
 
 

@@ -28,9 +28,9 @@ from flows.release.outcome import Outcome
 from flows.release.outcome_page import outcome_page
 from flows.release.since import Made, made_since
 from flows.runtime.context import Context
+from flows.runtime.monitoring.progress import kept_line
+from flows.runtime.monitoring.status import StageStatus, stage_statuses
 from flows.runtime.orchestration.client import ANSWER_SECONDS, Connection, at_once, using
-from flows.runtime.progress import kept_line
-from flows.runtime.status import StageStatus, stage_statuses
 
 UPDATE_SECONDS = 10.0
 """Between two updates of the progress: each is a request that the server writes to its database."""

@@ -17,7 +17,7 @@ from catalog.releases import Catalog
 from catalog.storage.location import Storage
 from flows.recipe import Recipe
 from flows.runtime.commits import Commits
-from flows.runtime.stats import Stats
+from flows.runtime.monitoring.stats import Stats
 
 T = TypeVar("T")
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from catalog.errors import EditmillError
-from flows.runtime import status
+from flows.runtime.monitoring import status
 
 
 def refuse_while_building(uri: str) -> None:

@@ -13,7 +13,7 @@ from rich.table import Table
 from flows.release.outcome import Outcome
 from flows.request import finished, request
 from flows.runtime.context import Stopped, context
-from flows.runtime.progress import live
+from flows.runtime.monitoring.progress import live
 
 PRODUCTS = {
     "pairs": ("pairs", "select task, instruction from pairs where keep"),

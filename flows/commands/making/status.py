@@ -17,9 +17,9 @@ from catalog.layout import MARKER
 from catalog.storage import open_storage
 from flows.commands.releasing.log import Entry, entries, said
 from flows.runtime import signals
-from flows.runtime import status as build_status
-from flows.runtime.progress import clock, kept_line, stage_table
-from flows.runtime.status import SECONDS, Status, alive
+from flows.runtime.monitoring import status as build_status
+from flows.runtime.monitoring.progress import clock, kept_line, stage_table
+from flows.runtime.monitoring.status import SECONDS, Status, alive
 
 
 def main(root: str, *, watch: bool, as_json: bool) -> None:

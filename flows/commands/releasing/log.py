@@ -18,8 +18,8 @@ from catalog.records import Release
 from catalog.storage import open_storage
 from catalog.storage.location import Storage
 from flows.commands.releasing.releases import recipe_name
-from flows.runtime.past_builds import ended_builds
-from flows.runtime.status import Status
+from flows.runtime.monitoring.past_builds import ended_builds
+from flows.runtime.monitoring.status import Status
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,8 +13,8 @@ from pydantic import TypeAdapter
 
 import catalog
 from catalog.keeping.forget import Forgotten, remember
-from flows.runtime.stats import TaskCount
-from flows.runtime.status import ENDED, Status
+from flows.runtime.monitoring.stats import TaskCount
+from flows.runtime.monitoring.status import ENDED, Status
 
 AT = datetime(2020, 1, 1, tzinfo=UTC)
 

@@ -24,7 +24,7 @@ from prefect.client.schemas.schedules import RRuleSchedule
 import catalog
 from flows.commands.making import deploy as command
 from flows.deployments import automations
-from flows.runtime import status
+from flows.runtime.monitoring import status
 from tests.flows.deployments.prefect_server import PrefectServer, kill, until
 
 pytestmark = [pytest.mark.weights, pytest.mark.timeout(600)]  # it may be a busy machine

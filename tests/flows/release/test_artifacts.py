@@ -23,9 +23,9 @@ from flows.release import artifacts
 from flows.release.outcome import Outcome
 from flows.release.since import made_since
 from flows.runtime.context import Context, context
+from flows.runtime.monitoring.status import StageStatus
 from flows.runtime.orchestration.client import Connection
 from flows.runtime.orchestration.server import Server
-from flows.runtime.status import StageStatus
 from tests.flows.tiny_training import release_footage, write_pairs
 from tests.parts import by_key
 

@@ -21,13 +21,13 @@ from pydantic import AwareDatetime, Field, TypeAdapter
 from catalog.errors import EditmillError, one_line
 from catalog.storage import open_storage
 from flows.runtime.context import Context, Stopped
-from flows.runtime.stats import StageStats, Stats, TaskCount
+from flows.runtime.monitoring.stats import StageStats, Stats, TaskCount
 
 FILE = "work/status.json"
 """Its key in a catalog's storage."""
 
 ENDED = "builds"
-"""The folder that keeps how each build ended (:mod:`flows.runtime.past_builds`)."""
+"""The folder that keeps how each build ended (:mod:`flows.runtime.monitoring.past_builds`)."""
 
 SECONDS = 2.0
 """Between two writings."""

@@ -12,8 +12,8 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
-from flows.runtime.stats import Stats, TaskCount
-from flows.runtime.status import StageStatus, stage_statuses
+from flows.runtime.monitoring.stats import Stats, TaskCount
+from flows.runtime.monitoring.status import StageStatus, stage_statuses
 
 REFRESH_PER_SECOND = 4
 SECONDS_PER_LINE = 20.0

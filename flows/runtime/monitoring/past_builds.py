@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from catalog.storage.location import Storage
 from catalog.storage.parallel import every
-from flows.runtime.status import ENDED, Status, parsed
+from flows.runtime.monitoring.status import ENDED, Status, parsed
 
 
 def ended_builds(storage: Storage) -> list[Status]:

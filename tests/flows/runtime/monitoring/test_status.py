@@ -17,12 +17,12 @@ from catalog.errors import EditmillError
 from catalog.keeping.forget import Forgotten, remember
 from flows.commands.making import status as command
 from flows.recipe import parse
-from flows.runtime import status
 from flows.runtime.context import Context, Stopped, context
-from flows.runtime.past_builds import ended_builds
-from flows.runtime.progress import clock, kept_line
-from flows.runtime.stats import StageStats, TaskCount
-from flows.runtime.status import Status, alive, kept_up, read, stage_status
+from flows.runtime.monitoring import status
+from flows.runtime.monitoring.past_builds import ended_builds
+from flows.runtime.monitoring.progress import clock, kept_line
+from flows.runtime.monitoring.stats import StageStats, TaskCount
+from flows.runtime.monitoring.status import Status, alive, kept_up, read, stage_status
 
 RECIPE = """
 name: tiny
