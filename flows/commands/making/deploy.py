@@ -6,7 +6,6 @@ import dataclasses
 import json
 import sys
 import threading
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -81,6 +80,7 @@ def main(
         "server": url,
         "catalog": out,
         "recipe": recipe,
+        "timezone": timezone,
         "deployments": [
             dataclasses.asdict(each)
             | {"id": str(each.id), "next_run": each.next_run and each.next_run.isoformat()}
@@ -109,10 +109,14 @@ def _show(report: dict[str, Any], kind: str) -> None:
         when = each["next_run"]
         name = each["name"].partition("/")[2]
         table.add_row(
-            name, each["done"], each["pool"], each["cron"], _minute(when) if when else "by hand"
+            name,
+            each["done"],
+            each["pool"],
+            each["cron"],
+            when[:16].replace("T", " ") if when else "by hand",
         )
     console.print(table)
-    lines = []
+    lines = [f"Times are in {report['timezone']}"]
     if report["secrets"]:
         lines.append(f"From Secret blocks: {', '.join(report['secrets'])}")
     if report["notify"] is None:
@@ -127,8 +131,3 @@ def _show(report: dict[str, Any], kind: str) -> None:
     ]
     for line in lines:
         console.print(line, highlight=False, soft_wrap=True, markup=False)
-
-
-def _minute(when: str) -> str:
-    moment = datetime.fromisoformat(when)
-    return f"{moment:%Y-%m-%d %H:%M} {moment:%Z}"
