@@ -59,10 +59,12 @@ def planned(
 ) -> list[Planned]:
     """The deployments of the catalog `out`, which `recipe` builds.
 
-    Experts are retrained on a schedule where there are GPUs for it. `prefix` goes before each name.
+    Experts are retrained on a schedule where there are GPUs for it. `prefix` and a hyphen go before
+    each name.
     Raises EditmillError for what is no cron expression or no time zone.
     """
     both = {"recipe": recipe, "out": out}
+    prefix = f"{prefix.rstrip('-')}-" if prefix else ""
     return [
         Planned(
             f"{prefix}nightly",

@@ -51,7 +51,8 @@ def _found(section: Section, answers: Answers | None) -> Listing[SourceFile] | L
         return section.find()
     if isinstance(section, RemoteSection) and answers is not None:
         return section.find(answers)
-    return Listing[SourceFile]([])
+    nothing: Listing[SourceFile] = Listing([])
+    return nothing
 
 
 def _with_unique_names(files: Iterable[Footage]) -> list[Footage]:

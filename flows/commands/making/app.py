@@ -154,8 +154,8 @@ def deploy(
     ] = "",
     json_: Json = False,
 ) -> None:
-    """Let a Prefect server build every night, retrain, release and clean up. Run it again to change
-    something."""
+    """Let a Prefect server build every night, retrain, release and clean up. Run it again with all
+    options to change something."""
     from flows.commands.making import deploy as command
 
     command.main(
