@@ -74,7 +74,7 @@ def run(ctx: Context, asked: Request, connection: Connection, least_kept: float 
         with on_branch(ctx), ctx.catalog.being_built():
             before = parts(ctx.catalog.tables)
             _make(ctx, connection)
-            others = settle(ctx.catalog.tables, before)
+            others = settle(ctx.catalog.tables, before, keep=ctx.incomplete)
         outcome = product.publish(ctx, asked.tag, others)
         ending.release = outcome.release
         remember(ctx, asked, outcome)

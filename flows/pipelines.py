@@ -140,6 +140,7 @@ def _files(ctx: Context) -> Iterator[Sequence[SourceFile]]:
     """The sources on this machine, then the remote ones as they are fetched, in shards."""
     found = listing(ctx.recipe.sources, KeptAnswers(ctx))
     ctx.notes += found.notes
+    ctx.incomplete = found.incomplete
     ctx.worth_retrying |= found.incomplete
     here = joined([each for each in found.files if isinstance(each, SourceFile)])
     elsewhere = [each for each in found.files if isinstance(each, RemoteVideo)]

@@ -48,6 +48,7 @@ class Context:
     error: Exception | None = None  # the first that ended a shard
     worth_retrying: bool = False  # a record failed for no fault of its own
     commits: Commits = field(default_factory=Commits)
+    incomplete: bool = False  # some footage could not be listed, so what there was stays
     notes: list[str] = field(default_factory=list)  # what the user should know at the end
     rounds: dict[str, int] = field(default_factory=dict)  # of searches: see KeptAnswers
 

@@ -58,13 +58,16 @@ def parts(tables: Tables) -> Parts:
     return {table: tables.parts(table) for table in FILLED}
 
 
-def settle(tables: Tables, before: Parts) -> list[str]:
+def settle(tables: Tables, before: Parts, keep: bool = False) -> list[str]:
     """Remove the parts of `before` that the build did not come to: footage that is gone, a clip
-    that is cut otherwise. Returns those that another build of the recipe is writing meanwhile.
+    that is cut otherwise; with `keep`, where not all footage could be listed, none. Returns those
+    that another build of the recipe is writing meanwhile.
     """
     others: set[str] = set()
     for table in FILLED:
         asked = set(tables.written.get(table, ()))
+        if keep:
+            asked |= before[table]
         tables.drop(table, before[table] - asked)
         others |= tables.parts(table) - asked
     return sorted(others)

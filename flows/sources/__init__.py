@@ -28,9 +28,15 @@ def listing(sections: Sequence[Section], answers: Answers | None = None) -> List
     files: list[Footage] = []
     notes: list[str] = []
     incomplete = False
+    seen: set[str] = set()  # identities: what two sections find is the first one's
     for section in sections:
         found = _found(section, answers)
-        files += [dataclasses.replace(file, section=section) for file in found.files]
+        for file in found.files:
+            if isinstance(file, RemoteVideo):
+                if file.identity in seen:
+                    continue
+                seen.add(file.identity)
+            files.append(dataclasses.replace(file, section=section))
         notes += found.notes
         incomplete |= found.incomplete
     refused = [f.refusal for f in files if isinstance(f, SourceFile) and f.refusal is not None]

@@ -34,8 +34,6 @@ class Distinct:
 
     def take(self, looks: Sequence[Look]) -> list[Look]:
         """Those of the looks that are used, but for the ones that :meth:`rest` tells."""
-        if not self._ctx.recipe.footage.duplicates:
-            return list(looks)
         return [look for look in looks if self._is_used(look)]
 
     def rest(self) -> list[Look]:
@@ -50,11 +48,21 @@ class Distinct:
             self._before.remove(source.source_id)
             self._names[source.source_id] = source.name
             return True
+        if source.source_id in self._names:
+            self._refuse(look, f"same content as {self._names[source.source_id]}, which is used")
+            return False
+        if not self._ctx.recipe.footage.duplicates:
+            self._names[source.source_id] = source.name
+            return True
         fingerprint = Fingerprint.load(source.fingerprint)
-        same = [source.source_id, *(found for found, _ in self._index.find(fingerprint))]
+        same = [found for found, _ in self._index.find(fingerprint)]
         used = next((self._names[each] for each in same if each in self._names), None)
         if used is not None:
-            self._refuse(look, used)
+            self._refuse(
+                look,
+                f"shows the same video as {used}, which is used; to use both, set "
+                "footage.duplicates to false",
+            )
             return False
         if any(each in self._before for each in same):
             self._waiting.append(look)
@@ -63,9 +71,8 @@ class Distinct:
         self._names[source.source_id] = source.name
         return True
 
-    def _refuse(self, look: Look, used: str) -> None:
+    def _refuse(self, look: Look, why: str) -> None:
         name = look.file.name
-        message = f"{name}: shows the same video as {used}, which is used; to use both, set "
-        row = failure(look.file, "duplicate", message + "footage.duplicates to false")
+        row = failure(look.file, "duplicate", f"{name}: {why}")
         self._ctx.catalog.tables.put("failures", {f"{STAGE}/double {name}": [row]})
-        self._ctx.stats.count(STAGE, failed=1)
+        self._ctx.stats.refuse(STAGE)

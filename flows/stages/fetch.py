@@ -14,7 +14,6 @@ from catalog.errors import BadInput
 from catalog.keys import digest
 from flows.runtime import journal
 from flows.runtime.context import Context
-from flows.runtime.journal import Document
 from flows.sources.source import Footage, RemoteVideo, SourceFile
 
 STAGE = "fetch"
@@ -26,22 +25,10 @@ AT_ONCE = 4
 def run(ctx: Context, shard: Sequence[Footage]) -> list[SourceFile]:
     """The shard as local files, in its order; those that cannot be had have rows in `failures`."""
     remote = [each for each in shard if isinstance(each, RemoteVideo)]
-    kept: dict[str, str] = {}
-    documents = journal.run(
-        ctx,
-        STAGE,
-        remote,
-        key=lambda video: digest(video.identity),
-        work=lambda batch: _fetched(ctx, batch, kept),
-        name=lambda video: video.name,
-        batch=AT_ONCE,
-    )
-    fetched = {video.name: document["media"] for video, document in documents}
-    return [
-        file
-        for each in shard
-        if (file := each if isinstance(each, SourceFile) else _local(each, fetched)) is not None
-    ]
+    with ThreadPoolExecutor(AT_ONCE, thread_name_prefix="fetch") as pool:
+        fetched = pool.map(lambda video: _fetched(ctx, video), remote)
+        files = [each if isinstance(each, SourceFile) else next(fetched) for each in shard]
+    return [file for file in files if file is not None]
 
 
 def path_of(ctx: Context, file: SourceFile) -> Path:
@@ -65,33 +52,29 @@ def path_of(ctx: Context, file: SourceFile) -> Path:
     return path
 
 
-def _local(video: RemoteVideo, fetched: dict[str, str]) -> SourceFile | None:
-    ref = fetched.get(video.name)
-    if ref is None:
-        return None
-    return SourceFile(
-        Path(video.name),
-        video.name,
-        video.uri,
-        video.licence,
-        author=video.author,
-        section=video.section,
-        media=ref,
-        fetched=video,
+def _fetched(ctx: Context, video: RemoteVideo) -> SourceFile | None:
+    """The video as a local file, in the journal as soon as it is there; None where it cannot be
+    had."""
+    documents = journal.run(
+        ctx,
+        STAGE,
+        [video],
+        key=lambda video: digest(video.identity),
+        work=lambda _: [{"media": _media(ctx, video)}],
+        name=lambda video: video.name,
     )
-
-
-def _fetched(ctx: Context, videos: Sequence[RemoteVideo], kept: dict[str, str]) -> list[Document]:
-    """The videos' media, side by side. `kept` are those that came before another one failed: the
-    rest is tried one by one then."""
-
-    def fetch(video: RemoteVideo) -> Document:
-        if video.name not in kept:
-            kept[video.name] = _media(ctx, video)
-        return {"media": kept[video.name]}
-
-    with ThreadPoolExecutor(len(videos), thread_name_prefix="fetch") as pool:
-        return list(pool.map(fetch, videos))
+    for _, document in list(documents):
+        return SourceFile(
+            Path(video.name),
+            video.name,
+            video.uri,
+            video.licence,
+            author=video.author,
+            section=video.section,
+            media=document["media"],
+            fetched=video,
+        )
+    return None
 
 
 def _media(ctx: Context, video: RemoteVideo) -> str:

@@ -86,6 +86,7 @@ def run(ctx: Context, shard: Sequence[SourceFile]) -> list[Look]:
         size = source.width, source.height
         if refused := refusal(source.measures, ctx.recipe.footage, *size, seconds):
             about.append(failure(file, *refused))
+            ctx.stats.refuse(STAGE)
             continue
         looks.append(Look(file, source, [(first, end) for first, end in document["shots"]]))
     ctx.catalog.tables.put("failures", failures)

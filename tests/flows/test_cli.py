@@ -25,6 +25,7 @@ from tests.catalog.export.compared import is_valid, report
 RECIPE = """
 name: tiny
 sources: [{{kind: folder, path: {folder}}}]
+footage: {{screen: null, watermark: null}}  # blocks of one colour are as a screen has them
 clips: {{max_frames: 33}}
 plan:
   edits_per_clip: 2

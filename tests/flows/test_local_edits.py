@@ -237,7 +237,8 @@ def test_a_build_through_the_command(tmp_path: Path) -> None:
         size = (round(frames.shape[1] * scale), 480)
         media.write_video(folder / f"{name}.mp4", media.crop_resize(frames, size), 25)
     (folder / "broken.mp4").write_bytes(b"no video")
-    small = np.full((33, 96, 128, 3), 90, np.uint8)
+    drift = np.random.default_rng(0).integers(60, 120, (96, 200, 3), np.uint8)
+    small = np.stack([drift[:, 2 * k : 2 * k + 128] for k in range(33)])
     media.write_video(folder / "small.mp4", small, 25)
     recipe = tmp_path / "records.yaml"
     recipe.write_text(CLI_RECIPE.format(folder=folder))

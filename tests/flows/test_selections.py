@@ -134,6 +134,14 @@ def test_removed_footage_is_in_no_later_release(root: Path) -> None:
     assert not changes(root, "v1", "v3")
 
 
+def test_what_could_not_be_listed_stays(root: Path) -> None:
+    Build(root).make("abc").release()
+    one = Build(root).make("a")  # a server did not answer, which has the others
+    assert settle(one.ctx.catalog.tables, one.before, keep=True) == []
+    assert publish_release(one.ctx, None, []).tag == "v1"  # nothing changed
+    assert held(root) == tasks("abc")
+
+
 def test_another_version_of_an_expert_takes_the_place_of_the_old_one(
     root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -65,6 +65,16 @@ class Stats:
         with self._lock:
             self.stage(name).total += records
 
+    def refuse(self, name: str) -> None:
+        """A record that the stage had done, or found done, is refused by what it shows."""
+        with self._lock:
+            stage = self.stage(name)
+            if stage.done:
+                stage.done -= 1
+            elif stage.reused:
+                stage.reused -= 1
+            stage.failed += 1
+
     def count(self, name: str, *, done: int = 0, reused: int = 0, failed: int = 0) -> None:
         with self._lock:
             stage = self.stage(name)

@@ -94,10 +94,10 @@ def stage(name: str, total: int, left: int) -> StageStatus:
     ("stages", "expected"),
     [
         ([], 0),
-        ([stage("ingest", 4, 2)], 12.5),  # half of the first of four stages
-        ([stage("ingest", 4, 0)], 25),
+        ([stage("look", 4, 2)], 10),  # half of the first of five stages
+        ([stage("look", 4, 0)], 20),
         # All clips so far are annotated, but half of the sources are still to come.
-        ([stage("ingest", 4, 2), stage("annotate", 8, 0)], 25),
+        ([stage("look", 4, 2), stage("ingest", 2, 0), stage("annotate", 8, 0)], 30),
         ([stage(name, 9, 0) for name in artifacts.STAGES["local_edits"]], 100),
         ([stage("bank", 4, 4)], 0),  # not on every record's way
     ],
@@ -128,7 +128,7 @@ def test_progress_is_one_artifact_that_moves(
     build()
     (artifact,) = of_catalog(url, ctx, "progress")
     assert len(seen) >= 5 and artifact["data"] == 100
-    assert artifact["description"].startswith("ingest 2/2, annotate 2/2")
+    assert artifact["description"].startswith("look 2/2, ingest 2/2, annotate 2/2")
     assert artifact["description"].endswith("1 of 1 kept so far: deblur 1")
     assert artifact["flow_run_id"]
 

@@ -31,7 +31,7 @@ def names(ctx: Context) -> set[str]:
     return {row.name for row in model_rows(ctx)}
 
 
-SHOTS = {"transnetv2"}
+SHOTS = {"transnetv2", "ppocr_v4_detection"}  # every source is looked at for text as well
 TRACKS = {"efficientdet_lite2", "sam2_tiny_encoder", "sam2_tiny_decoder"}
 JUDGES = {"efficientnet_lite0", "minilm", "minilm_tokenizer", "imagenet_classes"}
 FOR_PAIRS = JUDGES | {"smollm2_135m", "quality", "alignment"}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 
 import pytest
@@ -92,3 +93,13 @@ def test_other_videos_are_no_copies(footage: Path, write, scene) -> None:
     ctx, clips = build(footage)
     assert [clip.uri for clip in clips] == ["m.mp4", "z.mp4"]
     assert told(ctx) == {}
+
+
+def test_equal_content_is_one_source_by_any_recipe(footage: Path) -> None:
+    ctx, _ = build(footage, "duplicates: false")
+    (file,) = local_files(ctx.recipe.sources)
+    distinct = Distinct(ctx)
+    twice = [file, dataclasses.replace(file, name="stock/7", licence="CC-BY-4.0")]
+    used = [each for one in twice for each in distinct.take(look.run(ctx, [one]))]
+    assert [each.file.name for each in used] == ["m.mp4"]
+    assert "stock/7: same content as m.mp4" in told(ctx)["stock/7"]

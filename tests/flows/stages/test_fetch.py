@@ -89,7 +89,7 @@ def test_one_that_fails_does_not_have_the_others_fetched_again(
         remote, name="stock/8", identity="stock:8", address=Copying(tmp_path / "gone.mp4", log)
     )
     assert [file.name for file in fetch.run(ctx, [remote, gone])] == ["stock/7"]
-    assert sorted(asked(remote)) == ["gone.mp4", "gone.mp4", "m.mp4"]
+    assert sorted(asked(remote)) == ["gone.mp4", "m.mp4"]
 
 
 def test_nothing_is_left_of_a_download_that_was_stopped(ctx: Context, remote: RemoteVideo) -> None:
