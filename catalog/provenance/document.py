@@ -48,6 +48,7 @@ class SourceFile(TypedDict):
     frames: int
     codec: str
     notes: list[str]
+    author: str | None  # to be named with what is made of it; None in older catalogs
 
 
 class ClipCut(TypedDict):

@@ -152,7 +152,7 @@ def _facts(pair: Pair) -> list[tuple[str, str]]:
         ("expert", f"{pair.expert} {pair.expert_version}"),
         ("seed", str(pair.seed)),
         *sizes,
-        ("licence", pair.licence),
+        ("licence", f"{pair.licence}, {pair.author}" if pair.author else pair.licence),
     ]
 
 

@@ -125,7 +125,8 @@ def _source(pair: Pair, source: SourceFile | None) -> list[str]:
     return [
         f"{source['name']}, {source['width']}×{source['height']} at {source['fps']:.4g} fps, "
         f"{source['frames']} frames, {source['codec']}",
-        f"licence {pair.licence}, from {pair.source_uri}",
+        f"licence {pair.licence}, {f'by {pair.author}, ' if pair.author else ''}"
+        f"from {pair.source_uri}",
     ]
 
 
