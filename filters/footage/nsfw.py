@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import os
 import threading
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import cv2
 import numpy as np
@@ -17,11 +17,8 @@ from numpy.typing import NDArray
 
 from catalog.errors import EditmillError
 from experts.checkpoint import Kind
-from experts.threads import one_for_torch, onnx_session
-from experts.weights import entry
-
-if TYPE_CHECKING:
-    import onnxruntime
+from experts.threads import one_for_torch
+from filters.footage.onnx import OnnxModel
 
 VARIABLE = "EDITMILL_NSFW"
 """Names the checkpoint: a folder, or `owner/name@<commit>` on the hub."""
@@ -45,32 +42,15 @@ ENTRANCE, CROP = 256, 224
 """open_nsfw's preprocessing: levels, and px of the scaled and of the cropped square."""
 
 
-class OpenNsfw:
+class OpenNsfw(OnnxModel):
     """Yahoo's network. Thread-safe once loaded."""
 
     name = "open_nsfw"
     slots = ("open_nsfw",)
 
-    def __init__(self) -> None:
-        self.version = f"1+{entry(self.slots[0]).sha256[:8]}"
-        self._session: onnxruntime.InferenceSession | None = None
-        self._loading = threading.Lock()
-
-    def load(self) -> None:
-        """Fetch and open the weights; raises EditmillError if they cannot be had."""
-        with self._loading:
-            if self._session is None:
-                self._session = onnx_session(self.slots[0])
-
-    def close(self) -> None:
-        """Free the weights."""
-        self._session = None
-
     def look(self, frames: NDArray[np.uint8]) -> dict[str, float]:
         """`nsfw`: the highest probability among the frames, RGB [n, h, w, 3]."""
-        self.load()
-        session = self._session
-        assert session is not None
+        session = self.session
         edge = (ENTRANCE - CROP) // 2
         squares = [cv2.resize(f, (ENTRANCE, ENTRANCE))[edge:-edge, edge:-edge] for f in frames]
         batch = np.stack(squares)[..., ::-1].astype(np.float32) - np.array(MEAN_BGR, np.float32)

@@ -4,18 +4,11 @@ differentiable binarization", AAAI 2020)."""
 
 from __future__ import annotations
 
-import threading
-from typing import TYPE_CHECKING
-
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from experts.threads import onnx_session
-from experts.weights import entry
-
-if TYPE_CHECKING:
-    import onnxruntime
+from filters.footage.onnx import OnnxModel
 
 MULTIPLE = 32
 """px; the network halves the picture five times."""
@@ -36,26 +29,11 @@ OBLONG = 3.0
 long as high: the network takes many an object that fills the picture for one letter."""
 
 
-class TextDetector:
+class TextDetector(OnnxModel):
     """Finds lines of text in any script. Thread-safe once loaded."""
 
     name = "text"
     slots = ("ppocr_v4_detection",)
-
-    def __init__(self) -> None:
-        self.version = f"1+{entry(self.slots[0]).sha256[:8]}"
-        self._session: onnxruntime.InferenceSession | None = None
-        self._loading = threading.Lock()
-
-    def load(self) -> None:
-        """Fetch and open the weights; raises EditmillError if they cannot be had."""
-        with self._loading:
-            if self._session is None:
-                self._session = onnx_session(self.slots[0])
-
-    def close(self) -> None:
-        """Free the weights."""
-        self._session = None
 
     def look(self, frames: NDArray[np.uint8]) -> dict[str, float]:
         """`text_area`: mean share of the picture that lines of text take, 0–1; frames are RGB,
@@ -65,9 +43,7 @@ class TextDetector:
 
     def lines(self, frame: NDArray[np.uint8]) -> NDArray[np.bool_]:
         """Where there is text, [h, w]."""
-        self.load()
-        session = self._session
-        assert session is not None
+        session = self.session
         height, width = frame.shape[:2]
         size = tuple(max(MULTIPLE, -(-side // MULTIPLE) * MULTIPLE) for side in (width, height))
         scaled = cv2.resize(frame, size)[..., ::-1].astype(np.float32) / 127.5 - 1  # BGR, −1…1
