@@ -21,6 +21,9 @@ PRODUCTS = {
 }
 """What a product's rows are called, and a first question about them."""
 
+FAILED = "select reason, record, message from failures"
+"""What says why records could not be made."""
+
 
 def main(
     recipe_name: str,
@@ -76,13 +79,20 @@ def _show(console: Console, outcome: Outcome, as_json: bool, headline: str) -> N
     )
     for note in outcome.notes:
         console.print(note, highlight=False, markup=False)
+    if not totals["made"]:
+        headline = "Nothing was made. The failures say why."
     if headline:
         console.print(f"[bold]{headline}[/bold]")
-    for line in (
+    where = f"--catalog {outcome.catalog} --ref {outcome.release}"
+    lines = [
         f"catalog  {outcome.catalog} (release {outcome.release})",
         f"report   {outcome.report}",
-        f'next     editmill query "{asked}" --catalog {outcome.catalog} --ref {outcome.release}',
-    ):
+    ]
+    if totals["failures"]:
+        lines.append(f'failures editmill query "{FAILED}" {where}')
+    if totals["made"]:
+        lines.append(f'next     editmill query "{asked}" {where}')
+    for line in lines:
         console.print(line, highlight=False, soft_wrap=True, markup=False)
 
 
