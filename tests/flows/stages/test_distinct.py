@@ -103,3 +103,16 @@ def test_equal_content_is_one_source_by_any_recipe(footage: Path) -> None:
     used = [each for one in twice for each in distinct.take(look.run(ctx, [one]))]
     assert [each.file.name for each in used] == ["m.mp4"]
     assert "stock/7: same content as m.mp4" in told(ctx)["stock/7"]
+
+
+def test_a_copy_waits_where_the_other_may_only_not_have_answered(footage: Path) -> None:
+    ctx, _ = build(footage)
+    copied(footage, "z.mp4")
+    (footage / "m.mp4").unlink()
+    (copy,) = local_files(ctx.recipe.sources)
+    distinct = Distinct(ctx)
+    assert distinct.take(look.run(ctx, [copy])) == []
+    ctx.incomplete = True
+    assert distinct.rest() == []
+    ctx.incomplete = False
+    assert [each.file.name for each in distinct.rest()] == ["z.mp4"]
