@@ -28,7 +28,7 @@ from flows.release.outcome import Outcome
 from flows.release.outcome_page import outcome_page
 from flows.release.since import Made, made_since
 from flows.runtime.context import Context
-from flows.runtime.monitoring.progress import kept_line
+from flows.runtime.monitoring.progress import kept_line, stage_counts
 from flows.runtime.monitoring.status import StageStatus, stage_statuses
 from flows.runtime.orchestration.client import ANSWER_SECONDS, Connection, at_once, using
 
@@ -145,8 +145,7 @@ def _state(ctx: Context) -> tuple[float, str]:
     """Percent, and in words: `ingest 3/4, annotate 8/12 … 12 of 15 kept so far`."""
     stages = {stage.name: stage for stage in stage_statuses(ctx.stats)}
     product = "pairs" if ctx.recipe.records is None else "local_edits"
-    counts = [f"{s.name} {s.total - s.left}/{s.total}" for s in stages.values()]
-    words = [", ".join(counts), kept_line(dict(ctx.stats.tasks))]
+    words = [", ".join(stage_counts(stages.values())), kept_line(dict(ctx.stats.tasks))]
     return percent(stages, STAGES[product]), "; ".join(filter(None, words))
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 
 from rich.console import Console, Group, RenderableType
@@ -86,13 +86,18 @@ def live(stats: Stats, console: Console, stop: threading.Event) -> Iterator[None
         yield
 
 
+def stage_counts(stages: Iterable[StageStatus]) -> list[str]:
+    """How many records have passed each stage: `ingest 3/4`."""
+    return [f"{stage.name} {stage.total - stage.left}/{stage.total}" for stage in stages]
+
+
 @contextmanager
 def _lines(stats: Stats, console: Console) -> Iterator[None]:
     stop = threading.Event()
 
     def loop() -> None:
         while not stop.wait(SECONDS_PER_LINE):
-            counts = [f"{s.name} {s.total - s.left}/{s.total}" for s in stage_statuses(stats)]
+            counts = stage_counts(stage_statuses(stats))
             kept = kept_line(dict(stats.tasks)).partition(":")[0]
             line = [clock(stats.wall_seconds()), *counts, *filter(None, [kept])]
             console.print(*line, highlight=False, soft_wrap=True)
