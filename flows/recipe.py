@@ -17,6 +17,7 @@ from experts.annotate.rules import Annotate
 from experts.edit.tasks import TASKS, TRAINED
 from experts.local_edits.rules import Records
 from experts.plan.rules import Planning
+from experts.providers.models import Models
 from experts.serving import Provider
 from filters.footage.rules import Footage
 from filters.rules import Filters
@@ -74,6 +75,7 @@ class Recipe(Part):
     sources: tuple[Source, ...] = Field(min_length=1)
     footage: Footage = Footage()
     clips: Clips = Clips()
+    models: Models = Models()
     annotate: Annotate = Annotate()
     plan: Planning = NO_PAIRS
     filters: Filters = Filters()
@@ -103,9 +105,9 @@ class Recipe(Part):
         return self
 
     def decisions(self) -> dict[str, object]:
-        """All that can change a result: the recipe without `run`, and without an `experts` or
-        `credentials` that asks for nothing special."""
-        usual = {"experts": {}, "credentials": True}
+        """All that can change a result: the recipe without `run`, and without `models`, `experts` or
+        `credentials` that ask for nothing special."""
+        usual = {"models": Models(), "experts": {}, "credentials": True}
         unused = {"run", *(name for name, value in usual.items() if getattr(self, name) == value)}
         return self.model_dump(mode="json", exclude=unused)
 
