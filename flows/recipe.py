@@ -105,8 +105,8 @@ class Recipe(Part):
         return self
 
     def decisions(self) -> dict[str, object]:
-        """All that can change a result: the recipe without `run`, and without `models`, `experts` or
-        `credentials` that ask for nothing special."""
+        """All that can change a result: the recipe without `run`, and without `models`, `experts`
+        or `credentials` that ask for nothing special."""
         usual = {"models": Models(), "experts": {}, "credentials": True}
         unused = {"run", *(name for name, value in usual.items() if getattr(self, name) == value)}
         return self.model_dump(mode="json", exclude=unused)
