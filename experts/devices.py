@@ -20,3 +20,11 @@ def cuda_device() -> Device | None:
     if not torch.cuda.is_available():
         return None
     return Device(torch.cuda.get_device_name(0), torch.cuda.get_device_properties(0).total_memory)
+
+
+def memory_of(device: str) -> int:
+    """Bytes of a CUDA device by torch's name of it (`cuda`, `cuda:1`). Imports torch."""
+    import torch
+
+    memory: int = torch.cuda.get_device_properties(torch.device(device)).total_memory
+    return memory

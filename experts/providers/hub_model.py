@@ -15,6 +15,8 @@ from experts.providers.registry import Provider, provider
 
 AUTO = "auto"
 
+GIB = 1 << 30
+
 
 class HubModel(ABC):
     """A checkpoint behind a provider's interface. Thread-safe once loaded.
@@ -76,6 +78,11 @@ class HubModel(ABC):
         import torch
 
         return "cuda" if torch.cuda.is_available() else "cpu"
+
+    @property
+    def device_bytes(self) -> int:
+        """Of the GPU's memory that it takes, a call's activations included; 0 on a processor."""
+        return 0 if self.device == "cpu" else round(self.provider.needs.gpu * GIB)
 
     @property
     def dtype(self) -> Any:
