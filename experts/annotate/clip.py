@@ -19,6 +19,7 @@ from experts.annotate.tracking.detect import Detector
 from experts.annotate.tracking.kinds import counted
 from experts.annotate.tracking.segment import Segmenter
 from experts.annotate.tracking.tracker import TrackedObject, Tracker
+from experts.base import Frames
 from experts.instances import shared
 
 
@@ -59,18 +60,18 @@ def tracker_for(rules: Annotate, threads: int, workers: int) -> Tracker:
 
 def annotate(
     clip: Clip,
+    frames: Frames,
     store: MediaStore,
     tracker: Tracker,
     rules: Annotate,
     keep_all: bool = False,
     check_stop: Callable[[], None] = lambda: None,
 ) -> Annotation:
-    """The clip's annotation; masks are written to `store`.
+    """The annotation of a clip from its `frames` [T, H, W, 3]; masks are written to `store`.
 
     Tracks of labels outside `clip.labels` are left out unless `keep_all`. `check_stop` is called
     between objects and keyframes and may raise.
     """
-    frames = media.read_video(store.path(clip.video))
     interval = max(1, round(rules.keyframe_seconds * clip.fps))
     seen = list(tracker.track(frames, interval, check_stop))
     labels = clip.labels

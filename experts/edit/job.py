@@ -62,13 +62,23 @@ class Job:
         ]
 
 
-class Footage:
-    """The last window of footage decoded and the last stored: a clip's edits share both."""
+KEPT_BYTES = 1 << 30
+"""Of a decoded clip that is kept for all its edits: 64 frames of 1080p are 400 MB. Of a longer one
+each window is decoded by itself."""
 
-    def __init__(self, catalog: Queries, store: MediaStore) -> None:
+
+class Footage:
+    """The last clip decoded, and its last window as it was shown and stored: a clip's edits share
+    them, so its video is decoded once."""
+
+    def __init__(
+        self, catalog: Queries, store: MediaStore, *, kept_bytes: int = KEPT_BYTES
+    ) -> None:
         """Reads from `catalog`, writes to `store`."""
         self._catalog = catalog
         self._store = store
+        self._kept_bytes = kept_bytes
+        self._clip: tuple[str, Frames] = ("", np.empty((0, 0, 0, 3), np.uint8))
         self._window: tuple[Any, ...] = ()
         self._frames: Frames = np.empty((0, 0, 0, 3), np.uint8)
         self._side: Side | None = None
@@ -78,10 +88,7 @@ class Footage:
         plan = job.plan
         window = (job.clip.video, plan.first_frame, plan.frames, *plan.crop, plan.height)
         if window != self._window:
-            whole = media.read_video(
-                self._catalog.path(job.clip.video), first=plan.first_frame, count=plan.frames
-            )
-            self._frames = _fitted(whole, plan)
+            self._frames = _fitted(self._decoded(job.clip, plan.first_frame, plan.frames), plan)
             self._window, self._side = window, None
         return self._frames
 
@@ -112,9 +119,20 @@ class Footage:
     def span(self, job: Job) -> TemporalContext:
         """The longer stretch of footage that the plan's `span` names, at the plan's size."""
         first, count = window = _span(job.plan)
-        whole = media.read_video(self._catalog.path(job.clip.video), first=first, count=count)
+        whole = self._decoded(job.clip, first, count)
         masks = np.logical_or.reduce(self.masks(job, window=window))
         return TemporalContext(_fitted(whole, job.plan), masks, job.plan.first_frame - first)
+
+    def _decoded(self, clip: Clip, first: int, count: int) -> Frames:
+        """A stretch of the clip at its own size, [count, H, W, 3]."""
+        video, frames = self._clip
+        if video != clip.video:
+            if clip.frames * clip.height * clip.width * 3 > self._kept_bytes:
+                return media.read_video(self._catalog.path(clip.video), first=first, count=count)
+            self._clip = "", frames[:0]  # before the next is there too
+            frames = media.read_video(self._catalog.path(clip.video))
+            self._clip = clip.video, frames
+        return frames[first : first + count]
 
     def donor(self, job: Job) -> dict[str, Any]:
         """What a swap needs beside the footage: the donor's part of its own clip, with its masks,

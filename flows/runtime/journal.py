@@ -34,6 +34,7 @@ def run(
     work: Callable[[list[R]], Sequence[Document]],
     name: Callable[[R], str],
     batch: int = 1,
+    prefetch: Callable[[R], None] | None = None,
 ) -> Iterator[tuple[R, Document]]:
     """Yields every record that has a product, with it, in the order of `records`.
 
@@ -42,12 +43,18 @@ def run(
     together; by default each lies alone. `name` is what a failure calls the record, and `part`
     what part of the table of failures it belongs to, by default the page. BadInput that is final is
     remembered for the record; any other exception (a disk's or a network's hiccup, no memory) is
-    tried again by the next build. Stopped leaves nothing.
+    tried again by the next build. Stopped leaves nothing. `prefetch` is told which record `work`
+    will be given after the present batch, so that it may be read meanwhile.
     """
     stage_run = _StageRun(ctx, stage, records, key, page, part or page or name, work, name)
+    ahead = 0  # the first record behind the batch that has no product
     with stage_run.saving:
         for start in range(0, len(records), batch):
             ctx.check_stop()
+            if prefetch is not None and ahead < start + batch < len(records):
+                ahead = stage_run.next_missing(start + batch)
+                if ahead < len(records):
+                    prefetch(records[ahead])
             yield from stage_run.group(records[start : start + batch])
     stage_run.write_failures()
 
@@ -96,13 +103,25 @@ class _StageRun(Generic[R]):
         work: Callable[[list[R]], Sequence[Document]],
         name: Callable[[R], str],
     ) -> None:
-        self.ctx, self.stage = ctx, stage
+        self.ctx, self.stage, self._records = ctx, stage, records
         self._key, self._page, self._part, self._work, self._name = key, page, part, work, name
         self.saving = _Saving(ctx)
         self._pages: dict[str, Page] = {}
         self._failures: dict[str, list[Failure]] = {
             f"{stage}/{part(record)}": [] for record in records
         }
+
+    def next_missing(self, start: int) -> int:
+        """The first record from `start` on that has no product yet; the number of records if none
+        is left."""
+        for i in range(start, len(self._records)):
+            try:
+                page = self._page_of(self._records[i], key := self._key(self._records[i]))
+            except Exception:  # its turn comes, and tells why
+                continue
+            if page is not None and page.get(key) is None:
+                return i
+        return len(self._records)
 
     def group(self, records: Sequence[R]) -> Iterator[tuple[R, Document]]:
         """Those of the records that have a product, with it."""

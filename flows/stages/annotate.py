@@ -6,13 +6,16 @@ import dataclasses
 from collections.abc import Sequence
 
 from catalog.keys import digest
+from catalog.media import read_video
 from catalog.records import Clip, Track, from_row, to_row
 from experts.annotate.clip import AnnotatedClip, annotate, tracker_for
 from experts.annotate.tracking.tracker import Tracker
-from experts.instances import ready
+from experts.base import Frames
+from experts.memory import using
 from flows.runtime import journal
 from flows.runtime.context import Context
 from flows.runtime.journal import Document
+from flows.runtime.prefetch import Prefetcher
 
 STAGE = "annotate"
 VERSION = "3"
@@ -26,44 +29,54 @@ def run(ctx: Context, shard: Sequence[Clip]) -> list[AnnotatedClip]:
     """The shard's clips, captioned, each with its tracks."""
     recipe = ctx.recipe
     tracker = tracker_for(recipe.annotate, recipe.run.threads, recipe.run.workers)
-    documents = journal.run(
-        ctx,
-        STAGE,
-        shard,
-        key=lambda clip: digest(
-            (VERSION, clip.clip_id, clip.video),
-            (recipe.annotate.model_dump(), tracker.version),
-            clip.labels,
-            recipe.records is not None,
-        ),
-        page=lambda clip: clip.clip_id,
-        work=lambda batch: [_document(ctx, clip, ready(tracker)) for clip in batch],
-        name=lambda clip: clip.clip_id,
+    reader: Prefetcher[Clip, Frames] = Prefetcher(
+        lambda clip: read_video(ctx.catalog.media.path(clip.video))
     )
-    annotated = []
-    for clip, document in documents:
-        tracks = [from_row(Track, row) for row in document["tracks"]]
-        captioned = dataclasses.replace(
-            clip,
-            caption=document["caption"],
-            caption_by=CAPTION_BY if document["caption"] else "",
-            camera=document["camera"],
+    with reader as decoded:
+        documents = journal.run(
+            ctx,
+            STAGE,
+            shard,
+            key=lambda clip: digest(
+                (VERSION, clip.clip_id, clip.video),
+                (recipe.annotate.model_dump(), tracker.version),
+                clip.labels,
+                recipe.records is not None,
+            ),
+            page=lambda clip: clip.clip_id,
+            work=lambda batch: [
+                _document(ctx, clip, decoded.take(clip), tracker) for clip in batch
+            ],
+            name=lambda clip: clip.clip_id,
+            prefetch=decoded.start,
         )
-        annotated.append(AnnotatedClip(captioned, tracks))
+        annotated = [_annotated(clip, document) for clip, document in documents]
     ctx.catalog.tables.put("clips", {a.clip.clip_id: [a.clip] for a in annotated})
     ctx.catalog.tables.put("tracks", {a.clip.clip_id: a.tracks for a in annotated})
     return annotated
 
 
-def _document(ctx: Context, clip: Clip, tracker: Tracker) -> Document:
-    found = annotate(
+def _annotated(clip: Clip, document: Document) -> AnnotatedClip:
+    captioned = dataclasses.replace(
         clip,
-        ctx.catalog.media,
-        tracker,
-        ctx.recipe.annotate,
-        keep_all=ctx.recipe.records is not None,
-        check_stop=ctx.check_stop,
+        caption=document["caption"],
+        caption_by=CAPTION_BY if document["caption"] else "",
+        camera=document["camera"],
     )
+    return AnnotatedClip(captioned, [from_row(Track, row) for row in document["tracks"]])
+
+
+def _document(ctx: Context, clip: Clip, frames: Frames, tracker: Tracker) -> Document:
+    with using(tracker):
+        found = annotate(
+            clip,
+            frames,
+            ctx.catalog.media,
+            tracker,
+            ctx.recipe.annotate,
+            keep_all=ctx.recipe.records is not None,
+            check_stop=ctx.check_stop,
+        )
     return {
         "tracks": [to_row(track) for track in found.tracks],
         "caption": found.caption,

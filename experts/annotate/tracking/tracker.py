@@ -60,6 +60,11 @@ class Tracker(TrackerSettings):
         parts = [getattr(part, "version", "?") for part in (self.detector, self.segmenter)]
         return "3+" + "+".join(parts)
 
+    @property
+    def parts(self) -> tuple[ObjectDetector, BoxSegmenter]:
+        """The models it is put together from."""
+        return self.detector, self.segmenter
+
     def load(self) -> None:
         self.detector.load()
         self.segmenter.load()
