@@ -15,12 +15,13 @@ from catalog.storage.media import MediaStore
 from experts.annotate.captions import caption, surely_named, tells_the_scene
 from experts.annotate.motion.camera import camera_path
 from experts.annotate.rules import Annotate
-from experts.annotate.tracking.detect import Detector
 from experts.annotate.tracking.kinds import counted
 from experts.annotate.tracking.segment import Segmenter
 from experts.annotate.tracking.tracker import TrackedObject, Tracker
 from experts.base import Frames
 from experts.instances import shared
+from experts.providers import chosen
+from experts.providers.models import Models
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,15 +48,18 @@ class Annotation:
     camera: list[float]
 
 
-def tracker_for(rules: Annotate, threads: int, workers: int) -> Tracker:
-    """This process's tracker by the recipe's rules, not loaded unless it was before.
+def tracker_for(models: Models, rules: Annotate, threads: int, workers: int) -> Tracker:
+    """This process's tracker by the recipe's models and rules, not loaded unless it was before.
 
     Each of `workers` threads calls models with `threads` threads of their own.
     """
-    detector = shared(Detector, threshold=rules.score_threshold, threads=threads)
+    detector = chosen(models.detect, threshold=rules.score_threshold, threads=threads)
     # Encodes take turns, which bounds memory, so each may use what all workers have.
     segmenter = shared(Segmenter, threads=workers * threads)
-    return Tracker(detector, segmenter, max_objects=rules.max_objects)
+    tracker: Tracker = chosen(
+        models.track, detector=detector, segmenter=segmenter, max_objects=rules.max_objects
+    )
+    return tracker
 
 
 def annotate(

@@ -20,7 +20,7 @@ from catalog.storage.media import MediaStore
 from experts.base import EditRequest, EditResult, Expert, Frames, Masks
 from experts.edit.remover import TemporalContext
 from experts.edit.tasks import TASKS
-from experts.instances import ready
+from experts.memory import using
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,18 +169,18 @@ def carry_out(job: Job, footage: Footage, expert: Expert) -> EditResult:
         params["context"] = footage.span(job)
     if "donor" in params:
         params |= footage.donor(job)
-    return ready(expert).edit(
-        EditRequest(
-            task=plan.task,
-            frames=frames,
-            masks=np.logical_or.reduce(instances) if instances else None,
-            prompt=plan.prompt,
-            negative_prompt=plan.negative_prompt,
-            label=plan.label,
-            seed=plan.seed,
-            params=params,
-        )
+    request = EditRequest(
+        task=plan.task,
+        frames=frames,
+        masks=np.logical_or.reduce(instances) if instances else None,
+        prompt=plan.prompt,
+        negative_prompt=plan.negative_prompt,
+        label=plan.label,
+        seed=plan.seed,
+        params=params,
     )
+    with using(expert):
+        return expert.edit(request)
 
 
 def job_masks(footage: Footage, job: Job) -> Masks:

@@ -1,10 +1,11 @@
-"""How many threads the libraries of a worker process use."""
+"""How much of a machine the libraries of a worker process use."""
 
 from __future__ import annotations
 
 import cv2
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
+from experts import memory
 from experts import threads as experts_threads
 
 
@@ -19,3 +20,8 @@ def limit_threads(threads: int) -> None:
     cv2.setNumThreads(threads)
     experts_threads.one_for_torch()
     threadpool_limits(1)
+
+
+def limit_gpu_memory(gib: float | None) -> None:
+    """GiB of each GPU that loaded models may take together; None: nearly all that it has."""
+    memory.limit(None if gib is None else round(gib * memory.GIB))

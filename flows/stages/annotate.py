@@ -28,7 +28,7 @@ CAPTION_BY = "labels"
 def run(ctx: Context, shard: Sequence[Clip]) -> list[AnnotatedClip]:
     """The shard's clips, captioned, each with its tracks."""
     recipe = ctx.recipe
-    tracker = tracker_for(recipe.annotate, recipe.run.threads, recipe.run.workers)
+    tracker = tracker_for(recipe.models, recipe.annotate, recipe.run.threads, recipe.run.workers)
     reader: Prefetcher[Clip, Frames] = Prefetcher(
         lambda clip: read_video(ctx.catalog.media.path(clip.video))
     )

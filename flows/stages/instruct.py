@@ -7,8 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from catalog.keys import digest
-from experts.instances import ready, shared
-from experts.write.chat.models import LlamaCppChat
+from experts.memory import using
+from experts.providers import chosen
 from experts.write.request import request_for
 from experts.write.writer import InstructionWriter
 from flows.runtime import journal
@@ -37,7 +37,7 @@ class InstructedEdit:
 
 def run(ctx: Context, shard: Sequence[Edit]) -> list[InstructedEdit]:
     """The shard's edits, each with a short and an enhanced instruction."""
-    chat = shared(LlamaCppChat, threads=ctx.recipe.run.threads)
+    chat = chosen(ctx.recipe.models.write, threads=ctx.recipe.run.threads)
     writer = InstructionWriter(chat)
     documents = journal.run(
         ctx,
@@ -48,7 +48,7 @@ def run(ctx: Context, shard: Sequence[Edit]) -> list[InstructedEdit]:
         ),
         page=lambda edit: edit.clip.clip_id,
         part=lambda edit: part(edit.plan),
-        work=lambda batch: _write(ready(writer), batch),
+        work=lambda batch: _write(writer, batch),
         name=lambda edit: f"{edit.plan.task} {edit.plan.plan_id}",
         batch=BATCH,
     )
@@ -56,7 +56,8 @@ def run(ctx: Context, shard: Sequence[Edit]) -> list[InstructedEdit]:
 
 
 def _write(writer: InstructionWriter, batch: Sequence[Edit]) -> list[Document]:
-    written = writer.write([request_for(edit.plan, edit.clip) for edit in batch])
+    with using(writer):
+        written = writer.write([request_for(edit.plan, edit.clip) for edit in batch])
     return [
         {
             "instruction": w.text,

@@ -21,7 +21,8 @@ from catalog.media import VideoInfo
 from catalog.records import Failure, Source, failure_id, from_row, to_row
 from experts.annotate.shots import INPUT_SIZE, ShotDetector
 from experts.base import Frames
-from experts.instances import ready, shared
+from experts.memory import using
+from experts.providers import chosen
 from filters.footage import measurer as measuring
 from filters.footage.duplicates import fingerprint
 from filters.footage.duplicates.fingerprint import Fingerprinter
@@ -59,7 +60,7 @@ class Look:
 
 def run(ctx: Context, shard: Sequence[SourceFile]) -> list[Look]:
     """The shard's files that can be footage, in its order; the others have rows in `failures`."""
-    detector = shared(ShotDetector, threshold=ctx.recipe.clips.shot_threshold)
+    detector = chosen(ctx.recipe.models.shots, threshold=ctx.recipe.clips.shot_threshold)
     models = models_for(ctx.recipe.footage)
     looking = _Looking(ctx, detector, models, forgotten_sources(ctx.catalog.storage))
     documents = dict(
@@ -212,7 +213,8 @@ class _Looking:
             info = media.probe(path)
             measurer, fingerprinter = FootageMeasurer(self.models), Fingerprinter()
             frames = self._frames(path, info, measurer, fingerprinter)
-            shots = unbroken(ready(self.detector).shots(frames), info.breaks)
+            with using(self.detector):
+                shots = unbroken(self.detector.shots(frames), info.breaks)
         except BadInput as error:
             if not file.media:
                 raise

@@ -9,7 +9,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from flows.runtime.context import BuildRun, Context, context_of
-from flows.runtime.worker import limit_threads
+from flows.runtime.worker import limit_gpu_memory, limit_threads
 from flows.stages import (
     annotate,
     bank,
@@ -34,6 +34,7 @@ def _shard_task(stage: str, run: Callable[[Context, Any], list[Any]]) -> Any:
     def shard_task(build: BuildRun, shard: Sequence[Any]) -> list[Any]:
         ctx = context_of(build)
         limit_threads(build.recipe.run.threads)
+        limit_gpu_memory(build.recipe.run.gpu_memory)
         with ctx.stats.task():
             try:
                 made = run(ctx, shard)
