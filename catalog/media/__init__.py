@@ -12,6 +12,7 @@ from catalog.media.decode import (
     read_masks,
     read_video,
     sample_frames,
+    sample_masks,
 )
 from catalog.media.encode import CRF, write_masks, write_video
 from catalog.media.geometry import crop_resize, fit_size
@@ -30,6 +31,7 @@ __all__ = [
     "read_masks",
     "read_video",
     "sample_frames",
+    "sample_masks",
     "write_masks",
     "write_video",
 ]

@@ -113,8 +113,7 @@ def sample_frames(path: str | Path, n: int, long_side: int | None = None) -> Fra
     """
     index = index_of(path)
     size = None if long_side is None else _shrunk(index.info, long_side)
-    wanted = np.rint(np.linspace(0, index.info.frames - 1, n)).astype(int).tolist()
-    return _read(path, index, wanted, size)
+    return _read(path, index, _evenly(index, n), size)
 
 
 def read_masks(
@@ -126,7 +125,19 @@ def read_masks(
     :func:`iter_frames` does.
     """
     index = index_of(path)
-    wanted = _frame_numbers(index, first, count, 1)
+    return _read_masks(path, index, _frame_numbers(index, first, count, 1), size)
+
+
+def sample_masks(path: str | Path, n: int) -> NDArray[np.bool_]:
+    """`n` masks, `[n, H, W]` bool, of the frames that :func:`sample_frames` gives of a video of the
+    same length. Raises BadInput as :func:`iter_frames` does."""
+    index = index_of(path)
+    return _read_masks(path, index, _evenly(index, n), None)
+
+
+def _read_masks(
+    path: str | Path, index: Index, wanted: Sequence[int], size: Size | None
+) -> NDArray[np.bool_]:
     height, width = size or (index.info.height, index.info.width)
     masks = np.empty((len(wanted), height, width), bool)
     for k, frame in enumerate(_decode(path, index, wanted)):
@@ -137,6 +148,12 @@ def read_masks(
             gray = cv2.resize(gray, (width, height), interpolation=how)
         masks[k] = gray >= 128
     return masks
+
+
+def _evenly(index: Index, n: int) -> list[int]:
+    """`n` frame numbers from the first to the last."""
+    numbers: list[int] = np.rint(np.linspace(0, index.info.frames - 1, n)).astype(int).tolist()
+    return numbers
 
 
 def _shrunk(info: VideoInfo, long_side: int) -> Size | None:

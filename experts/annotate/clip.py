@@ -18,8 +18,9 @@ from experts.annotate.rules import Annotate
 from experts.annotate.tracking.kinds import counted
 from experts.annotate.tracking.segment import Segmenter
 from experts.annotate.tracking.tracker import TrackedObject, Tracker
-from experts.base import Frames
+from experts.base import Frames, Masks
 from experts.instances import shared
+from experts.masks.geometry import merged
 from experts.providers import chosen
 from experts.providers.models import Models
 
@@ -86,7 +87,7 @@ def annotate(
         with store.writing(".mkv") as out:
             media.write_masks(out.path, found.masks, clip.fps)
         tracks.append(_row(clip, i, found, out.ref))
-    moving = np.logical_or.reduce([found.masks for found in kept]) if kept else None
+    moving = merged([found.masks for found in kept]) if kept else None
     path = camera_path(frames, moving)
     camera = [round(float(v), 2) for v in path.ravel()]
     return Annotation(tracks, describe(seen, len(frames), labels or None), camera)
@@ -97,7 +98,7 @@ def describe(
 ) -> str:
     """The caption of a clip of so many frames from all objects tracked in it; `labels` is its
     footage's vocabulary. Empty where it would leave out what fills the picture."""
-    shares = [float(found.masks.mean()) for found in seen]
+    shares = [_share(found.masks) for found in seen]
     sure = [
         surely_named(found.label, found.score, share, labels)
         for found, share in zip(seen, shares, strict=True)
@@ -107,7 +108,7 @@ def describe(
     lasting = [f for f in objects if 2 * (f.last - f.first + 1) > frames]
     if not lasting:
         return ""
-    named = float(np.logical_or.reduce([found.masks for found in lasting]).mean())
+    named = _share(merged([found.masks for found in lasting]))
     unnamed = max(
         (share for share, known in zip(shares, sure, strict=True) if not known), default=0
     )
@@ -130,6 +131,11 @@ def _row(clip: Clip, index: int, found: TrackedObject, masks: str) -> Track:
         first_frame=int(found.first),
         last_frame=int(found.last),
         confidence=[round(float(c), 4) for c in found.confidence],
-        area=float(alive.mean()),
+        area=_share(alive),
         boxes=[round(float(v), 2) for v in np.asarray(found.boxes).reshape(-1)],
     )
+
+
+def _share(masks: Masks) -> float:
+    """Of all pixels that are set; a mean of booleans would take twenty times as long."""
+    return np.count_nonzero(masks) / masks.size

@@ -20,6 +20,7 @@ from catalog.storage.media import MediaStore
 from experts.base import EditRequest, EditResult, Expert, Frames, Masks
 from experts.edit.remover import TemporalContext
 from experts.edit.tasks import TASKS
+from experts.masks.geometry import merged
 from experts.memory import using
 
 
@@ -120,7 +121,7 @@ class Footage:
         """The longer stretch of footage that the plan's `span` names, at the plan's size."""
         first, count = window = _span(job.plan)
         whole = self._decoded(job.clip, first, count)
-        masks = np.logical_or.reduce(self.masks(job, window=window))
+        masks = merged(self.masks(job, window=window))
         return TemporalContext(_fitted(whole, job.plan), masks, job.plan.first_frame - first)
 
     def _decoded(self, clip: Clip, first: int, count: int) -> Frames:
@@ -145,8 +146,8 @@ class Footage:
         nearer = self.masks(job, job.plan.params["in_front"])
         return {
             "donor_frames": media.read_video(self._catalog.path(donor["video"]), **window)[part],
-            "donor_masks": np.logical_or.reduce(masks),
-            "in_front": np.logical_or.reduce(nearer) if nearer else None,
+            "donor_masks": merged(masks),
+            "in_front": merged(nearer) if nearer else None,
         }
 
 
@@ -172,7 +173,7 @@ def carry_out(job: Job, footage: Footage, expert: Expert) -> EditResult:
     request = EditRequest(
         task=plan.task,
         frames=frames,
-        masks=np.logical_or.reduce(instances) if instances else None,
+        masks=merged(instances) if instances else None,
         prompt=plan.prompt,
         negative_prompt=plan.negative_prompt,
         label=plan.label,
@@ -185,7 +186,7 @@ def carry_out(job: Job, footage: Footage, expert: Expert) -> EditResult:
 
 def job_masks(footage: Footage, job: Job) -> Masks:
     """Where any of the job's objects is: bool [T, H, W]."""
-    masks: Masks = np.logical_or.reduce(footage.masks(job))
+    masks: Masks = merged(footage.masks(job))
     return masks
 
 

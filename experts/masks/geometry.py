@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +20,14 @@ def box_of(mask: Mask) -> Box | None:
     if not rows.size:
         return None
     return float(columns[0]), float(rows[0]), float(columns[-1] + 1), float(rows[-1] + 1)
+
+
+def merged(masks: Sequence[NDArray[np.bool_]]) -> NDArray[np.bool_]:
+    """Where any of the masks is set; they have one shape, and there is at least one."""
+    both = masks[0].copy()
+    for mask in masks[1:]:
+        both |= mask  # in place: a reduction would first stack them all
+    return both
 
 
 def iou(a: Mask, b: Mask) -> float:

@@ -16,7 +16,7 @@ from experts.base import Masks
 from experts.edit.job import Footage, Job, job_masks
 from experts.edit.tasks import TASKS
 from experts.instances import ready, shared
-from filters.base import PairSample, Verdict
+from filters.base import FRAMES, PairSample, Verdict
 from filters.config import filters_for
 from filters.encoder.embedded import EmbeddedEncoder
 from filters.judge import FeatureFilter, judge, policy_of
@@ -100,10 +100,10 @@ def _sample(ctx: Context, instructed: InstructedEdit) -> PairSample:
 
 
 def _masks(ctx: Context, edit: Edit) -> Masks | None:
-    """The pair's masks [T, H, W]. A grounding stores none, since its map differs from the footage
-    everywhere: it is judged by those of the objects it shows."""
+    """The pair's masks, [FRAMES, H, W] or all. A grounding stores none, since its map differs from
+    the footage everywhere: it is judged by those of the objects it shows."""
     if edit.mask:
-        return media.read_masks(ctx.catalog.path(edit.mask))
+        return media.sample_masks(ctx.catalog.path(edit.mask), FRAMES)
     if not TASKS[edit.plan.task].needs_track:
         return None
     rows = ctx.catalog.tracks().filter(pl.col("clip_id") == edit.clip.clip_id).collect()

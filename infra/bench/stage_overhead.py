@@ -1,0 +1,244 @@
+"""What a stage costs beside its models: each model is replaced by an identity of the same shape.
+
+    python infra/bench/stage_overhead.py [--clips 4] [--frames 64]
+
+Core-seconds of the annotate, edit and judge stages on clips of a sample, as a share of decoding
+the same videos and mask tracks once. Told apart is what is made besides decoding: videos and mask
+tracks that are encoded, and frames and masks scaled to an edit's size. The camera's path counts as
+a model. All runs once to warm up, then three times; medians are printed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import statistics
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from unittest.mock import patch
+
+import numpy as np
+
+from catalog import media
+from catalog.records import Clip, Plan
+from experts.annotate import clip as annotating
+from experts.annotate.clip import AnnotatedClip
+from experts.annotate.tracking.results import TrackedObject
+from experts.base import EditRequest, EditResult
+from experts.weights import fetch
+from filters.base import FRAMES, Verdict
+from filters.samples import LONG_SIDE
+from flows import recipe as recipes
+from flows.runtime.context import Context, context
+from flows.stages import annotate, edit, judge
+from flows.stages.instruct import InstructedEdit
+from flows.stages.plan import PlannedClip
+
+SIZE = (336, 592)
+RUNS = 3
+
+APART = {"write_video": "encoding", "write_masks": "encoding", "crop_resize": "scaling"}
+
+
+class Nothing:
+    """What identities share: nothing to load."""
+
+    name, version, output_licence = "identity", "1", None
+
+    def load(self) -> None: ...
+
+    def close(self) -> None: ...
+
+
+class IdentityTracker(Nothing):
+    """One object, a box, in every frame."""
+
+    def track(self, frames: np.ndarray, *_: object, **__: object) -> list[TrackedObject]:
+        count, height, width = frames.shape[:3]
+        masks = np.zeros((count, height, width), bool)
+        masks[:, height // 4 : height // 2, width // 4 : width // 2] = True
+        box = [width // 4, height // 4, width // 2, height // 2]
+        return [
+            TrackedObject(
+                label="car",
+                score=0.9,
+                masks=masks,
+                first=0,
+                last=count - 1,
+                confidence=np.ones(count, np.float32),
+                boxes=np.tile(np.array(box, np.float32), (count, 1)),
+            )
+        ]
+
+
+class IdentityExpert(Nothing):
+    """Gives back what it gets."""
+
+    def edit(self, request: EditRequest) -> EditResult:
+        return EditResult(request.frames, request.masks, {})
+
+
+@dataclass
+class Measured:
+    """Core-seconds of one call, and of the encoding and scaling in it."""
+
+    total: float
+    encoding: float = 0.0
+    scaling: float = 0.0
+
+    @property
+    def own(self) -> float:
+        """Decoding and all else."""
+        return self.total - self.encoding - self.scaling
+
+
+def measured(work: Callable[[], object]) -> Measured:
+    """`work`, timed."""
+    spent = {"encoding": 0.0, "scaling": 0.0}
+
+    def apart(name: str, what: str) -> Callable[..., object]:
+        call = getattr(media, name)
+
+        def timed(*args: object, **kwargs: object) -> object:
+            begun = time.process_time()
+            try:
+                return call(*args, **kwargs)
+            finally:
+                spent[what] += time.process_time() - begun
+
+        return timed
+
+    with ExitStack() as patched:
+        for name, what in APART.items():
+            patched.enter_context(patch.object(media, name, apart(name, what)))
+        begun = time.process_time()
+        work()
+        return Measured(time.process_time() - begun, **spent)
+
+
+def footage(folder: Path, clips: int, frames: int) -> tuple[Context, list[Clip]]:
+    """A catalog with clips of a sample in it."""
+    recipe = recipes.load("embedded")
+    ctx = context(folder / "catalog", recipe)
+    path = fetch("clip_city")
+    info = media.probe(path)
+    made = []
+    for k in range(clips):
+        part = media.read_video(path, first=k * frames, count=frames)
+        with ctx.catalog.media.writing(".mp4") as out:
+            media.write_video(out.path, part, info.fps, crf=15)
+        made.append(
+            Clip(f"clip{k}", "s", "u", "l", out.ref, 0, frames, info.fps, info.width, info.height)
+        )
+    ctx.catalog.media.flush()
+    return ctx, made
+
+
+def plans(annotated: Sequence[AnnotatedClip]) -> list[PlannedClip]:
+    """Two removals of each clip's object, in two windows."""
+    planned = []
+    for each in annotated:
+        (track,) = each.tracks
+        both = [
+            Plan(
+                plan_id=f"{each.clip.clip_id}-{first}",
+                clip_id=each.clip.clip_id,
+                task="object_removal",
+                expert="identity",
+                track_id=track.track_id,
+                label="car",
+                phrase="car",
+                count=1,
+                prompt="Remove car",
+                negative_prompt="",
+                target_prompt="",
+                seed=0,
+                first_frame=first,
+                frames=33,
+                crop=[0, 0, each.clip.width, each.clip.height],
+                width=SIZE[1],
+                height=SIZE[0],
+                params={},
+            )
+            for first in (0, each.clip.frames - 33)
+        ]
+        planned.append(PlannedClip(each.clip, {track.track_id: track}, both))
+    return planned
+
+
+def run(clips: int, frames: int) -> dict[str, tuple[Measured, Measured]]:
+    """Per stage its core-seconds, and those of decoding alone what it looks at."""
+    with tempfile.TemporaryDirectory() as folder, ExitStack() as patched:
+        ctx, made = footage(Path(folder), clips, frames)
+
+        path = ctx.catalog.media.path
+
+        still = np.zeros((frames, 2), np.float32)
+        patched.enter_context(patch.object(annotate, "tracker_for", lambda *_: IdentityTracker()))
+        patched.enter_context(patch.object(annotating, "camera_path", lambda *_: still))
+        annotated: list[AnnotatedClip] = []
+        first = measured(lambda: annotated.extend(annotate.run(ctx, made)))
+
+        patched.enter_context(patch.object(edit, "serving", lambda *_: IdentityExpert()))
+        planned = plans(annotated)
+        edits: list[edit.Edit] = []
+        second = measured(lambda: edits.extend(edit.run(ctx, planned)))
+
+        def kept(samples: Sequence[object], *_: object) -> list[dict[str, Verdict]]:
+            return [{name: Verdict(True, 1.0) for name in judge.SCORES} for _ in samples]
+
+        patched.enter_context(patch.object(judge, "judge", kept))
+        words = [InstructedEdit(e, "Remove the car.", "", "model", "m", [], []) for e in edits]
+        third = measured(lambda: judge.run(ctx, words))
+
+        def clips_and_masks() -> None:
+            for each in annotated:
+                media.read_video(path(each.clip.video))
+            for planned_clip in planned:
+                for plan in planned_clip.plans:
+                    (track,) = planned_clip.tracks.values()
+                    media.read_masks(path(track.masks), plan.first_frame, plan.frames)
+
+        def pairs() -> None:
+            for each in edits:
+                for side in (each.source, each.target):
+                    media.sample_frames(path(side.video), FRAMES, LONG_SIDE)
+                media.sample_masks(path(each.mask), FRAMES)
+
+        return {
+            "annotate": (
+                first,
+                measured(lambda: [media.read_video(path(clip.video)) for clip in made]),
+            ),
+            "edit": (second, measured(clips_and_masks)),
+            "judge": (third, measured(pairs)),
+        }
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("--clips", type=int, default=4)
+    parser.add_argument("--frames", type=int, default=64)
+    given = parser.parse_args()
+    runs = [run(given.clips, given.frames) for _ in range(RUNS + 1)][1:]
+
+    def middle(stage: str, read: Callable[[Measured, Measured], float]) -> float:
+        return statistics.median(read(*each[stage]) for each in runs)
+
+    for stage in runs[0]:
+        decoding = middle(stage, lambda _, alone: alone.total)
+        print(
+            f"{stage:9} decoding {decoding:.2f} s; the stage beside it "
+            f"{middle(stage, lambda ours, alone: ours.own / alone.total - 1):+.2f} of that, "
+            f"scaling {middle(stage, lambda ours, alone: ours.scaling / alone.total):.2f}, "
+            f"encoding {middle(stage, lambda ours, alone: ours.encoding / alone.total):.2f}"
+        )
+
+
+if __name__ == "__main__":
+    main()
