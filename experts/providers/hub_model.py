@@ -65,10 +65,10 @@ class HubModel(ABC):
 
     @property
     def version(self) -> str:
-        """Of the code, the checkpoint's content and the library that opens it. Raises
-        EditmillError, one line, where either is missing; nothing is loaded."""
+        """Of the code, the checkpoint (its commit, or a folder's content) and its library. Raises
+        EditmillError, one line, where the folder or the library is missing; nothing is fetched."""
         kind = self.provider.checkpoint_kind()
-        return f"{self.algorithm}+{kind.version(kind.folder(self.checkpoint))}"
+        return f"{self.algorithm}+{kind.version(self.checkpoint)}"
 
     @property
     def device(self) -> str:

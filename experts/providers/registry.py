@@ -16,6 +16,7 @@ from typing import Any
 
 from catalog.errors import EditmillError
 from experts.checkpoint import Kind
+from experts.checkpoint.formats import is_weights
 from experts.licences import OutputLicence
 
 
@@ -24,8 +25,8 @@ class Checkpoint:
     """Files of one commit of a repository on the hub.
 
     `commit` is 40 hex digits, empty where whoever uses it must name one. `files` are patterns, all
-    of them of formats that cannot run code; `needed` are those without which it is not whole.
-    `size` in bytes.
+    of them of formats that cannot run code; `needed` are those without which it is not whole: by
+    default those without a wildcard, and all of weights. `size` in bytes.
     """
 
     repo: str
@@ -33,6 +34,11 @@ class Checkpoint:
     files: tuple[str, ...]
     needed: tuple[str, ...]
     size: int
+
+    @property
+    def optional(self) -> tuple[str, ...]:
+        """Patterns of files that are fetched where there are any."""
+        return tuple(pattern for pattern in self.files if pattern not in self.needed)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,6 +92,7 @@ class Provider:
         return Kind(
             what=self.what,
             files=self.checkpoint.needed,
+            also=self.checkpoint.optional,
             option=f"`checkpoint` of `models.{self.slot}`",
             example=self.checkpoint.repo,
             library=self.needs.library,
@@ -137,11 +144,11 @@ def _provider(slot: str, name: str, table: dict[str, Any]) -> Provider:
 
 def _checkpoint(table: dict[str, Any]) -> Checkpoint:
     wanted = tuple(table["files"])
-    plain = tuple(each for each in wanted if not set(each) & set("*?["))
+    usual = tuple(each for each in wanted if is_weights(each) or not set(each) & set("*?["))
     return Checkpoint(
         repo=table["repo"],
         commit=table.get("commit", ""),
         files=wanted,
-        needed=tuple(table.get("needed", plain)),
+        needed=tuple(table.get("needed", usual)),
         size=table["size"],
     )

@@ -58,7 +58,7 @@ class OpenClip:
     def version(self) -> str:
         """Of the checkpoint's bytes and the library that runs it. Raises EditmillError, one line,
         where either is missing; nothing is loaded."""
-        return f"1+{CHECKPOINT.version(CHECKPOINT.folder(self._where))}"
+        return f"1+{CHECKPOINT.version(self._where)}"
 
     def load(self) -> None:
         """Opens the checkpoint; raises EditmillError, one line, if it cannot be had."""
