@@ -12,7 +12,7 @@ from catalog import media
 from catalog.keys import digest
 from catalog.records import Clip, Track
 from catalog.storage.media import MediaStore
-from experts.annotate.captions import caption, surely_named, tells_the_scene
+from experts.annotate.captions.labels import caption, surely_named, tells_the_scene
 from experts.annotate.motion.camera import camera_path
 from experts.annotate.rules import Annotate
 from experts.annotate.tracking.kinds import counted

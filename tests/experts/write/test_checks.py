@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from experts.annotate.captions import caption
+from experts.annotate.captions.labels import caption
 from experts.edit.tasks import TASKS
 from experts.write.checks import check, normalise, words_of
 from experts.write.clauses import clause_words, enhance

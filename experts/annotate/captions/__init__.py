@@ -1,0 +1,1 @@
+"""What a clip shows, in words: one file per captioner, behind `description.Captioner`."""
