@@ -44,7 +44,8 @@ UNUSED_LABEL = "???"
 
 @dataclass(frozen=True, slots=True)
 class Detection:
-    """One object in one frame; `label` is a COCO name, `score` is 0–1."""
+    """One object in one frame; `label` is a name of the detector's vocabulary or a phrase that it was
+    asked for, `score` is 0–1."""
 
     label: str
     score: float
@@ -57,7 +58,7 @@ class Detector:
     name = "efficientdet_lite2"
     slots = ("efficientdet_lite2",)
 
-    def __init__(self, threshold: float = SCORE_THRESHOLD, threads: int | None = None) -> None:
+    def __init__(self, *, threshold: float = SCORE_THRESHOLD, threads: int | None = None) -> None:
         self.threshold = threshold
         self.version = f"2+{entry('efficientdet_lite2').sha256[:8]}"
         self._threads = threads
@@ -75,8 +76,11 @@ class Detector:
         with self._lock:
             self._interpreter = None
 
-    def detect(self, frames: Sequence[NDArray[np.uint8]]) -> list[list[Detection]]:
-        """The objects in each frame ([H, W, 3] RGB), best first."""
+    def detect(
+        self, frames: Sequence[NDArray[np.uint8]], phrases: Sequence[str] = ()
+    ) -> list[list[Detection]]:
+        """The objects in each frame ([H, W, 3] RGB), best first; `phrases` make no difference, as
+        its vocabulary is closed."""
         return [self._detect(frame) for frame in frames]
 
     def _open(self) -> None:

@@ -29,7 +29,16 @@ from experts.masks.geometry import Box, Mask, box_iou, box_of, clean, iou
 class ObjectDetector(Protocol):
     def load(self) -> None: ...
     def close(self) -> None: ...
-    def detect(self, frames: Sequence[NDArray[np.uint8]]) -> Sequence[Sequence[Detected]]: ...
+    def detect(
+        self, frames: Sequence[NDArray[np.uint8]], phrases: Sequence[str] = ()
+    ) -> Sequence[Sequence[Detected]]:
+        """The objects in each frame ([H, W, 3] RGB), best first.
+
+        A detector of any phrase looks for `phrases`, where there are some, and labels with them;
+        one of a closed vocabulary finds what it knows and leaves the choice to its caller.
+        """
+        ...
+
 
 
 class BoxSegmenter(Protocol):
