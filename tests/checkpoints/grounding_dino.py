@@ -15,7 +15,9 @@ def make(folder: Path) -> Path:
     import torch
     import transformers
 
-    vocabulary = word_pieces("a", "red", "white", "car", "dog", "person", "horse", "traffic", "cone")
+    vocabulary = word_pieces(
+        "a", "red", "white", "car", "dog", "person", "horse", "traffic", "cone"
+    )
     processor = transformers.GroundingDinoProcessor(
         transformers.GroundingDinoImageProcessor(size={"shortest_edge": 64, "longest_edge": 96}),
         transformers.BertTokenizer(vocab=vocabulary),

@@ -28,9 +28,7 @@ def byte_pairs(size: int = 400) -> tuple[dict[str, int], list[tuple[str, str]]]:
     for token in by_id:
         cuts = [(token[:i], token[i:]) for i in range(1, len(token))]
         found = [(a, b) for a, b in cuts if a in vocabulary and b in vocabulary]
-        before = [
-            (a, b) for a, b in found if max(vocabulary[a], vocabulary[b]) < vocabulary[token]
-        ]
+        before = [(a, b) for a, b in found if max(vocabulary[a], vocabulary[b]) < vocabulary[token]]
         merges += before[:1]
     return vocabulary, merges
 

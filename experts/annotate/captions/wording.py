@@ -1,4 +1,4 @@
-"""What a caption may look like: mended where that needs no model, and what is wrong with the rest."""
+"""What captions may look like: what is mended without a model, and what is wrong with the rest."""
 
 from __future__ import annotations
 

@@ -44,8 +44,8 @@ UNUSED_LABEL = "???"
 
 @dataclass(frozen=True, slots=True)
 class Detection:
-    """One object in one frame; `label` is a name of the detector's vocabulary or a phrase that it was
-    asked for, `score` is 0–1."""
+    """One object in one frame; `label` is a name of the detector's vocabulary, or a phrase that it
+    was asked for; `score` is 0–1."""
 
     label: str
     score: float

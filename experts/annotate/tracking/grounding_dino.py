@@ -1,9 +1,9 @@
 """Open-vocabulary detection with Grounding DINO (Liu et al., "Grounding DINO: Marrying DINO with
 Grounded Pre-Training for Open-Set Object Detection", ECCV 2024).
 
-The model is given phrases as one text, "red car. dog.", and says of each of its boxes how well every
-token of the text fits it. A box gets the phrase whose token fits best; transformers' own reading
-joins whatever tokens are likely, and so makes labels that nobody asked for.
+The model is given phrases as one text, "red car. dog.", and says of each of its boxes how well
+every token of the text fits it. A box gets the phrase whose token fits best; transformers' own
+reading joins whatever tokens are likely, and so makes labels that nobody asked for.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from experts.batching import Batches
 from experts.providers.hub_model import AUTO, HubModel
 from experts.write.nouns import COCO_LABELS
 
+
 @dataclass(frozen=True, slots=True)
 class _Opened:
     processor: Any
@@ -31,8 +32,8 @@ class _Opened:
 
 @dataclass(frozen=True, slots=True)
 class _Prompt:
-    """`tokens` as the model takes them, [1, L] each; `members[p, l]` says whether token l belongs to
-    `phrases[p]`."""
+    """`tokens` as the model takes them, [1, L] each; `members[p, l]` says whether token l belongs
+    to `phrases[p]`."""
 
     phrases: tuple[str, ...]
     tokens: dict[str, Any]
@@ -42,10 +43,10 @@ class _Prompt:
 class GroundingDino(HubModel):
     """Boxes of any phrase.
 
-    `threshold` is the least score of a box and `text_threshold` that of a token of its phrase; 0.35
-    and 0.25 are those of the authors' demo (GroundingDINO, `demo/inference_on_a_image.py`).
-    `vocabulary` is looked for where no phrases are given; by default COCO's 80 names, so that it can
-    stand in for a detector of those. `batch` frames are seen in one call.
+    `threshold` is the least score of a box and `text_threshold` that of its phrase; 0.35 and 0.25
+    are those with which its authors prompt SAM 2 (Grounded-SAM-2, `grounded_sam2_local_demo.py`).
+    `vocabulary` is looked for where no phrases are given; by default COCO's 80 names, so that it
+    can stand in for a detector of those. `batch` frames are seen in one call.
     """
 
     slot = "detect"
@@ -196,9 +197,7 @@ def _prompt(tokenizer: Any, phrases: Sequence[str]) -> _Prompt:
     return _Prompt(tuple(phrases), dict(tokens), members)
 
 
-def _corners(
-    box: NDArray[np.float32], size: tuple[int, ...]
-) -> tuple[float, float, float, float]:
+def _corners(box: NDArray[np.float32], size: tuple[int, ...]) -> tuple[float, float, float, float]:
     """x0, y0, x1, y1 in px within a frame of `size` (height, width)."""
     x, y, width, height = (float(value) for value in box)
     high, wide = size

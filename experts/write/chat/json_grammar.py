@@ -1,6 +1,6 @@
-"""Answers that follow a JSON schema: at each step of decoding only those tokens are left that can go
-on with it (Dong et al., "XGrammar: Flexible and Efficient Structured Generation Engine for Large
-Language Models", MLSys 2025). It is what vLLM does on a server, for models in this process."""
+"""Answers that follow a JSON schema: at each step of decoding only those tokens are left that can
+go on with it (Dong et al., "XGrammar: Flexible and Efficient Structured Generation Engine for Large
+Language Models", MLSys 2025), for a model in this process, as servers do it for theirs."""
 
 from __future__ import annotations
 
@@ -29,8 +29,7 @@ class JsonGrammar:
         free."""
         compiled = [
             # Blanks between values would let a model that has lost its way write them for ever.
-            schema
-            and self._compiler.compile_json_schema(json.dumps(schema), any_whitespace=False)
+            schema and self._compiler.compile_json_schema(json.dumps(schema), any_whitespace=False)
             for schema in schemas
         ]
         return _processor(compiled, self._vocabulary)
@@ -41,7 +40,7 @@ def _processor(compiled: Sequence[Any], vocabulary: int) -> Any:
     import xgrammar
     from transformers import LogitsProcessor
 
-    class Guided(LogitsProcessor):  # type: ignore[misc]
+    class Guided(LogitsProcessor):
         """Called once per step, with the tokens so far [B, L] and the next one's logits [B, V]."""
 
         def __init__(self) -> None:

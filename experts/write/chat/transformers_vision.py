@@ -1,8 +1,8 @@
 """A vision-language model in this process, by transformers: Qwen3-VL, Qwen2.5-VL and whatever else
 its `AutoModelForImageTextToText` opens with a processor that reads videos.
 
-A server (`openai_vision`) answers several times as fast on the same GPU, as it batches continuously;
-this one needs no server.
+For many clips a server (`openai_vision`) is the better choice, as it batches continuously; this
+needs none.
 """
 
 from __future__ import annotations
