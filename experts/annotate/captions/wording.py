@@ -17,11 +17,12 @@ PHRASE_WORDS = 4
 """Of an object phrase: more is a description, which detectors split into several objects."""
 
 CHATTER = re.compile(
-    r"^(?:(?:in|here in) )?(?:the|this|these|an?)?\s*(?:short |given |provided )?"
+    r"^(?:(?:here )?in )?(?:the|this|these|an?)?\s*(?:short |given |provided )?"
     r"(?:video|clip|footage|image|picture|photo|photograph|frame|scene|sequence)s?\b\s*"
     r"(?:(?:clip|sequence)\s*)?"
-    r"(?:(?:of|,|:)|(?:we (?:can )?see|(?:shows?|depicts?|features?|displays?|captures?|presents?|"
-    r"contains?|begins? with|opens? with)\b)(?: that)?|is (?:of|about)\b)\s*",
+    r"(?:of\s|(?:is|are) (?:of|about)\s|[,:]?\s*we (?:can )?see\s|[,:]\s*|"
+    r"(?:shows?|depicts?|features?|displays?|captures?|presents?|contains?|begins? with|"
+    r"opens? with)\s)\s*",
     re.IGNORECASE,
 )
 """How captions begin that speak of the video instead of what is in it."""
@@ -33,7 +34,7 @@ TALK = re.compile(
 )
 """Anywhere in a caption: of the medium, of the model, or a guess."""
 
-_ARTICLE = re.compile(r"^(?:an?|the|some|several|one|two|three|his|her|their|its)\s+")
+_ARTICLE = re.compile(r"^(?:an?|the|some|several|one|two|three|his|her|their|its)(?:\s+|$)")
 _NAME = re.compile(r"[a-z][a-z'’ -]*[a-z]")
 
 

@@ -13,7 +13,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+import numpy as np
+
 from catalog.errors import EditmillError
+from experts.base import Frames
 from experts.batching import Batches
 from experts.providers.hub_model import AUTO, HubModel
 from experts.write.chat.json_grammar import JsonGrammar
@@ -98,7 +101,8 @@ class TransformersVisionChat(HubModel):
             processor.apply_chat_template(_turns(question), add_generation_prompt=True)
             for question in questions
         ]
-        videos = [video for question in questions for video in question.videos]
+        least = getattr(processor.video_processor, "temporal_patch_size", 1)
+        videos = [_of_at_least(least, v) for question in questions for v in question.videos]
         shown: dict[str, Any] = {}
         if videos:
             shown["videos"] = videos
@@ -144,9 +148,21 @@ class TransformersVisionChat(HubModel):
         return _Opened(processor, model.eval().requires_grad_(False).to(self.device), grammar)
 
 
+def _of_at_least(frames: int, video: Frames) -> Frames:
+    """The video, its last frame repeated where it has fewer: models see frames in pairs."""
+    lacking = frames - len(video)
+    return np.concatenate([video, *[video[-1:]] * lacking]) if lacking > 0 else video
+
+
 def _turns(question: Question) -> list[dict[str, Any]]:
-    videos = [{"type": "video"} for _ in question.videos]
-    turns = [{"role": "user", "content": [*videos, {"type": "text", "text": question.text}]}]
+    """The question as chat templates take it: its videos, numbered if there are several, then its
+    text."""
+    parts: list[dict[str, Any]] = []
+    for number in range(1, len(question.videos) + 1):
+        if len(question.videos) > 1:
+            parts.append({"type": "text", "text": f"Video {number}:"})
+        parts.append({"type": "video"})
+    turns = [{"role": "user", "content": [*parts, {"type": "text", "text": question.text}]}]
     if question.system:
         system = {"role": "system", "content": [{"type": "text", "text": question.system}]}
         turns = [system, *turns]

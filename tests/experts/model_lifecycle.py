@@ -1,0 +1,50 @@
+"""What every model of a slot promises, whatever it does: see `experts.base.Model`."""
+
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from catalog.errors import EditmillError
+
+
+def check_lifecycle(make: Callable[[], Any], call: Callable[[Any], Any]) -> None:
+    """A constructor that loads nothing, a version without loading, loading twice at no cost, and a
+    close after which it loads again and answers the same."""
+    begun = time.monotonic()
+    model = make()
+    assert time.monotonic() - begun < 0.5
+    version = model.version
+    assert version and version == make().version
+    assert isinstance(model.name, str) and model.name
+    model.load()
+    first = call(model)
+    begun = time.monotonic()
+    model.load()
+    assert time.monotonic() - begun < 0.01
+    assert call(model) == first
+    model.close()
+    model.close()
+    assert call(model) == first  # loads by itself
+    assert model.version == version
+    model.close()
+
+
+def check_bad_checkpoint(kind: Callable[..., Any], good: Path, folder: Path) -> None:
+    """An empty folder, a name that is no commit and broken weights are each one line that says what
+    to set."""
+    folder.mkdir()
+    for named in (str(folder), "no-such-owner/no-such-model"):
+        model = kind(checkpoint=named)
+        for act in (lambda: model.version, model.load):  # noqa: B023
+            with pytest.raises(EditmillError) as raised:
+                act()
+            assert "checkpoint" in str(raised.value) and "\n" not in str(raised.value)
+    for each in good.iterdir():
+        (folder / each.name).write_bytes(each.read_bytes())
+    (folder / "model.safetensors").write_bytes(b"no weights at all")
+    with pytest.raises(EditmillError, match="set `checkpoint` of `models") as raised:
+        kind(checkpoint=str(folder)).load()
+    assert "\n" not in str(raised.value)
