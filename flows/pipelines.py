@@ -118,14 +118,16 @@ def _local_edits(ctx: Context) -> None:
 
 def _clips(ctx: Context) -> Iterator[Sequence[Clip]]:
     """The clips of each shard of sources, as they come."""
-    for clips in _results(ctx, (ingest_shard.submit(ctx.run, looks) for looks in _looks(ctx))):
+    distinct = Distinct(ctx)
+    submitted = (ingest_shard.submit(ctx.run, looks) for looks in _looks(ctx, distinct))
+    for clips in _results(ctx, submitted):
         ctx.stats.expect(annotate.STAGE, len(clips))
         yield clips
+    distinct.write_names()
 
 
-def _looks(ctx: Context) -> Iterator[Sequence[Look]]:
+def _looks(ctx: Context, distinct: Distinct) -> Iterator[Sequence[Look]]:
     """The sources to be cut, each video once, in shards."""
-    distinct = Distinct(ctx)
     submitted = (look_shard.submit(ctx.run, files) for files in _files(ctx))
     for looks in _results(ctx, submitted):
         if used := distinct.take(looks):

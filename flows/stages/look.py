@@ -82,7 +82,7 @@ def run(ctx: Context, shard: Sequence[SourceFile]) -> list[Look]:
             about += [_failed_too(copy, file) for copy in file.copies]
             continue
         source = named(from_row(Source, document["source"]), file)
-        about += [_same_content(copy, source) for copy in file.copies]
+        about += [same_content(copy, source.name, source.licence) for copy in file.copies]
         seconds = source.frames / source.fps
         size = source.width, source.height
         if refused := refusal(source.measures, ctx.recipe.footage, *size, seconds):
@@ -114,6 +114,14 @@ def failure(file: SourceFile, reason: str, message: str) -> Failure:
     return Failure(failure_id(STAGE, file.name), STAGE, file.name, reason, text)
 
 
+def same_content(file: SourceFile, name: str, licence: str) -> Failure:
+    """The row about a file of the content of another, which goes by `name` and `licence`."""
+    message = f"{file.name}: same content as {name}; its clips are made once, as that one's"
+    if file.licence != licence:
+        message += f", under its licence ({licence})"
+    return failure(file, "duplicate", message)
+
+
 def unbroken(
     shots: Sequence[tuple[int, int]], breaks: Sequence[tuple[int, int]]
 ) -> list[tuple[int, int]]:
@@ -124,13 +132,6 @@ def unbroken(
         halves = ((first, min(end, start), max(first, stop), end) for first, end in parts)
         parts = [part for a, b, c, d in halves for part in ((a, b), (c, d)) if part[0] < part[1]]
     return parts
-
-
-def _same_content(file: SourceFile, source: Source) -> Failure:
-    message = f"{file.name}: same content as {source.name}; its clips are made once, as that one's"
-    if file.licence != source.licence:
-        message += f", under its licence ({source.licence})"
-    return failure(file, "duplicate", message)
 
 
 def _failed_too(copy: SourceFile, first: SourceFile) -> Failure:

@@ -7,12 +7,14 @@ from pathlib import Path
 
 import pytest
 
+from catalog.keeping import forget
 from catalog.media import read_video, write_video
 from catalog.records import Clip
 from flows.recipe import parse
 from flows.runtime.context import Context, context
 from flows.runtime.selection import parts, select, settle
 from flows.sources import local_files
+from flows.sources.source import SourceFile
 from flows.stages import ingest, look
 from flows.stages.distinct import Distinct
 
@@ -48,6 +50,7 @@ def build(folder: Path, footage_rules: str = "") -> tuple[Context, list[Clip]]:
         for each in distinct.take(look.run(ctx, [file]))
     ]
     clips = ingest.run(ctx, [*used, *distinct.rest()])
+    distinct.write_names()
     assert settle(ctx.catalog.tables, before) == []
     return ctx, clips
 
@@ -116,3 +119,34 @@ def test_a_copy_waits_where_the_other_may_only_not_have_answered(footage: Path) 
     assert distinct.rest() == []
     ctx.incomplete = False
     assert [each.file.name for each in distinct.rest()] == ["z.mp4"]
+
+
+def names_after(ctx: Context, files: list[SourceFile]) -> list[str]:
+    """The names of the only source after a build of these files, one shard each."""
+    distinct = Distinct(ctx)
+    for file in files:
+        ingest.run(ctx, distinct.take(look.run(ctx, [file])))
+    ingest.run(ctx, distinct.rest())
+    distinct.write_names()
+    (source,) = ctx.catalog.tables.records("sources")
+    return source.names
+
+
+def test_a_source_has_the_names_of_all_places_with_its_content(footage: Path) -> None:
+    ctx, _ = build(footage)
+    (file,) = local_files(ctx.recipe.sources)
+    page = "https://stock.example/7"
+    double = dataclasses.replace(file, name="stock/7", uri=page, licence="CC-BY-4.0")
+    assert names_after(ctx, [file, double]) == ["m.mp4", "stock/7", page]
+    assert told(ctx)["stock/7"].endswith(f"as that one's, under its licence ({file.licence})")
+    (source,) = ctx.catalog.tables.records("sources")
+    assert (source.name, source.licence) == ("m.mp4", file.licence)
+    for name in ("m.mp4", "stock/7", page):
+        assert forget.find(ctx.storage, name).source_id == source.source_id
+    version = ctx.catalog.tables.version("sources")
+    assert names_after(ctx, [file, double]) == ["m.mp4", "stock/7", page]
+    assert ctx.catalog.tables.version("sources") == version  # nothing was written
+    ctx.incomplete = True
+    assert names_after(ctx, [file]) == ["m.mp4", "stock/7", page]
+    ctx.incomplete = False
+    assert names_after(ctx, [file]) == ["m.mp4"]
