@@ -72,12 +72,15 @@ def run(ctx: Context, asked: Request, connection: Connection, least_kept: float 
     product = release_pairs if ctx.recipe.records is None else release_local_edits
     with kept_up(ctx) as ending:
         with on_branch(ctx), ctx.catalog.being_built():
-            before = parts(ctx.catalog.tables)
+            there = parts(ctx.catalog.tables)
             _make(ctx, connection)
-            others = settle(ctx.catalog.tables, before, keep=ctx.incomplete)
+            others = settle(ctx.catalog.tables, there, keep=ctx.incomplete)
+        before = {release.tag for release in ctx.catalog.releases()}
         outcome = product.publish(ctx, asked.tag, others)
+        outcome.unchanged = outcome.release in before
         ending.release = outcome.release
-        remember(ctx, asked, outcome)
+        if outcome.release:
+            remember(ctx, asked, outcome)
         end_rounds(ctx)
         committed(ctx, outcome.release)
         artifacts.published(ctx, outcome, connection, least_kept)

@@ -26,7 +26,7 @@ from flows.deployments.events import (
 )
 from flows.release.outcome import Outcome
 from flows.release.outcome_page import outcome_page
-from flows.release.since import Made, made_since
+from flows.release.since import Made, made_by
 from flows.runtime.context import Context
 from flows.runtime.monitoring.progress import kept_line, stage_counts
 from flows.runtime.monitoring.status import StageStatus, stage_statuses
@@ -98,7 +98,7 @@ def published(
         return
 
     def tell() -> None:
-        made = made_since(ctx.catalog, outcome.release, outcome.product)
+        made = made_by(ctx.catalog, outcome)
         _emit(ctx, outcome, made, least_kept)
         show(_key(ctx, "outcome"), "markdown", outcome_page(ctx.catalog, outcome, made))
 

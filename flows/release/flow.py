@@ -27,6 +27,9 @@ def release(
 ) -> dict[str, Any]:
     """Release what the catalog holds now, without building anything.
 
+    Where the recipe's newest release holds the same, there is no other. Raises EditmillError where
+    no build has made anything.
+
     Args:
         out: The catalog: a folder, s3://bucket/prefix or lakefs://repository.
         recipe: The recipe that built it: a shipped name or a YAML file.

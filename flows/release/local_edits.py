@@ -14,7 +14,13 @@ from experts.annotate.motion.statistics import WORKING_SIDE
 from experts.local_edits.statistics import statistics
 from flows.release.outcome import Outcome
 from flows.release.page import page, report_uri
-from flows.release.pairs import stage_lines, summary_so_far, totals, with_stages_and_models
+from flows.release.pairs import (
+    stage_lines,
+    summary_of,
+    summary_so_far,
+    totals,
+    with_stages_and_models,
+)
 from flows.release.tag import publish_release
 from flows.runtime.context import Context
 from flows.stages import local_edit
@@ -54,18 +60,17 @@ def task_lines(ctx: Context) -> list[TaskLine]:
 
 
 def publish(ctx: Context, tag: str | None, without: Sequence[str] = ()) -> Outcome:
-    """Writes the statistics, the release and the report; returns what to show."""
+    """Writes the statistics, the release and the report; returns what to show. Where nothing was
+    made, there is no release."""
     edits = _edits(ctx)
     bars = statistics(edits)
     ctx.catalog.tables.put("statistics", {"all": bars})
-    release = publish_release(ctx, tag, without)
+    release = publish_release(ctx, tag, without) if edits else None
     tasks, stages = task_lines(ctx), stage_lines(ctx)
-    title = f"editmill · {ctx.recipe.name} · {release.tag}"
-    summary = Summary(title, release.created_at[:19], ctx.recipe.name, tasks, notes=NOTES)
     with ctx.stats.task():
-        report = _write(ctx, edits, bars, summary)
+        report = _write(ctx, edits, bars, summary_of(ctx, release, tasks, NOTES))
     return Outcome(
-        release=release.tag,
+        release=release.tag if release else "",
         catalog=ctx.uri,
         report=report,
         product="local_edits",

@@ -14,6 +14,7 @@ class Outcome:
     """JSON-able through `dataclasses.asdict`."""
 
     release: str
+    """Its tag; empty where nothing was made, and so nothing was released."""
     catalog: str
     report: str
     tasks: list[dict[str, Any]]
@@ -21,6 +22,17 @@ class Outcome:
     totals: dict[str, Any]
     product: str = "pairs"
     """The table that was built: `pairs` or `local_edits`."""
+    unchanged: bool = False
+    """Whether the release was there before, as the build made no other pair or record."""
     notes: list[str] = dataclasses.field(default_factory=list)
     """What each filter was measured to be worth, how the instructions came out, and what lay among
     the sources and was left out."""
+
+    def line(self) -> str:
+        """What came of it, for whoever reads one line."""
+        if not self.release:
+            return f"{self.catalog}: nothing was made, so nothing was released; see its failures"
+        what = "pairs" if self.product == "pairs" else "records"
+        told = f"{self.totals['kept']} {what} kept of {self.totals['made']} made"
+        state = "holds the same as before" if self.unchanged else "released"
+        return f"{self.catalog}: {self.release} {state}, {told}, {self.totals['failures']} failures"

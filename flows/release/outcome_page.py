@@ -34,12 +34,12 @@ def outcome_page(dataset: Catalog, outcome: Outcome, made: Made) -> str:
         for line in outcome.tasks
     ]
     places = [
-        f"release `{outcome.release}`",
+        *([f"release `{outcome.release}`"] if outcome.release else []),
         f"report `{_uri(outcome.report)}`",
         f"catalog `{_uri(outcome.catalog)}`",
     ]
     parts = [
-        f"# Release {outcome.release}: {new}{since}",
+        f"# Release {outcome.release}: {new}{since}" if outcome.release else "# No release",
         f"{overall}; {totals['failures']} failures, {totals['wall_seconds'] / 60:.0f} minutes.",
         table(("task", "planned", "made", "kept", "rejected, or refused unmade, by reason"), rows),
         section("Where it lies", bullets(places)),

@@ -9,7 +9,7 @@ from typing import Any
 
 import polars as pl
 
-from catalog.records import Pair, from_row
+from catalog.records import Pair, Release, from_row
 from catalog.report.build import write_report
 from catalog.report.summary import ModelLine, StageLine, Summary, TaskLine, threshold_lines
 from experts.edit.tasks import TASKS
@@ -79,21 +79,20 @@ def stage_lines(ctx: Context) -> list[StageLine]:
 
 
 def publish(ctx: Context, tag: str | None, without: Sequence[str] = ()) -> Outcome:
-    """Writes the models table, the release and the report; returns what to show."""
+    """Writes the models table, the release and the report; returns what to show. Where nothing was
+    made, there is no release."""
     notes = [
         *filter_notes(ctx),
         *instruction_notes(ctx),
         *off_notes(ctx.recipe),
     ]
-    release = publish_release(ctx, tag, without)
-    title = f"editmill · {ctx.recipe.name} · {release.tag}"
     tasks, stages = task_lines(ctx), stage_lines(ctx)
+    made = any(line.made for line in tasks)
+    release = publish_release(ctx, tag, without) if made else None
     with ctx.stats.task():
-        report = _write(
-            ctx, Summary(title, release.created_at[:19], ctx.recipe.name, tasks, notes=notes)
-        )
+        report = _write(ctx, summary_of(ctx, release, tasks, notes))
     return Outcome(
-        release=release.tag,
+        release=release.tag if release else "",
         catalog=ctx.uri,
         report=report,
         tasks=[dataclasses.asdict(line) for line in tasks],
@@ -103,6 +102,15 @@ def publish(ctx: Context, tag: str | None, without: Sequence[str] = ()) -> Outco
     )
 
 
+def summary_of(
+    ctx: Context, release: Release | None, tasks: list[TaskLine], notes: list[str]
+) -> Summary:
+    """The report's summary at a build's end; None: nothing was released."""
+    tag, created = (release.tag, release.created_at[:19]) if release else ("no release", _now())
+    title = f"editmill · {ctx.recipe.name} · {tag}"
+    return Summary(title, created, ctx.recipe.name, tasks, notes=notes)
+
+
 def report_so_far(ctx: Context, reload_seconds: int) -> None:
     """Writes the report of a build that is still running."""
     _write(ctx, summary_so_far(ctx, task_lines(ctx), reload_seconds))
@@ -110,9 +118,8 @@ def report_so_far(ctx: Context, reload_seconds: int) -> None:
 
 def summary_so_far(ctx: Context, tasks: list[TaskLine], reload_seconds: int) -> Summary:
     """The report's summary while the build is running."""
-    now = datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
     title = f"editmill · {ctx.recipe.name} · so far"
-    return Summary(title, now, ctx.recipe.name, tasks, reload_seconds=reload_seconds)
+    return Summary(title, _now(), ctx.recipe.name, tasks, reload_seconds=reload_seconds)
 
 
 def with_stages_and_models(ctx: Context, summary: Summary) -> Summary:
@@ -156,8 +163,12 @@ def totals(ctx: Context, tasks: Sequence[TaskLine]) -> dict[str, Any]:
         "wall_seconds": round(ctx.stats.wall_seconds(), 1),
         "peak_memory_mb": round(ctx.stats.peak_memory_mb),
         "orchestration_share": round(ctx.stats.orchestration_share(), 4),
-        "finished_at": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
+        "finished_at": _now(),
     }
+
+
+def _now() -> str:
+    return datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds")
 
 
 def _pairs_to_show(ctx: Context) -> pl.DataFrame:

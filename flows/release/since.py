@@ -10,6 +10,7 @@ import polars as pl
 from catalog import opening
 from catalog.records import Release
 from catalog.releases import Catalog
+from flows.release.outcome import Outcome
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +38,16 @@ def recipe_name(release: Release) -> str:
     except ValueError:
         return ""
     return str(found.get("name", "")) if isinstance(found, dict) else ""
+
+
+NOTHING = pl.Series(dtype=pl.String)
+
+
+def made_by(dataset: Catalog, outcome: Outcome) -> Made:
+    """What a build has made that was in no release of its recipe before."""
+    if not outcome.release or outcome.unchanged:
+        return Made(outcome.release, NOTHING, NOTHING)
+    return made_since(dataset, outcome.release, outcome.product)
 
 
 def made_since(dataset: Catalog, tag: str, product: str) -> Made:

@@ -8,21 +8,26 @@ from importlib.metadata import version
 
 from catalog.errors import EditmillError
 from catalog.records import Release
+from flows.release.unchanged import unchanged
 from flows.release.used_models import model_rows
 from flows.runtime.context import Context
 
 
 def publish_release(ctx: Context, tag: str | None, without: Sequence[str]) -> Release:
     """Releases what the recipe asked for, under `tag` or the next of v1, v2 …, with the models
-    that took part. `without` are parts of the tables that another build is writing."""
+    that took part; where the newest release of the recipe holds the same pairs and records, that
+    one is returned. `without` are parts of the tables that another build is writing."""
     models = model_rows(ctx)
     ctx.catalog.tables.put("models", {"used": models})
+    recipe = json.dumps(ctx.recipe.decisions(), sort_keys=True)
+    if not without and (same := unchanged(ctx.catalog, recipe)) is not None:
+        return same
     while True:
         wanted = tag or ctx.catalog.next_tag()
         try:
             return ctx.catalog.release(
                 wanted,
-                recipe=json.dumps(ctx.recipe.decisions(), sort_keys=True),
+                recipe=recipe,
                 code=version("editmill"),
                 models={
                     row.model_id: {"licence": row.licence, "origin": row.origin} for row in models

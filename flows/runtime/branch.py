@@ -51,7 +51,8 @@ def on_branch(ctx: Context) -> Iterator[None]:
 
 
 def committed(ctx: Context, tag: str) -> None:
-    """Commit what a build wrote to main after its release: the report, and that it has ended."""
+    """Commit what a build wrote to main after its release, if it has one (else `tag` is empty): the
+    report, and that it has ended."""
     storage = ctx.storage
     if isinstance(storage, Versioned):
-        storage.commit(f"Report of {tag}", ctx.commits.metadata())
+        storage.commit(f"Report of {tag or 'a build without a release'}", ctx.commits.metadata())

@@ -10,6 +10,7 @@ from typing import Any
 from rich.console import Console
 from rich.table import Table
 
+from catalog.releases import MAIN
 from flows.release.outcome import Outcome
 from flows.request import finished, request
 from flows.runtime.context import Stopped, context
@@ -80,12 +81,15 @@ def _show(console: Console, outcome: Outcome, as_json: bool, headline: str) -> N
     for note in outcome.notes:
         console.print(note, highlight=False, markup=False)
     if not totals["made"]:
-        headline = "Nothing was made. The failures say why."
+        headline = "Nothing was made, so nothing was released. The failures say why."
+    elif outcome.unchanged:
+        headline = headline or f"No pair or record changed: {outcome.release} is still the release."
     if headline:
         console.print(f"[bold]{headline}[/bold]")
-    where = f"--catalog {outcome.catalog} --ref {outcome.release}"
+    named = f"release {outcome.release}" if outcome.release else "no release"
+    where = f"--catalog {outcome.catalog} --ref {outcome.release or MAIN}"
     lines = [
-        f"catalog  {outcome.catalog} (release {outcome.release})",
+        f"catalog  {outcome.catalog} ({named})",
         f"report   {outcome.report}",
     ]
     if totals["failures"]:

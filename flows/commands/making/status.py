@@ -78,7 +78,7 @@ def _state(status: Status) -> str:
             "on from where it was"
         )
     if status.state == "finished":
-        return f"finished, release {status.release}"
+        return f"finished, {f'release {status.release}' if status.release else 'nothing made'}"
     if status.state == "failed":
         return f"failed: {status.message}"
     if status.state == "stopped":

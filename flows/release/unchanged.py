@@ -1,0 +1,45 @@
+"""Whether a build ended with the very pairs and records of the release before it."""
+
+from __future__ import annotations
+
+import polars as pl
+
+from catalog import opening
+from catalog.records import Release
+from catalog.releases import Catalog
+
+PRODUCTS = ("pairs", "local_edits")
+"""The tables that a dataset is made of; the others say how it came about."""
+
+
+def unchanged(dataset: Catalog, recipe: str) -> Release | None:
+    """The newest release of this recipe and the catalog's policy, if it holds the pairs and records
+    that the catalog has now. A failure that changed, or footage of which nothing was made, is no
+    reason for another release."""
+    policy = {} if dataset.policy is None else dataset.policy.document()
+    asked = dataset.selection.name, recipe, policy, []
+    of_recipe = (
+        release
+        for release in reversed(dataset.releases())
+        if (release.selection, release.recipe, release.policy, release.without) == asked
+    )
+    newest = next(of_recipe, None)
+    if newest is None:
+        return None
+    before = opening.open(dataset.storage, newest.tag)
+    return newest if all(_same(before, dataset, table) for table in PRODUCTS) else None
+
+
+def _same(before: Catalog, now: Catalog, table: str) -> bool:
+    old, new = before.tables.version(table), now.tables.version(table)
+    if not now.tables.moved(table, old, new):
+        return True
+    counts = [int(each.table(table).select(pl.len()).collect().item()) for each in (before, now)]
+    return counts[0] == counts[1] and _hashes(before, table).equals(_hashes(now, table))
+
+
+def _hashes(dataset: Catalog, table: str) -> pl.Series:
+    """A hash per row, sorted: rows of a million pairs would fill some gigabytes."""
+    rows = dataset.table(table)
+    hashed = rows.select(hash=pl.struct(sorted(rows.collect_schema().names())).hash())
+    return hashed.collect(engine="streaming")["hash"].sort()
