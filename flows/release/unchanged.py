@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import polars as pl
 
 from catalog import opening
@@ -17,7 +19,7 @@ def unchanged(dataset: Catalog, recipe: str) -> Release | None:
     that the catalog has now. A failure that changed, or footage of which nothing was made, is no
     reason for another release."""
     policy = {} if dataset.policy is None else dataset.policy.document()
-    asked = dataset.selection.name, recipe, policy, []
+    asked: tuple[Any, ...] = (dataset.selection.name, recipe, policy, [])
     of_recipe = (
         release
         for release in reversed(dataset.releases())
