@@ -6,7 +6,6 @@ not take is left out, with one line of warning, and ends no build.
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
@@ -28,6 +27,7 @@ from flows.release.outcome import Outcome
 from flows.release.outcome_page import outcome_page
 from flows.release.since import Made, made_by
 from flows.runtime.context import Context
+from flows.runtime.every import every
 from flows.runtime.monitoring.progress import kept_line, stage_counts
 from flows.runtime.monitoring.status import StageStatus, stage_statuses
 from flows.runtime.orchestration.client import ANSWER_SECONDS, Connection, at_once, using
@@ -69,21 +69,15 @@ def progress(ctx: Context, connection: Connection) -> Iterator[None]:
     if artifact is None:
         yield
         return
-    ended = threading.Event()
 
-    def loop() -> None:  # a thread's requests do not wait for a server that is away
-        last = False
-        while not last:
-            last = ended.wait(UPDATE_SECONDS)
-            warn.unless(lambda: _update(artifact, *_state(ctx)))
+    def update() -> None:
+        warn.unless(lambda: at_once(lambda: _update(artifact, *_state(ctx))))
 
-    thread = threading.Thread(target=loop, name="progress artifact", daemon=True)
-    thread.start()
     try:
-        yield
+        with every(UPDATE_SECONDS, update, "progress artifact"):
+            yield
     finally:
-        ended.set()
-        thread.join(ANSWER_SECONDS)
+        update()
 
 
 def published(

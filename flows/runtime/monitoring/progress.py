@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 
 from rich.console import Console, Group, RenderableType
 from rich.live import Live
@@ -12,6 +12,7 @@ from rich.progress_bar import ProgressBar
 from rich.table import Table
 from rich.text import Text
 
+from flows.runtime.every import every
 from flows.runtime.monitoring.stats import Stats, TaskCount
 from flows.runtime.monitoring.status import StageStatus, stage_statuses
 
@@ -79,7 +80,7 @@ def live(stats: Stats, console: Console, stop: threading.Event) -> Iterator[None
     """Shows `stats` until left: a live table on a terminal, else a line now and then. Once `stop`
     is set, the table says that the build is stopping."""
     if not console.is_terminal:
-        with _lines(stats, console):
+        with lines(stats, lambda line: console.print(line, highlight=False, soft_wrap=True)):
             yield
         return
     with Live(_LiveTable(stats, stop), console=console, refresh_per_second=REFRESH_PER_SECOND):
@@ -91,21 +92,12 @@ def stage_counts(stages: Iterable[StageStatus]) -> list[str]:
     return [f"{stage.name} {stage.total - stage.left}/{stage.total}" for stage in stages]
 
 
-@contextmanager
-def _lines(stats: Stats, console: Console) -> Iterator[None]:
-    stop = threading.Event()
+def lines(stats: Stats, tell: Callable[[str], None]) -> AbstractContextManager[None]:
+    """Meanwhile, `tell` gets a line now and then: the time, each stage's records, what is kept."""
 
-    def loop() -> None:
-        while not stop.wait(SECONDS_PER_LINE):
-            counts = stage_counts(stage_statuses(stats))
-            kept = kept_line(dict(stats.tasks)).partition(":")[0]
-            line = [clock(stats.wall_seconds()), *counts, *filter(None, [kept])]
-            console.print(*line, highlight=False, soft_wrap=True)
+    def call() -> None:
+        counts = stage_counts(stage_statuses(stats))
+        kept = kept_line(dict(stats.tasks)).partition(":")[0]
+        tell(" ".join([clock(stats.wall_seconds()), *counts, *filter(None, [kept])]))
 
-    thread = threading.Thread(target=loop, name="progress", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        stop.set()
-        thread.join()
+    return every(SECONDS_PER_LINE, call, "progress")

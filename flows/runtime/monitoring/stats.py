@@ -9,10 +9,12 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 
 import psutil
+
+from flows.runtime.every import every
 
 SAMPLE_SECONDS = 0.25
 MB = 1 << 20
@@ -151,23 +153,12 @@ class Stats:
                     stage = self.stage(name)
                     stage.peak_memory_mb = max(stage.peak_memory_mb, used / MB)
 
-    @contextmanager
-    def watch_memory(self) -> Iterator[None]:
+    def watch_memory(self) -> AbstractContextManager[None]:
         """Samples the memory of this process and its children until left."""
-        stop = threading.Event()
         process = psutil.Process()
 
-        def loop() -> None:
-            while not stop.wait(SAMPLE_SECONDS):
-                try:
-                    self._sample(process)
-                except psutil.Error:  # a child ended between listing and asking
-                    continue
+        def sample() -> None:
+            with suppress(psutil.Error):  # a child ended between listing and asking
+                self._sample(process)
 
-        thread = threading.Thread(target=loop, name="memory", daemon=True)
-        thread.start()
-        try:
-            yield
-        finally:
-            stop.set()
-            thread.join()
+        return every(SAMPLE_SECONDS, sample, "memory")

@@ -5,7 +5,6 @@ from __future__ import annotations
 import math
 import os
 import socket
-import threading
 import time
 import uuid
 from collections.abc import Iterator
@@ -21,6 +20,7 @@ from pydantic import AwareDatetime, Field, TypeAdapter
 from catalog.errors import EditmillError, one_line
 from catalog.storage import open_storage
 from flows.runtime.context import Context, Stopped
+from flows.runtime.every import every
 from flows.runtime.monitoring.stats import StageStats, Stats, TaskCount
 
 FILE = "work/status.json"
@@ -163,19 +163,17 @@ class _Writer:
 @contextmanager
 def kept_up(ctx: Context) -> Iterator[_Ending]:
     """Meanwhile, the build's status is in its catalog; afterwards, how it ended."""
-    writer, ended, ending = _Writer(ctx), threading.Event(), _Ending()
+    writer, ending = _Writer(ctx), _Ending()
 
-    def loop() -> None:
-        while not ended.wait(SECONDS):
-            writer.write("stopping" if ctx.stop.is_set() else "running")
+    def write() -> None:
+        writer.write("stopping" if ctx.stop.is_set() else "running")
 
-    writer.write("running")
-    thread = threading.Thread(target=loop, name="status", daemon=True)
-    thread.start()
+    write()
     state: State = "failed"
     message = ""
     try:
-        yield ending
+        with every(SECONDS, write, "status"):
+            yield ending
         state = "finished"
     except Stopped:
         state = "stopped"
@@ -184,8 +182,6 @@ def kept_up(ctx: Context) -> Iterator[_Ending]:
         message = one_line(str(error)) or type(error).__name__
         raise
     finally:
-        ended.set()
-        thread.join()
         writer.write(state, message, ending.release)
 
 
