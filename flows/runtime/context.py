@@ -17,6 +17,7 @@ from catalog.releases import Catalog
 from catalog.storage.location import Storage
 from flows.recipe import Recipe
 from flows.runtime.commits import Commits
+from flows.runtime.hosts import Hosts
 from flows.runtime.monitoring.stats import Stats
 
 T = TypeVar("T")
@@ -50,7 +51,11 @@ class Context:
     commits: Commits = field(default_factory=Commits)
     incomplete: bool = False  # some footage could not be listed, so what there was stays
     notes: list[str] = field(default_factory=list)  # what the user should know at the end
+    hosts: Hosts = field(init=False)  # that its footage is fetched from
     rounds: dict[str, int] = field(default_factory=dict)  # of searches: see KeptAnswers
+
+    def __post_init__(self) -> None:
+        self.hosts = Hosts(self.notes.append)
 
     @property
     def uri(self) -> str:

@@ -7,6 +7,7 @@ import dataclasses
 from collections.abc import Iterable, Sequence
 
 from catalog.errors import EditmillError
+from flows.sources.files.paths import NoSuchFile
 from flows.sources.source import (
     Answers,
     Footage,
@@ -22,15 +23,22 @@ from flows.sources.source import (
 def listing(sections: Sequence[Section], answers: Answers | None = None) -> Listing[Footage]:
     """Every source of these sections, in their order; samples are fetched when absent.
 
-    Without `answers` only what lies on this machine is listed. Raises EditmillError for a folder
-    that is not there, and where nothing can be footage.
+    Without `answers` only what lies on this machine is listed. Where a list, shard or dataset is
+    gone, the others' footage is used, and what earlier builds found in it stays: the listing is
+    `incomplete`. Raises EditmillError where no section gives anything else, for a folder that is
+    not there, and where nothing can be footage.
     """
     files: list[Footage] = []
     notes: list[str] = []
     incomplete = False
     seen: set[str] = set()  # identities: what two sections find is the first one's
+    gone: list[NoSuchFile] = []
     for section in sections:
-        found = _found(section, answers)
+        try:
+            found = _found(section, answers)
+        except NoSuchFile as error:
+            gone.append(error)
+            continue
         for file in found.files:
             if isinstance(file, RemoteVideo):
                 if file.identity in seen:
@@ -39,6 +47,10 @@ def listing(sections: Sequence[Section], answers: Answers | None = None) -> List
             files.append(dataclasses.replace(file, section=section))
         notes += found.notes
         incomplete |= found.incomplete
+    if gone and not files and not incomplete:
+        raise gone[0]
+    notes += [f"{error}; what earlier builds found by it stays" for error in gone]
+    incomplete |= bool(gone)
     refused = [f.refusal for f in files if isinstance(f, SourceFile) and f.refusal is not None]
     if refused and len(refused) == len(files):
         raise EditmillError(

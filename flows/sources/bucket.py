@@ -21,6 +21,9 @@ class BucketSources(ListSection):
     kind: Literal["s3"]
     uri: str = Field(description="s3://bucket/prefix")
 
+    def places(self) -> tuple[str, ...]:
+        return (self.where(),)
+
     def where(self) -> str:
         bucket, prefix = s3.split(self.uri)
         return f"{s3.SCHEME}{bucket}/{prefix}".rstrip("/")

@@ -52,6 +52,9 @@ class DatasetSources(ListSection):
     path: str = Field(description="a dataset's folder, or a path or glob of its Parquet files")
     columns: Columns = Columns()
 
+    def places(self) -> tuple[str, ...]:
+        return (self.path,)
+
     def where(self) -> str:
         return self.path
 
@@ -68,7 +71,7 @@ class DatasetSources(ListSection):
         elif not root.is_dir():
             found = list(_local(root, (".parquet", *METADATA), answers))
         if not found:
-            raise EditmillError(
+            raise NoSuchFile(
                 f"{root}: neither a Parquet file nor {' or '.join(METADATA)} in it, so no dataset "
                 "that `datasets.load_dataset` reads; of a folder of videos make a `kind: folder`"
             )
@@ -142,6 +145,10 @@ class Cell:
     @property
     def uri(self) -> str:
         return f"{self.table.uri}, row {self.row}"
+
+    @property
+    def host(self) -> str:
+        return ""  # its table lies on this machine
 
     def download(self, to: Path, check_stop: Callable[[], None]) -> None:
         """See :class:`flows.sources.source.Address`."""

@@ -6,10 +6,12 @@ moves nobody, what is taken out of it leaves, and a link that was signed anew is
 
 from __future__ import annotations
 
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import islice
+from typing import Any
 
 from pydantic import Field
 
@@ -20,6 +22,24 @@ from flows.sources.source import Answers, Listing, RemoteSection, RemoteVideo
 
 LOOK = 1000
 """Videos of a list between two looks for a stop."""
+
+
+REMOTE = re.compile(r"[a-z0-9]+://")
+"""The beginning of what does not lie on this machine."""
+
+
+class NoAnswers:
+    """`flows.sources.source.Answers` of no build: nothing was asked before, and nothing is kept."""
+
+    def get(self, key: str) -> dict[str, Any] | None:
+        return None
+
+    def put(self, key: str, answer: dict[str, Any]) -> None: ...
+
+    def rounds(self, search: str) -> int:
+        return 1
+
+    def check_stop(self) -> None: ...
 
 
 @dataclass(slots=True)
@@ -59,6 +79,24 @@ class ListSection(RemoteSection):
                 + "".join(f" ({note})" for note in notes)
             )
         return Listing(found, notes, remarks.incomplete)
+
+    def outlook(self) -> str:
+        where = self.where()
+        adds = f"each build adds up to {self.per_build}" if self.per_build else "a build takes all"
+        if self.limit is not None:
+            adds += f", no more than {self.limit} altogether"
+        if any(REMOTE.match(place) for place in self.places()):
+            return f"{where}: lies elsewhere and was not asked; of its videos {adds}"
+        remarks = Remarks()
+        identities = {video.identity for video in self.videos(NoAnswers(), remarks)}
+        notes = "".join(f" ({line})" for line in remarks.lines(where))
+        if not identities:
+            raise EditmillError(f"{where}: no video in it; correct the recipe's `sources`{notes}")
+        return f"{where}: names {len(identities)} videos, of which {adds}{notes}"
+
+    def places(self) -> tuple[str, ...]:
+        """The paths and URIs of what makes the list, as the recipe has them."""
+        raise NotImplementedError
 
     def where(self) -> str:
         """The list as the recipe names it; what its rounds are kept under."""

@@ -57,6 +57,11 @@ class Address(Protocol):
     """Where a remote video's file can be had now. Small, immutable and picklable: any worker may
     be the one that fetches it."""
 
+    @property
+    def host(self) -> str:
+        """The server that is asked, whose videos fail together while it is away; empty for none."""
+        ...
+
     def download(self, to: Path, check_stop: Callable[[], None]) -> None:
         """Write the whole file to `to`, piece by piece; `check_stop` is called between pieces and
         may raise.
@@ -131,6 +136,13 @@ class LocalSection(Section):
 
 class RemoteSection(Section):
     """Footage that is fetched into the catalog."""
+
+    def outlook(self) -> str:
+        """What a build would find, as far as that is known without asking anybody elsewhere.
+
+        Raises EditmillError in one line where the section is wrong.
+        """
+        raise NotImplementedError
 
     def find(self, answers: Answers) -> Listing[RemoteVideo]:
         """Every source of the section; what earlier builds found comes first, in the same order.

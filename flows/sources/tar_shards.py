@@ -56,6 +56,9 @@ class TarSources(ListSection):
     texts: Texts = Texts()
     hosts: tuple[str, ...] = ()  # that may lie on a private network
 
+    def places(self) -> tuple[str, ...]:
+        return self._patterns()
+
     def where(self) -> str:
         return ", ".join(_page(pattern) or pattern for pattern in self._patterns())
 

@@ -20,7 +20,7 @@ from catalog.errors import BadInput, EditmillError
 from catalog.keys import file_digest
 from catalog.storage.files import replacing
 from catalog.validated import Part
-from flows.sources.http import MOST_BYTES, Client, download
+from flows.sources.http import MOST_BYTES, Client, download, host_of
 from flows.sources.links import table
 from flows.sources.links.stable import stable_link
 from flows.sources.rounds import ListSection, Remarks
@@ -51,6 +51,9 @@ class UrlSources(ListSection):
     query: str | None = None  # over the table `links`
     columns: Columns = Columns()
     hosts: tuple[str, ...] = ()  # that may lie on a private network
+
+    def places(self) -> tuple[str, ...]:
+        return self._files()
 
     def where(self) -> str:
         return ", ".join(self._files()) + (f" ({self.query})" if self.query else "")
@@ -112,6 +115,10 @@ class Link:
     hosts: tuple[str, ...] = ()
     sha256: str = ""
     most_bytes: int = MOST_BYTES
+
+    @property
+    def host(self) -> str:
+        return host_of(self.link)
 
     def download(self, to: Path, check_stop: Callable[[], None]) -> None:
         """See :class:`flows.sources.source.Address`."""

@@ -78,7 +78,7 @@ def _fetched(ctx: Context, video: RemoteVideo) -> SourceFile | None:
 
 
 def _media(ctx: Context, video: RemoteVideo) -> str:
-    with ctx.catalog.media.writing(video.suffix) as draft:
+    with ctx.hosts.asking(video.address.host), ctx.catalog.media.writing(video.suffix) as draft:
         video.address.download(draft.path, ctx.check_stop)
         if not draft.path.is_file() or not draft.path.stat().st_size:
             raise BadInput("empty_file", f"{video.name}: nothing came of it", final=False)

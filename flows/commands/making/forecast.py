@@ -22,8 +22,9 @@ from flows.commands.making import costs
 from flows.commands.making.footage import Footage, Video, probed
 from flows.recipe import Recipe
 from flows.sources import samples
+from flows.sources.files.paths import NoSuchFile
 from flows.sources.samples import SampleSources
-from flows.sources.source import LocalSection, SourceFile
+from flows.sources.source import LocalSection, RemoteSection, SourceFile
 from flows.stages.ingest import cuts, rules_for
 
 
@@ -176,8 +177,13 @@ def _files(recipe: Recipe) -> tuple[list[SourceFile], list[str], list[str]]:
             listed = section.find()
             files += listed.files
             notes += listed.notes
-        else:
-            notes.append(f"Not counted, since a build finds it: the footage of `{section.kind}`")
+        elif isinstance(section, RemoteSection):
+            try:
+                notes.append(f"Not in the figures, since nothing is fetched: {section.outlook()}")
+            except NoSuchFile as error:
+                if len(recipe.sources) == 1:
+                    raise
+                notes.append(f"Would be left out: {error}")
     return files, absent, notes
 
 

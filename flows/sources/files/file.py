@@ -9,7 +9,7 @@ from typing import Protocol
 
 from catalog.errors import BadInput, EditmillError
 from catalog.storage.files import replacing
-from flows.sources.http import MOST_BYTES
+from flows.sources.http import MOST_BYTES, host_of
 
 CheckStop = Callable[[], None]
 """Raises once the build shall stop."""
@@ -74,6 +74,10 @@ class FileRange:
     @classmethod
     def whole(cls, file: File, state: State, most_bytes: int = MOST_BYTES) -> FileRange:
         return cls(file, state, 0, state.size, most_bytes)
+
+    @property
+    def host(self) -> str:
+        return host_of(self.file.uri) if self.file.uri.startswith(("http://", "https://")) else ""
 
     def download(self, to: Path, check_stop: CheckStop) -> None:
         """See :class:`flows.sources.source.Address`."""

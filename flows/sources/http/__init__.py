@@ -6,7 +6,15 @@ unless the user named its host. Nothing here knows a secret but the transport th
 
 from flows.sources.http.client import Client, Credential, Patience
 from flows.sources.http.download import MOST_BYTES, download
-from flows.sources.http.errors import Denied, Gone, PrivateAddress, Refused, Unavailable
+from flows.sources.http.errors import (
+    Denied,
+    Gone,
+    NoUsableAnswer,
+    PrivateAddress,
+    Refused,
+    Unavailable,
+    host_of,
+)
 from flows.sources.http.shared import shared_client
 from flows.sources.http.waiting import SYSTEM, Clock
 
@@ -18,10 +26,12 @@ __all__ = [
     "Credential",
     "Denied",
     "Gone",
+    "NoUsableAnswer",
     "Patience",
     "PrivateAddress",
     "Refused",
     "Unavailable",
     "download",
+    "host_of",
     "shared_client",
 ]

@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 
 from catalog.errors import BadInput, one_line
-from flows.sources.http.errors import Denied, Gone, Refused, Unavailable, host_of
+from flows.sources.http.errors import Denied, Gone, NoUsableAnswer, Refused, Unavailable, host_of
 from flows.sources.http.transport import Credential, Transport
 from flows.sources.http.waiting import SYSTEM, Clock, clock_time, retry_after, until_reset, wait
 
@@ -116,7 +116,7 @@ class Client:
         """Do something with :meth:`open` until it succeeds: what a broken connection (any
         httpx.HTTPError) or a server's own error ended is tried again, with back-off and jitter.
 
-        Raises Unavailable once all tries are used up.
+        Raises NoUsableAnswer once all tries are used up.
         """
         for attempt in range(1, self.patience.attempts + 1):
             try:
@@ -133,7 +133,7 @@ class Client:
                 why, asked = one_line(str(error)) or type(error).__name__, None
             if attempt < self.patience.attempts:
                 self._wait(url, asked or self.patience.pause(attempt, self.clock), check_stop)
-        raise Unavailable(
+        raise NoUsableAnswer(
             f"{host_of(url)}: no usable answer in {self.patience.attempts} tries, the last: "
             f"{self._redacted(why)}; the next build asks again"
         )

@@ -23,6 +23,10 @@ class Unavailable(BadInput):
         super().__init__(reason, message, final=False)
 
 
+class NoUsableAnswer(Unavailable):
+    """The server did not answer, broke off, or had an error of its own, by all tries."""
+
+
 class PrivateAddress(BadInput):
     """The host is this machine or lies on a private network, and the user did not name it.
 

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from catalog.errors import BadInput, EditmillError
-from flows.sources.http import Denied, Gone, download, shared_client
+from flows.sources.http import Denied, Gone, download, host_of, shared_client
 from flows.sources.stock.api import Api
 
 if TYPE_CHECKING:
@@ -22,6 +22,10 @@ class StockAddress:
     section: StockSection
     video: str
     link: str
+
+    @property
+    def host(self) -> str:
+        return host_of(self.link)
 
     def download(self, to: Path, check_stop: Callable[[], None]) -> None:
         """See :class:`flows.sources.source.Address`."""

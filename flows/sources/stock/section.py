@@ -95,6 +95,14 @@ class StockSection(RemoteSection):
 
     # What all do alike
 
+    def outlook(self) -> str:
+        searches = len(dict.fromkeys(self.questions()))
+        most = f", no more than {self.limit} altogether" if self.limit is not None else ""
+        return (
+            f"{self.SITE}: was not asked; each build adds up to {self.per_build} videos of each of "
+            f"its {searches} {'search' if searches == 1 else 'searches'}{most}"
+        )
+
     def find(self, answers: Answers, clock: Clock = SYSTEM) -> Listing[RemoteVideo]:
         with Api(self, answers.check_stop, clock) as api:
             searches = [

@@ -250,6 +250,24 @@ def test_a_dry_run_counts_and_writes_nothing(editmill, recipe: Path, tmp_path: P
     assert sorted(tmp_path.rglob("*")) == before
 
 
+def test_a_dry_run_says_what_of_footage_elsewhere_it_counts(editmill, refused, tmp_path: Path):
+    path, links = tmp_path / "r.yaml", tmp_path / "links.csv"
+    links.write_text("url\nhttps://a.example/1.mp4\nhttps://a.example/2.mp4\n")
+    sources: list[dict[str, object]] = [{"kind": "urls", "files": str(links), "per_build": 1}]
+    values = {"name": "x", "sources": sources, "plan": {"weights": {"deblur": 1}}}
+    path.write_text(yaml.safe_dump(values))
+    (note,) = json.loads(editmill("build", path, "--dry-run", "--json"))["left_out"]
+    assert note.startswith("Not in the figures") and "names 2 videos, of which each build" in note
+    gone = str(tmp_path / "gone.csv")
+    sources.append({"kind": "urls", "files": gone})
+    path.write_text(yaml.safe_dump(values))
+    notes = json.loads(editmill("build", path, "--dry-run", "--json"))["left_out"]
+    assert len(notes) == 2 and notes[1].startswith(f"Would be left out: {gone}")
+    del sources[0]
+    path.write_text(yaml.safe_dump(values))
+    assert gone in refused("build", path, "--dry-run")
+
+
 def test_a_dry_run_fetches_nothing(editmill, tmp_path: Path, monkeypatch):
     monkeypatch.setenv("EDITMILL_CACHE", str(tmp_path / "cold"))
     monkeypatch.setattr(weights, "fetch", lambda name: pytest.fail(f"{name} was fetched"))

@@ -15,6 +15,8 @@ from catalog.records import Source
 from flows.recipe import parse
 from flows.runtime.answers import KeptAnswers, end_rounds
 from flows.runtime.context import Context, Stopped, context
+from flows.runtime.hosts import AWAY_AFTER
+from flows.sources.http import NoUsableAnswer
 from flows.sources.source import RemoteVideo, SourceFile
 from flows.stages import fetch, ingest, look
 
@@ -27,6 +29,7 @@ class Copying:
 
     path: Path
     log: Path
+    host: str = ""
 
     def download(self, to: Path, check_stop: Callable[[], None]) -> None:
         check_stop()
@@ -35,6 +38,15 @@ class Copying:
         if not self.path.exists():
             raise BadInput("no_longer_there", f"{self.path.name}: gone")
         shutil.copy(self.path, to)
+
+
+class Failing(Copying):
+    """Of a server that does not answer."""
+
+    def download(self, to: Path, check_stop: Callable[[], None]) -> None:
+        with self.log.open("a") as log:
+            print("away", file=log)
+        raise NoUsableAnswer(f"{self.host}: no usable answer in 6 tries")
 
 
 @pytest.fixture
@@ -79,6 +91,26 @@ def test_what_is_gone_has_a_row_and_is_not_asked_for_again(
     assert (row["stage"], row["record"], row["reason"]) == ("fetch", "stock/7", "no_longer_there")
     assert asked(remote) == ["m.mp4"]
     assert not ctx.worth_retrying
+
+
+def test_a_host_that_is_away_is_left_alone_and_asked_again_by_the_next_build(
+    ctx: Context, remote: RemoteVideo
+) -> None:
+    address = Failing(remote.address.path, remote.address.log, "a.example")  # type: ignore[attr-defined]
+    away = [
+        replace(remote, name=f"stock/{k}", identity=f"stock:{k}", address=address)
+        for k in range(10, 19)
+    ]
+    for ran in range(1, 3):
+        assert [file.name for file in fetch.run(ctx, [*away, remote])] == ["stock/7"]
+        # Those side by side with the last of them may have begun.
+        assert AWAY_AFTER * ran <= asked(remote).count("away") < (AWAY_AFTER + fetch.AT_ONCE) * ran
+        (note,) = ctx.notes
+        assert note.startswith("a.example did not answer for 3 videos in a row")
+        rows = ctx.catalog.failures().collect()
+        assert rows.height == 9 and set(rows["reason"]) == {"unreachable"}
+        assert ctx.worth_retrying
+        ctx = context(ctx.uri, ctx.recipe)
 
 
 def test_one_that_fails_does_not_have_the_others_fetched_again(

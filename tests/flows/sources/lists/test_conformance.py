@@ -283,6 +283,39 @@ def test_a_section_says_where_nothing_is(case: Case, answers: Kept, tmp_path: Pa
     assert "correct the recipe" in str(error.value) or "so no dataset" in str(error.value)
 
 
+def test_where_nothing_is_any_more_the_other_sections_are_listed(
+    case: Case, answers: Kept, tmp_path: Path, server: FileServer, clips: list[bytes]
+) -> None:
+    name = {"urls": "files", "webdataset": "shards", "s3": "uri", "datasets": "path"}
+    kind = case.section.model_dump()["kind"]
+    if kind == "s3":  # an empty prefix is no list that is gone
+        return
+    gone = case.section.model_copy(update={name[kind]: _without(case.section, name[kind])})
+    (tmp_path / "other.csv").write_text(f"url\n{server.url}/other.mp4\n")
+    other = UrlSources(kind="urls", files=str(tmp_path / "other.csv"), hosts=HOSTS)
+    found = listing([gone, other], answers)
+    assert [file.section for file in found.files] == [other]
+    assert found.incomplete  # so that what it gave before stays
+    (note,) = found.notes
+    assert note.endswith("what earlier builds found by it stays") and "\n" not in note
+    for sections in ([gone], [gone, gone]):
+        with pytest.raises(EditmillError):
+            listing(sections, answers)
+
+
+def test_its_outlook_counts_what_lies_on_this_machine_and_asks_nobody(
+    case: Case, tmp_path: Path, server: FileServer
+) -> None:
+    before = list(server.requests)
+    section = case.section.model_copy(update={"per_build": 2})
+    line = section.outlook()
+    assert "each build adds up to 2" in line and "\n" not in line
+    elsewhere = "://" in section.places()[0]
+    assert ("was not asked" in line) == elsewhere
+    assert ("names 3 videos" in line) == (not elsewhere)
+    assert server.requests == before
+
+
 def test_a_recipe_describes_it_and_a_build_lists_it(
     case: Case, answers: Kept, clips: list[bytes], tmp_path: Path
 ) -> None:
