@@ -11,6 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from prefect import flow
+from prefect.client.schemas.objects import State
+from prefect.states import Completed
 from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows.pipelines import make_local_edits, make_pairs
@@ -23,8 +25,10 @@ from flows.request import Request, finished, has_remote_sources, remember, reque
 from flows.runtime.answers import end_rounds
 from flows.runtime.branch import committed, on_branch
 from flows.runtime.context import Context, Stopped, context, findable
+from flows.runtime.monitoring.progress import lines
 from flows.runtime.monitoring.status import kept_up
 from flows.runtime.orchestration.client import Connection, using
+from flows.runtime.orchestration.run_log import tell
 from flows.runtime.orchestration.server import Server
 from flows.runtime.selection import parts, settle
 from flows.runtime.stopping import stopped_by_signals
@@ -37,7 +41,7 @@ def build(
     source: Path | None = None,
     tag: str | None = None,
     least_kept: float = 0.0,
-) -> dict[str, Any]:
+) -> State[dict[str, Any]]:
     """Build a dataset: from source videos to a release and its report.
 
     What earlier runs finished is not computed again, so a run that was stopped is continued by
@@ -58,9 +62,12 @@ def build(
     ctx = context(out, asked.recipe)
     done = finished(ctx, asked)
     if done is None:
-        connection = Server(asked.recipe.run.server).connect(ctx.stop, print)
-        done = run(ctx, asked, connection, least_kept)
-    return asdict(done)
+        connection = Server(asked.recipe.run.server).connect(ctx.stop, tell)
+        with lines(ctx.stats, tell):
+            done = run(ctx, asked, connection, least_kept)
+    for line in done.summary():
+        tell(line)
+    return Completed(message=done.line(), data=asdict(done))
 
 
 def run(ctx: Context, asked: Request, connection: Connection, least_kept: float = 0.0) -> Outcome:

@@ -52,6 +52,24 @@ class Collected:
     kept: int = 0  # media that something names
     young: int = 0  # media that nothing names yet
 
+    def removed(self) -> str:
+        """`3 media (12 MiB), 4 products of the journal that name them`."""
+        gone = f"{self.media} media ({_size(self.bytes)})"
+        if self.products:
+            gone += f", {self.products} products of the journal that name them"
+        if self.selections:
+            names = ", ".join(name or "that of format 1" for name in self.selections)
+            gone += f", {len(self.selections)} selections ({names})"
+        return gone
+
+
+def _size(count: int) -> str:
+    for unit in ("bytes", "KiB", "MiB"):
+        if count < 1024:
+            return f"{count:.0f} {unit}"
+        count //= 1024
+    return f"{count:.0f} GiB"
+
 
 def collect(
     storage: Storage,

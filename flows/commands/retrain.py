@@ -33,7 +33,7 @@ def main(
     reports_to = Server(server)
     # Imported late: this takes seconds, and the command's errors need none of it.
     from flows.runtime.orchestration.client import using
-    from flows.training.filters.progress import tell
+    from flows.runtime.orchestration.run_log import tell
     from flows.training.retrain import retrain
     from flows.training.retraining import Retraining
 

@@ -25,7 +25,7 @@ def main(name: Name, *, out: Path | None, check: bool, server: str | None, as_js
     reports_to = Server(server)
     # Imported late: this takes seconds, and the command's errors need none of it.
     from flows.runtime.orchestration.client import using
-    from flows.training.filters.progress import tell
+    from flows.runtime.orchestration.run_log import tell
 
     training = importlib.import_module(f"flows.training.filters.{name}")
     connection = reports_to.connect(threading.Event(), tell)

@@ -6,14 +6,17 @@ from dataclasses import asdict
 from typing import Any
 
 from prefect import flow
+from prefect.client.schemas.objects import State
+from prefect.states import Completed
 
 import catalog
 from catalog.keeping.garbage import collect
 from flows.runtime.idle import refuse_while_building
+from flows.runtime.orchestration.run_log import tell
 
 
 @flow(name="clean-up", flow_run_name="clean up {out}", persist_result=False)
-def clean_up(out: str = "editmill-demo", older_than: float = 168) -> dict[str, Any]:
+def clean_up(out: str = "editmill-demo", older_than: float = 168) -> State[dict[str, Any]]:
     """Delete what no release of a catalog and not its main needs: media, selections, table files.
 
     Raises EditmillError as soon as a build runs in the catalog; the next run goes on.
@@ -34,4 +37,6 @@ def clean_up(out: str = "editmill-demo", older_than: float = 168) -> dict[str, A
         dry_run=False,
         check=lambda: refuse_while_building(out),
     )
-    return asdict(done)
+    line = f"{out}: deleted {done.removed()}; {done.kept} media are needed"
+    tell(line)
+    return Completed(message=line, data=asdict(done))

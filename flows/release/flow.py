@@ -9,12 +9,16 @@ from dataclasses import asdict
 from typing import Any
 
 from prefect import flow
+from prefect.client.schemas.objects import State
+from prefect.states import Completed
 
 import catalog
+from catalog.errors import EditmillError
 from flows.recipe import load
 from flows.release import local_edits, pairs
 from flows.runtime.branch import committed
 from flows.runtime.context import context
+from flows.runtime.orchestration.run_log import tell
 from flows.runtime.pinned import as_built
 from flows.runtime.selection import select
 
@@ -24,7 +28,7 @@ def release(
     out: str = "editmill-demo",
     recipe: str = "embedded",
     tag: str | None = None,
-) -> dict[str, Any]:
+) -> State[dict[str, Any]]:
     """Release what the catalog holds now, without building anything.
 
     Where the recipe's newest release holds the same, there is no other. Raises EditmillError where
@@ -43,6 +47,11 @@ def release(
     ctx.catalog = select(ctx.catalog, ctx.recipe)
     ctx.catalog.refuse_if_unfinished()
     product = pairs if ctx.recipe.records is None else local_edits
+    before = {each.tag for each in ctx.catalog.releases()}
     outcome = product.publish(ctx, tag)
+    if not outcome.release:
+        raise EditmillError(f"{out}: has nothing to release; run a build first")
+    outcome.unchanged = outcome.release in before
     committed(ctx, outcome.release)
-    return asdict(outcome)
+    tell(outcome.line())
+    return Completed(message=outcome.line(), data=asdict(outcome))

@@ -28,6 +28,31 @@ class Outcome:
     """What each filter was measured to be worth, how the instructions came out, and what lay among
     the sources and was left out."""
 
+    def summary(self) -> list[str]:
+        """Line by line, what the tasks and stages came to, the notes, and where all of it lies."""
+        tasks = [
+            f"{line['task']}: {line['planned']} planned, {line['made']} made, {line['kept']} kept"
+            + "".join(f", {reason} {count}" for reason, count in line["rejected"].items())
+            for line in self.tasks
+        ]
+        stages = [
+            f"{line['stage']}: {line['records']} records, {line['reused']} of them reused, "
+            f"{line['failed']} failed, {line['seconds']:.1f} s"
+            for line in self.stages
+        ]
+        return [*tasks, *stages, *self.notes, f"report {self.report}", self.totals_line()]
+
+    def totals_line(self) -> str:
+        """What was made of how much, at what cost."""
+        totals = self.totals
+        what = "pairs" if self.product == "pairs" else "records"
+        return (
+            f"{totals['kept']} {what} kept of {totals['made']} made, from {totals['clips']} clips "
+            f"of {totals['sources']} sources; {totals['failures']} failures. "
+            f"{totals['wall_seconds'] / 60:.1f} minutes, {totals['peak_memory_mb'] / 1024:.1f} GiB "
+            f"at most, orchestration {totals['orchestration_share']:.1%}."
+        )
+
     def line(self) -> str:
         """What came of it, for whoever reads one line."""
         if not self.release:

@@ -17,10 +17,10 @@ import catalog
 from catalog.releases import Catalog
 from catalog.storage.location import Versioned
 from flows.recipe import load
+from flows.runtime.orchestration.run_log import tell
 from flows.runtime.parameters import Described
 from flows.training.experts.retraining import retrained_expert
 from flows.training.filters.candidates import CANDIDATES, FilterSettings
-from flows.training.filters.progress import tell
 from flows.training.filters.retraining import retrained_filter
 from flows.training.news import newest_release
 from flows.training.retraining import Retraining

@@ -40,21 +40,7 @@ def _said(done: Collected, older_than: float, dry_run: bool) -> str:
     if done.young:
         kept += f"; {done.young} that nothing names are younger than {older_than:g} hours"
     verb = "Would be deleted" if dry_run else "Deleted"
-    gone = f"{done.media} media ({_size(done.bytes)})"
-    if done.products:
-        gone += f", {done.products} products of the journal that name them"
-    if done.selections:
-        names = ", ".join(name or "that of format 1" for name in done.selections)
-        gone += f", {len(done.selections)} selections ({names})"
     tables = (
         "" if dry_run else "\nTables: small files joined, old versions dropped but for releases'"
     )
-    return f"Kept: {kept}\n{verb}: {gone}{tables}"
-
-
-def _size(count: int) -> str:
-    for unit in ("bytes", "KiB", "MiB"):
-        if count < 1024:
-            return f"{count:.0f} {unit}"
-        count //= 1024
-    return f"{count:.0f} GiB"
+    return f"Kept: {kept}\n{verb}: {done.removed()}{tables}"

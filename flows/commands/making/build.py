@@ -16,11 +16,11 @@ from flows.request import finished, request
 from flows.runtime.context import Stopped, context
 from flows.runtime.monitoring.progress import live
 
-PRODUCTS = {
-    "pairs": ("pairs", "select task, instruction from pairs where keep"),
-    "local_edits": ("records", "select task, subset, caption_medium from local_edits"),
+QUESTIONS = {
+    "pairs": "select task, instruction from pairs where keep",
+    "local_edits": "select task, subset, caption_medium from local_edits",
 }
-"""What a product's rows are called, and a first question about them."""
+"""A first question about each product."""
 
 FAILED = "select reason, record, message from failures"
 """What says why records could not be made."""
@@ -70,14 +70,7 @@ def _show(console: Console, outcome: Outcome, as_json: bool, headline: str) -> N
     console.print(_task_table(outcome.tasks))
     console.print(_stage_table(outcome.stages))
     totals = outcome.totals
-    what, asked = PRODUCTS[outcome.product]
-    console.print(
-        f"{totals['kept']} {what} kept of {totals['made']} made, from {totals['clips']} clips of "
-        f"{totals['sources']} sources; {totals['failures']} failures. "
-        f"{totals['wall_seconds'] / 60:.1f} minutes, {totals['peak_memory_mb'] / 1024:.1f} GiB at "
-        f"most, orchestration {totals['orchestration_share']:.1%}.",
-        highlight=False,
-    )
+    console.print(outcome.totals_line(), highlight=False)
     for note in outcome.notes:
         console.print(note, highlight=False, markup=False)
     if not totals["made"]:
@@ -95,7 +88,7 @@ def _show(console: Console, outcome: Outcome, as_json: bool, headline: str) -> N
     if totals["failures"]:
         lines.append(f'failures editmill query "{FAILED}" {where}')
     if totals["made"]:
-        lines.append(f'next     editmill query "{asked}" {where}')
+        lines.append(f'next     editmill query "{QUESTIONS[outcome.product]}" {where}')
     for line in lines:
         console.print(line, highlight=False, soft_wrap=True, markup=False)
 

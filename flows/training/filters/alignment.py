@@ -15,8 +15,8 @@ from filters.alignment.style_examples import Example
 from filters.alignment.style_probe import SHIPPED, StyleProbes
 from filters.alignment.train import SAMPLES, agreement, describe_metrics
 from filters.encoder.embedded import EmbeddedEncoder
+from flows.runtime.orchestration.run_log import tell
 from flows.training.filters.footage import Footage
-from flows.training.filters.progress import tell
 
 __all__ = ["SHIPPED", "describe_metrics", "train_alignment"]
 

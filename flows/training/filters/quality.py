@@ -18,8 +18,8 @@ from filters.quality.training.evaluation import agreement, describe_metrics
 from filters.quality.training.good_edits import GoodEdits
 from filters.quality.training.train import SAMPLES
 from filters.quality.training.training_set import TrainingSet
+from flows.runtime.orchestration.run_log import tell
 from flows.training.filters.footage import Footage
-from flows.training.filters.progress import tell
 
 __all__ = ["SHIPPED", "describe_metrics", "train_quality"]
 

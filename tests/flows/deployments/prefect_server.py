@@ -82,13 +82,13 @@ class PrefectServer:
         with patient, get_client(sync_client=True) as client:
             yield client
 
-    def prefect(self, *arguments: str) -> subprocess.Popen[bytes]:
+    def prefect(self, *arguments: str, **settings: str) -> subprocess.Popen[bytes]:
         """A `prefect` command that runs in the repository; its output is in the folder's log."""
         with (self.folder / f"{arguments[0]}.log").open("ab") as log:
             return subprocess.Popen(
                 [sys.executable, "-m", "prefect", *arguments],
                 cwd=REPOSITORY,
-                env=self.environment,
+                env=self.environment | settings,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=log,
@@ -96,9 +96,9 @@ class PrefectServer:
             )
 
     @contextmanager
-    def worker(self, pool: str) -> Iterator[subprocess.Popen[bytes]]:
+    def worker(self, pool: str, **settings: str) -> Iterator[subprocess.Popen[bytes]]:
         """A worker of the pool."""
-        started = self.prefect("worker", "start", "--pool", pool)
+        started = self.prefect("worker", "start", "--pool", pool, **settings)
         try:
             yield started
         finally:
