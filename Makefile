@@ -40,5 +40,6 @@ clean:  ## leaves the download cache alone
 		($(PYTHON) -m venv .uv && .uv/bin/python -m pip install --quiet uv) || \
 		$(PYTHON) -m pip install --quiet --target .uv uv
 	$(UV) venv --quiet --allow-existing --python ">=3.11,<3.14" .venv
-	$(UV) pip install --quiet --python $(BIN)/python --constraint constraints.txt --editable ".[dev]"
+	SAM2_BUILD_CUDA=0 $(UV) pip install --quiet --python $(BIN)/python --constraint constraints.txt \
+		--build-constraints constraints.txt --editable ".[dev]"
 	@touch $@

@@ -91,7 +91,9 @@ class _GivenBox:
     def __init__(self, box: tuple[float, float, float, float], label: str) -> None:
         self._first: Detection | None = Detection(label or "object", 1.0, box)
 
-    def detect(self, frames: Sequence[np.ndarray]) -> list[list[Detection]]:
+    def detect(
+        self, frames: Sequence[np.ndarray], phrases: Sequence[str] = ()
+    ) -> list[list[Detection]]:
         found: list[list[Detection]] = [[] for _ in frames]
         if self._first is not None:
             found[0].append(self._first)

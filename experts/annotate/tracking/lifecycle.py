@@ -57,7 +57,9 @@ class TrackingRun:
         detector: ObjectDetector,
         segmenter: BoxSegmenter,
         settings: TrackerSettings,
+        phrases: Sequence[str] = (),
     ) -> None:
+        self.phrases = phrases
         self.detector = detector
         self.segmenter = segmenter
         self.settings = settings
@@ -93,7 +95,8 @@ class TrackingRun:
     def objects(self, check_stop: Callable[[], None]) -> list[TrackedObject]:
         detect = self.detector.detect
         detected = [
-            self._candidates(one) for one in detect([self.frames[key] for key in self.keys])
+            self._candidates(one)
+            for one in detect([self.frames[key] for key in self.keys], self.phrases)
         ]
         self._visit(self.keys[0], detected[0], None)
         for (begin, key), detections in zip(pairwise(self.keys), detected[1:], strict=True):
@@ -106,7 +109,7 @@ class TrackingRun:
             half = len(steps) // 2
             if half >= self.settings.min_keyframe_gap and self._is_losing_a_track(span):
                 middle = begin + half
-                (middle_detections,) = detect([self.frames[middle]])
+                (middle_detections,) = detect([self.frames[middle]], self.phrases)
                 self._visit(middle, self._candidates(middle_detections), Span(steps[:half]))
                 span = Span(steps[half:])
             self._visit(key, detections, span)

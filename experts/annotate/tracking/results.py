@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import MutableMapping, Sequence
 from dataclasses import dataclass, field
 
 import cv2
@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experts.annotate.tracking.kinds import named
-from experts.annotate.tracking.settings import TrackerSettings
+from experts.annotate.tracking.settings import TrackLimits
 from experts.base import Masks
 from experts.masks.geometry import Mask, box_of
 
@@ -41,7 +41,7 @@ class Track:
     mask: Mask  # decoded at the latest keyframe
     quality: float  # confidence there, 0–1
     missed: int = 0  # keyframes in a row without a detection
-    masks: dict[int, Mask] = field(default_factory=dict)
+    masks: MutableMapping[int, Mask] = field(default_factory=dict)
     confidence: dict[int, float] = field(default_factory=dict)
     votes: dict[str, float] = field(default_factory=dict)
 
@@ -58,7 +58,7 @@ class Track:
 
 
 def tracked_objects(
-    tracks: Sequence[Track], shape: tuple[int, int, int], settings: TrackerSettings
+    tracks: Sequence[Track], shape: tuple[int, int, int], settings: TrackLimits
 ) -> list[TrackedObject]:
     """The tracks that are long enough, at the clip's size `shape` (T, H, W): at most
     `settings.max_objects`, ranked by score × mean area × frames covered."""

@@ -6,18 +6,12 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True, kw_only=True)
-class TrackerSettings:
-    """What steers the tracker. Where no source is named, the default was chosen by eye on the
-    sample clips; `infra/bench/annotation.py` shows what another value changes."""
+class TrackLimits:
+    """What every tracker of the slot asks of a track. Where no source is named, the default was
+    chosen by eye on the sample clips; `infra/bench/annotation.py` shows what another changes."""
 
     keyframe_interval: int = 16
     """Frames between two keyframes, about."""
-
-    min_keyframe_gap: int = 4
-    """Frames; no further keyframe is put in nearer than this to its neighbours."""
-
-    working_side: int = 592
-    """px; long side at which flow and masks are computed (SPEC: local edits are 592×336)."""
 
     max_objects: int = 6
 
@@ -29,6 +23,24 @@ class TrackerSettings:
 
     min_confidence: float = 0.5
     """A frame below this does not begin or end a track."""
+
+    duplicate_iou: float = 0.7
+    """Mask IoU above which two tracks, or box IoU above which two detections, are one object."""
+
+    contained_share: float = 0.85
+    """Share of a mask inside another of the same label above which it is a part of that."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrackerSettings(TrackLimits):
+    """What steers the tracker that goes from keyframe to keyframe; its defaults are from where
+    those of `TrackLimits` are."""
+
+    min_keyframe_gap: int = 4
+    """Frames; no further keyframe is put in nearer than this to its neighbours."""
+
+    working_side: int = 592
+    """px; long side at which flow and masks are computed (SPEC: local edits are 592×336)."""
 
     split_confidence: float = 0.3
     """Least confidence between two keyframes; below it the two ends are two tracks."""
@@ -52,12 +64,6 @@ class TrackerSettings:
 
     missed_factor: float = 0.85
     """Factor on confidence for each keyframe in a row at which the detector missed the track."""
-
-    duplicate_iou: float = 0.7
-    """Mask IoU above which two tracks, or box IoU above which two detections, are one object."""
-
-    contained_share: float = 0.85
-    """Share of a mask inside another of the same label above which it is a part of that."""
 
     rim: int = 3
     """px; as far from a trusted patch an untrusted pixel still belongs to a mask's edge."""

@@ -26,7 +26,7 @@ keyframes, results, settings.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from experts.annotate.tracking.lifecycle import BoxSegmenter, ObjectDetector, TrackingRun
@@ -78,14 +78,15 @@ class Tracker(TrackerSettings):
         frames: Frames,
         keyframe_interval: int | None = None,
         check_stop: Callable[[], None] = lambda: None,
+        phrases: Sequence[str] = (),
     ) -> list[TrackedObject]:
         """The objects in `frames`, uint8 RGB [T, H, W, 3] without a cut in them, largest first.
 
-        At most `max_objects`, ranked by score × mean area × frames covered. `check_stop` is called
-        between keyframes and may raise.
+        At most `max_objects`, ranked by score × mean area × frames covered. `phrases` go to the
+        detector. `check_stop` is called between keyframes and may raise.
         """
         if not len(frames):
             return []
         keys = keyframes(len(frames), keyframe_interval or self.keyframe_interval)
-        run = TrackingRun(frames, keys, self.detector, self.segmenter, settings=self)
+        run = TrackingRun(frames, keys, self.detector, self.segmenter, self, phrases)
         return run.objects(check_stop)

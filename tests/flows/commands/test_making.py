@@ -51,7 +51,7 @@ def detector(monkeypatch: pytest.MonkeyPatch):
 
             def close(self) -> None: ...
 
-            def detect(self, frames):
+            def detect(self, frames, phrases=()):
                 seen.extend(f.shape[1] for f in frames)
                 found = [Detection(n, 0.9, (0, 0, 9, 9)) for n in labels[frames[0].shape[1]]]
                 return [found for _ in frames]

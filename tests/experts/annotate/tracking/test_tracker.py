@@ -79,7 +79,9 @@ class Scene:
 
     def close(self) -> None: ...
 
-    def detect(self, frames: Sequence[np.ndarray]) -> list[list[Found]]:
+    def detect(
+        self, frames: Sequence[np.ndarray], phrases: Sequence[str] = ()
+    ) -> list[list[Found]]:
         return [self._found(self._number[frame.tobytes()]) for frame in frames]
 
     def _found(self, t: int) -> list[Found]:
