@@ -60,6 +60,10 @@ def make(folder: Path, side: int = SIDE) -> Path:
         for name, parameter in model.named_parameters():
             # What starts at zero or one would hide a wrong name.
             parameter.add_(torch.randn_like(parameter) * (0.02 if "norm" in name else 0.05))
+        # One table of positions, saved twice, in every real one.
+        model.shared_image_embedding.positional_embedding.copy_(
+            model.prompt_encoder.shared_embedding.positional_embedding
+        )
         # Random scores would say of half the frames that the object is not there.
         model.mask_decoder.pred_obj_score_head.proj_out.bias.fill_(4.0)
     model.save_pretrained(folder)

@@ -59,18 +59,22 @@ RENAMED = (
 POINTS = "prompt_encoder.point_embed.weight"
 """One tensor with a row per kind of point; the package has a tensor for each."""
 
-DUPLICATE = "shared_image_embedding.positional_embedding"
-"""The same values as `prompt_encoder.shared_embedding`, kept twice."""
+POSITIONS = "prompt_encoder.shared_embedding.positional_embedding"
+POSITIONS_AGAIN = "shared_image_embedding.positional_embedding"
+"""The package has one table for prompts and images, a checkpoint of the hub has it twice."""
 
 DOWNSAMPLER = re.compile(r"(memory_encoder\.mask_downsampler)\.layers\.(\d+)\.(conv|layer_norm)\.")
 """The package has one sequence of convolution, norm and activation, three a layer."""
 
 
 def renamed(weights: dict[str, Any]) -> dict[str, Any]:
-    """Tensors by transformers' names as tensors by the package's names."""
+    """Tensors by transformers' names as tensors by the package's names. Raises ValueError where
+    they say what the package's network cannot."""
+    if not (weights[POSITIONS] == weights[POSITIONS_AGAIN]).all():
+        raise ValueError(f"{POSITIONS} and {POSITIONS_AGAIN} differ")
     result = {}
     for name, tensor in weights.items():
-        if name == DUPLICATE:
+        if name == POSITIONS_AGAIN:
             continue
         if name == POINTS:
             for kind, row in enumerate(tensor):
