@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from catalog.errors import EditmillError
+from experts.checkpoint import Kind
 from experts.providers.registry import Provider, provider
 
 AUTO = "auto"
@@ -67,8 +68,7 @@ class HubModel(ABC):
     def version(self) -> str:
         """Of the code, the checkpoint (its commit, or a folder's content) and its library. Raises
         EditmillError, one line, where the folder or the library is missing; nothing is fetched."""
-        kind = self.provider.checkpoint_kind()
-        return f"{self.algorithm}+{kind.version(self.checkpoint)}"
+        return f"{self.algorithm}+{self._kind().version(self.checkpoint)}"
 
     @property
     def device(self) -> str:
@@ -98,7 +98,7 @@ class HubModel(ABC):
         with self._loading:
             if self._models is not None:
                 return
-            kind = self.provider.checkpoint_kind()
+            kind = self._kind()
             kind.installed()
             folder = kind.folder(self.checkpoint)
             if self.device == "cpu":
@@ -123,6 +123,10 @@ class HubModel(ABC):
                 import torch
 
                 torch.cuda.empty_cache()
+
+    def _kind(self) -> Kind:
+        """What its checkpoint must be; what is said where there is none."""
+        return self.provider.checkpoint_kind()
 
     @abstractmethod
     def _open(self, folder: Path) -> Any:

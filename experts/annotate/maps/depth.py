@@ -1,10 +1,11 @@
 """Relative depth of video by a monocular model of the Depth Anything kind, steady over time.
 
-No package registry carries a good depth model, so the checkpoint is the user's: a folder, or a hub
-id with its commit, in `EDITMILL_DEPTH`, in transformers' own layout (`config.json`,
-`model.safetensors`, `preprocessor_config.json`), for instance Depth Anything V2 (Yang et al.,
-NeurIPS 2024). Of that family the Small model is Apache-2.0; Base and Large are CC-BY-NC-4.0, and so
-not for a dataset that anybody may use.
+No package registry carries a good depth model, so the checkpoint comes from the hub or is the
+user's, in transformers' own layout (`config.json`, `model.safetensors`,
+`preprocessor_config.json`), for instance Depth Anything V2 (Yang et al., NeurIPS 2024). Of that
+family the Small model is Apache-2.0; Base and Large are CC-BY-NC-4.0, and so not for a dataset that
+anybody may use. A recipe chooses by `models.depth`; where there is no recipe (`editmill edit`) the
+variable `EDITMILL_DEPTH` names the checkpoint.
 
 Such a model says for each frame by itself which of two points is nearer; scale and offset are free
 and jump from frame to frame. Here each frame's median and mean deviation are brought to what they
@@ -14,8 +15,9 @@ are on average over the neighbouring frames, and one pair of robust quantiles ma
 
 from __future__ import annotations
 
+import dataclasses
 import os
-import threading
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -25,25 +27,15 @@ from numpy.typing import NDArray
 
 from catalog.errors import EditmillError
 from experts.base import Frames
+from experts.batching import Batches
 from experts.checkpoint import Kind
-from experts.threads import one_for_torch
+from experts.providers.hub_model import AUTO, HubModel
 
 if TYPE_CHECKING:
     import torch
 
 VARIABLE = "EDITMILL_DEPTH"
-"""Names the checkpoint: a folder, or `owner/name@<commit>` on the hub."""
-
-CHECKPOINT = Kind(
-    what="depth model",
-    files=("config.json", "model.safetensors", "preprocessor_config.json"),
-    option=VARIABLE,
-    example="depth-anything/Depth-Anything-V2-Small-hf",
-    library="transformers",
-    package="transformers",
-    extra="depth",
-)
-"""Weights only as safetensors, which cannot run code."""
+"""Names the checkpoint where there is no recipe: a folder, or `owner/name@<commit>` on the hub."""
 
 KINDS = ("depth_anything", "dpt")
 """Model types whose prediction is a disparity, larger where nearer; others predict distances."""
@@ -62,73 +54,79 @@ Depth = NDArray[np.float32]
 """[T, h, w]: disparity up to scale and offset; larger is nearer."""
 
 
-class DepthModel:
-    """A depth checkpoint behind transformers' interface. Thread-safe once loaded."""
+class DepthAnything(HubModel):
+    """A relative depth model (Depth Anything, or a DPT that predicts disparity) of transformers.
 
-    name = "depth"
+    `batch` frames go through it at once.
+    """
 
-    def __init__(self, device: str = "cpu") -> None:
-        self._device = device
-        self._model: Any = None
-        self._processor: Any = None
-        self._loading = threading.Lock()
+    slot = "depth"
+    provider_name = "depth_anything"
 
-    @property
-    def version(self) -> str:
-        """Of the checkpoint's bytes and the library that runs it. Raises EditmillError, one line,
-        where either is missing; nothing is loaded."""
-        return f"1+{CHECKPOINT.version(checkpoint())}"
-
-    def load(self) -> None:
-        """Opens the checkpoint; raises EditmillError, one line, if it cannot be had."""
-        with self._loading:
-            if self._model is not None:
-                return
-            folder = checkpoint()
-            transformers = _transformers()
-            if self._device == "cpu":
-                one_for_torch()
-            try:
-                processor = transformers.AutoImageProcessor.from_pretrained(
-                    folder, local_files_only=True, trust_remote_code=False
-                )
-                model = transformers.AutoModelForDepthEstimation.from_pretrained(
-                    folder,
-                    local_files_only=True,
-                    use_safetensors=True,
-                    trust_remote_code=False,
-                )
-            except Exception as error:  # whatever is wrong with somebody's files
-                raise CHECKPOINT.unreadable(folder, error) from None
-            config = model.config
-            metric = getattr(config, "depth_estimation_type", "relative") == "metric"
-            if config.model_type not in KINDS or metric:
-                kind = f"metric {config.model_type}" if metric else config.model_type
-                raise EditmillError(
-                    f"{folder}: is a {kind} model, which predicts distances; set {VARIABLE} to a "
-                    f"relative one of type {' or '.join(KINDS)}, such as {CHECKPOINT.example}"
-                )
-            self._processor = processor
-            self._model = model.eval().requires_grad_(False).to(self._device)
-
-    def close(self) -> None:
-        """Frees the weights."""
-        self._model = self._processor = None
+    def __init__(
+        self, *, checkpoint: str = "", device: str = AUTO, dtype: str = AUTO, batch: int = BATCH
+    ) -> None:
+        super().__init__(checkpoint=checkpoint, device=device, dtype=dtype)
+        self._batches = Batches(self.name, batch)
 
     def disparity(self, frames: Frames) -> Depth:
         """What the model says of each frame [T, H, W, 3] by itself, at the size it works at."""
+        self.load()
+        return np.stack(self._batches.over(list(frames), self._forward))
+
+    def _forward(self, frames: Sequence[NDArray[np.uint8]]) -> list[Depth]:
         import torch
 
-        self.load()
-        model, processor = self._model, self._processor
-        found: list[Depth] = []
-        for first in range(0, len(frames), BATCH):
-            batch = list(frames[first : first + BATCH])
-            inputs = processor(images=batch, return_tensors="pt").to(self._device)
-            with torch.inference_mode():
-                answer: torch.Tensor = model(**inputs).predicted_depth
-            found.append(answer.float().cpu().numpy())
-        return np.concatenate(found)
+        model, processor = self._models
+        pixels = processor(images=list(frames), return_tensors="pt")["pixel_values"]
+        with torch.inference_mode():
+            answer: torch.Tensor = model(pixels.to(self.device, self.dtype)).predicted_depth
+        return list(answer.float().cpu().numpy())
+
+    def _open(self, folder: Path) -> Any:
+        import transformers
+
+        # A build shows its own progress, and which of two image libraries scales is no news.
+        transformers.utils.logging.disable_progress_bar()
+        transformers.utils.logging.set_verbosity_error()
+        processor = transformers.AutoImageProcessor.from_pretrained(
+            folder, local_files_only=True, trust_remote_code=False
+        )
+        model = transformers.AutoModelForDepthEstimation.from_pretrained(
+            folder,
+            dtype=self.dtype,
+            local_files_only=True,
+            use_safetensors=True,
+            trust_remote_code=False,
+        )
+        config = model.config
+        metric = getattr(config, "depth_estimation_type", "relative") == "metric"
+        if config.model_type not in KINDS or metric:
+            found = f"metric {config.model_type}" if metric else config.model_type
+            kind = self._kind()
+            raise EditmillError(
+                f"{folder}: is a {found} model, which predicts distances; set {kind.option} to a "
+                f"relative one of type {' or '.join(KINDS)}, such as {kind.example}"
+            )
+        return model.eval().requires_grad_(False).to(self.device), processor
+
+
+class DepthModel(DepthAnything):
+    """The same where no recipe chooses: the checkpoint is the one that EDITMILL_DEPTH names."""
+
+    @property
+    def checkpoint(self) -> str:
+        """Raises EditmillError, in one line that says what to set, where the variable is empty."""
+        named = os.environ.get(VARIABLE, "")
+        if not named:
+            raise EditmillError(
+                "the depth tasks need a depth model, which no package registry carries: set "
+                f"{VARIABLE} to a folder or hub id of one: {self._kind().hub_example}"
+            )
+        return named
+
+    def _kind(self) -> Kind:
+        return dataclasses.replace(super()._kind(), option=VARIABLE)
 
 
 def steadied(disparity: Depth, smooth: float = SMOOTH) -> Depth:
@@ -155,30 +153,6 @@ def greys(disparity: Depth, size: tuple[int, int]) -> tuple[NDArray[np.uint8], t
         large = cv2.resize((frame - low) * gain, size[::-1], interpolation=cv2.INTER_CUBIC)
         out[:] = np.rint(np.clip(large, 0, 255))
     return grey, (low, high)
-
-
-def checkpoint() -> Path:
-    """The folder of the checkpoint that `EDITMILL_DEPTH` names, fetched from the hub if need be.
-
-    Raises EditmillError, in one line that says what to set.
-    """
-    chosen = os.environ.get(VARIABLE, "")
-    if not chosen:
-        raise EditmillError(
-            "the depth tasks need a depth model, which no package registry carries: set "
-            f"{VARIABLE} to a folder or hub id of one: {CHECKPOINT.hub_example}"
-        )
-    return CHECKPOINT.folder(chosen)
-
-
-def _transformers() -> Any:
-    CHECKPOINT.installed()
-    import transformers
-
-    # A build shows its own progress, and which of two image libraries scales is no news.
-    transformers.utils.logging.disable_progress_bar()
-    transformers.utils.logging.set_verbosity_error()
-    return transformers
 
 
 def _smoothed(values: NDArray[np.float32], sigma: float) -> NDArray[np.float64]:

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 import numpy as np
 
-from experts.annotate.maps.depth import DepthModel, greys, steadied
+from experts.annotate.maps.depth import DepthAnything, DepthModel, greys, steadied
 from experts.annotate.maps.edges import Hed, canny
 from experts.base import Frames
 
@@ -15,12 +15,16 @@ KNOWN = ("hed", "canny", "depth", "source")
 
 
 class Controls:
-    """Computes those of `names` that are in KNOWN; depth is by the model `EDITMILL_DEPTH` names."""
+    """Computes those of `names` that are in KNOWN, depth by the model `depth`; None takes the one
+    that `EDITMILL_DEPTH` names."""
 
-    def __init__(self, names: Sequence[str], device: str = "cpu") -> None:
+    def __init__(
+        self, names: Sequence[str], device: str = "cpu", depth: DepthAnything | None = None
+    ) -> None:
         self.names = tuple(name for name in names if name in KNOWN)
         self._hed = Hed() if "hed" in self.names else None
-        self._depth = DepthModel(device) if "depth" in self.names else None
+        wanted = "depth" in self.names
+        self._depth = (depth or DepthModel(device=device)) if wanted else None
 
     @property
     def slots(self) -> tuple[str, ...]:

@@ -1,25 +1,25 @@
 """Depth maps as video: the target of depth detection, the source of depth→video.
 
-Off in the embedded recipe: which model serves is the user's choice (see `annotate/depth.py`).
+Off in the embedded recipe: which model serves is the user's choice (see `annotate/maps/depth.py`).
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from experts.annotate.maps.depth import DepthModel, greys, steadied
+from experts.annotate.maps.depth import DepthAnything, DepthModel, greys, steadied
 from experts.base import EditRequest, EditResult
 
 
 class DepthMap:
     """Relative depth, bright is near, the same in all three channels; `info` has the clip's range
-    (`darkest`, `brightest`) in the model's own units."""
+    (`darkest`, `brightest`) in the model's own units. `model` None: see DepthModel."""
 
     name = "depth"
     output_licence = None  # the checkpoint is the user's, and so is its licence
 
-    def __init__(self) -> None:
-        self._model = DepthModel()
+    def __init__(self, model: DepthAnything | None = None) -> None:
+        self._model = model or DepthModel()
 
     @property
     def version(self) -> str:

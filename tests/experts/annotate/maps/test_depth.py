@@ -10,7 +10,7 @@ import pytest
 
 from catalog.errors import EditmillError
 from experts.annotate.maps import depth
-from experts.annotate.maps.depth import CHECKPOINT, VARIABLE, DepthModel, greys, steadied
+from experts.annotate.maps.depth import VARIABLE, DepthModel, greys, steadied
 from experts.base import EditRequest
 from experts.edit.maps.depth import DepthMap
 
@@ -136,7 +136,7 @@ def test_a_model_that_predicts_distances_or_nothing_is_refused(
 def test_without_transformers_it_says_what_to_install(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for name in CHECKPOINT.files:
+    for name in ("config.json", "model.safetensors", "preprocessor_config.json"):
         (tmp_path / name).touch()
     monkeypatch.setenv(VARIABLE, str(tmp_path))
     monkeypatch.setattr(importlib.util, "find_spec", lambda name: None)
