@@ -12,7 +12,7 @@ from catalog.records import Track
 from catalog.samples.local_edit import shown
 from experts.annotate.motion import statistics as motion
 from experts.annotate.motion.camera import Transform, agreement, camera_motion
-from experts.annotate.motion.flow import Flow
+from experts.annotate.motion.flow import DIS, Flow, FlowEstimator
 from experts.base import Frames, Masks
 from experts.local_edits.draw import DraftedClip
 from experts.local_edits.paste import Background, background_of
@@ -24,10 +24,11 @@ where an object goes, for it might be the camera that passes it."""
 
 class WorkingClip:
     """A clip at the working size of `experts.annotate.motion.statistics`, read when first
-    needed and shared by all its records."""
+    needed and shared by all its records. `flow` estimates its motion."""
 
-    def __init__(self, catalog: Queries, drafted: DraftedClip) -> None:
+    def __init__(self, catalog: Queries, drafted: DraftedClip, flow: FlowEstimator = DIS) -> None:
         self.catalog = catalog
+        self.flow = flow
         self.drafted = drafted
         clip = drafted.clip
         self.crop = drafted.drafts[0].crop if drafted.drafts else [0, 0, clip.width, clip.height]
@@ -54,7 +55,7 @@ class WorkingClip:
 
     @cached_property
     def fields(self) -> list[Flow]:
-        return motion.flows(self.frames)
+        return motion.flows(self.frames, self.flow)
 
     @cached_property
     def steps(self) -> list[Transform]:

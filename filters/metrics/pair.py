@@ -17,7 +17,7 @@ import numpy as np
 from catalog import media
 from catalog.errors import EditmillError
 from catalog.media import sides
-from experts.annotate.motion.flow import consistent, flow
+from experts.annotate.motion.flow import DIS, FlowEstimator, consistent
 from experts.base import Frames, Masks
 from experts.edit.style.temporal import step_error
 from experts.edit.tasks import TASKS, Side
@@ -82,16 +82,20 @@ class Measured:
 
 
 class Instruments:
-    """What measuring takes, loaded once: an image-text encoder, and LPIPS if it can be had."""
+    """What measuring takes, loaded once: an image-text encoder, an estimator of optical flow (for
+    Ewarp), and LPIPS if it can be had."""
 
-    def __init__(self, encoder: ImageTextEncoder) -> None:
+    def __init__(self, encoder: ImageTextEncoder, flow: FlowEstimator = DIS) -> None:
         self.encoder = encoder
+        self.flow = flow
         self.lpips: Lpips | None = Lpips()
         self.without_lpips = ""
 
     def load(self) -> None:
-        """Opens all weights. Raises EditmillError for the encoder's; LPIPS may be done without."""
+        """Opens all weights. Raises EditmillError for the encoder's and the flow's; LPIPS may be
+        done without."""
         self.encoder.load()
+        self.flow.load()
         try:
             if self.lpips is not None:
                 self.lpips.load()
@@ -169,7 +173,7 @@ class _Meter:
                 for before, now in zip(self._last, (made, along), strict=True)
             )
         self._last = made[-1:], along[-1:]
-        self._keep("ewarp", _warp_errors(made, along))
+        self._keep("ewarp", _warp_errors(made, along, self._tools.flow))
 
     def _encode(self, made: Frames, target: Frames, masks: Masks | None) -> None:
         encoder = self._tools.encoder
@@ -243,11 +247,13 @@ def _blocks(
         yield source, target, None if masks is None else masks(first, count)
 
 
-def _warp_errors(made: Frames, along: Frames) -> PerFrame:
+def _warp_errors(made: Frames, along: Frames, estimator: FlowEstimator) -> PerFrame:
     """Ewarp of each step of `made`, along the motion of `along`."""
     errors = []
-    for (a, b), (x, y) in zip(itertools.pairwise(made), itertools.pairwise(along), strict=True):
-        ahead, back = flow(x, y), flow(y, x)
+    steps = list(itertools.pairwise(along))
+    forward = estimator.flows(steps)
+    backward = estimator.flows([(y, x) for x, y in steps])
+    for (a, b), ahead, back in zip(itertools.pairwise(made), forward, backward, strict=True):
         error = step_error(a, b, ahead, consistent(ahead, back))
         errors.append(np.nan if error is None else error)
     return np.array(errors, np.float64)

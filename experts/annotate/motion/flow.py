@@ -1,8 +1,9 @@
 """Dense optical flow between two frames, with warping and the test of which vectors to trust.
 
-The method is DIS (Kroeger et al., "Fast Optical Flow using Dense Inverse Search", ECCV 2016) as in
-OpenCV: no weights, about 10 ms at 592×336 on two cores, against seconds for a learned method. What
-that costs is thin structures and large textureless areas; :func:`consistent` finds most of them.
+A :class:`FlowEstimator` is what serves the slot `flow`. The usual one is DIS (Kroeger et al., "Fast
+Optical Flow using Dense Inverse Search", ECCV 2016) as in OpenCV: no weights, about 10 ms at
+592×336 on two cores, against seconds for a learned method. What that costs is thin structures and
+large textureless areas; :func:`consistent` finds most of them.
 
 A flow is float32 [H, W, 2] in pixels: what lies at (x, y) in `a` lies at (x + u, y + v) in `b`.
 OpenCV's DIS object keeps buffers between calls, so each call makes its own (0.1 ms).
@@ -10,16 +11,24 @@ OpenCV's DIS object keeps buffers between calls, so each call makes its own (0.1
 
 from __future__ import annotations
 
-from typing import TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Literal, Protocol, TypeVar
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from experts.base import Model
+
 Flow = NDArray[np.float32]
 """[H, W, 2], px: (u, v) to the right and down."""
 
-PRESETS = {
+FramePair = tuple[NDArray[np.uint8], NDArray[np.uint8]]
+"""Two frames of one size, [H, W, 3] RGB or [H, W]."""
+
+Preset = Literal["ultrafast", "fast", "medium"]
+
+PRESETS: Mapping[Preset, int] = {
     "ultrafast": cv2.DISOPTICAL_FLOW_PRESET_ULTRAFAST,
     "fast": cv2.DISOPTICAL_FLOW_PRESET_FAST,
     "medium": cv2.DISOPTICAL_FLOW_PRESET_MEDIUM,
@@ -36,7 +45,52 @@ SMALLEST_SIDE = 32
 P = TypeVar("P", np.uint8, np.float32, np.bool_)
 
 
-def flow(a: NDArray[np.uint8], b: NDArray[np.uint8], preset: str = "medium") -> Flow:
+class FlowEstimator(Model, Protocol):
+    """A provider of the slot `flow`. Inputs are never modified."""
+
+    def flow(self, a: NDArray[np.uint8], b: NDArray[np.uint8]) -> Flow:
+        """Flow from `a` to `b`, both uint8 [H, W, 3] RGB or [H, W]; float32 [H, W, 2] in px.
+        Raises ValueError for frames of two sizes."""
+        ...
+
+    def flows(self, pairs: Sequence[FramePair]) -> list[Flow]:
+        """The flow of each pair of frames; all are of one size."""
+        ...
+
+
+class DisFlow:
+    """DIS as a provider: no weights, so there is nothing to load. `preset` is one of PRESETS."""
+
+    name = "dis"
+
+    def __init__(self, *, preset: Preset = "medium") -> None:
+        self._preset = preset
+
+    @property
+    def version(self) -> str:
+        """Of the method. A journal's keys do not depend on OpenCV's release."""
+        return f"1+{self._preset}"
+
+    def load(self) -> None:
+        """Nothing to do."""
+
+    def close(self) -> None:
+        """Nothing to do."""
+
+    def flow(self, a: NDArray[np.uint8], b: NDArray[np.uint8]) -> Flow:
+        """See :func:`flow`."""
+        return flow(a, b, self._preset)
+
+    def flows(self, pairs: Sequence[FramePair]) -> list[Flow]:
+        """The flow of each pair."""
+        return [flow(a, b, self._preset) for a, b in pairs]
+
+
+DIS = DisFlow()
+"""What estimates a flow where nobody chose."""
+
+
+def flow(a: NDArray[np.uint8], b: NDArray[np.uint8], preset: Preset = "medium") -> Flow:
     """Flow from `a` to `b`, both uint8 [H, W, 3] RGB or [H, W]; float32 [H, W, 2] in px."""
     if a.shape != b.shape:
         raise ValueError(f"flow needs two frames of one size, got {a.shape} and {b.shape}")

@@ -13,7 +13,7 @@ from itertools import pairwise
 
 import numpy as np
 
-from experts.annotate.motion.flow import Flow, flow
+from experts.annotate.motion.flow import DIS, Flow, FlowEstimator
 from experts.base import Frames, Masks
 
 WORKING_SIDE = 320
@@ -35,9 +35,9 @@ def working_size(width: int, height: int) -> tuple[int, int]:
     return round(height * scale), round(width * scale)
 
 
-def flows(frames: Frames) -> list[Flow]:
+def flows(frames: Frames, estimator: FlowEstimator = DIS) -> list[Flow]:
     """The flow from each of `frames` to the next: one less than there are frames."""
-    return [flow(a, b) for a, b in pairwise(frames)]
+    return estimator.flows(list(pairwise(frames)))
 
 
 def measure(fields: Sequence[Flow], masks: Masks) -> MotionStatistics | None:
