@@ -7,7 +7,7 @@ from typing import Protocol
 
 from catalog.policy import Policy, Threshold
 from filters.base import Filter, PairSample, Verdict
-from filters.encoder.embedded import EmbeddedEncoder
+from filters.encoder.base import Encoder
 from filters.features import PairFeatures, describe
 
 
@@ -25,7 +25,7 @@ class FeatureFilter(Filter, Protocol):
 
 
 def judge(
-    samples: Sequence[PairSample], filters: Sequence[FeatureFilter], encoder: EmbeddedEncoder
+    samples: Sequence[PairSample], filters: Sequence[FeatureFilter], encoder: Encoder
 ) -> list[dict[str, Verdict]]:
     """Per sample every filter's verdict by the filter's name, in the filters' order.
 

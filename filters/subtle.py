@@ -1,6 +1,6 @@
 """Rejects edits that nobody would see: source and target whose embeddings are too similar.
 
-Similarity is taken over the view of the pair (filters.features.views): a box around the mask if
+The embedded encoder sees the view of the pair (filters.encoder.views): a box around the mask if
 there is one, because the edit of a small object hardly moves an embedding of the whole frame. An
 embedding also reacts to what compression does to fine texture, which is no edit: a pair whose
 coarse picture does not change is subtle whatever its similarity.
@@ -8,25 +8,19 @@ coarse picture does not change is subtle whatever its similarity.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from catalog.policy import Threshold
-from filters.base import NOT_MEASURED, PairSample, Verdict
-from filters.encoder.embedded import EmbeddedEncoder, Encoding
+from filters.base import ABSTAINED, NOT_MEASURED, PairSample, Verdict
+from filters.calibration import how_to_calibrate, thresholds_of
+from filters.encoder.base import Encoder, Encoding
 from filters.features import PairFeatures, describe
 
 SUBTLE = "subtle"
-THRESHOLDS: Mapping[str, float] = {
-    "clip": 0.95,  # Señorita-2M, subtle-change filter: CLIP image similarity
-    # infra/bench/subtle.py, at 320 px on five clips: encoded again at CRF 17 .962–.985, noise of 2
-    # levels .949 and more, 2 % brighter .998 and more; 45 real edits at most .946
-    "efficientnet_lite0+minilm": 0.955,
-}
-"""Largest similarity that is kept, per encoder: another encoder's scale is another scale."""
 
 COARSE_SIDE = 64
 """Long side, px, of the coarse picture: a cell averages compression away, not an edit."""
@@ -57,14 +51,15 @@ class SubtleFilter:
     """Keeps a pair whose similarity is at most `threshold` and whose change is `visible`.
 
     The score is the similarity, so a rejected pair may have one below the threshold: no threshold
-    keeps what is not visible. `threshold` None: the one calibrated for the encoder.
+    keeps what is not visible. `threshold` None: the one calibrated for the encoder; where there is
+    none, it abstains from what is visible.
     """
 
     name = "subtle"
 
     def __init__(
         self,
-        encoder: EmbeddedEncoder,
+        encoder: Encoder,
         threshold: float | None = None,
         *,
         visible_share: float = VISIBLE_SHARE,
@@ -73,11 +68,26 @@ class SubtleFilter:
         self.encoder = encoder
         self.visible_share = visible_share
         self.visible_levels = visible_levels
-        self.threshold = THRESHOLDS[encoder.name] if threshold is None else threshold
+        self._given = threshold
+
+    @property
+    def threshold(self) -> float | None:
+        """The largest similarity that is kept; None where nobody calibrated the encoder."""
+        known = thresholds_of(self.encoder.scale).subtle
+        return known if self._given is None else self._given
+
+    @property
+    def uncalibrated(self) -> str:
+        """Why it abstains and what to do about it, in one line; empty if it does not."""
+        if self.threshold is not None:
+            return ""
+        return how_to_calibrate(self.name, self.encoder.scale, "filters.subtle")
 
     @property
     def version(self) -> str:
-        return f"5+{self.encoder.version}"
+        """Changes with the encoder, and with whether it abstains, which no threshold decides."""
+        abstains = "" if self.threshold is not None else "+uncalibrated"
+        return f"5+{self.encoder.version}{abstains}"
 
     @property
     def cut(self) -> Threshold:
@@ -113,6 +123,8 @@ class SubtleFilter:
             levels=self.visible_levels,
         ):
             return Verdict(False, score, SUBTLE, final=True)
+        if self.threshold is None:
+            return Verdict(True, score, ABSTAINED)
         keep = score <= self.threshold
         return Verdict(keep, score, "" if keep else SUBTLE)
 

@@ -1,10 +1,10 @@
 """Rejects edits whose target does not show what the target prompt says.
 
-With a CLIP this is one cosine. The embedded encoder has no image-text space, so each task has its
-own measure: ConSE for objects (does the target's view show the thing that the prompt names?), a
-style probe for styles. How well a measure tells matched from swapped prompts, on clips it was not
-tuned on, is known per task. Where its AUC is below ABSTAIN_BELOW the filter keeps the pair and
-answers "abstained"; the score is then for the record only.
+With a CLIP this is one cosine (filters.alignment.clip). The embedded encoder has no image-text
+space, so each task has its own measure: ConSE for objects (does the target's view show the thing
+that the prompt names?), a style probe for styles. How well a measure tells matched from swapped
+prompts, on clips it was not tuned on, is known per task. Where its AUC is below ABSTAIN_BELOW the
+filter keeps the pair and answers "abstained"; the score is then for the record only.
 """
 
 from __future__ import annotations
@@ -22,19 +22,15 @@ from catalog.errors import EditmillError
 from catalog.policy import Threshold
 from filters.alignment.style_probe import SHIPPED, StyleProbes
 from filters.base import ABSTAINED, NOT_MEASURED, PairSample, Verdict
-from filters.encoder.embedded import EmbeddedEncoder
+from filters.encoder.embedded import EmbeddedEncoder, EmbeddedEncoding
 from filters.features import PairFeatures, describe
 
 TEXT_MISMATCH = "text_mismatch"
 
-CLIP_THRESHOLDS: Mapping[str, float] = {
-    # Señorita-2M, text-alignment filter; removal has no target prompt and is not measured
-    "object_swap": 0.22,
-    "local_style_transfer": 0.22,
-    "global_style_transfer": 0.20,
-    "object_addition": 0.20,
-}
-"""Least CLIP similarity of edited video and target prompt. Another encoder has another scale."""
+MEASURED = frozenset(
+    {"object_swap", "object_addition", "local_style_transfer", "global_style_transfer"}
+)
+"""Tasks with a target prompt (Señorita-2M, text-alignment filter: removal has none)."""
 
 ABSTAIN_BELOW = 0.7
 """AUC of matched against swapped prompts below which a task's scores decide nothing: a choice; at
@@ -60,8 +56,6 @@ OBJECTS: Mapping[str, Calibration] = {
 """ConSE on efficientnet_lite0+minilm, by infra/bench/alignment.py: 47 real objects of the sample
 clips, their labels against those of absent things; the threshold keeps 95 % of the former and
 rejects 22 % of the latter. Both tasks ask the same: does the real target show the thing?"""
-
-MEASURED = frozenset(CLIP_THRESHOLDS)
 
 
 class AlignmentFilter:
@@ -172,10 +166,12 @@ class AlignmentFilter:
         measure knows."""
         self.encoder.load()
         prompt = sample.prompt or sample.label
+        target = features.target
+        assert isinstance(target, EmbeddedEncoding)
         if sample.task in OBJECTS:
-            return object_score(features.target.classes, prompt, self.encoder)
+            return object_score(target.classes, prompt, self.encoder)
         probe = self._loaded().by_task[sample.task]
-        return probe.score(features.target, prompt, sample.label, self.encoder)
+        return probe.score(target, prompt, sample.label, self.encoder)
 
 
 def object_score(

@@ -24,8 +24,8 @@ from experts.edit.style.painters import Painter
 from experts.edit.style.recolor import COLOURS
 from experts.edit.style.styles import STYLES
 from filters.alignment.style_probe import GLOBAL, LOCAL, REGION, probe_features
-from filters.encoder.embedded import EmbeddedEncoder
-from filters.features import encode_view
+from filters.encoder.base import Encoder, Encoding
+from filters.encoder.embedded import EmbeddedEncoding
 from filters.quality.training.synthetic_masks import blob_masks
 
 LABELS = ("car", "bird", "bus", "dog", "chair", "bicycle")
@@ -38,7 +38,8 @@ Clips = Sequence[tuple[str, Path]]
 
 @dataclass(frozen=True, slots=True)
 class Example:
-    """One painted frame: its features [F], the index of its style, the object's name if local."""
+    """One painted frame: its features [F] (a probe's, or a CLIP's embedding), the index of its
+    style, the object's name if local."""
 
     source_id: str
     style: int
@@ -56,9 +57,9 @@ def styles() -> dict[str, tuple[str, ...]]:
 
 class StyleExamples:
     """Paints every style on `frames` evenly spaced frames of each clip, at `long_side` px (the
-    encoder looks at about 160), and keeps the encoder's early features."""
+    embedded encoder looks at about 160), and keeps what a style is judged by."""
 
-    def __init__(self, encoder: EmbeddedEncoder, *, frames: int = 3, long_side: int = 256) -> None:
+    def __init__(self, encoder: Encoder, *, frames: int = 3, long_side: int = 256) -> None:
         self.encoder = encoder
         self.frames = frames
         self.long_side = long_side
@@ -86,8 +87,8 @@ class StyleExamples:
         for frame, (index, style) in itertools.product(
             sample_frames(path, self.frames, self.long_side), enumerate(STYLES)
         ):
-            seen = self.encoder.images([painter.paint(frame, style)])
-            yield Example(source_id, index, "", probe_features(seen, REGION[GLOBAL])[0])
+            (seen,) = self.encoder.encode([(painter.paint(frame, style)[None], None)])
+            yield Example(source_id, index, "", _features(seen, GLOBAL))
 
     def _local(
         self, source_id: str, path: Path, stylizer: LocalStylizer, rng: np.random.Generator
@@ -102,8 +103,14 @@ class StyleExamples:
                 made = stylizer.edit(request).frames
             except BadInput:  # the region has that colour already
                 continue
-            seen = encode_view(made, mask, self.encoder)
-            yield Example(source_id, index, label, probe_features(seen, REGION[LOCAL])[0])
+            (seen,) = self.encoder.encode([(made, mask)])
+            yield Example(source_id, index, label, _features(seen, LOCAL))
+
+
+def _features(seen: Encoding, task: str) -> NDArray[np.float32]:
+    if isinstance(seen, EmbeddedEncoding):
+        return probe_features(seen, REGION[task])[0]
+    return seen.embedding[0]
 
 
 def _local_styles() -> list[tuple[str, dict[str, str]]]:

@@ -21,7 +21,7 @@ from safetensors.numpy import save as serialise
 
 from catalog.errors import EditmillError
 from catalog.storage.files import write_bytes
-from filters.encoder.embedded import LEVEL_CHANNELS, REGIONS, EmbeddedEncoder, Encoding
+from filters.encoder.embedded import LEVEL_CHANNELS, REGIONS, EmbeddedEncoder, EmbeddedEncoding
 
 SHIPPED = Path(__file__).with_name("style_probes.safetensors")
 """The probes that every build judges with unless its recipe names others."""
@@ -89,7 +89,7 @@ class StyleProbe:
         return _softmax((x @ self.weight + self.bias).mean(0))
 
     def score(
-        self, encoding: Encoding, prompt: str, label: str, encoder: EmbeddedEncoder
+        self, encoding: EmbeddedEncoding, prompt: str, label: str, encoder: EmbeddedEncoder
     ) -> float | None:
         """Probability that the frames show the style the prompt names; None if it names none."""
         match = self.match(prompt, label, encoder)
@@ -175,7 +175,7 @@ class StyleProbes:
         return cls(by_task, head["encoder"], head["trained_with"])
 
 
-def probe_features(encoding: Encoding, region: str) -> NDArray[np.float32]:
+def probe_features(encoding: EmbeddedEncoding, region: str) -> NDArray[np.float32]:
     """[N, F]: the early levels of a region."""
     columns = 2 * sum(LEVEL_CHANNELS[:PROBE_LEVELS])
     return encoding.levels[:, REGIONS.index(region), :columns]

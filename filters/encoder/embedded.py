@@ -1,9 +1,9 @@
 """The embedded image and text encoder that the filters share: EfficientNet-lite0 and MiniLM.
 
-No registry carries a CLIP, so this one is honest about being weaker. An image gives frozen features
-at four depths, an embedding, and ImageNet class probabilities; ConSE (Norouzi et al. 2014) carries
-the latter into the text's space as the probability-weighted mean of the class names' embeddings, so
-that an image and a sentence can be compared, as far as a thousand class names reach.
+No package registry carries a CLIP, so this one is honest about being weaker. An image gives frozen
+features at four depths, an embedding, and ImageNet class probabilities; ConSE (Norouzi et al. 2014)
+carries the latter into the text's space as the probability-weighted mean of the class names'
+embeddings, so that an image and a sentence can be compared, as far as a thousand class names reach.
 
 A forward pass of a 160×160 px frame costs 5.5 ms of one core in float32. It gets one thread: with
 two, OpenMP's waiting made it ten times slower whenever another process wanted a core.
@@ -26,11 +26,14 @@ from safetensors.torch import load_file
 from torch import Tensor
 from torch.nn import functional as F
 
+from experts.base import Frames, Masks
 from experts.threads import one_for_torch
 from experts.weights import entry, fetch
+from filters.encoder.base import Encoding, View
 from filters.encoder.efficientnet import LEVEL_CHANNELS as NETWORK_CHANNELS
 from filters.encoder.efficientnet import EfficientNetLite0
 from filters.encoder.minilm import TEXT_WIDTH, MiniLM
+from filters.encoder.views import crop, view_boxes
 
 VIEW_PIXELS = 160 * 160
 """Size of the network's input, px; the aspect is the view's. Class names still come out at it."""
@@ -56,7 +59,7 @@ LEVEL_WIDTH = 2 * sum(LEVEL_CHANNELS)
 
 
 @dataclass(frozen=True, slots=True)
-class Encoding:
+class EmbeddedEncoding(Encoding):
     """What the network says of N images.
 
     `levels` [N, 3, LEVEL_WIDTH]: per region (see REGIONS) mean and deviation of each channel, level
@@ -67,7 +70,6 @@ class Encoding:
 
     levels: NDArray[np.float32]
     maps: NDArray[np.float32]
-    embedding: NDArray[np.float32]
     classes: NDArray[np.float32]
 
 
@@ -86,6 +88,10 @@ class EmbeddedEncoder:
         self._text: MiniLM | None = None
         self._class_texts: NDArray[np.float32] | None = None
         self._known_texts: dict[str, NDArray[np.float32]] = {}
+
+    @property
+    def scale(self) -> str:
+        return self.name
 
     @property
     def version(self) -> str:
@@ -112,9 +118,25 @@ class EmbeddedEncoder:
             self._image = self._text = self._class_texts = None
             self._known_texts = {}
 
+    def encode(self, views: Sequence[View]) -> list[EmbeddedEncoding]:
+        """Each view's frames within a box around the mask that follows it (filters.encoder.views),
+        or whole where there is none."""
+        return [self._encoded(frames, mask) for frames, mask in views]
+
+    def _encoded(self, frames: Frames, mask: Masks | None) -> EmbeddedEncoding:
+        if mask is None or not mask.any():
+            return self.images(list(frames))
+        boxes = view_boxes(mask)
+        images = [crop(f, box) for f, box in zip(frames, boxes, strict=True)]
+        rows, columns = view_size(*images[0].shape[:2])
+        cut = [crop(m.astype(np.uint8), box) for m, box in zip(mask, boxes, strict=True)]
+        masks = [cv2.resize(m, (columns, rows), interpolation=cv2.INTER_NEAREST) > 0 for m in cut]
+        size = images[0].shape[1], images[0].shape[0]
+        return self.images([cv2.resize(i, size) for i in images], masks)
+
     def images(
         self, frames: Sequence[NDArray[np.uint8]], masks: Sequence[NDArray[np.bool_]] | None = None
-    ) -> Encoding:
+    ) -> EmbeddedEncoding:
         """Encodes RGB frames [h, w, 3] of one common size, with masks [h, w] to pool by."""
         self.load()
         assert self._image is not None
@@ -129,11 +151,11 @@ class EmbeddedEncoder:
         with torch.inference_mode():
             levels, embedding, logits = self._image(x.contiguous(memory_format=torch.channels_last))
             pooled = _pool([_colours(batch), *levels], weight)
-            return Encoding(
-                pooled.contiguous().numpy(),
-                levels[-1].contiguous().numpy(),
-                embedding.numpy(),
-                logits.softmax(-1).numpy(),
+            return EmbeddedEncoding(
+                embedding=embedding.numpy(),
+                levels=pooled.contiguous().numpy(),
+                maps=levels[-1].contiguous().numpy(),
+                classes=logits.softmax(-1).numpy(),
             )
 
     def texts(self, texts: Sequence[str]) -> NDArray[np.float32]:

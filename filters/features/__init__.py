@@ -2,6 +2,5 @@
 
 from filters.features.pair import PairFeatures, describe
 from filters.features.pixels import PIXEL_MEASURES
-from filters.features.views import encode_view
 
-__all__ = ["PIXEL_MEASURES", "PairFeatures", "describe", "encode_view"]
+__all__ = ["PIXEL_MEASURES", "PairFeatures", "describe"]

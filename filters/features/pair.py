@@ -10,10 +10,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from filters.base import PairSample
-from filters.encoder.embedded import EmbeddedEncoder, Encoding
+from filters.encoder.base import Encoder, Encoding
 from filters.features.artefacts import artefact_measures
 from filters.features.pixels import KnownPlanes, measure_planes, planes_of
-from filters.features.views import encode_view
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,18 +31,20 @@ class PairFeatures:
 
 
 def describe(
-    samples: Sequence[PairSample], encoder: EmbeddedEncoder, workers: int = 1
+    samples: Sequence[PairSample], encoder: Encoder, workers: int = 1
 ) -> list[PairFeatures]:
-    """Features of each pair. A side shared by several samples (the same array) is encoded once."""
+    """Features of each pair. A side shared by several samples (the same array) is encoded once.
+
+    `workers` threads take the pixel measures.
+    """
     encoder.load()
     sides = {
         (id(frames), id(s.mask)): (frames, s.mask)
         for s in samples
         for frames in (s.source, s.target)
     }
+    encoded = dict(zip(sides, encoder.encode(list(sides.values())), strict=True))
     with ThreadPoolExecutor(workers) as pool:
-        encodings = pool.map(lambda side: encode_view(side[0], side[1], encoder), sides.values())
-        encoded = dict(zip(sides, encodings, strict=True))
         known: KnownPlanes = {}
         measures = pool.map(lambda sample: _measures(sample, known), samples)
         return [

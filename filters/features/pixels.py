@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from filters.features.views import crop, view_boxes
+from filters.encoder.views import crop, view_boxes
 
 PIXEL_SIDE = 208
 """px, long side at most, at which pixels are measured: about what the encoder sees."""

@@ -1,8 +1,10 @@
 """A pair as one vector for the quality classifier: how the made side departs from the real one.
 
-Everything is a ratio, a relative distance or a cosine: of the made side to the real one, of inside
-the mask to outside, of one frame to the next, of fine to coarse detail. Such figures mean the same
-on any footage; averages of the features themselves do not, and a classifier would learn the clips.
+With the embedded encoder everything is a ratio, a relative distance or a cosine: of the made side
+to the real one, of inside the mask to outside, of one frame to the next, of fine to coarse detail.
+Such figures mean the same on any footage; averages of its features do not, and a classifier would
+learn the clips. A CLIP's features are taken themselves, as in Señorita-2M (17 frames, frozen), with
+the course of their cosines; the pixel measures are the same with both.
 """
 
 from __future__ import annotations
@@ -13,7 +15,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from filters.base import PairSample
-from filters.encoder.embedded import LEVEL_CHANNELS, REGIONS, EmbeddedEncoder, Encoding
+from filters.encoder.base import Encoder, Encoding
+from filters.encoder.embedded import LEVEL_CHANNELS, REGIONS, EmbeddedEncoding
 from filters.features import PIXEL_MEASURES, PairFeatures
 
 GROUPS: Mapping[str, str] = {
@@ -39,7 +42,14 @@ _FINE = 3e-4
 Vector = NDArray[np.float32]
 
 
-def features_version(encoder: EmbeddedEncoder) -> str:
+def clip_features(real: Encoding, made: Encoding) -> list[float]:
+    """[2·D]: the mean of the made side's frozen features over the frames (Señorita-2M, quality
+    filter), and its difference from the real side's."""
+    before, after = (side.embedding.mean(0) for side in (real, made))
+    return [*after.tolist(), *(after - before).tolist()]
+
+
+def features_version(encoder: Encoder) -> str:
     """The version of the descriptors that come from this encoder's features."""
     return f"{VERSION}+{encoder.version}"
 
@@ -49,13 +59,18 @@ def descriptor(features: PairFeatures, sample: PairSample) -> Vector:
     real, made, pixels = features.source, features.target, features.pixels
     if sample.made == "source":
         real, made, pixels = made, real, pixels[:, :, _SWAPPED]
-    masked = not np.array_equal(made.levels[:, 0], made.levels[:, 1])
     values = [float(GROUPS.get(sample.task) == name) for name in GROUP_NAMES]
-    values.append(float(masked))
-    values += _level_motion(real, made)
-    values += _sharpness(real, made)
-    values += _map_agreement(real, made)
-    values += _embedding_changes(real, made)
+    if isinstance(real, EmbeddedEncoding) and isinstance(made, EmbeddedEncoding):
+        values.append(float(not np.array_equal(made.levels[:, 0], made.levels[:, 1])))
+        values += _level_motion(real, made)
+        values += _sharpness(real, made)
+        values += _map_agreement(real, made)
+        values += _embedding_changes(real, made)
+        values += _doubt(real, made)
+    else:
+        values.append(float(sample.mask is not None and bool(sample.mask.any())))
+        values += clip_features(real, made)
+        values += _embedding_changes(real, made)
     values += _pixel_changes(pixels)
     values += features.artefacts.tolist()
     return np.array(values, np.float32)
@@ -122,11 +137,11 @@ def _steadiness(values: NDArray) -> list[float]:
     ]
 
 
-def _region(encoding: Encoding, name: str) -> NDArray:
+def _region(encoding: EmbeddedEncoding, name: str) -> NDArray:
     return encoding.levels[:, REGIONS.index(name)]
 
 
-def _level_motion(real: Encoding, made: Encoding) -> list[float]:
+def _level_motion(real: EmbeddedEncoding, made: EmbeddedEncoding) -> list[float]:
     """Per level: made's frame-to-frame change against real's, and its jitter."""
     out: list[float] = []
     for columns in (block for pair in _blocks() for block in pair):
@@ -147,7 +162,7 @@ def _level_motion(real: Encoding, made: Encoding) -> list[float]:
     return out
 
 
-def _sharpness(real: Encoding, made: Encoding) -> list[float]:
+def _sharpness(real: EmbeddedEncoding, made: EmbeddedEncoding) -> list[float]:
     """Detail of fine levels against coarse ones, and of the sides and regions to each other."""
 
     def details(levels: NDArray) -> tuple[NDArray, NDArray]:
@@ -164,7 +179,7 @@ def _sharpness(real: Encoding, made: Encoding) -> list[float]:
     return [float(x) for x in out]
 
 
-def _map_agreement(real: Encoding, made: Encoding) -> list[float]:
+def _map_agreement(real: EmbeddedEncoding, made: EmbeddedEncoding) -> list[float]:
     """The deepest level place by place: alike where one side is a ghost of the other."""
     a, b = real.maps, made.maps
     cosine = (a * b).sum(1) / (np.linalg.norm(a, axis=1) * np.linalg.norm(b, axis=1) + _TINY)
@@ -200,7 +215,6 @@ def _embedding_changes(real: Encoding, made: Encoding) -> list[float]:
 
     between = cosine(real.embedding, made.embedding)
     before, after = (cosine(x.embedding[1:], x.embedding[:-1]) for x in (real, made))
-    doubt = [-(x.classes * np.log(x.classes + 1e-9)).sum(1).mean() for x in (real, made)]
     values = (
         between.mean(),
         between.std(),
@@ -214,10 +228,14 @@ def _embedding_changes(real: Encoding, made: Encoding) -> list[float]:
         after.mean() - before.mean(),
         after.min() - before.min(),
         after.max() - before.max(),
-        doubt[1],
-        doubt[1] - doubt[0],
     )
     return [float(v) for v in values]
+
+
+def _doubt(real: EmbeddedEncoding, made: EmbeddedEncoding) -> list[float]:
+    """Entropy of made's class probabilities, and what of it real has not."""
+    doubt = [-(x.classes * np.log(x.classes + 1e-9)).sum(1).mean() for x in (real, made)]
+    return [float(doubt[1]), float(doubt[1] - doubt[0])]
 
 
 def _pixel_changes(pixels: NDArray[np.float32]) -> list[float]:

@@ -15,12 +15,12 @@ import numpy as np
 
 from catalog.errors import EditmillError
 from catalog.policy import Threshold
-from filters.base import NOT_MEASURED, PairSample, Verdict
+from filters.base import ABSTAINED, NOT_MEASURED, PairSample, Verdict
 from filters.construction import CONSTRUCTED
-from filters.encoder.embedded import EmbeddedEncoder
+from filters.encoder.base import Encoder
 from filters.features import PairFeatures, describe
 from filters.quality.descriptor import descriptor, features_version
-from filters.quality.model import SHIPPED, QualityModel
+from filters.quality.model import QualityModel
 from filters.rules import QUALITY_THRESHOLD
 
 EDIT_FAILED = "edit_failed"
@@ -30,15 +30,16 @@ class QualityFilter:
     """Keeps a pair whose score reaches the threshold; the score is the probability of a good edit.
 
     Tasks that filters.construction checks are not measured: there is nothing to estimate. `model`
-    is a model or the path of one, read when it is first needed. `thresholds` overrides per task.
+    is a model or the path of one, read when it is first needed; with None (an encoder that no model
+    was trained for) the filter abstains. `thresholds` overrides per task.
     """
 
     name = "quality"
 
     def __init__(
         self,
-        encoder: EmbeddedEncoder,
-        model: QualityModel | Path = SHIPPED,
+        encoder: Encoder,
+        model: QualityModel | Path | None,
         threshold: float = QUALITY_THRESHOLD,
         thresholds: Mapping[str, float] | None = None,
     ) -> None:
@@ -47,16 +48,31 @@ class QualityFilter:
         self.thresholds = dict(thresholds or {})
         self._path = model if isinstance(model, Path) else None
         self._model = None if isinstance(model, Path) else model
+        self.abstains = model is None
+
+    @property
+    def uncalibrated(self) -> str:
+        """Why it abstains and what to do about it, in one line; empty if it does not."""
+        if not self.abstains:
+            return ""
+        return (
+            f"{self.name}: no model was trained on {self.encoder.scale}, so it abstains; train one "
+            f"with `editmill train quality --encoder … --out FILE` and name it as the recipe's "
+            "filters.quality_model"
+        )
 
     @property
     def model_version(self) -> str:
-        """8 hex characters of the model's SHA-256."""
+        """8 hex characters of the model's SHA-256; `none` where there is no model."""
+        if self.abstains:
+            return "none"
         return hashlib.sha256(self._loaded().to_bytes()).hexdigest()[:8]
 
     @property
     def metrics(self) -> Mapping[str, Any]:
-        """What the model's training measured; see filters.quality.training.evaluation."""
-        return self._loaded().metrics
+        """What the model's training measured (filters.quality.training.evaluation); empty where
+        there is no model."""
+        return {} if self.abstains else self._loaded().metrics
 
     @property
     def version(self) -> str:
@@ -69,14 +85,17 @@ class QualityFilter:
         return Threshold(self.name, "at_least", EDIT_FAILED, self.threshold, self.thresholds)
 
     def load(self) -> None:
-        """Opens encoder and model. Raises EditmillError if there is no model, or if it was
-        trained on other features."""
+        """Opens encoder and model. Raises EditmillError if there is no such file, or if the model
+        was trained on other features."""
         self.encoder.load()
+        if self.abstains:
+            return
         model = self._loaded()
         if model.features != (known := features_version(self.encoder)):
             raise EditmillError(
                 f"the quality model was trained on features of version {model.features}, not "
-                f"{known}; train it again: editmill train quality --out quality.safetensors"
+                f"{known} of {self.encoder.name}; train one for this encoder: editmill train "
+                "quality --out quality.safetensors (with --encoder … where it is not the embedded)"
             )
 
     def close(self) -> None:
@@ -94,7 +113,10 @@ class QualityFilter:
         """The same from features already computed."""
         out = [Verdict(True, None, NOT_MEASURED)] * len(samples)
         estimated = [i for i, s in enumerate(samples) if s.task not in CONSTRUCTED]
-        if estimated:
+        if self.abstains:
+            for i in estimated:
+                out[i] = Verdict(True, None, ABSTAINED)
+        elif estimated:
             x = np.stack([descriptor(features[i], samples[i]) for i in estimated])
             scores = self._loaded().score(x, [samples[i].source_id for i in estimated])
             for i, score in zip(estimated, scores, strict=True):

@@ -216,7 +216,7 @@ def filter_notes(ctx: Context) -> list[str]:
     """What each filter was measured to be worth, one line each."""
     notes = []
     for each in filters_for(ctx.recipe.filters, EmbeddedEncoder(), ctx.catalog):
-        if isinstance(each, QualityFilter):
+        if isinstance(each, QualityFilter) and each.metrics:
             notes.append(
                 f"Quality filter: AUC {each.metrics['auc']:.3f} on clips it never saw, "
                 f"{each.metrics['auc_unseen_sources']:.3f} on sources it never saw."

@@ -106,7 +106,7 @@ def _of_filters(ctx: Context) -> Iterator[ModelRow]:
     """The trained models that the filters judge with."""
     rules = ctx.recipe.filters
     for each in filters_for(rules, EmbeddedEncoder(), ctx.catalog):
-        if isinstance(each, QualityFilter | AlignmentFilter):
+        if isinstance(each, QualityFilter | AlignmentFilter) and each.metrics:
             model = getattr(rules, NAMED_BY[each.name])
             command = "retrain" if isinstance(model, str) else "train"
             yield ModelRow(

@@ -21,8 +21,7 @@ from experts.annotate.tracking.detect import Detector
 from experts.weights import fetch
 from filters.alignment.filter import object_score
 from filters.alignment.train import FALSE_REJECTIONS, SAMPLES, describe_metrics, train
-from filters.encoder.embedded import EmbeddedEncoder, Encoding
-from filters.features import encode_view
+from filters.encoder.embedded import EmbeddedEncoder, EmbeddedEncoding
 from filters.roc import auc
 
 MISNAMED = {  # what the detector, which knows 80 things, calls these clips' animals
@@ -36,7 +35,7 @@ def objects(encoder: EmbeddedEncoder) -> None:
     """ConSE's AUC on real objects against absent ones, and the threshold."""
     detector = Detector()
     detector.load()
-    seen: list[tuple[str, str, Encoding]] = []
+    seen: list[tuple[str, str, EmbeddedEncoding]] = []
     for clip in SAMPLES:
         frames = sample_frames(fetch(clip), 8, 640)
         counts: dict[str, int] = {}
@@ -50,7 +49,7 @@ def objects(encoder: EmbeddedEncoder) -> None:
                     continue
                 mask = np.zeros((1, *frame.shape[:2]), np.uint8)
                 cv2.rectangle(mask[0], (x0, y0), (x1, y1), 1, -1)
-                seen.append((clip, label, encode_view(frame[None], mask > 0, encoder)))
+                seen.append((clip, label, *encoder.encode([(frame[None], mask > 0)])))
     labels = sorted({label for _, label, _ in seen} | set(ABSENT))
     matched, swapped, mute = [], [], set()
     for clip, label, encoding in seen:

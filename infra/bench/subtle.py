@@ -24,7 +24,7 @@ from filters.encoder.embedded import EmbeddedEncoder
 from filters.features import describe
 from filters.quality.training.good_edits import GoodEdits
 from filters.roc import auc
-from filters.subtle import MEASURED, THRESHOLDS, similarity, visible
+from filters.subtle import MEASURED, SubtleFilter, similarity, visible
 
 CLIPS = ("clip_motorway", "clip_city", "clip_bikes", "clip_squirrel", "clip_bigbuckbunny")
 
@@ -76,7 +76,7 @@ def main() -> None:
         chosen = [s for s, p in zip(scores["real"], real, strict=True) if p.task == task]
         print(line(task, chosen))
     print(f"AUC of the similarity {auc(scores['invisible'], scores['real']):.4f}")
-    threshold = THRESHOLDS[encoder.name]
+    threshold = SubtleFilter(encoder).threshold
     for kind, chosen in (("invisible", same), ("real", real)):
         alike = np.array(scores[kind]) > threshold
         unseen = np.array([not visible(p.source, p.target, p.mask) for p in chosen])

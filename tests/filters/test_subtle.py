@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from filters.base import PairSample
-from filters.subtle import COARSE_SIDE, THRESHOLDS, SubtleFilter, visible
+from filters.subtle import COARSE_SIDE, SubtleFilter, visible
 
 
 @pytest.mark.parametrize("levels", [0, 19, 20, 60])
@@ -88,5 +88,5 @@ def test_what_follows_by_arithmetic_is_not_measured(encoder, moving, task):
 
 @pytest.mark.weights
 def test_clips_threshold_is_not_the_embedded_encoders(encoder):
-    assert THRESHOLDS["clip"] == 0.95
-    assert SubtleFilter(encoder).threshold == THRESHOLDS[encoder.name] != 0.95
+    assert SubtleFilter(encoder).threshold == 0.955
+    assert SubtleFilter(encoder, 0.9).threshold == 0.9

@@ -13,7 +13,7 @@ from typing import Any, TypeVar
 
 from experts import weights
 from experts.edit.tasks import expert_for
-from filters.encoder.embedded import EmbeddedEncoder
+from filters.encoder.base import Encoder
 from filters.quality.descriptor import features_version
 from filters.quality.model import QualityModel
 from filters.quality.training.ensemble import MLPS, MlpSettings, fit
@@ -29,7 +29,7 @@ T = TypeVar("T")
 
 
 def sample_pairs(
-    encoder: EmbeddedEncoder,
+    encoder: Encoder,
     samples: Sequence[str] = SAMPLES,
     seed: int = 0,
     *,
@@ -59,7 +59,7 @@ def _counted(pairs: Iterable[T], tell: Callable[[str], None], every: int = 10) -
 
 def train(
     examples: TrainingSet,
-    encoder: EmbeddedEncoder,
+    encoder: Encoder,
     seed: int = 0,
     *,
     mlps: Sequence[MlpSettings] = MLPS,

@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from catalog.media import read_video, write_video
 from filters.base import Frames, PairSample
-from filters.encoder.embedded import EmbeddedEncoder
+from filters.encoder.base import Encoder
 from filters.features import describe
 from filters.quality.descriptor import descriptor
 from filters.quality.training.breakages import BREAKAGES, Breakage
@@ -49,7 +49,7 @@ class TrainingSet:
 
 
 def training_set(
-    good: Iterable[tuple[str, PairSample]], seed: int, encoder: EmbeddedEncoder
+    good: Iterable[tuple[str, PairSample]], seed: int, encoder: Encoder
 ) -> TrainingSet:
     """From (clip id, good pair). Frames are dropped as soon as they are described."""
     rng = np.random.default_rng(seed)

@@ -8,10 +8,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from filters.base import PairSample
+from filters.encoder.views import LEAST_VIEW, view_boxes
 from filters.features import PIXEL_MEASURES, describe
 from filters.features.artefacts import artefact_measures
 from filters.features.pixels import measure
-from filters.features.views import LEAST_VIEW, view_boxes
 
 
 @given(

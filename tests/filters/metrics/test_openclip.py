@@ -5,32 +5,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from safetensors.torch import save_file
 
 from catalog.errors import EditmillError
-from filters.metrics.openclip import CHECKPOINT, OpenClip
+from filters.metrics.openclip import OpenClip
 from filters.metrics.similarity import clip_score
 
 pytest.importorskip("open_clip")
 
-CONFIG = {
-    "embed_dim": 16,
-    "vision_cfg": {"image_size": 32, "layers": 1, "width": 64, "patch_size": 16},
-    "text_cfg": {"context_length": 16, "vocab_size": 49408, "width": 32, "heads": 2, "layers": 1},
-}
+FILES = ("open_clip_config.json", "open_clip_model.safetensors")
 
 
 @pytest.fixture(scope="module")
 def tiny_clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    import torch
-    from open_clip.model import CLIP
+    from tests.checkpoints.open_clip import make
 
-    folder = tmp_path_factory.mktemp("clip")
-    torch.manual_seed(0)
-    save_file(CLIP(**CONFIG).state_dict(), folder / "open_clip_model.safetensors")
-    config = {"model_cfg": CONFIG, "preprocess_cfg": {"mean": [0.5] * 3, "std": [0.25] * 3}}
-    (folder / "open_clip_config.json").write_text(json.dumps(config))
-    return folder
+    return make(tmp_path_factory.mktemp("clip"))
 
 
 def test_a_checkpoint_gives_vectors_of_one_space(tiny_clip: Path) -> None:
@@ -52,12 +41,12 @@ def test_a_checkpoint_gives_vectors_of_one_space(tiny_clip: Path) -> None:
 def test_what_is_no_checkpoint_is_one_line(tiny_clip: Path, tmp_path: Path) -> None:
     with pytest.raises(EditmillError, match=r"open_clip_config\.json.*missing"):
         OpenClip(str(tmp_path)).load()
-    for name in CHECKPOINT.files:
+    for name in FILES:
         (tmp_path / name).write_bytes((tiny_clip / name).read_bytes())
-    (tmp_path / CHECKPOINT.files[1]).unlink()
+    (tmp_path / FILES[1]).unlink()
     with pytest.raises(EditmillError, match=r"safetensors missing"):  # never random weights
         OpenClip(str(tmp_path)).load()
-    (tmp_path / CHECKPOINT.files[1]).write_bytes(b"not weights")
+    (tmp_path / FILES[1]).write_bytes(b"not weights")
     with pytest.raises(EditmillError, match="no CLIP that open_clip can open") as caught:
         OpenClip(str(tmp_path)).load()
     assert "\n" not in str(caught.value)
@@ -71,10 +60,10 @@ def test_an_id_that_cannot_be_had_is_one_line(monkeypatch: pytest.MonkeyPatch) -
 
 
 def test_a_clip_that_would_fetch_another_model_is_refused(tiny_clip: Path, tmp_path: Path) -> None:
-    for name in CHECKPOINT.files:
+    for name in FILES:
         (tmp_path / name).write_bytes((tiny_clip / name).read_bytes())
-    config = json.loads((tmp_path / CHECKPOINT.files[0]).read_text())
+    config = json.loads((tmp_path / FILES[0]).read_text())
     config["model_cfg"]["text_cfg"]["hf_model_name"] = "someone/text-model"
-    (tmp_path / CHECKPOINT.files[0]).write_text(json.dumps(config))
+    (tmp_path / FILES[0]).write_text(json.dumps(config))
     with pytest.raises(EditmillError, match="another model on the hub"):
         OpenClip(str(tmp_path)).load()

@@ -7,32 +7,14 @@ Without a mask the view is the frame.
 
 from __future__ import annotations
 
-import cv2
 import numpy as np
 from numpy.typing import NDArray
-
-from filters.encoder.embedded import EmbeddedEncoder, Encoding, view_size
 
 CONTEXT = 1.6
 """A view's side over the mask's largest box: some surroundings, to see what was edited outside."""
 
 LEAST_VIEW = 0.25
 """A view's side over the frame's, at least: a smaller one shows only blur and block edges."""
-
-
-def encode_view(
-    frames: NDArray[np.uint8], mask: NDArray[np.bool_] | None, encoder: EmbeddedEncoder
-) -> Encoding:
-    """Encodes frames [T, h, w, 3] through the mask's view. The mask may differ in size."""
-    if mask is None or not mask.any():
-        return encoder.images(list(frames))
-    boxes = view_boxes(mask)
-    images = [crop(f, box) for f, box in zip(frames, boxes, strict=True)]
-    rows, columns = view_size(*images[0].shape[:2])
-    cut = [crop(m.astype(np.uint8), box) for m, box in zip(mask, boxes, strict=True)]
-    masks = [cv2.resize(m, (columns, rows), interpolation=cv2.INTER_NEAREST) > 0 for m in cut]
-    size = images[0].shape[1], images[0].shape[0]
-    return encoder.images([cv2.resize(i, size) for i in images], masks)
 
 
 def view_boxes(mask: NDArray[np.bool_]) -> NDArray[np.float64]:
