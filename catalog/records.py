@@ -17,7 +17,11 @@ import polars as pl
 
 from catalog.keys import digest
 
-SCORES = ("construction", "quality", "alignment", "subtle")
+VLM_SCORES = ("vlm_instruction", "vlm_preservation", "vlm_render", "vlm_motion", "vlm_order")
+"""What a recipe's `models.judge` says of a pair, each apart (filters.vlm); only asked by recipes
+that name a judge."""
+
+SCORES = ("construction", "quality", "alignment", "subtle", *VLM_SCORES)
 """Filters in the order they are asked; the first that rejects gives a pair its reason."""
 
 
@@ -163,6 +167,17 @@ class Pair:
     output_licence: str = ""  # what the expert's output stands under (SPDX); empty: not known
     may_train: bool | None = None  # whether that licence lets the output train any model
     author: str = ""  # of the source
+    vlm_instruction_score: float | None = None  # 1–5: does what the instruction says
+    vlm_instruction_reason: str = ""
+    vlm_preservation_score: float | None = None  # 1–5: leaves the rest as it was
+    vlm_preservation_reason: str = ""
+    vlm_render_score: float | None = None  # 1–5: looks real
+    vlm_render_reason: str = ""
+    vlm_motion_score: float | None = None  # 0 or 1: the instruction agrees with the motion
+    vlm_motion_reason: str = ""
+    vlm_order_score: float | None = None  # 0 or 1: source and target are not swapped
+    vlm_order_reason: str = ""
+    vlm_why: dict[str, Any] = field(default_factory=dict)  # a sentence for each 1–5, in its words
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,6 +17,8 @@ SCORE_RANGES = {
     "quality": (0.0, 1.0),  # a probability
     "alignment": (-math.inf, math.inf),  # of a style a probability, of an object in deviations
     "subtle": (-1.0, 1.0),  # a cosine
+    **dict.fromkeys(("vlm_instruction", "vlm_preservation", "vlm_render"), (1.0, 5.0)),  # grades
+    **dict.fromkeys(("vlm_motion", "vlm_order"), (0.0, 1.0)),  # no or yes
 }
 """Between what the scores of each filter lie that has a threshold."""
 

@@ -10,6 +10,7 @@ from pydantic import Field, field_serializer, field_validator
 from catalog.errors import printable
 from catalog.validated import Part
 from filters.construction import CHECKS, constants_of
+from filters.vlm.rules import Vlm
 
 QUALITY_THRESHOLD = 0.6
 """Least score of the quality filter that is kept (Señorita-2M; a recipe may change it per task)."""
@@ -37,6 +38,8 @@ class Filters(Part):
     style_probes: AlignmentVersion | Path | None = None  # or `editmill train alignment --out …`
     subtle: float | None = Field(default=None, gt=0, le=1)
     construction: dict[str, dict[str, float]] = Field(default_factory=dict)  # by family of tasks
+    # Left out where it is the default, so that older recipes stay what they were.
+    vlm: Vlm = Field(default=Vlm(), exclude_if=lambda vlm: vlm == Vlm())
 
     @field_validator("quality_model", "style_probes")
     @classmethod
