@@ -16,7 +16,7 @@ import polars as pl
 
 from catalog.delta.key_index import KeyIndex
 from catalog.errors import EditmillError
-from catalog.records import SCORES, TABLES, Pair, from_row, key_column
+from catalog.records import SCORES, TABLES, VLM_SCORES, Pair, from_row, key_column
 from catalog.storage.location import Storage
 from catalog.storage.media import MediaStore
 from catalog.tables import Tables
@@ -67,7 +67,7 @@ class Queries:
         """What each filter said of each pair, a row each: `pair_id`, `filter`, its `version`,
         `score` (null where it measured none) and `reason`."""
         pairs = self.pairs()
-        return pl.concat(
+        said = pl.concat(
             pairs.select(
                 "pair_id",
                 filter=pl.lit(name),
@@ -77,6 +77,7 @@ class Queries:
             )
             for name in SCORES
         )
+        return said.filter(pl.col("version").is_not_null() | ~pl.col("filter").is_in(VLM_SCORES))
 
     def pair(self, pair_id: str) -> PairSample:
         """The pair of this id, or the only one whose id begins so, with its frames and masks.

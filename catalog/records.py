@@ -10,6 +10,7 @@ import dataclasses
 import json
 import types
 import typing
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -17,11 +18,14 @@ import polars as pl
 
 from catalog.keys import digest
 
+FILTER_SCORES = ("construction", "quality", "alignment", "subtle")
+"""What the filters say of a pair, which every build asks."""
+
 VLM_SCORES = ("vlm_instruction", "vlm_preservation", "vlm_render", "vlm_motion", "vlm_order")
 """What a recipe's `models.judge` says of a pair, each apart (filters.vlm); only asked by recipes
 that name a judge."""
 
-SCORES = ("construction", "quality", "alignment", "subtle", *VLM_SCORES)
+SCORES = (*FILTER_SCORES, *VLM_SCORES)
 """Filters in the order they are asked; the first that rejects gives a pair its reason."""
 
 
@@ -305,6 +309,13 @@ TABLES: dict[str, type] = {
     "trained": ModelRow,
     "releases": Release,
 }
+
+
+def asked(pairs: Iterable[Pair]) -> tuple[str, ...]:
+    """The names in SCORES that the pairs have something of: those of a judge only where one was
+    asked."""
+    judged = {name for pair in pairs for name in VLM_SCORES if name in pair.filter_versions}
+    return tuple(name for name in SCORES if name not in VLM_SCORES or name in judged)
 
 
 def failure_id(stage: str, record: str) -> str:

@@ -14,7 +14,7 @@ import yaml
 from catalog.credentials import SigningIdentity
 from catalog.export.format import Format
 from catalog.provenance.values import filter_versions
-from catalog.records import SCORES, Release
+from catalog.records import SCORES, VLM_SCORES, Release
 from catalog.releases import Catalog
 from catalog.report.markdown import bullets, section, table, thresholds
 from catalog.report.release_card import LIMITS, MOST_SOURCES
@@ -203,6 +203,8 @@ def _filters(of: Card, release: Release | None) -> str:
             versions.setdefault(name, set()).add(version)
     rows = []
     for name in SCORES:
+        if name in VLM_SCORES and name not in versions:
+            continue
         score = pl.col(f"{name}_score")
         low, high, measured = of.frame.select(
             score.min(), score.max().alias("high"), score.count().alias("measured")

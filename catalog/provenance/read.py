@@ -14,7 +14,7 @@ from catalog.provenance import document as doc
 from catalog.provenance.models import ModelIndex
 from catalog.provenance.values import filter_versions, finite, json_object
 from catalog.query import Queries
-from catalog.records import SCORES
+from catalog.records import SCORES, VLM_SCORES
 from catalog.releases import Catalog
 
 BATCH = 32_768
@@ -168,6 +168,7 @@ def _filters(row: Row, models: ModelIndex) -> list[doc.FilterScore]:
             "models": models.named(versions.get(name, "")),
         }
         for name in SCORES
+        if name in versions or name not in VLM_SCORES
     ]
 
 

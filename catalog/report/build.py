@@ -20,7 +20,7 @@ from jinja2 import Environment, FunctionLoader, StrictUndefined
 from markupsafe import Markup
 
 from catalog.errors import BadInput
-from catalog.records import SCORES, Pair
+from catalog.records import Pair
 from catalog.report.cards import axes, card, words
 from catalog.report.preview import Preview, preview
 from catalog.report.summary import Summary
@@ -66,7 +66,7 @@ def write_report(
         "page.html.j2",
         summary=summary,
         cards=cards,
-        scores=SCORES,
+        scores=tuple(spans),
         tasks=counted(pair.task for pair in pairs),
         reasons=counted(pair.reason for pair in pairs if not pair.keep),
         footage=footage((pair.source_uri, pair.licence) for pair in pairs),

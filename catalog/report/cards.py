@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from catalog.records import SCORES, Pair
+from catalog.records import Pair, asked
 from catalog.report.preview import Preview
 from catalog.report.summary import ThresholdLine
 
@@ -63,7 +63,7 @@ def axes(
     below 0.4 and would be a stub on the whole range. Below 0 where a value is.
     """
     spans = {}
-    for name in SCORES:
+    for name in asked(pairs):
         values = [v for pair in pairs if (v := _score(pair, name)[0]) is not None]
         values += [line.value for line in thresholds if line.score == name]
         top = max(values, default=1.0)
@@ -86,7 +86,7 @@ def card(
         preview=None if isinstance(made, str) else made,
         video_error=made if isinstance(made, str) else "",
         reason=words(pair.reason),
-        scores=[_bar(pair, name, thresholds, spans[name]) for name in SCORES],
+        scores=[_bar(pair, name, thresholds, span) for name, span in spans.items()],
         facts=_facts(pair),
         details=_details(pair),
         links=_links(pair, media, page),

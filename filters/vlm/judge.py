@@ -62,6 +62,11 @@ class VlmJudge:
         return self.chat.name
 
     @property
+    def parts(self) -> tuple[VisionChat, ...]:
+        """What may lie on a GPU (experts.memory)."""
+        return (self.chat,)
+
+    @property
     def version(self) -> str:
         """Of the prompts, what is shown, and the model."""
         shown = f"{self._frames}x{self._max_pixels}"

@@ -7,10 +7,9 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
-from catalog.policy import Threshold
 from catalog.records import VLM_SCORES
 from experts.base import Model
-from filters.base import PairSample, Verdict
+from filters.base import NOT_MEASURED, PairSample, Verdict
 
 LOWEST, HIGHEST = 1, 5
 """Of the scale of each graded dimension; 5 is the best."""
@@ -61,18 +60,12 @@ class PairJudge(Model, Protocol):
         ...
 
 
-def verdicts(judgement: Judgement, cuts: Sequence[Threshold]) -> dict[str, Verdict]:
-    """By the name in `catalog.records.VLM_SCORES`, as the thresholds of `cuts` have it."""
-    limits = {cut.filter: cut.value for cut in cuts}
+def verdicts(judgement: Judgement) -> dict[str, Verdict]:
+    """By the name in `catalog.records.VLM_SCORES`. All keep: a policy's thresholds decide
+    (`filters.vlm.rules.Vlm.cuts`)."""
     found = {}
     for name in VLM_SCORES:
-        dimension = name.removeprefix("vlm_")
-        score = judgement.scores.get(dimension)
-        limit = limits.get(name)
-        if score is None:
-            found[name] = Verdict(True, None, judgement.reason or "not_measured")
-        elif limit is not None and score < limit:
-            found[name] = Verdict(False, score, REASONS[dimension])
-        else:
-            found[name] = Verdict(True, score)
+        score = judgement.scores.get(name.removeprefix("vlm_"))
+        reason = (judgement.reason or NOT_MEASURED) if score is None else ""
+        found[name] = Verdict(True, score, reason)
     return found

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from catalog.errors import EditmillError
-from catalog.records import SCORES
+from catalog.records import FILTER_SCORES
 from catalog.validated import validated
 from filters.config import Filters, filters_for
 from filters.encoder.embedded import EmbeddedEncoder
@@ -17,7 +17,7 @@ from filters.quality import model
 
 def test_the_shipped_models_are_the_default() -> None:
     filters = {f.name: f for f in filters_for(Filters(), EmbeddedEncoder())}
-    assert tuple(filters) == SCORES
+    assert tuple(filters) == FILTER_SCORES
     for name in ("quality", "alignment"):
         assert filters[name].metrics and len(filters[name].model_version) == 8
 

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from catalog.records import SCORES
+from catalog.records import FILTER_SCORES
 from filters.base import Filter, PairSample, Verdict
 from filters.config import Filters, filters_for
 from filters.construction import CONSTRUCTED
@@ -49,7 +49,7 @@ def filters(encoder):
 
 
 def test_they_are_the_catalogs_in_order(filters):
-    assert tuple(f.name for f in filters) == SCORES
+    assert tuple(f.name for f in filters) == FILTER_SCORES
     assert all(isinstance(f, Filter) and f.version for f in filters)
 
 
@@ -80,7 +80,7 @@ def test_a_batch_is_judged_as_one_by_one_and_again_the_same(filters, samples):
 
 def test_judging_together_is_judging_apart(filters, samples, encoder):
     together = judge(samples, filters, encoder)
-    assert [list(row) for row in together] == [list(SCORES)] * len(samples)
+    assert [list(row) for row in together] == [list(FILTER_SCORES)] * len(samples)
     for one in filters:
         assert [row[one.name] for row in together] == one.judge(samples)
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from catalog.records import SCORES, Pair
+from catalog.records import Pair, asked
 from catalog.releases import Catalog
 from catalog.report.cards import KEPT_ASIDE
 from catalog.report.summary import ThresholdLine, threshold_lines
@@ -16,7 +16,7 @@ def judgements(pair: Pair, lines: Sequence[ThresholdLine]) -> list[dict[str, Any
     (`≥ 0.60`; empty where there is no single threshold, or none is known), `passed` (None where it
     did not judge) and `reason`."""
     found = []
-    for name in SCORES:
+    for name in asked([pair]):
         score, reason = getattr(pair, f"{name}_score"), getattr(pair, f"{name}_reason")
         of_score = {line.task: line for line in lines if line.score == name}
         line = of_score.get(pair.task, of_score.get(""))

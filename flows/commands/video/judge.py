@@ -11,7 +11,6 @@ from catalog import media
 from catalog.errors import BadInput
 from catalog.keys import file_digest
 from catalog.media import sides
-from catalog.records import SCORES
 from experts.annotate import given_masks
 from experts.edit.tasks import task_named
 from filters.base import FRAMES
@@ -61,7 +60,7 @@ def judge_pair(
     for each in filters:
         each.load()
     (verdicts,) = judge([sample], filters, encoder)
-    reason = next((verdicts[name].reason for name in SCORES if not verdicts[name].keep), "")
+    reason = next((verdict.reason for verdict in verdicts.values() if not verdict.keep), "")
     return {
         "keep": not reason,
         "reason": reason,

@@ -6,10 +6,12 @@ import dataclasses
 import json
 
 import numpy as np
+import polars as pl
 import pytest
 
 from catalog.errors import BadInput, EditmillError
-from catalog.records import VLM_SCORES
+from catalog.policy import Policy
+from catalog.records import SCORES, VLM_SCORES
 from experts.edit.tasks import TASKS
 from experts.write.chat.vision import Question, VisionChat
 from filters.vlm import prompts
@@ -131,7 +133,7 @@ def test_a_judge_that_never_answers_abstains(answer: str) -> None:
     (judgement,) = VlmJudge(chat, attempts=2).judgements([removal(0)])
     assert judgement == Judgement(reason="abstained")
     assert len(chat.asked) == 2
-    for verdict in verdicts(judgement, Vlm(instruction=5, order=1).cuts).values():
+    for verdict in verdicts(judgement).values():
         assert verdict.keep and verdict.score is None and verdict.reason == "abstained"
 
 
@@ -195,17 +197,36 @@ def test_the_version_changes_with_what_is_shown() -> None:
     assert len(versions) == 3  # how often it is asked changes no answer
 
 
-def test_reasons_by_what_is_too_low() -> None:
+def _decided(judgement: Judgement, **limits: float) -> dict[str, str]:
+    """The reasons by score, and the pair's, that a recipe's thresholds lead to."""
+    row: dict[str, object] = {"task": "object_removal"}
+    for name in SCORES:
+        verdict = verdicts(judgement).get(name)
+        row[f"{name}_score"] = verdict.score if verdict else None
+        row[f"{name}_reason"] = verdict.reason if verdict else ""
+    policy = Policy(Vlm(**limits).cuts)
+    scores = {f"{name}_score": pl.Float64 for name in SCORES}
+    pairs = pl.LazyFrame([row], schema_overrides=scores)
+    decided = policy.with_reasons(policy.decide(pairs)).collect().row(0, named=True)
+    return {name: decided[f"{name}_reason"] for name in VLM_SCORES} | {"": decided["reason"]}
+
+
+def test_a_policy_rejects_by_what_is_too_low() -> None:
     low = _judged(grades(2, 2, 2, contradicts_motion=True, swapped=True))
-    strict = Vlm(instruction=3, preservation=3, render=3, motion=0.5, order=0.5)
-    assert [v.reason for v in verdicts(low, strict.cuts).values()] == [
-        "not_followed", "rest_changed", "bad_render", "motion_contradiction", "swapped",
-    ]  # fmt: skip
-    kept = verdicts(low, Vlm().cuts)
-    assert tuple(kept) == VLM_SCORES
-    assert all(v.keep and v.score is not None for v in kept.values())
-    high = verdicts(_judged(grades(3, 3, 3)), strict.cuts)
-    assert all(v.keep and not v.reason for v in high.values())
+    strict = {"instruction": 3, "preservation": 3, "render": 3, "motion": 0.5, "order": 0.5}
+    reasons = {
+        "vlm_instruction": "not_followed",
+        "vlm_preservation": "rest_changed",
+        "vlm_render": "bad_render",
+        "vlm_motion": "motion_contradiction",
+        "vlm_order": "swapped",
+    }
+    assert _decided(low, **strict) == reasons | {"": "not_followed"}
+    assert set(_decided(low).values()) == {""}
+    assert set(_decided(_judged(grades(3, 3, 3)), **strict).values()) == {""}
+    assert _decided(_judged("?"), **strict)[""] == ""
+    only_order = _decided(low, order=1)
+    assert (only_order["vlm_order"], only_order[""]) == ("swapped", "swapped")
 
 
 @pytest.mark.parametrize("text", ['{"better": "C"}', '{"better": null}', "A", '{"best": "A"}'])
