@@ -37,7 +37,8 @@ def judge(
     return [{name: verdicts[i] for name, verdicts in columns.items()} for i in range(len(samples))]
 
 
-def policy_of(filters: Sequence[FeatureFilter]) -> Policy:
-    """The policy that decides as these filters do, from their scores alone."""
+def policy_of(filters: Sequence[FeatureFilter], more: Sequence[Threshold] = ()) -> Policy:
+    """The policy that decides as these filters do, from their scores alone, and by `more`
+    thresholds of scores that others give."""
     cuts = (each.cut for each in filters)
-    return Policy(tuple(cut for cut in cuts if cut is not None))
+    return Policy((*(cut for cut in cuts if cut is not None), *more))

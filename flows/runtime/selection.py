@@ -15,6 +15,7 @@ from experts.serving import serving
 from filters.config import filters_for
 from filters.encoder.embedded import EmbeddedEncoder
 from filters.judge import policy_of
+from filters.vlm.config import judge_for
 from flows.recipe import Recipe
 
 NAME_LENGTH = 16
@@ -36,6 +37,7 @@ def select(opened: Catalog, recipe: Recipe) -> Catalog:
         if recipe.records is None
         else ()
     )
+    vlm = judge_for(recipe.models.judge, recipe.filters.vlm) if filters else None
     of_no_row = ("filters", "credentials")
     asked = {name: part for name, part in recipe.decisions().items() if name not in of_no_row}
     tasks = [task for task, weight in recipe.plan.weights.items() if weight]
@@ -43,9 +45,10 @@ def select(opened: Catalog, recipe: Recipe) -> Catalog:
         asked,
         recipe.filters.construction,
         {each.name: each.version for each in filters},
+        *((recipe.filters.vlm.of, vlm.version) if vlm else ()),
         {task: serving(opened, recipe.experts, task).version for task in tasks},
     )[:NAME_LENGTH]
-    policy = policy_of(filters) if filters else Policy()
+    policy = policy_of(filters, recipe.filters.vlm.cuts if vlm else ()) if filters else Policy()
     description = json.dumps(recipe.decisions(), sort_keys=True)
     return opened.select(name, description, policy, version("editmill"))
 

@@ -11,7 +11,7 @@ import polars as pl
 from catalog import media
 from catalog.keys import digest
 from catalog.policy import Policy
-from catalog.records import SCORES, Pair, Track, from_row, schema, to_row
+from catalog.records import FILTER_SCORES, VLM_SCORES, Pair, Track, from_row, schema, to_row
 from experts.base import Masks
 from experts.edit.job import Footage, Job, job_masks
 from experts.edit.tasks import TASKS
@@ -21,12 +21,16 @@ from filters.config import filters_for
 from filters.encoder.embedded import EmbeddedEncoder
 from filters.judge import FeatureFilter, judge, policy_of
 from filters.samples import stored_sample
+from filters.vlm.config import judge_for
+from filters.vlm.judgement import Judgement
+from filters.vlm.judgement import verdicts as verdicts_of
 from flows.runtime import journal
 from flows.runtime.context import Context
 from flows.runtime.journal import Document
 from flows.stages.edit import Edit
 from flows.stages.instruct import InstructedEdit
 from flows.stages.plan import part
+from flows.stages.vlm import judged
 
 STAGE = "judge"
 BATCH = 4
@@ -39,13 +43,17 @@ def run(ctx: Context, shard: Sequence[InstructedEdit]) -> list[Pair]:
     """
     filters = filters_for(ctx.recipe.filters, shared(EmbeddedEncoder), ctx.catalog)
     versions = {f.name: f.version for f in filters}
-    policy = policy_of(filters)
+    rules = ctx.recipe.filters.vlm
+    vlm = judge_for(ctx.recipe.models.judge, rules)
+    if vlm is not None:
+        versions |= dict.fromkeys(VLM_SCORES, vlm.version)
+    policy = policy_of(filters, rules.cuts if vlm else ())
     documents = journal.run(
         ctx,
         STAGE,
         shard,
         key=lambda e: digest(
-            (versions, ctx.recipe.filters.construction),
+            ({f.name: f.version for f in filters}, ctx.recipe.filters.construction),
             (e.edit.source.video, e.edit.target.video, e.edit.mask),
             (e.edit.plan.task, e.edit.plan.target_prompt, e.edit.plan.label, e.instruction),
             e.edit.clip.source_id,
@@ -57,10 +65,25 @@ def run(ctx: Context, shard: Sequence[InstructedEdit]) -> list[Pair]:
         name=lambda e: f"{e.edit.plan.task} {e.edit.plan.plan_id}",
         batch=BATCH,
     )
-    parts: dict[str, list[Pair]] = {part(e.edit.plan): [] for e in shard}
+    pairs = []
+    edits = []
     for edit, document in documents:
         verdicts = {name: Verdict(**fields) for name, fields in document.items()}
-        parts[part(edit.edit.plan)].append(_pair(edit, verdicts, versions, policy))
+        edits.append(edit)
+        pairs.append(_pair(edit, verdicts, versions, policy))
+    if vlm is not None:
+        filtered = _decided(pairs, policy_of(filters))
+        judgements = judged(
+            ctx,
+            edits,
+            vlm,
+            lambda edit: _sample(ctx, edit),
+            asked=[rules.of == "all" or pair.keep for pair in filtered],
+        )
+        pairs = [_with(pair, said) for pair, said in zip(pairs, judgements, strict=True)]
+    parts: dict[str, list[Pair]] = {part(e.edit.plan): [] for e in shard}
+    for edit, pair in zip(edits, pairs, strict=True):
+        parts[part(edit.edit.plan)].append(pair)
     ctx.catalog.tables.put("pairs", parts, derive=policy.decide)
     pairs = _decided([pair for own in parts.values() for pair in own], policy)
     for pair in pairs:
@@ -72,6 +95,14 @@ def _decided(pairs: Sequence[Pair], policy: Policy) -> list[Pair]:
     rows = pl.LazyFrame([to_row(pair) for pair in pairs], schema=schema(Pair), orient="row")
     decided = policy.with_reasons(policy.decide(rows)).collect().iter_rows(named=True)
     return [from_row(Pair, row) for row in decided]
+
+
+def _with(pair: Pair, said: Judgement) -> Pair:
+    """The pair with what the recipe's judge says of it."""
+    scores: dict[str, Any] = {}
+    for name, verdict in verdicts_of(said).items():
+        scores |= {f"{name}_score": verdict.score, f"{name}_reason": verdict.reason}
+    return dataclasses.replace(pair, **scores, vlm_why=dict(said.why))
 
 
 def _judge(
@@ -128,7 +159,7 @@ def _pair(
     edit, plan, clip = instructed.edit, instructed.edit.plan, instructed.edit.clip
     by_threshold = {cut.filter: cut.reason for cut in policy.thresholds}
     scores: dict[str, Any] = {}
-    for name in SCORES:
+    for name in FILTER_SCORES:
         verdict = verdicts[name]
         by_score = verdict.reason == by_threshold.get(name) and not verdict.final
         scores[f"{name}_score"] = verdict.score
