@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from typing import Any
-
-import httpx
+from typing import TYPE_CHECKING, Any
 
 from catalog.errors import EditmillError
-from experts.write.chat.server import Server
+
+if TYPE_CHECKING:
+    from experts.write.chat.client import Client
 
 IDENTIFYING = (
     "id",
@@ -25,35 +25,33 @@ A_CLOCK = 86_400
 """Seconds; `created` nearer to now than this may be the time of asking, as vLLM's is."""
 
 
-async def described(
-    server: Server, client: httpx.AsyncClient, model: str
-) -> dict[str, str | int] | None:
+async def described(client: Client, model: str) -> dict[str, str | int] | None:
     """What identifies `model`; None where the server cannot be asked or says no more than its name.
 
     `created` counts unless it is only a clock: one that moves between two looks.
     """
-    said = await _entry(server, client, model)
+    said = await _entry(client, model)
     if said is None:
         return None
     fields = {**said, **said["meta"]} if isinstance(said.get("meta"), dict) else said
     found = {k: fields[k] for k in IDENTIFYING if isinstance(fields.get(k), str | int)}
     created = said.get("created")
-    if isinstance(created, int) and not await _is_clock(created, server, client, model):
+    if isinstance(created, int) and not await _is_clock(created, client, model):
         found["created"] = created
     return found if found.keys() - {"id", "owned_by"} else None
 
 
-async def _is_clock(created: int, server: Server, client: httpx.AsyncClient, model: str) -> bool:
+async def _is_clock(created: int, client: Client, model: str) -> bool:
     if abs(time.time() - created) > A_CLOCK:
         return False
     await asyncio.sleep(1.1)  # a clock of whole seconds has moved by then
-    again = await _entry(server, client, model)
+    again = await _entry(client, model)
     return again is None or again.get("created") != created
 
 
-async def _entry(server: Server, client: httpx.AsyncClient, model: str) -> dict[str, Any] | None:
+async def _entry(client: Client, model: str) -> dict[str, Any] | None:
     try:
-        listed = (await server.ask(client, "/models", attempts=ATTEMPTS)).get("data")
+        listed = (await client.ask("/models", attempts=ATTEMPTS)).get("data")
     except EditmillError:
         return None
     entries = (

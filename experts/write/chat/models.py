@@ -1,24 +1,21 @@
-"""Chat models behind one interface: llama.cpp in this process, or any OpenAI-compatible server."""
+"""Chat models behind one interface, and the one that runs in this process, by llama.cpp."""
 
 from __future__ import annotations
 
-import asyncio
 import os
-import re
 import tempfile
 import threading
-from collections.abc import Awaitable, Callable, Sequence
-from typing import Any, Protocol, TypeVar
+from collections.abc import Mapping, Sequence
+from typing import Any, Protocol
 
 import httpx
-from anyio.from_thread import start_blocking_portal
 
 from catalog.errors import BadInput, EditmillError
 from catalog.keys import digest
 from experts.weights import entry, fetch
-from experts.write.chat.answers import texts
-from experts.write.chat.identity import described
-from experts.write.chat.server import MOST_QUOTED, Refused, Server
+from experts.write.chat.documents import MOST_QUOTED
+from experts.write.chat.served import TOO_LONG, response_format
+from experts.write.chat.usage import Meter, Usage
 from experts.write.prompts import Message
 
 TOP_P, MIN_P = 0.95, 0.05
@@ -27,27 +24,22 @@ TOP_P, MIN_P = 0.95, 0.05
 STOP = ["\n"]
 """An instruction is one line."""
 
-COMPLETIONS = "/chat/completions"
-
-REFUSES_REQUEST = {400, 413, 422, 501}
-"""Statuses by which servers refuse what a request asks for."""
-
-TOO_LONG = re.compile(
-    r"context[ _-]?(length|size|window)|too many (input |prompt )?tokens|reduce the length"
-    r"|(prompt|input|request|conversation|messages?)\b.{0,40}\btoo (long|large)",
-    re.IGNORECASE,
-)
-"""How servers say that a conversation is longer than the model's context."""
-
-T = TypeVar("T")
-
 
 class ChatBackend(Protocol):
     """A chat model. `complete` gives `n` texts per conversation, in the conversations' order.
 
     The same conversation and seed give the same texts, whatever else is in the batch or came
-    before it. Texts are raw: nothing is stripped or checked.
+    before it. Texts are raw: nothing is stripped or checked. With a JSON `schema` a text is JSON
+    that follows it, unless `max_tokens` cut it short or a server knows no schemas. A conversation
+    that was not answered has no texts.
+
+    `structured` says that the model is capable enough to be asked for several texts at once, as
+    JSON. `usage()` is what all calls so far have taken.
     """
+
+    structured: bool
+
+    def usage(self) -> Usage: ...
 
     @property
     def name(self) -> str: ...
@@ -67,6 +59,7 @@ class ChatBackend(Protocol):
         n: int,
         temperature: float,
         max_tokens: int,
+        schema: Mapping[str, Any] | None = None,
     ) -> list[list[str]]: ...
 
 
@@ -85,6 +78,8 @@ class LlamaCppChat:
     One thread by default: for a model this small a second one waits at barriers, and on a busy
     machine two threads took ten times as long as one. Calls from several threads take turns.
     """
+
+    structured = False
 
     def __init__(
         self,
@@ -105,12 +100,17 @@ class LlamaCppChat:
         self._slots: httpx.Client | None = None
         self._folder: tempfile.TemporaryDirectory[str] | None = None  # of saved states
         self._saved: set[str] = set()
+        self._meter = Meter()
         self._lock = threading.Lock()
 
     @property
     def version(self) -> str:
         """Of the calling code, and the weights' sha256."""
         return f"1+{entry(self._weights).sha256[:8]}"
+
+    def usage(self) -> Usage:
+        """What all calls so far have taken, the shared beginnings included. Thread-safe."""
+        return self._meter.read()
 
     def load(self) -> None:
         with self._lock:
@@ -158,16 +158,23 @@ class LlamaCppChat:
         n: int,
         temperature: float,
         max_tokens: int,
+        schema: Mapping[str, Any] | None = None,
     ) -> list[list[str]]:
         self.load()
         with self._lock:
             return [
-                self._one(list(messages), seed, n, temperature, max_tokens)
+                self._one(list(messages), seed, n, temperature, max_tokens, schema)
                 for messages, seed in zip(batch, seeds, strict=True)
             ]
 
     def _one(
-        self, messages: list[Message], seed: int, n: int, temperature: float, max_tokens: int
+        self,
+        messages: list[Message],
+        seed: int,
+        n: int,
+        temperature: float,
+        max_tokens: int,
+        schema: Mapping[str, Any] | None,
     ) -> list[str]:
         self._restore(messages[:-1])
         answer = self._ask(
@@ -178,8 +185,8 @@ class LlamaCppChat:
             top_p=TOP_P,
             min_p=MIN_P,
             max_tokens=max_tokens,
-            stop=STOP,
             cache_prompt=True,
+            **({"response_format": response_format(schema)} if schema else {"stop": STOP}),
         )
         return [choice["message"]["content"] or "" for choice in answer["choices"]]
 
@@ -215,145 +222,5 @@ class LlamaCppChat:
                     f"({said}); shorten the clip's caption",
                 )
             raise EditmillError(f"the writer {self.name} gave no answer: {said}")
+        self._meter.add(answer)
         return dict(answer)
-
-
-class OpenAIChat:
-    """A server that speaks OpenAI's chat completions (`vllm serve`, llama.cpp and others).
-
-    Conversations are sent side by side, `concurrency` at a time, so that the server can batch
-    them; whether equal seeds give equal texts under a changing load is the server's affair.
-    Candidate k has the conversation's seed + k where a server gives but one per request.
-
-    `timeout`: seconds for a whole answer. `attempts` and `patience` (seconds) bound how often and
-    how long a request is tried again while the server is busy, restarts or cannot be reached; the
-    defaults outlast a rate limit of a minute, or a restart, and not a night.
-
-    Raises :class:`EditmillError` where the server cannot be reached, refuses, or gives no texts;
-    :class:`BadInput` (`context_full`), which is one record's failure and not the build's, where a
-    conversation is longer than the model's context.
-    """
-
-    def __init__(
-        self,
-        base_url: str,
-        model: str,
-        *,
-        api_key: str = "",
-        concurrency: int = 16,
-        timeout: float = 120.0,
-        attempts: int = 6,
-        patience: float = 300.0,
-    ) -> None:
-        self.name = model
-        self._server = Server(
-            base_url, api_key, timeout=timeout, attempts=attempts, patience=patience
-        )
-        self._concurrency = concurrency
-        self._takes_n: bool | None = None  # whether the server gives several choices; None: untried
-        self._identity = ""
-        self._lock = threading.Lock()
-
-    @property
-    def version(self) -> str:
-        """Of the calling code, the model's name and what the server says of the model.
-
-        The server is asked once. Where it cannot be asked, or says no more than the name, its
-        address goes in instead: then nothing else tells two servers apart.
-        """
-        with self._lock:
-            if not self._identity:
-                said = _run(lambda client: described(self._server, client, self.name), self._server)
-                self._identity = digest(self.name, said or self._server.address)[:8]
-            return f"2+{self._identity}"
-
-    def load(self) -> None:
-        """Nothing to do: the model is on the server."""
-
-    def close(self) -> None:
-        """Nothing to free: connections last as long as a call of `complete`."""
-
-    def complete(
-        self,
-        batch: Sequence[Sequence[Message]],
-        seeds: Sequence[int],
-        *,
-        n: int,
-        temperature: float,
-        max_tokens: int,
-    ) -> list[list[str]]:
-        settings = {
-            "model": self.name,
-            "temperature": temperature,
-            "top_p": TOP_P,
-            "max_tokens": max_tokens,
-            "stop": STOP,
-        }
-
-        async def ask_all(client: httpx.AsyncClient) -> list[list[str]]:
-            gate = asyncio.Semaphore(self._concurrency)
-
-            async def ask(messages: Sequence[Message], seed: int) -> list[str]:
-                async with gate:
-                    return await self._texts(
-                        client, {**settings, "messages": list(messages)}, seed, n
-                    )
-
-            try:
-                async with asyncio.TaskGroup() as group:
-                    asked = [
-                        group.create_task(ask(messages, seed))
-                        for messages, seed in zip(batch, seeds, strict=True)
-                    ]
-            except* EditmillError as failed:  # the first; it ended the others
-                raise failed.exceptions[0] from None
-            return [task.result() for task in asked]
-
-        return _run(ask_all, self._server)
-
-    async def _texts(
-        self, client: httpx.AsyncClient, body: dict[str, Any], seed: int, n: int
-    ) -> list[str]:
-        found: list[str] = []
-        if n > 1 and self._takes_n is not False:
-            try:
-                found = await self._ask(client, body, seed, n)
-                self._takes_n = len(found) == n
-            except Refused as refusal:
-                # If `n` is what it refuses, it takes the same request without.
-                if self._takes_n or refusal.status not in REFUSES_REQUEST:
-                    raise
-        for k in range(len(found), n):
-            found += await self._ask(client, body, seed + k, 1)
-            if n > 1:
-                self._takes_n = False
-        return found
-
-    async def _ask(
-        self, client: httpx.AsyncClient, body: dict[str, Any], seed: int, n: int
-    ) -> list[str]:
-        body = body | {"seed": seed & 0x7FFFFFFF} | ({"n": n} if n > 1 else {})
-        try:
-            answer = await self._server.ask(client, COMPLETIONS, body)
-        except Refused as refusal:
-            if refusal.status in REFUSES_REQUEST and TOO_LONG.search(refusal.said):
-                # Not final: the server may be given a longer context, which no key tells.
-                raise BadInput(
-                    "context_full",
-                    f"{self._server.address}: the conversation is too long ({refusal.said}); "
-                    "serve the model with a longer context",
-                    final=False,
-                ) from None
-            raise
-        return texts(answer, n, self._server.address + COMPLETIONS)
-
-
-def _run(work: Callable[[httpx.AsyncClient], Awaitable[T]], server: Server) -> T:
-    """`work` in an event loop of its own thread: the caller's thread may have one that runs."""
-
-    async def connected() -> T:
-        async with server.client() as client:
-            return await work(client)
-
-    with start_blocking_portal() as portal:
-        return portal.call(connected)

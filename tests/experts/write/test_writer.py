@@ -8,7 +8,8 @@ import pytest
 
 from catalog.errors import BadInput, EditmillError
 from experts.edit.tasks import TASKS
-from experts.write.chat.models import LlamaCppChat, OpenAIChat
+from experts.write.chat import OpenAIChat
+from experts.write.chat.models import LlamaCppChat
 from experts.write.checks import ENHANCED_WORDS, check, words_of
 from experts.write.prompts import Message, conversation
 from experts.write.request import WriteRequest
