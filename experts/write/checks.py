@@ -28,6 +28,7 @@ from experts.write.grammar import (
     VERBS,
     word_set,
 )
+from experts.write.motion import contradicts_motion
 from experts.write.nouns import COCO_LABELS, article, names, number
 from experts.write.request import WriteRequest
 
@@ -39,6 +40,13 @@ ENHANCED_WORDS = (15, 40)
 
 _FIRST_PERSON = word_set("i me my mine we us our let's i'm i'll i'd we'll we're")
 _COCO_WORDS = frozenset(word for c in COCO_LABELS for n in (1, 2) for word in names(c, n))
+
+_ATTRIBUTES = word_set(
+    "red orange yellow green turquoise blue purple pink brown white gray grey black golden silver"
+    " leftmost rightmost foreground large larger largest small smaller smallest big tall"
+)
+_SIDE = re.compile(r"\b(?:the|far) (left|right)\b")
+"""By which one of several objects is told from the others, and must not be at will."""
 
 _SHOWING = r"\b(?:of|showing|depicting|with) "
 _SEVERAL = "(?:several|multiple)"
@@ -64,13 +72,21 @@ def normalise(text: str) -> str:
 
 
 def check(
-    text: str, request: WriteRequest, *, enhanced: bool = False, also: frozenset[str] = frozenset()
+    text: str,
+    request: WriteRequest,
+    *,
+    enhanced: bool = False,
+    also: frozenset[str] = frozenset(),
+    open_vocabulary: bool = False,
 ) -> str:
     """The first reason against a normalised text, empty if there is none.
 
     `enhanced` asks for the longer form's length; `also` are words allowed beside the grammar's.
+    With `open_vocabulary` any word is, but for those that name an object, or an attribute of one,
+    that the request does not.
     """
-    return next(_faults(text, request, ENHANCED_WORDS if enhanced else WORDS, also), "")
+    limits = ENHANCED_WORDS if enhanced else WORDS
+    return next(_faults(text, request, limits, also, open_vocabulary), "")
 
 
 def words_of(text: str) -> list[str]:
@@ -79,7 +95,11 @@ def words_of(text: str) -> list[str]:
 
 
 def _faults(
-    text: str, request: WriteRequest, limits: tuple[int, int], also: frozenset[str]
+    text: str,
+    request: WriteRequest,
+    limits: tuple[int, int],
+    also: frozenset[str],
+    open_vocabulary: bool,
 ) -> Iterator[str]:
     words = words_of(text)
     yield from _form(text, words, limits)
@@ -93,7 +113,7 @@ def _faults(
         backwards = turned and any(p.match(" ".join(words)) for p in _heads(turned))
         yield "wrong_direction" if backwards else "wrong_construction"
     tail = " ".join(words)[max(m.end() for m in heads) :].split()
-    yield from _wording(words, tail, request, also)
+    yield from _wording(words, tail, request, also, open_vocabulary)
 
 
 def _form(text: str, words: list[str], limits: tuple[int, int]) -> Iterator[str]:
@@ -149,6 +169,8 @@ def _meaning(words: list[str], request: WriteRequest, also: frozenset[str]) -> I
         yield "wrong_object"
     if request.style and GRAMMARS[request.task].thing_heads and not _says(words, request.style):
         yield "missing_style"
+    if contradicts_motion(body, request):
+        yield "wrong_motion"
     shown = request.caption and _shows_caption(request)
     if shown and not re.search(_SHOWING + _caption(request), body):
         yield "missing_caption"
@@ -248,7 +270,11 @@ def _given(request: WriteRequest) -> set[str]:
 
 
 def _wording(
-    words: list[str], tail: list[str], request: WriteRequest, also: frozenset[str]
+    words: list[str],
+    tail: list[str],
+    request: WriteRequest,
+    also: frozenset[str],
+    open_vocabulary: bool,
 ) -> Iterator[str]:
     """Every word accounted for, none stuttered."""
     given = _given(request)
@@ -256,7 +282,11 @@ def _wording(
     unknown = [w for w in tail if w not in known]
     if any(word in _COCO_WORDS for word in unknown):
         yield "extra_object"
-    if unknown:
+    if open_vocabulary:
+        named = set(unknown) & _ATTRIBUTES | set(_SIDE.findall(" ".join(tail))) - given
+        if request.label and named:
+            yield "wrong_reference"
+    elif unknown:
         yield "unknown_word"
     for a, b in itertools.pairwise(words):
         if a == b or (a in DETERMINERS - {"that"} and b in DETERMINERS | PREPOSITIONS):
@@ -265,7 +295,7 @@ def _wording(
             yield "garbled"
     if _GARBLED.search(" ".join(tail)):
         yield "garbled"
-    if also:
+    if also or open_vocabulary:
         return  # what stays is named in words of its own
     if sum(word in _FOOTAGE for word in words) > 1:
         yield "repeats"

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from experts.write.motion import contradicts_motion
 from experts.write.request import WriteRequest
 
 _DRAWN_HOW = (
@@ -221,11 +222,12 @@ enhanced instruction has 15 to 40."""
 
 def enhance(text: str, request: WriteRequest) -> str:
     """The short instruction, how well it is to be done and what stays, in one sentence; the clauses
-    are drawn by the seed."""
+    are drawn by the seed, of those that do not contradict how the object moves."""
     rng = np.random.default_rng((request.seed, 2))
     how, stays = (
-        clauses[int(rng.integers(len(clauses)))]
+        fitting[int(rng.integers(len(fitting)))]
         for clauses in (_HOW[request.task], _STAYS[request.task])
+        if (fitting := [each for each in clauses if not contradicts_motion(each, request)])
     )
     return f"{text.removesuffix('.')}, {how}, {stays}."
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import tomllib
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -21,14 +22,18 @@ def _prompts() -> dict[str, Any]:
     return tomllib.loads(Path(__file__).with_name("prompts.toml").read_text("utf-8"))
 
 
-def _section(request: WriteRequest) -> dict[str, Any]:
+def section_name(request: WriteRequest, prompts: Mapping[str, Any]) -> str:
+    """The task's section; that of a look which is a thing or a color, if `prompts` has one."""
     suffix = ""
     if request.style_is_a_thing:
         suffix = "_thing"
     elif request.style_is_a_colour:
         suffix = "_colour"
-    prompts = _prompts()
-    section: dict[str, Any] = prompts.get(request.task + suffix, prompts[request.task])
+    return request.task + suffix if request.task + suffix in prompts else request.task
+
+
+def _section(request: WriteRequest) -> dict[str, Any]:
+    section: dict[str, Any] = _prompts()[section_name(request, _prompts())]
     return section
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from typing import Literal
 
 import numpy as np
 
@@ -23,6 +24,10 @@ _COLOUR = re.compile(
 )
 
 
+Motion = Literal["moving", "still", ""]
+"""Of an object against what surrounds it, over the frames of the edit; empty: not known."""
+
+
 @dataclass(frozen=True, slots=True)
 class WriteRequest:
     """One instruction to be written.
@@ -31,8 +36,8 @@ class WriteRequest:
     tasks without one), `count` how many of them are edited, `other` the one object it takes the
     place of in a swap ("truck on the left"), `prompt` describes the edited content ("a bronze car",
     "watercolor style"), `caption` the footage ("two people and a bus"), `kind` what the prompt
-    calls the object where that is less than `label` ("car"). Two requests that are equal get equal
-    instructions.
+    calls the object where that is less than `label` ("car"), `motion` how the edited object moves,
+    as far as that is known. Two requests that are equal get equal instructions.
     """
 
     task: str
@@ -43,6 +48,7 @@ class WriteRequest:
     seed: int = 0
     other: str = ""
     kind: str = ""
+    motion: Motion = ""
 
     @property
     def the_other(self) -> str:

@@ -5,13 +5,17 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Literal
 
 from catalog.keys import digest
 from experts.write.chat.models import ChatBackend
 from experts.write.checks import check, normalise
-from experts.write.clauses import clause_words, enhance
+from experts.write.instruction import (
+    NOT_ANSWERED,
+    Instruction,
+    Writer,
+    completed,
+    enhanced_by_clauses,
+)
 from experts.write.prompts import conversation
 from experts.write.request import WriteRequest
 from experts.write.templates import all_from_templates
@@ -30,28 +34,6 @@ TEMPERATURE = 0.85
 
 MAX_TOKENS = 28
 """Of a candidate; the longest good ones repeat a caption."""
-
-
-Writer = Literal["model", "template"]
-
-
-@dataclass(frozen=True, slots=True)
-class Instruction:
-    """`text` is the short command, `enhanced` also says what stays.
-
-    `by` tells whether `text` is the model's or a template; `model` is the model asked either way.
-    `phrasings` are different ways to say the same, `text` first and then the model's other
-    candidates that pass the checks, filled up from templates; `phrasings_by` goes with them.
-    `tries` are the candidates that were rejected, each with its reason.
-    """
-
-    text: str
-    enhanced: str
-    by: Writer
-    model: str
-    phrasings: tuple[str, ...]
-    phrasings_by: tuple[Writer, ...]
-    tries: tuple[tuple[str, str], ...] = ()
 
 
 class InstructionWriter:
@@ -97,7 +79,8 @@ class InstructionWriter:
         for _, group in itertools.groupby(order, key=lambda i: str(prompts[i][:-1])):
             waiting = list(group)
             for attempt in range(self._rounds):
-                answers = self._chat.complete(
+                answers = completed(
+                    self._chat,
                     [prompts[i] for i in waiting],
                     [self._seed(requests[i], attempt) for i in waiting],
                     n=self._candidates,
@@ -105,6 +88,8 @@ class InstructionWriter:
                     max_tokens=self._max_tokens,
                 )
                 for i, texts in zip(waiting, answers, strict=True):
+                    if not texts:
+                        tries[i].append(NOT_ANSWERED)
                     for text in map(normalise, texts):
                         reason = check(text, requests[i])
                         if reason:
@@ -131,16 +116,12 @@ class InstructionWriter:
         written: tuple[Writer, ...] = tuple(
             "model" if text in passed else "template" for text in phrasings
         )
-        enhanced = enhance(phrasings[0], request)
-        reason = check(enhanced, request, enhanced=True, also=clause_words(request.task))
-        if reason:  # only a text at the limit of the short form's length
-            enhanced = enhance(others[0], request)
         return Instruction(
             phrasings[0],
-            enhanced,
+            enhanced_by_clauses(phrasings[0], others[0], request),
             written[0],
             f"{self._chat.name}@{self._chat.version}",
             tuple(phrasings),
             written,
-            tuple(tries),
+            tries=tuple(tries),
         )

@@ -1,0 +1,25 @@
+"""Answers that are JSON of a known shape, whether the server held the model to it or not."""
+
+from __future__ import annotations
+
+from typing import TypeVar
+
+from pydantic import BaseModel, ConfigDict, ValidationError
+
+
+class Answer(BaseModel):
+    """A shape: every field is needed, and there are no others."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+A = TypeVar("A", bound=Answer)
+
+
+def read(text: str, shape: type[A]) -> A | None:
+    """The JSON object in `text`, with or without words and a fence around it; None where there is
+    none of this shape."""
+    try:
+        return shape.model_validate_json(text[text.find("{") : text.rfind("}") + 1])
+    except ValidationError:
+        return None
