@@ -44,9 +44,11 @@ class Checkpoint:
 @dataclass(frozen=True, slots=True)
 class Needs:
     """What a provider takes: `gpu` in GiB of a GPU's memory at `dtype` (0: a processor will do),
-    `library` that opens it, from the package `package`, which editmill's `extra` brings."""
+    `offloaded` the same where its parts take turns on the GPU (0: it has no such mode), `library`
+    that opens it, from the package `package`, which editmill's `extra` brings."""
 
     gpu: float = 0.0
+    offloaded: float = 0.0
     dtype: str = "float32"
     library: str = ""
     package: str = ""
@@ -98,6 +100,7 @@ class Provider:
             library=self.needs.library,
             package=self.needs.package or self.needs.library,
             extra=self.needs.extra,
+            optional=tuple(e for e in self.checkpoint.files if e not in self.checkpoint.needed),
         )
 
 
