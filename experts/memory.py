@@ -40,9 +40,10 @@ class OnDevice(Protocol):
 
 
 def parts_of(model: Any) -> list[Any]:
-    """The model, or, where it is put together from others (`parts`), all of those."""
+    """The model, if it has weights of its own or no `parts`, and those of its parts."""
     parts: Sequence[Any] = getattr(model, "parts", ())
-    return [leaf for part in parts for leaf in parts_of(part)] if parts else [model]
+    own = [model] if isinstance(model, OnDevice) or not parts else []
+    return own + [leaf for part in parts for leaf in parts_of(part)]
 
 
 class Residents:

@@ -2,8 +2,8 @@
 
 Frames are resized to the nearest size the version was trained at, edited in windows of its length,
 and resized back; outside the mask of a local edit the result is the request's, bit for bit. An
-expert conditioned on an edited first frame gets it from the task's embedded expert, and in each
-further window from the window before.
+expert conditioned on an edited first frame gets it from an image editor, or from the task's
+embedded expert, and in each further window from the window before.
 """
 
 from __future__ import annotations
@@ -13,7 +13,6 @@ import threading
 from dataclasses import dataclass
 from pathlib import Path
 
-import cv2
 import numpy as np
 import torch
 from diffusers import AutoencoderKLCogVideoX
@@ -22,7 +21,7 @@ from torch import Tensor
 from catalog.errors import BadInput, EditmillError
 from catalog.keys import digest
 from catalog.media.geometry import crop_resize
-from experts.base import EditRequest, EditResult, Frames, Masks
+from experts.base import EditRequest, EditResult, Expert, Frames, Masks
 from experts.diffusion.conditioning.conditions import Conditions, latent_mask
 from experts.diffusion.conditioning.controls import Controls
 from experts.diffusion.conditioning.text import TextEncoder
@@ -38,21 +37,18 @@ from experts.diffusion.sampling.sampler import Prompts, sample
 from experts.diffusion.sampling.schedule import Scheduler, scheduler
 from experts.diffusion.serving import Serving, bucket, starts
 from experts.diffusion.specs import BASE_LICENCES, expert_named
+from experts.edit.first_frame.editor import ImageEditor
 from experts.edit.tasks import expert_for
+from experts.edit.video.painting import GROW, painted_frame, painting, replacement_of
 from experts.licences import EDITMILL, OutputLicence, combined
+from experts.masks.feather import dilated, pasted
 
 ALGORITHM = 1
 """Increased whenever the same weights may give another output."""
 
-DILATION = 0.008
-"""Share of the longer side by which the remover's masks are dilated, as the embedded remover's are:
-soft edges, motion blur and ringing lie outside a segmenter's mask."""
-
-FEATHER = 2.0
-"""px inside the mask over which the edit fades in."""
-
 GUIDED = {"global_stylizer": "global_style_transfer", "inpainter": "object_swap"}
-"""Experts conditioned on a first frame, and the task whose embedded expert makes it."""
+"""Experts conditioned on a first frame, and the task whose embedded expert makes it where no image
+editor does."""
 
 
 @dataclass(slots=True)
@@ -71,15 +67,23 @@ class CogVideoXExpert:
     """A version of the expert `name` in `folder`, with the encoders of the checkpoint `base`.
 
     `cache` overrides the version's own; raises EditmillError for one that is not known.
+    `first_frame` makes the first frame of an expert that is conditioned on one (`GUIDED`).
     `info`: `model_size` (frames, height, width), `windows`, `steps`, `guidance`, `cache`,
-    `compiled`.
+    `compiled`, and `first_frame`, the image editor, where one was used.
     """
 
     def __init__(
-        self, expert: str, version: str, folder: Path, base: Path, cache: str = ""
+        self,
+        expert: str,
+        version: str,
+        folder: Path,
+        base: Path,
+        cache: str = "",
+        first_frame: ImageEditor | None = None,
     ) -> None:
         self.spec = expert_named(expert)
         self._cache = cache_named(cache) if cache else None
+        self._first_frame = first_frame if expert in GUIDED else None
         self.name = f"cogvideox-{expert}"
         self._model_version, self._folder, self._base = version, folder, base
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
@@ -92,20 +96,31 @@ class CogVideoXExpert:
         """The trained version, `/` and a cache that overrides its own, `+` and a hash of everything
         else that the output depends on."""
         cache = f"/{self._cache}" if self._cache else ""
-        guide = expert_for(GUIDED[self.spec.name]).version if self.spec.name in GUIDED else ""
-        rest = digest(ALGORITHM, self._controls.version, guide)[:8]
+        guide = self._guiding
+        rest = digest(ALGORITHM, self._controls.version, guide.version if guide else "")[:8]
         return f"{self._model_version}{cache}+{rest}"
 
     @property
     def slots(self) -> tuple[str, ...]:
-        """Slots of the manifest that its control videos and its first frame's expert open."""
-        guide = expert_for(GUIDED[self.spec.name]) if self.spec.name in GUIDED else None
-        return (*self._controls.slots, *getattr(guide, "slots", ()))
+        """Slots of the manifest that its control videos and what makes its first frame open."""
+        return (*self._controls.slots, *getattr(self._guiding, "slots", ()))
+
+    @property
+    def parts(self) -> tuple[ImageEditor, ...]:
+        """Models that it is put together from, beside its own."""
+        return () if self._first_frame is None else (self._first_frame,)
+
+    @property
+    def _guiding(self) -> Expert | ImageEditor | None:
+        """What makes its first frame; None where it takes none."""
+        if self.spec.name not in GUIDED:
+            return None
+        return self._first_frame or expert_for(GUIDED[self.spec.name])
 
     @property
     def output_licence(self) -> OutputLicence | None:
-        """Its base's, and that of the expert that makes its first frame."""
-        guide = expert_for(GUIDED[self.spec.name]) if self.spec.name in GUIDED else None
+        """Its base's, and that of what makes its first frame."""
+        guide = self._guiding
         code = guide.output_licence if guide is not None else EDITMILL
         return combined([code, BASE_LICENCES[self.spec.base]])
 
@@ -130,8 +145,8 @@ class CogVideoXExpert:
             )
             if compiled:
                 editor.compile_blocks()
-            if self.spec.name in GUIDED:
-                expert_for(GUIDED[self.spec.name]).load()
+            if self._guiding is not None:
+                self._guiding.load()
             self._controls.load()
             self._loaded = _Loaded(
                 editor=editor,
@@ -161,14 +176,17 @@ class CogVideoXExpert:
             made, info = self._edited(request, masks, guide)
         if masks is None:
             return EditResult(made, None, info)
-        share = np.stack([_fade(mask) for mask in masks])[..., None]
-        mixed = np.rint(request.frames + share * (made.astype(np.float32) - request.frames))
-        return EditResult(mixed.astype(np.uint8), masks, info)
+        return EditResult(pasted(request.frames, made, masks), masks, info)
 
     def _guide(self, request: EditRequest) -> EditResult | None:
-        """The embedded expert's edit, whose first frame the model is conditioned on."""
+        """The edit whose first frame the model is conditioned on: the image editor's, of one frame,
+        or the embedded expert's."""
         if not self.spec.first_frame:
             return None
+        if self._first_frame is not None:
+            asked = painting(request)
+            frame = painted_frame(self._first_frame, request, asked)
+            return EditResult(frame[None], asked.masks)
         if request.masks is None:  # a global edit: two frames are enough to style the first
             request = dataclasses.replace(request, frames=request.frames[:2])
         return expert_for(request.task).edit(request)
@@ -181,10 +199,7 @@ class CogVideoXExpert:
             raise BadInput("no_mask", f"{request.task} needs a mask that is not empty")
         if self.spec.name != "remover":
             return masks.copy()
-        radius = max(1, round(DILATION * max(masks.shape[1:])))
-        disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1,) * 2)
-        grown = [cv2.dilate(mask.astype(np.uint8), disc) for mask in masks]
-        return np.stack(grown).astype(bool)
+        return dilated(masks, GROW)
 
     def _edited(
         self, request: EditRequest, masks: Masks | None, guide: EditResult | None
@@ -220,6 +235,8 @@ class CogVideoXExpert:
             "cache": self._loaded.cache,
             "compiled": self._loaded.compiled,
         }
+        if self._first_frame is not None:
+            info["first_frame"] = self._first_frame.name
         return crop_resize(made, (height, width)), info
 
     @property
@@ -239,7 +256,7 @@ class CogVideoXExpert:
         if self.spec.name == "local_stylizer":
             label = request.prompt or label
         elif self.spec.name == "inpainter":
-            label = str(request.params.get("donor", {}).get("label", request.prompt))
+            label = replacement_of(request)
         positive, negative = self.spec.prompts(label=label, caption=request.prompt)
         if self.spec.negative_channels:
             absent = text.encode([request.negative_prompt or request.label])
@@ -293,9 +310,3 @@ class CogVideoXExpert:
         )
         shown = decode(loaded.vae, made)[0].cpu().numpy()
         return np.asarray(shown, np.uint8)
-
-
-def _fade(mask: np.ndarray) -> np.ndarray:
-    """0 outside, rising to 1 within FEATHER px of the mask's edge; [H, W], float32."""
-    inside = cv2.distanceTransform(mask.astype(np.uint8), cv2.DIST_L2, 3)
-    return np.asarray(np.clip(inside / FEATHER, 0, 1), np.float32)

@@ -28,6 +28,8 @@ def pasted(frames: Frames, made: Frames, masks: Masks, feather: float = FEATHER)
 def dilated(masks: Masks, share: float) -> Masks:
     """Masks [T, H, W] grown by `share` of the picture's longer side: soft edges, motion blur and
     ringing lie outside a segmenter's mask."""
+    if not share:
+        return masks.copy()
     radius = max(1, round(share * max(masks.shape[1:])))
     disc = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1,) * 2)
     return np.stack([cv2.dilate(mask.astype(np.uint8), disc) for mask in masks]).astype(bool)

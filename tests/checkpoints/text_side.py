@@ -1,4 +1,4 @@
-"""Tiny text encoders of the real classes, with tokenizers that spell every text letter by letter."""
+"""Tiny text encoders of the real classes, with tokenizers that spell texts letter by letter."""
 
 from __future__ import annotations
 

@@ -50,5 +50,3 @@ class Flux2Klein(DiffusersEditor):
             result = inpaint(**common, mask_image=picture(request.mask), strength=1.0)
         painted: np.ndarray = result.images[0]
         return painted
-
-

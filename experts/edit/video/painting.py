@@ -7,11 +7,19 @@ from dataclasses import dataclass
 
 from catalog.errors import BadInput
 from experts.base import EditRequest, Masks
+from experts.edit.first_frame.editor import Image, ImageEditor, ImageEditRequest
 from experts.masks.feather import dilated
 from experts.write.nouns import indefinite
 
 QUALITY = "blurred, low quality, compression artifacts, deformed, subtitles, watermark"
 """Negative prompt of every task: what nobody wants to see."""
+
+GROW = 0.008
+"""Share of the picture's longer side by which a removal's masks are dilated, as the embedded
+remover's are."""
+
+GROW_SWAP = 0.03
+"""The same of a swap's: what comes has another outline than what goes. Set by hand."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +36,8 @@ class Painting:
     frame_prompt: str = ""
 
 
-def painting(request: EditRequest, grow: float, grow_swap: float) -> Painting:
-    """What the request asks for. `grow` and `grow_swap` are the shares of the picture's longer side
-    by which the masks of a removal and of a swap are dilated.
+def painting(request: EditRequest, grow: float = GROW, grow_swap: float = GROW_SWAP) -> Painting:
+    """What the request asks for; `grow` and `grow_swap` as their defaults.
 
     `request.params["replacement"]` names what a swap puts there, and `params["caption"]`, if it is
     given, the scene. Raises BadInput: `no_mask`, `no_replacement`, `unknown_task`.
@@ -39,6 +46,20 @@ def painting(request: EditRequest, grow: float, grow_swap: float) -> Painting:
         known = ", ".join(_PAINTINGS)
         raise BadInput("unknown_task", f"{request.task}: nothing is generated for it; for: {known}")
     return _PAINTINGS[request.task](request, grow, grow_swap)
+
+
+def painted_frame(
+    editor: ImageEditor, request: EditRequest, asked: Painting, number: int = 0
+) -> Image:
+    """Frame `number` as the image editor makes it; the footage's own where its mask is empty."""
+    mask = None if asked.masks is None else asked.masks[number]
+    if mask is not None and not mask.any():
+        return request.frames[number]
+    return editor.edit_image(
+        ImageEditRequest(
+            request.frames[number], mask, asked.frame_prompt, asked.negative_prompt, request.seed
+        )
+    )
 
 
 def replacement_of(request: EditRequest) -> str:
@@ -84,9 +105,7 @@ def _local_style(request: EditRequest, grow: float, grow_swap: float) -> Paintin
 
 def _global_style(request: EditRequest, grow: float, grow_swap: float) -> Painting:
     prompt = _in_scene(f"{request.prompt[:1].upper()}{request.prompt[1:]}.", request)
-    return Painting(
-        prompt=prompt, negative_prompt=QUALITY, structure=True, frame_prompt=prompt
-    )
+    return Painting(prompt=prompt, negative_prompt=QUALITY, structure=True, frame_prompt=prompt)
 
 
 _PAINTINGS: dict[str, Callable[[EditRequest, float, float], Painting]] = {

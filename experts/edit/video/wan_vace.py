@@ -20,8 +20,15 @@ from catalog.keys import digest
 from experts.base import EditRequest, EditResult, Frames, Masks
 from experts.edit.diffusers_model import DiffusersModel, resized, resized_masks, working_size
 from experts.edit.first_frame.diffusers_editor import picture
-from experts.edit.first_frame.editor import ImageEditor, ImageEditRequest
-from experts.edit.video.painting import GENERATED, Painting, painting
+from experts.edit.first_frame.editor import Image, ImageEditor
+from experts.edit.video.painting import (
+    GENERATED,
+    GROW,
+    GROW_SWAP,
+    Painting,
+    painted_frame,
+    painting,
+)
 from experts.edit.video.structure import Structure, StructureMap
 from experts.edit.video.windows import TEMPORAL, Window, windows
 from experts.licences import OutputLicence, combined
@@ -49,9 +56,9 @@ class WanVACE(DiffusersModel):
     `steps` of denoising and `guidance`: those of the authors' example in diffusers. `shift` of the
     noise schedule and `max_pixels`: None takes what suits the checkpoint (480p: 3 and 480×832,
     720p: 5 and 720×1280). `frames` are made at a time, 4n + 1 (trained: 81), of which `overlap` are
-    the last of the window before. `grow` and `grow_swap` dilate the masks of removals (Señorita-2M's
-    remover: .008) and of swaps, whose outline will be another, by shares of the picture's longer
-    side; `feather` px inside them the painting fades in. `structure` is what a style follows.
+    the last of the window before. `grow` and `grow_swap` dilate the masks of removals and of swaps
+    (:mod:`experts.edit.video.painting`); `feather` px inside them the painting fades in.
+    `structure` is what a style follows.
 
     `info`: `model_size` (frames, height, width), `windows`, `steps`, `guidance`, `shift`, and
     `first_frame`, the image editor that was used, or empty.
@@ -79,8 +86,8 @@ class WanVACE(DiffusersModel):
         max_pixels: PositiveInt | None = None,
         frames: Annotated[int, Field(ge=5), AfterValidator(_whole_latents)] = 81,
         overlap: PositiveInt = 5,
-        grow: NonNegativeFloat = 0.008,
-        grow_swap: NonNegativeFloat = 0.03,
+        grow: NonNegativeFloat = GROW,
+        grow_swap: NonNegativeFloat = GROW_SWAP,
         feather: PositiveFloat = FEATHER,
         structure: Structure = "scribble",
     ) -> None:
@@ -165,28 +172,19 @@ class WanVACE(DiffusersModel):
         )
         return self._placed(pipe)
 
-    def _first(self, request: EditRequest, asked: Painting) -> tuple[int, Frames] | None:
+    def _first(self, request: EditRequest, asked: Painting) -> tuple[int, Image] | None:
         """The frame that the image editor makes, and its number; None where there is none."""
         if self.first_frame is None or not asked.frame_prompt:
             return None
         number = 0 if asked.masks is None else int(asked.masks.any(axis=(1, 2)).argmax())
-        made = self.first_frame.edit_image(
-            ImageEditRequest(
-                request.frames[number],
-                None if asked.masks is None else asked.masks[number],
-                asked.frame_prompt,
-                asked.negative_prompt,
-                request.seed,
-            )
-        )
-        return number, made
+        return number, painted_frame(self.first_frame, request, asked, number)
 
     def _carried(
         self,
         request: EditRequest,
         asked: Painting,
         size: tuple[int, int],
-        known: tuple[int, Frames] | None,
+        known: tuple[int, Image] | None,
     ) -> tuple[Frames, dict[str, Any]]:
         """All frames at the model's size, window by window."""
         frames = resized(request.frames, size)

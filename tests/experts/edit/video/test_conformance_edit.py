@@ -115,9 +115,7 @@ def test_tasks_are_told_apart(made: dict[str, EditResult]) -> None:
     assert len(set(others)) == len(others)
 
 
-def test_same_request_same_bytes_and_untouched(
-    expert: Expert, made: dict[str, EditResult]
-) -> None:
+def test_same_request_same_bytes_and_untouched(expert: Expert, made: dict[str, EditResult]) -> None:
     request, fresh = request_for("object_removal"), request_for("object_removal")
     torch.manual_seed(11)
     before = torch.random.get_rng_state()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 
 from experts.edit.video.windows import windows
@@ -29,7 +31,7 @@ def test_windows_cover_the_clip(
         assert len(window.indices) == len(cut[0].indices) and len(window.indices) % 4 == 1
         assert len(window.indices) <= frames
         assert set(window.indices) == set(range(window.start, window.stop))
-    for before, window in zip(cut, cut[1:], strict=False):
+    for before, window in pairwise(cut):
         assert before.stop - window.start >= overlap
 
 
