@@ -18,7 +18,7 @@ from experts.edit.tasks import TASKS, TRAINED
 from experts.local_edits.rules import Records
 from experts.plan.rules import Planning
 from experts.providers.models import Models
-from experts.serving import Provider
+from experts.serving import ExpertChoice
 from filters.footage.rules import Footage
 from filters.rules import Filters
 from flows.sources.bucket import BucketSources
@@ -81,7 +81,7 @@ class Recipe(Part):
     plan: Planning = NO_PAIRS
     filters: Filters = Filters()
     records: Records | None = None
-    experts: dict[str, Provider] = Field(
+    experts: dict[str, ExpertChoice] = Field(
         default_factory=dict
     )  # by task or expert; default embedded
     credentials: bool = True  # C2PA's, in generated videos that leave the catalog
@@ -89,7 +89,7 @@ class Recipe(Part):
 
     @field_validator("experts")
     @classmethod
-    def _served(cls, providers: dict[str, str]) -> dict[str, str]:
+    def _served(cls, providers: dict[str, ExpertChoice]) -> dict[str, ExpertChoice]:
         known = (*TRAINED, *(task.name for task in TASKS.values() if task.trained))
         for name in providers:
             if name not in known:

@@ -100,7 +100,6 @@ class Provider:
             library=self.needs.library,
             package=self.needs.package or self.needs.library,
             extra=self.needs.extra,
-            optional=tuple(e for e in self.checkpoint.files if e not in self.checkpoint.needed),
         )
 
 

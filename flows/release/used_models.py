@@ -55,7 +55,8 @@ def _experts(ctx: Context) -> Iterator[tuple[str, Expert]]:
     made = ctx.catalog.pairs().select("task", "expert").unique().sort("task").collect()
     for task, name in made.iter_rows():
         if task in TASKS:
-            expert = serving(ctx.catalog, ctx.recipe.experts, task)
+            recipe = ctx.recipe
+            expert = serving(ctx.catalog, recipe.experts, task, recipe.models.first_frame)
             if expert.name == name:
                 yield task, expert
 

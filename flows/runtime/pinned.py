@@ -7,6 +7,7 @@ from pathlib import Path
 
 from catalog.releases import Catalog
 from experts import serving
+from experts.serving import name_of
 from filters import trained
 from filters.rules import LATEST
 from flows.recipe import Recipe
@@ -33,7 +34,7 @@ def as_built(recipe: Recipe, dataset: Catalog) -> Recipe:
     if built.get("name") == recipe.name:
         had = built.get("experts", {})
         experts = {
-            name: had.get(name, given) if f"@{LATEST}" in given else given
+            name: had.get(name, given) if f"@{LATEST}" in name_of(given) else given
             for name, given in recipe.experts.items()
         }
         models = {

@@ -22,7 +22,7 @@ from experts.edit.job import (
 )
 from experts.edit.tasks import TASKS
 from experts.licences import OutputLicence
-from experts.serving import serving
+from experts.serving import served_by, serving
 from flows.runtime import journal
 from flows.runtime.context import Context
 from flows.runtime.journal import Document
@@ -63,10 +63,10 @@ def run(ctx: Context, shard: Sequence[PlannedClip]) -> list[Edit]:
     """The shard's edits, clip by clip."""
     jobs = [Job(plan, p.clip, p.tracks) for p in shard for plan in p.plans]
     footage = Footage(ctx.catalog, ctx.catalog.media)
+    recipe = ctx.recipe
     served = {
-        plan.task: serving(ctx.catalog, ctx.recipe.experts, plan.task)
-        for p in shard
-        for plan in p.plans
+        task: serving(ctx.catalog, recipe.experts, task, recipe.models.first_frame)
+        for task in dict.fromkeys(job.plan.task for job in jobs)
     }
     documents = journal.run(
         ctx,
@@ -120,5 +120,8 @@ def _edit(ctx: Context, job: Job, footage: Footage, expert: Expert) -> Document:
         "mask": store_masks(ctx.catalog.media, result.masks, job.clip.fps),
         "expert": expert.name,
         "expert_version": expert.version,
-        "info": dict(result.info),
+        "info": {
+            **result.info,
+            **served_by(ctx.recipe.experts, job.plan.task, ctx.recipe.models.first_frame),
+        },
     }

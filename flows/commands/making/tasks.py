@@ -10,7 +10,7 @@ from rich.console import Console
 from rich.table import Table
 
 from experts.edit.tasks import TASKS, Task
-from experts.serving import provider_of
+from experts.serving import name_of, provider_of
 from flows.recipe import Recipe, load
 
 FOOTAGE = "footage"
@@ -71,7 +71,7 @@ def task_row(task: Task, recipe: Recipe) -> dict[str, Any]:
         **sides,
         "made_side": task.made_side,
         "needs": _needs(task),
-        "served_by": provider_of(recipe.experts, task.name),
+        "served_by": name_of(provider_of(recipe.experts, task.name)),
         "weight": weight,
         "on": not why,
         "why": why,

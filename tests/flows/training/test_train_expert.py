@@ -160,7 +160,7 @@ def test_a_recipe_that_names_it_is_served_by_it(written: Written, first) -> None
 
     # From the row alone the same expert is found, and makes the same bytes.
     pair: Any = type("Row", (), {"task": "object_removal", "expert": made.expert,
-                                 "expert_version": made.expert_version})  # fmt: skip
+                                 "expert_version": made.expert_version, "params": {}})  # fmt: skip
     expert = serving.that_made(ctx.catalog, pair)
     assert (expert.name, expert.version) == (made.expert, made.expert_version)
     footage = Footage(ctx.catalog, ctx.catalog.media)
@@ -180,7 +180,7 @@ def test_a_recipe_may_name_a_cache(written: Written, first) -> None:
     assert made.expert_version.startswith(f"{first['version']}/pyramid+")
     assert made.info["cache"] == "pyramid"
     pair: Any = type("Row", (), {"task": "object_removal", "expert": made.expert,
-                                 "expert_version": made.expert_version})  # fmt: skip
+                                 "expert_version": made.expert_version, "params": {}})  # fmt: skip
     expert = serving.that_made(ctx.catalog, pair)
     assert expert is serving.serving(ctx.catalog, ctx.recipe.experts, "object_removal")
     with pytest.raises(EditmillError, match="cache 'teacache' is not known; use one of: none, "):
