@@ -69,6 +69,9 @@ class Clip:
     height: int
     caption: str = ""
     caption_by: str = ""
+    detailed_caption: str = ""  # of about 50 words, where the recipe's captioner writes one
+    phrases: list[str] = field(default_factory=list)
+    """The objects that the captioner named, lower case, without articles; the detector's words."""
     camera: list[float] = field(default_factory=list)
     """x, y per frame, flattened, px: how far the background has moved since frame 0."""
     author: str = ""  # of the source

@@ -78,7 +78,7 @@ def annotate(
     between objects and keyframes and may raise.
     """
     interval = max(1, round(rules.keyframe_seconds * clip.fps))
-    seen = list(tracker.track(frames, interval, check_stop))
+    seen = list(tracker.track(frames, interval, check_stop, clip.phrases))
     labels = clip.labels
     kept = [found for found in seen if keep_all or not labels or found.label in labels]
     tracks = []

@@ -13,10 +13,10 @@ from catalog.records import Pair, Release, from_row
 from catalog.report.build import write_report
 from catalog.report.summary import ModelLine, StageLine, Summary, TaskLine, threshold_lines
 from experts.edit.tasks import TASKS
+from experts.providers import chosen
 from experts.write.variety import distinct
 from filters.alignment.filter import ABSTAIN_BELOW, AlignmentFilter
 from filters.config import filters_for
-from filters.encoder.embedded import EmbeddedEncoder
 from filters.quality.filter import QualityFilter
 from flows.recipe import Recipe
 from flows.release.outcome import Outcome
@@ -215,7 +215,7 @@ def off_notes(recipe: Recipe) -> list[str]:
 def filter_notes(ctx: Context) -> list[str]:
     """What each filter was measured to be worth, one line each."""
     notes = []
-    for each in filters_for(ctx.recipe.filters, EmbeddedEncoder(), ctx.catalog):
+    for each in filters_for(ctx.recipe.filters, chosen(ctx.recipe.models.encode), ctx.catalog):
         if isinstance(each, QualityFilter) and each.metrics:
             notes.append(
                 f"Quality filter: AUC {each.metrics['auc']:.3f} on clips it never saw, "

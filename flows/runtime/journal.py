@@ -59,6 +59,12 @@ def run(
     stage_run.write_failures()
 
 
+def failed(error: BadInput) -> Document:
+    """The document of a record that has no product for good, where `work` knows it of one record
+    and has the others'."""
+    return {FAILED: {"reason": error.reason, "message": str(error)}}
+
+
 class _Saving:
     """Saves products while the next ones are computed: first the media that they name are stored,
     then the page. Ends when all are saved; raises what kept one from it."""
@@ -183,10 +189,11 @@ class _StageRun(Generic[R]):
                 return [doc for record in records for doc in self._attempt([record])]
             if isinstance(error, BadInput) and error.final:
                 self.ctx.stats.count(self.stage, failed=1)
-                return [{FAILED: {"reason": error.reason, "message": str(error)}}]
+                return [failed(error)]
             self._refused(records[0], error)
             return [None]
-        self.ctx.stats.count(self.stage, done=len(documents))
+        failed_ones = sum(FAILED in document for document in documents)
+        self.ctx.stats.count(self.stage, done=len(documents) - failed_ones, failed=failed_ones)
         return list(documents)
 
     def _refused(self, record: R, error: Exception) -> None:

@@ -10,10 +10,9 @@ from catalog.keys import digest
 from catalog.policy import Policy
 from catalog.releases import Catalog
 from catalog.tables import Tables
-from experts.instances import shared
+from experts.providers import chosen
 from experts.serving import serving
 from filters.config import filters_for
-from filters.encoder.embedded import EmbeddedEncoder
 from filters.judge import policy_of
 from filters.vlm.config import judge_for
 from flows.recipe import Recipe
@@ -33,7 +32,7 @@ def select(opened: Catalog, recipe: Recipe) -> Catalog:
     the journal already.
     """
     filters = (
-        filters_for(recipe.filters, shared(EmbeddedEncoder), opened)
+        filters_for(recipe.filters, chosen(recipe.models.encode), opened)
         if recipe.records is None
         else ()
     )

@@ -16,13 +16,14 @@ from flows.runtime import journal
 from flows.runtime.context import Context
 from flows.runtime.journal import Document
 from flows.runtime.prefetch import Prefetcher
+from flows.stages import caption
 
 STAGE = "annotate"
 VERSION = "3"
 """Rises whenever the same tracks may give another caption or camera path."""
 
 CAPTION_BY = "labels"
-"""The embedded recipe has no captioner: a caption names the objects that were tracked."""
+"""Who writes a caption that the recipe's captioner left out: it names the tracked objects."""
 
 
 def run(ctx: Context, shard: Sequence[Clip]) -> list[AnnotatedClip]:
@@ -36,12 +37,13 @@ def run(ctx: Context, shard: Sequence[Clip]) -> list[AnnotatedClip]:
         documents = journal.run(
             ctx,
             STAGE,
-            shard,
+            caption.run(ctx, shard),
             key=lambda clip: digest(
                 (VERSION, clip.clip_id, clip.video),
                 (recipe.annotate.model_dump(), tracker.version),
                 clip.labels,
                 recipe.records is not None,
+                *([clip.phrases] if clip.phrases else ()),
             ),
             page=lambda clip: clip.clip_id,
             work=lambda batch: [
@@ -57,13 +59,11 @@ def run(ctx: Context, shard: Sequence[Clip]) -> list[AnnotatedClip]:
 
 
 def _annotated(clip: Clip, document: Document) -> AnnotatedClip:
-    captioned = dataclasses.replace(
-        clip,
-        caption=document["caption"],
-        caption_by=CAPTION_BY if document["caption"] else "",
-        camera=document["camera"],
-    )
-    return AnnotatedClip(captioned, [from_row(Track, row) for row in document["tracks"]])
+    found = dataclasses.replace(clip, camera=document["camera"])
+    if not clip.caption:
+        by = CAPTION_BY if document["caption"] else ""
+        found = dataclasses.replace(found, caption=document["caption"], caption_by=by)
+    return AnnotatedClip(found, [from_row(Track, row) for row in document["tracks"]])
 
 
 def _document(ctx: Context, clip: Clip, frames: Frames, tracker: Tracker) -> Document:

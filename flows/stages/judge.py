@@ -15,10 +15,11 @@ from catalog.records import FILTER_SCORES, VLM_SCORES, Pair, Track, from_row, sc
 from experts.base import Masks
 from experts.edit.job import Footage, Job, job_masks
 from experts.edit.tasks import TASKS
-from experts.instances import ready, shared
+from experts.memory import using
+from experts.providers import chosen
 from filters.base import FRAMES, PairSample, Verdict
 from filters.config import filters_for
-from filters.encoder.embedded import EmbeddedEncoder
+from filters.encoder.base import Encoder
 from filters.judge import FeatureFilter, judge, policy_of
 from filters.samples import stored_sample
 from filters.vlm.config import judge_for
@@ -41,7 +42,8 @@ def run(ctx: Context, shard: Sequence[InstructedEdit]) -> list[Pair]:
 
     A score depends on no threshold: with others, the same scores are decided anew.
     """
-    filters = filters_for(ctx.recipe.filters, shared(EmbeddedEncoder), ctx.catalog)
+    encoder: Encoder = chosen(ctx.recipe.models.encode)
+    filters = filters_for(ctx.recipe.filters, encoder, ctx.catalog)
     versions = {f.name: f.version for f in filters}
     rules = ctx.recipe.filters.vlm
     vlm = judge_for(ctx.recipe.models.judge, rules)
@@ -61,7 +63,7 @@ def run(ctx: Context, shard: Sequence[InstructedEdit]) -> list[Pair]:
         ),
         page=lambda e: e.edit.clip.clip_id,
         part=lambda e: part(e.edit.plan),
-        work=lambda batch: _judge(ctx, batch, filters),
+        work=lambda batch: _judge(ctx, batch, filters, encoder),
         name=lambda e: f"{e.edit.plan.task} {e.edit.plan.plan_id}",
         batch=BATCH,
     )
@@ -106,11 +108,14 @@ def _with(pair: Pair, said: Judgement) -> Pair:
 
 
 def _judge(
-    ctx: Context, batch: Sequence[InstructedEdit], filters: Sequence[FeatureFilter]
+    ctx: Context,
+    batch: Sequence[InstructedEdit],
+    filters: Sequence[FeatureFilter],
+    encoder: Encoder,
 ) -> list[Document]:
-    for each in filters:
-        ready(each)
-    verdicts = judge([_sample(ctx, edit) for edit in batch], filters, shared(EmbeddedEncoder))
+    samples = [_sample(ctx, edit) for edit in batch]
+    with using(encoder, *filters):
+        verdicts = judge(samples, filters, encoder)
     return [{name: dataclasses.asdict(v) for name, v in pair.items()} for pair in verdicts]
 
 

@@ -36,6 +36,7 @@ class Blip2Captions(HubModel):
 
     slot = "captions"
     provider_name = "blip2"
+    frames = 3  # the one in the middle is captioned
 
     def __init__(
         self,

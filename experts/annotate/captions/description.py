@@ -29,6 +29,11 @@ class Description:
 class Captioner(Model, Protocol):
     """Says what clips show."""
 
+    @property
+    def frames(self) -> int:
+        """How many frames of a clip it wants to be given, evenly spaced; 0: it looks at none."""
+        ...
+
     def describe(self, clips: Sequence[Frames]) -> list[Description | BadInput]:
         """One per clip, in the clips' order; a BadInput, whose reason says why, for a clip that
         could not be described. The frames are not changed."""

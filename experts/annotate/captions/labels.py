@@ -47,6 +47,7 @@ class LabelCaptions:
 
     name = "labels"
     version = "1"
+    frames = 0
 
     def load(self) -> None:
         """Nothing to do: it has no weights."""

@@ -54,7 +54,7 @@ class VisionCaptioner:
     ) -> None:
         self._chat = chat
         self._short = short
-        self._frames = frames
+        self.frames = frames
         self._max_pixels = max_pixels
         self._objects = objects
         self._rounds = rounds
@@ -68,7 +68,7 @@ class VisionCaptioner:
 
     @property
     def version(self) -> str:
-        options = (self._frames, self._max_pixels, self._objects, self._rounds, self._seed)
+        options = (self.frames, self._max_pixels, self._objects, self._rounds, self._seed)
         own = digest(prompts.prompts(), options)[:8]
         return "+".join([str(self.algorithm), own, *(part.version for part in self.parts)])
 
@@ -83,7 +83,7 @@ class VisionCaptioner:
     def describe(self, clips: Sequence[Frames]) -> list[Description | BadInput]:
         asked = prompts.question(self._keys, self._objects)
         texts = dict.fromkeys(range(len(clips)), asked)
-        videos = [shown(clip, self._frames, self._max_pixels) for clip in clips]
+        videos = [shown(clip, self.frames, self._max_pixels) for clip in clips]
         found: dict[int, Description | BadInput] = {}
         for attempt in range(self._rounds):
             numbers = [number for number in texts if number not in found]
