@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from experts.annotate.colours import named_colours
 from experts.annotate.motion.camera import Transform, accumulate
-from experts.base import Frames, Masks
+from experts.base import Frames, Masks, Model
 from experts.masks.geometry import box_of
 from experts.write.nouns import GOING, indefinite
 
@@ -61,11 +61,8 @@ class LocalCaptions:
     long: str
 
 
-class LocalCaptioner(Protocol):
+class LocalCaptioner(Model, Protocol):
     """Describes regions. Same region, same words."""
-
-    name: str
-    version: str
 
     def captions(self, region: Region) -> LocalCaptions: ...
 
@@ -75,6 +72,12 @@ class MeasuredCaptioner:
 
     name = "measured"
     version = "3"
+
+    def load(self) -> None:
+        """Nothing to do: it has no weights."""
+
+    def close(self) -> None:
+        """Nothing to free."""
 
     def captions(self, region: Region) -> LocalCaptions:
         """Three captions. Raises ValueError where the mask is empty in every frame."""

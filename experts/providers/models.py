@@ -31,6 +31,9 @@ class Models(Part):
     track: Annotated[Choice, BeforeValidator(partial(_read, "track"))] = Choice(
         slot="track", provider="keyframes"
     )
+    region_captions: Annotated[Choice, BeforeValidator(partial(_read, "region_captions"))] = Choice(
+        slot="region_captions", provider="measured"
+    )
     depth: Annotated[Choice | None, BeforeValidator(partial(_read, "depth"))] = None
     flow: Annotated[Choice, BeforeValidator(partial(_read, "flow"))] = Choice(
         slot="flow", provider="dis"

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from catalog.errors import BadInput, EditmillError
+from catalog.errors import BadInput
 from catalog.keys import digest
 from experts.annotate.captions import prompts, wording
 from experts.annotate.captions.blip2 import Blip2Captions
@@ -16,6 +16,7 @@ from experts.annotate.captions.shown import shown
 from experts.base import Frames
 from experts.providers.hub_model import AUTO
 from experts.write.chat.vision import Question, VisionChat
+from experts.write.chat.vision_model import vision_model
 
 MAX_TOKENS = 512
 """Of an answer: twice what a long caption and a dozen objects take."""
@@ -190,32 +191,19 @@ class VlmCaptions(VisionCaptioner):
         rounds: int = 3,
         seed: int = 0,
     ) -> None:
-        if server and checkpoint:
-            raise EditmillError(
-                "models.captions: vlm has both `server` and `checkpoint`; give the one that answers"
-            )
-        chat: VisionChat
-        if server:
-            from experts.write.chat.openai_vision import OpenAIVisionChat
-
-            chat = OpenAIVisionChat(
-                base_url=server,
-                model=model,
-                api_key_variable=api_key_variable,
-                max_frames=frames,
-                max_pixels=max_pixels,
-            )
-        else:
-            from experts.write.chat.transformers_vision import TransformersVisionChat
-
-            chat = TransformersVisionChat(
-                slot="captions",
-                provider_name="vlm",
-                checkpoint=checkpoint,
-                device=device,
-                dtype=dtype,
-                batch=batch,
-            )
+        chat = vision_model(
+            "captions",
+            "vlm",
+            server=server,
+            model=model,
+            api_key_variable=api_key_variable,
+            checkpoint=checkpoint,
+            device=device,
+            dtype=dtype,
+            batch=batch,
+            max_frames=frames,
+            max_pixels=max_pixels,
+        )
         super().__init__(
             chat,
             short=Blip2Captions(checkpoint=short_checkpoint, device=device, dtype=dtype)
