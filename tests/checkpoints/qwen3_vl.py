@@ -1,6 +1,7 @@
 """A tiny Qwen3-VL."""
 
 from pathlib import Path
+from typing import Any
 
 from tests.checkpoints.tokens import byte_pairs
 from tests.checkpoints.weights import spread
@@ -24,21 +25,41 @@ TEMPLATE = (
 """The shape of Qwen's own: turns between marks, a video's place held by one token."""
 
 
-def make(folder: Path) -> Path:
-    """Qwen3VLForConditionalGeneration with random weights, and its processor."""
-    import torch
+def tokenizer_of_qwen() -> Any:
+    """A small tokenizer of Qwen's kind, with its special tokens."""
     import transformers
 
     vocabulary, merges = byte_pairs()
     for token in SPECIAL:
         vocabulary[token] = len(vocabulary)
-    tokenizer = transformers.Qwen2Tokenizer(
+    return transformers.Qwen2Tokenizer(
         vocab=vocabulary,
         merges=merges,
         eos_token="<|im_end|>",
         pad_token="<|endoftext|>",
         extra_special_tokens=list(SPECIAL),
     )
+
+
+def save(model: Any, processor: Any, folder: Path) -> Path:
+    """Both into `folder`, with settings of generation such as Qwen's own checkpoints bring."""
+    settings = model.generation_config
+    ids = processor.tokenizer.convert_tokens_to_ids
+    settings.eos_token_id = [ids("<|im_end|>"), ids("<|endoftext|>")]
+    settings.pad_token_id = ids("<|endoftext|>")
+    settings.do_sample, settings.temperature, settings.top_k = True, 0.7, 20
+    model.save_pretrained(folder)
+    processor.save_pretrained(folder)
+    return folder
+
+
+def make(folder: Path) -> Path:
+    """Qwen3VLForConditionalGeneration with random weights, and its processor."""
+    import torch
+    import transformers
+
+    tokenizer = tokenizer_of_qwen()
+    vocabulary = tokenizer.get_vocab()
     processor = transformers.Qwen3VLProcessor(
         image_processor=transformers.Qwen2VLImageProcessor(
             patch_size=8, size={"shortest_edge": 16 * 16, "longest_edge": 64 * 64}
@@ -84,11 +105,4 @@ def make(folder: Path) -> Path:
     with torch.random.fork_rng():
         torch.manual_seed(0)
         model = spread(transformers.Qwen3VLForConditionalGeneration(config))
-    model.generation_config.eos_token_id = [vocabulary["<|im_end|>"], vocabulary["<|endoftext|>"]]
-    model.generation_config.pad_token_id = vocabulary["<|endoftext|>"]
-    model.generation_config.do_sample = True  # as Qwen's own, with settings of its own
-    model.generation_config.temperature = 0.7
-    model.generation_config.top_k = 20
-    model.save_pretrained(folder)
-    processor.save_pretrained(folder)
-    return folder
+    return save(model, processor, folder)

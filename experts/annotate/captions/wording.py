@@ -34,6 +34,9 @@ TALK = re.compile(
 )
 """Anywhere in a caption: of the medium, of the model, or a guess."""
 
+BROKEN = "\N{REPLACEMENT CHARACTER}"
+"""What decoders write where a token is half a character."""
+
 _ARTICLE = re.compile(r"^(?:an?|the|some|several|one|two|three|his|her|their|its)(?:\s+|$)")
 _NAME = re.compile(r"[a-z][a-z'’ -]*[a-z]")
 
@@ -42,7 +45,8 @@ def line(text: str) -> str:
     """`text` on one line without quotes around it and without talk of the video at its beginning;
     what comes after a blank line is not part of the caption."""
     first = re.split(r"\n\s*\n", text.strip())[0]
-    plain = " ".join(first.split()).strip("\"'“” ")
+    known = "".join(c if c.isprintable() and c != BROKEN else " " for c in first)
+    plain = " ".join(known.split()).strip("\"'“” ")
     said = CHATTER.sub("", plain)
     return said[:1].upper() + said[1:] if said != plain and plain[:1].isupper() else said
 

@@ -79,7 +79,7 @@ class GroundingDino(HubModel):
     ) -> list[list[Detection]]:
         """The objects in each frame ([H, W, 3] RGB), best first; labels are the phrases as given.
 
-        A frame is prepared once; phrases that are too many for one text (256 tokens, some 80 names)
+        A frame is prepared once; phrases too many for one text (256 tokens; COCO's names are 195)
         are looked for in several, with a call of the model for each. Raises EditmillError where
         there is nothing to look for.
         """

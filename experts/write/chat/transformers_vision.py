@@ -93,7 +93,12 @@ class TransformersVisionChat(HubModel):
         texts = opened.processor.batch_decode(
             written, skip_special_tokens=True, clean_up_tokenization_spaces=False
         )
-        return [text.strip() for text in texts]
+        # The grammar lets bare control characters stand in strings, which JSON does not.
+        plain = dict.fromkeys(range(0x20), " ")
+        return [
+            text.strip() if schema is None else text.translate(plain).strip()
+            for text, schema in zip(texts, schemas, strict=True)
+        ]
 
     def _inputs(self, questions: Sequence[Question]) -> Any:
         processor = self._models.processor

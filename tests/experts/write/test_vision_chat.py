@@ -11,7 +11,7 @@ import pytest
 from catalog.errors import EditmillError
 from experts.write.chat.transformers_vision import TransformersVisionChat
 from experts.write.chat.vision import Question, VisionChat
-from tests.checkpoints import blip2, qwen3_vl
+from tests.checkpoints import blip2, qwen2_5_vl, qwen3_vl
 from tests.experts.model_lifecycle import check_bad_checkpoint, check_lifecycle
 
 pytest.importorskip("transformers")
@@ -43,9 +43,10 @@ QUESTIONS = [
 ]
 
 
-@pytest.fixture(scope="module")
-def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    return qwen3_vl.make(tmp_path_factory.mktemp("qwen"))
+@pytest.fixture(scope="module", params=[qwen3_vl, qwen2_5_vl], ids=["qwen3_vl", "qwen2_5_vl"])
+def folder(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    made: Path = request.param.make(tmp_path_factory.mktemp("qwen"))
+    return made
 
 
 @pytest.fixture(scope="module")

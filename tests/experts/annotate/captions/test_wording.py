@@ -22,6 +22,7 @@ FIFTY = "A red car drives along a street between tall houses. " * 5
         ("a photographer takes a picture of a bird", "a photographer takes a picture of a bird"),
         ('"A cat sleeps."', "A cat sleeps."),
         ("a cat\nsleeps\n\nI hope this helps!", "a cat sleeps"),
+        ("a cat\x1a\ufffd sleeps", "a cat sleeps"),
         ("", ""),
     ],
 )
