@@ -15,6 +15,7 @@ from experts.annotate.captions.description import Description
 from experts.annotate.captions.shown import shown
 from experts.base import Frames
 from experts.providers.hub_model import AUTO
+from experts.write.chat.served import KEY_VARIABLE
 from experts.write.chat.vision import Question, VisionChat
 from experts.write.chat.vision_model import vision_model
 
@@ -178,7 +179,7 @@ class VlmCaptions(VisionCaptioner):
         *,
         server: str = "",
         model: str = "",
-        api_key_variable: str = "OPENAI_API_KEY",
+        api_key_variable: str = KEY_VARIABLE,
         checkpoint: str = "",
         device: str = AUTO,
         dtype: str = AUTO,

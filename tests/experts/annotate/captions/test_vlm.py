@@ -1,8 +1,12 @@
 """What a captioner makes of a model's answers: a scripted model behind `VisionChat`."""
 
+import base64
 import json
+import threading
 from collections.abc import Callable, Sequence
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+import cv2
 import numpy as np
 import pytest
 
@@ -156,6 +160,58 @@ def test_frames_are_spread_over_the_clip_and_never_enlarged() -> None:
     assert [int(f.flat[0]) for f in shown(clip, 5, 10_000)] == [0, 4, 8, 12, 16]
     assert shown(clip[:3], 5, 10_000).shape == (3, 30, 40, 3)
     assert shown(clip, 2, 300).shape == (2, 15, 20, 3)
+
+
+class Recording(BaseHTTPRequestHandler):
+    """A chat server that gives one good answer, and keeps what it was sent."""
+
+    def do_POST(self) -> None:
+        sent = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+        self.server.sent.append((sent, self.headers["Authorization"]))
+        message = {"role": "assistant", "content": good()}
+        choice = {"index": 0, "message": message, "finish_reason": "stop"}
+        usage = {"prompt_tokens": 1, "completion_tokens": 1, "total_tokens": 2}
+        about = {"id": "1", "object": "chat.completion", "created": 1, "model": "any"}
+        answer = json.dumps({**about, "choices": [choice], "usage": usage}).encode()
+        self.send_response(200)
+        self.send_header("Content-Type", "application/json")
+        self.send_header("Content-Length", str(len(answer)))
+        self.end_headers()
+        self.wfile.write(answer)
+
+    def log_message(self, *_: object) -> None: ...
+
+
+def test_a_server_answers_as_a_checkpoint_does(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("SOME_KEY", "sk-1")
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Recording)
+    server.sent = []
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        captioner = VlmCaptions(
+            server=f"http://127.0.0.1:{server.server_port}/v1",
+            model="any",
+            api_key_variable="SOME_KEY",
+            frames=3,
+            max_pixels=80 * 45,
+        )
+        described = captioner.describe(CLIPS[:2])
+        captioner.close()
+    finally:
+        server.shutdown()
+        server.server_close()
+    assert [each.phrases for each in described] == [tuple(GOOD["objects"])] * 2
+    assert len(server.sent) == 2
+    for sent, key in server.sent:
+        assert key == "Bearer sk-1" and sent["model"] == "any"
+        assert [turn["role"] for turn in sent["messages"]] == ["system", "user"]
+        pictures = [p for p in sent["messages"][1]["content"] if p["type"] == "image_url"]
+        assert len(pictures) == 3
+        for picture in pictures:
+            data = base64.b64decode(picture["image_url"]["url"].partition(",")[2])
+            frame = cv2.imdecode(np.frombuffer(data, np.uint8), cv2.IMREAD_COLOR)
+            assert frame.shape == (45, 80, 3)
+        assert "objects" in json.dumps(sent["response_format"])
 
 
 def test_a_recipes_line_chooses_who_answers() -> None:
