@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from catalog.keys import digest
 from experts.write.chat.models import ChatBackend
-from experts.write.chat.structured import Answer, read
+from experts.write.chat.structured import Answer, read, schema_of
 from experts.write.checks import check, normalise
 from experts.write.clauses import clause_words
 from experts.write.instruction import (
@@ -146,7 +146,7 @@ class CapableWriter:
                 n=1,
                 temperature=self._temperature,
                 max_tokens=self._max_tokens,
-                schema=Texts.model_json_schema(),
+                schema=schema_of(Texts, phrasings=self._others),
             )
             for draft, texts in zip(waiting, answers, strict=True):
                 if texts:

@@ -19,7 +19,7 @@ import numpy as np
 
 from catalog.keys import digest
 from experts.write.chat.models import ChatBackend
-from experts.write.chat.structured import Answer, read
+from experts.write.chat.structured import Answer, read, schema_of
 from experts.write.checks import check, words_of
 from experts.write.grammar import DETERMINERS, PLACES, PREPOSITIONS, VERBS, word_set
 from experts.write.instruction import completed
@@ -124,7 +124,7 @@ class Ideas:
                 n=1,
                 temperature=self._temperature,
                 max_tokens=self._max_tokens,
-                schema=Candidates.model_json_schema(),
+                schema=schema_of(Candidates, candidates=self._candidates),
             )
             for i, texts in zip(waiting, answers, strict=True):
                 answer = read(texts[0], Candidates) if texts else None

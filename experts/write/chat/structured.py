@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TypeVar
+from typing import Any, TypeVar
 
 from pydantic import BaseModel, ConfigDict, ValidationError
 
@@ -14,6 +14,15 @@ class Answer(BaseModel):
 
 
 A = TypeVar("A", bound=Answer)
+
+
+def schema_of(shape: type[Answer], **lengths: int) -> dict[str, Any]:
+    """The JSON schema of a shape, with the number of items of the lists named: a small model does
+    not end a list by itself."""
+    schema = shape.model_json_schema()
+    for name, length in lengths.items():
+        schema["properties"][name] |= {"minItems": length, "maxItems": length}
+    return schema
 
 
 def read(text: str, shape: type[A]) -> A | None:

@@ -1,102 +1,23 @@
 """OpenAIChat against a server on loopback that answers as servers do on a bad day."""
 
 import http.server
-import json
 import re
-import threading
 import time
-from collections.abc import Callable, Iterator
 from contextlib import suppress
 from datetime import UTC, datetime
 from email.utils import format_datetime
 from typing import Any
 
-import openai
 import pytest
 
 from catalog.errors import BadInput, EditmillError
 from experts.write.chat import OpenAIChat
 from experts.write.chat import client as transport
 from experts.write.chat.server import NoAnswer
+from tests.experts.write.chat_server import Answer, Fake, choices, message
 
 CONVERSATION = [{"role": "user", "content": "Write an instruction."}]
 KEY = "sk-very-secret"
-
-
-def choices(*contents: object) -> dict[str, Any]:
-    return {"choices": [{"message": {"role": "assistant", "content": c}} for c in contents]}
-
-
-def message(**fields: object) -> dict[str, Any]:
-    return {"choices": [{"message": {"role": "assistant", **fields}}]}
-
-
-Answer = tuple[int, Any, dict[str, str]]  # status, body, headers
-
-
-class Fake:
-    """A server whose `answer` is called with each request's path and body."""
-
-    def __init__(self) -> None:
-        self.requests: list[dict[str, Any]] = []
-        self.answer: Callable[[str, dict[str, Any]], Answer] = lambda *_: (404, {}, {})
-        fake = self
-
-        class Handler(http.server.BaseHTTPRequestHandler):
-            def do_POST(self) -> None:
-                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
-                fake.requests.append(body)
-                self._send(*fake.answer(self.path, body))
-
-            def do_GET(self) -> None:
-                self._send(*fake.answer(self.path, {}))
-
-            def _send(self, status: int, body: Any, headers: dict[str, str]) -> None:
-                if callable(body):
-                    body(self)
-                    return
-                data = body if isinstance(body, bytes) else json.dumps(body).encode()
-                self.send_response(status)
-                for name, value in headers.items():
-                    self.send_header(name, value)
-                self.send_header("Content-Length", str(len(data)))
-                self.end_headers()
-                with suppress(OSError):  # the client may have seen enough
-                    self.wfile.write(data)
-
-            def log_message(self, *_: object) -> None:
-                pass
-
-        self.http = http.server.ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.http.daemon_threads = True
-        threading.Thread(target=self.http.serve_forever, args=(0.01,), daemon=True).start()
-        self.url = f"http://127.0.0.1:{self.http.server_port}/v1"
-
-    def always(self, body: Any, status: int = 200, **headers: str) -> None:
-        self.answer = lambda *_: (status, body, headers)
-
-    def after(self, failures: int, status: int, **headers: str) -> None:
-        """`failures` times `status`, then a text."""
-
-        def answer(*_: object) -> Answer:
-            if len(self.requests) <= failures:
-                return (
-                    status,
-                    {"error": "not now"},
-                    {k.replace("_", "-"): headers[k] for k in headers},
-                )
-            return 200, choices("Remove the car."), {}
-
-        self.answer = answer
-
-
-@pytest.fixture
-def fake(monkeypatch: pytest.MonkeyPatch) -> Iterator[Fake]:
-    monkeypatch.setattr(openai._base_client, "INITIAL_RETRY_DELAY", 0.01)
-    running = Fake()
-    yield running
-    running.http.shutdown()
-    running.http.server_close()
 
 
 def ask(fake: Fake, n: int = 1, batch: int = 1, **arguments: Any) -> list[list[str]]:

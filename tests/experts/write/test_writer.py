@@ -10,7 +10,10 @@ from catalog.errors import BadInput, EditmillError
 from experts.edit.tasks import TASKS
 from experts.write.chat import OpenAIChat
 from experts.write.chat.models import LlamaCppChat
+from experts.write.chat.openai_chat import OpenAIWriter
+from experts.write.chat.structured import read, schema_of
 from experts.write.checks import ENHANCED_WORDS, check, words_of
+from experts.write.ideas import Candidates, Ideas, style_fault
 from experts.write.prompts import Message, conversation
 from experts.write.request import WriteRequest
 from experts.write.writer import PHRASINGS, ROUNDS, InstructionWriter
@@ -195,6 +198,26 @@ def test_the_same_model_over_http(llama: LlamaCppChat) -> None:
     chat.close()
     assert [len(texts) for texts in answers] == [2, 2]
     assert all(text and "\n" not in text for texts in answers for text in texts)
+
+
+@pytest.mark.weights
+def test_a_real_server_keeps_to_a_schema_and_counts_tokens(llama: LlamaCppChat) -> None:
+    # So small a model writes no such JSON by itself: the server holds it to it.
+    served = OpenAIWriter(model=llama.name, base_url=llama.address + "/v1", concurrency=2)
+    talk = [{"role": "user", "content": "Name three looks that a lamp could have."}]
+    schema = schema_of(Candidates, candidates=3)
+    how: dict[str, Any] = {"n": 1, "temperature": 0.5, "max_tokens": 200}
+    for chat in (served, llama):
+        before = chat.usage()
+        for (text,) in chat.complete([talk, talk], [1, 2], schema=schema, **how):
+            answer = read(text, Candidates)
+            assert answer is not None and len(answer.candidates) == 3
+        used = chat.usage() - before
+        assert used.requests >= 2 and used.prompt_tokens > 40 and used.completion_tokens > 20
+    request = WriteRequest("local_style_transfer", "dog", seed=1)
+    named = Ideas(served, rounds=1).name_style(request)
+    served.close()
+    assert named == "" or style_fault(named, request) == ""
 
 
 @pytest.mark.weights
