@@ -32,6 +32,7 @@ from experts import weights
 from experts.annotate.maps import depth
 from experts.devices import cuda_device
 from experts.weights import registry
+from flows.commands.tables import console, print_table
 from flows.runtime.orchestration import server
 
 PYTHON = ((3, 11), (3, 14))
@@ -93,14 +94,14 @@ def run() -> list[Check]:
     return [check() for check in checks]
 
 
-def show(as_json: bool, console: Console | None = None) -> int:
+def show(as_json: bool, to: Console | None = None) -> int:
     """Prints the checks; returns the exit code, 1 if something failed."""
     checks = run()
     failed = sum(check.status == "fail" for check in checks)
     if as_json:
         print(json.dumps([dataclasses.asdict(check) for check in checks], indent=2))
         return int(failed > 0)
-    console = console or Console()
+    to = to or console()
     table = Table(box=None, header_style="dim", pad_edge=False)
     table.add_column("", no_wrap=True)
     table.add_column("what", no_wrap=True)
@@ -109,8 +110,8 @@ def show(as_json: bool, console: Console | None = None) -> int:
     for check in checks:
         advice = "; ".join(part for part in (check.cost, check.remedy) if part)
         table.add_row(MARKS[check.status], check.name, check.found, advice)
-    console.print(table)
-    console.print(
+    print_table(to, table)
+    to.print(
         f"{failed} of {len(checks)} failed: mend that first." if failed else "A build can run here."
     )
     return int(failed > 0)

@@ -11,6 +11,7 @@ from rich.console import Console
 from rich.table import Table
 
 from catalog.releases import MAIN
+from flows.commands import tables
 from flows.release.outcome import Outcome
 from flows.request import finished, request
 from flows.runtime.context import Stopped, context
@@ -36,7 +37,7 @@ def main(
     as_json: bool,
 ) -> int:
     """Runs the command; returns the exit code. EditmillError passes through."""
-    console = Console(stderr=as_json)
+    console = tables.console(stderr=as_json)
     asked = request(recipe_name, out, source=source, tag=tag, server=server)
     ctx = context(out, asked.recipe)
     if (done := finished(ctx, asked)) is not None:

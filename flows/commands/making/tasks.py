@@ -6,11 +6,11 @@ import json
 import os
 from typing import Any
 
-from rich.console import Console
 from rich.table import Table
 
 from experts.edit.tasks import TASKS, Task
 from experts.serving import name_of, provider_of
+from flows.commands.tables import console, print_table
 from flows.recipe import Recipe, load
 
 FOOTAGE = "footage"
@@ -57,7 +57,7 @@ def show(recipe_name: str, as_json: bool) -> None:
             f"{row['weight']:g}",
             "[green]on[/green]" if row["on"] else f"off: {row['why']}",
         )
-    Console().print(table)
+    print_table(console(), table)
 
 
 def task_row(task: Task, recipe: Recipe) -> dict[str, Any]:

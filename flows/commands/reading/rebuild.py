@@ -95,6 +95,8 @@ def rebuild(
 def describe(rebuilt: Rebuilt, check: bool) -> str:
     """The result in a few lines for a person."""
     lines = [f"{part:<12}{path}" for part, path in rebuilt.files.items()]
+    if not rebuilt.files:
+        lines.append("The files were not kept; name a folder for them with --out.")
     lines.append(f"instruction {rebuilt.instruction}")
     if check:
         apart = [part for part, same in rebuilt.same.items() if not same]
