@@ -10,9 +10,19 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+import pytest
+
 COMMIT = "0123456789abcdef0123456789abcdef01234567"
+REPO = "owner/model"
+FILES = {
+    "config.json": b"{}",
+    "model.safetensors": bytes(range(256)) * 1200,
+    "tokenizer/vocab.json": b'{"a": 0}',
+}
+OTHERS = {"README.md": b"#", "modeling.py": b"1", "pytorch_model.bin": b"\x80\x04."}
 LARGE = 4096
 """Bytes from which a file is listed with its SHA-256, as the hub does for those in LFS."""
 
@@ -63,6 +73,30 @@ def serving() -> Iterator[Hub]:
         server.shutdown()
         server.server_close()
         thread.join()
+
+
+@pytest.fixture
+def model_cache(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Editmill's cache, empty; so is the hub's own, and no mirror is named."""
+    monkeypatch.setenv("EDITMILL_CACHE", str(tmp_path / "cache"))
+    for name in ("EDITMILL_MIRROR", "EDITMILL_OFFLINE", "HF_HUB_OFFLINE"):
+        monkeypatch.delenv(name, raising=False)
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path / "hub"))
+    return tmp_path / "cache"
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch) -> Iterator[Hub]:
+    """A hub with one repository, which is asked in place of the real one.
+
+    The client reads HF_ENDPOINT when it is imported, so its constants are set.
+    """
+    with serving() as served:
+        served.repos[REPO] = {**FILES, **OTHERS}
+        monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", served.url)
+        template = served.url + "/{repo_id}/resolve/{revision}/{filename}"
+        monkeypatch.setattr("huggingface_hub.constants.HUGGINGFACE_CO_URL_TEMPLATE", template)
+        yield served
 
 
 class _Handler(BaseHTTPRequestHandler):

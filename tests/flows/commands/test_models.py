@@ -71,5 +71,5 @@ def test_fetch_missing_asks_for_what_is_not_here(empty_cache, monkeypatch) -> No
             asked.append(name)
 
     monkeypatch.setattr(weights, "fetch_all", fetch_all)
-    models.fetch_missing()
+    models.fetch_missing(weights.entries())
     assert sorted(asked) == sorted(e.name for e in weights.entries() if e.name != entry.name)

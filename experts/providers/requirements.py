@@ -1,0 +1,130 @@
+"""What a provider needs before it can run, and what of it is here: shown, and fetched, before a
+build. Nothing is loaded, and nothing but the provider's class is imported."""
+
+from __future__ import annotations
+
+import importlib.util
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from catalog.errors import EditmillError
+from experts import weights
+from experts.checkpoint import Kind
+from experts.checkpoint.download import Report
+from experts.licences import of_weights
+from experts.providers.models import Models
+from experts.providers.registry import Provider, provider
+
+State = Literal["here", "missing", "no commit", "unusable"]
+
+
+@dataclass(frozen=True, slots=True)
+class Requirement:
+    """A provider of a slot, as a recipe chose it.
+
+    `checkpoint` is a folder, `owner/name@<commit>`, `owner/name` where no commit is settled, or
+    empty for one without; `fault` says why it is unusable. `size` in bytes of all its weights,
+    0 where not known (a folder's). `gpu` in GiB at `dtype`. `may_train`: whether what it puts out
+    may train a model, None where not known. `install` is the command that brings its library,
+    empty where that is installed or there is none.
+    """
+
+    slot: str
+    name: str
+    what: str
+    checkpoint: str
+    state: State
+    fault: str
+    size: int
+    gpu: float
+    dtype: str
+    licence: str
+    licence_from: str
+    may_train: bool | None
+    library: str
+    install: str
+
+
+def requirement(slot: str, name: str, options: Mapping[str, Any] | None = None) -> Requirement:
+    """What provider `name` of `slot` needs with a recipe's options.
+
+    Raises EditmillError where there is no such provider.
+    """
+    known = provider(slot, name)
+    options = options or {}
+    checkpoint = _named(known, options)
+    state, fault = _state(known, checkpoint)
+    output = known.output or (None if known.checkpoint else of_weights(*known.weights))
+    dtype = options.get("dtype", "auto")
+    return Requirement(
+        slot=slot,
+        name=name,
+        what=known.what,
+        checkpoint=checkpoint,
+        state=state,
+        fault=fault,
+        size=_size(known, checkpoint),
+        gpu=known.needs.gpu,
+        dtype=known.needs.dtype if dtype == "auto" else dtype,
+        licence=known.licence,
+        licence_from=known.licence_from,
+        may_train=output.may_train if output else None,
+        library=known.needs.library,
+        install=install_command(known.needs.library, known.needs.extra),
+    )
+
+
+def of_models(models: Models) -> list[Requirement]:
+    """Of every slot that a recipe fills, in the section's order."""
+    choices = (getattr(models, slot) for slot in Models.model_fields)
+    return [requirement(c.slot, c.provider, c.options) for c in choices if c is not None]
+
+
+def fetch(needed: Requirement, report: Report | None = None) -> None:
+    """Brings a checkpoint that is missing. Raises EditmillError, one line, where it can't be had.
+
+    Files of the weights manifest are fetched by `experts.weights.fetch_all`.
+    """
+    if needed.state == "missing" and needed.checkpoint:
+        provider(needed.slot, needed.name).checkpoint_kind().folder(needed.checkpoint, report)
+
+
+def state_of(kind: Kind, checkpoint: str) -> tuple[State, str]:
+    """Of a checkpoint that is named, and why it is unusable (empty if it is not)."""
+    try:
+        return ("missing" if kind.present(checkpoint) is None else "here"), ""
+    except EditmillError as error:
+        return "unusable", str(error)
+
+
+def install_command(library: str, extra: str) -> str:
+    """What brings a library, in the checkout; empty where it is installed, or is none."""
+    missing = bool(library) and importlib.util.find_spec(library) is None
+    return f"pip install -e '.[{extra}]'" if missing else ""
+
+
+def _named(known: Provider, options: Mapping[str, Any]) -> str:
+    if given := options.get("checkpoint"):
+        return str(given)
+    kept = known.checkpoint
+    if kept is None:
+        return ""
+    return f"{kept.repo}@{kept.commit}" if kept.commit else kept.repo
+
+
+def _state(known: Provider, checkpoint: str) -> tuple[State, str]:
+    if not all(weights.entry(name).present for name in known.weights):
+        return "missing", ""
+    if known.checkpoint is None:
+        return "here", ""
+    if checkpoint == known.checkpoint.repo:
+        return "no commit", ""
+    return state_of(known.checkpoint_kind(), checkpoint)
+
+
+def _size(known: Provider, checkpoint: str) -> int:
+    files = sum(weights.entry(name).size for name in known.weights)
+    kept = known.checkpoint
+    listed = kept is not None and checkpoint.partition("@")[0] == kept.repo
+    return files + (kept.size if kept is not None and listed else 0)

@@ -1,0 +1,99 @@
+"""Every entry of the registry can be chosen, shown and, with its weights, run."""
+
+import inspect
+import re
+
+import pytest
+from packaging.licenses import canonicalize_license_expression
+
+from experts import weights
+from experts.checkpoint.formats import is_safe, is_weights
+from experts.providers import Provider, providers, slots
+from experts.providers.hub_model import HubModel
+from experts.providers.models import Models
+
+ALL = [each for slot in slots() for each in providers(slot).values()]
+WITH_CHECKPOINT = [each for each in ALL if each.checkpoint is not None]
+
+every = pytest.mark.parametrize("entry", ALL, ids=lambda e: f"{e.slot}-{e.name}")
+of_the_hub = pytest.mark.parametrize("entry", WITH_CHECKPOINT, ids=lambda e: f"{e.slot}-{e.name}")
+
+
+def arguments(entry: Provider) -> dict[str, inspect.Parameter]:
+    return dict(inspect.signature(entry.kind()).parameters)
+
+
+def test_every_slot_of_a_recipe_has_a_file() -> None:
+    assert set(Models.model_fields) <= set(slots())
+    for slot in Models.model_fields:
+        chosen = getattr(Models(), slot)
+        assert chosen is None or chosen.provider in providers(slot)
+
+
+@every
+def test_it_is_a_model_that_costs_nothing_until_it_is_loaded(entry: Provider) -> None:
+    kind = entry.kind()
+    if all(each.default is not each.empty for each in arguments(entry).values()):
+        model = kind()
+        assert model.name
+        model.close()
+    for needed in ("load", "close", "version" if entry.checkpoint else "load"):
+        assert hasattr(kind, needed), needed
+
+
+@every
+def test_its_licences_are_spdx_expressions_and_say_where_they_stand(entry: Provider) -> None:
+    for licence in (entry.licence, entry.output.name if entry.output else "MIT"):
+        assert canonicalize_license_expression(licence) == licence
+    assert entry.licence_from
+    if entry.output is not None:
+        assert entry.output.may_train in (True, False, None)
+        assert entry.output.source
+
+
+@every
+def test_its_weights_are_in_the_manifest(entry: Provider) -> None:
+    assert not (entry.weights and entry.checkpoint)
+    for name in entry.weights:
+        assert weights.entry(name).size
+
+
+@every
+def test_what_it_needs_can_be_installed(entry: Provider) -> None:
+    if entry.checkpoint is not None or entry.needs.library:
+        assert entry.needs.library and entry.needs.extra
+    assert entry.needs.gpu >= 0
+    assert re.fullmatch(r"float16|bfloat16|float32", entry.needs.dtype)
+
+
+@of_the_hub
+def test_a_checkpoint_is_of_a_commit_or_of_none(entry: Provider) -> None:
+    assert entry.checkpoint is not None
+    assert re.fullmatch(r"([0-9a-f]{40})?", entry.checkpoint.commit)
+    assert re.fullmatch(r"[\w.-]+/[\w.-]+", entry.checkpoint.repo)
+    assert entry.checkpoint.size > 1e6
+
+
+@of_the_hub
+def test_its_files_are_of_formats_that_cannot_run_code(entry: Provider) -> None:
+    assert entry.checkpoint is not None
+    assert all(map(is_safe, entry.checkpoint.files))
+    assert any(map(is_weights, entry.checkpoint.needed))
+    assert set(entry.checkpoint.needed) <= set(entry.checkpoint.files)
+    kind = entry.checkpoint_kind()
+    assert set(kind.patterns) == set(entry.checkpoint.files)
+
+
+@of_the_hub
+def test_a_recipe_can_name_another_checkpoint_device_and_type(entry: Provider) -> None:
+    taken = arguments(entry)
+    for name in ("checkpoint", "device", "dtype"):
+        assert taken[name].kind is inspect.Parameter.KEYWORD_ONLY, name
+        assert taken[name].default is not inspect.Parameter.empty, name
+
+
+@of_the_hub
+def test_a_class_of_the_hub_knows_its_entry(entry: Provider) -> None:
+    kind = entry.kind()
+    if issubclass(kind, HubModel):
+        assert (kind.slot, kind.provider_name) == (entry.slot, entry.name)
