@@ -23,7 +23,7 @@ class Kind:
     """What a checkpoint must be: `what` it is called, the `files` that are read of it (patterns of
     fnmatch, each of which something must match), the `option` that names one, an `example` on the
     hub, and the `library` that opens it, from `package`, which editmill's `extra` brings. Files
-    that match `also` are fetched where there are any."""
+    that match `optional` are fetched where there are any."""
 
     what: str
     files: tuple[str, ...]
@@ -32,7 +32,7 @@ class Kind:
     library: str
     package: str
     extra: str
-    also: tuple[str, ...] = ()
+    optional: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
         unsafe = [pattern for pattern in self.patterns if not is_safe(pattern)]
@@ -42,7 +42,7 @@ class Kind:
     @property
     def patterns(self) -> tuple[str, ...]:
         """Of all files that are fetched."""
-        return (*self.files, *self.also)
+        return (*self.files, *self.optional)
 
     def folder(self, named: str | Path, report: download.Report | None = None) -> Path:
         """The folder, fetched from the hub if `named` is none here but `owner/name@<40 hex>` and

@@ -94,7 +94,7 @@ class Provider:
         return Kind(
             what=self.what,
             files=self.checkpoint.needed,
-            also=self.checkpoint.optional,
+            optional=self.checkpoint.optional,
             option=f"`checkpoint` of `models.{self.slot}`",
             example=self.checkpoint.repo,
             library=self.needs.library,
