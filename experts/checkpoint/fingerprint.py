@@ -29,11 +29,12 @@ resolution (FAT has two seconds) it could change again and look the same."""
 
 
 def content_digest(folder: Path, names: Iterable[str]) -> str:
-    """Of these files' names and bytes. Raises BadInput for one that cannot be read."""
-    wanted = sorted(names)
+    """Of these files' bytes, in the order of their names, whatever those are.
+
+    Raises BadInput for one that cannot be read.
+    """
     with ThreadPoolExecutor(PARALLEL) as pool:
-        digests = list(pool.map(lambda name: _file(folder / name), wanted))
-    return digest(list(zip(wanted, digests, strict=True)))
+        return digest(list(pool.map(lambda name: _file(folder / name), sorted(names))))
 
 
 def _file(path: Path) -> str:

@@ -39,16 +39,17 @@ def names_in(folder: Path) -> list[str]:
     return sorted(p.as_posix() for p in paths if not any(x.startswith(".") for x in p.parts))
 
 
-def missing(folder: Path, needed: Collection[str]) -> list[str]:
+def missing(folder: Path, needed: Collection[str], optional: Collection[str] = ()) -> list[str]:
     """What a folder lacks: patterns of `needed` that nothing matches, and shards of weights.
 
-    Shards are those that an index file (`*.safetensors.index.json`) lists, and those that the
-    shards' own names (`-00001-of-00003`) count. Raises ValueError for an index that is none.
+    Shards of all files that match are meant: those that an index file (`*.safetensors.index.json`)
+    lists, and those that the shards' own names (`-00001-of-00003`) count.
+    Raises ValueError for an index that is none.
     """
     names = set(names_in(folder))
     lacking = [pattern for pattern in needed if not selected(names, (pattern,))]
     wanted: set[str] = set()
-    for name in selected(names, needed):
+    for name in selected(names, (*needed, *optional)):
         if name.endswith(_INDEX):
             wanted |= _indexed(folder / name, name)
         elif (shard := _SHARD.fullmatch(name)) and is_weights(name):

@@ -135,7 +135,7 @@ class Kind:
         if not folder.is_dir():
             return False
         try:
-            if missing(folder, self.files):
+            if missing(folder, self.files, self.optional):
                 return False
         except ValueError:
             return False
@@ -144,7 +144,7 @@ class Kind:
     def _whole(self, folder: Path) -> Path:
         """The folder again. Raises EditmillError, one line, where something is missing."""
         try:
-            lacking = missing(folder, self.files)
+            lacking = missing(folder, self.files, self.optional)
         except ValueError as error:
             raise self.unreadable(folder, error) from None
         if not lacking:

@@ -193,13 +193,19 @@ class RewardModel(HubModel):
 
         self._template()
         settings = _settings(folder)
-        own: dict[str, Any] = {"local_files_only": True, "trust_remote_code": False}
-        processor = transformers.AutoProcessor.from_pretrained(folder, **own)
+        processor = transformers.AutoProcessor.from_pretrained(
+            folder, local_files_only=True, trust_remote_code=False
+        )
         tokenizer = processor.tokenizer
         known = tokenizer.get_vocab()
         tokenizer.add_tokens([t for t in TOKENS if t not in known], special_tokens=True)
         backbone, loading = transformers.AutoModel.from_pretrained(
-            folder, dtype=self.dtype, use_safetensors=True, output_loading_info=True, **own
+            folder,
+            dtype=self.dtype,
+            use_safetensors=True,
+            local_files_only=True,
+            trust_remote_code=False,
+            output_loading_info=True,
         )
         if missing := sorted(loading["missing_keys"]):
             raise ValueError(f"{len(missing)} weights are missing, as {missing[0]}")

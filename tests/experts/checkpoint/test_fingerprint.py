@@ -68,10 +68,11 @@ def test_a_file_of_this_moment_is_not_remembered(tmp_path: Path, read: list[str]
     assert read == ["a", "a"]
 
 
-def test_names_count(tmp_path: Path) -> None:
-    written(tmp_path / "a", b"1")
-    written(tmp_path / "b", b"1")
-    assert content_digest(tmp_path, ["a"]) != content_digest(tmp_path, ["b"])
+def test_bytes_count_and_names_do_not(tmp_path: Path) -> None:
+    for name, content in (("a", b"1"), ("b", b"2"), ("old", b"1")):
+        written(tmp_path / name, content)
+    assert content_digest(tmp_path, ["a"]) == content_digest(tmp_path, ["old"])
+    assert content_digest(tmp_path, ["a", "b"]) != content_digest(tmp_path, ["b", "old"])
 
 
 def test_a_cache_that_cannot_be_written_costs_time_only(

@@ -34,6 +34,12 @@ def test_every_shard_of_an_index_is_needed(tmp_path: Path) -> None:
     assert formats.missing(tmp_path, needed) == []
 
 
+def test_an_optional_index_counts_where_it_is_there(tmp_path: Path) -> None:
+    laid(tmp_path, {"m.safetensors.index.json": index("a.safetensors"), "b.safetensors": b""})
+    assert formats.missing(tmp_path, ("*.safetensors",)) == []
+    assert formats.missing(tmp_path, ("*.safetensors",), ("*.json",)) == ["a.safetensors"]
+
+
 def test_shards_count_themselves(tmp_path: Path) -> None:
     laid(tmp_path, {"m-00002-of-00003.safetensors": b""})
     assert formats.missing(tmp_path, ("*.safetensors",)) == [

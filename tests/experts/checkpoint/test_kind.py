@@ -110,7 +110,7 @@ def test_nothing_is_opened_that_may_run_code() -> None:
         assert given.get("local_files_only") is True, where
         if "Tokenizer" in name or "Processor" in name:
             assert given.get("trust_remote_code") is False, where
-        else:
+        elif "Auto" in name or "Config" not in name:  # a configuration of a known class is JSON
             assert given.get("use_safetensors") is True, where
     loaded = [call for call in calls() if call[1] == "torch.load"]
     assert len(loaded) >= 3

@@ -42,7 +42,7 @@ def test_a_pickle_is_not_opened(tmp_path: Path) -> None:
     folder = make(tmp_path)
     weights = folder / "open_clip_model.safetensors"
     weights.rename(folder / "open_clip_pytorch_model.bin")
-    with pytest.raises(EditmillError, match=r"safetensors missing\); set `checkpoint`") as said:
+    with pytest.raises(EditmillError, match=r"weights only as a pickle .*set `checkpoint`") as said:
         OpenClipEncoder(checkpoint=str(folder), device="cpu").load()
     assert "\n" not in str(said.value)
 
