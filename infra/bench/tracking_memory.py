@@ -7,8 +7,9 @@
 SAM 2's video tracker follows boxes through real frames, each count of objects in a process of its
 own: `peak` is the process's largest resident size while it tracks (on a GPU, also the largest that
 torch had allocated there), `rise` how much that is above its size before, with the model loaded and
-the frames decoded; the tracks it answers with are in both. Without `--checkpoint` the weights are random, of Hiera tiny's size:
-memory follows from shapes. `--side` is the network's input in px: at 1024 it looks at 16 times as
+the frames decoded. Both hold the answer, whose masks are a byte per pixel, frame and object by the
+slot's contract; `answer` is its size. Without `--checkpoint` the weights are random, of Hiera
+tiny's size: memory follows from shapes. `--side` is the network's input in px: at 1024 it looks at 16 times as
 much as at 256, and on a processor takes that much longer.
 """
 
@@ -94,7 +95,8 @@ def random_checkpoint(folder: Path, side: int) -> Path:
 
 
 def follow(checkpoint: Path, objects: int, count: int, device: str) -> None:
-    """Follows `objects` boxes through `count` frames; prints MiB: peak, rise, and a GPU's peak."""
+    """Follows `objects` boxes through `count` frames; prints MiB: peak, rise, answer, a GPU's peak; then
+    seconds."""
     frames = sample_frames(fetch(CLIP), count, LONG_SIDE)
     tracker = Sam2VideoTracker(
         Boxes(objects),
@@ -125,7 +127,8 @@ def follow(checkpoint: Path, objects: int, count: int, device: str) -> None:
         import torch
 
         gpu = torch.cuda.max_memory_allocated(tracker.network.device)
-    print(peak / MIB, max(0, peak - before) / MIB, gpu / MIB, seconds)
+    answer = sum(track.masks.nbytes for track in tracks)
+    print(peak / MIB, (peak - before) / MIB, answer / MIB, gpu / MIB, seconds)
 
 
 def measured(checkpoint: Path, objects: int, arguments: Any) -> list[float]:
@@ -133,7 +136,7 @@ def measured(checkpoint: Path, objects: int, arguments: Any) -> list[float]:
     command += ["--frames", str(arguments.frames), "--device", arguments.device]
     command += ["--follow", str(objects)]
     done = subprocess.run(command, check=True, stdout=subprocess.PIPE, text=True)
-    return [float(value) for value in done.stdout.split()[-4:]]
+    return [float(value) for value in done.stdout.split()[-5:]]
 
 
 def main() -> None:
@@ -152,13 +155,19 @@ def main() -> None:
         checkpoint = arguments.checkpoint or random_checkpoint(Path(folder), arguments.side)
         one, many = (measured(checkpoint, n, arguments) for n in (1, arguments.objects))
     for name, values in (("1 object", one), (f"{arguments.objects} objects", many)):
-        gpu = f", {values[2]:.0f} MiB of the GPU" if values[2] else ""
+        peak, rise, answer, gpu, seconds = values
         print(
-            f"{name:>10}: peak {values[0]:.0f} MiB, rise {values[1]:.0f} MiB{gpu}, "
-            f"{values[3]:.0f} s for {arguments.frames} frames"
+            f"{name:>10}: peak {peak:.0f} MiB, rise {rise:.0f}, answer {answer:.0f}, GPU {gpu:.0f}; "
+            f"{seconds:.0f} s for {arguments.frames} frames"
         )
-    ratios = [many[0] / one[0], many[1] / one[1], *([many[2] / one[2]] if one[2] else [])]
-    print("ratios: " + ", ".join(f"{ratio:.2f}" for ratio in ratios) + " (peak, rise, GPU)")
+    ratios = {
+        "peak": many[0] / one[0],
+        "rise": many[1] / one[1],
+        "rise without the answer": (many[1] - many[2]) / (one[1] - one[2]),
+    }
+    if one[3]:
+        ratios["GPU"] = many[3] / one[3]
+    print("ratios: " + ", ".join(f"{name} {ratio:.2f}" for name, ratio in ratios.items()))
 
 
 if __name__ == "__main__":

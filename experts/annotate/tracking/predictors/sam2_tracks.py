@@ -191,20 +191,22 @@ class VideoTracks:
                     self._put(one, frame, found)
                 else:
                     late.remove(one)
-                    if met.track.confidence.get(one.born, 0.0) < self.settings.min_confidence:
+                    if not self._is_on(met, one.born):
                         self._join(met, one)
 
     def _met(self, one: Followed, frame: int, mask: Mask) -> Followed | None:
         """The other track that has this object on `frame`."""
         others = [
-            other
-            for other in self.followed
-            if other is not one
-            and other.track.confidence.get(frame, 0.0) >= self.settings.min_confidence
+            other for other in self.followed if other is not one and self._is_on(other, frame)
         ]
         overlaps = [iou(mask, other.track.masks[frame]) for other in others]
         best = max(overlaps, default=0.0)
         return others[overlaps.index(best)] if best > self.settings.match_iou else None
+
+    def _is_on(self, one: Followed, frame: int) -> bool:
+        """Whether `one` is surely seen on `frame`."""
+        confidence = one.track.confidence.get(frame)
+        return confidence is not None and confidence >= self.settings.min_confidence
 
     def _join(self, earlier: Followed, later: Followed) -> None:
         """Makes `later` part of `earlier`, the same object before it was lost."""
