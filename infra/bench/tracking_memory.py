@@ -9,8 +9,8 @@ own: `peak` is the process's largest resident size while it tracks (on a GPU, al
 torch had allocated there), `rise` how much that is above its size before, with the model loaded and
 the frames decoded. Both hold the answer, whose masks are a byte per pixel, frame and object by the
 slot's contract; `answer` is its size. Without `--checkpoint` the weights are random, of Hiera
-tiny's size: memory follows from shapes. `--side` is the network's input in px: at 1024 it looks at 16 times as
-much as at 256, and on a processor takes that much longer.
+tiny's size: memory follows from shapes. `--side` is the network's input in px: at 1024 it looks at
+16 times as much as at 256, and on a processor takes that much longer.
 """
 
 from __future__ import annotations
@@ -95,8 +95,8 @@ def random_checkpoint(folder: Path, side: int) -> Path:
 
 
 def follow(checkpoint: Path, objects: int, count: int, device: str) -> None:
-    """Follows `objects` boxes through `count` frames; prints MiB: peak, rise, answer, a GPU's peak; then
-    seconds."""
+    """Follows `objects` boxes through `count` frames; prints peak, rise, answer and a GPU's peak in
+    MiB, and seconds."""
     frames = sample_frames(fetch(CLIP), count, LONG_SIDE)
     tracker = Sam2VideoTracker(
         Boxes(objects),
@@ -157,8 +157,8 @@ def main() -> None:
     for name, values in (("1 object", one), (f"{arguments.objects} objects", many)):
         peak, rise, answer, gpu, seconds = values
         print(
-            f"{name:>10}: peak {peak:.0f} MiB, rise {rise:.0f}, answer {answer:.0f}, GPU {gpu:.0f}; "
-            f"{seconds:.0f} s for {arguments.frames} frames"
+            f"{name:>10}: peak {peak:.0f} MiB, rise {rise:.0f}, answer {answer:.0f}, "
+            f"GPU {gpu:.0f}; {seconds:.0f} s for {arguments.frames} frames"
         )
     ratios = {
         "peak": many[0] / one[0],
