@@ -15,8 +15,13 @@ def judge_for(choice: Choice | None, rules: Vlm) -> PairJudge | None:
     if choice is None:
         return None
     model = chosen(choice, frames=rules.frames, max_pixels=rules.max_pixels)
-    if isinstance(model, PairJudge):
-        return model
+    if hasattr(model, "judgements"):  # isinstance of a protocol would read the version
+        judge: PairJudge = model
+        return judge
     return VlmJudge(
-        model, frames=rules.frames, max_pixels=rules.max_pixels, attempts=rules.attempts
+        model,
+        frames=rules.frames,
+        max_pixels=rules.max_pixels,
+        attempts=rules.attempts,
+        max_tokens=rules.max_tokens,
     )

@@ -21,10 +21,7 @@ from experts.write.chat.vision import Question, VisionChat
 from filters.base import ABSTAINED, NOT_MEASURED, PairSample
 from filters.vlm import prompts
 from filters.vlm.judgement import GRADED, HIGHEST, LOWEST, Judgement
-from filters.vlm.rules import FRAMES, MAX_PIXELS
-
-MAX_TOKENS = 512
-"""Of an answer: three sentences, three grades and the JSON around them are about 150."""
+from filters.vlm.rules import FRAMES, MAX_PIXELS, MAX_TOKENS
 
 LONGEST_REASON = 300
 """Characters of a sentence that are kept."""

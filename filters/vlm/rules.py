@@ -17,6 +17,9 @@ local edit at 16 frames per second; more cost in proportion."""
 MAX_PIXELS = 129_600
 """Per frame shown: 480×270, the size at which filters see a 16:9 pair."""
 
+MAX_TOKENS = 512
+"""Of an answer: three sentences, three grades and the JSON around them are about 150."""
+
 
 class Vlm(Part):
     """What is asked of the recipe's `models.judge`, and least scores that are kept: None judges and
@@ -28,6 +31,7 @@ class Vlm(Part):
     of: Literal["all", "kept"] = "all"
     frames: int = Field(default=FRAMES, ge=2, le=17)
     max_pixels: int = Field(default=MAX_PIXELS, ge=32 * 32)
+    max_tokens: int = Field(default=MAX_TOKENS, ge=1)  # more for a model that thinks first
     attempts: int = Field(default=3, ge=1)  # questions per pair until an answer can be read
     # 1–5. OpenVE-3M keeps what its judge gives more than 3.
     instruction: float | None = Field(default=None, ge=LOWEST, le=HIGHEST)
