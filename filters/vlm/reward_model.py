@@ -22,7 +22,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalog.errors import EditmillError
-from catalog.keys import digest, file_digest
+from catalog.keys import digest
 from experts.providers.hub_model import AUTO, HubModel
 from filters.base import NOT_MEASURED, Frames, PairSample
 from filters.vlm.frames import side
@@ -83,14 +83,8 @@ class RewardModel(HubModel):
 
     @property
     def version(self) -> str:
-        """Of the weights, too, whatever number of files they are in."""
-        kind = self.provider.checkpoint_kind()
-        weights = sorted(kind.folder(self.checkpoint).glob("*.safetensors"))
-        asked = digest(
-            self._template(),
-            (self._frames, self._max_pixels, self._fps),
-            [(path.name, file_digest(path)) for path in weights],
-        )
+        """Also of the prompt, and of what is shown."""
+        asked = digest(self._template(), (self._frames, self._max_pixels, self._fps))
         return f"{super().version}+{asked[:8]}"
 
     def judgements(self, samples: Sequence[PairSample]) -> list[Judgement]:

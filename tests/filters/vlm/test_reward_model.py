@@ -155,7 +155,7 @@ def _edit(folder: Path, change: str) -> str:
         weights.write_bytes(weights.read_bytes()[:5000])
         return "is no VEFX-Reward"
     (folder / "config.json").unlink()
-    return "config.json missing"
+    return "config.json"
 
 
 @pytest.mark.parametrize(
