@@ -21,7 +21,10 @@ from catalog.keys import digest
 FILTER_SCORES = ("construction", "quality", "alignment", "subtle")
 """What the filters say of a pair, which every build asks."""
 
-VLM_SCORES = ("vlm_instruction", "vlm_preservation", "vlm_render", "vlm_motion", "vlm_order")
+VLM_SCORES = (
+    *("vlm_instruction", "vlm_preservation", "vlm_render"),
+    *("vlm_motion", "vlm_order", "vlm_best"),
+)
 """What a recipe's `models.judge` says of a pair, each apart (filters.vlm); only asked by recipes
 that name a judge."""
 
@@ -96,6 +99,10 @@ class Track:
     boxes: list[float]  # x0, y0, x1, y1 per frame of the clip, flattened, px; zeros where absent
 
 
+FIRST_SEED = "first_seed"
+"""What the parameters of a further attempt at an edit call the first one's seed."""
+
+
 @dataclass(frozen=True, slots=True)
 class Plan:
     """One edit to be made; everything an expert needs, so that the pair can be rebuilt from it."""
@@ -118,6 +125,12 @@ class Plan:
     width: int  # the edit's size
     height: int
     params: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def first_seed(self) -> int:
+        """Of several attempts at one edit, the seed of the first (`experts.plan.attempts`)."""
+        seed: int = self.params.get(FIRST_SEED, self.seed)
+        return seed
 
 
 @dataclass(frozen=True, slots=True)
@@ -184,6 +197,8 @@ class Pair:
     vlm_motion_reason: str = ""
     vlm_order_score: float | None = None  # 0 or 1: source and target are not swapped
     vlm_order_reason: str = ""
+    vlm_best_score: float | None = None  # of several attempts at an edit: 1 the best, 0 another
+    vlm_best_reason: str = ""
     vlm_why: dict[str, Any] = field(default_factory=dict)  # a sentence for each 1–5, in its words
 
 

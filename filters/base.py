@@ -18,7 +18,7 @@ SCORE_RANGES = {
     "alignment": (-math.inf, math.inf),  # of a style a probability, of an object in deviations
     "subtle": (-1.0, 1.0),  # a cosine
     **dict.fromkeys(("vlm_instruction", "vlm_preservation", "vlm_render"), (1.0, 5.0)),  # grades
-    **dict.fromkeys(("vlm_motion", "vlm_order"), (0.0, 1.0)),  # no or yes
+    **dict.fromkeys(("vlm_motion", "vlm_order", "vlm_best"), (0.0, 1.0)),  # no or yes
 }
 """Between what the scores of each filter lie that has a threshold."""
 

@@ -105,6 +105,14 @@ class Recipe(Part):
             )
         return self
 
+    @model_validator(mode="after")
+    def _best_is_judged(self) -> Recipe:
+        if self.records is None and self.plan.best_of > 1 and self.models.judge is None:
+            raise ValueError(
+                "plan.best_of needs a judge to find the best; name one in `models.judge`"
+            )
+        return self
+
     def decisions(self) -> dict[str, object]:
         """All that can change a result: the recipe without `run`, and without `models`, `experts`
         or `credentials` that ask for nothing special."""

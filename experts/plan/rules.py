@@ -16,6 +16,8 @@ class Planning(Part):
     edits_per_clip: int = Field(default=6, ge=1)
     local_share: float = Field(default=0.6, ge=0, le=1)  # of them edit one object, where there are
     swaps_per_clip: int = Field(default=2, ge=1)  # beside these, where other clips have donors
+    # Attempts at each edit that an expert paints from a seed; `models.judge` finds the best.
+    best_of: int = Field(default=1, ge=1, exclude_if=lambda count: count == 1)
     weights: dict[str, Annotated[float, Field(ge=0)]] = Field(
         min_length=1,
         description="how often each task is drawn, as {deblur: 1}; `editmill tasks` lists them",

@@ -110,6 +110,6 @@ def request_for(plan: Plan, clip: Clip) -> WriteRequest:
         prompt=plan.target_prompt,
         caption=clip.caption,
         count=plan.count,
-        seed=plan.seed,
+        seed=plan.first_seed,  # so that all attempts at an edit are told alike
         kind=plan.label,
     )

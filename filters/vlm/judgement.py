@@ -22,12 +22,16 @@ CHECKED = ("motion", "order")
 """Whether the instruction agrees with the motion seen, and whether source and target stand in the
 instruction's order. 1 for yes, 0 for no."""
 
+BEST = "best"
+"""Whether it is the best of several attempts at an edit: 1 for yes, 0 for no."""
+
 REASONS: Mapping[str, str] = {
     "instruction": "not_followed",
     "preservation": "rest_changed",
     "render": "bad_render",
     "motion": "motion_contradiction",
     "order": "swapped",
+    BEST: "not_best",
 }
 """Why a pair is rejected, by what its score lies too low of."""
 

@@ -8,7 +8,7 @@ from pydantic import Field
 
 from catalog.policy import Threshold
 from catalog.validated import Part
-from filters.vlm.judgement import CHECKED, GRADED, HIGHEST, LOWEST, REASONS
+from filters.vlm.judgement import BEST, CHECKED, GRADED, HIGHEST, LOWEST, REASONS
 
 FRAMES = 8
 """Frames shown of each side. VEFX-Reward looks at 4 a second, which are 8 in the 33 frames of a
@@ -41,11 +41,14 @@ class Vlm(Part):
     motion: float | None = Field(default=None, gt=0, le=1)
     order: float | None = Field(default=None, gt=0, le=1)
 
+    # 0 or 1, where edits are made several times; None keeps all their attempts.
+    best: float | None = Field(default=1, gt=0, le=1)
+
     @property
     def cuts(self) -> tuple[Threshold, ...]:
         """Where each score is cut. Those that cut nothing are here as well, so that a policy can be
         changed to cut them."""
         return tuple(
             Threshold(f"vlm_{name}", "at_least", REASONS[name], getattr(self, name))
-            for name in (*GRADED, *CHECKED)
+            for name in (*GRADED, *CHECKED, BEST)
         )

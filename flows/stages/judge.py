@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
 
 import polars as pl
@@ -28,6 +29,7 @@ from filters.vlm.judgement import verdicts as verdicts_of
 from flows.runtime import journal
 from flows.runtime.context import Context
 from flows.runtime.journal import Document
+from flows.stages.best import best_attempts
 from flows.stages.edit import Edit
 from flows.stages.instruct import InstructedEdit
 from flows.stages.plan import part
@@ -74,15 +76,19 @@ def run(ctx: Context, shard: Sequence[InstructedEdit]) -> list[Pair]:
         edits.append(edit)
         pairs.append(_pair(edit, verdicts, versions, policy))
     if vlm is not None:
+        sample = partial(_sample, ctx)
         filtered = _decided(pairs, policy_of(filters))
         judgements = judged(
             ctx,
             edits,
             vlm,
-            lambda edit: _sample(ctx, edit),
+            sample,
             asked=[rules.of == "all" or pair.keep for pair in filtered],
         )
         pairs = [_with(pair, said) for pair, said in zip(pairs, judgements, strict=True)]
+        kept = [pair.keep for pair in _decided(pairs, policy)]
+        ranks = best_attempts(ctx, edits, kept, vlm, sample)
+        pairs = [_ranked(pair, rank) for pair, rank in zip(pairs, ranks, strict=True)]
     parts: dict[str, list[Pair]] = {part(e.edit.plan): [] for e in shard}
     for edit, pair in zip(edits, pairs, strict=True):
         parts[part(edit.edit.plan)].append(pair)
@@ -105,6 +111,12 @@ def _with(pair: Pair, said: Judgement) -> Pair:
     for name, verdict in verdicts_of(said).items():
         scores |= {f"{name}_score": verdict.score, f"{name}_reason": verdict.reason}
     return dataclasses.replace(pair, **scores, vlm_why=dict(said.why))
+
+
+def _ranked(pair: Pair, rank: float | None) -> Pair:
+    if rank is None:
+        return pair
+    return dataclasses.replace(pair, vlm_best_score=rank, vlm_best_reason="")
 
 
 def _judge(

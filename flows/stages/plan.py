@@ -12,9 +12,11 @@ from dataclasses import dataclass
 
 from catalog.records import Clip, Plan, Track
 from experts.annotate.clip import AnnotatedClip
+from experts.plan.attempts import attempts
 from experts.plan.donors import Bank
 from experts.plan.draw import draw, draw_swaps
 from experts.plan.planners import NO_DONORS, Scene
+from experts.serving import EMBEDDED, provider_of
 from flows.runtime.context import Context
 
 STAGE = "plan"
@@ -52,6 +54,12 @@ def part(plan: Plan) -> str:
     return plan.clip_id + (SWAPS if plan.task == "object_swap" else "")
 
 
+def _attempts_at(ctx: Context, plan: Plan) -> int:
+    """How often it is made: another seed changes nothing where no model paints."""
+    painted = provider_of(ctx.recipe.experts, plan.task) != EMBEDDED
+    return ctx.recipe.plan.best_of if painted else 1
+
+
 def _planned(
     ctx: Context,
     shard: Sequence[AnnotatedClip],
@@ -64,7 +72,11 @@ def _planned(
         ctx.check_stop()
         scene = Scene(annotated.clip, annotated.tracks, ctx.recipe.plan, bank)
         with ctx.stats.work(STAGE):
-            plans = drawn(scene, ctx.recipe.seed)
+            plans = [
+                attempt
+                for plan in drawn(scene, ctx.recipe.seed)
+                for attempt in attempts(plan, _attempts_at(ctx, plan))
+            ]
         tracks = {track.track_id: track for track in annotated.tracks}
         planned.append(PlannedClip(annotated.clip, tracks, plans))
     edits = sum(len(p.plans) for p in planned)

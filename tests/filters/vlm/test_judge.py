@@ -208,7 +208,8 @@ def _decided(judgement: Judgement, **limits: float) -> dict[str, str]:
     scores = {f"{name}_score": pl.Float64 for name in SCORES}
     pairs = pl.LazyFrame([row], schema_overrides=scores)
     decided = policy.with_reasons(policy.decide(pairs)).collect().row(0, named=True)
-    return {name: decided[f"{name}_reason"] for name in VLM_SCORES} | {"": decided["reason"]}
+    names = [name for name in VLM_SCORES if name != "vlm_best"]  # nothing was compared
+    return {name: decided[f"{name}_reason"] for name in names} | {"": decided["reason"]}
 
 
 def test_a_policy_rejects_by_what_is_too_low() -> None:
