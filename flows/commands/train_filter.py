@@ -11,16 +11,34 @@ from typing import Any, Literal
 from catalog.errors import EditmillError
 from flows.runtime import signals
 from flows.runtime.orchestration.server import Server
+from flows.training.filters.encoders import EMBEDDED, from_option
 
 Name = Literal["quality", "alignment"]
 
 
-def main(name: Name, *, out: Path | None, check: bool, server: str | None, as_json: bool) -> int:
-    """Runs the command and returns its exit code: 1 where the check fails."""
+def main(
+    name: Name,
+    *,
+    out: Path | None,
+    check: bool,
+    server: str | None,
+    as_json: bool,
+    encoder: str = EMBEDDED,
+) -> int:
+    """Runs the command and returns its exit code: 1 where the check fails.
+
+    `encoder` is the filters' encoder, as a recipe's `models.encode` has it; only the quality filter
+    is trained on another than the embedded one.
+    """
     if out is None and not check:
         raise EditmillError(
             f"train {name}: nothing to do; give --out FILE to write the model to, or --check to "
             "compare a new training with the shipped model"
+        )
+    options = {"encoder": from_option(encoder)} if encoder != EMBEDDED else {}
+    if options and check:
+        raise EditmillError(
+            "train: the shipped model is the embedded encoder's; give --check without --encoder"
         )
     reports_to = Server(server)
     # Imported late: this takes seconds, and the command's errors need none of it.
@@ -32,7 +50,7 @@ def main(name: Name, *, out: Path | None, check: bool, server: str | None, as_js
     with using(connection), signals.handled(signals.interrupt):
         try:
             train = getattr(training, f"train_{name}")
-            found = train(out, training.SHIPPED if check else None)
+            found = train(out, training.SHIPPED if check else None, **options)
         except Exception:
             if connection.lost:
                 raise connection.lost from None

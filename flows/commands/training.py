@@ -33,21 +33,39 @@ TrainingCheck = Annotated[
 ]
 
 
+Encoder = Annotated[
+    str,
+    typer.Option(
+        "--encoder",
+        help="The filters' encoder, as a recipe's `models.encode` has it: a name, or "
+        "`{provider: open_clip, checkpoint: FOLDER}`.",
+    ),
+]
+
+
 @app.command(
     "quality",
     epilog="Examples:\n\n"
     "`editmill train quality --out quality.safetensors` · a recipe judges with it by "
     "`filters: {quality_model: quality.safetensors}`\n\n"
-    "`editmill train quality --check` · does the shipped model come out again?",
+    "`editmill train quality --check` · does the shipped model come out again?\n\n"
+    "`editmill train quality --encoder open_clip --out quality.safetensors` · for a CLIP",
 )
 def train_quality(
-    out: TrainedOut = None, check: TrainingCheck = False, server: Server = None, json_: Json = False
+    out: TrainedOut = None,
+    check: TrainingCheck = False,
+    encoder: Encoder = "embedded",
+    server: Server = None,
+    json_: Json = False,
 ) -> None:
     """Train the quality filter on edits of the sample clips, good ones and ones broken on purpose,
     and print its AUC on clips it never saw."""
     from flows.commands import train_filter as command
 
-    raise typer.Exit(command.main("quality", out=out, check=check, server=server, as_json=json_))
+    code = command.main(
+        "quality", out=out, check=check, encoder=encoder, server=server, as_json=json_
+    )
+    raise typer.Exit(code)
 
 
 @app.command(
@@ -120,6 +138,21 @@ def train_expert(
         server=server,
         as_json=json_,
     )
+
+
+@top.command(
+    "calibrate",
+    rich_help_panel="Train",
+    epilog="Examples:\n\n"
+    "`editmill calibrate --encoder open_clip` · the lines to write into a recipe\n\n"
+    "`editmill calibrate --encoder '{provider: open_clip, checkpoint: ~/clip, device: cuda}'`",
+)
+def calibrate(encoder: Encoder, json_: Json = False) -> None:
+    """Measure the thresholds of the alignment and subtle-change filters on a CLIP, on edits of the
+    sample clips, and print them as a recipe has them. Each checkpoint has a scale of its own."""
+    from flows.commands import calibrate as command
+
+    command.main(encoder, as_json=json_)
 
 
 @top.command(

@@ -9,8 +9,6 @@ from typing import Any
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
-from experts.instances import loaded
-from filters.encoder.embedded import EmbeddedEncoder
 from filters.quality.model import SHIPPED, QualityModel
 from filters.quality.training import train
 from filters.quality.training.ensemble import MLPS
@@ -19,6 +17,7 @@ from filters.quality.training.good_edits import GoodEdits
 from filters.quality.training.train import SAMPLES
 from filters.quality.training.training_set import TrainingSet
 from flows.runtime.orchestration.run_log import tell
+from flows.training.filters.encoders import EMBEDDED, Named, encoder_named
 from flows.training.filters.footage import Footage
 
 __all__ = ["SHIPPED", "describe_metrics", "train_quality"]
@@ -26,11 +25,21 @@ __all__ = ["SHIPPED", "describe_metrics", "train_quality"]
 
 @task(name="make-training-pairs", cache_policy=NO_CACHE, persist_result=False)
 def make_training_pairs(
-    samples: Sequence[str], windows: int, seed: int, footage: Footage = ()
+    samples: Sequence[str],
+    windows: int,
+    seed: int,
+    footage: Footage = (),
+    encoder: Named = EMBEDDED,
 ) -> TrainingSet:
     """Good edits of samples and footage, and the same edits broken on purpose, as descriptors."""
-    edits, encoder = GoodEdits(windows=windows), loaded(EmbeddedEncoder)
-    return train.sample_pairs(encoder, samples, seed, footage=footage, edits=edits, tell=tell)
+    return train.sample_pairs(
+        encoder_named(encoder),
+        samples,
+        seed,
+        footage=footage,
+        edits=GoodEdits(windows=windows),
+        tell=tell,
+    )
 
 
 @task(name="fit", cache_policy=NO_CACHE, persist_result=False)
@@ -40,12 +49,13 @@ def fit(
     seed: int,
     mlps_per_fold: int,
     footage: Footage = (),
+    encoder: Named = EMBEDDED,
 ) -> QualityModel:
     """The ensemble, with its metrics."""
     tell(f"fitting on {len(examples.kinds)} pairs")
     return train.train(
         examples,
-        loaded(EmbeddedEncoder),
+        encoder_named(encoder),
         seed,
         mlps=MLPS[:mlps_per_fold],
         samples=samples,
@@ -61,6 +71,7 @@ def train_quality(
     windows: int = 6,
     mlps_per_fold: int = len(MLPS),
     seed: int = 0,
+    encoder: str | dict[str, Any] = EMBEDDED,
 ) -> dict[str, Any]:
     """Train the quality filter on edits of sample clips, good ones and ones broken on purpose.
 
@@ -77,10 +88,12 @@ def train_quality(
         windows: Clips taken from each video.
         mlps_per_fold: Classifiers per held-out video.
         seed: Of everything that is drawn.
+        encoder: The filters' encoder whose features the model is to judge by, as a recipe's
+            `models.encode` has it. A model judges with that encoder only.
     """
     known = None if compare_with is None else QualityModel.load(compare_with)
-    examples = make_training_pairs(samples, windows, seed)
-    model = fit(examples, samples, seed, mlps_per_fold)
+    examples = make_training_pairs(samples, windows, seed, encoder=encoder)
+    model = fit(examples, samples, seed, mlps_per_fold, encoder=encoder)
     if out is not None:
         model.save(out)
     found: dict[str, Any] = {"metrics": dict(model.metrics)}

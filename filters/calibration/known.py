@@ -37,5 +37,5 @@ def how_to_calibrate(filter_name: str, scale: str, key: str) -> str:
 
 @functools.cache
 def _known() -> dict[str, Thresholds]:
-    text = (files("filters") / "thresholds.toml").read_text(encoding="utf-8")
+    text = (files("filters.calibration") / "thresholds.toml").read_text(encoding="utf-8")
     return {scale: Thresholds(**table) for scale, table in tomllib.loads(text).items()}

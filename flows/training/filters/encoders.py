@@ -1,0 +1,45 @@
+"""The encoder that a filter's model is trained on, as a command or a flow's parameter names it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import yaml
+
+from catalog.errors import EditmillError
+from experts.instances import ready
+from experts.providers import Choice, chosen
+from experts.providers.choice import choice_of
+from filters.encoder.base import Encoder
+
+EMBEDDED = "embedded"
+
+Named = str | dict[str, Any]
+"""A provider of the slot `encode`, or a mapping with `provider` and its options, as a recipe's
+`models.encode` has it."""
+
+
+def encoder_named(given: Named) -> Encoder:
+    """The encoder, loaded. Raises EditmillError, one line, where it cannot be had."""
+    encoder: Encoder = ready(chosen(_choice(given)))
+    return encoder
+
+
+def from_option(text: str) -> Named:
+    """A command's `--encoder`: a name, or YAML's `{provider: …, checkpoint: …}`. Raises
+    EditmillError, one line."""
+    try:
+        given: Named = yaml.safe_load(text)
+    except yaml.YAMLError:
+        raise EditmillError(
+            f"--encoder {text}: is no YAML; give a name, or {{provider: open_clip, checkpoint: …}}"
+        ) from None
+    _choice(given)
+    return given
+
+
+def _choice(given: Named) -> Choice:
+    try:
+        return choice_of("encode", given)
+    except ValueError as error:
+        raise EditmillError(f"encoder: {error}") from None
