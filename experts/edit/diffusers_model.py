@@ -104,12 +104,15 @@ class DiffusersModel(HubModel):
         return torch.Generator("cpu").manual_seed(seed)
 
 
-def working_size(height: int, width: int, multiple: int, max_pixels: int) -> tuple[int, int]:
+def working_size(
+    height: int, width: int, multiple: int, max_pixels: int, least: int = 1
+) -> tuple[int, int]:
     """(height, width) nearest to the given one with both sides multiples of `multiple` and no more
-    than `max_pixels` px, unless a single multiple is more. Never enlarged by a whole multiple."""
-    scale = min(1.0, sqrt(max_pixels / (height * width)))
-    size = [max(1, round(side * scale / multiple)) for side in (height, width)]
-    while size[0] * size[1] * multiple**2 > max_pixels and max(size) > 1:
+    than `max_pixels` px, unless a single multiple is more. Not enlarged, but to the next multiple
+    and until both sides have `least` px."""
+    scale = max(min(1.0, sqrt(max_pixels / (height * width))), least / min(height, width))
+    size = [max(1, int(side * scale / multiple + 0.5)) for side in (height, width)]
+    while size[0] * size[1] * multiple**2 > max_pixels and (max(size) - 1) * multiple >= least:
         size[size.index(max(size))] -= 1
     return size[0] * multiple, size[1] * multiple
 

@@ -24,7 +24,8 @@ class DiffusersEditor(DiffusersModel):
 
     `steps` of denoising and `guidance` towards the prompt: None takes the model card's, which a
     subclass names (`card_steps`, `card_guidance`). `max_pixels`: None takes what the model was
-    trained at. `feather`: px inside the mask over which the painting fades in.
+    trained at; an image with a side below `least_side` px is enlarged. `feather`: px inside the
+    mask over which the painting fades in.
     """
 
     slot = "first_frame"
@@ -32,6 +33,7 @@ class DiffusersEditor(DiffusersModel):
     card_steps: ClassVar[int]
     card_guidance: ClassVar[float]
     trained_pixels: ClassVar[int] = MEGAPIXEL
+    least_side: ClassVar[int] = 1
 
     def __init__(
         self,
@@ -64,7 +66,8 @@ class DiffusersEditor(DiffusersModel):
         self.load()
         height, width = request.image.shape[:2]
         pipe = self._models
-        size = working_size(height, width, self._multiple(pipe), self._max_pixels)
+        multiple = self._multiple(pipe)
+        size = working_size(height, width, multiple, self._max_pixels, self.least_side)
         small = ImageEditRequest(
             image=resized(request.image[None], size)[0],
             mask=None if mask is None else resized_masks(mask[None], size)[0],

@@ -19,6 +19,7 @@ class Flux2Klein(DiffusersEditor):
     pipeline = "Flux2KleinInpaintPipeline"
     card_steps = 4
     card_guidance = 1.0
+    least_side = 64  # the pipeline refuses less
 
     def _open(self, folder: Path) -> Any:
         import diffusers

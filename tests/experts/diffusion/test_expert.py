@@ -19,7 +19,11 @@ from experts.diffusion.model.fingerprint import ENCODERS, TRANSFORMER, fingerpri
 from experts.diffusion.sampling.schedule import scheduler
 from experts.diffusion.serving import Serving, bucket, starts
 from experts.diffusion.specs import EXPERTS
+from experts.edit.first_frame.editor import ImageEditor
+from experts.edit.first_frame.flux2_klein import Flux2Klein
+from experts.edit.first_frame.flux_fill import FluxFill
 from experts.licences import EDITMILL
+from tests.checkpoints import flux2_klein, flux_fill
 from tests.experts.diffusion.small_clips import Source
 from tests.flows.tiny_training import write_base
 
@@ -168,3 +172,42 @@ def test_fingerprint_tells_weights_apart(checkpoint: Path, tmp_path: Path) -> No
         assert fingerprint(checkpoint, parts) != fingerprint(other, parts)
     with pytest.raises(EditmillError, match="nothing: not there"):
         fingerprint(checkpoint, ("nothing",))
+
+
+@pytest.mark.parametrize("name", ["inpainter", "global_stylizer"])
+def test_an_image_editor_may_make_the_first_frame(
+    made: Callable[[str], CogVideoXExpert], name: str, tmp_path: Path
+) -> None:
+    plain, request = made(name), replace(request_for(name), params={"replacement": "dog"})
+    klein = Flux2Klein(checkpoint=str(flux2_klein.make(tmp_path / "klein")), steps=1, device="cpu")
+
+    def with_editor(editor: ImageEditor) -> CogVideoXExpert:
+        return CogVideoXExpert(name, "abc", plain._folder, plain._base, first_frame=editor)
+
+    expert = with_editor(klein)
+    assert isinstance(expert, Expert) and expert.parts == (klein,) and plain.parts == ()
+    assert expert.version != plain.version and expert.version.startswith("abc+")
+    fill = FluxFill(checkpoint=str(flux_fill.make(tmp_path / "fill")), device="cpu")
+    licence = with_editor(fill).output_licence
+    assert licence is not None and licence.may_train is False
+    result = expert.edit(request)
+    assert result.info["first_frame"] == "flux2_klein"
+    assert np.array_equal(result.frames, expert.edit(request).frames)
+    assert not np.array_equal(result.frames, plain.edit(request).frames)
+    if name == "inpainter":
+        assert result.masks is not None and request.masks is not None
+        assert result.masks[request.masks].all() and result.masks.sum() > request.masks.sum()
+        assert np.array_equal(result.frames[~result.masks], request.frames[~result.masks])
+        with pytest.raises(BadInput, match="replacement"):
+            expert.edit(replace(request, params={}))
+    else:
+        assert result.masks is None
+
+
+def test_an_expert_without_a_first_frame_takes_no_editor(
+    made: Callable[[str], CogVideoXExpert], tmp_path: Path
+) -> None:
+    plain = made("remover")
+    klein = Flux2Klein(checkpoint=str(tmp_path), device="cpu")
+    expert = CogVideoXExpert("remover", "abc", plain._folder, plain._base, first_frame=klein)
+    assert expert.parts == () and expert.version == plain.version
