@@ -50,7 +50,8 @@ class Task:
     is the environment variable that must name a model, where no registry carries one. `trained` is
     the CogVideoX expert that can serve instead (`experts.diffusion.specs`).
 
-    `planner` is the `module:Class` that draws the task's edits (`experts.plan.planners`). A
+    `planner` is the `module:Class` that draws the task's edits (`experts.plan.planners`), and
+    `generated` the one that does so where its expert paints what it is told, if that differs. A
     `plural` task means every object of a kind in the picture. One that `uncovers` shows what its
     object hides, which other frames must have seen.
     """
@@ -65,6 +66,7 @@ class Task:
     checkpoint: str = ""
     trained: str = ""
     planner: str = "experts.plan.planners:Planner"
+    generated: str = ""
     plural: bool = False
     uncovers: bool = False
 
@@ -139,6 +141,7 @@ TASKS: dict[str, Task] = {
             alignment=True,
             trained="inpainter",
             planner=f"{_PLANNERS}SwapPlanner",
+            generated=f"{_PLANNERS}GeneratedSwapPlanner",
         ),
         Task(
             "local_style_transfer",

@@ -42,7 +42,8 @@ def draw(scene: Scene, seed: int) -> list[Plan]:
 
 
 def draw_swaps(scene: Scene, seed: int) -> list[Plan]:
-    """Up to `swaps_per_clip` swaps, whose donors come from the scene's bank."""
+    """Up to `swaps_per_clip` swaps, whose donors come from the scene's bank, unless they are
+    generated."""
     rng = _rng("plan swaps", seed, scene)
     choices = _choices(scene, from_bank=True)
     drawn = _drawn(choices, min(scene.rules.swaps_per_clip, len(choices)), rng)
@@ -57,7 +58,7 @@ def _choices(scene: Scene, from_bank: bool) -> list[_Choice]:
     found = []
     for name, weight in scene.rules.weights.items():
         task = TASKS[name]
-        planner = planner_of(task)
+        planner = planner_of(task, name in scene.generated)
         if weight and planner.from_bank == from_bank:
             objects = planner.objects(scene, task)
             found += [_Choice(task, track, weight / len(objects)) for track in objects]
@@ -74,7 +75,7 @@ def _drawn(choices: Sequence[_Choice], count: int, rng: np.random.Generator) -> 
 
 def _plan(scene: Scene, choice: _Choice, rng: np.random.Generator, seed: int) -> Plan:
     task, track, clip = choice.task, choice.track, scene.clip
-    draft = planner_of(task).draft(scene, task, track, rng)
+    draft = planner_of(task, task.name in scene.generated).draft(scene, task, track, rng)
     shown = draft.view
     track_id = track.track_id if track else ""
     # By expert and not by task: an addition is the same edit as a removal, read backwards.

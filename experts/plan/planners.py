@@ -6,9 +6,10 @@ clip an edit may be drawn for, and writes the prompts and parameters of the one 
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import importlib
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -18,12 +19,15 @@ from catalog.records import Clip, Track
 from experts.annotate.tracking.kinds import alike
 from experts.edit.style.adjectives import local_adjectives
 from experts.edit.style.styles import global_style
+from experts.edit.swap.matching import replaceable_by
 from experts.edit.tasks import Task
 from experts.plan.attached import attached
 from experts.plan.donors import Bank, Replacement, draw_replacement, replacements
 from experts.plan.occlusion import occluders
+from experts.plan.referring import refer
 from experts.plan.rules import Planning
 from experts.plan.view import View, removal_context, view
+from experts.write.nouns import indefinite
 
 NO_DONORS = Bank(())
 
@@ -31,12 +35,19 @@ NO_DONORS = Bank(())
 @dataclass(frozen=True, slots=True)
 class Scene:
     """What the edits of a clip are planned from: its objects' tracks, and the objects of other
-    clips that a swap may take from `bank`."""
+    clips that a swap may take from `bank`.
+
+    `generated` are the tasks whose expert paints what it is told. `replacements` are names of what
+    may take the place of an object, by its label, as a language model gives them; for a label
+    without any they are the labels of its kind (`experts.edit.swap.matching.KINDS`).
+    """
 
     clip: Clip
     tracks: Sequence[Track]
     rules: Planning
     bank: Bank = NO_DONORS
+    generated: Collection[str] = ()
+    replacements: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -57,7 +68,8 @@ class Planner:
     """Plans edits of the whole picture, which need neither object nor prompt."""
 
     from_bank: ClassVar[bool] = False
-    """Whether an edit takes an object from another clip, and so waits until all are annotated."""
+    """Whether an edit takes an object from another clip, and so waits until all are annotated; a
+    swap waits even where it need not, so that a clip's swaps are one part of the tables."""
 
     def objects(self, scene: Scene, task: Task) -> Sequence[Track | None]:
         """The objects the task may be drawn for; `[None]` for a task without one."""
@@ -153,6 +165,51 @@ class SwapPlanner(Planner):
         return replacements(scene.clip, track, scene.tracks, task, scene.bank, scene.rules)
 
 
+class GeneratedSwapPlanner(Planner):
+    """Something that is only named takes the place of an object: an image editor paints it."""
+
+    from_bank = True
+
+    def objects(self, scene: Scene, task: Task) -> Sequence[Track | None]:
+        return [track for track in scene.tracks if self._shown(scene, task, track)]
+
+    def draft(
+        self, scene: Scene, task: Task, track: Track | None, rng: np.random.Generator
+    ) -> Draft:
+        assert track is not None
+        possible = self._shown(scene, task, track)
+        name = list(possible)[int(rng.integers(len(possible)))]
+        shown = possible[name]
+        return Draft(
+            shown,
+            track.label,
+            prompt=indefinite(name),
+            negative_prompt=track.label,
+            target_prompt=indefinite(track.label),
+            params={"replacement": name, "replacement_phrase": shown.phrase}
+            | _with_attached(scene, track, shown.alive),
+        )
+
+    def _shown(self, scene: Scene, task: Task, track: Track) -> dict[str, View]:
+        """By the name of what may take the object's place, what of the clip to show, with an
+        expression that tells it apart from the other objects there."""
+        found = {}
+        for name in scene.replacements.get(track.label) or replaceable_by(track.label):
+            here = dataclasses.replace(track, label=name)
+            tracks = [here if other is track else other for other in scene.tracks]
+            shown = view(
+                scene.clip,
+                track,
+                scene.tracks,
+                task,
+                scene.rules,
+                lambda crop, alive, here=here, tracks=tracks: refer(here, tracks, crop, alive),
+            )
+            if shown is not None:
+                found[name] = shown
+        return found
+
+
 class GroundingPlanner(_OneObject):
     """All objects of a kind are painted, so none needs to be told apart."""
 
@@ -170,9 +227,10 @@ class GroundingPlanner(_OneObject):
 
 
 @functools.cache
-def planner_of(task: Task) -> Planner:
-    """The task's planner."""
-    module, _, name = task.planner.partition(":")
+def planner_of(task: Task, generated: bool = False) -> Planner:
+    """The task's planner; `generated` where its expert paints what it is told."""
+    path = (generated and task.generated) or task.planner
+    module, _, name = path.partition(":")
     found: Planner = getattr(importlib.import_module(module), name)()
     return found
 

@@ -106,10 +106,16 @@ def request_for(plan: Plan, clip: Clip) -> WriteRequest:
     return WriteRequest(
         task=plan.task,
         label=plan.phrase,
-        other=plan.params.get("donor", {}).get("phrase", ""),
+        other=_other(plan),
         prompt=plan.target_prompt,
         caption=clip.caption,
         count=plan.count,
         seed=plan.first_seed,  # so that all attempts at an edit are told alike
         kind=plan.label,
     )
+
+
+def _other(plan: Plan) -> str:
+    """What stands in the place of a swap's object: a donor, or what is generated."""
+    donor = plan.params.get("donor", {})
+    return str(donor.get("phrase") or plan.params.get("replacement_phrase", ""))

@@ -12,7 +12,7 @@ def main(encoder: str, *, as_json: bool) -> None:
     named = from_option(encoder)
     # Imported late: this takes seconds, and the command's errors need none of it.
     from filters.calibration.measure import as_dict, measure, recipe_lines
-    from flows.training.filters.progress import tell
+    from flows.runtime.orchestration.run_log import tell
 
     found = measure(encoder_named(named), tell=tell)
     if as_json:

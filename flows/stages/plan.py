@@ -16,7 +16,7 @@ from experts.plan.attempts import attempts
 from experts.plan.donors import Bank
 from experts.plan.draw import draw, draw_swaps
 from experts.plan.planners import NO_DONORS, Scene
-from experts.serving import EMBEDDED, provider_of
+from experts.serving import EMBEDDED, generates, provider_of
 from flows.runtime.context import Context
 
 STAGE = "plan"
@@ -67,14 +67,19 @@ def _planned(
     drawn: Callable[[Scene, int], list[Plan]],
     suffix: str,
 ) -> list[PlannedClip]:
-    planned = []
+    planned, recipe = [], ctx.recipe
+    generated = [
+        task
+        for task in recipe.plan.weights
+        if generates(recipe.experts, task, recipe.models.first_frame)
+    ]
     for annotated in shard:
         ctx.check_stop()
-        scene = Scene(annotated.clip, annotated.tracks, ctx.recipe.plan, bank)
+        scene = Scene(annotated.clip, annotated.tracks, recipe.plan, bank, generated)
         with ctx.stats.work(STAGE):
             plans = [
                 attempt
-                for plan in drawn(scene, ctx.recipe.seed)
+                for plan in drawn(scene, recipe.seed)
                 for attempt in attempts(plan, _attempts_at(ctx, plan))
             ]
         tracks = {track.track_id: track for track in annotated.tracks}

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from experts.annotate.tracking.kinds import alike
+from experts.annotate.tracking.kinds import VEHICLE, alike
 from experts.edit.swap.pose import Pose
 
 VEHICLES = {"car": 1.8, "vehicle": 1.9, "truck": 1.95, "bus": 2.4}
@@ -46,6 +46,12 @@ def relative_size(label: str, other: str) -> float | None:
         if label in kind and other in kind:
             return kind[other] / kind[label]
     return None
+
+
+def replaceable_by(label: str) -> tuple[str, ...]:
+    """The other labels that may take its place."""
+    kind = next((kind for kind in KINDS if label in kind), {})
+    return tuple(other for other in kind if other not in (label, VEHICLE))
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,12 +13,16 @@ import catalog
 from catalog import media
 from catalog.records import Clip, Pair, Track
 from experts import serving
+from experts.annotate.clip import AnnotatedClip
 from experts.edit.job import Footage, Job, carry_out
+from experts.plan.donors import Bank
+from experts.write.request import request_for
 from flows import recipe
 from flows.runtime.context import Context, context
-from flows.stages import edit
+from flows.stages import edit, plan
 from flows.stages.plan import PlannedClip
 from tests.checkpoints import flux2_klein, wan_vace
+from tests.flows.stages.test_swap_stages import known_clip
 from tests.flows.tiny_training import Written, write_catalog
 
 
@@ -34,12 +38,12 @@ def ctx(written: Written, tmp_path_factory: pytest.TempPathFactory) -> Context:
     vace = {
         "provider": "wan_vace",
         "checkpoint": str(wan_vace.make(folder / "vace")),
-        **{"device": "cpu", "steps": 2, "frames": 9, "overlap": 1},
+        **{"device": "cpu", "steps": 2, "frames": 9, "overlap": 1, "max_pixels": 4096},
     }
     klein = {
         "provider": "flux2_klein",
         "checkpoint": str(flux2_klein.make(folder / "klein")),
-        **{"device": "cpu", "steps": 1},
+        **{"device": "cpu", "steps": 1, "max_pixels": 4096},
     }
     made = recipe.Recipe.model_validate(
         {
@@ -65,7 +69,7 @@ def jobs_of(written: Written) -> list[Job]:
     tracks = {t.track_id: t for t in tables.records("tracks") if t.clip_id == clip.clip_id}
     assert isinstance(clip, Clip) and all(isinstance(t, Track) for t in tracks.values())
     swap = replace(written.plan, plan_id="swap", task="object_swap", params={"replacement": "cube"})
-    return [Job(plan, clip, tracks) for plan in (written.plan, swap)]
+    return [Job(each, clip, tracks) for each in (written.plan, swap)]
 
 
 def test_a_plan_becomes_a_pair_that_can_be_made_again(written: Written, ctx: Context) -> None:
@@ -101,3 +105,15 @@ def test_a_plan_becomes_a_pair_that_can_be_made_again(written: Written, ctx: Con
         assert (results[0].frames[masks] != real[masks]).mean() > 0.5
     assert made["object_swap"].info["first_frame"] == "flux2_klein"
     assert made["object_removal"].info["first_frame"] == ""
+
+
+def test_a_swap_is_planned_without_a_donor(ctx: Context) -> None:
+    known = known_clip(ctx, "red", (190, 40, 40))
+    car = replace(known.tracks[0], label="car")
+    (planned,) = plan.run_swaps(ctx, [AnnotatedClip(known.clip, [car])], Bank(()))
+    (drawn,) = planned.plans
+    assert drawn.params["replacement"] in ("truck", "bus")
+    (made,) = edit.run(ctx, [planned])
+    assert made.expert == "wan_vace" and made.info["first_frame"] == "flux2_klein"
+    asked = request_for(drawn, known.clip)
+    assert (asked.other, asked.label) == (drawn.params["replacement"], "car")
