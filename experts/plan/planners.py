@@ -10,7 +10,8 @@ import dataclasses
 import functools
 import importlib
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from functools import field, partial
 from typing import Any, ClassVar
 
 import numpy as np
@@ -197,14 +198,8 @@ class GeneratedSwapPlanner(Planner):
         for name in scene.replacements.get(track.label) or replaceable_by(track.label):
             here = dataclasses.replace(track, label=name)
             tracks = [here if other is track else other for other in scene.tracks]
-            shown = view(
-                scene.clip,
-                track,
-                scene.tracks,
-                task,
-                scene.rules,
-                lambda crop, alive, here=here, tracks=tracks: refer(here, tracks, crop, alive),
-            )
+            told_apart = partial(refer, here, tracks)
+            shown = view(scene.clip, track, scene.tracks, task, scene.rules, told_apart)
             if shown is not None:
                 found[name] = shown
         return found

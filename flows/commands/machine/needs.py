@@ -8,7 +8,7 @@ from experts.checkpoint.download import Report
 from experts.diffusion.model.bases import base_folder
 from experts.diffusion.specs import BASE_LICENCES, expert_named
 from experts.edit.tasks import TASKS
-from experts.providers import provider, providers, requirements
+from experts.providers import Choice, provider, requirements
 from experts.providers.models import Models
 from experts.providers.requirements import Requirement
 from experts.serving import COGVIDEOX
@@ -44,10 +44,10 @@ def _editors(recipe: Recipe) -> list[Requirement]:
     """Of the `experts` that are not embedded, each once."""
     found: dict[str, Requirement] = {}
     for task, given in recipe.experts.items():
-        name = given.partition("@")[0]
-        if name in providers("edit"):
-            found[name] = requirements.requirement("edit", name)
-        elif name == COGVIDEOX:
+        if isinstance(given, Choice):
+            made = requirements.requirement("edit", given.provider, given.options)
+            found[f"{made.name} {made.checkpoint}"] = made
+        elif given.partition("@")[0] == COGVIDEOX:
             base = _base(TASKS[task].trained if task in TASKS else task)
             found[base.name] = base
     return list(found.values())
