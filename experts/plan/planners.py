@@ -10,8 +10,8 @@ import dataclasses
 import functools
 import importlib
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
-from functools import field, partial
+from dataclasses import dataclass, field
+from functools import partial
 from typing import Any, ClassVar
 
 import numpy as np
