@@ -105,6 +105,10 @@ class HubModel(ABC):
                 from experts.threads import one_for_torch
 
                 one_for_torch()
+            if kind.library == "transformers":
+                import transformers
+
+                transformers.utils.logging.disable_progress_bar()  # a build shows its own progress
             try:
                 self._models = self._open(folder)
             except EditmillError:
