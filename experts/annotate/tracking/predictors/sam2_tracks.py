@@ -22,7 +22,7 @@ from experts.annotate.tracking.predictors.packed import PackedMasks
 from experts.annotate.tracking.predictors.sam2_memory import ObjectMemory, Segmented, VideoMemory
 from experts.annotate.tracking.results import Track, TrackedObject, tracked_objects
 from experts.annotate.tracking.settings import TrackLimits
-from experts.masks.geometry import Box, Mask, iou
+from experts.masks.geometry import Mask, iou
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -44,8 +44,7 @@ class Followed:
 
     track: Track
     memory: ObjectMemory
-    box: Box  # its prompt, at `born`
-    born: int
+    born: int  # the frame on which it was prompted
     seen: int  # the frame on which it was last there
 
 
@@ -95,8 +94,13 @@ class VideoTracks:
                 active = self._distinct(active)
                 active += self._born(frame, detected, active)
             active = [one for one in active if frame - one.seen < self.settings.absent_frames]
-        for one in self.followed:  # what was remembered forward is no use backward
-            one.memory.followed.clear()
+            self._forget_all_but(active)
+        self._forget_all_but(())  # what was remembered forward is no use backward
+
+    def _forget_all_but(self, active: Sequence[Followed]) -> None:
+        for one in self.followed:
+            if one not in active:
+                one.memory.followed.clear()
 
     def _put(self, one: Followed, frame: int, found: Segmented) -> None:
         if found.mask.sum() < self.least_area:
@@ -142,7 +146,6 @@ class VideoTracks:
                     masks=PackedMasks(*self.shape[1:]),
                 ),
                 memory,
-                candidate.box,
                 born=frame,
                 seen=frame,
             )
