@@ -66,4 +66,11 @@ def test_every_night_adds_what_is_new_and_keeps_what_there_was(tmp_path: Path) -
         second = held(tmp_path, "v2")
         assert first.items() < second.items()
         assert set(second.values()) == {"Ann", "Bob"}
-        assert server.requests.count("/a.mp4") == server.requests.count("/b.mp4") == 1
+
+        # A third night with nothing new makes no other release, though another failure is told.
+        said = build(tmp_path, [*links[:1], (f"{server.url}/b.mp4", "Bob")])
+        assert "No pair or record changed: v2 is still the release." in said
+        assert [each.tag for each in catalog.open(tmp_path / "data").releases()] == ["v1", "v2"]
+        assert catalog.open(tmp_path / "data").failures().collect().is_empty()
+        for path in ("/a.mp4", "/b.mp4", "/gone.mp4"):  # what is gone is not asked for again, too
+            assert server.requests.count(path) == 1
