@@ -59,7 +59,12 @@ def make(folder: Path) -> Path:
             requires_safety_checker=False,
         ).save_pretrained(folder / "sd15")
         controlnet = ControlNetModel(**UNET, conditioning_embedding_out_channels=(4, 8))
-        for part in (*controlnet.controlnet_down_blocks, controlnet.controlnet_mid_block):
-            torch.nn.init.normal_(part.weight, std=0.5)  # zero in a fresh one: no edge would bind
+        zero = (
+            controlnet.controlnet_cond_embedding.conv_out,
+            *controlnet.controlnet_down_blocks,
+            controlnet.controlnet_mid_block,
+        )
+        for part in zero:  # in a fresh one: no edge would bind
+            torch.nn.init.normal_(part.weight, std=0.5)
         controlnet.save_pretrained(folder / "controlnet")
     return folder
