@@ -28,6 +28,7 @@ from experts.edit.first_frame.editor import ImageEditor
 from experts.edit.tasks import TASKS, expert_for
 from experts.instances import ready, shared
 from experts.providers.choice import Choice, choice_of, chosen
+from experts.providers.models import Models
 from experts.providers.registry import providers as registered
 
 EMBEDDED = "embedded"
@@ -73,13 +74,13 @@ def name_of(provider: str | Choice) -> str:
     return provider.provider if isinstance(provider, Choice) else provider
 
 
-def generates(
-    providers: Mapping[str, str | Choice], task: str, first_frame: Choice | None = None
-) -> bool:
+def generates(providers: Mapping[str, str | Choice], task: str, models: Models) -> bool:
     """Whether the task's provider paints what it is told, so that a swap needs no donor."""
     provider = provider_of(providers, task)
     return isinstance(provider, Choice) or (
-        provider != EMBEDDED and first_frame is not None and TASKS[task].trained in FROM_FRAME
+        provider != EMBEDDED
+        and models.first_frame_of(task) is not None
+        and TASKS[task].trained in FROM_FRAME
     )
 
 
@@ -116,35 +117,46 @@ def serving(
     dataset: Queries,
     providers: Mapping[str, str | Choice],
     task: str,
-    first_frame: Choice | None = None,
+    models: Models = Models(),  # noqa: B008 - nothing changes it
 ) -> Expert:
-    """The process's one instance of what serves the task, not yet loaded; `first_frame` makes the
-    first frames of those that take one."""
+    """The process's one instance of what serves the task, not yet loaded; `models` has the image
+    editor and the depth model of those that take one."""
     provider = provider_of(providers, task)
     if provider == EMBEDDED:
-        return expert_for(task)
-    editor = None if first_frame is None else chosen(first_frame)
+        return _embedded(task, models.depth)
+    frame = models.first_frame_of(task)
+    editor = None if frame is None else chosen(frame)
     if isinstance(provider, Choice):
         expert: Expert = chosen(provider, first_frame=editor)
         return expert
     version, _, cache = provider.partition("@")[2].partition("/")
     row = trained.find(dataset, TASKS[task].trained, version)
-    return trained_expert(dataset, row, cache, editor)
+    return trained_expert(dataset, row, cache, editor, models.depth)
 
 
-def served_by(
-    providers: Mapping[str, str | Choice], task: str, first_frame: Choice | None = None
-) -> dict[str, Any]:
+def served_by(providers: Mapping[str, str | Choice], task: str, models: Models) -> dict[str, Any]:
     """What a pair's parameters must hold for :func:`that_made` to find its expert again, JSON-able:
-    the choices behind an editor of the slot `edit` and behind an image editor."""
+    the choices behind an editor of the slot `edit`, its image editor and its depth model."""
     provider = provider_of(providers, task)
     found = {}
     if isinstance(provider, Choice):
         found["edit"] = provider.model_dump(mode="json")
+    frame = models.first_frame_of(task)
     takes_frame = isinstance(provider, Choice) or TASKS[task].trained in FROM_FRAME
-    if first_frame is not None and provider != EMBEDDED and takes_frame:
-        found["first_frame"] = first_frame.model_dump(mode="json")
+    if frame is not None and provider != EMBEDDED and takes_frame:
+        found["first_frame"] = frame.model_dump(mode="json")
+    takes_depth = TASKS[task].checkpoint if provider == EMBEDDED else isinstance(provider, str)
+    if models.depth is not None and takes_depth:
+        found["depth"] = models.depth.model_dump(mode="json")
     return {SERVED_BY: found} if found else {}
+
+
+def _embedded(task: str, depth: Choice | None) -> Expert:
+    if not (TASKS[task].checkpoint and depth):
+        return expert_for(task)
+    from experts.edit.maps.depth import DepthMap
+
+    return shared(DepthMap, chosen(depth))
 
 
 def embedded(task: str) -> Expert:
@@ -157,18 +169,23 @@ def that_made(dataset: Queries, pair: Pair) -> Expert:
     this version does not know it any more."""
     made_by = pair.params.get(SERVED_BY, {})
     editor = chosen(_again(pair, made_by, "first_frame")) if "first_frame" in made_by else None
+    depth = _again(pair, made_by, "depth") if "depth" in made_by else None
     if "edit" in made_by:
         expert: Expert = chosen(_again(pair, made_by, "edit"), first_frame=editor)
         return expert
     if not pair.expert.startswith(f"{COGVIDEOX}-"):
-        return expert_for(pair.task)
+        return _embedded(pair.task, depth)
     name = pair.expert.removeprefix(f"{COGVIDEOX}-")
     version, _, cache = pair.expert_version.split("+")[0].partition("/")
-    return trained_expert(dataset, trained.find(dataset, name, version), cache, editor)
+    return trained_expert(dataset, trained.find(dataset, name, version), cache, editor, depth)
 
 
 def trained_expert(
-    dataset: Queries, row: ModelRow, cache: str = "", first_frame: ImageEditor | None = None
+    dataset: Queries,
+    row: ModelRow,
+    cache: str = "",
+    first_frame: ImageEditor | None = None,
+    depth: Choice | None = None,
 ) -> Expert:
     """The process's one instance of a trained version, not yet loaded; it denoises with `cache`,
     or with the version's own where that is empty."""
@@ -187,7 +204,8 @@ def trained_expert(
     if row.name in EDITORS:
         return shared(CogVideoXEditor, row.name, row.version, folder, base, cache)
     editor = cast(Hashable, first_frame) if row.name in FROM_FRAME else None
-    return shared(CogVideoXExpert, row.name, row.version, folder, base, cache, editor)
+    model = None if depth is None else chosen(depth)
+    return shared(CogVideoXExpert, row.name, row.version, folder, base, cache, editor, model)
 
 
 def _again(pair: Pair, made_by: Mapping[str, Any], slot: str) -> Choice:

@@ -10,6 +10,8 @@ import flows
 from catalog.keys import digest, file_digest
 from catalog.releases import check_tag
 from experts.edit.tasks import TASKS, expert_for
+from experts.providers import Choice
+from experts.providers.requirements import checkpoint_version
 from flows.recipe import Recipe, load
 from flows.release.outcome import REPORT, Outcome
 from flows.runtime.context import Context
@@ -131,12 +133,17 @@ def _state(file: SourceFile) -> tuple[str | int, ...]:
 
 
 def _checkpoints(recipe: Recipe) -> dict[str, str]:
-    """Version of each expert in use whose weights are the user's."""
-    return {
-        task: expert_for(task).version
-        for task, weight in recipe.plan.weights.items()
-        if weight and TASKS[task].checkpoint
-    }
+    """Version of each checkpoint that the build opens."""
+    editors = (given for given in recipe.experts.values() if isinstance(given, Choice))
+    choices = (*recipe.models.choices(), *editors)
+    versions = {f"{c.slot}/{c.provider}": checkpoint_version(c) for c in choices}
+    if recipe.models.depth is None:  # the depth tasks' model is the environment's
+        versions |= {
+            task: expert_for(task).version
+            for task, weight in recipe.plan.weights.items()
+            if weight and TASKS[task].checkpoint
+        }
+    return {name: version for name, version in versions.items() if version}
 
 
 def _code_digest() -> str:

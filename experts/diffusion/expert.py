@@ -21,6 +21,7 @@ from torch import Tensor
 from catalog.errors import BadInput, EditmillError
 from catalog.keys import digest
 from catalog.media.geometry import crop_resize
+from experts.annotate.maps.depth import DepthAnything
 from experts.base import EditRequest, EditResult, Expert, Frames, Masks
 from experts.diffusion.conditioning.conditions import Conditions, latent_mask
 from experts.diffusion.conditioning.controls import Controls
@@ -67,7 +68,8 @@ class CogVideoXExpert:
     """A version of the expert `name` in `folder`, with the encoders of the checkpoint `base`.
 
     `cache` overrides the version's own; raises EditmillError for one that is not known.
-    `first_frame` makes the first frame of an expert that is conditioned on one (`GUIDED`).
+    `first_frame` makes the first frame of an expert that is conditioned on one (`GUIDED`), `depth`
+    the depth maps of one that is controlled by them; None takes the model EDITMILL_DEPTH names.
     `info`: `model_size` (frames, height, width), `windows`, `steps`, `guidance`, `cache`,
     `compiled`, and `first_frame`, the image editor, where one was used.
     """
@@ -80,6 +82,7 @@ class CogVideoXExpert:
         base: Path,
         cache: str = "",
         first_frame: ImageEditor | None = None,
+        depth: DepthAnything | None = None,
     ) -> None:
         self.spec = expert_named(expert)
         self._cache = cache_named(cache) if cache else None
@@ -87,7 +90,7 @@ class CogVideoXExpert:
         self.name = f"cogvideox-{expert}"
         self._model_version, self._folder, self._base = version, folder, base
         self._device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        self._controls = Controls(self.spec.control, self._device.type)
+        self._controls = Controls(self.spec.control, self._device.type, depth)
         self._loaded: _Loaded | None = None
         self._lock = threading.Lock()
 

@@ -57,7 +57,7 @@ class DiffusersModel(HubModel):
     @property
     def output_licence(self) -> OutputLicence | None:
         """Of the checkpoint's output and editmill's code."""
-        return combined([EDITMILL, self.provider.output])
+        return combined([EDITMILL, super().output_licence])
 
     def _settings(self) -> tuple[object, ...]:
         """A subclass's own options that change a result, for `version`."""

@@ -12,6 +12,7 @@ from typing import Any
 
 from catalog.errors import EditmillError
 from experts.checkpoint import Kind
+from experts.licences import OutputLicence
 from experts.providers.registry import Provider, provider
 
 AUTO = "auto"
@@ -58,11 +59,16 @@ class HubModel(ABC):
         kept = self.provider.checkpoint
         assert kept is not None
         if not kept.commit:
-            raise EditmillError(
-                f"{self.name}: which commit of {kept.repo} is not settled; set `checkpoint` of "
-                f"`models.{self.slot}` to {kept.repo}@<its commit's 40 hex digits>, or to a folder"
-            )
+            raise EditmillError(self.provider.without_commit)
         return f"{kept.repo}@{kept.commit}"
+
+    @property
+    def output_licence(self) -> OutputLicence | None:
+        """Of what it puts out: the registry's, with the repository that the registry names. Of
+        another checkpoint, or a folder, nobody here knows it, so None."""
+        kept = self.provider.checkpoint
+        own = kept is not None and self.checkpoint.partition("@")[0] == kept.repo
+        return self.provider.output if own else None
 
     @property
     def version(self) -> str:

@@ -15,6 +15,16 @@ def _read(slot: str, given: Any) -> Any:
     return None if given is None else choice_of(slot, given)
 
 
+def _read_first_frame(given: Any) -> Any:
+    if isinstance(given, dict) and "provider" not in given:
+        return {task: choice_of("first_frame", each) for task, each in given.items()}
+    return _read("first_frame", given)
+
+
+FirstFrame = Choice | dict[str, Choice] | None
+"""One image editor for all tasks, or one by task; None where no expert needs any."""
+
+
 class Models(Part):
     """A provider per slot, as `name` or as `{provider: name, <its options>}`; the embedded ones by
     default. A slot without one is off: what needs it is not made, and said to be left out."""
@@ -44,5 +54,19 @@ class Models(Part):
     write: Annotated[Choice, BeforeValidator(partial(_read, "write"))] = Choice(
         slot="write", provider="smollm2"
     )
-    first_frame: Annotated[Choice | None, BeforeValidator(partial(_read, "first_frame"))] = None
+    first_frame: Annotated[FirstFrame, BeforeValidator(_read_first_frame)] = None
     judge: Annotated[Choice | None, BeforeValidator(partial(_read, "judge"))] = None
+
+    def choices(self) -> list[Choice]:
+        """All that are made, in the section's order."""
+        found: list[Choice] = []
+        for slot in type(self).model_fields:
+            given = getattr(self, slot)
+            found += given.values() if isinstance(given, dict) else [given] if given else []
+        return found
+
+    def first_frame_of(self, task: str) -> Choice | None:
+        """The image editor that paints the first frame of a task's edits."""
+        if isinstance(self.first_frame, dict):
+            return self.first_frame.get(task)
+        return self.first_frame

@@ -88,6 +88,16 @@ class Provider:
             ) from None
         return found
 
+    @property
+    def without_commit(self) -> str:
+        """What is said where no commit of its checkpoint is settled."""
+        assert self.checkpoint is not None
+        repo = self.checkpoint.repo
+        return (
+            f"{self.name}: which commit of {repo} is not settled; set `checkpoint` of "
+            f"`models.{self.slot}` to {repo}@<its commit's 40 hex digits>, or to a folder"
+        )
+
     def checkpoint_kind(self) -> Kind:
         """How its checkpoint is looked for, and what is said where it is not there."""
         assert self.checkpoint is not None

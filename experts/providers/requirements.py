@@ -13,6 +13,7 @@ from experts import weights
 from experts.checkpoint import Kind
 from experts.checkpoint.download import Report
 from experts.licences import of_weights
+from experts.providers.choice import Choice
 from experts.providers.models import Models
 from experts.providers.registry import Provider, provider
 
@@ -77,8 +78,21 @@ def requirement(slot: str, name: str, options: Mapping[str, Any] | None = None) 
 
 def of_models(models: Models) -> list[Requirement]:
     """Of every slot that a recipe fills, in the section's order."""
-    choices = (getattr(models, slot) for slot in Models.model_fields)
-    return [requirement(c.slot, c.provider, c.options) for c in choices if c is not None]
+    return [requirement(c.slot, c.provider, c.options) for c in models.choices()]
+
+
+def checkpoint_version(choice: Choice) -> str:
+    """Of the checkpoint that a choice opens, and its library; empty for one that opens none.
+
+    Raises EditmillError, one line, where a library, a folder or a commit lacks. Nothing is fetched.
+    """
+    known = provider(choice.slot, choice.provider)
+    if known.checkpoint is None or choice.options.get("server"):
+        return ""
+    named = _named(known, choice.options)
+    if named == known.checkpoint.repo:
+        raise EditmillError(known.without_commit)
+    return known.checkpoint_kind().version(named)
 
 
 def fetch(needed: Requirement, report: Report | None = None) -> None:

@@ -202,13 +202,12 @@ def off_notes(recipe: Recipe) -> list[str]:
     """Tasks that the recipe names and leaves off because their model is the user's to choose."""
     given = recipe.plan.weights
     off = [t for t in TASKS.values() if t.checkpoint and t.name in given and not given[t.name]]
-    if not off:
+    if not off or recipe.models.depth is not None:
         return []
     names = " and ".join(task.name for task in off)
-    variables = " and ".join(sorted({task.checkpoint for task in off}))
     return [
         f"Off: {names}; no registry carries a model good enough for a dataset. To turn them on, "
-        f"name one in {variables} and give them weights in the recipe (docs/tasks.md)."
+        "add `models: {depth: depth_anything}` to the recipe and give them weights (docs/tasks.md)."
     ]
 
 

@@ -56,7 +56,7 @@ def _experts(ctx: Context) -> Iterator[tuple[str, Expert]]:
     for task, name in made.iter_rows():
         if task in TASKS:
             recipe = ctx.recipe
-            expert = serving(ctx.catalog, recipe.experts, task, recipe.models.first_frame)
+            expert = serving(ctx.catalog, recipe.experts, task, recipe.models)
             if expert.name == name:
                 yield task, expert
 

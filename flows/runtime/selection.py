@@ -45,10 +45,7 @@ def select(opened: Catalog, recipe: Recipe) -> Catalog:
         recipe.filters.construction,
         {each.name: each.version for each in filters},
         *((recipe.filters.vlm.of, vlm.version) if vlm else ()),
-        {
-            task: serving(opened, recipe.experts, task, recipe.models.first_frame).version
-            for task in tasks
-        },
+        {task: serving(opened, recipe.experts, task, recipe.models).version for task in tasks},
     )[:NAME_LENGTH]
     policy = policy_of(filters, recipe.filters.vlm.cuts if vlm else ()) if filters else Policy()
     description = json.dumps(recipe.decisions(), sort_keys=True)

@@ -65,7 +65,7 @@ def run(ctx: Context, shard: Sequence[PlannedClip]) -> list[Edit]:
     footage = Footage(ctx.catalog, ctx.catalog.media)
     recipe = ctx.recipe
     served = {
-        task: serving(ctx.catalog, recipe.experts, task, recipe.models.first_frame)
+        task: serving(ctx.catalog, recipe.experts, task, recipe.models)
         for task in dict.fromkeys(job.plan.task for job in jobs)
     }
     documents = journal.run(
@@ -122,6 +122,6 @@ def _edit(ctx: Context, job: Job, footage: Footage, expert: Expert) -> Document:
         "expert_version": expert.version,
         "info": {
             **result.info,
-            **served_by(ctx.recipe.experts, job.plan.task, ctx.recipe.models.first_frame),
+            **served_by(ctx.recipe.experts, job.plan.task, ctx.recipe.models),
         },
     }

@@ -69,9 +69,7 @@ def _planned(
 ) -> list[PlannedClip]:
     planned, recipe = [], ctx.recipe
     generated = [
-        task
-        for task in recipe.plan.weights
-        if generates(recipe.experts, task, recipe.models.first_frame)
+        task for task in recipe.plan.weights if generates(recipe.experts, task, recipe.models)
     ]
     for annotated in shard:
         ctx.check_stop()

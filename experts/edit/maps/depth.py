@@ -9,6 +9,7 @@ import numpy as np
 
 from experts.annotate.maps.depth import DepthAnything, DepthModel, greys, steadied
 from experts.base import EditRequest, EditResult
+from experts.licences import EDITMILL, OutputLicence, combined
 
 
 class DepthMap:
@@ -16,10 +17,19 @@ class DepthMap:
     (`darkest`, `brightest`) in the model's own units. `model` None: see DepthModel."""
 
     name = "depth"
-    output_licence = None  # the checkpoint is the user's, and so is its licence
 
     def __init__(self, model: DepthAnything | None = None) -> None:
         self._model = model or DepthModel()
+
+    @property
+    def parts(self) -> tuple[DepthAnything]:
+        """The model it is made with."""
+        return (self._model,)
+
+    @property
+    def output_licence(self) -> OutputLicence | None:
+        """Of editmill's code and the checkpoint's output, where that is known."""
+        return combined([EDITMILL, self._model.output_licence])
 
     @property
     def version(self) -> str:

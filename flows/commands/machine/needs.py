@@ -9,7 +9,6 @@ from experts.diffusion.model.bases import base_folder
 from experts.diffusion.specs import BASE_LICENCES, expert_named
 from experts.edit.tasks import TASKS
 from experts.providers import Choice, provider, requirements
-from experts.providers.models import Models
 from experts.providers.requirements import Requirement
 from experts.serving import COGVIDEOX
 from filters.footage import nsfw
@@ -26,8 +25,7 @@ def needed(recipe: Recipe) -> list[Requirement]:
 
 def files(recipe: Recipe) -> list[weights.Entry]:
     """Of the weights manifest: those of embedded models, and sample clips."""
-    chosen = (getattr(recipe.models, slot) for slot in Models.model_fields)
-    names = {w for c in chosen if c is not None for w in provider(c.slot, c.provider).weights}
+    names = {w for c in recipe.models.choices() for w in provider(c.slot, c.provider).weights}
     names.update(entry.name for entry in slots_of(recipe))
     return [entry for entry in weights.entries() if entry.name in names]
 

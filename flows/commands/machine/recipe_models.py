@@ -48,7 +48,7 @@ def show_recipe(name: str, *, bring: bool, as_json: bool) -> int:
         listed = [models.row(entry) for entry in files]
         print(json.dumps({"recipe": recipe.name, "models": told, "files": listed}, indent=2))
     else:
-        _print(rows, Console())
+        Console().print(provider_table(rows))
         _print_rest(name, lacking, absent, bring, Console(soft_wrap=True, highlight=False))
     for fault in faults:
         Console(stderr=True, soft_wrap=True, highlight=False).print(fault, markup=False)
@@ -61,7 +61,7 @@ def show_slots(as_json: bool) -> None:
     if as_json:
         print(json.dumps([dataclasses.asdict(row) for row in rows], indent=2))
     else:
-        _print(rows, Console())
+        Console().print(provider_table(rows))
 
 
 def pin(name: str, as_json: bool) -> None:
@@ -124,7 +124,8 @@ def _bring(recipe: Recipe, name: str) -> list[str]:
     return faults
 
 
-def _print(rows: Sequence[Requirement], console: Console) -> None:
+def provider_table(rows: Sequence[Requirement]) -> Table:
+    """Slot by slot what serves it, what of it is here, and under which licence."""
     table = Table.grid(padding=(0, 2))
     table.add_column(no_wrap=True)
     table.add_column()
@@ -132,7 +133,7 @@ def _print(rows: Sequence[Requirement], console: Console) -> None:
     for row in rows:
         table.add_row(row.slot if row.slot != last else "", _described(row))
         last = row.slot
-    console.print(table)
+    return table
 
 
 def _described(row: Requirement) -> Text:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import os
 from pathlib import Path
@@ -11,8 +12,12 @@ from rich.console import Console
 from rich.table import Table
 
 from catalog.errors import EditmillError
+from experts.devices import cuda_device
 from experts.edit.tasks import TASKS, expert_for
-from flows.commands.making import costs
+from experts.providers import provider
+from flows.commands.machine.needs import needed
+from flows.commands.machine.recipe_models import provider_table
+from flows.commands.making import costs, placement
 from flows.commands.making.forecast import Forecast, forecast, slots_of, whole
 from flows.commands.making.known import Known, known
 from flows.recipe import Recipe
@@ -39,6 +44,8 @@ def show(recipe_name: str, out: str, *, source: Path | None, as_json: bool) -> N
     if expected.edits:
         console.print(_edit_table(expected))
     console.print(_model_table(document["models"]))
+    if with_checkpoints := [each for each in needed(recipe) if each.checkpoint]:
+        console.print(provider_table(with_checkpoints))
 
 
 def _document(recipe: Recipe, out: str, expected: Forecast) -> dict[str, Any]:
@@ -64,6 +71,8 @@ def _document(recipe: Recipe, out: str, expected: Forecast) -> dict[str, Any]:
         "bytes": round(expected.bytes),
         "core_seconds": {part: round(spent, 1) for part, spent in expected.seconds.items()},
         "unmeasured": expected.unmeasured,
+        "gpu": placement.lines(recipe, expected.edits, _gpu_memory(recipe)),
+        "providers": [dataclasses.asdict(each) for each in needed(recipe) if each.checkpoint],
         "wall_seconds": round(expected.core_seconds / max(1, min(recipe.run.workers, cores))),
         "models": [
             {
@@ -79,6 +88,12 @@ def _document(recipe: Recipe, out: str, expected: Forecast) -> dict[str, Any]:
     }
 
 
+def _gpu_memory(recipe: Recipe) -> int | None:
+    """Bytes of this machine's GPU, looked for only where the recipe uses one."""
+    device = cuda_device() if placement.placement(recipe) else None
+    return None if device is None else device.memory
+
+
 def _problems(recipe: Recipe, out: str) -> list[str]:
     """What the build would end with at once: a model or a checkpoint that is not there."""
     found = []
@@ -87,11 +102,18 @@ def _problems(recipe: Recipe, out: str) -> list[str]:
     except EditmillError as error:
         found.append(str(error))
     for task, weight in recipe.plan.weights.items():
-        if weight and TASKS[task].checkpoint:
+        if weight and TASKS[task].checkpoint and recipe.models.depth is None:
             try:
                 _ = expert_for(task).version
             except EditmillError as error:
                 found.append(str(error))
+    for each in needed(recipe):
+        if each.fault or each.install:
+            found.append(
+                each.fault or f"{each.slot}: {each.name} needs {each.library}; {each.install}"
+            )
+        elif each.state == "no commit":
+            found.append(provider(each.slot, each.name).without_commit)
     return list(dict.fromkeys(found))
 
 
@@ -122,6 +144,7 @@ def _lines(recipe: Recipe, expected: Forecast, document: dict[str, Any]) -> list
         f"Disk: about {expected.bytes / MB:.0f} MB of media in {document['out']}. Memory: up to "
         f"{costs.MEMORY_GIB} GiB with two workers."
     )
+    lines += document["gpu"]
     lines.append(
         "Estimated as if each video were one shot and as many objects suited as on the samples; "
         "times were measured on two cores (infra/bench/results)."

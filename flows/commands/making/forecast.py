@@ -17,6 +17,7 @@ from experts.edit.tasks import LOCAL, TASKS, Task
 from experts.plan.planners import planner_of
 from experts.plan.rules import Planning
 from experts.plan.view import edit_size
+from experts.providers import provider
 from experts.serving import EMBEDDED, provider_of
 from flows.commands.making import costs
 from flows.commands.making.footage import Footage, Video, probed
@@ -138,23 +139,22 @@ def _drawn(
 def slots_of(recipe: Recipe) -> list[weights.Entry]:
     """The pinned weights and samples that the build opens, in the manifest's order."""
     # Imported late: these are the models themselves.
-    from experts.annotate.shots import ShotDetector
-    from experts.annotate.tracking.detect import Detector
-    from experts.annotate.tracking.segment import Segmenter
     from experts.edit.tasks import expert_for
-    from experts.write.chat.models import LlamaCppChat
-    from filters.encoder.embedded import EmbeddedEncoder
     from filters.footage.models import models_for
 
-    used: set[str] = {*ShotDetector.slots, *Detector.slots, *Segmenter.slots}
+    unused = ("write", "encode") if recipe.records is not None else ("region_captions", "flow")
+    used = {
+        entry
+        for choice in recipe.models.choices()
+        if choice.slot not in unused
+        for entry in provider(choice.slot, choice.provider).weights
+    }
     used.update(
         slot for model in models_for(recipe.footage).used for slot in getattr(model, "slots", ())
     )
     for section in recipe.sources:
         if isinstance(section, SampleSources):
             used.update(section.names)
-    if recipe.records is None:
-        used.update((*LlamaCppChat().slots, *EmbeddedEncoder.slots))
     for task, weight in recipe.plan.weights.items():
         if weight and provider_of(recipe.experts, task) == EMBEDDED:
             used.update(getattr(expert_for(task), "slots", ()))
