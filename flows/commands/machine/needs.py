@@ -6,7 +6,7 @@ from catalog.errors import EditmillError
 from experts import weights
 from experts.checkpoint.download import Report
 from experts.diffusion.model.bases import base_folder
-from experts.diffusion.specs import BASE_LICENCES, expert_named
+from experts.edit.first_frame.controlnet_hed import CONTROLNET
 from experts.edit.tasks import TASKS
 from experts.providers import Choice, provider, requirements
 from experts.providers.requirements import Requirement
@@ -15,12 +15,13 @@ from filters.footage import nsfw
 from flows.commands.making.forecast import slots_of
 from flows.recipe import Recipe
 
-FOOTAGE = "footage"
+BESIDE = {("footage", "nsfw"): nsfw.CHECKPOINT, ("first_frame", "controlnet"): CONTROLNET}
+"""Checkpoints that the registry does not list, by slot and name."""
 
 
 def needed(recipe: Recipe) -> list[Requirement]:
     """Each model with what it needs, those of the slots first."""
-    return [*requirements.of_models(recipe.models), *_editors(recipe), *_footage(recipe)]
+    return [*requirements.of_models(recipe.models), *_editors(recipe), *_beside(recipe)]
 
 
 def files(recipe: Recipe) -> list[weights.Entry]:
@@ -32,27 +33,28 @@ def files(recipe: Recipe) -> list[weights.Entry]:
 
 def fetch(each: Requirement, report: Report) -> None:
     """Brings its checkpoint, where that is missing. Raises EditmillError, one line."""
-    if each.slot == FOOTAGE:
-        nsfw.CHECKPOINT.folder(each.checkpoint, report)
-    else:
+    kind = BESIDE.get((each.slot, each.name))
+    if kind is None:
         requirements.fetch(each, report)
+    elif each.state == "missing":
+        kind.folder(each.checkpoint, report)
 
 
 def _editors(recipe: Recipe) -> list[Requirement]:
     """Of the `experts` that are not embedded, each once."""
-    found: dict[str, Requirement] = {}
+    found: list[Requirement] = []
     for task, given in recipe.experts.items():
         if isinstance(given, Choice):
-            made = requirements.requirement("edit", given.provider, given.options)
-            found[f"{made.name} {made.checkpoint}"] = made
+            found.append(requirements.requirement("edit", given.provider, given.options))
         elif given.partition("@")[0] == COGVIDEOX:
-            base = _base(TASKS[task].trained if task in TASKS else task)
-            found[base.name] = base
-    return list(found.values())
+            found.append(_base(TASKS[task].trained if task in TASKS else task))
+    return list(dict.fromkeys(found))
 
 
 def _base(expert: str) -> Requirement:
     """The checkpoint that a trained expert is built on."""
+    from experts.diffusion.specs import BASE_LICENCES, expert_named  # imports torch
+
     base = expert_named(expert).base
     licence = BASE_LICENCES[base]
     folder, fault = "", ""
@@ -63,7 +65,7 @@ def _base(expert: str) -> Requirement:
     return Requirement(
         slot="edit",
         name=base,
-        what=f"{base}, the base of {expert} and others trained from a catalog",
+        what=f"{base}, the base of experts trained from a catalog",
         checkpoint=folder,
         state="unusable" if fault else "here",
         fault=fault,
@@ -78,28 +80,33 @@ def _base(expert: str) -> Requirement:
     )
 
 
-def _footage(recipe: Recipe) -> list[Requirement]:
-    """Of the user's own NSFW classifier; the embedded ones are among `files`."""
-    named = nsfw.chosen()
-    if not (recipe.footage.nsfw and named):
-        return []
-    kind = nsfw.CHECKPOINT
+def _beside(recipe: Recipe) -> list[Requirement]:
+    """Of the user's own NSFW classifier, and of a ControlNet beside its Stable Diffusion."""
+    named = {}
+    if recipe.footage.nsfw and nsfw.chosen():
+        named["footage", "nsfw"] = nsfw.chosen()
+    first = recipe.models.first_frame
+    if first is not None and first.provider == "controlnet_hed":
+        named["first_frame", "controlnet"] = str(first.options.get("controlnet", ""))
+    return [_of_kind(slot, name, given) for (slot, name), given in named.items()]
+
+
+def _of_kind(slot: str, name: str, named: str) -> Requirement:
+    kind = BESIDE[slot, name]
     state, fault = requirements.state_of(kind, named)
-    return [
-        Requirement(
-            slot=FOOTAGE,
-            name="nsfw",
-            what=f"the {kind.what} that {nsfw.VARIABLE} names",
-            checkpoint=named,
-            state=state,
-            fault=fault,
-            size=0,
-            gpu=0.0,
-            dtype="float32",
-            licence="licence not known",
-            licence_from="",
-            may_train=None,
-            library=kind.library,
-            install=requirements.install_command(kind.library, kind.extra),
-        )
-    ]
+    return Requirement(
+        slot=slot,
+        name=name,
+        what=f"the {kind.what} that {kind.option} names",
+        checkpoint=named,
+        state=state,
+        fault=fault,
+        size=0,
+        gpu=0.0,
+        dtype="",
+        licence="its licence is not known",
+        licence_from="",
+        may_train=None,
+        library=kind.library,
+        install=requirements.install_command(kind.library, kind.extra),
+    )

@@ -159,7 +159,11 @@ def test_experts_and_footage_count(
     monkeypatch.setenv("EDITMILL_COGVIDEOX_2B", str(tmp_path))
     monkeypatch.setenv("EDITMILL_NSFW", f"{REPO}@{COMMIT}")
     content = yaml.safe_load(recipe.read_text("utf-8"))
-    more = {"experts": {"object_removal": "cogvideox@latest"}, "footage": {"nsfw": True}}
+    more = {
+        "experts": {"object_removal": "cogvideox@latest", "object_swap": "wan_vace"},
+        "footage": {"nsfw": True},
+        "models": {"first_frame": {"provider": "controlnet_hed", "controlnet": "owner/other"}},
+    }
     recipe.write_text(yaml.safe_dump({**content, **more}), "utf-8")
     told = {r["name"]: r for r in json.loads(run("--recipe", recipe, "--json"))["models"]}
     assert (told["CogVideoX-2b"]["state"], told["CogVideoX-2b"]["licence"]) == (
@@ -167,6 +171,9 @@ def test_experts_and_footage_count(
         "Apache-2.0",
     )
     assert (told["nsfw"]["slot"], told["nsfw"]["state"]) == ("footage", "missing")
+    assert (told["wan_vace"]["slot"], told["wan_vace"]["state"]) == ("edit", "missing")
+    assert "without its commit; set `controlnet`" in told["controlnet"]["fault"]
+    assert told["controlnet_hed"]["state"] == "missing"
     monkeypatch.delenv("EDITMILL_COGVIDEOX_2B")
     told = {r["name"]: r for r in json.loads(run("--recipe", recipe, "--json"))["models"]}
     assert "set EDITMILL_COGVIDEOX_2B" in told["CogVideoX-2b"]["fault"]
