@@ -16,6 +16,7 @@ COLUMNS = (
     "target_prompt", "generated_side", "expert", "expert_version", "seed", "clip_id", "source_id",
     "source_uri", "author", "licence", "output_licence", "may_train", "keep", "reason",
     "quality_score", "alignment_score", "construction_score", "subtle_score",
+    "vlm_instruction_score", "vlm_preservation_score", "vlm_render_score",
 )  # fmt: skip
 
 REJECTED = {
@@ -27,6 +28,9 @@ REJECTED = {
     "alignment_score": "rejected_alignment_score",
     "construction_score": "rejected_construction_score",
     "subtle_score": "rejected_subtle_score",
+    "vlm_instruction_score": "rejected_vlm_instruction_score",
+    "vlm_preservation_score": "rejected_vlm_preservation_score",
+    "vlm_render_score": "rejected_vlm_render_score",
     "licence": "rejected_licence",
     "output_licence": "rejected_output_licence",
     "may_train": "rejected_may_train",
