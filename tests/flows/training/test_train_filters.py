@@ -49,3 +49,39 @@ def test_the_command_writes_probes_and_compares_them(
     assert set(probes.trained_with["samples"]) == {"clip_city", "clip_bikes"}
     # Fewer clips make other probes than the shipped ones, and the exit code says so.
     assert not found["agreement"]["holds"] and run.exit_code == 1
+
+
+def test_the_quality_filter_is_trained_on_the_encoder_that_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pytest.importorskip("open_clip")
+    from filters.encoder.clip import OpenClipEncoder
+    from flows.training.filters.encoders import encoder_named
+    from tests.checkpoints.open_clip import make
+
+    given = {}
+    monkeypatch.setattr(
+        quality, "train_quality", lambda out, known, **rest: given.update(rest) or {"metrics": {}}
+    )
+    clip = f"{{provider: open_clip, checkpoint: {make(tmp_path)}, device: cpu}}"
+    out = ["--out", str(tmp_path / "quality.safetensors"), "--json"]
+    run = CliRunner().invoke(app, ["train", "quality", "--encoder", clip, *out])
+    assert run.exit_code == 0 and set(given) == {"encoder"}
+    encoder = encoder_named(given["encoder"])
+    assert isinstance(encoder, OpenClipEncoder)
+    assert encoder.checkpoint == str(tmp_path) and encoder is encoder_named(given["encoder"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["train", "quality", "--encoder", "open_clip", "--check"], "without --encoder"),
+        (["train", "quality", "--encoder", "none", "--out", "x"], "there are: embedded, open_clip"),
+        (["calibrate", "--encoder", "[a"], "is no YAML"),
+        (["calibrate", "--encoder", "{provider: open_clip, size: 1}"], "no option `size`"),
+    ],
+)
+def test_an_encoder_that_cannot_be_is_one_line(arguments: list[str], says: str) -> None:
+    with pytest.raises(EditmillError, match=says) as error:
+        CliRunner().invoke(app, arguments, catch_exceptions=False)
+    assert "\n" not in str(error.value)
