@@ -40,7 +40,9 @@ class Scene:
 
     `generated` are the tasks whose expert paints what it is told. `replacements` are names of what
     may take the place of an object, by its label, as a language model gives them; for a label
-    without any they are the labels of its kind (`experts.edit.swap.matching.KINDS`).
+    without any they are the labels of its kind (`experts.edit.swap.matching.KINDS`). `looks` are
+    adjectives that an object could take on, by its label, from the same model; without any, and for
+    an embedded stylizer, ours are drawn.
     """
 
     clip: Clip
@@ -49,6 +51,7 @@ class Scene:
     bank: Bank = NO_DONORS
     generated: Collection[str] = ()
     replacements: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    looks: Mapping[str, Sequence[str]] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -109,7 +112,12 @@ class LocalStylePlanner(_OneObject):
     ) -> Draft:
         assert track is not None
         shown = _view(scene, task, track)
-        prompt, params = local_adjectives(rng, track.label)
+        looks = scene.looks.get(track.label, ())
+        if looks and task.name in scene.generated:
+            look = looks[int(rng.integers(len(looks)))]
+            prompt, params = indefinite(f"{look} {track.label}"), {"kind": "look", "look": look}
+        else:
+            prompt, params = local_adjectives(rng, track.label)
         return Draft(shown, shown.phrase, prompt=prompt, target_prompt=prompt, params=params)
 
 

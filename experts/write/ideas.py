@@ -82,6 +82,19 @@ class Ideas:
         self._temperature = temperature
         self._max_tokens = max_tokens
 
+    name = "ideas"
+
+    @property
+    def parts(self) -> tuple[ChatBackend]:
+        """The model it asks."""
+        return (self._chat,)
+
+    def load(self) -> None:
+        self._chat.load()
+
+    def close(self) -> None:
+        self._chat.close()
+
     @property
     def version(self) -> str:
         """Of prompts and checks, of how answers are drawn, and the model's."""

@@ -8,7 +8,7 @@ from typing import Literal
 
 import numpy as np
 
-from catalog.records import Clip, Plan
+from catalog.records import Clip, Plan, Track
 from experts.write.nouns import definite, indefinite, names
 
 _FRAMING = re.compile(
@@ -26,6 +26,14 @@ _COLOUR = re.compile(
 
 Motion = Literal["moving", "still", ""]
 """Of an object against what surrounds it, over the frames of the edit; empty: not known."""
+
+
+GOES, STAYS = 0.08, 0.02
+"""Picture widths of travel: what goes so far plainly moves (experts.local_edits.captions), and a
+parked car's box jitters by less than the other."""
+
+VEHICLES = frozenset(("car", "bus", "truck", "vehicle", "motorcycle", "bicycle", "train", "boat"))
+"""What does not move unless it goes somewhere."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,8 +109,8 @@ def video_word(request: WriteRequest) -> str:
     return str(np.random.default_rng((request.seed, 0)).choice(_VIDEO_WORDS))
 
 
-def request_for(plan: Plan, clip: Clip) -> WriteRequest:
-    """The instruction that a planned edit of a clip needs."""
+def request_for(plan: Plan, clip: Clip, track: Track | None = None) -> WriteRequest:
+    """The instruction that a planned edit of a clip needs; `track` is the edited object's."""
     return WriteRequest(
         task=plan.task,
         label=plan.phrase,
@@ -112,6 +120,7 @@ def request_for(plan: Plan, clip: Clip) -> WriteRequest:
         count=plan.count,
         seed=plan.first_seed,  # so that all attempts at an edit are told alike
         kind=plan.label,
+        motion="" if track is None else motion_of(track, clip, plan.first_frame, plan.frames),
     )
 
 
@@ -119,3 +128,27 @@ def _other(plan: Plan) -> str:
     """What stands in the place of a swap's object: a donor, or what is generated."""
     donor = plan.params.get("donor", {})
     return str(donor.get("phrase") or plan.params.get("replacement_phrase", ""))
+
+
+def motion_of(
+    track: Track,
+    clip: Clip,
+    first: int,
+    frames: int,
+    *,
+    goes: float = GOES,
+    stays: float = STAYS,
+) -> Motion:
+    """How the object moves against the background in `frames` frames from `first`: "moving" from
+    `goes` picture widths between any two of its places, "still" below `stays`; else, or where
+    somebody may move without going anywhere, as people and animals do, it is not known."""
+    boxes = np.asarray(track.boxes, np.float64).reshape(-1, 4)[first : first + frames]
+    camera = np.asarray(clip.camera, np.float64).reshape(-1, 2)[first : first + frames]
+    alive = (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
+    if len(camera) != len(boxes) or alive.sum() < 2:
+        return ""
+    places = ((boxes[:, :2] + boxes[:, 2:]) / 2 - camera)[alive]
+    travel = float(np.hypot(*(places.max(axis=0) - places.min(axis=0)))) / clip.width
+    if travel >= goes:
+        return "moving"
+    return "still" if travel < stays and track.label in VEHICLES else ""

@@ -9,7 +9,7 @@ from typing import Any
 
 from catalog import media
 from catalog.keys import digest
-from catalog.records import Clip, Plan
+from catalog.records import Clip, Plan, Track
 from experts.base import Expert
 from experts.edit.job import (
     Footage,
@@ -43,6 +43,7 @@ class Edit:
     expert: str
     expert_version: str
     info: dict[str, Any]
+    track: Track | None = None  # of the edited object
     output_licence: OutputLicence | None = None
 
     @property
@@ -88,6 +89,7 @@ def run(ctx: Context, shard: Sequence[PlannedClip]) -> list[Edit]:
             expert=document["expert"],
             expert_version=document["expert_version"],
             info=document["info"],
+            track=job.tracks.get(job.plan.track_id),
             output_licence=served[job.plan.task].output_licence,
         )
         for job, document in documents

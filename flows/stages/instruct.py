@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from catalog.keys import digest
 from experts.memory import using
 from experts.providers import chosen
+from experts.write.capable_writer import CapableWriter
 from experts.write.request import request_for
 from experts.write.writer import InstructionWriter
+from experts.write.writers import writer_for
 from flows.runtime import journal
 from flows.runtime.context import Context
 from flows.runtime.journal import Document
@@ -38,13 +40,13 @@ class InstructedEdit:
 def run(ctx: Context, shard: Sequence[Edit]) -> list[InstructedEdit]:
     """The shard's edits, each with a short and an enhanced instruction."""
     chat = chosen(ctx.recipe.models.write, threads=ctx.recipe.run.threads)
-    writer = InstructionWriter(chat)
+    writer = writer_for(chat)
     documents = journal.run(
         ctx,
         STAGE,
         shard,
         key=lambda edit: digest(
-            writer.version, dataclasses.asdict(request_for(edit.plan, edit.clip))
+            writer.version, dataclasses.asdict(request_for(edit.plan, edit.clip, edit.track))
         ),
         page=lambda edit: edit.clip.clip_id,
         part=lambda edit: part(edit.plan),
@@ -55,9 +57,9 @@ def run(ctx: Context, shard: Sequence[Edit]) -> list[InstructedEdit]:
     return [InstructedEdit(edit, **document) for edit, document in documents]
 
 
-def _write(writer: InstructionWriter, batch: Sequence[Edit]) -> list[Document]:
+def _write(writer: InstructionWriter | CapableWriter, batch: Sequence[Edit]) -> list[Document]:
     with using(writer):
-        written = writer.write([request_for(edit.plan, edit.clip) for edit in batch])
+        written = writer.write([request_for(edit.plan, edit.clip, edit.track) for edit in batch])
     return [
         {
             "instruction": w.text,

@@ -18,6 +18,7 @@ from experts.plan.draw import draw, draw_swaps
 from experts.plan.planners import NO_DONORS, Scene
 from experts.serving import EMBEDDED, generates, provider_of
 from flows.runtime.context import Context
+from flows.stages import ideas
 
 STAGE = "plan"
 SWAPS = "/swaps"
@@ -71,9 +72,19 @@ def _planned(
     generated = [
         task for task in recipe.plan.weights if generates(recipe.experts, task, recipe.models)
     ]
+    told = ideas.run(ctx, shard, generated)
     for annotated in shard:
         ctx.check_stop()
-        scene = Scene(annotated.clip, annotated.tracks, recipe.plan, bank, generated)
+        idea = told.get(annotated.clip.clip_id, ideas.ClipIdeas())
+        scene = Scene(
+            annotated.clip,
+            annotated.tracks,
+            recipe.plan,
+            bank,
+            generated,
+            replacements=idea.replacements,
+            looks=idea.looks,
+        )
         with ctx.stats.work(STAGE):
             plans = [
                 attempt

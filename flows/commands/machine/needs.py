@@ -85,9 +85,9 @@ def _beside(recipe: Recipe) -> list[Requirement]:
     named = {}
     if recipe.footage.nsfw and nsfw.chosen():
         named["footage", "nsfw"] = nsfw.chosen()
-    first = recipe.models.first_frame
-    if first is not None and first.provider == "controlnet_hed":
-        named["first_frame", "controlnet"] = str(first.options.get("controlnet", ""))
+    for choice in recipe.models.choices():
+        if (choice.slot, choice.provider) == ("first_frame", "controlnet_hed"):
+            named["first_frame", "controlnet"] = str(choice.options.get("controlnet", ""))
     return [_of_kind(slot, name, given) for (slot, name), given in named.items()]
 
 

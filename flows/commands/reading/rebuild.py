@@ -73,23 +73,33 @@ def rebuild(
         real = footage.stored(job).video
         mask = store_masks(store, result.masks, job.clip.fps)
         source, target = (made, real) if pair.generated_side == "source" else (real, made)
-        writer = InstructionWriter(shared(LlamaCppChat, threads=1))
-        (words,) = ready(writer).write([request_for(job.plan, job.clip)])
+        instruction, same_words = _words(job, pair)
         return Rebuilt(
             pair_id=pair.pair_id,
             task=pair.task,
             files=_hand_out(store, out, {"source": source, "target": target, "mask": mask}),
-            instruction=words.text,
+            instruction=instruction,
             same={
                 "source": source == pair.source_video,
                 "target": target == pair.target_video,
                 "mask": mask == pair.mask,
-                "instruction": (words.text, words.enhanced, list(words.phrasings))
-                == (pair.instruction, pair.enhanced_instruction, pair.phrasings),
+                **same_words,
             },
             expert=f"{pair.expert} {pair.expert_version}",
             expert_here=f"{expert.name} {expert.version}",
         )
+
+
+def _words(job: Job, pair: Pair) -> tuple[str, dict[str, bool]]:
+    """The instruction, and whether all words come out as the pair has them. What a server wrote is
+    not asked for again: it need not answer the same twice."""
+    chat = shared(LlamaCppChat, threads=1)
+    if not pair.instruction_model.startswith(f"{chat.name}@"):
+        return pair.instruction, {}
+    track = job.tracks.get(job.plan.track_id)
+    (words,) = ready(InstructionWriter(chat)).write([request_for(job.plan, job.clip, track)])
+    had = (pair.instruction, pair.enhanced_instruction, pair.phrasings)
+    return words.text, {"instruction": (words.text, words.enhanced, list(words.phrasings)) == had}
 
 
 def describe(rebuilt: Rebuilt, check: bool) -> str:
