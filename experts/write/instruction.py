@@ -64,10 +64,9 @@ def completed(
 ) -> list[list[str]]:
     """`chat.complete`, where a server that is there and gives none of the batch an answer gives no
     texts: its failure is said, templates serve, and the build goes on."""
-    given = {} if schema is None else {"schema": schema}
     try:
         return chat.complete(
-            batch, seeds, n=n, temperature=temperature, max_tokens=max_tokens, **given
+            batch, seeds, n=n, temperature=temperature, max_tokens=max_tokens, schema=schema
         )
     except NoAnswer as fault:
         log.warning("none of %d questions was answered: %s", len(batch), fault)

@@ -85,10 +85,18 @@ class Client:
             raise
 
     def close(self) -> None:
-        self.run(self._openai.close())
+        """Cancels what is under way, whoever asked it, and closes the connections."""
+        self.run(self._ended())
         self._loop.call_soon_threadsafe(self._loop.stop)
         self._thread.join()
         self._loop.close()
+
+    async def _ended(self) -> None:
+        under_way = asyncio.all_tasks() - {asyncio.current_task()}
+        for task in under_way:
+            task.cancel()
+        await asyncio.gather(*under_way, return_exceptions=True)
+        await self._openai.close()
 
     async def ask(
         self, path: str, body: dict[str, Any] | None = None, attempts: int | None = None

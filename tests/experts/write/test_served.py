@@ -4,6 +4,7 @@ import gzip
 import json
 import threading
 import time
+from concurrent.futures import CancelledError
 from typing import Any
 
 import pytest
@@ -216,3 +217,31 @@ def test_closed_it_can_be_asked_again(fake: Fake) -> None:
         assert chat.complete([talk("a")], [0], **HOW) == [["a"]]
         chat.close()
     chat.close()
+
+
+def test_closing_ends_what_is_under_way(fake: Fake) -> None:
+    asked, done = threading.Event(), threading.Event()
+
+    def answer(*_: object) -> Answer:
+        asked.set()
+        done.wait(5)
+        return 200, choices("a"), {}
+
+    fake.answer = answer
+    chat = OpenAIChat(fake.url, "any")
+    ended: list[BaseException] = []
+
+    def ask() -> None:
+        try:
+            chat.complete([talk("a")], [0], **HOW)
+        except BaseException as error:
+            ended.append(error)
+
+    thread = threading.Thread(target=ask)
+    thread.start()
+    assert asked.wait(5)
+    chat.close()
+    thread.join(5)
+    done.set()
+    assert not thread.is_alive()
+    assert isinstance(ended[0], CancelledError)

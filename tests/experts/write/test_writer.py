@@ -47,6 +47,7 @@ class FakeChat:
         n: int,
         temperature: float,
         max_tokens: int,
+        schema: object = None,
     ) -> list[list[str]]:
         self.asked += [(m[-1]["content"], s) for m, s in zip(batch, seeds, strict=True)]
         return [self.texts[:n] for _ in batch]
