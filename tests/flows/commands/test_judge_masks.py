@@ -61,7 +61,8 @@ def test_a_grounding_is_judged_by_its_objects_masks(tmp_path: Path) -> None:
         ctx, dataclasses.replace(edit, plan=dataclasses.replace(plan, task="deblur"))
     ) is (None)
     stored = _masks(ctx, dataclasses.replace(edit, mask=track.masks))
-    assert stored is not None and np.array_equal(stored, whole)
+    shown = np.rint(np.linspace(0, len(whole) - 1, 17)).astype(int)
+    assert stored is not None and np.array_equal(stored, whole[shown])
 
 
 def test_a_row_from_before_the_construction_filter_still_reads(tmp_path: Path) -> None:
