@@ -25,6 +25,7 @@ from flows.request import Request, finished, has_remote_sources, remember, reque
 from flows.runtime.answers import end_rounds
 from flows.runtime.branch import committed, on_branch
 from flows.runtime.context import Context, Stopped, context, findable
+from flows.runtime.monitoring import served
 from flows.runtime.monitoring.progress import lines
 from flows.runtime.monitoring.status import kept_up
 from flows.runtime.orchestration.client import Connection, using
@@ -77,6 +78,7 @@ def run(ctx: Context, asked: Request, connection: Connection, least_kept: float 
     finished record is kept and the next run continues from there.
     """
     product = release_pairs if ctx.recipe.records is None else release_local_edits
+    asked_before = served.usage(ctx.recipe)
     with kept_up(ctx) as ending:
         with on_branch(ctx), ctx.catalog.being_built():
             there = parts(ctx.catalog.tables)
@@ -84,6 +86,11 @@ def run(ctx: Context, asked: Request, connection: Connection, least_kept: float 
             others = settle(ctx.catalog.tables, there, keep=ctx.incomplete)
         before = {release.tag for release in ctx.catalog.releases()}
         outcome = product.publish(ctx, asked.tag, others)
+        asked_now = served.usage(ctx.recipe)
+        outcome.notes += served.notes(asked_before, asked_now)
+        outcome.totals["models"] = {
+            name: asdict(spent) for name, spent in served.since(asked_before, asked_now).items()
+        }
         outcome.unchanged = outcome.release in before
         ending.release = outcome.release
         if outcome.release:

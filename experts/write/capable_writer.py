@@ -121,6 +121,11 @@ class CapableWriter:
         self._max_tokens = max_tokens
 
     @property
+    def parts(self) -> tuple[ChatBackend]:
+        """The model it asks."""
+        return (self._chat,)
+
+    @property
     def version(self) -> str:
         """Of prompts, checks and templates, of how answers are drawn, and the model's."""
         drawn = digest(self._rounds, self._others, self._temperature, self._max_tokens)[:8]

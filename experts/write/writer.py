@@ -57,6 +57,11 @@ class InstructionWriter:
         self._max_tokens = max_tokens
 
     @property
+    def parts(self) -> tuple[ChatBackend]:
+        """The model it asks."""
+        return (self._chat,)
+
+    @property
     def version(self) -> str:
         """Of prompts, checks and templates, of how candidates are drawn, and the model's."""
         drawn = digest(self._candidates, self._rounds, self._temperature, self._max_tokens)[:8]

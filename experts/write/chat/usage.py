@@ -23,6 +23,14 @@ class Usage:
     completion_tokens: int = 0
     cost: float | None = None
 
+    def __add__(self, other: Usage) -> Usage:
+        return Usage(
+            self.requests + other.requests,
+            self.prompt_tokens + other.prompt_tokens,
+            self.completion_tokens + other.completion_tokens,
+            None if self.cost is None or other.cost is None else self.cost + other.cost,
+        )
+
     def __sub__(self, earlier: Usage) -> Usage:
         return Usage(
             self.requests - earlier.requests,
