@@ -9,7 +9,6 @@ import numpy as np
 import pytest
 
 from catalog.errors import EditmillError
-from catalog.records import SCORES
 from filters.base import ABSTAINED, PairSample
 from filters.calibration import thresholds_of
 from filters.config import filters_for, uncalibrated
@@ -25,6 +24,8 @@ from filters.rules import Filters
 pytest.importorskip("open_clip")
 
 from tests.checkpoints.open_clip import make
+
+NAMES = ("construction", "quality", "alignment", "subtle")
 
 LARGE = "timm/vit_large_patch14_clip_224.openai"
 
@@ -71,12 +72,12 @@ def test_frames_are_encoded_once_for_all_filters(clip: Counted, samples) -> None
 
 def test_without_thresholds_and_model_they_abstain_and_say_how_to_calibrate(clip, samples) -> None:
     filters = filters_for(Filters(), clip)
-    assert tuple(f.name for f in filters) == SCORES
+    assert tuple(f.name for f in filters) == NAMES
     for one in filters:
         one.load()
     swap, style, removal, deblur = judge(samples, filters, clip)
     for row in (swap, style):
-        assert all(row[name].keep for name in SCORES[1:])
+        assert all(row[name].keep for name in NAMES[1:])
         assert {row[name].reason for name in ("quality", "alignment", "subtle")} == {ABSTAINED}
         assert row["quality"].score is None
         assert -1 <= row["alignment"].score <= 1 and -1 <= row["subtle"].score <= 1
