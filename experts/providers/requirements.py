@@ -17,7 +17,8 @@ from experts.providers.choice import Choice
 from experts.providers.models import Models
 from experts.providers.registry import Provider, provider
 
-State = Literal["here", "missing", "no commit", "unusable"]
+State = Literal["here", "served", "missing", "no commit", "unusable"]
+"""Of a provider's weights: `served` where a server has them."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,26 +55,38 @@ def requirement(slot: str, name: str, options: Mapping[str, Any] | None = None) 
     """
     known = provider(slot, name)
     options = options or {}
-    checkpoint = _named(known, options)
-    state, fault = _state(known, checkpoint)
+    served = is_served(known, options)
+    checkpoint = "" if served else _named(known, options)
+    state, fault = ("served", "") if served else _state(known, checkpoint)
     output = known.output or (None if known.checkpoint else of_weights(*known.weights))
     dtype = options.get("dtype", "auto")
     return Requirement(
         slot=slot,
         name=name,
-        what=known.what,
+        what=f"{options.get('model', 'a model')}, on a server" if served else known.what,
         checkpoint=checkpoint,
         state=state,
         fault=fault,
-        size=_size(known, checkpoint),
-        gpu=known.needs.gpu,
+        size=0 if served else _size(known, checkpoint),
+        gpu=_gpu(known, options, served),
         dtype=known.needs.dtype if dtype == "auto" else dtype,
-        licence=known.licence,
-        licence_from=known.licence_from,
-        may_train=output.may_train if output else None,
-        library=known.needs.library,
-        install=install_command(known.needs.library, known.needs.extra),
+        licence="that of the model which the server serves" if served else known.licence,
+        licence_from="whoever serves it" if served else known.licence_from,
+        may_train=output.may_train if output and not served else None,
+        library="" if served else known.needs.library,
+        install="" if served else install_command(known.needs.library, known.needs.extra),
     )
+
+
+def is_served(known: Provider, options: Mapping[str, Any]) -> bool:
+    """Whether a server answers, so that nothing is opened here."""
+    return known.name == "openai" or bool(options.get("server"))
+
+
+def _gpu(known: Provider, options: Mapping[str, Any], served: bool) -> float:
+    if served:
+        return 0.0
+    return known.needs.offloaded if options.get("offload") else known.needs.gpu
 
 
 def of_models(models: Models) -> list[Requirement]:
@@ -87,7 +100,7 @@ def checkpoint_version(choice: Choice) -> str:
     Raises EditmillError, one line, where a library, a folder or a commit lacks. Nothing is fetched.
     """
     known = provider(choice.slot, choice.provider)
-    if known.checkpoint is None or choice.options.get("server"):
+    if known.checkpoint is None or is_served(known, choice.options):
         return ""
     named = _named(known, choice.options)
     if named == known.checkpoint.repo:

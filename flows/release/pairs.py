@@ -16,7 +16,7 @@ from experts.edit.tasks import TASKS
 from experts.providers import chosen
 from experts.write.variety import distinct
 from filters.alignment.filter import ABSTAIN_BELOW, AlignmentFilter
-from filters.config import filters_for
+from filters.config import filters_for, uncalibrated
 from filters.quality.filter import QualityFilter
 from flows.recipe import Recipe
 from flows.release.outcome import Outcome
@@ -213,8 +213,9 @@ def off_notes(recipe: Recipe) -> list[str]:
 
 def filter_notes(ctx: Context) -> list[str]:
     """What each filter was measured to be worth, one line each."""
-    notes = []
-    for each in filters_for(ctx.recipe.filters, chosen(ctx.recipe.models.encode), ctx.catalog):
+    filters = filters_for(ctx.recipe.filters, chosen(ctx.recipe.models.encode), ctx.catalog)
+    notes = uncalibrated(filters)
+    for each in filters:
         if isinstance(each, QualityFilter) and each.metrics:
             notes.append(
                 f"Quality filter: AUC {each.metrics['auc']:.3f} on clips it never saw, "

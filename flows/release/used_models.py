@@ -7,22 +7,19 @@ that went on from its journal loads nothing, and its release names the same mode
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import polars as pl
 
 from catalog.records import ModelRow
 from experts import weights
-from experts.annotate.shots import ShotDetector
-from experts.annotate.tracking.detect import Detector
-from experts.annotate.tracking.segment import Segmenter
 from experts.base import Expert
 from experts.edit.tasks import TASKS
-from experts.serving import serving
-from experts.write.chat.models import LlamaCppChat
+from experts.providers import Choice, chosen, provider
+from experts.providers.requirements import checkpoint_version, is_served, requirement
+from experts.serving import EMBEDDED, provider_of, serving
 from filters.alignment.filter import AlignmentFilter
 from filters.config import filters_for
-from filters.encoder.embedded import EmbeddedEncoder
 from filters.footage.models import models_for
 from filters.quality.filter import QualityFilter
 from filters.trained import NAMED_BY
@@ -33,17 +30,20 @@ LICENCE = "Apache-2.0"
 
 
 def model_rows(ctx: Context) -> list[ModelRow]:
-    """Files with weights or footage, checkpoints of the user's, and the filters' trained models.
+    """Files with weights or footage, checkpoints, served models, and the filters' trained models.
 
     Experts trained from the catalog have their rows since then (`catalog.trained`).
     """
     experts = dict(_experts(ctx))
-    rows = [_of_slot(weights.entry(slot)) for slot in sorted(_slots(ctx, experts))]
-    rows += [
-        _of_checkpoint(expert, TASKS[task].checkpoint)
-        for task, expert in experts.items()
-        if TASKS[task].checkpoint
-    ]
+    choices = list(_choices(ctx, experts))
+    rows = [_of_slot(weights.entry(slot)) for slot in sorted(_slots(ctx, experts, choices))]
+    rows += [row for choice in choices for row in _of_choice(choice)]
+    if ctx.recipe.models.depth is None:
+        rows += [
+            _of_checkpoint(expert, TASKS[task].checkpoint)
+            for task, expert in experts.items()
+            if TASKS[task].checkpoint
+        ]
     if experts:
         rows += _of_filters(ctx)
     return list({row.model_id: row for row in rows if row.version}.values())
@@ -61,23 +61,71 @@ def _experts(ctx: Context) -> Iterator[tuple[str, Expert]]:
                 yield task, expert
 
 
-def _slots(ctx: Context, experts: Mapping[str, Expert]) -> set[str]:
+def _choices(ctx: Context, experts: Mapping[str, Expert]) -> Iterator[Choice]:
+    """The recipe's choices that took part in what the catalog holds."""
+    recipe = ctx.recipe
+    models = recipe.models
+    if _any(ctx.catalog.sources()):
+        yield models.shots
+    if _any(ctx.catalog.clips()):
+        yield from (models.captions, models.detect, models.track)
+    if recipe.records is not None and _any(ctx.catalog.local_edits()):
+        yield from (models.region_captions, models.flow)
+    if experts:  # every pair has an instruction and was judged
+        yield from (models.write, models.encode, *filter(None, [models.judge]))
+    for task in experts:
+        provider = provider_of(recipe.experts, task)
+        if isinstance(provider, Choice):
+            yield provider
+        frame = models.first_frame_of(task)
+        if frame is not None and provider != EMBEDDED:
+            yield frame
+        if models.depth is not None and TASKS[task].checkpoint:
+            yield models.depth
+
+
+def _any(table: pl.LazyFrame) -> bool:
+    return not table.limit(1).collect().is_empty()
+
+
+def _slots(ctx: Context, experts: Mapping[str, Expert], choices: Sequence[Choice]) -> set[str]:
     sources = set(ctx.catalog.sources().select("source_id").collect()["source_id"])
     used = {entry.name for entry in weights.entries() if entry.sha256 in sources}
+    for choice in choices:
+        used.update(provider(choice.slot, choice.provider).weights)
     if sources:
-        used.update(ShotDetector.slots)
         used.update(
             slot
             for model in models_for(ctx.recipe.footage).used
             for slot in getattr(model, "slots", ())
         )
-    if ctx.catalog.clips().select(pl.len()).collect().item():
-        used.update((*Detector.slots, *Segmenter.slots))
     for expert in experts.values():
         used.update(getattr(expert, "slots", ()))
-    if experts:  # every pair has an instruction and was judged
-        used.update((*LlamaCppChat().slots, *EmbeddedEncoder.slots))
     return used
+
+
+def _of_choice(choice: Choice) -> Iterator[ModelRow]:
+    """Of a checkpoint, or of a model on a server; embedded weights have rows of their own."""
+    known = provider(choice.slot, choice.provider)
+    if is_served(known, choice.options):
+        served = str(choice.options.get("model", "")) or "the server's model"
+        yield ModelRow(
+            model_id=f"{choice.slot}/{served}",
+            name=served,
+            version="as served",
+            licence="that of the model which the server serves",
+            origin=f"an OpenAI-compatible server, for {choice.slot}",
+            metrics={},
+        )
+    elif version := checkpoint_version(choice):
+        yield ModelRow(
+            model_id=f"{choice.provider}@{version}",
+            name=choice.provider,
+            version=version,
+            licence=f"{known.licence} ({known.licence_from})",
+            origin=requirement(choice.slot, choice.provider, choice.options).checkpoint,
+            metrics={},
+        )
 
 
 def _of_slot(entry: weights.Entry) -> ModelRow:
@@ -106,7 +154,7 @@ def _of_checkpoint(expert: Expert, variable: str) -> ModelRow:
 def _of_filters(ctx: Context) -> Iterator[ModelRow]:
     """The trained models that the filters judge with."""
     rules = ctx.recipe.filters
-    for each in filters_for(rules, EmbeddedEncoder(), ctx.catalog):
+    for each in filters_for(rules, chosen(ctx.recipe.models.encode), ctx.catalog):
         if isinstance(each, QualityFilter | AlignmentFilter) and each.metrics:
             model = getattr(rules, NAMED_BY[each.name])
             command = "retrain" if isinstance(model, str) else "train"

@@ -26,7 +26,13 @@ MB = 1e6
 SHOWN = 12
 """Digits of a commit that a table shows; `--json` has all."""
 
-COLOURS = {"here": "green", "missing": "yellow", "no commit": "yellow", "unusable": "red"}
+COLOURS = {
+    "here": "green",
+    "served": "green",
+    "missing": "yellow",
+    "no commit": "yellow",
+    "unusable": "red",
+}
 TRAINING = {
     True: "outputs may train models",
     False: "outputs may not train models",
@@ -41,7 +47,7 @@ def show_recipe(name: str, *, bring: bool, as_json: bool) -> int:
     recipe = load(name)
     faults = _bring(recipe, name) if bring else []
     rows, files = needs.needed(recipe), needs.files(recipe)
-    lacking = [row for row in rows if row.state != "here"]
+    lacking = [row for row in rows if row.state not in ("here", "served")]
     absent = [entry for entry in files if not entry.present]
     if as_json:
         told = [dataclasses.asdict(row) for row in rows]

@@ -94,7 +94,7 @@ def _fits(needed: float, budget: float | None, available: int | None) -> str:
         fits = "fits into" if needed <= budget else "does not fit into"
         return f"It {fits} `run.gpu_memory`, {budget:g} GiB."
     if available is None:
-        return "This machine has no GPU: on a processor that takes days."
+        return "This machine has no GPU; on its processor the build would take very long."
     fits = "fits into" if needed <= available / 2**30 else "does not fit into"
     return f"It {fits} this machine's GPU of {available / 2**30:.0f} GiB."
 
@@ -123,7 +123,7 @@ def _edits(recipe: Recipe) -> list[StageOnGpu]:
 
 def _of_slot(models: Models, slot: str) -> Requirement | None:
     choice = getattr(models, slot)
-    if not isinstance(choice, Choice) or choice.options.get("server"):
+    if not isinstance(choice, Choice):
         return None
     return requirement(slot, choice.provider, choice.options)
 
