@@ -57,7 +57,7 @@ def requirement(slot: str, name: str, options: Mapping[str, Any] | None = None) 
     options = options or {}
     served = is_served(known, options)
     checkpoint = "" if served else _named(known, options)
-    state, fault = ("served", "") if served else _state(known, checkpoint)
+    state, fault = _state(known, checkpoint, served)
     output = known.output or (None if known.checkpoint else of_weights(*known.weights))
     dtype = options.get("dtype", "auto")
     return Requirement(
@@ -140,7 +140,9 @@ def _named(known: Provider, options: Mapping[str, Any]) -> str:
     return f"{kept.repo}@{kept.commit}" if kept.commit else kept.repo
 
 
-def _state(known: Provider, checkpoint: str) -> tuple[State, str]:
+def _state(known: Provider, checkpoint: str, served: bool) -> tuple[State, str]:
+    if served:
+        return "served", ""
     if not all(weights.entry(name).present for name in known.weights):
         return "missing", ""
     if known.checkpoint is None:
