@@ -23,7 +23,7 @@ from experts.write.chat.structured import Answer, read, schema_of
 from experts.write.checks import check, words_of
 from experts.write.grammar import DETERMINERS, PLACES, PREPOSITIONS, VERBS, word_set
 from experts.write.instruction import completed
-from experts.write.nouns import names, number, plural
+from experts.write.nouns import COCO_LABELS, names, number, plural
 from experts.write.prompts import Message
 from experts.write.prompts_capable import facts
 from experts.write.request import WriteRequest
@@ -50,6 +50,7 @@ _NO_PART = (
     | PLACES
     | word_set("or but is are be it something none object thing item vehicle animal")
 )
+_OBJECTS = {word for label in COCO_LABELS for n in (1, 2) for word in names(label, n)} - {"orange"}
 _PLURAL = re.compile(r"(?<![isu])s$")
 
 What = Literal["replacement", "style"]
@@ -191,7 +192,7 @@ def style_fault(text: str, request: WriteRequest) -> str:
     if set(words) <= set(words_of(request.label)):
         return "is_look"
     shown = set(words_of(request.caption)) - set(words_of(request.label))
-    if words[-1] in shown or words[-1] in VERBS:
+    if words[-1] in shown | VERBS | _OBJECTS:
         return "no_look"
     styled = dataclasses.replace(request, task="local_style_transfer", prompt=text)
     return "no_look" if check(all_from_templates(styled)[0], styled) else ""

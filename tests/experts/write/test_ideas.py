@@ -96,7 +96,9 @@ def test_replacements(text: str, reason: str) -> None:
         ("", "no_phrase"),
         ("made of bronze", "no_phrase"),
         ("old and rusty and bent and worn", "no_phrase"),
+        ("orange", ""),
         ("bus", "no_look"),
+        ("zebras", "no_look"),
         ("paint", "no_look"),
     ],
 )
