@@ -19,7 +19,7 @@ from experts.write.instruction import (
     enhanced_by_clauses,
 )
 from experts.write.prompts import Message
-from experts.write.prompts_capable import conversation, correction
+from experts.write.prompts.capable import conversation, correction
 from experts.write.request import WriteRequest
 from experts.write.templates import all_from_templates
 

@@ -25,7 +25,7 @@ from experts.write.grammar import DETERMINERS, PLACES, PREPOSITIONS, VERBS, word
 from experts.write.instruction import completed
 from experts.write.nouns import COCO_LABELS, names, number, plural
 from experts.write.prompts import Message
-from experts.write.prompts_capable import facts
+from experts.write.prompts.capable import facts
 from experts.write.request import WriteRequest
 from experts.write.templates import all_from_templates
 
@@ -213,7 +213,7 @@ def _kind_of(label: str) -> str:
 
 @functools.cache
 def _prompts() -> dict[str, Any]:
-    return tomllib.loads(Path(__file__).with_name("prompts_ideas.toml").read_text("utf-8"))
+    return tomllib.loads((Path(__file__).with_name("prompts") / "ideas.toml").read_text("utf-8"))
 
 
 def examples(what: What) -> list[tuple[WriteRequest, list[str]]]:

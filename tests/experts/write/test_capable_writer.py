@@ -11,7 +11,7 @@ from experts.write.capable_writer import PHRASINGS, ROUNDS, CapableWriter
 from experts.write.chat.openai_chat import OpenAIWriter
 from experts.write.checks import ENHANCED_WORDS, check, words_of
 from experts.write.instruction import NOT_ANSWERED
-from experts.write.prompts_capable import conversation, examples, facts, sections
+from experts.write.prompts.capable import conversation, examples, facts, sections
 from experts.write.request import WriteRequest
 from experts.write.writer import InstructionWriter
 from experts.write.writers import writer_for

@@ -12,7 +12,7 @@ from typing import Any
 from experts.write.checks import ENHANCED_WORDS, WORDS, words_of
 from experts.write.grammar import GRAMMARS
 from experts.write.nouns import number
-from experts.write.prompts import Message, section_name
+from experts.write.prompts.lines import Message, section_name
 from experts.write.request import WriteRequest
 
 FIELDS = ("short", "enhanced", "phrasings")
@@ -20,7 +20,7 @@ FIELDS = ("short", "enhanced", "phrasings")
 
 @functools.cache
 def _prompts() -> dict[str, Any]:
-    return tomllib.loads(Path(__file__).with_name("prompts_capable.toml").read_text("utf-8"))
+    return tomllib.loads(Path(__file__).with_name("capable.toml").read_text("utf-8"))
 
 
 def examples(section: str) -> list[tuple[WriteRequest, dict[str, Any]]]:

@@ -19,7 +19,7 @@ Message = dict[str, str]
 
 @functools.cache
 def _prompts() -> dict[str, Any]:
-    return tomllib.loads(Path(__file__).with_name("prompts.toml").read_text("utf-8"))
+    return tomllib.loads(Path(__file__).with_name("lines.toml").read_text("utf-8"))
 
 
 def section_name(request: WriteRequest, prompts: Mapping[str, Any]) -> str:
