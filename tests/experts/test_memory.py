@@ -99,6 +99,33 @@ def test_parts_count_each_by_itself():
     assert (detector.is_loaded, tracker.is_loaded, encoder.is_loaded) == (False, False, True)
 
 
+def test_a_model_with_weights_of_its_own_counts_beside_its_parts():
+    @dataclass(eq=False)
+    class Guided(OnGpu):
+        guide: OnGpu | None = None
+
+        @property
+        def parts(self) -> list[OnGpu]:
+            return [] if self.guide is None else [self.guide]
+
+        def load(self) -> None:
+            super().load()
+            for part in self.parts:
+                part.load()
+
+    residents = Residents(budget=10)
+    painter = OnGpu("painter", 4)
+    guided, encoder = Guided("guided", 6, guide=painter), OnGpu("encoder", 4)
+    with residents.using(guided):
+        assert guided.is_loaded and painter.is_loaded
+    with residents.using(encoder):
+        pass
+    assert (guided.is_loaded, painter.is_loaded, encoder.is_loaded) == (False, True, True)
+    tight = Residents(budget=9)
+    with pytest.raises(EditmillError, match="guided and painter"), tight.using(guided):
+        pass
+
+
 def test_models_of_different_devices_do_not_mind_each_other():
     residents = Residents(budget=10)
     one, other = OnGpu("one", 8, "cuda:0"), OnGpu("other", 8, "cuda:1")
