@@ -9,7 +9,7 @@ from typing import Any
 from rich.table import Table
 
 from experts.edit.tasks import TASKS, Task
-from experts.serving import name_of, provider_of
+from experts.serving import generates, name_of, provider_of
 from flows.commands.tables import console, print_table
 from flows.recipe import Recipe, load
 
@@ -70,7 +70,7 @@ def task_row(task: Task, recipe: Recipe) -> dict[str, Any]:
         "task": task.name,
         **sides,
         "made_side": task.made_side,
-        "needs": _needs(task),
+        "needs": _needs(task, generates(recipe.experts, task.name, recipe.models)),
         "served_by": name_of(provider_of(recipe.experts, task.name)),
         "weight": weight,
         "on": not why,
@@ -78,10 +78,10 @@ def task_row(task: Task, recipe: Recipe) -> dict[str, Any]:
     }
 
 
-def _needs(task: Task) -> str:
+def _needs(task: Task, generated: bool) -> str:
     if task.checkpoint:
         return f"a model named in {task.checkpoint}"
-    if task.name == "object_swap":
+    if task.name == "object_swap" and not generated:
         return "an object, and a like one in another clip"
     return "an object" if task.needs_track else ""
 
