@@ -181,6 +181,7 @@ class Pair:
     filter_versions: dict[str, Any]
     phrasings: list[str] = field(default_factory=list)  # ways to say it, the instruction first
     phrasings_by: list[str] = field(default_factory=list)  # `model` or `template`, per phrasing
+    enhanced_by: str = ""  # who wrote what the enhanced instruction says beyond the command
     plan_id: str = ""  # its row in `plans` is what `editmill rebuild` starts from
     construction_score: float | None = None
     construction_reason: str = ""

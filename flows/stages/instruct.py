@@ -26,7 +26,8 @@ BATCH = 8
 
 @dataclass(frozen=True, slots=True)
 class InstructedEdit:
-    """An edit with its words. `by` is `model` or `template`."""
+    """An edit with its words. `by`, `enhanced_by` and each of `phrasings_by` is `model` or
+    `template`."""
 
     edit: Edit
     instruction: str
@@ -35,6 +36,7 @@ class InstructedEdit:
     model: str
     phrasings: list[str]
     phrasings_by: list[str]
+    enhanced_by: str = "template"
 
 
 def run(ctx: Context, shard: Sequence[Edit]) -> list[InstructedEdit]:
@@ -68,6 +70,7 @@ def _write(writer: InstructionWriter | CapableWriter, batch: Sequence[Edit]) -> 
             "model": w.model,
             "phrasings": list(w.phrasings),
             "phrasings_by": list(w.phrasings_by),
+            "enhanced_by": w.enhanced_by,
         }
         for w in written
     ]

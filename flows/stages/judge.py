@@ -222,6 +222,7 @@ def _pair(
         filter_versions=versions,
         phrasings=instructed.phrasings,
         phrasings_by=instructed.phrasings_by,
+        enhanced_by=instructed.enhanced_by,
         plan_id=plan.plan_id,
         output_licence=edit.output_licence.name if edit.output_licence else "",
         may_train=edit.output_licence.may_train if edit.output_licence else None,
