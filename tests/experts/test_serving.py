@@ -15,6 +15,7 @@ from experts import serving
 from experts.edit.tasks import TASKS, TRAINED, expert_for
 from experts.edit.video.wan_vace import WanVACE
 from experts.providers.choice import Choice, choice_of
+from experts.providers.models import Models
 from experts.providers.registry import provider, providers
 
 READER: TypeAdapter[dict[str, str | Choice]] = TypeAdapter(dict[str, serving.ExpertChoice])
@@ -79,18 +80,20 @@ def test_experts_that_take_a_first_frame_are_those_of_the_specs() -> None:
 
 def test_a_pair_leads_back_to_its_editor(tmp_path: Path) -> None:
     swaps = choice_of("edit", {"provider": "wan_vace", "checkpoint": str(tmp_path), "steps": 7})
-    frame = choice_of("first_frame", {"provider": "flux2_klein", "checkpoint": str(tmp_path)})
+    with_frame = Models.model_validate(
+        {"first_frame": {"provider": "flux2_klein", "checkpoint": str(tmp_path)}}
+    )
     recipe: dict[str, str | Choice] = {"object_swap": swaps}
-    expert = serving.serving(NO_CATALOG, recipe, "object_swap", frame)
+    expert = serving.serving(NO_CATALOG, recipe, "object_swap", with_frame)
     assert isinstance(expert, WanVACE) and expert.first_frame is not None
-    assert serving.serving(NO_CATALOG, recipe, "object_swap", frame) is expert
+    assert serving.serving(NO_CATALOG, recipe, "object_swap", with_frame) is expert
     assert serving.serving(NO_CATALOG, recipe, "object_swap") is not expert
 
-    params = serving.served_by(recipe, "object_swap", frame)
+    params = serving.served_by(recipe, "object_swap", with_frame)
     assert params["served_by"]["first_frame"]["provider"] == "flux2_klein"
     assert serving.that_made(NO_CATALOG, pair_of("object_swap", expert, params)) is expert
     alone = serving.serving(NO_CATALOG, recipe, "object_swap")
-    without = serving.served_by(recipe, "object_swap")
+    without = serving.served_by(recipe, "object_swap", Models())
     assert serving.that_made(NO_CATALOG, pair_of("object_swap", alone, without)) is alone
 
     gone = {"served_by": {"edit": {"provider": "wan_vace", "sharpness": 3}}}
@@ -99,10 +102,10 @@ def test_a_pair_leads_back_to_its_editor(tmp_path: Path) -> None:
 
 
 def test_an_embedded_pair_holds_nothing_more() -> None:
-    frame = choice_of("first_frame", "flux2_klein")
-    assert serving.served_by({}, "object_swap", frame) == {}
-    assert serving.served_by({"remover": "cogvideox@abc"}, "object_removal", frame) == {}
-    guided = serving.served_by({"inpainter": "cogvideox@abc"}, "object_swap", frame)
+    with_frame = Models.model_validate({"first_frame": "flux2_klein"})
+    assert serving.served_by({}, "object_swap", with_frame) == {}
+    assert serving.served_by({"remover": "cogvideox@abc"}, "object_removal", with_frame) == {}
+    guided = serving.served_by({"inpainter": "cogvideox@abc"}, "object_swap", with_frame)
     assert guided == {"served_by": {"first_frame": {"provider": "flux2_klein"}}}
     embedded = expert_for("object_swap")
     assert serving.that_made(NO_CATALOG, pair_of("object_swap", embedded, {})) is embedded
@@ -114,9 +117,21 @@ def test_editors_need_no_catalog_to_be_pinned(tmp_path: Path) -> None:
 
 
 def test_what_generates_a_swap() -> None:
-    frame = choice_of("first_frame", "flux2_klein")
-    assert serving.generates({"object_swap": choice_of("edit", "wan_vace")}, "object_swap")
-    assert serving.generates({"inpainter": "cogvideox@abc"}, "object_swap", frame)
-    assert not serving.generates({"inpainter": "cogvideox@abc"}, "object_swap")
-    assert not serving.generates({}, "object_swap", frame)
-    assert not serving.generates({"remover": "cogvideox@abc"}, "object_removal", frame)
+    with_frame = Models.model_validate({"first_frame": "flux2_klein"})
+    assert serving.generates(
+        {"object_swap": choice_of("edit", "wan_vace")}, "object_swap", Models()
+    )
+    assert serving.generates({"inpainter": "cogvideox@abc"}, "object_swap", with_frame)
+    assert not serving.generates({"inpainter": "cogvideox@abc"}, "object_swap", Models())
+    assert not serving.generates({}, "object_swap", with_frame)
+    assert not serving.generates({"remover": "cogvideox@abc"}, "object_removal", with_frame)
+
+
+def test_a_first_frame_may_be_chosen_by_task() -> None:
+    models = Models.model_validate({"first_frame": {"object_swap": "flux2_klein"}})
+    inpainter, stylizer = "cogvideox@abc", "cogvideox@def"
+    recipe: dict[str, str | Choice] = {"inpainter": inpainter, "global_stylizer": stylizer}
+    assert serving.generates(recipe, "object_swap", models)
+    assert not serving.generates(recipe, "global_style_transfer", models)
+    assert "first_frame" in serving.served_by(recipe, "object_swap", models)["served_by"]
+    assert "first_frame" not in serving.served_by(recipe, "global_style_transfer", models)

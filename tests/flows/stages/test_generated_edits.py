@@ -85,7 +85,7 @@ def test_a_plan_becomes_a_pair_that_can_be_made_again(written: Written, ctx: Con
     for job in jobs:
         each = made[job.plan.task]
         assert each.expert == "wan_vace"
-        assert each.output_licence is not None and each.output_licence.name == "Apache-2.0"
+        assert each.output_licence is None  # of a checkpoint in a folder nobody knows it
         assert each.info["windows"] == 2 and each.info["model_size"] == [9, 48, 64]
 
         params = {**job.plan.params, **each.info}

@@ -38,6 +38,13 @@ def options(name: str, folder: Path) -> dict[str, Any]:
     return {**parts, "device": "cpu", "steps": 2}
 
 
+def on_the_hub(name: str) -> str:
+    """The registry's repository at some commit."""
+    kept = provider("first_frame", name).checkpoint
+    assert kept is not None
+    return f"{kept.repo}@{'0' * 40}"
+
+
 def request_for(name: str, seed: int = 5) -> ImageEditRequest:
     rng = np.random.default_rng(2)
     image = rng.integers(0, 256, (HEIGHT, WIDTH, 3), np.uint8)
@@ -81,7 +88,8 @@ def test_is_an_image_editor_with_a_name_a_version_and_a_licence(
 ) -> None:
     assert isinstance(editor, ImageEditor)
     assert editor.name == name and editor.version and " " not in editor.version
-    licence = editor.output_licence
+    assert editor.output_licence is None  # of a folder nobody knows it
+    licence = provider("first_frame", name).kind()(checkpoint=on_the_hub(name)).output_licence
     assert isinstance(licence, OutputLicence)
     assert licence.may_train is (name != "flux_fill")
 

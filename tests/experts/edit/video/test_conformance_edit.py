@@ -79,7 +79,11 @@ def made(name: str, expert: Expert) -> dict[str, EditResult]:
 def test_is_an_expert_with_a_name_a_version_and_a_licence(name: str, expert: Expert) -> None:
     assert isinstance(expert, Expert)
     assert expert.name == name and expert.version and " " not in expert.version
-    assert isinstance(expert.output_licence, OutputLicence)
+    assert expert.output_licence is None  # of a folder nobody knows it
+    kept = provider("edit", name).checkpoint
+    assert kept is not None
+    named = provider("edit", name).kind()(checkpoint=f"{kept.repo}@{'0' * 40}")
+    assert isinstance(named.output_licence, OutputLicence)
     assert set(served(name)) <= set(TASKS)
 
 

@@ -173,6 +173,13 @@ def test_impossible_windows_are_refused() -> None:
         WanVACE(frames=5, overlap=5)
 
 
+def test_the_licence_is_the_stricter_one() -> None:
+    fill = FluxFill(checkpoint=f"black-forest-labs/FLUX.1-Fill-dev@{'0' * 40}")
+    licence, free = WanVACE(fill).output_licence, WanVACE(Flux2Klein()).output_licence
+    assert licence is not None and licence.may_train is False and "FLUX" in licence.name
+    assert free is not None and (free.name, free.may_train) == ("Apache-2.0", True)
+
+
 def test_a_real_image_editors_frame_is_carried(tmp_path: Path) -> None:
     torch.set_num_threads(1)
     options = {
@@ -187,6 +194,3 @@ def test_a_real_image_editors_frame_is_carried(tmp_path: Path) -> None:
     assert len({result.frames.tobytes() for result in results}) == 3
     assert [r.info["first_frame"] for r in results] == ["", "flux2_klein", "flux_fill"]
     assert len({expert.version for expert in (alone, by_klein, by_fill)}) == 3
-    licence = by_fill.output_licence
-    assert licence is not None and licence.may_train is False and "FLUX" in licence.name
-    assert by_klein.output_licence is not None and by_klein.output_licence.may_train is True
