@@ -22,6 +22,7 @@ from prefect import flow
 from catalog.records import Clip
 from experts.local_edits.draw import with_donors
 from experts.plan.donors import Bank
+from experts.serving import generates
 from flows.runtime.answers import KeptAnswers
 from flows.runtime.context import BuildRun, Context, context_of
 from flows.runtime.stopping import stopped_by_signals
@@ -68,7 +69,9 @@ def make_pairs(build: BuildRun) -> None:
 
 def _pairs(ctx: Context) -> None:
     build = ctx.run
-    swaps = bool(ctx.recipe.plan.weights.get("object_swap"))
+    recipe = ctx.recipe
+    swaps = bool(recipe.plan.weights.get("object_swap"))
+    donated = swaps and not generates(recipe.experts, "object_swap", recipe.models)
     line = _Line(ctx)
     annotated: list[Any] = []
     banked: list[Any] = []
@@ -77,7 +80,7 @@ def _pairs(ctx: Context) -> None:
             ctx.stats.expect(plan.STAGE, len(shard))
             annotated.append(annotate_shard.submit(build, shard))
             line.follow(plan_shard.submit(build, annotated[-1]))
-            if swaps:
+            if donated:
                 ctx.stats.expect(bank.STAGE, len(shard))
                 banked.append(bank_shard.submit(build, annotated[-1]))
     # A donor may come from any clip, so swaps are planned once all have been looked at.

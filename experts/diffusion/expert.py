@@ -37,15 +37,20 @@ from experts.diffusion.sampling.options import Cache, cache_named, check
 from experts.diffusion.sampling.sampler import Prompts, sample
 from experts.diffusion.sampling.schedule import Scheduler, scheduler
 from experts.diffusion.serving import Serving, bucket, starts
-from experts.diffusion.specs import BASE_LICENCES, expert_named
+from experts.diffusion.specs import BASE_LICENCES, Base, expert_named
 from experts.edit.first_frame.editor import ImageEditor
 from experts.edit.tasks import expert_for
 from experts.edit.video.painting import GROW, painted_frame, painting, replacement_of
 from experts.licences import EDITMILL, OutputLicence, combined
 from experts.masks.feather import dilated, pasted
+from experts.memory import GIB
 
 ALGORITHM = 1
 """Increased whenever the same weights may give another output."""
+
+BASE_GIB: dict[Base, float] = {"CogVideoX-2b": 16.0, "CogVideoX-5b": 24.0, "CogVideoX-5b-I2V": 24.0}
+"""GiB of a GPU, by base: the transformer and the text encoder (13.3 and 21.8 GB of weights) and a
+window of 33 frames; estimates, not measured."""
 
 GUIDED = {"global_stylizer": "global_style_transfer", "inpainter": "object_swap"}
 """Experts conditioned on a first frame, and the task whose embedded expert makes it where no image
@@ -107,6 +112,16 @@ class CogVideoXExpert:
     def slots(self) -> tuple[str, ...]:
         """Slots of the manifest that its control videos and what makes its first frame open."""
         return (*self._controls.slots, *getattr(self._guiding, "slots", ()))
+
+    @property
+    def device(self) -> str:
+        """torch's name of the device that it runs on."""
+        return self._device.type
+
+    @property
+    def device_bytes(self) -> int:
+        """Of the GPU's memory that it takes, a window's activations included; 0 on a processor."""
+        return 0 if self.device == "cpu" else round(BASE_GIB[self.spec.base] * GIB)
 
     @property
     def parts(self) -> tuple[ImageEditor, ...]:

@@ -97,6 +97,12 @@ def _plan(scene: Scene, choice: _Choice, rng: np.random.Generator, seed: int) ->
         crop=[shown.crop.x, shown.crop.y, shown.crop.width, shown.crop.height],
         width=shown.width,
         height=shown.height,
-        params=draft.params,
+        params={**draft.params, **_scenery(scene, task)},
     )
     return Plan(plan_id=digest("plan", fields), **fields)
+
+
+def _scenery(scene: Scene, task: Task) -> dict[str, str]:
+    """What a generating expert is told of the footage around its edit."""
+    told = task.name in scene.generated and scene.clip.caption
+    return {"caption": scene.clip.caption} if told else {}
