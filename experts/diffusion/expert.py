@@ -37,7 +37,7 @@ from experts.diffusion.sampling.options import Cache, cache_named, check
 from experts.diffusion.sampling.sampler import Prompts, sample
 from experts.diffusion.sampling.schedule import Scheduler, scheduler
 from experts.diffusion.serving import Serving, bucket, starts
-from experts.diffusion.specs import BASE_LICENCES, Base, expert_named
+from experts.diffusion.specs import BASE_GIB, BASE_LICENCES, expert_named
 from experts.edit.first_frame.editor import ImageEditor
 from experts.edit.tasks import expert_for
 from experts.edit.video.painting import GROW, painted_frame, painting, replacement_of
@@ -47,10 +47,6 @@ from experts.memory import GIB
 
 ALGORITHM = 1
 """Increased whenever the same weights may give another output."""
-
-BASE_GIB: dict[Base, float] = {"CogVideoX-2b": 16.0, "CogVideoX-5b": 24.0, "CogVideoX-5b-I2V": 24.0}
-"""GiB of a GPU, by base: the transformer and the text encoder (13.3 and 21.8 GB of weights) and a
-window of 33 frames; estimates, not measured."""
 
 GUIDED = {"global_stylizer": "global_style_transfer", "inpainter": "object_swap"}
 """Experts conditioned on a first frame, and the task whose embedded expert makes it where no image

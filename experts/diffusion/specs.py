@@ -51,6 +51,11 @@ BASE_LICENCES: dict[Base, OutputLicence] = {
 """Of each base's output, and so of the experts trained from it."""
 
 
+BASE_GIB: dict[Base, float] = {"CogVideoX-2b": 16.0, "CogVideoX-5b": 24.0, "CogVideoX-5b-I2V": 24.0}
+"""GiB of a GPU, by base: the transformer and the text encoder (13.3 and 21.8 GB of weights) and a
+window of 33 frames; estimates, not measured."""
+
+
 @dataclass(frozen=True, slots=True)
 class ExpertSpec:
     """One expert or editor.

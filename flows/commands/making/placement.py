@@ -6,6 +6,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from experts.diffusion.specs import BASE_GIB, expert_named
 from experts.edit.tasks import TASKS
 from experts.providers import Choice
 from experts.providers.models import Models
@@ -27,11 +28,6 @@ TOGETHER = {
 MINUTES = {"remover": 1.0, "inpainter": 2.0, "local_stylizer": 3.0}
 """Of an RTX 4090, per edit of 33 frames at 336×592, by trained expert (Señorita-2M, Sec. 3; two of
 them as upper bounds)."""
-
-
-COGVIDEOX_GIB = 24.0
-"""Of the 5B base in bfloat16 with its text encoder (21.8 GB of weights), and one window; an
-estimate, not measured."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,7 +112,8 @@ def _edits(recipe: Recipe) -> list[StageOnGpu]:
             needs.append(_of_slot(recipe.models, "depth"))
         stage = _stage("edit", needs)
         if isinstance(served, str) and served.startswith(f"{COGVIDEOX}@"):
-            stage = StageOnGpu("edit", (COGVIDEOX, *stage.models), stage.gib + COGVIDEOX_GIB)
+            own = BASE_GIB[expert_named(TASKS[task].trained).base]
+            stage = StageOnGpu("edit", (COGVIDEOX, *stage.models), stage.gib + own)
         found.setdefault(stage.models, stage)
     return list(found.values())
 
