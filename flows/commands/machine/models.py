@@ -11,6 +11,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TaskID, TextColum
 from rich.table import Table
 
 from experts import weights
+from flows.commands.tables import print_table
 
 MB = 1e6
 WIDE = 130
@@ -74,7 +75,7 @@ def show(as_json: bool, console: Console | None = None) -> None:
     table.add_column("", no_wrap=True)
     table.add_column("MB", justify="right", no_wrap=True)
     table.add_column("licence")
-    table.add_column("from", overflow="fold")
+    table.add_column("from")
     if wide:
         table.add_column("what it is")
         table.add_column("licence stated in", style="dim")
@@ -87,7 +88,7 @@ def show(as_json: bool, console: Console | None = None) -> None:
             row["source"],
         ]
         table.add_row(*cells, *((row["what"], row["licence_from"]) if wide else ()))
-    console.print(table)
+    print_table(console, table)
     missing = [row for row in rows if not row["present"]]
     size = sum(row["size"] for row in rows if row["present"]) / MB
     lines = [
