@@ -17,7 +17,7 @@ def empty_cache(monkeypatch, tmp_path):
 
 
 def _printed(width: int) -> str:
-    console = Console(file=StringIO(), width=width)
+    console = Console(file=StringIO(), width=width, force_terminal=True, color_system=None)
     models.show(False, console)
     return console.file.getvalue()  # type: ignore[attr-defined]
 
