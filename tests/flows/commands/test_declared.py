@@ -27,7 +27,7 @@ def test_all_are_there():
     assert named == {
         "init", "tasks", "build", "deploy", "status", "query", "releases", "diff", "decide", "log",
         "show", "sheet", "open", "evaluate", "export", "rebuild", "edit", "judge", "models",
-        "doctor",
+        "doctor", "calibrate",
         "train quality", "train alignment", "train expert", "retrain", "upgrade", "forget",
         "collect",
     }  # fmt: skip

@@ -218,7 +218,7 @@ def _pair(name: str, **changed: object) -> Pair:
     """A kept removal with empty fields."""
     empty = {"String": "", "Int64": 0, "Float64": None, "Boolean": True}
     row = {k: empty.get(str(t), []) for k, t in schema(Pair).items()}
-    row |= {"params": "{}", "filter_versions": "{}"}
+    row |= {"params": "{}", "filter_versions": "{}", "vlm_why": "{}"}
     row |= {"source_fps": 25.0, "target_fps": 25.0, "pair_id": name}
     return replace(from_row(Pair, row), task="object_removal", generated_side="target", **changed)
 
