@@ -29,14 +29,16 @@ TASKS = ("addition", "modification", "deletion")
 REPORT_RECORDS = 150
 """Records shown in the report; a page that holds their videos must still open."""
 
-NOTES = [
+NOTES = (
     "Motion is the mean length of the optical flow in px per frame, of a picture whose long side "
     f"is {WORKING_SIDE} px.",
-    "The captioner measures colour, size, place and motion in the mask; a vision-language model "
-    "would see more.",
     "A deletion's background is a calm place that no tracked object crosses; nobody recognised it "
     "as road or sky.",
-]
+)
+MEASURED = (
+    "The captioner measures colour, size, place and motion in the mask; a vision-language model "
+    "would see more (`models.region_captions`)."
+)
 
 
 def task_lines(ctx: Context) -> list[TaskLine]:
@@ -68,7 +70,7 @@ def publish(ctx: Context, tag: str | None, without: Sequence[str] = ()) -> Outco
     release = publish_release(ctx, tag, without) if edits else None
     tasks, stages = task_lines(ctx), stage_lines(ctx)
     with ctx.stats.task():
-        report = _write(ctx, edits, bars, summary_of(ctx, release, tasks, NOTES))
+        report = _write(ctx, edits, bars, summary_of(ctx, release, tasks, _notes(ctx)))
     return Outcome(
         release=release.tag if release else "",
         catalog=ctx.uri,
@@ -78,6 +80,11 @@ def publish(ctx: Context, tag: str | None, without: Sequence[str] = ()) -> Outco
         stages=[dataclasses.asdict(line) for line in stages],
         totals=totals(ctx, tasks),
     )
+
+
+def _notes(ctx: Context) -> list[str]:
+    measured = ctx.recipe.models.region_captions.provider == "measured"
+    return [*NOTES, *([MEASURED] if measured else [])]
 
 
 def report_so_far(ctx: Context, reload_seconds: int) -> None:
