@@ -74,7 +74,7 @@ def stage_lines(ctx: Context) -> list[StageLine]:
             seconds=round(s.seconds, 1),
             peak_memory_mb=round(s.peak_memory_mb),
         )
-        for s in ctx.stats.stages.values()
+        for s in ctx.stats.in_order
     ]
 
 

@@ -37,6 +37,8 @@ def best_attempts(
         if kept[i]:
             rivals[edit_of(edit.edit.plan)].append(i)
     groups = [[edits[i] for i in own] for own in rivals.values() if len(own) > 1]
+    if not groups:
+        return [None] * len(edits)
     ctx.stats.expect(STAGE, len(groups))
     version = judge.version
     documents = journal.run(

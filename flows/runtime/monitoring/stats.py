@@ -16,6 +16,13 @@ import psutil
 
 from flows.runtime.every import every
 
+ORDER = (
+    *("fetch", "look", "ingest", "caption", "annotate", "ideas", "plan", "draw"),
+    *("edit", "instruct", "judge", "vlm", "best", "local_edit", "bank", "report"),
+)
+"""Of the stages, as they are told; records of one may be expected before those of another that
+comes before it."""
+
 SAMPLE_SECONDS = 0.25
 MB = 1 << 20
 
@@ -62,6 +69,13 @@ class Stats:
     def stage(self, name: str) -> StageStats:
         with self._lock:
             return self.stages.setdefault(name, StageStats(name))
+
+    @property
+    def in_order(self) -> list[StageStats]:
+        """The stages so far, as a record goes through them; those of no known name last."""
+        with self._lock:
+            places = {name: place for place, name in enumerate(ORDER)}
+            return sorted(self.stages.values(), key=lambda s: places.get(s.name, len(ORDER)))
 
     def expect(self, name: str, records: int) -> None:
         with self._lock:

@@ -120,7 +120,7 @@ def stage_status(stage: StageStats, workers: int, now: float) -> StageStatus:
 
 def stage_statuses(stats: Stats) -> list[StageStatus]:
     """Every stage that has records, now."""
-    now, stages = time.monotonic(), [*stats.stages.values()]
+    now, stages = time.monotonic(), stats.in_order
     return [stage_status(stage, stats.workers, now) for stage in stages if stage.total]
 
 
