@@ -9,6 +9,7 @@ from pydantic import BeforeValidator
 
 from catalog.validated import Part
 from experts.providers.choice import Choice, choice_of
+from experts.providers.registry import provider
 
 
 def _read(slot: str, given: Any) -> Any:
@@ -19,6 +20,16 @@ def _read_first_frame(given: Any) -> Any:
     if isinstance(given, dict) and "provider" not in given:
         return {task: choice_of("first_frame", each) for task, each in given.items()}
     return _read("first_frame", given)
+
+
+def _short_captions(captions: Choice) -> Choice:
+    """BLIP-2 as `VlmCaptions` makes it."""
+    options = {
+        name: captions.options[name] for name in ("device", "dtype") if name in captions.options
+    }
+    if named := captions.options.get("short_checkpoint"):
+        options["checkpoint"] = named
+    return Choice(slot="captions", provider="blip2", options=options)
 
 
 FirstFrame = Choice | dict[str, Choice] | None
@@ -58,11 +69,18 @@ class Models(Part):
     judge: Annotated[Choice | None, BeforeValidator(partial(_read, "judge"))] = None
 
     def choices(self) -> list[Choice]:
-        """All that are made, in the section's order."""
-        found: list[Choice] = []
-        for slot in type(self).model_fields:
-            given = getattr(self, slot)
-            found += given.values() if isinstance(given, dict) else [given] if given else []
+        """All that are used, in the section's order."""
+        return [choice for slot in type(self).model_fields for choice in self.of(slot)]
+
+    def of(self, slot: str) -> list[Choice]:
+        """Those that are used for a slot: none for a detector that the tracker does without, and
+        two where one writes the short caption and another the rest."""
+        given = getattr(self, slot)
+        if slot == "detect" and slot not in provider("track", self.track.provider).uses:
+            return []
+        found = [*given.values()] if isinstance(given, dict) else [given] if given else []
+        if slot == "captions" and given.options.get("short_by") == "blip2":
+            found.append(_short_captions(given))
         return found
 
     def first_frame_of(self, task: str) -> Choice | None:

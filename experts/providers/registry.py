@@ -59,9 +59,9 @@ class Needs:
 class Provider:
     """One model that can serve `slot`.
 
-    `implementation` is `module:Class`. `weights` are entries of the weights manifest that it opens,
-    `checkpoint` is what it opens instead of them. `output` is the licence of what it puts out, None
-    where that is not known.
+    `implementation` is `module:Class`. `uses` are slots whose models it is given. `weights` are
+    entries of the weights manifest that it opens, `checkpoint` is what it opens instead of them.
+    `output` is the licence of what it puts out, None where that is not known.
     """
 
     slot: str
@@ -72,6 +72,7 @@ class Provider:
     licence_from: str
     output: OutputLicence | None
     needs: Needs
+    uses: tuple[str, ...] = ()
     weights: tuple[str, ...] = ()
     checkpoint: Checkpoint | None = None
 
@@ -149,6 +150,7 @@ def _provider(slot: str, name: str, table: dict[str, Any]) -> Provider:
         licence_from=table["licence_from"],
         output=OutputLicence(**output) if output else None,
         needs=Needs(**table.get("needs", {})),
+        uses=tuple(table.get("uses", ())),
         weights=tuple(table.get("weights", ())),
         checkpoint=_checkpoint(checkpoint) if checkpoint else None,
     )

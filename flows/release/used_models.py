@@ -66,9 +66,9 @@ def _choices(ctx: Context, experts: Mapping[str, Expert]) -> Iterator[Choice]:
     recipe = ctx.recipe
     models = recipe.models
     if _any(ctx.catalog.sources()):
-        yield models.shots
+        yield from models.of("shots")
     if _any(ctx.catalog.clips()):
-        yield from (models.captions, models.detect, models.track)
+        yield from (each for slot in ("captions", "detect", "track") for each in models.of(slot))
     if recipe.records is not None and _any(ctx.catalog.local_edits()):
         yield from (models.region_captions, models.flow)
     if experts:  # every pair has an instruction and was judged

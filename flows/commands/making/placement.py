@@ -48,7 +48,9 @@ def placement(recipe: Recipe) -> list[StageOnGpu]:
         if stage == "instruct" and made == "pairs":
             found += _edits(recipe)
         if stage not in left_out[made]:
-            found.append(_stage(stage, [_of_slot(recipe.models, slot) for slot in slots]))
+            found.append(
+                _stage(stage, [n for slot in slots for n in _of_slot(recipe.models, slot)])
+            )
     return [each for each in found if each.models]
 
 
@@ -102,14 +104,14 @@ def _edits(recipe: Recipe) -> list[StageOnGpu]:
         if not weight:
             continue
         served = provider_of(recipe.experts, task)
-        needs: list[Requirement | None] = []
+        needs: list[Requirement] = []
         if isinstance(served, Choice):
             needs.append(requirement("edit", served.provider, served.options))
         frame = recipe.models.first_frame_of(task)
         if frame is not None and served != "embedded":
             needs.append(requirement("first_frame", frame.provider, frame.options))
         if TASKS[task].checkpoint:
-            needs.append(_of_slot(recipe.models, "depth"))
+            needs += _of_slot(recipe.models, "depth")
         stage = _stage("edit", needs)
         if isinstance(served, str) and served.startswith(f"{COGVIDEOX}@"):
             own = BASE_GIB[expert_named(TASKS[task].trained).base]
@@ -118,13 +120,10 @@ def _edits(recipe: Recipe) -> list[StageOnGpu]:
     return list(found.values())
 
 
-def _of_slot(models: Models, slot: str) -> Requirement | None:
-    choice = getattr(models, slot)
-    if not isinstance(choice, Choice):
-        return None
-    return requirement(slot, choice.provider, choice.options)
+def _of_slot(models: Models, slot: str) -> list[Requirement]:
+    return [requirement(slot, each.provider, each.options) for each in models.of(slot)]
 
 
-def _stage(stage: str, needs: list[Requirement | None]) -> StageOnGpu:
-    on_gpu = [each for each in needs if each is not None and each.gpu]
+def _stage(stage: str, needs: list[Requirement]) -> StageOnGpu:
+    on_gpu = [each for each in needs if each.gpu]
     return StageOnGpu(stage, tuple(e.name for e in on_gpu), sum(e.gpu for e in on_gpu))
