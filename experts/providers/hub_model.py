@@ -66,9 +66,9 @@ class HubModel(ABC):
     def output_licence(self) -> OutputLicence | None:
         """Of what it puts out: the registry's, with the repository that the registry names. Of
         another checkpoint, or a folder, nobody here knows it, so None."""
-        kept = self.provider.checkpoint
-        own = kept is not None and self.checkpoint.partition("@")[0] == kept.repo
-        return self.provider.output if own else None
+        known = self.provider
+        own = known.checkpoint is not None and known.is_own(self.checkpoint)
+        return known.output if own else None
 
     @property
     def version(self) -> str:

@@ -89,6 +89,11 @@ class Provider:
             ) from None
         return found
 
+    def is_own(self, checkpoint: str) -> bool:
+        """Whether it is of the repository that the registry names: of another one, or a folder,
+        no licence is known here."""
+        return self.checkpoint is None or checkpoint.partition("@")[0] == self.checkpoint.repo
+
     @property
     def without_commit(self) -> str:
         """What is said where no commit of its checkpoint is settled."""

@@ -48,6 +48,10 @@ class Requirement:
     install: str
 
 
+SERVED_LICENCE = "that of the model which the server serves"
+UNKNOWN_LICENCE = "its licence is not known"
+
+
 def requirement(slot: str, name: str, options: Mapping[str, Any] | None = None) -> Requirement:
     """What provider `name` of `slot` needs with a recipe's options.
 
@@ -59,6 +63,11 @@ def requirement(slot: str, name: str, options: Mapping[str, Any] | None = None) 
     checkpoint = "" if served else _named(known, options)
     state, fault = _state(known, checkpoint, served)
     output = known.output or (None if known.checkpoint else of_weights(*known.weights))
+    licence, licence_from = known.licence, known.licence_from
+    if served:
+        licence, licence_from = SERVED_LICENCE, "whoever serves it"
+    elif not known.is_own(checkpoint):
+        licence, licence_from, output = UNKNOWN_LICENCE, "", None
     dtype = options.get("dtype", "auto")
     return Requirement(
         slot=slot,
@@ -70,8 +79,8 @@ def requirement(slot: str, name: str, options: Mapping[str, Any] | None = None) 
         size=0 if served else _size(known, checkpoint),
         gpu=_gpu(known, options, served),
         dtype=known.needs.dtype if dtype == "auto" else dtype,
-        licence="that of the model which the server serves" if served else known.licence,
-        licence_from="whoever serves it" if served else known.licence_from,
+        licence=licence,
+        licence_from=licence_from,
         may_train=output.may_train if output and not served else None,
         library="" if served else known.needs.library,
         install="" if served else install_command(known.needs.library, known.needs.extra),
@@ -84,7 +93,7 @@ def is_served(known: Provider, options: Mapping[str, Any]) -> bool:
 
 
 def _gpu(known: Provider, options: Mapping[str, Any], served: bool) -> float:
-    if served:
+    if served or options.get("device") == "cpu":
         return 0.0
     return known.needs.offloaded if options.get("offload") else known.needs.gpu
 
@@ -155,5 +164,4 @@ def _state(known: Provider, checkpoint: str, served: bool) -> tuple[State, str]:
 def _size(known: Provider, checkpoint: str) -> int:
     files = sum(weights.entry(name).size for name in known.weights)
     kept = known.checkpoint
-    listed = kept is not None and checkpoint.partition("@")[0] == kept.repo
-    return files + (kept.size if kept is not None and listed else 0)
+    return files + (kept.size if kept is not None and known.is_own(checkpoint) else 0)

@@ -106,14 +106,14 @@ def _slots(ctx: Context, experts: Mapping[str, Expert], choices: Sequence[Choice
 
 def _of_choice(choice: Choice) -> Iterator[ModelRow]:
     """Of a checkpoint, or of a model on a server; embedded weights have rows of their own."""
-    known = provider(choice.slot, choice.provider)
-    if is_served(known, choice.options):
+    needed = requirement(choice.slot, choice.provider, choice.options)
+    if is_served(provider(choice.slot, choice.provider), choice.options):
         served = str(choice.options.get("model", "")) or "the server's model"
         yield ModelRow(
             model_id=f"{choice.slot}/{served}",
             name=served,
             version="as served",
-            licence="that of the model which the server serves",
+            licence=needed.licence,
             origin=f"an OpenAI-compatible server, for {choice.slot}",
             metrics={},
         )
@@ -122,8 +122,8 @@ def _of_choice(choice: Choice) -> Iterator[ModelRow]:
             model_id=f"{choice.provider}@{version}",
             name=choice.provider,
             version=version,
-            licence=f"{known.licence} ({known.licence_from})",
-            origin=requirement(choice.slot, choice.provider, choice.options).checkpoint,
+            licence=needed.licence + (f" ({needed.licence_from})" if needed.licence_from else ""),
+            origin=needed.checkpoint,
             metrics={},
         )
 

@@ -104,7 +104,7 @@ def _of_kind(slot: str, name: str, named: str) -> Requirement:
         size=0,
         gpu=0.0,
         dtype="",
-        licence="its licence is not known",
+        licence=requirements.UNKNOWN_LICENCE,
         licence_from="",
         may_train=None,
         library=kind.library,
