@@ -24,11 +24,9 @@ def _read_first_frame(given: Any) -> Any:
 
 def _short_captions(captions: Choice) -> Choice:
     """BLIP-2 as `VlmCaptions` makes it."""
-    options = {
-        name: captions.options[name] for name in ("device", "dtype") if name in captions.options
-    }
-    if named := captions.options.get("short_checkpoint"):
-        options["checkpoint"] = named
+    given = captions.options
+    as_blip2 = {"device": "device", "dtype": "dtype", "short_checkpoint": "checkpoint"}
+    options = {own: given[name] for name, own in as_blip2.items() if given.get(name)}
     return Choice(slot="captions", provider="blip2", options=options)
 
 

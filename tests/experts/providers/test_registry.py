@@ -102,6 +102,12 @@ def test_a_recipe_can_name_another_checkpoint_device_and_type(entry: Provider) -
         assert taken[name].default is not inspect.Parameter.empty, name
 
 
+@every
+def test_it_uses_the_detector_that_it_takes(entry: Provider) -> None:
+    assert set(entry.uses) <= set(slots())
+    assert ("detect" in entry.uses) == ("detector" in arguments(entry))
+
+
 @of_the_hub
 def test_a_class_of_the_hub_knows_its_entry(entry: Provider) -> None:
     if issubclass(entry.kind(), HubModel) and not is_made_of_others(entry):
