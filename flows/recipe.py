@@ -17,6 +17,7 @@ from experts.annotate.rules import Annotate
 from experts.edit.tasks import TASKS, TRAINED
 from experts.local_edits.rules import Records
 from experts.plan.rules import Planning
+from experts.providers.choice import Choice
 from experts.providers.models import Models
 from experts.serving import ExpertChoice
 from filters.footage.rules import Footage
@@ -55,6 +56,11 @@ class Clips(Part):
 
 NO_PAIRS = Planning.model_construct(weights={})
 """What stands in for `plan` in a recipe for records."""
+
+
+OF_RECORDS = ("region_captions", "flow")
+OF_PAIRS = ("depth", "encode", "write", "first_frame", "judge")
+"""Slots that only builds of one product use."""
 
 
 class Run(Part):
@@ -112,6 +118,12 @@ class Recipe(Part):
                 "plan.best_of needs a judge to find the best; name one in `models.judge`"
             )
         return self
+
+    def choices(self) -> list[Choice]:
+        """Of `models`, those that its build uses: pairs need no describer of regions, and records
+        neither instructions nor a judge."""
+        unused = OF_RECORDS if self.records is None else OF_PAIRS
+        return [choice for choice in self.models.choices() if choice.slot not in unused]
 
     def decisions(self) -> dict[str, object]:
         """All that can change a result: the recipe without `run`, and without `models`, `experts`

@@ -135,7 +135,7 @@ def _state(file: SourceFile) -> tuple[str | int, ...]:
 def _checkpoints(recipe: Recipe) -> dict[str, str]:
     """Version of each checkpoint that the build opens."""
     editors = (given for given in recipe.experts.values() if isinstance(given, Choice))
-    choices = (*recipe.models.choices(), *editors)
+    choices = (*recipe.choices(), *editors)
     versions = {f"{c.slot}/{c.provider}": checkpoint_version(c) for c in choices}
     if recipe.models.depth is None:  # the depth tasks' model is the environment's
         versions |= {

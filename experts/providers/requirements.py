@@ -4,7 +4,7 @@ build. Nothing is loaded, and nothing but the provider's class is imported."""
 from __future__ import annotations
 
 import importlib.util
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
@@ -14,7 +14,6 @@ from experts.checkpoint import Kind
 from experts.checkpoint.download import Report
 from experts.licences import of_weights
 from experts.providers.choice import Choice
-from experts.providers.models import Models
 from experts.providers.registry import Provider, provider
 
 State = Literal["here", "served", "missing", "no commit", "unusable"]
@@ -98,9 +97,9 @@ def _gpu(known: Provider, options: Mapping[str, Any], served: bool) -> float:
     return known.needs.offloaded if options.get("offload") else known.needs.gpu
 
 
-def of_models(models: Models) -> list[Requirement]:
-    """Of every slot that a recipe fills, in the section's order."""
-    return [requirement(c.slot, c.provider, c.options) for c in models.choices()]
+def of_choices(choices: Iterable[Choice]) -> list[Requirement]:
+    """Of each, in their order."""
+    return [requirement(c.slot, c.provider, c.options) for c in choices]
 
 
 def checkpoint_version(choice: Choice) -> str:

@@ -21,12 +21,12 @@ BESIDE = {("footage", "nsfw"): nsfw.CHECKPOINT, ("first_frame", "controlnet"): C
 
 def needed(recipe: Recipe) -> list[Requirement]:
     """Each model with what it needs, those of the slots first."""
-    return [*requirements.of_models(recipe.models), *_editors(recipe), *_beside(recipe)]
+    return [*requirements.of_choices(recipe.choices()), *_editors(recipe), *_beside(recipe)]
 
 
 def files(recipe: Recipe) -> list[weights.Entry]:
     """Of the weights manifest: those of embedded models, and sample clips."""
-    names = {w for c in recipe.models.choices() for w in provider(c.slot, c.provider).weights}
+    names = {w for c in recipe.choices() for w in provider(c.slot, c.provider).weights}
     names.update(entry.name for entry in slots_of(recipe))
     return [entry for entry in weights.entries() if entry.name in names]
 
@@ -85,7 +85,7 @@ def _beside(recipe: Recipe) -> list[Requirement]:
     named = {}
     if recipe.footage.nsfw and nsfw.chosen():
         named["footage", "nsfw"] = nsfw.chosen()
-    for choice in recipe.models.choices():
+    for choice in recipe.choices():
         if (choice.slot, choice.provider) == ("first_frame", "controlnet_hed"):
             named["first_frame", "controlnet"] = str(choice.options.get("controlnet", ""))
     return [_of_kind(slot, name, given) for (slot, name), given in named.items()]

@@ -18,7 +18,7 @@ from experts.checkpoint.download import UnavailableError, newest
 from experts.checkpoint.places import offline
 from experts.providers import providers, slots
 from experts.providers.models import Models
-from experts.providers.requirements import Requirement, of_models, requirement
+from experts.providers.requirements import Requirement, of_choices, requirement
 from flows.commands.machine import models, needs
 from flows.recipe import Recipe, load
 
@@ -89,7 +89,7 @@ def pin(name: str, as_json: bool) -> None:
 
 def _pinned(chosen: Models) -> dict[str, dict[str, Any]]:
     found = {}
-    for row in of_models(chosen):
+    for row in of_choices(chosen.choices()):
         if row.state != "no commit":
             continue
         try:

@@ -142,11 +142,9 @@ def slots_of(recipe: Recipe) -> list[weights.Entry]:
     from experts.edit.tasks import expert_for
     from filters.footage.models import models_for
 
-    unused = ("write", "encode") if recipe.records is not None else ("region_captions", "flow")
     used = {
         entry
-        for choice in recipe.models.choices()
-        if choice.slot not in unused
+        for choice in recipe.choices()
         for entry in provider(choice.slot, choice.provider).weights
     }
     used.update(
