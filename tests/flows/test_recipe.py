@@ -90,7 +90,9 @@ def test_embedded_leaves_the_depth_tasks_off_and_the_build_says_so() -> None:
     off = {task for task, weight in embedded.plan.weights.items() if not weight}
     assert off == {name for name, task in TASKS.items() if task.checkpoint}
     (note,) = off_notes(embedded)
-    assert "depth_detection and depth_to_video" in note and "models: {depth: depth_anything}" in note
+    assert (
+        "depth_detection and depth_to_video" in note and "models: {depth: depth_anything}" in note
+    )
     assert off_notes(recipe.parse(MINIMAL, "tiny")) == []  # names no such task
 
 
