@@ -136,7 +136,10 @@ def _checkpoints(recipe: Recipe) -> dict[str, str]:
     """Version of each checkpoint that the build opens."""
     editors = (given for given in recipe.experts.values() if isinstance(given, Choice))
     choices = (*recipe.choices(), *editors)
-    versions = {f"{c.slot}/{c.provider}": checkpoint_version(c) for c in choices}
+    versions = {
+        f"{c.slot}/{c.provider}/{c.options.get('checkpoint', '')}": checkpoint_version(c)
+        for c in choices
+    }
     if recipe.models.depth is None:  # the depth tasks' model is the environment's
         versions |= {
             task: expert_for(task).version
