@@ -104,7 +104,7 @@ def _built(network: Network, tiny_config: Config, device: str, dtype: str) -> An
                 model = kind(kind.config_class(**config))
     finally:
         torch.set_default_dtype(before)
-    return model.to(getattr(torch, dtype)).eval()
+    return model.eval()
 
 
 def _made_useful(model: Any, kind: str) -> None:
