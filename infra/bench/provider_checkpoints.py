@@ -107,17 +107,18 @@ def _built(network: Network, tiny_config: Config, device: str, dtype: str) -> An
     return model.eval()
 
 
+@torch.no_grad()
 def _made_useful(model: Any, kind: str) -> None:
     """As in the tests' tiny ones: what was found stays visible to its tracker."""
+    tracker = getattr(model, "tracker_model", None)
     if kind == "Sam2VideoModel":
+        tracker = model
         # One table of positions, saved twice, in every real one
         model.shared_image_embedding.positional_embedding.copy_(
             model.prompt_encoder.shared_embedding.positional_embedding
         )
-    tracker = model if kind == "Sam2VideoModel" else getattr(model, "tracker_model", None)
     if tracker is not None:
-        with torch.no_grad():
-            tracker.mask_decoder.pred_obj_score_head.proj_out.bias.fill_(4.0)
+        tracker.mask_decoder.pred_obj_score_head.proj_out.bias.fill_(4.0)
 
 
 def _token_ids(config: Config) -> Config:
