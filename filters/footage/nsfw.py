@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 
 from catalog.errors import EditmillError
 from experts.checkpoint import Kind
+from experts.providers.pretrained import pretrained
 from experts.threads import one_for_torch
 from filters.footage.onnx import OnnxModel
 
@@ -92,9 +93,7 @@ class CheckpointNsfw:
                 processor = transformers.AutoImageProcessor.from_pretrained(
                     folder, local_files_only=True, trust_remote_code=False
                 )
-                model = transformers.AutoModelForImageClassification.from_pretrained(
-                    folder, local_files_only=True, use_safetensors=True, trust_remote_code=False
-                )
+                model = pretrained(transformers.AutoModelForImageClassification, folder)
             except Exception as error:  # whatever is wrong with somebody's files
                 raise CHECKPOINT.unreadable(folder, error) from None
             labels = {int(i): str(label) for i, label in model.config.id2label.items()}

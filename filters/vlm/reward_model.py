@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 from catalog.errors import EditmillError
 from catalog.keys import digest
 from experts.providers.hub_model import AUTO, HubModel
+from experts.providers.pretrained import pretrained
 from filters.base import NOT_MEASURED, Frames, PairSample
 from filters.vlm.frames import side
 from filters.vlm.judgement import HIGHEST, LOWEST, Judgement
@@ -193,16 +194,7 @@ class RewardModel(HubModel):
         tokenizer = processor.tokenizer
         known = tokenizer.get_vocab()
         tokenizer.add_tokens([t for t in TOKENS if t not in known], special_tokens=True)
-        backbone, loading = transformers.AutoModel.from_pretrained(
-            folder,
-            dtype=self.dtype,
-            use_safetensors=True,
-            local_files_only=True,
-            trust_remote_code=False,
-            output_loading_info=True,
-        )
-        if missing := sorted(loading["missing_keys"]):
-            raise ValueError(f"{len(missing)} weights are missing, as {missing[0]}")
+        backbone = pretrained(transformers.AutoModel, folder, dtype=self.dtype)
         tokens = {token: tokenizer.convert_tokens_to_ids(token) for token in DIMENSIONS}
         rows, width = backbone.get_input_embeddings().weight.shape
         if max(tokens.values()) >= rows:

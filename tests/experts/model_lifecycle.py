@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+import safetensors.torch
 
 from catalog.errors import EditmillError
 
@@ -33,8 +34,8 @@ def check_lifecycle(make: Callable[[], Any], call: Callable[[Any], Any]) -> None
 
 
 def check_bad_checkpoint(kind: Callable[..., Any], good: Path, folder: Path) -> None:
-    """An empty folder, a name that is no commit and broken weights are each one line that says what
-    to set."""
+    """An empty folder, a name that is no commit, broken weights and half of the weights are each one
+    line that says what to set."""
     folder.mkdir()
     for named in (str(folder), "no-such-owner/no-such-model"):
         model = kind(checkpoint=named)
@@ -44,7 +45,16 @@ def check_bad_checkpoint(kind: Callable[..., Any], good: Path, folder: Path) -> 
             assert "checkpoint" in str(raised.value) and "\n" not in str(raised.value)
     for each in good.iterdir():
         (folder / each.name).write_bytes(each.read_bytes())
-    (folder / "model.safetensors").write_bytes(b"no weights at all")
-    with pytest.raises(EditmillError, match="set `checkpoint` of `models") as raised:
-        kind(checkpoint=str(folder)).load()
-    assert "\n" not in str(raised.value)
+    weights = folder / "model.safetensors"
+    for spoilt in (b"no weights at all", half_of(weights)):
+        weights.write_bytes(spoilt)
+        with pytest.raises(EditmillError, match="set `checkpoint` of `models") as raised:
+            kind(checkpoint=str(folder)).load()
+        assert "\n" not in str(raised.value)
+
+
+def half_of(weights: Path) -> bytes:
+    """A safetensors file with every other tensor of another."""
+    tensors = safetensors.torch.load_file(weights)
+    kept = {name: tensors[name] for name in sorted(tensors)[::2]}
+    return safetensors.torch.save(kept, {"format": "pt"})

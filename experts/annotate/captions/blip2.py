@@ -17,6 +17,7 @@ from experts.annotate.captions.wording import short
 from experts.base import Frames
 from experts.batching import Batches
 from experts.providers.hub_model import AUTO, HubModel
+from experts.providers.pretrained import pretrained
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,11 +93,5 @@ class Blip2Captions(HubModel):
         processor = Blip2Processor.from_pretrained(
             folder, local_files_only=True, trust_remote_code=False
         )
-        model = Blip2ForConditionalGeneration.from_pretrained(
-            folder,
-            dtype=self.dtype,
-            local_files_only=True,
-            use_safetensors=True,
-            trust_remote_code=False,
-        )
+        model = pretrained(Blip2ForConditionalGeneration, folder, dtype=self.dtype)
         return _Opened(processor, model.eval().requires_grad_(False).to(self.device))

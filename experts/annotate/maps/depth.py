@@ -30,6 +30,7 @@ from experts.base import Frames
 from experts.batching import Batches
 from experts.checkpoint import Kind
 from experts.providers.hub_model import AUTO, HubModel
+from experts.providers.pretrained import pretrained
 
 if TYPE_CHECKING:
     import torch
@@ -92,13 +93,7 @@ class DepthAnything(HubModel):
         processor = transformers.AutoImageProcessor.from_pretrained(
             folder, local_files_only=True, trust_remote_code=False
         )
-        model = transformers.AutoModelForDepthEstimation.from_pretrained(
-            folder,
-            dtype=self.dtype,
-            local_files_only=True,
-            use_safetensors=True,
-            trust_remote_code=False,
-        )
+        model = pretrained(transformers.AutoModelForDepthEstimation, folder, dtype=self.dtype)
         config = model.config
         metric = getattr(config, "depth_estimation_type", "relative") == "metric"
         if config.model_type not in KINDS or metric:

@@ -21,6 +21,7 @@ from catalog.keys import digest
 from experts.annotate.tracking.detect import Detection, drop_doubles
 from experts.batching import Batches
 from experts.providers.hub_model import AUTO, HubModel
+from experts.providers.pretrained import pretrained
 from experts.write.nouns import COCO_LABELS
 
 
@@ -162,13 +163,7 @@ class GroundingDino(HubModel):
         processor = GroundingDinoProcessor.from_pretrained(
             folder, local_files_only=True, trust_remote_code=False
         )
-        model = GroundingDinoForObjectDetection.from_pretrained(
-            folder,
-            dtype=self.dtype,
-            local_files_only=True,
-            use_safetensors=True,
-            trust_remote_code=False,
-        )
+        model = pretrained(GroundingDinoForObjectDetection, folder, dtype=self.dtype)
         return _Opened(processor, model.eval().requires_grad_(False).to(self.device))
 
 

@@ -19,6 +19,7 @@ from catalog.errors import EditmillError
 from experts.base import Frames
 from experts.batching import Batches
 from experts.providers.hub_model import AUTO, HubModel
+from experts.providers.pretrained import pretrained
 from experts.write.chat.json_grammar import JsonGrammar
 from experts.write.chat.vision import Question
 
@@ -132,13 +133,7 @@ class TransformersVisionChat(HubModel):
         processor.tokenizer.padding_side = "left"  # answers begin where questions end
         if hasattr(processor.video_processor, "cap_pixels_per_frame"):  # Qwen3-VL's
             processor.video_processor.cap_pixels_per_frame = False  # whoever asks bounds them
-        model = AutoModelForImageTextToText.from_pretrained(
-            folder,
-            dtype=self.dtype,
-            local_files_only=True,
-            use_safetensors=True,
-            trust_remote_code=False,
-        )
+        model = pretrained(AutoModelForImageTextToText, folder, dtype=self.dtype)
         # Checkpoints bring sampling settings of their own, which `temperature` replaces.
         settings = model.generation_config
         settings.temperature = settings.top_p = settings.top_k = None

@@ -25,6 +25,7 @@ from experts.annotate.tracking.settings import TrackLimits
 from experts.base import Frames
 from experts.masks.geometry import Mask, clean
 from experts.providers.hub_model import AUTO, HubModel
+from experts.providers.pretrained import pretrained
 
 MOST_TRACKS = 4
 """The model may follow so many times `max_objects`: the best are known only at the clip's end."""
@@ -135,13 +136,7 @@ class Sam3Tracker(HubModel):
     def _open(self, folder: Path) -> Any:
         from transformers import Sam3VideoModel, Sam3VideoProcessor
 
-        model = Sam3VideoModel.from_pretrained(
-            folder,
-            dtype=self.dtype,
-            use_safetensors=True,
-            local_files_only=True,
-            trust_remote_code=False,
-        )
+        model = pretrained(Sam3VideoModel, folder, dtype=self.dtype)
         model.new_det_thresh = self.detection_threshold
         model.max_num_objects = MOST_TRACKS * self.limits.max_objects
         # Both would fetch code from the hub and run it.
