@@ -31,20 +31,21 @@ def run(
     key: Callable[[R], str],
     page: Callable[[R], str] | None = None,
     part: Callable[[R], str] | None = None,
-    work: Callable[[list[R]], Sequence[Document]],
+    work: Callable[[list[R]], Sequence[Document | BadInput]],
     name: Callable[[R], str],
     batch: int = 1,
     prefetch: Callable[[R], None] | None = None,
 ) -> Iterator[tuple[R, Document]]:
     """Yields every record that has a product, with it, in the order of `records`.
 
-    `work` takes up to `batch` records and answers one JSON-able document for each; `key` must cover
-    all that the document depends on. `page` is the clip that the record is of, whose products lie
-    together; by default each lies alone. `name` is what a failure calls the record, and `part`
-    what part of the table of failures it belongs to, by default the page. BadInput that is final is
-    remembered for the record; any other exception (a disk's or a network's hiccup, no memory) is
-    tried again by the next build. Stopped leaves nothing. `prefetch` is told which record `work`
-    will be given after the present batch, so that it may be read meanwhile.
+    `work` takes up to `batch` records and answers one JSON-able document for each, or a BadInput
+    where it has the others' but not this one's; `key` must cover all that the document depends on.
+    `page` is the clip that the record is of, whose products lie together; by default each lies
+    alone. `name` is what a failure calls the record, and `part` what part of the table of failures
+    it belongs to, by default the page. BadInput that is final is remembered for the record; any
+    other exception (a disk's or a network's hiccup, no memory) is tried again by the next build.
+    Stopped leaves nothing. `prefetch` is told which record `work` will be given after the present
+    batch, so that it may be read meanwhile.
     """
     stage_run = _StageRun(ctx, stage, records, key, page, part or page or name, work, name)
     ahead = 0  # the first record behind the batch that has no product
@@ -59,9 +60,8 @@ def run(
     stage_run.write_failures()
 
 
-def failed(error: BadInput) -> Document:
-    """The document of a record that has no product for good, where `work` knows it of one record
-    and has the others'."""
+def _failed(error: BadInput) -> Document:
+    """The document of a record that has no product for good."""
     return {FAILED: {"reason": error.reason, "message": str(error)}}
 
 
@@ -106,7 +106,7 @@ class _StageRun(Generic[R]):
         key: Callable[[R], str],
         page: Callable[[R], str] | None,
         part: Callable[[R], str],
-        work: Callable[[list[R]], Sequence[Document]],
+        work: Callable[[list[R]], Sequence[Document | BadInput]],
         name: Callable[[R], str],
     ) -> None:
         self.ctx, self.stage, self._records = ctx, stage, records
@@ -181,20 +181,28 @@ class _StageRun(Generic[R]):
             return []
         try:
             with self.ctx.stats.work(self.stage):
-                documents = list(self._work(records))
+                answers = list(self._work(records))
         except Exception as error:
             if _ends_the_shard(error):
                 raise
             if len(records) > 1:  # find the one to blame
                 return [doc for record in records for doc in self._attempt([record])]
-            if isinstance(error, BadInput) and error.final:
-                self.ctx.stats.count(self.stage, failed=1)
-                return [failed(error)]
-            self._refused(records[0], error)
-            return [None]
-        failed_ones = sum(FAILED in document for document in documents)
-        self.ctx.stats.count(self.stage, done=len(documents) - failed_ones, failed=failed_ones)
-        return list(documents)
+            return [self._unmade(records[0], error)]
+        self.ctx.stats.count(
+            self.stage, done=sum(not isinstance(answer, BadInput) for answer in answers)
+        )
+        return [
+            self._unmade(record, answer) if isinstance(answer, BadInput) else answer
+            for record, answer in zip(records, answers, strict=True)
+        ]
+
+    def _unmade(self, record: R, error: Exception) -> Document | None:
+        """What stands for the product that a record does not have."""
+        if isinstance(error, BadInput) and error.final:
+            self.ctx.stats.count(self.stage, failed=1)
+            return _failed(error)
+        self._refused(record, error)
+        return None
 
     def _refused(self, record: R, error: Exception) -> None:
         """Notes the failure of a record that has no product, so that the next build tries it

@@ -53,16 +53,18 @@ def run(ctx: Context, shard: Sequence[Clip]) -> list[Clip]:
     ]
 
 
-def _documents(ctx: Context, batch: Sequence[Clip], captioner: Captioner) -> list[Document]:
+def _documents(
+    ctx: Context, batch: Sequence[Clip], captioner: Captioner
+) -> list[Document | BadInput]:
     path = ctx.catalog.media.path
     frames = [sample_frames(path(clip.video), captioner.frames) for clip in batch]
     with using(captioner):
         return [_document(each) for each in captioner.describe(frames)]
 
 
-def _document(described: Description | BadInput) -> Document:
+def _document(described: Description | BadInput) -> Document | BadInput:
     if isinstance(described, BadInput):
-        return journal.failed(described)
+        return described
     return {
         "short": described.short,
         "detailed": described.detailed,

@@ -34,8 +34,8 @@ def check_lifecycle(make: Callable[[], Any], call: Callable[[Any], Any]) -> None
 
 
 def check_bad_checkpoint(kind: Callable[..., Any], good: Path, folder: Path) -> None:
-    """An empty folder, a name that is no commit, broken weights and half of the weights are each one
-    line that says what to set."""
+    """An empty folder, a name that is no commit, broken weights and half of them are each one line
+    that says what to set."""
     folder.mkdir()
     for named in (str(folder), "no-such-owner/no-such-model"):
         model = kind(checkpoint=named)

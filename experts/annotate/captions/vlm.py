@@ -33,8 +33,9 @@ class VisionCaptioner:
     Qwen3-VL, each of which covers 32×32 px.
 
     An answer is mended where that takes no model (`wording`) and otherwise asked for again with the
-    fault named, `rounds` times in all; then the clip is a BadInput (`no_caption`). `objects` is the
-    most that are named.
+    fault named, `rounds` times in all; then the clip is a BadInput (`no_caption`), which is not
+    final where the last answer is empty: a server may have been too busy. `objects` is the most
+    that are named.
 
     `short` is a captioner for the short caption, of which the model is then not asked.
     """
@@ -98,11 +99,13 @@ class VisionCaptioner:
                 if isinstance(read, Description):
                     found[number] = read
                 elif attempt + 1 < self._rounds:
-                    texts[number] = prompts.again(asked, answer, read.fault)
+                    if answer:
+                        texts[number] = prompts.again(asked, answer, read.fault)
                 else:
                     found[number] = BadInput(
                         "no_caption",
                         f"{self._chat.name} was asked {self._rounds} times and {read.fault}",
+                        final=bool(answer),
                     )
         described = [found[number] for number in range(len(clips))]
         return described if self._short is None else self._with_short(clips, described)
@@ -125,6 +128,8 @@ class VisionCaptioner:
 
     def _read(self, answer: str) -> Description | _Faulty:
         """The description in an answer, or what is wrong with it."""
+        if not answer:
+            return _Faulty("gave no answer at last")
         try:
             said = json.loads(answer[answer.index("{") : answer.rindex("}") + 1])
             short = wording.short(_text(said, "short")) if "short" in self._keys else ""

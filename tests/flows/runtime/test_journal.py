@@ -76,6 +76,23 @@ def test_a_bad_record_becomes_a_row_and_the_rest_goes_on(ctx: Context, batch: in
     assert not ctx.worth_retrying
 
 
+@pytest.mark.parametrize("final", [True, False])
+def test_one_record_of_a_batch_may_be_refused(ctx: Context, final: bool) -> None:
+    calls: list[list[int]] = []
+
+    def work(records: list[int]) -> list[dict | BadInput]:
+        calls.append(records)
+        refused = BadInput("no_caption", "2: no words; serve another model", final=final)
+        return [refused if r == 2 else {"value": 2 * r} for r in records]
+
+    assert run(ctx, [1, 2, 3], work, 3).keys() == {1, 3}
+    assert failures(ctx) == {"2": ("no_caption", "2: no words; serve another model")}
+    assert (ctx.stats.stage("double").done, ctx.stats.stage("double").failed) == (2, 1)
+    assert ctx.worth_retrying is not final
+    run(ctx, [1, 2, 3], work, 3)
+    assert calls == [[1, 2, 3]] + ([] if final else [[2]])
+
+
 def test_an_accident_is_tried_again_and_its_row_cleared(ctx: Context) -> None:
     def accident(records: list[int]) -> list[dict]:
         raise RuntimeError("lost\nconnection")

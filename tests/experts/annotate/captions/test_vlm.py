@@ -115,7 +115,15 @@ def test_after_the_rounds_the_clip_fails_with_a_reason_and_the_others_do_not() -
     described = VisionCaptioner(chat, rounds=2).describe(CLIPS)
     assert [type(each) for each in described] == [Description, BadInput, Description]
     assert described[1].reason == "no_caption" and "scripted was asked 2 times" in str(described[1])
-    assert len(chat.calls) == 2
+    assert described[1].final and len(chat.calls) == 2
+
+
+def test_a_clip_without_any_answer_may_be_asked_about_another_day() -> None:
+    chat = Scripted(lambda question: "" if level(question) == 20 else good())
+    described = VisionCaptioner(chat, rounds=2).describe(CLIPS)
+    assert isinstance(described[1], BadInput) and not described[1].final
+    first, second = chat.calls
+    assert [question.text for question in second] == [first[1].text]
 
 
 def test_a_question_that_the_model_cannot_take_fails_alone() -> None:
