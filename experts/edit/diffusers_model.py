@@ -3,6 +3,7 @@ and the sizes it is run at."""
 
 from __future__ import annotations
 
+import json
 import threading
 from math import sqrt
 from pathlib import Path
@@ -15,6 +16,7 @@ from numpy.typing import NDArray
 from catalog.keys import digest
 from experts.licences import EDITMILL, OutputLicence, combined
 from experts.providers.hub_model import AUTO, GIB, HubModel
+from experts.providers.pretrained import pretrained
 
 
 class DiffusersModel(HubModel):
@@ -79,8 +81,26 @@ class DiffusersModel(HubModel):
             use_safetensors=True,
             local_files_only=True,
             trust_remote_code=False,
-            **parts,
+            **{**self._text_encoders(folder), **parts},
         )
+
+    def _text_encoders(self, folder: Path) -> dict[str, Any]:
+        """The pipeline's models of transformers. diffusers would open one that lacks weights."""
+        import transformers
+
+        listed = json.loads((folder / "model_index.json").read_text("utf-8"))
+        kinds = {
+            name: getattr(transformers, entry[1])
+            for name, entry in listed.items()
+            if isinstance(entry, list) and entry[0] == "transformers"
+        }
+        dtypes = self._dtypes()
+        by_name = dtypes if isinstance(dtypes, dict) else {"default": dtypes}
+        return {
+            name: pretrained(kind, folder / name, dtype=by_name.get(name, by_name["default"]))
+            for name, kind in kinds.items()
+            if issubclass(kind, transformers.PreTrainedModel) and name != "safety_checker"
+        }
 
     def _dtypes(self) -> Any:
         """The torch.dtype of all components, or one per component."""

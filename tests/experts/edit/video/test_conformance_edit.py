@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -19,6 +20,7 @@ from experts.licences import OutputLicence
 from experts.providers.choice import choice_of
 from experts.providers.registry import provider, providers
 from tests.checkpoints import wan_vace
+from tests.experts.model_lifecycle import half_of
 
 FRAMES, HEIGHT, WIDTH = 7, 44, 60
 
@@ -167,3 +169,14 @@ def test_a_bad_checkpoint_is_told_in_one_line(
     with pytest.raises(EditmillError, match="missing") as missing:
         kind(**options | {"checkpoint": str(tmp_path)}).load()
     assert "\n" not in str(missing.value)
+
+
+def test_a_text_encoder_without_all_its_weights_is_refused(
+    name: str, options: dict[str, Any], folder: Path, tmp_path: Path
+) -> None:
+    lacking = shutil.copytree(folder, tmp_path / "lacking")
+    weights = lacking / "text_encoder" / "model.safetensors"
+    weights.write_bytes(half_of(weights))
+    with pytest.raises(EditmillError, match="of its weights are missing") as told:
+        provider("edit", name).kind()(**options | {"checkpoint": str(lacking)}).load()
+    assert "\n" not in str(told.value)
