@@ -70,8 +70,8 @@ class Kind:
         Raises EditmillError for a folder that is none of this kind, and for a name that is neither
         a folder nor a commit of the hub.
         """
-        folder = Path(named).expanduser()
-        if folder.is_dir():
+        folder = _folder_here(named)
+        if folder is not None:
             return self._whole(folder)
         repo, commit = self._commit(named)
         return next(
@@ -86,8 +86,8 @@ class Kind:
     def version(self, named: str | Path) -> str:
         """Of the checkpoint and the library that opens it: of the commit, or of a folder's bytes.
         Nothing is fetched. Raises as `present` and `installed`."""
-        folder = Path(named).expanduser()
-        if folder.is_dir():
+        folder = _folder_here(named)
+        if folder is not None:
             names = selected(names_in(self._whole(folder)), self.patterns)
             content = content_digest(folder, names)
         else:
@@ -158,3 +158,12 @@ class Kind:
         raise EditmillError(
             f"{folder}: is no {self.what} ({', '.join(lacking)} missing); {self._remedy}"
         )
+
+
+def _folder_here(named: str | Path) -> Path | None:
+    """The folder of this name; None where there is none, or the name can be none of a file."""
+    try:
+        folder = Path(named).expanduser()
+        return folder if folder.is_dir() else None
+    except (OSError, RuntimeError):  # too long, or `~` of nobody
+        return None

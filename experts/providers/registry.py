@@ -95,13 +95,19 @@ class Provider:
         return self.checkpoint is None or checkpoint.partition("@")[0] == self.checkpoint.repo
 
     @property
+    def option(self) -> str:
+        """Where a recipe names its checkpoint: editors are chosen by task."""
+        place = "experts" if self.slot == "edit" else f"models.{self.slot}"
+        return f"`checkpoint` of `{place}`"
+
+    @property
     def without_commit(self) -> str:
         """What is said where no commit of its checkpoint is settled."""
         assert self.checkpoint is not None
         repo = self.checkpoint.repo
         return (
-            f"{self.name}: which commit of {repo} is not settled; set `checkpoint` of "
-            f"`models.{self.slot}` to {repo}@<its commit's 40 hex digits>, or to a folder"
+            f"{self.name}: which commit of {repo} is not settled; set {self.option} to "
+            f"{repo}@<its commit's 40 hex digits>, or to a folder"
         )
 
     def checkpoint_kind(self) -> Kind:
@@ -111,7 +117,7 @@ class Provider:
             what=self.what,
             files=self.checkpoint.needed,
             optional=self.checkpoint.optional,
-            option=f"`checkpoint` of `models.{self.slot}`",
+            option=self.option,
             example=self.checkpoint.repo,
             library=self.needs.library,
             package=self.needs.package or self.needs.library,

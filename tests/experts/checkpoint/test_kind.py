@@ -17,6 +17,8 @@ from tests.hub import COMMIT, FILES, REPO, Hub
     "named",
     [
         "owner/model",
+        "~nobody-of-this-name/model",
+        "m" * 5000,
         "owner/model@main",
         f"owner/model@{COMMIT[:7]}",
         f"owner/model@{COMMIT.upper()}",

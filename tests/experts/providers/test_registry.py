@@ -113,3 +113,11 @@ def test_a_class_of_the_hub_knows_its_entry(entry: Provider) -> None:
     if issubclass(entry.kind(), HubModel) and not is_made_of_others(entry):
         model = entry.kind()()
         assert (model.slot, model.provider_name) == (entry.slot, entry.name)
+
+
+@of_the_hub
+def test_the_option_that_names_a_checkpoint_is_one_of_a_recipe(entry: Provider) -> None:
+    place = "experts" if entry.slot == "edit" else f"models.{entry.slot}"
+    assert f"`checkpoint` of `{place}`" in entry.without_commit
+    assert entry.checkpoint_kind().option == f"`checkpoint` of `{place}`"
+    assert place == "experts" or entry.slot in Models.model_fields
