@@ -102,6 +102,14 @@ class Recipe(Part):
                 raise ValueError(f"nothing trained serves {name!r}; there are: {', '.join(known)}")
         return providers
 
+    @field_validator("models")
+    @classmethod
+    def _of_tasks(cls, models: Models) -> Models:
+        for task in models.first_frame if isinstance(models.first_frame, dict) else ():
+            if task not in TASKS:
+                raise ValueError(f"`first_frame`: no task is called {task!r}")
+        return models
+
     @model_validator(mode="after")
     def _one_product(self) -> Recipe:
         if ("plan" in self.model_fields_set) == (self.records is not None):

@@ -60,8 +60,9 @@ def choice_of(slot: str, given: Any) -> Choice:
     options = {key: value for key, value in table.items() if key != "provider"}
     try:
         known = provider(slot, name)
-        if options:
-            options = _checked(known.kind(), options, name)
+        kind = known.kind()
+        options = _checked(kind, options, name) if options else {}
+        _construct(kind, options)
     except EditmillError as error:
         raise ValueError(str(error)) from None
     return Choice(slot=slot, provider=name, options=options)
@@ -78,6 +79,14 @@ def chosen(choice: Choice, **usual: Hashable) -> Any:
     given = {name: value for name, value in usual.items() if name in taken}
     model: Model = shared(kind, **{**given, **_hashable(choice.options)})
     return model
+
+
+def _construct(kind: type, options: dict[str, Any]) -> None:
+    """Raises what the class has against these options together. One that is given other models, as
+    a tracker its detector, is made when those are."""
+    given = inspect.signature(kind).parameters.values()
+    if not any(each.kind is not each.KEYWORD_ONLY for each in given):
+        kind(**_hashable(options))
 
 
 def _hashable(options: dict[str, Any]) -> dict[str, Hashable]:

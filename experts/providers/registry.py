@@ -101,12 +101,6 @@ class Provider:
         return f"`checkpoint` of `{place}`"
 
     @property
-    def option(self) -> str:
-        """Where a recipe names its checkpoint: editors are chosen by task."""
-        place = "experts" if self.slot == "edit" else f"models.{self.slot}"
-        return f"`checkpoint` of `{place}`"
-
-    @property
     def without_commit(self) -> str:
         """What is said where no commit of its checkpoint is settled."""
         assert self.checkpoint is not None
