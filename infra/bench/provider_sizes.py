@@ -166,14 +166,29 @@ PUBLISHED: dict[str, Published] = {
             ),
         ),
     ),
-    "sam3": Published(  # all sizes are the classes' defaults
+    "sam3": Published(  # as the classes' defaults
         (
             Network(
                 "",
                 "transformers",
                 "Sam3VideoModel",
-                # So that something is found: random scores lie about one half
-                {"score_threshold_detection": 0.2, "hotstart_delay": 0},
+                {
+                    "detector_config": {
+                        "model_type": "sam3",
+                        "text_config": {
+                            "model_type": "clip_text_model",
+                            "hidden_size": 1024,
+                            "intermediate_size": 4096,
+                            "projection_dim": 512,
+                            "num_hidden_layers": 24,
+                            "num_attention_heads": 16,
+                            "max_position_embeddings": 32,
+                        },
+                    },
+                    # So that something is found: random scores lie about one half
+                    "score_threshold_detection": 0.2,
+                    "hotstart_delay": 0,
+                },
             ),
         ),
         {
