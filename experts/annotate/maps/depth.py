@@ -29,6 +29,7 @@ from catalog.errors import EditmillError
 from experts.base import Frames
 from experts.batching import Batches
 from experts.checkpoint import Kind
+from experts.licences import OutputLicence
 from experts.providers.hub_model import AUTO, HubModel
 from experts.providers.pretrained import pretrained
 
@@ -119,6 +120,11 @@ class DepthModel(DepthAnything):
                 f"{VARIABLE} to a folder or hub id of one: {self._kind().hub_example}"
             )
         return named
+
+    @property
+    def output_licence(self) -> OutputLicence | None:
+        """None where no checkpoint is named, too."""
+        return super().output_licence if os.environ.get(VARIABLE) else None
 
     def _kind(self) -> Kind:
         return dataclasses.replace(super()._kind(), option=VARIABLE)
