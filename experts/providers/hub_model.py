@@ -64,10 +64,10 @@ class HubModel(ABC):
 
     @property
     def output_licence(self) -> OutputLicence | None:
-        """Of what it puts out: the registry's, with the repository that the registry names. Of
+        """Of what it puts out: the registry's, for the repositories that the registry names. Of
         another checkpoint, or a folder, nobody here knows it, so None."""
         known = self.provider
-        own = known.checkpoint is not None and known.is_own(self.checkpoint)
+        own = known.checkpoint is not None and known.is_licensed(self.checkpoint)
         return known.output if own else None
 
     @property

@@ -61,7 +61,8 @@ class Provider:
 
     `implementation` is `module:Class`. `uses` are slots whose models it is given. `weights` are
     entries of the weights manifest that it opens, `checkpoint` is what it opens instead of them.
-    `output` is the licence of what it puts out, None where that is not known.
+    `output` is the licence of what it puts out, None where that is not known. `siblings` are other
+    repositories that serve as well, under the same licences.
     """
 
     slot: str
@@ -73,6 +74,7 @@ class Provider:
     output: OutputLicence | None
     needs: Needs
     uses: tuple[str, ...] = ()
+    siblings: tuple[str, ...] = ()
     weights: tuple[str, ...] = ()
     checkpoint: Checkpoint | None = None
 
@@ -90,9 +92,12 @@ class Provider:
         return found
 
     def is_own(self, checkpoint: str) -> bool:
-        """Whether it is of the repository that the registry names: of another one, or a folder,
-        no licence is known here."""
+        """Whether it is of the repository that the registry names."""
         return self.checkpoint is None or checkpoint.partition("@")[0] == self.checkpoint.repo
+
+    def is_licensed(self, checkpoint: str) -> bool:
+        """Whether the licences that are stated here are those of this checkpoint."""
+        return self.is_own(checkpoint) or checkpoint.partition("@")[0] in self.siblings
 
     @property
     def option(self) -> str:
@@ -162,6 +167,7 @@ def _provider(slot: str, name: str, table: dict[str, Any]) -> Provider:
         output=OutputLicence(**output) if output else None,
         needs=Needs(**table.get("needs", {})),
         uses=tuple(table.get("uses", ())),
+        siblings=tuple(table.get("siblings", ())),
         weights=tuple(table.get("weights", ())),
         checkpoint=_checkpoint(checkpoint) if checkpoint else None,
     )

@@ -65,7 +65,7 @@ def requirement(slot: str, name: str, options: Mapping[str, Any] | None = None) 
     licence, licence_from = known.licence, known.licence_from
     if served:
         licence, licence_from = SERVED_LICENCE, "whoever serves it"
-    elif not known.is_own(checkpoint):
+    elif not known.is_licensed(checkpoint):
         licence, licence_from, output = UNKNOWN_LICENCE, "", None
     dtype = options.get("dtype", "auto")
     return Requirement(

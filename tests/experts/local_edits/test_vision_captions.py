@@ -94,7 +94,9 @@ def test_an_empty_mask_is_refused() -> None:
         cut_out(empty)
 
 
-@pytest.mark.parametrize("options", [{"frames": 2}, {"server": "http://127.0.0.1:1/v1"}])
+@pytest.mark.parametrize(
+    "options", [{"frames": 2}, {"server": "http://127.0.0.1:1/v1", "model": "m"}]
+)
 def test_a_recipe_may_choose_it(options: dict[str, object]) -> None:
     choice = Models(region_captions={"provider": "vlm", **options}).region_captions
     assert choice.model_dump() == {"provider": "vlm", **options}
