@@ -69,7 +69,8 @@ class Run(Part):
     shard_size: int = Field(default=4, ge=1)  # records per Prefect task
     workers: int = Field(default=2, ge=1)  # shards at a time
     threads: int = Field(default=1, ge=1)  # per model call; torch has one (experts.threads)
-    gpu_memory: float | None = Field(default=None, gt=0)  # GiB of each GPU; None: nearly all of it
+    # GiB of each GPU; None: nearly all of it
+    gpu_memory: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     server: str | None = Field(default=None, min_length=1)  # Prefect's: a URL, a profile's name or
     # `profile`, the one in use; None starts one for the build
 

@@ -62,6 +62,7 @@ def test_credentials_are_on_and_a_line_switches_them_off(tmp_path: Path) -> None
     [
         (MINIMAL + "speed: 3\n", "unknown key `speed`"),
         (MINIMAL + "clips: {max_frame: 3}\n", "unknown key `clips.max_frame`; this place knows: "),
+        (MINIMAL + "run: {gpu_memory: .inf}\n", "`run.gpu_memory`"),
         (MINIMAL + "clips: {max_frames: 900}\n", "`clips.max_frames`"),
         (MINIMAL.replace("deblur", "debblur"), "no task is called 'debblur'"),
         (MINIMAL.replace("name: tiny", "name: [1"), "not valid YAML"),
