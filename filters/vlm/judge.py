@@ -3,6 +3,8 @@
 Three grades of 1 to 5 with a sentence each, and two yes/no questions, in one answer by a JSON
 schema. An answer that does not follow it is asked for again with another seed; a pair that gets
 none is not judged (`abstained`), and so kept: a judge that cannot answer says nothing of an edit.
+A pair that is answered with nothing at all, as by a server that is too busy, is to be asked about
+another day.
 
 Two edits are compared in both orders, since such models prefer a place (mostly the first) wherever
 they are unsure: only what they say both times counts, anything else is a tie.
@@ -17,6 +19,7 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from catalog.errors import BadInput
+from experts.write.chat.server import NoAnswer
 from experts.write.chat.vision import Question, VisionChat
 from filters.base import ABSTAINED, NOT_MEASURED, PairSample
 from filters.vlm import prompts
@@ -75,10 +78,11 @@ class VlmJudge:
     def close(self) -> None:
         """The model is shared: whoever made it closes it."""
 
-    def judgements(self, samples: Sequence[PairSample]) -> list[Judgement]:
+    def judgements(self, samples: Sequence[PairSample]) -> list[Judgement | BadInput]:
         """One per sample, in order; `not_measured` for tasks without a rubric and pairs without an
-        instruction. Raises EditmillError where the model gives no answer at all."""
-        found = [Judgement(reason=NOT_MEASURED) for _ in samples]
+        instruction, BadInput for those that the model refuses (its own) or does not answer
+        (`no_answer`, not final). Raises EditmillError where it answers none at all."""
+        found: list[Judgement | BadInput] = [Judgement(reason=NOT_MEASURED) for _ in samples]
         asked = [i for i, s in enumerate(samples) if s.task in prompts.FAMILIES and s.instruction]
         questions = [prompts.question(samples[i], self._frames, self._max_pixels) for i in asked]
         for i, answer in zip(asked, self._answers(questions, judgement_in), strict=True):
@@ -87,7 +91,7 @@ class VlmJudge:
 
     def prefer(self, candidates: Sequence[tuple[PairSample, PairSample]]) -> list[int]:
         """−1 where the first edit of the two is better, 1 the second, 0 for a tie. Raises as
-        `judgements`."""
+        `judgements`, and BadInput where one of the comparisons has no answer."""
         asked = [i for i, (a, _) in enumerate(candidates) if a.task in prompts.FAMILIES]
         ask = functools.partial(
             prompts.comparison, frames=self._frames, max_pixels=self._max_pixels
@@ -95,35 +99,57 @@ class VlmJudge:
         there = [ask(*candidates[i]) for i in asked]
         back = [ask(*reversed(candidates[i])) for i in asked]
         said = self._answers([*there, *back], preference_in)
+        for answer in said:
+            if isinstance(answer, BadInput):
+                raise answer
         found = [0] * len(candidates)
         for i, first, second in zip(asked, said[: len(asked)], said[len(asked) :], strict=True):
-            if first is not None and second is not None and first == -second:
+            if isinstance(first, int) and isinstance(second, int) and first == -second:
                 found[i] = first
         return found
 
-    def _answers(self, questions: Sequence[Question], read: Callable[[str], A]) -> list[A | None]:
-        """What is read of the answers, None where none of the attempts could be read."""
-        found: list[A | None] = [None] * len(questions)
+    def _answers(
+        self, questions: Sequence[Question], read: Callable[[str], A]
+    ) -> list[A | BadInput | None]:
+        """What is read of the answers; None where none of the attempts could be read, BadInput
+        where the model refused, or none of them had a text."""
+        unanswered = BadInput(
+            "no_answer",
+            f"{self.name} was asked {self._attempts} times and gave no answer; the next build asks "
+            "again",
+            final=False,
+        )
+        found: list[A | BadInput | None] = [unanswered for _ in questions]
         waiting = list(range(len(questions)))
         for seed in range(self._attempts):
-            texts = self._ask([questions[i] for i in waiting], seed)
-            for i, text in zip(waiting, texts, strict=True):
-                try:
-                    found[i] = read(text)
-                except ValueError:
+            try:
+                answers = self._ask([questions[i] for i in waiting], seed)
+            except NoAnswer:
+                if seed == 0:
+                    raise
+                break  # it has answered others: these cost no build
+            asked, waiting = waiting, []
+            for i, answer in zip(asked, answers, strict=True):
+                if isinstance(answer, BadInput):
+                    found[i] = answer
                     continue
-            waiting = [i for i in waiting if found[i] is None]
+                try:
+                    found[i] = read(answer)
+                except ValueError:
+                    waiting.append(i)
+                    if answer.strip():
+                        found[i] = None
             if not waiting:
                 break
         return found
 
-    def _ask(self, questions: Sequence[Question], seed: int) -> list[str]:
-        """The answers; an empty one to a question that the model refuses."""
+    def _ask(self, questions: Sequence[Question], seed: int) -> list[str | BadInput]:
+        """The answers; a BadInput for a question that the model refuses."""
         try:
-            return self.chat.ask(questions, seed=seed, max_tokens=self._max_tokens)
-        except BadInput:
+            return [*self.chat.ask(questions, seed=seed, max_tokens=self._max_tokens)]
+        except BadInput as refusal:
             if len(questions) == 1:
-                return [""]
+                return [refusal]
         return [answer for each in questions for answer in self._ask([each], seed)]
 
 

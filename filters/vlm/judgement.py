@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol, runtime_checkable
 
+from catalog.errors import BadInput
 from catalog.records import VLM_SCORES
 from experts.base import Model
 from filters.base import NOT_MEASURED, PairSample, Verdict
@@ -54,13 +55,15 @@ class Judgement:
 class PairJudge(Model, Protocol):
     """A model that judges edits. Same pairs, same machine: same judgements."""
 
-    def judgements(self, samples: Sequence[PairSample]) -> list[Judgement]:
-        """One per sample, in order. Raises EditmillError where the model cannot be had."""
+    def judgements(self, samples: Sequence[PairSample]) -> Sequence[Judgement | BadInput]:
+        """One per sample, in order; BadInput for one that cannot be judged now. Raises
+        EditmillError where the model cannot be had."""
         ...
 
     def prefer(self, candidates: Sequence[tuple[PairSample, PairSample]]) -> list[int]:
         """Which of two edits of the same footage by the same instruction is better, for each two:
-        −1 the first, 1 the second, 0 where they tie or the model cannot tell."""
+        −1 the first, 1 the second, 0 where they tie or the model cannot tell. Raises BadInput where
+        it gives no answer."""
         ...
 
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
+from catalog.errors import BadInput
 from catalog.keys import digest
 from experts.memory import using
 from filters.base import ABSTAINED, NOT_MEASURED, PairSample
@@ -58,6 +59,9 @@ def judged(
     ]
 
 
-def _documents(judge: PairJudge, samples: Sequence[PairSample]) -> list[Document]:
+def _documents(judge: PairJudge, samples: Sequence[PairSample]) -> list[Document | BadInput]:
     with using(judge):
-        return [judgement.document() for judgement in judge.judgements(samples)]
+        return [
+            each if isinstance(each, BadInput) else each.document()
+            for each in judge.judgements(samples)
+        ]

@@ -31,7 +31,7 @@ from experts.edit.tasks import TASKS
 from experts.memory import using
 from experts.providers.choice import choice_of
 from experts.weights import fetch
-from filters.base import PairSample
+from filters.base import ABSTAINED, PairSample
 from filters.quality.training.good_edits import GoodEdits
 from filters.quality.training.training_set import with_broken
 from filters.roc import auc
@@ -74,8 +74,8 @@ def report(found: Sequence[Case], judge: PairJudge) -> None:
     """Asks the judge about both versions of every edit, and prints what comes of it."""
     start = time.perf_counter()
     with using(judge):
-        good = judge.judgements([good for _, good, _ in found])
-        broken = judge.judgements([worse for _, _, worse in found])
+        good = _said(judge, [good for _, good, _ in found])
+        broken = _said(judge, [worse for _, _, worse in found])
         preferred = judge.prefer([(good, worse) for _, good, worse in found])
     seconds = time.perf_counter() - start
     silent = sum(not said.scores for said in (*good, *broken))
@@ -92,6 +92,12 @@ def report(found: Sequence[Case], judge: PairJudge) -> None:
         by_kind[kind].append(float(won))
     for kind, won in sorted(by_kind.items()):
         print(f"  {kind:<18}{np.mean(won):>6.3f} of {len(won)}")
+
+
+def _said(judge: PairJudge, samples: Sequence[PairSample]) -> list[Judgement]:
+    """The judgements; one without scores where the judge gave none."""
+    judged = judge.judgements(samples)
+    return [each if isinstance(each, Judgement) else Judgement(reason=ABSTAINED) for each in judged]
 
 
 def _both(

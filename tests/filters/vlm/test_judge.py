@@ -13,6 +13,7 @@ from catalog.errors import BadInput, EditmillError
 from catalog.policy import Policy
 from catalog.records import SCORES, VLM_SCORES
 from experts.edit.tasks import TASKS
+from experts.write.chat.server import NoAnswer
 from experts.write.chat.vision import Question, VisionChat
 from filters.vlm import prompts
 from filters.vlm.judge import VlmJudge, judgement_in, preference_in
@@ -127,11 +128,11 @@ def test_a_bad_answer_is_asked_for_again_with_another_seed(answer: str) -> None:
     assert [seed for _, seed in chat.asked] == [0, 1]
 
 
-@pytest.mark.parametrize("answer", BAD)
-def test_a_judge_that_never_answers_abstains(answer: str) -> None:
+@pytest.mark.parametrize("answer", BAD[1:])
+def test_a_judge_that_is_never_understood_abstains(answer: str) -> None:
     chat = ScriptedChat(lambda question, seed: answer)
     (judgement,) = VlmJudge(chat, attempts=2).judgements([removal(0)])
-    assert judgement == Judgement(reason="abstained")
+    assert isinstance(judgement, Judgement) and judgement == Judgement(reason="abstained")
     assert len(chat.asked) == 2
     for verdict in verdicts(judgement).values():
         assert verdict.keep and verdict.score is None and verdict.reason == "abstained"
@@ -162,8 +163,43 @@ def test_one_refused_question_costs_no_other() -> None:
             raise BadInput("context_full", "too long", final=False)
         return grades()
 
-    judged = VlmJudge(ScriptedChat(script)).judgements([removal(200), removal(0)])
-    assert [j.reason for j in judged] == ["", "abstained"]
+    chat = ScriptedChat(script)
+    judged, refused = VlmJudge(chat).judgements([removal(200), removal(0)])
+    assert judged.reason == ""
+    assert isinstance(refused, BadInput)
+    assert (refused.reason, refused.final) == ("context_full", False)
+    assert [seed for _, seed in chat.asked] == [0, 0, 0, 0]  # both, then each alone
+
+
+def test_what_got_no_answer_is_no_abstention() -> None:
+    def script(question: Question, seed: int) -> str:
+        return "" if question.videos[1].mean() < 50 else grades()
+
+    judge = VlmJudge(ScriptedChat(script))
+    judged, unanswered = judge.judgements([removal(200), removal(0)])
+    assert judged.reason == ""
+    assert isinstance(unanswered, BadInput)
+    assert (unanswered.reason, unanswered.final) == ("no_answer", False)
+    with pytest.raises(BadInput) as raised:
+        judge.prefer([(removal(0), removal(200))])
+    assert not raised.value.final
+
+
+def test_a_server_that_answered_others_may_leave_the_last_unanswered() -> None:
+    def script(question: Question, seed: int) -> str:
+        if seed:
+            raise NoAnswer("the server is too slow")
+        return "" if question.videos[1].mean() < 50 else grades()
+
+    judged, unanswered = VlmJudge(ScriptedChat(script)).judgements([removal(200), removal(0)])
+    assert judged.reason == ""
+    assert isinstance(unanswered, BadInput) and not unanswered.final
+
+
+def test_an_unreadable_answer_among_empty_ones_is_an_abstention() -> None:
+    chat = ScriptedChat(lambda question, seed: "It is fine." if seed == 1 else "")
+    (judgement,) = VlmJudge(chat).judgements([removal(0)])
+    assert judgement == Judgement(reason="abstained")
 
 
 def test_a_model_that_cannot_be_had_is_no_abstention() -> None:

@@ -12,12 +12,14 @@ import pytest
 import catalog
 from catalog.records import VLM_SCORES, Pair
 from experts.edit.job import Side
+from filters.vlm.judge import VlmJudge
 from flows.recipe import parse
 from flows.runtime.context import Context, context
 from flows.stages import judge, vlm
 from flows.stages.edit import Edit
 from flows.stages.instruct import InstructedEdit
 from tests.checkpoints import vefx_reward
+from tests.filters.vlm.scripted import ScriptedChat, grades, removal
 from tests.flows.tiny_training import FRAMES, HEIGHT, WIDTH, write_catalog
 
 pytestmark = pytest.mark.weights
@@ -104,6 +106,24 @@ def test_what_it_says_is_kept_apart_and_said_once(
 
     with_scores = catalog.open(root).scores().filter(pl.col("filter").is_in(VLM_SCORES)).collect()
     assert len(with_scores) == 2 * len(VLM_SCORES)
+
+
+def test_what_got_no_answer_is_asked_again_by_the_next_build(
+    root: Path, shard: list[InstructedEdit]
+) -> None:
+    edit = shard[:1]
+    sample = lambda _: removal(0)  # noqa: E731
+    busy, idle = (VlmJudge(ScriptedChat(lambda *_, said=said: said)) for said in ("", grades(4)))
+    ctx = _context(root, None)
+    (judgement,) = vlm.judged(ctx, edit, busy, sample, asked=[True])
+    assert judgement.reason == "abstained" and ctx.worth_retrying
+    (failure,) = ctx.catalog.tables.records("failures")
+    assert (failure.stage, failure.reason) == (vlm.STAGE, "no_answer")
+
+    again = _context(root, None)
+    (judgement,) = vlm.judged(again, edit, idle, sample, asked=[True])
+    assert judgement.scores["instruction"] == 4
+    assert not list(again.catalog.tables.records("failures"))
 
 
 def test_thresholds_ask_nothing_anew(
