@@ -98,9 +98,7 @@ class Client:
         await asyncio.gather(*under_way, return_exceptions=True)
         await self._openai.close()
 
-    async def ask(
-        self, path: str, body: dict[str, Any] | None = None, attempts: int | None = None
-    ) -> dict[str, Any]:
+    async def ask(self, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         """The JSON object that `path` answers, POSTed `body` if there is one.
 
         Raises Refused where the server says no, NoAnswer where it gives nothing usable in time,
@@ -108,7 +106,7 @@ class Client:
         """
         tries = _Tries(path, time.monotonic())
         _tries.set(tries)
-        options: Any = {} if attempts is None else {"max_retries": attempts - 1}
+        options: Any = {}
         if not self.server.key:  # else the client looks for one in the environment
             options["headers"] = {"Authorization": openai.Omit()}
         try:

@@ -6,7 +6,7 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, Any
 
-from catalog.errors import EditmillError
+from experts.write.chat.server import Refused
 
 if TYPE_CHECKING:
     from experts.write.chat.client import Client
@@ -18,17 +18,19 @@ IDENTIFYING = (
     *("n_params", "n_vocab", "n_embd", "size"),  # llama.cpp's, in `meta`
 )
 
-ATTEMPTS = 2
-"""The question is a side issue: a server that is away is waited for when texts are wanted."""
+LISTS_NOTHING = {404, 405, 501}
+"""Statuses of a server that has no list of its models. Any other failure may pass: what the server
+said of the model yesterday must not be forgotten because it is busy today."""
 
 A_CLOCK = 86_400
 """Seconds; `created` nearer to now than this may be the time of asking, as vLLM's is."""
 
 
 async def described(client: Client, model: str) -> dict[str, str | int] | None:
-    """What identifies `model`; None where the server cannot be asked or says no more than its name.
+    """What identifies `model`; None where the server has no list, or says no more than its name.
 
-    `created` counts unless it is only a clock: one that moves between two looks.
+    `created` counts unless it is only a clock: one that moves between two looks. A server that is
+    busy or away is waited for as long as for a text. Raises as `Client.ask`.
     """
     said = await _entry(client, model)
     if said is None:
@@ -51,9 +53,11 @@ async def _is_clock(created: int, client: Client, model: str) -> bool:
 
 async def _entry(client: Client, model: str) -> dict[str, Any] | None:
     try:
-        listed = (await client.ask("/models", attempts=ATTEMPTS)).get("data")
-    except EditmillError:
-        return None
+        listed = (await client.ask("/models")).get("data")
+    except Refused as refusal:
+        if refusal.status in LISTS_NOTHING:
+            return None
+        raise
     entries = (
         [each for each in listed if isinstance(each, dict)] if isinstance(listed, list) else []
     )

@@ -100,8 +100,9 @@ class ServedModel:
     def version(self) -> str:
         """Of the calling code, the model's name and what the server says of the model.
 
-        The server is asked once. Where it cannot be asked, or says no more than the name, its
-        address goes in instead: then nothing else tells two servers apart.
+        The server is asked once. Where it has no list of models, or says no more than the name, its
+        address goes in instead: then nothing else tells two servers apart. Raises EditmillError
+        where it does not answer.
         """
         with self._lock:
             if not self._identity:

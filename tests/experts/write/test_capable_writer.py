@@ -40,6 +40,12 @@ def script(fake: Fake, *answers: Any) -> None:
     fake.answer = answer
 
 
+def overloaded(fake: Fake) -> None:
+    """It has no list of models, and writes nothing."""
+    busy = {"error": "overloaded"}
+    fake.answer = lambda path, _: (404 if path.endswith("/models") else 503, busy, {})
+
+
 def test_one_call_gives_all_texts(fake: Fake) -> None:
     script(fake, GOOD)
     (made,) = writer(fake).write([DOG])
@@ -142,7 +148,7 @@ def test_fenced_json_is_read(fake: Fake) -> None:
 def test_no_answer_is_a_template_and_the_record_says_so(
     fake: Fake, caplog: pytest.LogCaptureFixture
 ) -> None:
-    fake.always({"error": "overloaded"}, 503)
+    overloaded(fake)
     (made,) = writer(fake, rounds=1).write([DOG])
     assert (made.by, made.enhanced_by) == ("template", "template")
     assert made.tries == (NOT_ANSWERED,)
@@ -151,7 +157,7 @@ def test_no_answer_is_a_template_and_the_record_says_so(
 
 
 def test_a_small_models_writer_does_the_same(fake: Fake) -> None:
-    fake.always({"error": "overloaded"}, 503)
+    overloaded(fake)
     chat = OpenAIWriter(model="m", base_url=fake.url, attempts=1, structured=False)
     (made,) = InstructionWriter(chat, rounds=1).write([DOG])
     assert (made.by, made.tries) == ("template", (NOT_ANSWERED,))
@@ -173,7 +179,9 @@ def test_a_server_that_is_not_there_stops_the_build() -> None:
 def test_only_what_lacks_something_is_asked_again_and_order_is_kept(fake: Fake) -> None:
     cat = WriteRequest("object_removal", "cat", seed=2)
 
-    def answer(_: str, body: dict[str, Any]) -> Answer:
+    def answer(path: str, body: dict[str, Any]) -> Answer:
+        if path.endswith("/models"):
+            return 404, {}, {}
         first = [m["content"] for m in body["messages"] if m["content"].startswith("Task")][-1]
         text = json.dumps(GOOD)
         return 200, choices(text.replace("dog", "cat") if "cat" in first else text), {}

@@ -307,6 +307,47 @@ def test_where_a_server_tells_nothing_the_address_is_in_the_version(fake: Fake) 
     assert one != OpenAIChat(fake.url.replace("127.0.0.1", "localhost"), "a").version
 
 
+def _listing(fake: Fake, *failures: Answer) -> list[str]:
+    """Has the server list its model after `failures`; the paths it is asked for."""
+    asked: list[str] = []
+    entry = {"id": "a", "root": "org/a", "created": 1}
+
+    def answer(path: str, _: object) -> Answer:
+        asked.append(path)
+        if len(asked) <= len(failures):
+            return failures[len(asked) - 1]
+        return 200, {"data": [entry]}, {}
+
+    fake.answer = answer
+    return asked
+
+
+def test_a_busy_server_is_waited_for_and_its_version_stays(fake: Fake) -> None:
+    _listing(fake)
+    idle = OpenAIChat(fake.url, "a").version
+    asked = _listing(fake, *[(503, {"error": "loading"}, {})] * 4)
+    assert OpenAIChat(fake.url, "a").version == idle
+    assert asked == ["/v1/models"] * 5
+
+
+@pytest.mark.parametrize("status", [503, 429, 401])
+def test_without_the_servers_word_there_is_no_version(fake: Fake, status: int) -> None:
+    fake.always({"error": "not now"}, status)
+    chat = OpenAIChat(fake.url, "a", attempts=2)
+    with pytest.raises(EditmillError, match=rf"/models: answered {status}") as raised:
+        _ = chat.version
+    assert "\n" not in str(raised.value)
+    _listing(fake)
+    assert chat.version == OpenAIChat(fake.url, "a").version
+
+
+@pytest.mark.parametrize("status", [404, 405, 501])
+def test_a_server_without_a_list_goes_by_its_address(fake: Fake, status: int) -> None:
+    fake.always({"error": "no such thing"}, status)
+    asked = OpenAIChat(fake.url, "a").version
+    assert asked != OpenAIChat(fake.url.replace("127.0.0.1", "localhost"), "a").version
+
+
 def test_making_one_asks_nobody() -> None:
     begun = time.monotonic()
     OpenAIChat("http://10.255.255.1/v1", "any").load()

@@ -40,8 +40,8 @@ def pictures(body: dict[str, Any]) -> list[NDArray[np.uint8]]:
     return found
 
 
-def test_it_is_a_vision_chat() -> None:
-    assert isinstance(OpenAIVisionChat(model="m"), VisionChat)
+def test_it_is_a_vision_chat(fake: Fake) -> None:
+    assert isinstance(chat(fake), VisionChat)
 
 
 def test_png_shows_the_very_frames(fake: Fake) -> None:
