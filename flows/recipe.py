@@ -136,10 +136,16 @@ class Recipe(Part):
 
     def decisions(self) -> dict[str, object]:
         """All that can change a result: the recipe without `run`, and without `models`, `experts`
-        or `credentials` that ask for nothing special."""
-        usual = {"models": Models(), "experts": {}, "credentials": True}
-        unused = {"run", *(name for name, value in usual.items() if getattr(self, name) == value)}
-        return self.model_dump(mode="json", exclude=unused)
+        or `credentials` that ask for nothing special. Of a provider, the options that change one
+        (`Choice.decisions`)."""
+        asked = self.model_dump(mode="json", exclude={"run"})
+        asked["models"] = self.models.decisions()
+        asked["experts"] = {
+            name: given.decisions() if isinstance(given, Choice) else given
+            for name, given in self.experts.items()
+        }
+        usual = {"models": Models().decisions(), "experts": {}, "credentials": True}
+        return {n: part for n, part in asked.items() if n not in usual or part != usual[n]}
 
 
 def load(name_or_path: str) -> Recipe:

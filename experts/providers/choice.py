@@ -28,6 +28,16 @@ from experts.base import Model
 from experts.instances import shared
 from experts.providers.registry import provider, providers
 
+OF_NO_RESULT = frozenset(
+    {
+        *("device", "offload", "batch", "threads"),
+        *("concurrency", "timeout", "attempts", "patience"),
+        *("api_key_variable", "price_per_million_input", "price_per_million_output"),
+    }
+)
+"""Options that say where and how fast a model runs, how long it is waited for and what it costs, as
+`run` does of a whole recipe. They are in no model's version either."""
+
 
 class Choice(BaseModel):
     """Which provider serves a slot, with the options that are not its class's defaults."""
@@ -41,6 +51,11 @@ class Choice(BaseModel):
     @model_serializer
     def _written(self) -> dict[str, Any]:
         return {"provider": self.provider, **self.options}
+
+    def decisions(self) -> dict[str, Any]:
+        """As JSON has it, without the options that change no result."""
+        written: dict[str, Any] = self.model_dump(mode="json")
+        return {name: value for name, value in written.items() if name not in OF_NO_RESULT}
 
 
 def choice_of(slot: str, given: Any) -> Choice:

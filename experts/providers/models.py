@@ -30,6 +30,12 @@ def _short_captions(captions: Choice) -> Choice:
     return Choice(slot="captions", provider="blip2", options=options)
 
 
+def _decided(chosen: FirstFrame) -> dict[str, Any] | None:
+    if isinstance(chosen, dict):
+        return {task: each.decisions() for task, each in chosen.items()}
+    return None if chosen is None else chosen.decisions()
+
+
 FirstFrame = Choice | dict[str, Choice] | None
 """One image editor for all tasks, or one by task; None where no expert needs any."""
 
@@ -69,6 +75,10 @@ class Models(Part):
     def choices(self) -> list[Choice]:
         """All that are used, in the section's order."""
         return [choice for slot in type(self).model_fields for choice in self.of(slot)]
+
+    def decisions(self) -> dict[str, Any]:
+        """All that can change a result, by slot."""
+        return {slot: _decided(getattr(self, slot)) for slot in type(self).model_fields}
 
     def of(self, slot: str) -> list[Choice]:
         """Those that are used for a slot: none for a detector that the tracker does without, and

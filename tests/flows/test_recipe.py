@@ -48,6 +48,39 @@ def test_run_section_is_no_decision() -> None:
     assert a.decisions() == b.decisions()
 
 
+def test_where_and_how_fast_a_model_runs_is_no_decision() -> None:
+    def decided(models: str, experts: str = "{}") -> dict[str, object]:
+        text = f"{MINIMAL}models: {models}\nexperts: {experts}\n"
+        return recipe.parse(text, "t").decisions()
+
+    server = "provider: openai, model: m, base_url: 'http://h/v1'"
+    hurried = "timeout: 9, attempts: 2, patience: 3, concurrency: 1, api_key_variable: KEY"
+    prices = "price_per_million_input: 1.5, price_per_million_output: 2"
+    plain = decided(f"{{write: {{{server}}}}}")
+    assert plain == decided(f"{{write: {{{server}, {hurried}, {prices}}}}}")
+    assert plain["models"]["write"] == {  # type: ignore[index]
+        "provider": "openai", "model": "m", "base_url": "http://h/v1",
+    }  # fmt: skip
+    assert plain != decided(f"{{write: {{{server.replace('model: m', 'model: n')}}}}}")
+
+    placed = "{detect: {provider: grounding_dino, device: 'cuda:1', batch: 2}}"
+    assert decided(placed) == decided("{detect: grounding_dino}")
+    exact = "{detect: {provider: grounding_dino, dtype: float32}}"
+    assert decided(exact) != decided("{detect: grounding_dino}")
+
+    painters = "{{first_frame: {{object_swap: {{provider: flux2_klein{}}}}}}}"
+    editors = "{{object_swap: {{provider: wan_vace{}}}}}"
+    offloaded = decided(painters.format(", offload: true"), editors.format(", offload: true"))
+    assert offloaded == decided(painters.format(""), editors.format(""))
+    assert offloaded != decided(painters.format(""), editors.format(", steps: 9"))
+
+
+def test_a_recipe_without_models_decides_what_it_did() -> None:
+    plain = recipe.parse(MINIMAL, "plain")
+    unused = {"run", "models", "experts", "credentials"}
+    assert plain.decisions() == plain.model_dump(mode="json", exclude=unused)
+
+
 def test_credentials_are_on_and_a_line_switches_them_off(tmp_path: Path) -> None:
     on, off = recipe.parse(MINIMAL, "on"), recipe.parse(MINIMAL + "credentials: false\n", "off")
     assert "credentials" not in on.decisions()  # so a selection keeps its name
