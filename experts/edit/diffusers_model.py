@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 
 from catalog.keys import digest
 from experts.licences import EDITMILL, OutputLicence, combined
+from experts.providers.bounds import Dtype
 from experts.providers.hub_model import AUTO, GIB, HubModel
 from experts.providers.pretrained import pretrained
 
@@ -34,7 +35,7 @@ class DiffusersModel(HubModel):
         *,
         checkpoint: str = "",
         device: str = AUTO,
-        dtype: str = AUTO,
+        dtype: Dtype = AUTO,
         offload: bool = False,
         tiling: bool = False,
     ) -> None:

@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import PositiveInt
 
 from catalog.errors import BadInput
 from catalog.keys import digest
@@ -18,6 +19,7 @@ from experts.annotate.captions.wording import line
 from experts.base import Frames
 from experts.local_edits.captions import LONG, MEDIUM, SHORT, LocalCaptions, Region
 from experts.masks.geometry import box_of
+from experts.providers.bounds import Dtype
 from experts.providers.hub_model import AUTO
 from experts.write.chat.served import KEY_VARIABLE
 from experts.write.chat.vision import Question, VisionChat
@@ -114,10 +116,10 @@ class VlmRegionCaptions(VisionRegionCaptioner):
         api_key_variable: str = KEY_VARIABLE,
         checkpoint: str = "",
         device: str = AUTO,
-        dtype: str = AUTO,
-        frames: int = 4,
-        max_pixels: int = 448 * 448,
-        rounds: int = 3,
+        dtype: Dtype = AUTO,
+        frames: PositiveInt = 4,
+        max_pixels: PositiveInt = 448 * 448,
+        rounds: PositiveInt = 3,
         seed: int = 0,
     ) -> None:
         chat = vision_model(

@@ -110,6 +110,12 @@ def _hashable(options: dict[str, Any]) -> dict[str, Hashable]:
     }
 
 
+class _Options(Part):
+    """Options whose numbers are finite."""
+
+    model_config = ConfigDict(allow_inf_nan=False)
+
+
 @functools.cache
 def _options(kind: type) -> type[Part]:
     """The keyword arguments of a class as a section of a recipe."""
@@ -118,7 +124,7 @@ def _options(kind: type) -> type[Part]:
         for name, each in inspect.signature(kind, eval_str=True).parameters.items()
         if each.kind is each.KEYWORD_ONLY
     }
-    return create_model(f"{kind.__name__}Options", __base__=Part, **fields)
+    return create_model(f"{kind.__name__}Options", __base__=_Options, **fields)
 
 
 def _checked(kind: type, options: dict[str, Any], name: str) -> dict[str, Any]:

@@ -8,14 +8,15 @@ import threading
 from abc import ABC, abstractmethod
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from catalog.errors import EditmillError
 from experts.checkpoint import Kind
 from experts.licences import OutputLicence
+from experts.providers.bounds import Dtype
 from experts.providers.registry import Provider, provider
 
-AUTO = "auto"
+AUTO: Final = "auto"
 
 GIB = 1 << 30
 
@@ -34,7 +35,7 @@ class HubModel(ABC):
     algorithm = 1
     """Rises whenever the same weights may give another output."""
 
-    def __init__(self, *, checkpoint: str = "", device: str = AUTO, dtype: str = AUTO) -> None:
+    def __init__(self, *, checkpoint: str = "", device: str = AUTO, dtype: Dtype = AUTO) -> None:
         self._named = checkpoint
         self._device_name = device
         self._dtype_name = dtype

@@ -21,8 +21,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import PositiveInt
 
 from experts.batching import Batches
+from experts.providers.bounds import Dtype
 from experts.providers.hub_model import AUTO, HubModel
 from filters.encoder.base import Encoding, Vectors, View
 
@@ -42,7 +44,12 @@ class OpenClipEncoder(HubModel):
     provider_name = "open_clip"
 
     def __init__(
-        self, *, checkpoint: str = "", device: str = AUTO, dtype: str = AUTO, batch: int = BATCH
+        self,
+        *,
+        checkpoint: str = "",
+        device: str = AUTO,
+        dtype: Dtype = AUTO,
+        batch: PositiveInt = BATCH,
     ) -> None:
         super().__init__(checkpoint=checkpoint, device=device, dtype=dtype)
         self._batches = Batches(self.name, batch)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from pydantic import NonNegativeFloat, PositiveInt
+
+from experts.providers.bounds import Dtype
 from experts.providers.hub_model import AUTO
 from experts.write.chat.transformers_vision import TransformersVisionChat
 
@@ -18,9 +21,9 @@ class TransformersJudgeChat(TransformersVisionChat):
         *,
         checkpoint: str = "",
         device: str = AUTO,
-        dtype: str = AUTO,
-        temperature: float = 0.0,
-        batch: int = 1,
+        dtype: Dtype = AUTO,
+        temperature: NonNegativeFloat = 0.0,
+        batch: PositiveInt = 1,
     ) -> None:
         super().__init__(
             slot="judge",

@@ -20,9 +20,11 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import PositiveFloat, PositiveInt
 
 from catalog.errors import EditmillError
 from catalog.keys import digest
+from experts.providers.bounds import Dtype
 from experts.providers.hub_model import AUTO, HubModel
 from experts.providers.pretrained import pretrained
 from filters.base import NOT_MEASURED, Frames, PairSample
@@ -70,11 +72,11 @@ class RewardModel(HubModel):
         *,
         checkpoint: str = "",
         device: str = AUTO,
-        dtype: str = AUTO,
+        dtype: Dtype = AUTO,
         prompt: str = "",
-        frames: int = FRAMES,
-        max_pixels: int = MAX_PIXELS,
-        fps: float = FPS,
+        frames: PositiveInt = FRAMES,
+        max_pixels: PositiveInt = MAX_PIXELS,
+        fps: PositiveFloat = FPS,
     ) -> None:
         super().__init__(checkpoint=checkpoint, device=device, dtype=dtype)
         self._prompt = prompt

@@ -10,12 +10,14 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import NonNegativeInt, PositiveInt
 
 from catalog.errors import BadInput
 from experts.annotate.captions.description import Description
 from experts.annotate.captions.wording import short
 from experts.base import Frames
 from experts.batching import Batches
+from experts.providers.bounds import Dtype
 from experts.providers.hub_model import AUTO, HubModel
 from experts.providers.pretrained import pretrained
 
@@ -44,11 +46,11 @@ class Blip2Captions(HubModel):
         *,
         checkpoint: str = "",
         device: str = AUTO,
-        dtype: str = AUTO,
-        beams: int = 5,
-        min_tokens: int = 8,
-        max_tokens: int = 30,
-        batch: int = 16,
+        dtype: Dtype = AUTO,
+        beams: PositiveInt = 5,
+        min_tokens: NonNegativeInt = 8,
+        max_tokens: PositiveInt = 30,
+        batch: PositiveInt = 16,
     ) -> None:
         super().__init__(checkpoint=checkpoint, device=device, dtype=dtype)
         self._beams = beams

@@ -7,6 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from pydantic import PositiveInt
+
 from catalog.errors import BadInput
 from catalog.keys import digest
 from experts.annotate.captions import prompts, wording
@@ -14,6 +16,7 @@ from experts.annotate.captions.blip2 import Blip2Captions
 from experts.annotate.captions.description import Description
 from experts.annotate.captions.shown import shown
 from experts.base import Frames
+from experts.providers.bounds import Dtype
 from experts.providers.hub_model import AUTO
 from experts.write.chat.served import KEY_VARIABLE
 from experts.write.chat.vision import Question, VisionChat
@@ -187,14 +190,14 @@ class VlmCaptions(VisionCaptioner):
         api_key_variable: str = KEY_VARIABLE,
         checkpoint: str = "",
         device: str = AUTO,
-        dtype: str = AUTO,
-        batch: int = 4,
+        dtype: Dtype = AUTO,
+        batch: PositiveInt = 4,
         short_by: Literal["vlm", "blip2"] = "vlm",
         short_checkpoint: str = "",
-        frames: int = 8,
-        max_pixels: int = 640 * 360,
-        objects: int = 8,
-        rounds: int = 3,
+        frames: PositiveInt = 8,
+        max_pixels: PositiveInt = 640 * 360,
+        objects: PositiveInt = 8,
+        rounds: PositiveInt = 3,
         seed: int = 0,
     ) -> None:
         chat = vision_model(

@@ -24,12 +24,14 @@ from typing import TYPE_CHECKING, Any
 import cv2
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import PositiveInt
 
 from catalog.errors import EditmillError
 from experts.base import Frames
 from experts.batching import Batches
 from experts.checkpoint import Kind
 from experts.licences import OutputLicence
+from experts.providers.bounds import Dtype
 from experts.providers.hub_model import AUTO, HubModel
 from experts.providers.pretrained import pretrained
 
@@ -66,7 +68,12 @@ class DepthAnything(HubModel):
     provider_name = "depth_anything"
 
     def __init__(
-        self, *, checkpoint: str = "", device: str = AUTO, dtype: str = AUTO, batch: int = BATCH
+        self,
+        *,
+        checkpoint: str = "",
+        device: str = AUTO,
+        dtype: Dtype = AUTO,
+        batch: PositiveInt = BATCH,
     ) -> None:
         super().__init__(checkpoint=checkpoint, device=device, dtype=dtype)
         self._batches = Batches(self.name, batch)

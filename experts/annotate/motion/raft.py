@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import PositiveInt
 
 from catalog.errors import EditmillError
 from experts.annotate.motion.flow import Flow, FramePair
@@ -69,7 +70,9 @@ class Raft:
     name = "raft"
     slots = ("raft_things",)
 
-    def __init__(self, *, device: str = AUTO, updates: int = UPDATES, batch: int = BATCH) -> None:
+    def __init__(
+        self, *, device: str = AUTO, updates: PositiveInt = UPDATES, batch: PositiveInt = BATCH
+    ) -> None:
         self._device_name = device
         self._updates = updates
         self._batches = Batches(self.name, batch)

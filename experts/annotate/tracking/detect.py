@@ -16,7 +16,9 @@ import cv2
 import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
+from pydantic import PositiveInt
 
+from experts.providers.bounds import Share
 from experts.threads import per_call
 from experts.weights import entry, fetch
 
@@ -58,7 +60,9 @@ class Detector:
     name = "efficientdet_lite2"
     slots = ("efficientdet_lite2",)
 
-    def __init__(self, *, threshold: float = SCORE_THRESHOLD, threads: int | None = None) -> None:
+    def __init__(
+        self, *, threshold: Share = SCORE_THRESHOLD, threads: PositiveInt | None = None
+    ) -> None:
         self.threshold = threshold
         self.version = f"2+{entry('efficientdet_lite2').sha256[:8]}"
         self._threads = threads

@@ -15,11 +15,13 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import PositiveInt
 
 from catalog.errors import BadInput, EditmillError
 from catalog.keys import digest
 from experts.annotate.tracking.detect import Detection, drop_doubles
 from experts.batching import Batches
+from experts.providers.bounds import Dtype, Share
 from experts.providers.hub_model import AUTO, HubModel
 from experts.providers.pretrained import pretrained
 from experts.write.nouns import COCO_LABELS
@@ -58,11 +60,11 @@ class GroundingDino(HubModel):
         *,
         checkpoint: str = "",
         device: str = AUTO,
-        dtype: str = AUTO,
-        threshold: float = 0.35,
-        text_threshold: float = 0.25,
+        dtype: Dtype = AUTO,
+        threshold: Share = 0.35,
+        text_threshold: Share = 0.25,
         vocabulary: tuple[str, ...] = COCO_LABELS,
-        batch: int = 8,
+        batch: PositiveInt = 8,
     ) -> None:
         super().__init__(checkpoint=checkpoint, device=device, dtype=dtype)
         self._threshold = threshold

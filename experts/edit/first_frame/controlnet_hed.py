@@ -15,6 +15,7 @@ from experts.edit.first_frame.diffusers_editor import DiffusersEditor, picture
 from experts.edit.first_frame.editor import ImageEditRequest
 from experts.instances import shared
 from experts.masks.feather import FEATHER
+from experts.providers.bounds import Dtype
 from experts.providers.hub_model import AUTO
 
 if TYPE_CHECKING:
@@ -54,7 +55,7 @@ class ControlNetHed(DiffusersEditor):
         conditioning: NonNegativeFloat = 1.0,
         checkpoint: str = "",
         device: str = AUTO,
-        dtype: str = AUTO,
+        dtype: Dtype = AUTO,
         offload: bool = False,
         tiling: bool = False,
         steps: PositiveInt | None = None,

@@ -12,6 +12,7 @@ from catalog.errors import BadInput
 from experts.edit.diffusers_model import DiffusersModel, resized, resized_masks, working_size
 from experts.edit.first_frame.editor import Image, ImageEditRequest
 from experts.masks.feather import FEATHER, pasted
+from experts.providers.bounds import Dtype
 from experts.providers.hub_model import AUTO
 
 MEGAPIXEL = 1024 * 1024
@@ -40,7 +41,7 @@ class DiffusersEditor(DiffusersModel):
         *,
         checkpoint: str = "",
         device: str = AUTO,
-        dtype: str = AUTO,
+        dtype: Dtype = AUTO,
         offload: bool = False,
         tiling: bool = False,
         steps: PositiveInt | None = None,

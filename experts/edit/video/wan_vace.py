@@ -33,6 +33,7 @@ from experts.edit.video.structure import Structure, StructureMap
 from experts.edit.video.windows import TEMPORAL, Window, windows
 from experts.licences import OutputLicence, combined
 from experts.masks.feather import FEATHER, pasted
+from experts.providers.bounds import Dtype
 from experts.providers.hub_model import AUTO
 
 GREY = 128
@@ -77,7 +78,7 @@ class WanVACE(DiffusersModel):
         *,
         checkpoint: str = "",
         device: str = AUTO,
-        dtype: str = AUTO,
+        dtype: Dtype = AUTO,
         offload: bool = False,
         tiling: bool = False,
         steps: PositiveInt = 30,

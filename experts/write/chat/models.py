@@ -9,6 +9,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Protocol
 
 import httpx
+from pydantic import PositiveInt
 
 from catalog.errors import BadInput, EditmillError
 from catalog.keys import digest
@@ -86,9 +87,9 @@ class LlamaCppChat:
         weights: str = "smollm2_135m",
         name: str = "SmolLM2-135M-Instruct",
         *,
-        threads: int = 1,
-        parallel: int = 4,
-        context: int = 1024,
+        threads: PositiveInt = 1,
+        parallel: PositiveInt = 4,
+        context: PositiveInt = 1024,
     ) -> None:
         self.name = name
         self.slots = (weights,)

@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
+
 from experts.write.chat.models import STOP, TOP_P
 from experts.write.chat.served import KEY_VARIABLE, REFUSES_REQUEST, ServedModel, key_from
 from experts.write.chat.server import Refused
@@ -99,12 +101,12 @@ class OpenAIWriter(OpenAIChat):
         base_url: str = "http://127.0.0.1:8000/v1",
         api_key_variable: str = KEY_VARIABLE,
         structured: bool = True,
-        concurrency: int = 16,
-        timeout: float = 120.0,
-        attempts: int = 6,
-        patience: float = 300.0,
-        price_per_million_input: float | None = None,
-        price_per_million_output: float = 0.0,
+        concurrency: PositiveInt = 16,
+        timeout: PositiveFloat = 120.0,
+        attempts: PositiveInt = 6,
+        patience: NonNegativeFloat = 300.0,
+        price_per_million_input: NonNegativeFloat | None = None,
+        price_per_million_output: NonNegativeFloat = 0.0,
     ) -> None:
         super().__init__(
             base_url,

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
 
 from experts.base import Frames
 from experts.write.chat.served import KEY_VARIABLE, ServedModel, key_from
@@ -44,15 +45,15 @@ class OpenAIVisionChat(ServedModel):
         model: str = "",
         base_url: str = "http://127.0.0.1:8000/v1",
         api_key_variable: str = KEY_VARIABLE,
-        max_frames: int = 16,
-        max_pixels: int = 640 * 360,
+        max_frames: PositiveInt = 16,
+        max_pixels: PositiveInt = 640 * 360,
         image_format: Literal["jpeg", "png"] = "jpeg",
-        concurrency: int = 8,
-        timeout: float = 300.0,
-        attempts: int = 6,
-        patience: float = 300.0,
-        price_per_million_input: float | None = None,
-        price_per_million_output: float = 0.0,
+        concurrency: PositiveInt = 8,
+        timeout: PositiveFloat = 300.0,
+        attempts: PositiveInt = 6,
+        patience: NonNegativeFloat = 300.0,
+        price_per_million_input: NonNegativeFloat | None = None,
+        price_per_million_output: NonNegativeFloat = 0.0,
     ) -> None:
         super().__init__(
             base_url,

@@ -14,10 +14,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+from pydantic import NonNegativeFloat, PositiveInt
 
 from catalog.errors import EditmillError
 from experts.base import Frames
 from experts.batching import Batches
+from experts.providers.bounds import Dtype
 from experts.providers.hub_model import AUTO, HubModel
 from experts.providers.pretrained import pretrained
 from experts.write.chat.json_grammar import JsonGrammar
@@ -49,9 +51,9 @@ class TransformersVisionChat(HubModel):
         provider_name: str,
         checkpoint: str = "",
         device: str = AUTO,
-        dtype: str = AUTO,
-        temperature: float = 0.0,
-        batch: int = 4,
+        dtype: Dtype = AUTO,
+        temperature: NonNegativeFloat = 0.0,
+        batch: PositiveInt = 4,
     ) -> None:
         super().__init__(checkpoint=checkpoint, device=device, dtype=dtype)
         self.slot = slot

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from catalog.errors import EditmillError
+from experts.providers.bounds import Dtype
 from experts.providers.hub_model import AUTO
 from experts.write.chat.vision import VisionChat
 
@@ -16,7 +17,7 @@ def vision_model(
     api_key_variable: str,
     checkpoint: str,
     device: str = AUTO,
-    dtype: str = AUTO,
+    dtype: Dtype = AUTO,
     batch: int,
     max_frames: int,
     max_pixels: int,

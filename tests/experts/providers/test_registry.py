@@ -3,6 +3,7 @@
 import inspect
 import re
 from fnmatch import fnmatchcase
+from typing import Annotated, Any, get_args, get_origin
 
 import pytest
 from packaging.licenses import canonicalize_license_expression
@@ -11,6 +12,7 @@ from catalog.errors import EditmillError
 from experts import weights
 from experts.checkpoint.formats import is_safe, is_weights
 from experts.providers import Provider, providers, slots
+from experts.providers.choice import choice_of
 from experts.providers.hub_model import HubModel
 from experts.providers.models import Models
 
@@ -121,3 +123,62 @@ def test_the_option_that_names_a_checkpoint_is_one_of_a_recipe(entry: Provider) 
     assert f"`checkpoint` of `{place}`" in entry.without_commit
     assert entry.checkpoint_kind().option == f"`checkpoint` of `{place}`"
     assert place == "experts" or entry.slot in Models.model_fields
+
+
+def numbers(entry: Provider) -> list[tuple[str, Any]]:
+    """Its options that are numbers, with how each is annotated; `seed` may be any."""
+    taken = inspect.signature(entry.kind(), eval_str=True).parameters.values()
+    found = []
+    for each in taken:
+        kinds = [get_args(kind)[0] if get_origin(kind) is Annotated else kind
+                 for kind in (each.annotation, *get_args(each.annotation))]  # fmt: skip
+        number = int in kinds or float in kinds
+        if number and each.kind is each.KEYWORD_ONLY and each.name != "seed":
+            found.append((each.name, each.annotation))
+    return found
+
+
+@every
+@pytest.mark.parametrize("value", [-1, float("inf"), float("nan")])
+def test_no_number_is_below_nothing_or_without_end(entry: Provider, value: float) -> None:
+    for name, _ in numbers(entry):
+        with pytest.raises(ValueError, match=f"option `{name}` of {entry.name}"):
+            choice_of(entry.slot, {"provider": entry.name, name: value})
+
+
+@pytest.mark.parametrize(
+    ("slot", "name", "option", "value"),
+    [
+        ("captions", "vlm", "frames", 0),
+        ("captions", "vlm", "rounds", 0),
+        ("captions", "blip2", "beams", 0),
+        ("detect", "grounding_dino", "threshold", 1.5),
+        ("track", "keyframes", "min_confidence", 2),
+        ("track", "sam2_video", "match_iou", 1.01),
+        ("track", "sam3", "max_objects", 0),
+        ("depth", "depth_anything", "batch", 0),
+        ("write", "openai", "timeout", 0),
+        ("write", "openai", "attempts", 0),
+        ("judge", "openai", "max_pixels", 0),
+        ("judge", "reward_model", "fps", 0),
+        ("region_captions", "vlm", "rounds", 0),
+        ("depth", "depth_anything", "dtype", "float8"),
+        ("edit", "wan_vace", "dtype", "float64"),
+    ],
+)
+def test_an_option_out_of_bounds_is_refused(
+    slot: str, name: str, option: str, value: object
+) -> None:
+    with pytest.raises(ValueError, match=f"option `{option}` of {name}: ") as raised:
+        choice_of(slot, {"provider": name, option: value})
+    assert "\n" not in str(raised.value)
+
+
+@every
+def test_its_defaults_are_within_its_bounds(entry: Provider) -> None:
+    taken = arguments(entry)
+    usual = {name: taken[name].default for name, _ in numbers(entry)}
+    given = {n: value for n, value in usual.items() if value is not inspect.Parameter.empty}
+    if "model" in taken:
+        given["model"] = "any"
+    assert choice_of(entry.slot, {"provider": entry.name, **given}).options == given

@@ -14,6 +14,8 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from pydantic import PositiveInt
+
 from catalog.errors import EditmillError
 from experts.annotate.tracking.association import candidates
 from experts.annotate.tracking.lifecycle import ObjectDetector
@@ -23,6 +25,7 @@ from experts.annotate.tracking.predictors.sam2_tracks import VideoSettings, Vide
 from experts.annotate.tracking.results import TrackedObject
 from experts.annotate.tracking.tracker import keyframes
 from experts.base import Frames
+from experts.providers.bounds import Dtype, Share
 from experts.providers.hub_model import AUTO, HubModel
 
 
@@ -60,14 +63,14 @@ class Sam2VideoTracker:
         *,
         checkpoint: str = "",
         device: str = AUTO,
-        dtype: str = AUTO,
-        keyframe_interval: int = VideoSettings.keyframe_interval,
-        max_objects: int = VideoSettings.max_objects,
-        min_area: float = VideoSettings.min_area,
-        min_frames: int = VideoSettings.min_frames,
-        min_confidence: float = VideoSettings.min_confidence,
-        match_iou: float = VideoSettings.match_iou,
-        absent_frames: int = VideoSettings.absent_frames,
+        dtype: Dtype = AUTO,
+        keyframe_interval: PositiveInt = VideoSettings.keyframe_interval,
+        max_objects: PositiveInt = VideoSettings.max_objects,
+        min_area: Share = VideoSettings.min_area,
+        min_frames: PositiveInt = VideoSettings.min_frames,
+        min_confidence: Share = VideoSettings.min_confidence,
+        match_iou: Share = VideoSettings.match_iou,
+        absent_frames: PositiveInt = VideoSettings.absent_frames,
     ) -> None:
         if detector is None:
             raise EditmillError(

@@ -18,12 +18,15 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
+from pydantic import PositiveInt
+
 from experts.annotate.tracking.predictors.duplicates import without_duplicates
 from experts.annotate.tracking.predictors.packed import PackedMasks
 from experts.annotate.tracking.results import Track, TrackedObject, tracked_objects
 from experts.annotate.tracking.settings import TrackLimits
 from experts.base import Frames
 from experts.masks.geometry import Mask, clean
+from experts.providers.bounds import Dtype, Share
 from experts.providers.hub_model import AUTO, HubModel
 from experts.providers.pretrained import pretrained
 
@@ -49,12 +52,12 @@ class Sam3Tracker(HubModel):
         *,
         checkpoint: str = "",
         device: str = AUTO,
-        dtype: str = AUTO,
-        max_objects: int = TrackLimits.max_objects,
-        min_area: float = TrackLimits.min_area,
-        min_frames: int = TrackLimits.min_frames,
-        min_confidence: float = TrackLimits.min_confidence,
-        detection_threshold: float = 0.7,
+        dtype: Dtype = AUTO,
+        max_objects: PositiveInt = TrackLimits.max_objects,
+        min_area: Share = TrackLimits.min_area,
+        min_frames: PositiveInt = TrackLimits.min_frames,
+        min_confidence: Share = TrackLimits.min_confidence,
+        detection_threshold: Share = 0.7,
     ) -> None:
         super().__init__(checkpoint=checkpoint, device=device, dtype=dtype)
         self.limits = TrackLimits(
