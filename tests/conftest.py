@@ -1,5 +1,6 @@
 """Small videos with known content, and servers."""
 
+import logging
 import os
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # workers share the cores: read as torch is imported
@@ -34,6 +35,15 @@ def _signing_identity(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None
         patched.setenv(CERTIFICATES, str(folder / FILE))
         patched.setenv(KEY, str(folder / FILE))
         yield
+
+
+@pytest.fixture(autouse=True)
+def _log_is_heard(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What editmill logs reaches `caplog`, whatever a library's own configuration of logging did in
+    a test before."""
+    log = logging.getLogger("editmill")
+    monkeypatch.setattr(log, "disabled", False)
+    monkeypatch.setattr(log, "propagate", True)
 
 
 def _scene(frames: int, height: int, width: int) -> NDArray[np.uint8]:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from catalog.errors import EditmillError
 from catalog.media.decode import read_masks, read_video
-from catalog.records import SCORES, Pair
+from catalog.records import FILTER_SCORES, SCORES, Pair
 from catalog.storage.media import MediaStore
 
 if TYPE_CHECKING:
@@ -55,8 +55,10 @@ class PairSample:
 
     @property
     def scores(self) -> dict[str, float | None]:
-        """Each filter's score; None where that filter did not measure the pair."""
-        return {name: getattr(self.record, f"{name}_score") for name in SCORES}
+        """Each filter's score; None where that filter did not measure the pair. A judge's are there
+        where one was asked."""
+        asked = [n for n in SCORES if n in FILTER_SCORES or n in self.record.filter_versions]
+        return {name: getattr(self.record, f"{name}_score") for name in asked}
 
     @property
     def has_mask(self) -> bool:
