@@ -188,7 +188,7 @@ def run(clips: int, frames: int) -> dict[str, tuple[Measured, Measured]]:
         second = measured(lambda: edits.extend(edit.run(ctx, planned)))
 
         def kept(samples: Sequence[object], *_: object) -> list[dict[str, Verdict]]:
-            return [{name: Verdict(True, 1.0) for name in judge.SCORES} for _ in samples]
+            return [{name: Verdict(True, 1.0) for name in judge.FILTER_SCORES} for _ in samples]
 
         patched.enter_context(patch.object(judge, "judge", kept))
         words = [InstructedEdit(e, "Remove the car.", "", "model", "m", [], []) for e in edits]
