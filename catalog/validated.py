@@ -21,13 +21,32 @@ class Part(BaseModel):
 M = TypeVar("M", bound=BaseModel)
 
 
+class _Loader(yaml.SafeLoader):
+    """YAML in which no key stands twice: the second would silently take the first's place."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: dict[Any, int] = {}
+        for key_node, _ in node.value:
+            line = key_node.start_mark.line + 1
+            if key_node.tag != "tag:yaml.org,2002:merge":
+                key = key_node.value
+                if isinstance(key, str) and key in seen:
+                    raise yaml.YAMLError(
+                        f"`{key}` stands in line {seen[key]} and again in line {line}: put both "
+                        "under one"
+                    )
+                if isinstance(key, str):
+                    seen[key] = line
+        return super().construct_mapping(node, deep)
+
+
 def mapping(text: str, where: str, shape: str) -> dict[str, Any]:
     """The keys of a YAML text. `where` names it in errors, `shape` says what it should be.
 
     Raises EditmillError if it is no YAML, or no mapping.
     """
     try:
-        values = yaml.safe_load(text)
+        values = yaml.load(text, _Loader)
     except yaml.YAMLError as error:
         line = " ".join(str(error).split())
         raise EditmillError(f"{where}: not valid YAML ({line}); mend the syntax there") from None

@@ -55,3 +55,11 @@ def test_one_line_names_the_place(text: str, says: str) -> None:
         read(text)
     assert str(told.value).startswith("house.yaml: ") and "\n" not in str(told.value)
     assert says in str(told.value)
+
+
+def test_a_key_that_stands_twice_is_refused_and_not_overwritten() -> None:
+    text = "plan: {deblur: 1}\nrun: {}\nplan: {upscaling: 1}\n"
+    with pytest.raises(EditmillError, match=r"`plan` stands in line 1 and again in line 3"):
+        mapping(text, "recipe.yaml", "a mapping")
+    anchored = mapping("a: &x {k: 1}\nb: {<<: *x, j: 2}\nc: {<<: *x}\n", "r", "a mapping")
+    assert anchored["b"] == {"k": 1, "j": 2} and anchored["c"] == {"k": 1}

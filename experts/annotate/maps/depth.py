@@ -123,8 +123,9 @@ class DepthModel(DepthAnything):
         named = os.environ.get(VARIABLE, "")
         if not named:
             raise EditmillError(
-                "the depth tasks need a depth model, which no package registry carries: set "
-                f"{VARIABLE} to a folder or hub id of one: {self._kind().hub_example}"
+                "the depth tasks need a depth model, which no package registry carries: choose "
+                f"`models.depth` in a recipe, or set {VARIABLE} to a folder or hub id of one: "
+                f"{self._kind().hub_example}"
             )
         return named
 

@@ -53,8 +53,10 @@ def models(
 
     if offline and (fetch or pin):
         raise EditmillError("--offline opens no connection; leave it out to fetch or to pin")
-    if (pin and not recipe) or (slots and (recipe or fetch)):
-        raise EditmillError("--pin goes with --recipe, and --slots with neither it nor --fetch")
+    if pin and not recipe:
+        raise EditmillError("--pin needs --recipe NAME")
+    if slots and (recipe or fetch):
+        raise EditmillError("--slots lists everything; leave --recipe and --fetch out")
     if offline:
         os.environ["EDITMILL_OFFLINE"] = "1"
     if slots:

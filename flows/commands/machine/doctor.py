@@ -261,7 +261,7 @@ def check_gpu() -> Check:
     """A CUDA device."""
     if (found := cuda_device()) is not None:
         return Check("gpu", "ok", f"{found.name}, {found.memory / GB:.0f} GB")
-    cost = "the CogVideoX experts stay off; the embedded recipe does not need one"
+    cost = "the recipes for one (open, hub-small, senorita, vivid) would take very long"
     return Check("gpu", "warn", "no CUDA device", cost)
 
 
@@ -273,7 +273,7 @@ def check_depth() -> Check:
     try:
         return Check("depth model", "ok", f"{chosen}, version {depth.DepthModel().version}")
     except EditmillError as error:
-        cost = "the depth tasks stay off; the embedded recipe does without"
+        cost = "off where the recipe chooses none (`models.depth`); embedded does without"
         return Check("depth model", "warn", chosen or "none", cost, str(error))
 
 

@@ -150,7 +150,7 @@ def _described(row: Requirement) -> Text:
     text.append(row.state, style=COLOURS[row.state])
     text.append("".join(f"  {part}" for part in (size, gpu) if part), style="not bold")
     repo, at, commit = row.checkpoint.partition("@")
-    library = f"needs {row.library}" if row.library else ""
+    library = f"uses {row.library}" if row.library else ""
     lines = (
         row.what,
         f"{repo}{at}{commit[:SHOWN]}",

@@ -88,11 +88,13 @@ def lines(recipe: Recipe, edits: Mapping[str, float], available: int | None) -> 
 
 
 def _fits(needed: float, budget: float | None, available: int | None) -> str:
+    without = "This machine has no GPU; on its processor the build would take very long."
     if budget is not None:
         fits = "fits into" if needed <= budget else "does not fit into"
-        return f"It {fits} `run.gpu_memory`, {budget:g} GiB."
+        told = f"It {fits} `run.gpu_memory`, {budget:g} GiB."
+        return told if available is not None else f"{told} {without}"
     if available is None:
-        return "This machine has no GPU; on its processor the build would take very long."
+        return without
     fits = "fits into" if needed <= available / 2**30 else "does not fit into"
     return f"It {fits} this machine's GPU of {available / 2**30:.0f} GiB."
 

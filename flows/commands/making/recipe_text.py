@@ -151,7 +151,7 @@ def _plan(found: Footage, objects: Objects) -> Iterator[str]:
         if os.environ.get(named.checkpoint):
             yield _key(named.name, 1, f"by the model in {named.checkpoint}", 4)
         else:
-            what = f"needs a model named in {named.checkpoint}, see docs/tasks.md"
+            what = "needs `models: {depth: depth_anything}`, see docs/tasks.md"
             yield _key(named.name, 0, what, 4)
 
 

@@ -80,7 +80,7 @@ def task_row(task: Task, recipe: Recipe) -> dict[str, Any]:
 
 def _needs(task: Task, generated: bool) -> str:
     if task.checkpoint:
-        return f"a model named in {task.checkpoint}"
+        return "a depth model (`models.depth`)"
     if task.name == "object_swap" and not generated:
         return "an object, and a like one in another clip"
     return "an object" if task.needs_track else ""
@@ -90,8 +90,8 @@ def _why_off(task: Task, recipe: Recipe) -> str:
     """Empty for a task that a build would make."""
     if recipe.records is not None:
         return "the recipe makes local-editing records, not pairs"
-    if task.checkpoint and not os.environ.get(task.checkpoint):
-        return f"no registry carries a good enough model; set {task.checkpoint}, see docs/tasks.md"
+    if task.checkpoint and not (recipe.models.depth or os.environ.get(task.checkpoint)):
+        return "no model chosen: `models: {depth: depth_anything}`, see docs/tasks.md"
     if recipe.plan.weights.get(task.name):
         return ""
     return "its weight is 0" if task.name in recipe.plan.weights else "no weight in the recipe"

@@ -194,7 +194,7 @@ def test_every_task_is_listed_with_what_it_makes(editmill, monkeypatch):
         assert bool(row["needs"]) == (TASKS[name].needs_track or bool(TASKS[name].checkpoint))
     off = {name for name, row in rows.items() if not row["on"]}
     assert off == {"depth_detection", "depth_to_video"}
-    assert all("EDITMILL_DEPTH" in rows[name]["why"] for name in off)
+    assert all("depth: depth_anything" in rows[name]["why"] for name in off)
     shown = editmill("tasks")
     assert all(name in shown for name in TASKS)
 

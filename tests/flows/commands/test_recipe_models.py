@@ -117,7 +117,7 @@ def test_a_table_fits_a_narrow_terminal(recipe: Path) -> None:
         "dino  missing  0 MB  2 GiB of GPU, float16",
         f"{REPO}@{COMMIT[:12]}\n".strip(),
         "Apache-2.0; outputs may train models",
-        "needs transformers",
+        "uses transformers",
     ):
         assert part in table
     assert f"editmill models --recipe {recipe} --fetch" in text
