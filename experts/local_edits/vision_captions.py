@@ -14,7 +14,6 @@ from pydantic import PositiveInt
 
 from catalog.errors import BadInput
 from catalog.keys import digest
-from experts.annotate.captions.shown import shown
 from experts.annotate.captions.wording import line
 from experts.base import Frames
 from experts.local_edits.captions import LONG, MEDIUM, SHORT, LocalCaptions, Region
@@ -22,6 +21,7 @@ from experts.masks.geometry import box_of
 from experts.providers.bounds import Dtype
 from experts.providers.hub_model import AUTO
 from experts.write.chat.served import KEY_VARIABLE
+from experts.write.chat.shown import shown
 from experts.write.chat.vision import Question, VisionChat
 from experts.write.chat.vision_model import vision_model
 

@@ -10,9 +10,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from experts.write.chat.shown import shown
 from experts.write.chat.vision import Question
 from filters.base import PairSample
-from filters.vlm.frames import side
 from filters.vlm.judgement import GRADED, HIGHEST, LOWEST
 
 FAMILIES: Mapping[str, str] = {
@@ -70,8 +70,8 @@ def version() -> str:
 
 def question(sample: PairSample, frames: int, max_pixels: int) -> Question:
     """All that is asked about one pair, with its two videos."""
-    source = side(sample.source, frames, max_pixels)
-    target = side(sample.target, frames, max_pixels)
+    source = shown(sample.source, frames, max_pixels)
+    target = shown(sample.target, frames, max_pixels)
     text = _filled(
         "question",
         sample,
@@ -84,10 +84,10 @@ def question(sample: PairSample, frames: int, max_pixels: int) -> Question:
 def comparison(a: PairSample, b: PairSample, frames: int, max_pixels: int) -> Question:
     """Which of two edits of the same footage is better, with the footage and both edits."""
     videos = (a.sides[0], a.sides[1], b.sides[1])
-    shown = tuple(side(video, frames, max_pixels) for video in videos)
+    pictures = tuple(shown(video, frames, max_pixels) for video in videos)
     form = "comparison" if a.made == "target" else "comparison_of_sources"
-    text = _filled(form, a, frames=len(shown[0]))
-    return Question(text, shown, _prompts()["system"].strip(), PREFERENCE)
+    text = _filled(form, a, frames=len(pictures[0]))
+    return Question(text, pictures, _prompts()["system"].strip(), PREFERENCE)
 
 
 def _filled(form: str, sample: PairSample, **gaps: object) -> str:

@@ -27,8 +27,8 @@ from catalog.keys import digest
 from experts.providers.bounds import Dtype
 from experts.providers.hub_model import AUTO, HubModel
 from experts.providers.pretrained import pretrained
+from experts.write.chat.shown import shown
 from filters.base import NOT_MEASURED, Frames, PairSample
-from filters.vlm.frames import side
 from filters.vlm.judgement import HIGHEST, LOWEST, Judgement
 from filters.vlm.prompts import FAMILIES
 from filters.vlm.rules import FRAMES, MAX_PIXELS
@@ -139,17 +139,17 @@ class RewardModel(HubModel):
     def _inputs(self, text: str, videos: Sequence[Frames]) -> Any:
         import torch
 
-        shown = [side(video, self._frames, self._max_pixels) for video in videos]
+        pictures = [shown(video, self._frames, self._max_pixels) for video in videos]
         processor = self._models["processor"]
-        content = [*({"type": "video"} for _ in shown), {"type": "text", "text": text}]
+        content = [*({"type": "video"} for _ in pictures), {"type": "text", "text": text}]
         inputs = processor(
             text=processor.apply_chat_template(
                 [{"role": "user", "content": content}], tokenize=False, add_generation_prompt=True
             ),
-            videos=[torch.from_numpy(video).permute(0, 3, 1, 2) for video in shown],
+            videos=[torch.from_numpy(video).permute(0, 3, 1, 2) for video in pictures],
             video_metadata=[
                 {"total_num_frames": len(v), "fps": self._fps, "frames_indices": [*range(len(v))]}
-                for v in shown
+                for v in pictures
             ],
             do_sample_frames=False,
             cap_pixels_per_frame=True,  # as the code that it was trained with does

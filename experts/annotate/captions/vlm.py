@@ -14,11 +14,11 @@ from catalog.keys import digest
 from experts.annotate.captions import prompts, wording
 from experts.annotate.captions.blip2 import Blip2Captions
 from experts.annotate.captions.description import Description
-from experts.annotate.captions.shown import shown
 from experts.base import Frames
 from experts.providers.bounds import Dtype
 from experts.providers.hub_model import AUTO
 from experts.write.chat.served import KEY_VARIABLE
+from experts.write.chat.shown import shown
 from experts.write.chat.vision import Question, VisionChat
 from experts.write.chat.vision_model import vision_model
 

@@ -11,8 +11,8 @@ import numpy as np
 import pytest
 
 from catalog.errors import EditmillError
+from experts.write.chat.shown import shown
 from filters.base import PairSample
-from filters.vlm.frames import side
 from filters.vlm.reward_model import RewardModel, expected_grades
 from tests.checkpoints import vefx_reward
 from tests.filters.vlm.scripted import removal
@@ -66,7 +66,7 @@ def test_grades_are_those_of_the_whole_model(
     text = vefx_reward.PROMPT.replace("{text_prompt}", noisy.instruction)
     clip = "<|vision_start|><|video_pad|><|vision_end|>"
     videos = [
-        torch.from_numpy(side(v, 8, 129_600)).movedim(3, 1) for v in (noisy.source, noisy.target)
+        torch.from_numpy(shown(v, 8, 129_600)).movedim(3, 1) for v in (noisy.source, noisy.target)
     ]
     metadata = [{"fps": 4.0, "total_num_frames": 8, "frames_indices": list(range(8))}] * 2
     inputs = processor(

@@ -14,10 +14,10 @@ from catalog.errors import BadInput, EditmillError
 from experts.annotate.captions import prompts
 from experts.annotate.captions.blip2 import Blip2Captions
 from experts.annotate.captions.description import Description
-from experts.annotate.captions.shown import shown
 from experts.annotate.captions.vlm import VisionCaptioner, VlmCaptions
 from experts.providers import Choice
 from experts.providers.choice import choice_of
+from experts.write.chat.shown import shown
 from experts.write.chat.vision import Question, VisionChat
 from tests.checkpoints import blip2
 

@@ -1,4 +1,4 @@
-"""The frames of a clip that a vision-language model is shown."""
+"""The frames of a video that a vision-language model or a judge is shown."""
 
 from __future__ import annotations
 
@@ -11,8 +11,9 @@ from experts.base import Frames
 
 
 def shown(clip: Frames, frames: int, max_pixels: int) -> Frames:
-    """At most `frames` frames, evenly spaced from the first to the last, scaled down to at most
-    `max_pixels` each; never more than there are, and never larger ones. Only these are scaled."""
+    """At most `frames` frames, evenly spaced from the first to the last, so that two videos of as
+    many frames show the same instants, and scaled down to at most `max_pixels` each; never more
+    than there are, and never larger ones. Only these are scaled."""
     count = min(frames, len(clip))
     picked = clip[np.linspace(0, len(clip) - 1, count).round().astype(int)]
     height, width = picked.shape[1:3]
