@@ -107,7 +107,7 @@ class OpenClipEncoder(HubModel):
         import open_clip
         import torch
 
-        logging.getLogger("root").setLevel(logging.ERROR)  # open_clip tells its steps there
+        logging.getLogger().addFilter(_is_not_open_clips)
         _refuse_other_models(folder)
         name = f"local-dir:{folder}"
         model, transform = open_clip.create_model_from_pretrained(
@@ -117,6 +117,12 @@ class OpenClipEncoder(HubModel):
             weights_only=True,
         )
         return model.eval().requires_grad_(False), transform, open_clip.get_tokenizer(name)
+
+
+def _is_not_open_clips(record: logging.LogRecord) -> bool:
+    """Of what is logged by the root logger itself, as open_clip tells its steps. The logger's level
+    would silence everybody else's warnings, too."""
+    return record.levelno >= logging.ERROR or "open_clip" not in Path(record.pathname).parts
 
 
 def _unit(vectors: Any) -> Vectors:

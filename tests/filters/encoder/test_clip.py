@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 
 import numpy as np
@@ -52,3 +53,11 @@ def test_the_scale_is_the_repositorys() -> None:
     assert kept is not None and OpenClipEncoder().scale == kept.repo
     commit = "0" * 40
     assert OpenClipEncoder(checkpoint=f"owner/clip@{commit}").scale == "owner/clip"
+
+
+def test_opening_a_checkpoint_silences_nobody_else(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    OpenClipEncoder(checkpoint=str(make(tmp_path / "clip")), device="cpu").load()
+    logging.getLogger("editmill").warning("still heard")
+    assert [record.getMessage() for record in caplog.records] == ["still heard"]
