@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from catalog.keys import digest
+from experts.write.asking import AsksChat
 from experts.write.chat.models import ChatBackend
 from experts.write.chat.structured import Answer, read, schema_of
 from experts.write.checks import check, normalise
@@ -99,7 +100,7 @@ class _Draft:
         return bool(self.short and self.enhanced) and len(self.phrasings) >= wanted
 
 
-class CapableWriter:
+class CapableWriter(AsksChat):
     """Writes a batch of instructions, all of a round side by side. A part for which no text passes
     in `rounds` answers is a template's, and the instruction says so."""
 
@@ -114,28 +115,17 @@ class CapableWriter:
         temperature: float = TEMPERATURE,
         max_tokens: int = MAX_TOKENS,
     ) -> None:
-        self._chat = chat
+        super().__init__(chat)
         self._rounds = rounds
         self._others = phrasings - 1
         self._temperature = temperature
         self._max_tokens = max_tokens
 
     @property
-    def parts(self) -> tuple[ChatBackend]:
-        """The model it asks."""
-        return (self._chat,)
-
-    @property
     def version(self) -> str:
         """Of prompts, checks and templates, of how answers are drawn, and the model's."""
         drawn = digest(self._rounds, self._others, self._temperature, self._max_tokens)[:8]
         return f"capable1+{drawn}+{self._chat.version}"
-
-    def load(self) -> None:
-        self._chat.load()
-
-    def close(self) -> None:
-        self._chat.close()
 
     def write(self, requests: Sequence[WriteRequest]) -> list[Instruction]:
         """One instruction per request, in the requests' order."""

@@ -18,6 +18,7 @@ from typing import Any, Literal
 import numpy as np
 
 from catalog.keys import digest
+from experts.write.asking import AsksChat
 from experts.write.chat.models import ChatBackend
 from experts.write.chat.structured import Answer, read, schema_of
 from experts.write.checks import check, words_of
@@ -62,7 +63,7 @@ class Candidates(Answer):
     candidates: list[str]
 
 
-class Ideas:
+class Ideas(AsksChat):
     """Asks `chat` in batches; an empty text where no candidate passed, or nothing was answered.
 
     Equal requests get equal ideas from a backend that answers equal questions equally.
@@ -77,24 +78,13 @@ class Ideas:
         temperature: float = TEMPERATURE,
         max_tokens: int = MAX_TOKENS,
     ) -> None:
-        self._chat = chat
+        super().__init__(chat)
         self._candidates = candidates
         self._rounds = rounds
         self._temperature = temperature
         self._max_tokens = max_tokens
 
     name = "ideas"
-
-    @property
-    def parts(self) -> tuple[ChatBackend]:
-        """The model it asks."""
-        return (self._chat,)
-
-    def load(self) -> None:
-        self._chat.load()
-
-    def close(self) -> None:
-        self._chat.close()
 
     @property
     def version(self) -> str:

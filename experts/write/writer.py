@@ -7,6 +7,7 @@ import itertools
 from collections.abc import Sequence
 
 from catalog.keys import digest
+from experts.write.asking import AsksChat
 from experts.write.chat.models import ChatBackend
 from experts.write.checks import check, normalise
 from experts.write.instruction import (
@@ -36,7 +37,7 @@ MAX_TOKENS = 28
 """Of a candidate; the longest good ones repeat a caption."""
 
 
-class InstructionWriter:
+class InstructionWriter(AsksChat):
     """Writes a batch of instructions; equal requests get equal instructions in any batch."""
 
     name = "instruction_writer"
@@ -50,28 +51,17 @@ class InstructionWriter:
         temperature: float = TEMPERATURE,
         max_tokens: int = MAX_TOKENS,
     ) -> None:
-        self._chat = chat
+        super().__init__(chat)
         self._candidates = candidates
         self._rounds = rounds
         self._temperature = temperature
         self._max_tokens = max_tokens
 
     @property
-    def parts(self) -> tuple[ChatBackend]:
-        """The model it asks."""
-        return (self._chat,)
-
-    @property
     def version(self) -> str:
         """Of prompts, checks and templates, of how candidates are drawn, and the model's."""
         drawn = digest(self._candidates, self._rounds, self._temperature, self._max_tokens)[:8]
         return f"8+{drawn}+{self._chat.version}"
-
-    def load(self) -> None:
-        self._chat.load()
-
-    def close(self) -> None:
-        self._chat.close()
 
     def write(self, requests: Sequence[WriteRequest]) -> list[Instruction]:
         """One instruction per request, in the requests' order."""
