@@ -8,6 +8,16 @@ from experts.weights.manifest import (
     entry,
     fetch,
     fetch_all,
+    standard_entries,
 )
 
-__all__ = ["MANIFEST", "Entry", "cache_dir", "entries", "entry", "fetch", "fetch_all"]
+__all__ = [
+    "MANIFEST",
+    "Entry",
+    "cache_dir",
+    "entries",
+    "entry",
+    "fetch",
+    "fetch_all",
+    "standard_entries",
+]

@@ -48,6 +48,7 @@ class Entry:
     licence: str
     licence_from: str  # where the licence is stated
     used_by: str
+    on_demand: bool  # fetched by what opens it alone, never with all the others
     sources: tuple[PackageSource, ...]  # in the order they are tried
     path: Path  # where the file lies or would lie
 
@@ -76,11 +77,17 @@ def entries() -> list[Entry]:
             licence=table["licence"],
             licence_from=table["licence_from"],
             used_by=table["used_by"],
+            on_demand=table.get("on_demand", False),
             sources=tuple(_source(source) for source in table["sources"]),
             path=files / table["sha256"] / table["basename"],
         )
         for name, table in _manifest(MANIFEST).items()
     ]
+
+
+def standard_entries() -> list[Entry]:
+    """Those that builds, trainings by default and the demo open: all that are not on demand."""
+    return [slot for slot in entries() if not slot.on_demand]
 
 
 def entry(name: str) -> Entry:

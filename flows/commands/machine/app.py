@@ -67,9 +67,9 @@ def models(
         raise typer.Exit(recipe_models.show_recipe(recipe, bring=fetch, as_json=json_))
     else:
         if fetch:
-            command.fetch_missing(weights.entries())
+            command.fetch_missing(weights.standard_entries())
         command.show(json_)
-        if offline and not all(entry.present for entry in weights.entries()):
+        if offline and not all(entry.present for entry in weights.standard_entries()):
             raise typer.Exit(1)
 
 

@@ -75,7 +75,7 @@ class Check:
 
 def run() -> list[Check]:
     """Every check; takes at most some seconds, also without a network."""
-    missing = [entry for entry in weights.entries() if not entry.present]
+    missing = [entry for entry in weights.standard_entries() if not entry.present]
     checks: list[Callable[[], Check]] = [
         check_python,
         check_cores,
@@ -150,7 +150,7 @@ def check_memory(free: float | None = None) -> Check:
 
 def check_weights(missing: list[weights.Entry]) -> Check:
     """Whether every weight and sample clip is in the cache."""
-    count = len(weights.entries())
+    count = len(weights.standard_entries())
     found = f"{count - len(missing)} of {count} in {weights.cache_dir()}"
     if not missing:
         return Check("weights", "ok", found)

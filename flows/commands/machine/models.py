@@ -30,6 +30,7 @@ def row(entry: weights.Entry) -> dict[str, Any]:
         "what": entry.what,
         "used_by": entry.used_by,
         "present": entry.present,
+        "on_demand": entry.on_demand,
         "size": entry.size,
         "sha256": entry.sha256,
         "licence": entry.licence,
@@ -82,20 +83,25 @@ def show(as_json: bool, console: Console | None = None) -> None:
     for row in rows:
         cells = [
             row["name"],
-            "[green]here[/green]" if row["present"] else "[yellow]missing[/yellow]",
+            _state(row),
             f"{row['size'] / MB:.1f}",
             row["licence"],
             row["source"],
         ]
         table.add_row(*cells, *((row["what"], row["licence_from"]) if wide else ()))
     print_table(console, table)
-    missing = [row for row in rows if not row["present"]]
-    size = sum(row["size"] for row in rows if row["present"]) / MB
-    lines = [
-        f"{len(rows) - len(missing)} of {len(rows)} here, {size:.0f} MB: {weights.cache_dir()}"
-    ]
+    here = [row for row in rows if row["present"]]
+    missing = [row for row in rows if not row["present"] and not row["on_demand"]]
+    size = sum(row["size"] for row in here) / MB
+    lines = [f"{len(here)} of {len(rows)} here, {size:.0f} MB: {weights.cache_dir()}"]
     if missing:
         size = sum(row["size"] for row in missing) / MB
         lines.append(f"{size:.0f} MB are missing; fetch them with: editmill models --fetch")
     for line in lines:
         console.print(line, highlight=False, soft_wrap=True, markup=False)
+
+
+def _state(row: dict[str, Any]) -> str:
+    if row["present"]:
+        return "[green]here[/green]"
+    return "[dim]on demand[/dim]" if row["on_demand"] else "[yellow]missing[/yellow]"

@@ -81,7 +81,7 @@ def test_disk_not_writable(tmp_path, monkeypatch) -> None:
 
 def test_missing_weights_cost_a_download(monkeypatch, tmp_path) -> None:
     monkeypatch.setenv("EDITMILL_CACHE", str(tmp_path))
-    entries = weights.entries()
+    entries = weights.standard_entries()
     check = doctor.check_weights(entries)
     assert check.status == "warn"
     assert check.found.startswith(f"0 of {len(entries)}")

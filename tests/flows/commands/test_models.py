@@ -58,6 +58,15 @@ def test_a_wide_terminal_says_what_each_is(empty_cache) -> None:
         assert row["what"] in text
 
 
+def test_footage_on_demand_is_shown_but_not_missed(empty_cache) -> None:
+    standard = weights.standard_entries()
+    assert {e.name for e in weights.entries()} > {e.name for e in standard}
+    text = _printed(width=300)
+    assert text.count("on demand") == len(weights.entries()) - len(standard)
+    size = sum(entry.size for entry in standard) / 1e6
+    assert f"{size:.0f} MB are missing" in text
+
+
 def test_fetch_missing_asks_for_what_is_not_here(empty_cache, monkeypatch) -> None:
     entry = min(weights.entries(), key=lambda e: e.size)
     entry.path.parent.mkdir(parents=True)
@@ -73,3 +82,10 @@ def test_fetch_missing_asks_for_what_is_not_here(empty_cache, monkeypatch) -> No
     monkeypatch.setattr(weights, "fetch_all", fetch_all)
     models.fetch_missing(weights.entries())
     assert sorted(asked) == sorted(e.name for e in weights.entries() if e.name != entry.name)
+
+
+def test_the_command_fetches_no_footage_on_demand(empty_cache, editmill, monkeypatch) -> None:
+    asked: list[str] = []
+    monkeypatch.setattr(weights, "fetch_all", lambda names, progress: asked.extend(names))
+    editmill("models", "--fetch")
+    assert asked == [entry.name for entry in weights.standard_entries()]
