@@ -5,16 +5,17 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Iterable, Iterator
+from typing import TYPE_CHECKING
 
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from torch import Tensor, nn
-from torch.nn import functional as F
 
 from experts.base import Frames
 from experts.threads import one_for_torch
 from experts.weights import entry, fetch
+
+if TYPE_CHECKING:
+    from experts.annotate.transnetv2 import TransNetV2
 
 INPUT_SIZE = (27, 48)
 """Height and width, px, of the frames the network was trained on."""
@@ -25,15 +26,6 @@ MARGIN = 25
 
 THRESHOLD = 0.5
 """Transition probability above which a frame belongs to a cut; the authors' default."""
-
-LOOKUP = 101
-"""Neighbours a frame is compared with: 50 before, itself, 50 after."""
-
-DILATIONS = (1, 2, 4, 8)
-"""Of the four temporal convolutions in a DDCNN cell."""
-
-HISTOGRAM_BINS = 512
-"""8 levels of each of R, G and B."""
 
 
 class ShotDetector:
@@ -52,6 +44,10 @@ class ShotDetector:
         """Fetch and open the weights; raises EditmillError if they cannot be had."""
         with self._loading:
             if self._network is None:
+                import torch  # takes seconds, and a recipe is read without it
+
+                from experts.annotate.transnetv2 import TransNetV2
+
                 one_for_torch()
                 network = TransNetV2()
                 state = torch.load(fetch("transnetv2"), map_location="cpu", weights_only=True)
@@ -73,6 +69,8 @@ class ShotDetector:
         self.load()
         network = self._network
         assert network is not None
+        import torch
+
         found = [np.zeros(0, np.float32)]
         for window, valid in windows(frames):
             with torch.inference_mode():
@@ -122,130 +120,3 @@ def split(probabilities: NDArray[np.floating], threshold: float) -> list[tuple[i
     if first < len(cuts):
         shots.append((first, len(cuts)))
     return shots
-
-
-class TransNetV2(nn.Module):
-    """Stacked dilated 3D convolutions beside frame similarities and colour histograms.
-
-    Attribute names are those of the published state dict.
-    """
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.SDDCNN = nn.ModuleList(
-            [StackedDDCNN(3, 16), StackedDDCNN(64, 32), StackedDDCNN(128, 64)]
-        )
-        self.frame_sim_layer = FrameSimilarity(64 + 128 + 256)
-        self.color_hist_layer = ColorHistograms()
-        self.fc1 = nn.Linear(256 * 3 * 6 + 2 * 128, 1024)
-        self.cls_layer1 = nn.Linear(1024, 1)
-        self.cls_layer2 = nn.Linear(1024, 1)
-
-    def forward(self, frames: Tensor) -> tuple[Tensor, Tensor]:
-        """Logits [B, T] of the one-frame and the all-frames head, from uint8 [B, T, 27, 48, 3]."""
-        x = frames.permute(0, 4, 1, 2, 3).float() / 255
-        levels = []
-        for stack in self.SDDCNN:
-            x = stack(x)
-            levels.append(x)
-        features = torch.cat(
-            [
-                self.frame_sim_layer(levels),
-                self.color_hist_layer(frames),
-                x.permute(0, 2, 3, 4, 1).flatten(2),
-            ],
-            dim=2,
-        )
-        hidden = F.relu(self.fc1(features))
-        return self.cls_layer1(hidden)[..., 0], self.cls_layer2(hidden)[..., 0]
-
-
-class StackedDDCNN(nn.Module):
-    """Two DDCNN cells with a shortcut, then the mean over 2×2 pixels."""
-
-    def __init__(self, channels: int, filters: int) -> None:
-        super().__init__()
-        wide = filters * len(DILATIONS)
-        self.DDCNN = nn.ModuleList([DilatedCell(channels, filters), DilatedCell(wide, filters)])
-
-    def forward(self, x: Tensor) -> Tensor:
-        first = F.relu(self.DDCNN[0](x))
-        return F.avg_pool3d(F.relu(self.DDCNN[1](first)) + first, (1, 2, 2))
-
-
-class DilatedCell(nn.Module):
-    """Parallel convolutions that see 3 frames at distances 1, 2, 4 and 8, joined and normalised."""
-
-    def __init__(self, channels: int, filters: int) -> None:
-        super().__init__()
-        for dilation in DILATIONS:
-            setattr(self, f"Conv3D_{dilation}", SeparableConv3d(channels, filters, dilation))
-        self.bn = nn.BatchNorm3d(filters * len(DILATIONS), eps=1e-3)
-
-    def forward(self, x: Tensor) -> Tensor:
-        branches = [getattr(self, f"Conv3D_{dilation}")(x) for dilation in DILATIONS]
-        return self.bn(torch.cat(branches, dim=1))
-
-
-class SeparableConv3d(nn.Module):
-    """A 3×3 convolution in space, then a dilated one of 3 frames in time; no bias."""
-
-    def __init__(self, channels: int, filters: int, dilation: int) -> None:
-        super().__init__()
-        self.layers = nn.ModuleList(
-            [
-                nn.Conv3d(channels, 2 * filters, (1, 3, 3), padding=(0, 1, 1), bias=False),
-                nn.Conv3d(
-                    2 * filters,
-                    filters,
-                    (3, 1, 1),
-                    dilation=(dilation, 1, 1),
-                    padding=(dilation, 0, 0),
-                    bias=False,
-                ),
-            ]
-        )
-
-    def forward(self, x: Tensor) -> Tensor:
-        return self.layers[1](self.layers[0](x))
-
-
-class FrameSimilarity(nn.Module):
-    """Cosine similarity of each frame's pooled features with its neighbours', embedded."""
-
-    def __init__(self, channels: int) -> None:
-        super().__init__()
-        self.projection = nn.Linear(channels, 128)
-        self.fc = nn.Linear(LOOKUP, 128)
-
-    def forward(self, levels: list[Tensor]) -> Tensor:
-        pooled = torch.cat([level.mean(dim=(3, 4)) for level in levels], dim=1)
-        projected = F.normalize(self.projection(pooled.transpose(1, 2)), dim=2)
-        return F.relu(self.fc(neighbour_similarity(projected)))
-
-
-class ColorHistograms(nn.Module):
-    """Similarity of each frame's colour histogram with its neighbours', embedded."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.fc = nn.Linear(LOOKUP, 128)
-
-    def forward(self, frames: Tensor) -> Tensor:
-        red, green, blue = (frames.int() >> 5).unbind(-1)
-        colour = ((red << 6) + (green << 3) + blue).flatten(2).long()  # [B, T, pixels]
-        batch, length, _ = colour.shape
-        counts = torch.zeros(batch, length, HISTOGRAM_BINS)
-        counts.scatter_add_(2, colour, torch.ones(colour.shape))
-        return F.relu(self.fc(neighbour_similarity(F.normalize(counts, dim=2))))
-
-
-def neighbour_similarity(x: Tensor) -> Tensor:
-    """Dot products of each frame with the 50 before it, itself and the 50 after: [B, T, D] to
-    [B, T, 101]; zero beyond the ends.
-    """
-    half = LOOKUP // 2
-    length = x.shape[1]
-    products = F.pad(x @ x.transpose(1, 2), (half, half))
-    position = torch.arange(length)[:, None] + torch.arange(LOOKUP)
-    return products.gather(2, position.expand(x.shape[0], -1, -1))

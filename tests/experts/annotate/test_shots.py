@@ -14,10 +14,10 @@ from experts.annotate.shots import (
     MARGIN,
     WINDOW,
     ShotDetector,
-    neighbour_similarity,
     split,
     windows,
 )
+from experts.annotate.transnetv2 import neighbour_similarity
 from experts.weights import fetch
 
 

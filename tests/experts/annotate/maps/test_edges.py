@@ -8,7 +8,8 @@ import torch
 
 from catalog.media import read_video
 from experts.annotate.maps import hed_int8
-from experts.annotate.maps.edges import HED_LONG_SIDE, Hed, canny, copy_keras, less_mean
+from experts.annotate.maps.edges import HED_LONG_SIDE, Hed, canny
+from experts.annotate.maps.hed_network import copy_keras, less_mean
 from experts.weights import fetch
 
 
