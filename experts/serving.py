@@ -23,7 +23,7 @@ from catalog.query import Queries
 from catalog.records import ModelRow, Pair
 from catalog.storage import open_storage
 from experts.base import Expert
-from experts.diffusion.model.bases import base_folder
+from experts.diffusion.model.bases import base_named
 from experts.edit.first_frame.editor import ImageEditor
 from experts.edit.tasks import TASKS, expert_for
 from experts.instances import ready, shared
@@ -200,7 +200,8 @@ def trained_expert(
         ) from None
     spec = expert_named(row.name)
     folder = trained.folder_of(dataset, row).resolve()
-    base = base_folder(spec.base, row.config.get("base"))
+    recorded = row.config.get("base")  # where it lay when the version was trained
+    base = base_named(spec.base, recorded if recorded and Path(recorded).is_dir() else None)
     if row.name in EDITORS:
         return shared(CogVideoXEditor, row.name, row.version, folder, base, cache)
     editor = cast(Hashable, first_frame) if row.name in FROM_FRAME else None

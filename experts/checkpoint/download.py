@@ -7,11 +7,13 @@ shard may have 10 GB, so only its client, its addresses and its token are used h
 
 from __future__ import annotations
 
+import logging
 import shutil
 import threading
 import time
-from collections.abc import Callable, Collection
+from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,7 +80,8 @@ def newest(repo: str) -> str:
     import huggingface_hub
 
     try:
-        found = huggingface_hub.HfApi().model_info(repo, revision="main").sha
+        with _silent():
+            found = huggingface_hub.HfApi().model_info(repo, revision="main").sha
     except Exception as error:  # the hub's client has a dozen kinds, none of them our fault
         raise UnavailableError(_reason(repo, error)) from None
     assert found is not None
@@ -90,14 +93,30 @@ def _ask_for_listing(repo: str, commit: str) -> dict[str, Listed]:
     from huggingface_hub.hf_api import RepoFile
 
     try:
-        tree = huggingface_hub.HfApi().list_repo_tree(repo, revision=commit, recursive=True)
-        return {
-            each.path: Listed(each.size, each.lfs.sha256 if each.lfs else "", each.blob_id)
-            for each in tree
-            if isinstance(each, RepoFile) and ".." not in each.path.split("/")
-        }
+        with _silent():
+            tree = huggingface_hub.HfApi().list_repo_tree(repo, revision=commit, recursive=True)
+            return {
+                each.path: Listed(each.size, each.lfs.sha256 if each.lfs else "", each.blob_id)
+                for each in tree
+                if isinstance(each, RepoFile) and ".." not in each.path.split("/")
+            }
     except Exception as error:  # as above
         raise UnavailableError(_reason(repo, error)) from None
+
+
+@contextmanager
+def _silent() -> Iterator[None]:
+    """The hub's client logs each try; what came of them is told in one line of ours."""
+    logger = logging.getLogger("huggingface_hub.utils._http")
+
+    def none(_: logging.LogRecord) -> bool:
+        return False
+
+    logger.addFilter(none)
+    try:
+        yield
+    finally:
+        logger.removeFilter(none)
 
 
 @dataclass(frozen=True, slots=True)

@@ -39,6 +39,14 @@ def names_in(folder: Path) -> list[str]:
     return sorted(p.as_posix() for p in paths if not any(x.startswith(".") for x in p.parts))
 
 
+def weights_in(named: str) -> int:
+    """Bytes of the weights in a folder and below it; 0 where there is no such folder."""
+    folder = Path(named).expanduser()
+    if not folder.is_dir():
+        return 0
+    return sum((folder / name).stat().st_size for name in names_in(folder) if is_weights(name))
+
+
 def missing(folder: Path, needed: Collection[str], optional: Collection[str] = ()) -> list[str]:
     """What a folder lacks: patterns of `needed` that nothing matches, and shards of weights.
 

@@ -78,6 +78,11 @@ class Kind:
             (each for each in candidates(repo, commit, self.patterns) if self._holds(each)), None
         )
 
+    @staticmethod
+    def is_commit(named: str | Path) -> bool:
+        """Whether it is a name of a commit on the hub."""
+        return _ON_THE_HUB.fullmatch(str(named)) is not None
+
     @property
     def hub_example(self) -> str:
         """How a checkpoint on the hub is named."""
@@ -117,6 +122,11 @@ class Kind:
 
     def _commit(self, named: str | Path) -> tuple[str, str]:
         found = _ON_THE_HUB.fullmatch(str(named))
+        if found is None and _is_path(str(named)):
+            raise EditmillError(
+                f"{self.what} {named}: there is no such folder; set {self.option} to one that is "
+                f"there, or to {self.hub_example}"
+            )
         if found is None:
             raise EditmillError(
                 f"{self.what} {named}: is neither a folder here nor to be had from the hub without "
@@ -158,6 +168,11 @@ class Kind:
         raise EditmillError(
             f"{folder}: is no {self.what} ({', '.join(lacking)} missing); {self._remedy}"
         )
+
+
+def _is_path(named: str) -> bool:
+    """Whether it can be meant as a folder only: a hub id has one `/`, and begins with a letter."""
+    return named.startswith(("~", "/", ".")) or named.count("/") > 1 or "\\" in named
 
 
 def _folder_here(named: str | Path) -> Path | None:

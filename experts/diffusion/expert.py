@@ -29,6 +29,7 @@ from experts.diffusion.conditioning.text import TextEncoder
 from experts.diffusion.conditioning.vae import decode, encode, open_vae
 from experts.diffusion.conditioning.window import ping_pong
 from experts.diffusion.latents import Size, latent_size
+from experts.diffusion.model.bases import base_folder
 from experts.diffusion.model.checkpoint import open_expert
 from experts.diffusion.model.editor import VideoEditor
 from experts.diffusion.model.fingerprint import ENCODERS, fingerprint
@@ -66,7 +67,7 @@ class _Loaded:
 
 
 class CogVideoXExpert:
-    """A version of the expert `name` in `folder`, with the encoders of the checkpoint `base`.
+    """A version of the expert `name` in `folder`, with the encoders of `base` (`bases.base_named`).
 
     `cache` overrides the version's own; raises EditmillError for one that is not known.
     `first_frame` makes the first frame of an expert that is conditioned on one (`GUIDED`), `depth`
@@ -80,7 +81,7 @@ class CogVideoXExpert:
         expert: str,
         version: str,
         folder: Path,
-        base: Path,
+        base: str,
         cache: str = "",
         first_frame: ImageEditor | None = None,
         depth: DepthAnything | None = None,
@@ -145,15 +146,16 @@ class CogVideoXExpert:
             if self._loaded is not None:
                 return
             serving = Serving.read(self._folder)
-            if fingerprint(self._base, ENCODERS) != serving.encoders:
+            base = base_folder(self.spec.base, self._base)
+            if fingerprint(base, ENCODERS) != serving.encoders:
                 raise EditmillError(
-                    f"{self._base}: not the checkpoint {self.spec.name} {self._model_version} was "
+                    f"{base}: not the checkpoint {self.spec.name} {self._model_version} was "
                     "trained with: its autoencoder or text encoder differs; name that one"
                 )
             cache = self._cache or serving.cache
             check(cache, serving.solver)
             dtype = torch.bfloat16 if serving.precision == "bf16" else torch.float32
-            editor = open_expert(self._folder, dtype, self._base).to(self._device)
+            editor = open_expert(self._folder, dtype, base).to(self._device)
             compiled = (
                 serving.compile and self._device.type == "cuda" and cache not in WITHIN_BLOCKS
             )
@@ -165,10 +167,8 @@ class CogVideoXExpert:
             self._loaded = _Loaded(
                 editor=editor,
                 schedule=scheduler(self.spec.base, serving.solver, self._folder),
-                vae=open_vae(self._base, dtype, serving.tiling).to(self._device),
-                text=TextEncoder(self._base, dtype, editor.config.max_text_seq_length).to(
-                    self._device
-                ),
+                vae=open_vae(base, dtype, serving.tiling).to(self._device),
+                text=TextEncoder(base, dtype, editor.config.max_text_seq_length).to(self._device),
                 serving=serving,
                 cache=cache,
                 compiled=compiled,

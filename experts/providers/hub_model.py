@@ -89,7 +89,10 @@ class HubModel(ABC):
     @property
     def device_bytes(self) -> int:
         """Of the GPU's memory that it takes, a call's activations included; 0 on a processor."""
-        return 0 if self.device == "cpu" else round(self.provider.needs.gpu * GIB)
+        if self.device == "cpu":
+            return 0
+        sibling = self.provider.sibling(self._named)
+        return round((sibling or self.provider.needs).gpu * GIB)
 
     @property
     def dtype(self) -> Any:

@@ -56,13 +56,25 @@ class Needs:
 
 
 @dataclass(frozen=True, slots=True)
+class Sibling:
+    """Another repository that a provider can open, called `what`: `size` in bytes of its weights,
+    `gpu` in GiB as of `Needs`. `licensed`: whether the provider's licences are its own, too."""
+
+    repo: str
+    what: str
+    size: int
+    gpu: float
+    licensed: bool = True
+
+
+@dataclass(frozen=True, slots=True)
 class Provider:
     """One model that can serve `slot`.
 
     `implementation` is `module:Class`. `uses` are slots whose models it is given. `weights` are
     entries of the weights manifest that it opens, `checkpoint` is what it opens instead of them.
     `output` is the licence of what it puts out, None where that is not known. `siblings` are other
-    repositories that serve as well, under the same licences.
+    repositories that serve as well.
     """
 
     slot: str
@@ -74,7 +86,7 @@ class Provider:
     output: OutputLicence | None
     needs: Needs
     uses: tuple[str, ...] = ()
-    siblings: tuple[str, ...] = ()
+    siblings: tuple[Sibling, ...] = ()
     weights: tuple[str, ...] = ()
     checkpoint: Checkpoint | None = None
 
@@ -97,7 +109,13 @@ class Provider:
 
     def is_licensed(self, checkpoint: str) -> bool:
         """Whether the licences that are stated here are those of this checkpoint."""
-        return self.is_own(checkpoint) or checkpoint.partition("@")[0] in self.siblings
+        sibling = self.sibling(checkpoint)
+        return self.is_own(checkpoint) or (sibling is not None and sibling.licensed)
+
+    def sibling(self, checkpoint: str) -> Sibling | None:
+        """The one that a checkpoint is of; None for another repository, and a folder."""
+        repo = checkpoint.partition("@")[0]
+        return next((each for each in self.siblings if each.repo == repo), None)
 
     @property
     def option(self) -> str:
@@ -167,7 +185,7 @@ def _provider(slot: str, name: str, table: dict[str, Any]) -> Provider:
         output=OutputLicence(**output) if output else None,
         needs=Needs(**table.get("needs", {})),
         uses=tuple(table.get("uses", ())),
-        siblings=tuple(table.get("siblings", ())),
+        siblings=tuple(Sibling(**each) for each in table.get("siblings", ())),
         weights=tuple(table.get("weights", ())),
         checkpoint=_checkpoint(checkpoint) if checkpoint else None,
     )

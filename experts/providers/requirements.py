@@ -12,6 +12,7 @@ from catalog.errors import EditmillError
 from experts import weights
 from experts.checkpoint import Kind
 from experts.checkpoint.download import Report
+from experts.checkpoint.formats import weights_in
 from experts.licences import of_weights
 from experts.providers.choice import Choice
 from experts.providers.registry import Provider, provider
@@ -26,7 +27,7 @@ class Requirement:
 
     `checkpoint` is a folder, `owner/name@<commit>`, `owner/name` where no commit is settled, or
     empty for one without; `fault` says why it is unusable. `size` in bytes of all its weights,
-    0 where not known (a folder's). `gpu` in GiB at `dtype`. `may_train`: whether what it puts out
+    0 where not known. `gpu` in GiB at `dtype`. `may_train`: whether what it puts out
     may train a model, None where not known. `install` is the command that brings its library,
     empty where that is installed or there is none.
     """
@@ -71,12 +72,12 @@ def requirement(slot: str, name: str, options: Mapping[str, Any] | None = None) 
     return Requirement(
         slot=slot,
         name=name,
-        what=f"{options.get('model', 'a model')}, on a server" if served else known.what,
+        what=_what(known, checkpoint, options, served),
         checkpoint=checkpoint,
         state=state,
         fault=fault,
         size=0 if served else _size(known, checkpoint),
-        gpu=_gpu(known, options, served),
+        gpu=_gpu(known, options, checkpoint, served),
         dtype=known.needs.dtype if dtype == "auto" else dtype,
         licence=licence,
         licence_from=licence_from,
@@ -91,9 +92,21 @@ def is_served(known: Provider, options: Mapping[str, Any]) -> bool:
     return known.name == "openai" or bool(options.get("server"))
 
 
-def _gpu(known: Provider, options: Mapping[str, Any], served: bool) -> float:
+def _what(known: Provider, checkpoint: str, options: Mapping[str, Any], served: bool) -> str:
+    if served:
+        return f"{options.get('model', 'a model')}, on a server"
+    if known.is_own(checkpoint):
+        return known.what
+    if sibling := known.sibling(checkpoint):
+        return sibling.what
+    return f"a checkpoint of your own, planned for as what {known.name} has by default"
+
+
+def _gpu(known: Provider, options: Mapping[str, Any], checkpoint: str, served: bool) -> float:
     if served or options.get("device") == "cpu":
         return 0.0
+    if sibling := known.sibling(checkpoint):
+        return sibling.gpu
     return known.needs.offloaded if options.get("offload") else known.needs.gpu
 
 
@@ -163,4 +176,8 @@ def _state(known: Provider, checkpoint: str, served: bool) -> tuple[State, str]:
 def _size(known: Provider, checkpoint: str) -> int:
     files = sum(weights.entry(name).size for name in known.weights)
     kept = known.checkpoint
-    return files + (kept.size if kept is not None and known.is_own(checkpoint) else 0)
+    if kept is None or known.is_own(checkpoint):
+        return files + (kept.size if kept else 0)
+    if sibling := known.sibling(checkpoint):
+        return files + sibling.size
+    return weights_in(checkpoint)

@@ -6,8 +6,8 @@ import pytest
 
 from experts.providers.models import Models
 from experts.providers.requirements import requirement as needs
-from flows.commands.machine.needs import needed
 from flows.commands.making.placement import placement
+from flows.needs import needed
 from flows.recipe import load, parse
 
 SHIPPED = ("senorita", "vivid", "open", "hub-small")

@@ -19,7 +19,7 @@ from catalog.query import Queries
 from catalog.records import ModelRow
 from catalog.releases import Catalog
 from catalog.storage.files import write_bytes
-from experts.diffusion.model.bases import base_folder
+from experts.diffusion.model.bases import base_folder, base_named
 from experts.diffusion.model.fingerprint import ENCODERS, TRANSFORMER, fingerprint
 from experts.diffusion.serving import ServingSettings
 from experts.diffusion.specs import ExpertSpec, Records
@@ -161,7 +161,7 @@ def open_run(
     data, evaluation = data or RecordSelection(), evaluation or EvaluationSettings()
     serving = serving or ServingSettings()
     spec = recipe.spec
-    folder = base_folder(spec.base, None, base)
+    folder = base_folder(spec.base, base_named(spec.base, given=base))
     dataset = catalog.open(root, ref)
     found = COLLECT[spec.learns_from](dataset, spec, data, f"{root} at {ref}")
     train_records, held_out_records = split(found, data.held_out)

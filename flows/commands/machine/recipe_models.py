@@ -19,7 +19,8 @@ from experts.checkpoint.places import offline
 from experts.providers import providers, slots
 from experts.providers.models import Models
 from experts.providers.requirements import Requirement, of_choices, requirement
-from flows.commands.machine import models, needs
+from flows import needs
+from flows.commands.machine import models
 from flows.recipe import Recipe, load
 
 MB = 1e6
@@ -42,7 +43,7 @@ TRAINING = {
 
 def show_recipe(name: str, *, bring: bool, as_json: bool) -> int:
     """Prints what a recipe needs, fetched first if `bring`; returns the exit code: 1 where
-    something is missing and was to be fetched, or may not be fetched (`offline`).
+    something is unusable, or is missing and was to be fetched, or may not be (`offline`).
     """
     recipe = load(name)
     faults = _bring(recipe, name) if bring else []
@@ -58,7 +59,8 @@ def show_recipe(name: str, *, bring: bool, as_json: bool) -> int:
         _print_rest(name, lacking, absent, bring, Console(soft_wrap=True, highlight=False))
     for fault in faults:
         Console(stderr=True, soft_wrap=True, highlight=False).print(fault, markup=False)
-    return int((bring or offline()) and bool(lacking or absent))
+    unusable = any(row.state == "unusable" for row in lacking)
+    return int(unusable or ((bring or offline()) and bool(lacking or absent)))
 
 
 def show_slots(as_json: bool) -> None:
@@ -75,21 +77,26 @@ def pin(name: str, as_json: bool) -> None:
 
     Raises EditmillError where the hub cannot be asked.
     """
-    pinned = _pinned(load(name).models)
+    models = load(name).models
+    rows = of_choices(models.choices())
+    pinned = _pinned(models, rows)
+    ignored = {f"{row.slot}: {row.name}": row.fault for row in rows if row.state == "unusable"}
     if as_json:
-        print(json.dumps({"models": pinned}))
+        print(json.dumps({"models": pinned, "unusable": ignored}))
         return
+    for what, fault in ignored.items():
+        print(f"# Not pinned, since it cannot be used: {what} ({fault})")
     if not pinned:
-        print(f"Every checkpoint of {name} has its commit.")
+        print(f"# Every {'other ' * bool(ignored)}checkpoint of {name} has its commit.")
         return
     print("# Newest commits of the hub; put these lines into the recipe.\nmodels:")
     for slot, choice in pinned.items():
         print(f"  {slot}: {json.dumps(choice)}")  # which YAML reads, too
 
 
-def _pinned(chosen: Models) -> dict[str, dict[str, Any]]:
+def _pinned(chosen: Models, rows: Sequence[Requirement]) -> dict[str, dict[str, Any]]:
     found = {}
-    for row in of_choices(chosen.choices()):
+    for row in rows:
         if row.state != "no commit":
             continue
         try:
@@ -144,6 +151,8 @@ def provider_table(rows: Sequence[Requirement]) -> Table:
 
 def _described(row: Requirement) -> Text:
     size = f"{row.size / MB:,.0f} MB".replace(",", " ") if row.size else ""
+    if row.checkpoint and not row.size:
+        size = "size not known"
     gpu = f"{row.gpu:g} GiB of GPU, {row.dtype}" if row.gpu else ""
     text = Text(row.name, style="bold")
     text.append("  ")
@@ -163,6 +172,12 @@ def _described(row: Requirement) -> Text:
     return text
 
 
+def _counted(checkpoints: int, files: int) -> str:
+    """What is missing, in words."""
+    parts = [(checkpoints, "checkpoint"), (files, "file")]
+    return ", ".join(f"{count} {what}{'s' * (count != 1)}" for count, what in parts if count)
+
+
 def _print_rest(
     name: str,
     lacking: list[Requirement],
@@ -175,9 +190,17 @@ def _print_rest(
         console.print(f"All that {name} needs is here.", markup=False)
     elif (missing or absent) and not tried:
         size = sum(n.size for n in missing) + sum(entry.size for entry in absent)
+        unknown = sum(not n.size for n in missing)
+        more = f" + {unknown} of unknown size" if unknown else ""
         console.print(
-            f"{size / MB:.0f} MB are missing ({len(missing)} checkpoints, {len(absent)} files); "
+            f"{size / MB:.0f} MB{more} are missing ({_counted(len(missing), len(absent))}); "
             f"fetch them with: editmill models --recipe {name} --fetch",
+            markup=False,
+        )
+    if unusable := [n for n in lacking if n.state == "unusable"]:
+        console.print(
+            f"{len(unusable)} cannot be used, so a build would refuse the recipe: "
+            f"{', '.join(f'{n.slot}: {n.name}' for n in unusable)}",
             markup=False,
         )
     if any(n.state == "no commit" for n in lacking) and not tried:

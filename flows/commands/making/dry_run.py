@@ -15,11 +15,11 @@ from catalog.errors import EditmillError
 from experts.devices import cuda_device
 from experts.edit.tasks import TASKS, expert_for
 from experts.providers import provider
-from flows.commands.machine.needs import needed
 from flows.commands.machine.recipe_models import provider_table
 from flows.commands.making import costs, placement
-from flows.commands.making.forecast import Forecast, forecast, slots_of, whole
+from flows.commands.making.forecast import Forecast, forecast, whole
 from flows.commands.making.known import Known, known
+from flows.needs import files, needed
 from flows.recipe import Recipe
 from flows.request import recipe_for
 from flows.runtime.pinned import pinned
@@ -49,7 +49,7 @@ def show(recipe_name: str, out: str, *, source: Path | None, as_json: bool) -> N
 
 
 def _document(recipe: Recipe, out: str, expected: Forecast) -> dict[str, Any]:
-    entries = slots_of(recipe)
+    entries = files(recipe)
     cores = os.cpu_count() or 1
     had = known(out, expected.footage.videos)
     return {

@@ -17,7 +17,6 @@ from experts.edit.tasks import LOCAL, TASKS, Task
 from experts.plan.planners import planner_of
 from experts.plan.rules import Planning
 from experts.plan.view import edit_size
-from experts.providers import provider
 from experts.serving import EMBEDDED, provider_of
 from flows.commands.making import costs
 from flows.commands.making.footage import Footage, Video, probed
@@ -134,29 +133,6 @@ def _drawn(
         enough = sum(by(middle).values()) >= wanted
         low, high = (low, middle) if enough else (middle, high)
     return by(high)
-
-
-def slots_of(recipe: Recipe) -> list[weights.Entry]:
-    """The pinned weights and samples that the build opens, in the manifest's order."""
-    # Imported late: these are the models themselves.
-    from experts.edit.tasks import expert_for
-    from filters.footage.models import models_for
-
-    used = {
-        entry
-        for choice in recipe.choices()
-        for entry in provider(choice.slot, choice.provider).weights
-    }
-    used.update(
-        slot for model in models_for(recipe.footage).used for slot in getattr(model, "slots", ())
-    )
-    for section in recipe.sources:
-        if isinstance(section, SampleSources):
-            used.update(section.names)
-    for task, weight in recipe.plan.weights.items():
-        if weight and provider_of(recipe.experts, task) == EMBEDDED:
-            used.update(getattr(expert_for(task), "slots", ()))
-    return [entry for entry in weights.entries() if entry.name in used]
 
 
 def _files(recipe: Recipe) -> tuple[list[SourceFile], list[str], list[str]]:

@@ -32,10 +32,18 @@ from tests.hub import COMMIT, FILES, REPO, Hub
 def test_a_hub_id_needs_its_commit(named: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(download, "fetch", None)  # not even asked
     for ask in (KIND.folder, KIND.present, KIND.version):
-        with pytest.raises(EditmillError, match="without its commit; set EDITMILL_DEPTH") as caught:
+        with pytest.raises(
+            EditmillError, match=r"(without its commit|no such folder); set EDITMILL_DEPTH"
+        ) as caught:
             ask(named)
         assert "\n" not in str(caught.value)
         assert "owner/model@<commit>" in str(caught.value)
+
+
+@pytest.mark.parametrize("named", ["~/gone", "/gone/model", "./model", "a/b/model"])
+def test_a_path_that_is_not_there_is_told_as_one(named: str) -> None:
+    with pytest.raises(EditmillError, match="there is no such folder; set EDITMILL_DEPTH"):
+        KIND.present(named)
 
 
 def test_a_commit_is_its_own_version(hub: Hub) -> None:

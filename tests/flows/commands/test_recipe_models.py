@@ -1,7 +1,11 @@
 """What a recipe needs, is told, fetched and pinned: with a registry and a hub of the tests' own."""
 
+import dataclasses
 import json
+import os
 import shutil
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -12,9 +16,10 @@ from typer.testing import CliRunner
 import experts.providers
 import flows
 from catalog.errors import EditmillError
+from experts.diffusion.model.bases import BASES, base_folder, base_named
 from experts.providers import registry
+from flows import needs
 from flows.cli import app
-from flows.commands.machine import needs
 from flows.recipe import load
 from tests.experts.checkpoint.conftest import laid
 from tests.hub import COMMIT, FILES, REPO, Hub
@@ -140,17 +145,97 @@ def test_a_commit_that_is_not_settled_is_pinned_by_lines_for_the_recipe(
     assert "has its commit" in run("--recipe", recipe, "--pin")
 
 
+def test_what_is_missing_is_counted_and_what_is_unknown_said(
+    recipe: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(needs, "files", lambda *_: [])
+    of_the_recipe = needs.needed
+    monkeypatch.setattr(
+        needs, "needed", lambda recipe: [r for r in of_the_recipe(recipe) if r.name == "dino"]
+    )
+    assert "0 MB are missing (1 checkpoint);" in run("--recipe", recipe)
+    content = yaml.safe_load(recipe.read_text("utf-8"))
+    detect = {"provider": "dino", "checkpoint": f"another/one@{COMMIT}"}
+    recipe.write_text(yaml.safe_dump({**content, "models": {"detect": detect}}), "utf-8")
+    text = run("--recipe", recipe)
+    assert "0 MB + 1 of unknown size are missing (1 checkpoint);" in text
+    assert "size not known" in text
+    assert "a checkpoint of your own" in text
+    assert "A detector of phrases" not in text
+
+
+def test_a_sibling_is_told_as_what_it_is(recipe: Path) -> None:
+    content = yaml.safe_load(recipe.read_text("utf-8"))
+    vlm = {"provider": "vlm", "checkpoint": f"Qwen/Qwen3-VL-4B-Instruct@{COMMIT}"}
+    clip = f"timm/vit_base_patch32_clip_224.openai@{COMMIT}"
+    models = {"captions": vlm, "encode": {"provider": "open_clip", "checkpoint": clip}}
+    recipe.write_text(yaml.safe_dump({**content, "models": models}), "utf-8")
+    told = {r["slot"]: r for r in json.loads(run("--recipe", recipe, "--json"))["models"]}
+    assert told["captions"]["what"] == "Qwen3-VL 4B"
+    assert (told["captions"]["size"], told["captions"]["gpu"]) == (8900000000, 12.0)
+    assert told["captions"]["licence"] == "Apache-2.0"
+    assert "ViT-B/32" in told["encode"]["what"]
+    assert told["encode"]["licence"] == "its licence is not known"
+
+
+def test_what_cannot_be_used_ends_the_list_and_the_command(
+    recipe: Path, hub: Hub, registered, tmp_path: Path
+) -> None:
+    registered("")
+    content = yaml.safe_load(recipe.read_text("utf-8"))
+    models = {"detect": "dino", "depth": {"provider": "depth_anything", "checkpoint": "~/not/here"}}
+    recipe.write_text(yaml.safe_dump({**content, "models": models}), "utf-8")
+    text = " ".join(run("--recipe", recipe, code=1).split())
+    assert "1 cannot be used, so a build would refuse the recipe: depth: depth_anything" in text
+    assert "there is no such folder" in text
+    assert "hub without its commit" not in text
+    printed = run("--recipe", recipe, "--pin")
+    assert "# Not pinned, since it cannot be used: depth: depth_anything (" in printed
+    assert list(yaml.safe_load(printed)["models"]) == ["detect"]
+
+
+def test_a_recipe_is_shown_without_torch(recipe: Path, model_cache: Path) -> None:
+    script = (
+        "import sys\nfrom flows.cli import app\n"
+        "try:\n    app(['models', '--recipe', 'senorita', '--json'])\n"
+        "except SystemExit:\n    pass\n"
+        "assert not {'torch', 'diffusers', 'transformers'} & set(sys.modules)"
+    )
+    ran = subprocess.run(
+        [sys.executable, "-c", script],
+        env={**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)},
+        capture_output=True,
+        text=True,
+    )
+    assert ran.returncode == 0, ran.stderr
+
+
+def test_the_hubs_own_client_says_nothing_beside_our_line(
+    recipe: Path, registered, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    registered("")
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://127.0.0.1:9")
+    monkeypatch.setattr("huggingface_hub.utils._http.time.sleep", lambda _: None)
+    result = CliRunner().invoke(app, ["models", "--recipe", str(recipe), "--pin"])
+    assert isinstance(result.exception, EditmillError)
+    assert "Retrying" not in result.output + "".join(capfd.readouterr())
+
+
 def test_a_checkpoint_that_the_recipe_names_counts(recipe: Path, tmp_path: Path) -> None:
     content = yaml.safe_load(recipe.read_text("utf-8"))
     detect = {"provider": "dino", "checkpoint": str(tmp_path / "own"), "dtype": "bfloat16"}
     recipe.write_text(yaml.safe_dump({**content, "models": {"detect": detect}}), "utf-8")
     laid(tmp_path / "own", {"config.json": b"{}"})
-    told = row(recipe)
+    told = row(recipe, code=1)
     assert told["state"] == "unusable"
     assert "(model.safetensors missing)" in str(told["fault"])
     laid(tmp_path / "own", FILES)
     told = row(recipe)
-    assert (told["state"], told["dtype"], told["size"]) == ("here", "bfloat16", 0)
+    assert (told["state"], told["dtype"], told["size"]) == (
+        "here",
+        "bfloat16",
+        len(FILES["model.safetensors"]),
+    )
 
 
 def test_experts_and_footage_count(
@@ -165,7 +250,7 @@ def test_experts_and_footage_count(
         "models": {"first_frame": {"provider": "controlnet_hed", "controlnet": "owner/other"}},
     }
     recipe.write_text(yaml.safe_dump({**content, **more}), "utf-8")
-    told = {r["name"]: r for r in json.loads(run("--recipe", recipe, "--json"))["models"]}
+    told = {r["name"]: r for r in json.loads(run("--recipe", recipe, "--json", code=1))["models"]}
     assert (told["CogVideoX-2b"]["state"], told["CogVideoX-2b"]["licence"]) == (
         "here",
         "Apache-2.0",
@@ -174,9 +259,42 @@ def test_experts_and_footage_count(
     assert (told["wan_vace"]["slot"], told["wan_vace"]["state"]) == ("edit", "missing")
     assert "without its commit; set `controlnet`" in told["controlnet"]["fault"]
     assert told["controlnet_hed"]["state"] == "missing"
-    monkeypatch.delenv("EDITMILL_COGVIDEOX_2B")
-    told = {r["name"]: r for r in json.loads(run("--recipe", recipe, "--json"))["models"]}
+    monkeypatch.setenv("EDITMILL_COGVIDEOX_2B", str(tmp_path / "gone"))
+    told = {r["name"]: r for r in json.loads(run("--recipe", recipe, "--json", code=1))["models"]}
     assert "set EDITMILL_COGVIDEOX_2B" in told["CogVideoX-2b"]["fault"]
+
+
+def test_the_base_of_trained_experts_is_fetched_as_the_others(
+    recipe: Path, hub: Hub, model_cache: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    base = BASES["CogVideoX-2b"]
+    monkeypatch.delenv(base.variable, raising=False)
+    monkeypatch.setitem(
+        BASES, "CogVideoX-2b", dataclasses.replace(base, repo=REPO, commit=COMMIT, size=5)
+    )
+    hub.repos[REPO] = dict.fromkeys(
+        (
+            *("model_index.json", "scheduler/scheduler_config.json", "README.md"),
+            *("tokenizer/spiece.model", "tokenizer/tokenizer_config.json"),
+            *(f"{part}/config.json" for part in ("text_encoder", "transformer", "vae")),
+            *(f"{part}/model.safetensors" for part in ("text_encoder", "transformer", "vae")),
+        ),
+        b"{}",
+    )
+    content = yaml.safe_load(recipe.read_text("utf-8"))
+    only = {"experts": {"object_removal": "cogvideox@latest"}, "models": {}}
+    recipe.write_text(yaml.safe_dump({**content, **only}), "utf-8")
+    of_the_recipe = needs.needed
+    monkeypatch.setattr(needs, "files", lambda *_: [])
+    rows = {row.name: row for row in of_the_recipe(load(str(recipe)))}
+    assert (rows["CogVideoX-2b"].state, rows["CogVideoX-2b"].size) == ("missing", 5)
+    needs.fetch(rows["CogVideoX-2b"])
+    folder = model_cache / "checkpoints" / REPO / COMMIT
+    assert (folder / "transformer" / "model.safetensors").is_file()
+    assert not (folder / "README.md").exists()
+    rows = {row.name: row for row in of_the_recipe(load(str(recipe)))}
+    assert rows["CogVideoX-2b"].state == "here"
+    assert base_folder("CogVideoX-2b", base_named("CogVideoX-2b")) == folder
 
 
 def test_slots_tells_every_provider(registered: object) -> None:

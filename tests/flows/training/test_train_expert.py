@@ -242,8 +242,12 @@ def test_bad_input_is_told_in_one_line(
     written: Written, base: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("EDITMILL_COGVIDEOX_2B", raising=False)
+    monkeypatch.setenv("EDITMILL_OFFLINE", "1")
     root = written.root
-    assert "set EDITMILL_COGVIDEOX_2B (or `base`" in failure(train(root, TINY, None))
+    said = failure(train(root, TINY, None))
+    assert "zai-org/CogVideoX-2b@" in said
+    assert "not on this machine" in said
+    assert "set EDITMILL_COGVIDEOX_2B to the folder" in said
     assert "nowhere: not there" in failure(train(root, TINY, Path("/nowhere")))
     wide = write_base(tmp_path / "wide", in_channels=32)
     assert "is built on CogVideoX-2b with 16" in failure(train(root, TINY, wide))
