@@ -32,6 +32,7 @@ from flows.runtime.orchestration.client import Connection, using
 from flows.runtime.orchestration.run_log import tell
 from flows.runtime.orchestration.server import Server
 from flows.runtime.selection import parts, settle
+from flows.runtime.servers import settle as settle_servers
 from flows.runtime.stopping import stopped_by_signals
 
 
@@ -60,7 +61,7 @@ def build(
         `flows.release.outcome.Outcome` as a mapping.
     """
     asked = request(recipe, out, source=source, tag=tag)
-    ctx = context(out, asked.recipe)
+    ctx = context(out, asked.recipe, recipe)
     done = finished(ctx, asked)
     if done is None:
         connection = Server(asked.recipe.run.server).connect(ctx.stop, tell)
@@ -81,6 +82,7 @@ def run(ctx: Context, asked: Request, connection: Connection, least_kept: float 
     asked_before = served.usage(ctx.recipe)
     with kept_up(ctx) as ending:
         with on_branch(ctx), ctx.catalog.being_built():
+            ctx.readiness.away = settle_servers(ctx.recipe, ctx.catalog.products)
             there = parts(ctx.catalog.tables)
             _make(ctx, connection)
             others = settle(ctx.catalog.tables, there, keep=ctx.incomplete)

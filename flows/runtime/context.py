@@ -19,6 +19,7 @@ from flows.recipe import Recipe
 from flows.runtime.commits import Commits
 from flows.runtime.hosts import Hosts
 from flows.runtime.monitoring.stats import Stats
+from flows.runtime.readiness import Readiness
 
 T = TypeVar("T")
 
@@ -33,6 +34,7 @@ class BuildRun:
 
     uri: str  # of the catalog
     recipe: Recipe
+    named: str = ""  # the recipe, as whoever asks for the build named it
     run_id: str = field(default_factory=lambda: uuid.uuid4().hex)
 
 
@@ -52,10 +54,13 @@ class Context:
     incomplete: bool = False  # some footage could not be listed, so what there was stays
     notes: list[str] = field(default_factory=list)  # what the user should know at the end
     hosts: Hosts = field(init=False)  # that its footage is fetched from
+    readiness: Readiness = field(init=False)  # of weights and servers
     rounds: dict[str, int] = field(default_factory=dict)  # of searches: see KeptAnswers
 
     def __post_init__(self) -> None:
         self.hosts = Hosts(self.notes.append)
+        named = self.run.named or self.recipe.name
+        self.readiness = Readiness(self.recipe, named, self.check_stop)
 
     @property
     def uri(self) -> str:
@@ -94,9 +99,10 @@ _contexts: dict[str, Context] = {}
 _lock = threading.Lock()
 
 
-def context(uri: str | Path, recipe: Recipe) -> Context:
-    """A context for one run of the build of `recipe` in the catalog at `uri`."""
-    return _made(BuildRun(str(uri), recipe))
+def context(uri: str | Path, recipe: Recipe, named: str = "") -> Context:
+    """A context for one run of the build of `recipe`, by default called by its own name, in the
+    catalog at `uri`."""
+    return _made(BuildRun(str(uri), recipe, named))
 
 
 @contextmanager

@@ -179,6 +179,7 @@ class _StageRun(Generic[R]):
         """A document per record; None where it failed in a way worth another try some day."""
         if not records:
             return []
+        self.ctx.readiness.before(self.stage)
         try:
             with self.ctx.stats.work(self.stage):
                 answers = list(self._work(records))

@@ -100,16 +100,32 @@ class ServedModel:
     def version(self) -> str:
         """Of the calling code, the model's name and what the server says of the model.
 
-        The server is asked once. Where it has no list of models, or says no more than the name, its
-        address goes in instead: then nothing else tells two servers apart. Raises EditmillError
-        where it does not answer.
+        The server is asked once. Raises EditmillError where it does not answer.
         """
         with self._lock:
-            if not self._identity:
-                client = self._opened()
-                said = client.run(described(client, self.name))
-                self._identity = digest(self.name, said or self._server.address)[:8]
-            return f"{self.algorithm}+{self._identity}"
+            return f"{self.algorithm}+{self._identity or self.ask_identity()}"
+
+    @property
+    def address(self) -> str:
+        """The server's, without a password."""
+        return self._server.address
+
+    def ask_identity(self) -> str:
+        """A digest of what the server says now of the model, and from then on its `version`'s.
+
+        Where it has no list of models, or says no more than the name, its address goes in instead:
+        then nothing else tells two servers apart. Raises EditmillError where it does not answer.
+        """
+        client = self._opened()
+        said = client.run(described(client, self.name))
+        found = digest(self.name, said or self.address)[:8]
+        self.assume(found)
+        return found
+
+    def assume(self, identity: str) -> None:
+        """Takes it for what `ask_identity` would find, where the server cannot be asked."""
+        with self._lock:
+            self._identity = identity
 
     def usage(self) -> Usage:
         """What all calls so far have taken. Thread-safe."""

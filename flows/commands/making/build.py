@@ -39,7 +39,7 @@ def main(
     """Runs the command; returns the exit code. EditmillError passes through."""
     console = tables.console(stderr=as_json)
     asked = request(recipe_name, out, source=source, tag=tag, server=server)
-    ctx = context(out, asked.recipe)
+    ctx = context(out, asked.recipe, recipe_name)
     if (done := finished(ctx, asked)) is not None:
         _show(console, done, as_json, "Nothing was left to do: this dataset is built.")
         return 0

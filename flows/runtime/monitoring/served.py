@@ -4,32 +4,20 @@ for the memory."""
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
 
 from experts.batching import reduced
-from experts.memory import parts_of
-from experts.providers import chosen
-from experts.write.chat.served import ServedModel
 from experts.write.chat.usage import Usage
-from filters.vlm.config import judge_for
 from flows.recipe import Recipe
+from flows.runtime.servers import served_models
 
 
 def usage(recipe: Recipe) -> dict[str, Usage]:
     """By model what this process asked of it so far, of the servers that the recipe names."""
-    models = recipe.models
-    asking: list[Any] = [chosen(models.write, threads=recipe.run.threads), chosen(models.captions)]
-    if recipe.records is not None:
-        asking.append(chosen(models.region_captions))
-    if (judge := judge_for(models.judge, recipe.filters.vlm)) is not None:
-        asking.append(judge)
-    served = {id(part): part for model in asking for part in parts_of(model)}
+    served = {id(model): model for _, model in served_models(recipe)}
     found: dict[str, Usage] = {}
-    for part in served.values():
-        if isinstance(part, ServedModel):
-            found[part.name] = (
-                found[part.name] + part.usage() if part.name in found else part.usage()
-            )
+    for model in served.values():
+        spent = model.usage()
+        found[model.name] = found[model.name] + spent if model.name in found else spent
     return found
 
 

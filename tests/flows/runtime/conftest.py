@@ -1,0 +1,3 @@
+"""Fixtures of the tests of how a build runs."""
+
+from tests.hub import model_cache  # noqa: F401
