@@ -82,9 +82,11 @@ class Residents:
                 self._loaded.pop(key, None)
                 self._loaded[key] = leaf
         held.update(placed.keys())
+        unready = set(placed)  # until it is loaded
         try:
             for model in models:
                 ready(model)
+                unready -= {id(leaf) for leaf in parts_of(model)}
             yield
         finally:
             held.subtract(placed.keys())
@@ -93,6 +95,9 @@ class Residents:
                     del held[key]
             with self._changed:
                 self._used.subtract(placed.keys())
+                for key in unready:
+                    if not self._used[key]:
+                        self._loaded.pop(key).close()  # of what it had loaded before it failed
                 self._changed.notify_all()
 
     def close_idle(self) -> int:

@@ -60,6 +60,32 @@ def test_what_fits_stays_and_what_was_used_longest_ago_goes_first():
     assert [m.loads for m in (first, second, third)] == [1, 1, 1]
 
 
+def test_a_model_that_cannot_be_loaded_takes_no_room():
+    @dataclass(eq=False)
+    class Broken(OnGpu):
+        def load(self) -> None:
+            super().load()
+            raise EditmillError("broken: cannot be opened")
+
+    residents = Residents(budget=10)
+    first, broken, never, other = (
+        OnGpu("first", 2),
+        Broken("broken", 4),
+        OnGpu("never", 2),
+        OnGpu("other", 6),
+    )
+    with (
+        pytest.raises(EditmillError, match="cannot be opened"),
+        residents.using(first, broken, never),
+    ):
+        pass
+    assert (first.is_loaded, broken.is_loaded) == (True, False)
+    with residents.using(other):  # beside the first, which nothing needs to be closed for
+        pass
+    assert first.is_loaded
+    assert residents.close_idle() == 2
+
+
 def test_a_model_in_use_is_not_closed_and_the_other_waits_for_it():
     residents = Residents(budget=10)
     one, other = OnGpu("one", 6), OnGpu("other", 6)

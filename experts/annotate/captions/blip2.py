@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import NonNegativeInt, PositiveInt
 
-from catalog.errors import BadInput
+from catalog.errors import BadInput, EditmillError
 from experts.annotate.captions.description import Description
 from experts.annotate.captions.wording import short
 from experts.base import Frames
@@ -53,6 +53,11 @@ class Blip2Captions(HubModel):
         batch: PositiveInt = 16,
     ) -> None:
         super().__init__(checkpoint=checkpoint, device=device, dtype=dtype)
+        if min_tokens > max_tokens:
+            raise EditmillError(
+                f"blip2: a caption of at least {min_tokens} and at most {max_tokens} tokens is "
+                "asked for; lower `min_tokens` or raise `max_tokens`"
+            )
         self._beams = beams
         self._tokens = (min_tokens, max_tokens)
         self._batches = Batches(self.name, batch)

@@ -6,7 +6,9 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from catalog.errors import EditmillError
 from experts.annotate.captions.blip2 import Blip2Captions
+from experts.providers.choice import choice_of
 from tests.checkpoints import blip2
 
 pytest.importorskip("transformers")
@@ -53,3 +55,10 @@ def test_a_caption_has_as_many_tokens_as_asked(checkpoint: Path) -> None:
     (long,) = Blip2Captions(checkpoint=str(checkpoint), beams=1).describe(CLIPS[:1])
     assert 0 < len(short.short) < len(long.short)
     assert few.version != Blip2Captions(checkpoint=str(checkpoint)).version
+
+
+def test_lengths_that_exclude_each_other_are_refused_with_the_recipe() -> None:
+    with pytest.raises(EditmillError, match="lower `min_tokens` or raise `max_tokens`"):
+        Blip2Captions(min_tokens=31)
+    with pytest.raises(ValueError, match="at least 8 and at most 4"):
+        choice_of("captions", {"provider": "blip2", "max_tokens": 4})
