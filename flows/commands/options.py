@@ -31,6 +31,14 @@ RecipeName = Annotated[
         help="A shipped recipe's name or a YAML file.", autocompletion=completion.recipes
     ),
 ]
+Recipe = Annotated[
+    str,
+    typer.Option(
+        help="Measure by this recipe's models and thresholds: a shipped one's name or a YAML file; "
+        "default: the embedded ones.",
+        autocompletion=completion.recipes,
+    ),
+]
 Server = Annotated[
     str | None,
     typer.Option(

@@ -21,6 +21,7 @@ from flows.runtime.orchestration.run_log import tell
 from flows.runtime.parameters import Described
 from flows.training.experts.retraining import retrained_expert
 from flows.training.filters.candidates import CANDIDATES, FilterSettings
+from flows.training.filters.encoders import of_release
 from flows.training.filters.retraining import retrained_filter
 from flows.training.news import newest_release
 from flows.training.retraining import Retraining
@@ -51,7 +52,8 @@ RecipeName: TypeAlias = Annotated[
     str | None,
     Described(
         "A recipe as the build has it, a shipped name or a YAML file: the newest release of it is "
-        "learnt from. None: the newest release of all."
+        "learnt from, and a filter is trained for its encoder. None: the newest release of all, "
+        "and the encoder that it was judged with."
     ),
 ]
 LeastNew: TypeAlias = Annotated[
@@ -95,14 +97,16 @@ def retrain(
     `cogvideox@latest`, or `latest` for a filter's model, uses the promoted one.
     """
     dataset = catalog.open(out)
-    name = None if recipe is None else load(recipe).name
+    asked = None if recipe is None else load(recipe)
+    name = None if asked is None else asked.name
     release = newest_release(dataset, name)
     if release is None:
         of_recipe = "" if name is None else f" of {name}"
         return _ended(dataset, Retraining(expert, f"{out} has no release{of_recipe}"))
     if expert in CANDIDATES:
+        encode = of_release(release) if asked is None else asked.models.encode.model_dump()
         found = retrained_filter(
-            dataset, release, expert, FilterSettings.load(config), least_new, margin
+            dataset, release, expert, FilterSettings.load(config), least_new, margin, encode
         )
     else:
         found = retrained_expert(dataset, release, expert, least_new, margin, config, base)

@@ -1,6 +1,7 @@
 """A tiny base checkpoint of diffusers' own classes, and a tiny catalog to train from."""
 
 import io
+import json
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -109,9 +110,14 @@ def write_catalog(root: Path, sources: int = 4, objects: bool = True) -> Written
     return Written(root, Plan(plan_id=digest(fields), **fields))
 
 
-def release_footage(root: str, sources: range, size: tuple[int, int] = (64, 96)) -> Catalog:
-    """A clip of each source, a texture that pans, in a new release; the catalog is made if absent.
-    The clips are large enough for the filters."""
+def release_footage(
+    root: str,
+    sources: range,
+    recipe: dict[str, Any] | None = None,
+    size: tuple[int, int] = (64, 96),
+) -> Catalog:
+    """A clip of each source, a texture that pans, in a new release of `recipe`; the catalog is made
+    if absent. The clips are large enough for the filters."""
     made = selected(root)
     clips = []
     for k in sources:
@@ -127,7 +133,7 @@ def release_footage(root: str, sources: range, size: tuple[int, int] = (64, 96))
         )  # fmt: skip
     made.media.flush()
     made.tables.put("clips", by_key(clips))
-    made.release(made.next_tag(), made.selection.recipe)
+    made.release(made.next_tag(), json.dumps(recipe) if recipe else made.selection.recipe)
     return made
 
 

@@ -11,7 +11,7 @@ import typer
 
 from catalog.errors import EditmillError
 from flows.commands import completion
-from flows.commands.options import DEFAULT_OUT, CatalogUri, Json, PairId, Ref
+from flows.commands.options import DEFAULT_OUT, CatalogUri, Json, PairId, Recipe, Ref
 
 PANEL = "Look at a dataset"
 app = typer.Typer()
@@ -126,6 +126,7 @@ def evaluate(
     clip: Annotated[
         str, typer.Option(help="A CLIP in open_clip's layout: a folder, or owner/name@commit.")
     ] = "",
+    recipe: Recipe = "",
     json_: Json = False,
 ) -> None:
     """Measure kept pairs, or one pair, with the papers' metrics, beside the papers' figures."""
@@ -135,7 +136,7 @@ def evaluate(
         if mask is not None or prompt:
             raise EditmillError("--mask and --prompt go with --source and --target; give both")
         report = command.evaluate_catalog(
-            catalog_uri or DEFAULT_OUT, ref=ref, task=task, clip=clip, limit=limit
+            catalog_uri or DEFAULT_OUT, ref=ref, task=task, clip=clip, limit=limit, recipe=recipe
         )
     elif source is None or target is None:
         raise EditmillError("a pair needs both --source and --target")
@@ -143,7 +144,7 @@ def evaluate(
         raise EditmillError("give a catalog, or --source and --target, not both")
     else:
         report = command.evaluate_pair(
-            source, target, mask=mask, prompt=prompt, task=task, clip=clip
+            source, target, mask=mask, prompt=prompt, task=task, clip=clip, recipe=recipe
         )
     if json_:
         typer.echo(json.dumps(report.document()))

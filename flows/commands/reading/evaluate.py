@@ -20,8 +20,12 @@ from catalog import media
 from catalog.errors import BadInput, EditmillError
 from catalog.query import Queries
 from experts.annotate import given_masks
+from experts.annotate.motion.flow import FlowEstimator
 from experts.edit.tasks import TASKS, task_named
+from experts.providers import chosen
+from experts.providers.models import Models
 from experts.weights import entry
+from filters.encoder.clip import OpenClipEncoder
 from filters.metrics import METRICS
 from filters.metrics.lpips import SLOT
 from filters.metrics.openclip import VARIABLE, OpenClip
@@ -29,6 +33,7 @@ from filters.metrics.pair import LONG_SIDE, Instruments, MaskReader, Measured, S
 from filters.metrics.published import beside
 from filters.metrics.similarity import ImageTextEncoder
 from filters.metrics.standin import StandIn
+from flows.recipe import load
 
 COLUMNS = ["pair_id", "task", "source_video", "target_video", "mask", "target_prompt",
            "generated_side"]  # fmt: skip
@@ -87,9 +92,16 @@ class Report:
 
 
 def evaluate_catalog(
-    root: str | Path, *, ref: str = "main", task: str | None = None, clip: str = "", limit: int = 0
+    root: str | Path,
+    *,
+    ref: str = "main",
+    task: str | None = None,
+    clip: str = "",
+    limit: int = 0,
+    recipe: str = "",
 ) -> Report:
-    """Every kept pair at `ref`, or those of one task; `limit` pairs per task at most, if not 0.
+    """Every kept pair at `ref`, or those of one task; `limit` pairs per task at most, if not 0. By
+    the CLIP and the optical flow of `recipe`, if one is named; `clip` counts before its.
 
     A pair that cannot be measured is among the report's failures. Raises EditmillError for a
     catalog that cannot be opened, an unknown task, no kept pairs, or an encoder that is not there.
@@ -106,7 +118,7 @@ def evaluate_catalog(
     if not found:
         of = f" of {task}" if task else ""
         raise EditmillError(f"{root}: has no kept pairs{of} at {ref}; build some first")
-    tools = _instruments(clip)
+    tools = _instruments(clip, recipe)
     report = Report(tools.encoder)
     progress = Console(stderr=True)
     for row in track(found, "measuring", console=progress, transient=True):
@@ -131,6 +143,7 @@ def evaluate_pair(
     prompt: str = "",
     task: str | None = None,
     clip: str = "",
+    recipe: str = "",
 ) -> Report:
     """One pair of videos; the target is the edit. Raises EditmillError, one line."""
     if task is not None:
@@ -141,17 +154,25 @@ def evaluate_pair(
     subject = Subject(source, target, task or "", "target", prompt, reader)
     for path in (source, target):
         media.probe(path)  # before any weight is opened
-    tools = _instruments(clip)
+    tools = _instruments(clip, recipe)
     report = Report(tools.encoder)
     report.pairs.append((target.name, subject, measure(subject, tools)))
     return report
 
 
-def _instruments(clip: str) -> Instruments:
-    where = clip or os.environ.get(VARIABLE, "")
-    tools = Instruments(OpenClip(where) if where else StandIn())
+def _instruments(clip: str, recipe: str) -> Instruments:
+    models = load(recipe).models if recipe else Models()
+    where = clip or _clip_of(models) or os.environ.get(VARIABLE, "")
+    flow: FlowEstimator = chosen(models.flow)
+    tools = Instruments(OpenClip(where) if where else StandIn(), flow)
     tools.load()
     return tools
+
+
+def _clip_of(models: Models) -> str:
+    """The checkpoint of a recipe's CLIP; empty where it encodes by something else."""
+    encoder = chosen(models.encode)
+    return encoder.checkpoint if isinstance(encoder, OpenClipEncoder) else ""
 
 
 def _subject(opened: Queries, row: dict[str, Any]) -> Subject:

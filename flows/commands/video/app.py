@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from flows.commands import completion
-from flows.commands.options import DEFAULT_OUT, Json
+from flows.commands.options import DEFAULT_OUT, Json, Recipe
 
 PANEL = "One video"
 app = typer.Typer()
@@ -95,6 +95,7 @@ def judge(
         str, typer.Option(help="What the target shows, for the alignment filter.")
     ] = "",
     mask: Annotated[str | None, typer.Option(help="A mask video or a folder of images.")] = None,
+    recipe: Recipe = "",
     json_: Json = False,
 ) -> None:
     """Ask every filter about one pair: score, verdict and reason."""
@@ -106,6 +107,12 @@ def judge(
     from flows.commands.video import judge as command
 
     verdicts = command.judge_pair(
-        source, target, task=task, instruction=instruction, prompt=prompt, mask=mask
+        source,
+        target,
+        task=task,
+        instruction=instruction,
+        prompt=prompt,
+        mask=mask,
+        recipe=recipe,
     )
     typer.echo(json.dumps(verdicts) if json_ else command.describe(verdicts))

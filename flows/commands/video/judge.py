@@ -13,24 +13,45 @@ from catalog.keys import file_digest
 from catalog.media import sides
 from experts.annotate import given_masks
 from experts.edit.tasks import task_named
-from filters.base import FRAMES
+from experts.memory import using
+from experts.providers import chosen
+from experts.providers.models import Models
+from filters.base import FRAMES, PairSample, Verdict
 from filters.config import filters_for
-from filters.encoder.embedded import EmbeddedEncoder
+from filters.encoder.base import Encoder
 from filters.judge import judge
 from filters.rules import Filters
 from filters.samples import LONG_SIDE, pair_sample
+from filters.vlm.config import judge_for
+from filters.vlm.judgement import PairJudge
+from filters.vlm.judgement import verdicts as verdicts_of
+from filters.vlm.rules import Vlm
+from flows.recipe import load
 
 SHORTEST = 2
 """Frames without which nothing about motion can be said."""
 
 
 def judge_pair(
-    source: Path, target: Path, *, task: str, instruction: str, prompt: str, mask: str | None
+    source: Path,
+    target: Path,
+    *,
+    task: str,
+    instruction: str,
+    prompt: str,
+    mask: str | None,
+    recipe: str = "",
 ) -> dict[str, Any]:
-    """Verdict of each filter (`keep`, `score`, `reason`) and of all together.
+    """Verdict of each filter (`keep`, `score`, `reason`) and of all together, by the encoder, the
+    thresholds and the judge of a recipe; by default the embedded encoder, the paper's thresholds
+    and no judge.
 
     Raises BadInput where a video cannot be read, or the two do not belong together.
     """
+    models, rules = Models(), Filters()
+    if recipe:
+        asked = load(recipe)
+        models, rules = asked.models, asked.filters
     known = task_named(task)
     infos = sides.probe(source, target)
     info = infos[1]
@@ -55,11 +76,12 @@ def judge_pair(
         source_id=file_digest(source),
         sizes=((infos[0].height, infos[0].width), (info.height, info.width)),
     )
-    encoder = EmbeddedEncoder()
-    filters = filters_for(Filters(), encoder)
-    for each in filters:
-        each.load()
-    (verdicts,) = judge([sample], filters, encoder)
+    encoder: Encoder = chosen(models.encode)
+    filters = filters_for(rules, encoder)
+    with using(encoder, *filters):
+        (verdicts,) = judge([sample], filters, encoder)
+    if (vlm := judge_for(models.judge, rules.vlm)) is not None:
+        verdicts |= _asked(vlm, sample, rules.vlm)
     reason = next((verdict.reason for verdict in verdicts.values() if not verdict.keep), "")
     return {
         "keep": not reason,
@@ -71,11 +93,29 @@ def judge_pair(
     }
 
 
+def _asked(vlm: PairJudge, sample: PairSample, rules: Vlm) -> dict[str, Verdict]:
+    """What the recipe's judge says of the pair, decided by its thresholds. Raises BadInput where it
+    gives no answer."""
+    with using(vlm):
+        (said,) = vlm.judgements([sample])
+    if isinstance(said, BadInput):
+        raise said
+    cuts = {cut.filter: cut for cut in rules.cuts}
+    found = {}
+    for name, verdict in verdicts_of(said).items():
+        least = cuts[name].value
+        if verdict.score is not None and least is not None and verdict.score < least:
+            verdict = Verdict(False, verdict.score, cuts[name].reason)
+        found[name] = verdict
+    return found
+
+
 def describe(verdicts: dict[str, Any]) -> str:
     """The verdicts as a few lines for a person."""
+    width = max(12, *map(len, verdicts["filters"]))
     lines = ["keep" if verdicts["keep"] else f"reject: {verdicts['reason']}"]
     for name, verdict in verdicts["filters"].items():
         score = "—" if verdict["score"] is None else f"{verdict['score']:.3f}"
         word = "keep" if verdict["keep"] else "reject"
-        lines.append(f"  {name:<12} {score:>6}  {word:<6} {verdict['reason']}")
+        lines.append(f"  {name:<{width}} {score:>6}  {word:<6} {verdict['reason']}")
     return "\n".join(lines)

@@ -13,7 +13,6 @@ from pydantic import Field
 
 from catalog.errors import EditmillError
 from catalog.validated import Part, mapping, validated
-from experts.instances import loaded
 from filters.alignment.style_probe import StyleProbes
 from filters.alignment.train import on_unseen
 from filters.encoder.embedded import EmbeddedEncoder
@@ -23,6 +22,7 @@ from filters.quality.training.ensemble import MLPS
 from filters.quality.training.evaluation import agreement
 from filters.quality.training.train import SAMPLES
 from flows.training.filters import alignment, quality
+from flows.training.filters.encoders import Named, encoder_named
 from flows.training.filters.footage import Footage
 
 AUC_MARGIN = 0.005
@@ -78,38 +78,48 @@ class Candidate:
 
 
 def quality_candidate(
-    settings: FilterSettings, footage: Footage, present: Path | None
+    settings: FilterSettings, footage: Footage, present: Path | None, encoder: Named
 ) -> Candidate:
     """Both models judge all training pairs, each pair by folds not trained on its source."""
     old = QualityModel.load(present or quality.SHIPPED)
     examples = quality.make_training_pairs(
-        settings.samples, settings.windows, settings.seed, footage
+        settings.samples, settings.windows, settings.seed, footage, encoder
     )
-    model = quality.fit(examples, settings.samples, settings.seed, settings.mlps_per_fold, footage)
+    model = quality.fit(
+        examples, settings.samples, settings.seed, settings.mlps_per_fold, footage, encoder
+    )
     present_auc, auc = None, float(model.metrics["auc_unseen_sources"])
-    if old.features == features_version(loaded(EmbeddedEncoder)):
+    if old.features == features_version(encoder_named(encoder)):
         present_auc, auc = agreement(old, model, examples).aucs
     return Candidate(model.to_bytes(), model.metrics, auc, present_auc, model.metrics["sources"])
 
 
 def alignment_candidate(
-    settings: FilterSettings, footage: Footage, present: Path | None
+    settings: FilterSettings, footage: Footage, present: Path | None, encoder: Named
 ) -> Candidate:
-    """Both sets of probes judge the painted frames of sources that neither was trained on."""
+    """Both sets of probes judge the painted frames of sources that neither was trained on.
+
+    Raises EditmillError for another encoder than the embedded one: its filter has no probes.
+    """
+    given = encoder_named(encoder)
+    if not isinstance(given, EmbeddedEncoder):
+        raise EditmillError(
+            f"alignment: with {given.name} the filter has nothing to train, it compares the target "
+            f"with its prompt; its threshold: editmill calibrate --encoder {given.name}"
+        )
     old = StyleProbes.load(present or alignment.SHIPPED)
     probes, painted = alignment.paint_and_fit(
         settings.samples, settings.frames, settings.seed, footage
     )
-    encoder = loaded(EmbeddedEncoder)
-    if old.encoder != encoder.version:
+    if old.encoder != given.version:
         aucs = [found["auc"] for found in probes.metrics.values()]
         clips = len({example.source_id for frames in painted.values() for example in frames})
         return Candidate(probes.to_bytes(), probes.metrics, fmean(aucs), None, clips)
-    found = on_unseen(old, painted, encoder)
+    found = on_unseen(old, painted, given)
     return Candidate(probes.to_bytes(), probes.metrics, found.auc, found.other_auc, found.sources)
 
 
-CANDIDATES: dict[str, Callable[[FilterSettings, Footage, Path | None], Candidate]] = {
+CANDIDATES: dict[str, Callable[[FilterSettings, Footage, Path | None, Named], Candidate]] = {
     "quality": quality_candidate,
     "alignment": alignment_candidate,
 }

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import yaml
 
 from catalog.errors import EditmillError
+from catalog.records import Release
 from experts.instances import ready
 from experts.providers import Choice, chosen
 from experts.providers.choice import choice_of
@@ -23,6 +25,16 @@ def encoder_named(given: Named) -> Encoder:
     """The encoder, loaded. Raises EditmillError, one line, where it cannot be had."""
     encoder: Encoder = ready(chosen(_choice(given)))
     return encoder
+
+
+def of_release(release: Release) -> Named:
+    """That of the recipe which a release was built by; the embedded one where it names none."""
+    try:
+        models = json.loads(release.recipe)["models"]
+        given: Named = models["encode"]
+    except (ValueError, LookupError, TypeError):
+        return EMBEDDED
+    return given
 
 
 def from_option(text: str) -> Named:

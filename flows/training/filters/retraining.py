@@ -15,6 +15,7 @@ from catalog.releases import Catalog
 from experts import weights
 from filters.trained import TrainedModel, file_of, register
 from flows.training.filters.candidates import AUC_MARGIN, CANDIDATES, Candidate, FilterSettings
+from flows.training.filters.encoders import EMBEDDED, Named
 from flows.training.filters.footage import footage_of, sources_of
 from flows.training.news import news
 from flows.training.retraining import Retraining
@@ -30,9 +31,11 @@ def retrained_filter(
     settings: FilterSettings,
     least_new: int,
     margin: float | None,
+    encoder: Named = EMBEDDED,
 ) -> Retraining:
-    """Train the filter's model on the release's footage if it has `least_new` new sources, compare
-    it with the present one, and register it; promoted if its AUC is `margin` higher."""
+    """Train the filter's model on the release's footage if it has `least_new` new sources, for
+    judging by `encoder`'s features, compare it with the present one, and register it; promoted if
+    its AUC is `margin` higher."""
     found = news(dataset, release, name, sources_of)
     if len(found.new) < max(least_new, 1):
         return found.too_few(name, "sources", least_new)
@@ -41,7 +44,7 @@ def retrained_filter(
     own = [source for source, _ in footage]
     present = trained.latest(dataset, name)
     file = file_of(present.model_id, dataset) if present else None
-    candidate = CANDIDATES[name](settings, footage, file)
+    candidate = CANDIDATES[name](settings, footage, file, encoder)
     reason = candidate.verdict(AUC_MARGIN if margin is None else margin)
     rival = present.model_id if present else SHIPPED
     row = register(
@@ -52,7 +55,7 @@ def retrained_filter(
             licence=f"Apache-2.0; trained on footage under {_licences(learnt_from, own)}",
             metrics={**candidate.metrics, **_measured(candidate, rival), "verdict": reason},
             sources=[*own, *(weights.entry(sample).sha256 for sample in settings.samples)],
-            settings=settings.model_dump(mode="json"),
+            settings={**settings.model_dump(mode="json"), "encoder": encoder},
             data_ref=release.tag,
             promoted=reason in ("better", "present_outdated"),
         ),

@@ -31,6 +31,7 @@ from flows.training import retrain as module
 from flows.training.filters import quality
 from flows.training.filters.candidates import CANDIDATES, Candidate
 from flows.training.retrain import retrain
+from tests.checkpoints import open_clip
 from tests.flows.tiny_training import release_footage, write_base, write_catalog
 from tests.flows.training.test_training_flows import TINY
 
@@ -80,7 +81,8 @@ def trainings(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, Path | None]]:
     model with another offset, whose AUC is the n-th of AUCS and the present one's .9."""
     given: list[tuple[Any, Path | None]] = []
 
-    def train(settings: Any, footage: Any, present: Path | None) -> Candidate:
+    def train(settings: Any, footage: Any, present: Path | None, encoder: Any) -> Candidate:
+        assert encoder == "embedded"
         number = len(given)
         given.append((footage, present))
         model = dataclasses.replace(QualityModel.load(SHIPPED), offset=float(number))
@@ -150,6 +152,37 @@ def test_a_version_that_is_not_there_is_refused_before_a_build(tmp_path: Path) -
         pinned(asked, tmp_path / "catalog")
     with pytest.raises(ValueError, match="there is no file alignment@0123456789ab"):
         Filters(quality_model="alignment@0123456789ab")  # another filter's
+
+
+def test_a_filter_is_trained_for_the_encoder_of_the_recipe(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    root, mine = str(tmp_path / "catalog"), tmp_path / "mine.yaml"
+    folder = open_clip.make(tmp_path / "clip")
+    clip = {"provider": "open_clip", "checkpoint": str(folder)}
+    recipe = {
+        "name": "mine",
+        "sources": [{"kind": "folder", "path": "v"}],
+        "plan": {"weights": {"deblur": 1}},
+        "models": {"encode": clip},
+    }
+    mine.write_text(yaml.safe_dump(recipe))
+    release_footage(root, range(2), recipe)
+    asked: list[Any] = []
+
+    def train(settings: Any, footage: Any, present: Path | None, encoder: Any) -> Candidate:
+        asked.append(encoder)
+        return Candidate(SHIPPED.read_bytes(), {}, 0.9, None, 2)
+
+    monkeypatch.setitem(CANDIDATES, "quality", train)
+    retrain.fn(root, "quality", str(mine), least_new=1)
+    release_footage(root, range(2, 3), recipe)
+    retrain.fn(root, "quality", least_new=1)  # by what its newest release was judged with
+    assert asked == [clip, clip]
+    row = trained.versions(catalog.open(root), "quality")[-1]
+    assert row.config["encoder"] == clip
+    with pytest.raises(EditmillError, match="open_clip the filter has nothing to train"):
+        retrain.fn(root, "alignment", str(mine), least_new=1)
 
 
 @pytest.mark.weights
