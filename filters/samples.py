@@ -2,43 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import numpy as np
 
 from catalog import media
 from experts.base import Frames, Masks
 from experts.edit.tasks import TASKS
-from filters.base import FRAMES, PairSample
+from filters.base import PairSample
 
 LONG_SIDE = 480
 """px of the long side that filters look at (`filters.base.PairSample`)."""
-
-
-def stored_sample(
-    *,
-    task: str,
-    source: Path,
-    target: Path,
-    masks: Masks | None,
-    prompt: str,
-    label: str,
-    instruction: str,
-    source_id: str,
-    sizes: tuple[tuple[int, int], tuple[int, int]],
-) -> PairSample:
-    """The sample of two video files. The other arguments are those of :func:`pair_sample`."""
-    return pair_sample(
-        task=task,
-        source=media.sample_frames(source, FRAMES, LONG_SIDE),
-        target=media.sample_frames(target, FRAMES, LONG_SIDE),
-        masks=masks,
-        prompt=prompt,
-        label=label,
-        instruction=instruction,
-        source_id=source_id,
-        sizes=sizes,
-    )
 
 
 def pair_sample(

@@ -4,25 +4,20 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Sequence
-from functools import partial
 from typing import Any
 
 import polars as pl
 
-from catalog import media
 from catalog.keys import digest
 from catalog.policy import Policy
-from catalog.records import FILTER_SCORES, VLM_SCORES, Pair, Track, from_row, schema, to_row
-from experts.base import Masks
-from experts.edit.job import Footage, Job, job_masks
+from catalog.records import FILTER_SCORES, VLM_SCORES, Pair, from_row, schema, to_row
 from experts.edit.tasks import TASKS
 from experts.memory import using
 from experts.providers import chosen
-from filters.base import FRAMES, PairSample, Verdict
+from filters.base import PairSample, Verdict
 from filters.config import filters_for
 from filters.encoder.base import Encoder
 from filters.judge import FeatureFilter, judge, policy_of
-from filters.samples import stored_sample
 from filters.vlm.config import judge_for
 from filters.vlm.judgement import Judgement
 from filters.vlm.judgement import verdicts as verdicts_of
@@ -30,9 +25,9 @@ from flows.runtime import journal
 from flows.runtime.context import Context
 from flows.runtime.journal import Document
 from flows.stages.best import best_attempts
-from flows.stages.edit import Edit
 from flows.stages.instruct import InstructedEdit
 from flows.stages.plan import part
+from flows.stages.samples import Samples
 from flows.stages.vlm import judged
 
 STAGE = "judge"
@@ -52,6 +47,7 @@ def run(ctx: Context, shard: Sequence[InstructedEdit]) -> list[Pair]:
     if vlm is not None:
         versions |= dict.fromkeys(VLM_SCORES, vlm.version)
     policy = policy_of(filters, rules.cuts if vlm else ())
+    samples = Samples(ctx) if vlm else Samples(ctx, budget=0)  # nobody else looks at them
     documents = journal.run(
         ctx,
         STAGE,
@@ -65,7 +61,7 @@ def run(ctx: Context, shard: Sequence[InstructedEdit]) -> list[Pair]:
         ),
         page=lambda e: e.edit.clip.clip_id,
         part=lambda e: part(e.edit.plan),
-        work=lambda batch: _judge(ctx, batch, filters, encoder),
+        work=lambda batch: _judge([samples.of(edit) for edit in batch], filters, encoder),
         name=lambda e: f"{e.edit.plan.task} {e.edit.plan.plan_id}",
         batch=BATCH,
     )
@@ -76,18 +72,17 @@ def run(ctx: Context, shard: Sequence[InstructedEdit]) -> list[Pair]:
         edits.append(edit)
         pairs.append(_pair(edit, verdicts, versions, policy))
     if vlm is not None:
-        sample = partial(_sample, ctx)
         filtered = _decided(pairs, policy_of(filters))
         judgements = judged(
             ctx,
             edits,
             vlm,
-            sample,
+            samples.of,
             asked=[rules.of == "all" or pair.keep for pair in filtered],
         )
         pairs = [_with(pair, said) for pair, said in zip(pairs, judgements, strict=True)]
         kept = [pair.keep for pair in _decided(pairs, policy)]
-        ranks = best_attempts(ctx, edits, kept, vlm, sample)
+        ranks = best_attempts(ctx, edits, kept, vlm, samples.of)
         pairs = [_ranked(pair, rank) for pair, rank in zip(pairs, ranks, strict=True)]
     parts: dict[str, list[Pair]] = {part(e.edit.plan): [] for e in shard}
     for edit, pair in zip(edits, pairs, strict=True):
@@ -120,43 +115,11 @@ def _ranked(pair: Pair, rank: float | None) -> Pair:
 
 
 def _judge(
-    ctx: Context,
-    batch: Sequence[InstructedEdit],
-    filters: Sequence[FeatureFilter],
-    encoder: Encoder,
+    samples: Sequence[PairSample], filters: Sequence[FeatureFilter], encoder: Encoder
 ) -> list[Document]:
-    samples = [_sample(ctx, edit) for edit in batch]
     with using(encoder, *filters):
         verdicts = judge(samples, filters, encoder)
     return [{name: dataclasses.asdict(v) for name, v in pair.items()} for pair in verdicts]
-
-
-def _sample(ctx: Context, instructed: InstructedEdit) -> PairSample:
-    edit = instructed.edit
-    path = ctx.catalog.path
-    return stored_sample(
-        task=edit.plan.task,
-        source=path(edit.source.video),
-        target=path(edit.target.video),
-        masks=_masks(ctx, edit),
-        prompt=edit.plan.target_prompt,
-        label=edit.plan.label,
-        instruction=instructed.instruction,
-        source_id=edit.clip.source_id,
-        sizes=((edit.source.height, edit.source.width), (edit.target.height, edit.target.width)),
-    )
-
-
-def _masks(ctx: Context, edit: Edit) -> Masks | None:
-    """The pair's masks, [FRAMES, H, W] or all. A grounding stores none, since its map differs from
-    the footage everywhere: it is judged by those of the objects it shows."""
-    if edit.mask:
-        return media.sample_masks(ctx.catalog.path(edit.mask), FRAMES)
-    if not TASKS[edit.plan.task].needs_track:
-        return None
-    rows = ctx.catalog.tracks().filter(pl.col("clip_id") == edit.clip.clip_id).collect()
-    tracks = {row["track_id"]: from_row(Track, row) for row in rows.iter_rows(named=True)}
-    return job_masks(Footage(ctx.catalog, ctx.catalog.media), Job(edit.plan, edit.clip, tracks))
 
 
 def _licence(*licences: str) -> str:

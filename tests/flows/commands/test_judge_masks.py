@@ -21,7 +21,8 @@ from flows.recipe import parse
 from flows.runtime.context import context
 from flows.stages.edit import Edit
 from flows.stages.instruct import InstructedEdit
-from flows.stages.judge import _masks, _pair
+from flows.stages.judge import _pair
+from flows.stages.samples import masks_of
 from tests.flows.tiny_training import FRAMES, HEIGHT, WIDTH, write_catalog, write_pairs
 
 RECIPE = "name: tiny\nsources: [{kind: folder, path: v}]\nplan: {weights: {deblur: 1}}\n"
@@ -54,13 +55,13 @@ def test_a_grounding_is_judged_by_its_objects_masks(tmp_path: Path) -> None:
     side = Side(clip.video, WIDTH, HEIGHT, FRAMES)
     edit = Edit(plan, clip, side, side, "", "grounding", "1", {})
     whole = media.read_masks(ctx.catalog.path(track.masks))
-    masks = _masks(ctx, edit)
+    masks = masks_of(ctx, edit)
     assert masks is not None and masks.any()
     assert np.array_equal(masks, whole[: plan.frames])
-    assert _masks(
+    assert masks_of(
         ctx, dataclasses.replace(edit, plan=dataclasses.replace(plan, task="deblur"))
     ) is (None)
-    stored = _masks(ctx, dataclasses.replace(edit, mask=track.masks))
+    stored = masks_of(ctx, dataclasses.replace(edit, mask=track.masks))
     shown = np.rint(np.linspace(0, len(whole) - 1, 17)).astype(int)
     assert stored is not None and np.array_equal(stored, whole[shown])
 

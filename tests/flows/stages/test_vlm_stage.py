@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import dataclasses
 import json
+from collections import Counter
 from pathlib import Path
+from typing import Any
 
 import polars as pl
 import pytest
 
 import catalog
+from catalog import media
+from catalog.media import sample_frames
 from catalog.records import VLM_SCORES, Pair
 from experts.edit.job import Side
 from filters.vlm.judge import VlmJudge
@@ -18,6 +22,7 @@ from flows.runtime.context import Context, context
 from flows.stages import judge, vlm
 from flows.stages.edit import Edit
 from flows.stages.instruct import InstructedEdit
+from flows.stages.samples import Samples
 from tests.checkpoints import vefx_reward
 from tests.filters.vlm.scripted import ScriptedChat, grades, removal
 from tests.flows.tiny_training import FRAMES, HEIGHT, WIDTH, write_catalog
@@ -106,6 +111,27 @@ def test_what_it_says_is_kept_apart_and_said_once(
 
     with_scores = catalog.open(root).scores().filter(pl.col("filter").is_in(VLM_SCORES)).collect()
     assert len(with_scores) == 2 * len(VLM_SCORES)
+
+
+@pytest.mark.parametrize("budget", [1 << 30, 0])
+def test_frames_are_read_once_for_filters_and_judge_within_a_budget(
+    root: Path,
+    shard: list[InstructedEdit],
+    checkpoint: Path,
+    budget: int,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    read: Counter[str] = Counter()
+
+    def counted(path: Path, *args: Any) -> Any:
+        read[path.name] += 1
+        return sample_frames(path, *args)
+
+    monkeypatch.setattr(media, "sample_frames", counted)
+    monkeypatch.setattr(judge, "Samples", lambda ctx, **_: Samples(ctx, budget))
+    judge.run(_context(root, checkpoint), shard)
+    (times,) = read.values()  # both sides of both pairs are one video
+    assert times == (1 if budget else 2 * 2 * 2)
 
 
 def test_what_got_no_answer_is_asked_again_by_the_next_build(
