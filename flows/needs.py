@@ -142,13 +142,27 @@ def _base(expert: str) -> Requirement:
 
 def _beside(recipe: Recipe) -> list[Requirement]:
     """Of the user's own NSFW classifier, and of a ControlNet beside its Stable Diffusion."""
-    named = {}
+    return [_of_kind(slot, name, given) for slot, name, given in _named_beside(recipe)]
+
+
+def versions_beside(recipe: Recipe) -> dict[str, str]:
+    """Version of each checkpoint that the recipe opens and the registry does not list. Raises
+    EditmillError, one line, where one or its library lacks; nothing is fetched."""
+    return {
+        f"{slot}/{name}/{given}": BESIDE[slot, name].version(given)
+        for slot, name, given in _named_beside(recipe)
+    }
+
+
+def _named_beside(recipe: Recipe) -> list[tuple[str, str, str]]:
+    """Slot, name and checkpoint, each once."""
+    named = []
     if recipe.footage.nsfw and nsfw.chosen():
-        named["footage", "nsfw"] = nsfw.chosen()
+        named.append(("footage", "nsfw", nsfw.chosen()))
     for choice in recipe.choices():
         if (choice.slot, choice.provider) == ("first_frame", "controlnet_hed"):
-            named["first_frame", "controlnet"] = str(choice.options.get("controlnet", ""))
-    return [_of_kind(slot, name, given) for (slot, name), given in named.items()]
+            named.append(("first_frame", "controlnet", str(choice.options.get("controlnet", ""))))
+    return list(dict.fromkeys(named))
 
 
 def _of_kind(slot: str, name: str, named: str) -> Requirement:

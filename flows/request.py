@@ -12,6 +12,7 @@ from catalog.releases import check_tag
 from experts.edit.tasks import TASKS, expert_for
 from experts.providers import Choice
 from experts.providers.requirements import checkpoint_version
+from flows.needs import versions_beside
 from flows.recipe import Recipe, load
 from flows.release.outcome import REPORT, Outcome
 from flows.runtime.context import Context
@@ -146,6 +147,7 @@ def _checkpoints(recipe: Recipe) -> dict[str, str]:
             for task, weight in recipe.plan.weights.items()
             if weight and TASKS[task].checkpoint
         }
+    versions |= versions_beside(recipe)
     return {name: version for name, version in versions.items() if version}
 
 

@@ -17,9 +17,7 @@ import sys
 import threading
 import time
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
-from typing import Literal
 
 import av
 import psutil
@@ -32,6 +30,8 @@ from experts import weights
 from experts.annotate.maps import depth
 from experts.devices import cuda_device
 from experts.weights import registry
+from flows.commands.machine.check import Check
+from flows.commands.machine.libraries import check_libraries
 from flows.commands.tables import console, print_table
 from flows.runtime.orchestration import server
 
@@ -59,19 +59,6 @@ FASTAPI_LAST = (0, 150)
 GB = 1e9
 MARKS = {"ok": "[green]ok[/green]", "warn": "[yellow]warn[/yellow]", "fail": "[red]fail[/red]"}
 
-Status = Literal["ok", "warn", "fail"]
-
-
-@dataclass(frozen=True, slots=True)
-class Check:
-    """One thing looked at. `cost` and `remedy` are empty where all is well."""
-
-    name: str
-    status: Status
-    found: str
-    cost: str = ""
-    remedy: str = ""
-
 
 def run() -> list[Check]:
     """Every check; takes at most some seconds, also without a network."""
@@ -90,6 +77,7 @@ def run() -> list[Check]:
         check_limits,
         check_gpu,
         check_depth,
+        check_libraries,
     ]
     return [check() for check in checks]
 

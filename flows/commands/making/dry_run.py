@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import os
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from catalog.errors import EditmillError
 from experts.devices import cuda_device
 from experts.edit.tasks import TASKS, expert_for
 from experts.providers import provider
+from experts.providers.requirements import Requirement
+from experts.weights import Entry
 from flows.commands.machine.recipe_models import provider_table
 from flows.commands.making import costs, placement
 from flows.commands.making.forecast import Forecast, forecast, whole
@@ -23,8 +26,10 @@ from flows.needs import files, needed
 from flows.recipe import Recipe
 from flows.request import recipe_for
 from flows.runtime.pinned import pinned
+from flows.runtime.servers import served_models
+from flows.sources.stock.section import StockSection
 
-MB = 1e6
+MB, GB = 1e6, 1e9
 REFUSALS = 5
 """Files that cannot be read that are named; the rest is counted."""
 
@@ -74,6 +79,8 @@ def _document(recipe: Recipe, out: str, expected: Forecast) -> dict[str, Any]:
         "gpu": placement.lines(recipe, expected.edits, _gpu_memory(recipe)),
         "providers": [dataclasses.asdict(each) for each in needed(recipe) if each.checkpoint],
         "wall_seconds": round(expected.core_seconds / max(1, min(recipe.run.workers, cores))),
+        "servers": _servers(recipe),
+        "weights": _weights(needed(recipe), entries),
         "models": [
             {
                 "name": entry.name,
@@ -114,7 +121,36 @@ def _problems(recipe: Recipe, out: str) -> list[str]:
             )
         elif each.state == "no commit":
             found.append(provider(each.slot, each.name).without_commit)
+    for section in recipe.sources:
+        if isinstance(section, StockSection):
+            try:
+                section.check_key()
+            except EditmillError as error:
+                found.append(str(error))
     return list(dict.fromkeys(found))
+
+
+def _servers(recipe: Recipe) -> list[dict[str, str]]:
+    """The servers that the build would ask; none is asked."""
+    return [
+        {"slot": slot, "model": model.name, "address": model.address}
+        for slot, model in served_models(recipe)
+    ]
+
+
+def _weights(rows: Sequence[Requirement], entries: Sequence[Entry]) -> dict[str, int]:
+    """Bytes on disk of all that the build opens, those of it that are not here yet, and of how many
+    checkpoints no size is known."""
+    sizes = {(each.checkpoint, each.size): each.state == "here" for each in rows if each.checkpoint}
+    here = [entry.size for entry in entries if entry.present]
+    here += [size for (_, size), is_here in sizes.items() if is_here]
+    missing = [entry.size for entry in entries if not entry.present]
+    missing += [size for (_, size), is_here in sizes.items() if not is_here]
+    return {
+        "bytes": sum(here) + sum(missing),
+        "missing_bytes": sum(missing),
+        "unknown": sum(not size for _, size in sizes),
+    }
 
 
 def _lines(recipe: Recipe, expected: Forecast, document: dict[str, Any]) -> list[str]:
@@ -144,12 +180,23 @@ def _lines(recipe: Recipe, expected: Forecast, document: dict[str, Any]) -> list
         f"Disk: about {expected.bytes / MB:.0f} MB of media in {document['out']}. Memory: up to "
         f"{costs.MEMORY_GIB} GiB with two workers."
     )
+    lines.append(_weights_line(document["weights"]))
+    if document["servers"]:
+        asked = (f"{s['slot']}: {s['model']} at {s['address']}" for s in document["servers"])
+        lines.append(f"Servers that are asked: {', '.join(asked)}.")
     lines += document["gpu"]
     lines.append(
         "Estimated as if each video were one shot and as many objects suited as on the samples; "
         "times were measured on two cores (infra/bench/results)."
     )
     return lines
+
+
+def _weights_line(sizes: dict[str, int]) -> str:
+    unknown = f", and {sizes['unknown']} checkpoints of unknown size" if sizes["unknown"] else ""
+    missing = sizes["missing_bytes"]
+    fetched = f"{missing / GB:.1f} GB of it still to be fetched" if missing else "all of it here"
+    return f"Weights: {sizes['bytes'] / GB:.1f} GB on disk{unknown}, {fetched}."
 
 
 def _new_seconds(expected: Forecast, had: Known) -> float:

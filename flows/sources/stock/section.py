@@ -12,6 +12,7 @@ from flows.sources.http import MOST_BYTES, SYSTEM, Clock, Credential, Refused
 from flows.sources.source import Answers, Listing, RemoteSection, RemoteVideo
 from flows.sources.stock.address import StockAddress
 from flows.sources.stock.api import Api
+from flows.sources.stock.key import api_key
 from flows.sources.stock.listing import listing
 from flows.sources.stock.records import Page, Question, Rendition, StockVideo, suitable
 from flows.sources.stock.results import Results
@@ -64,6 +65,12 @@ class StockSection(RemoteSection):
         if self.smallest_side > self.short_side:
             raise ValueError("`smallest_side` is above `short_side`; lower it")
         return self
+
+    def check_key(self) -> None:
+        """Raises EditmillError, one line, where the environment must hold a key and does not. In a
+        Prefect block none is looked for: that takes a server."""
+        if self.secret is None:
+            api_key(self.SITE, self.VARIABLE, None, self.KEY_PAGE)
 
     # What each site does its own way
 

@@ -12,6 +12,7 @@ from rich.console import Console
 from experts import weights
 from experts.weights import registry
 from flows.commands.machine import doctor
+from flows.commands.machine.libraries import check_libraries
 
 
 def test_python_versions() -> None:
@@ -144,6 +145,18 @@ def test_run_covers_every_check_once(monkeypatch) -> None:
     names = [check.name for check in doctor.run()]
     assert len(names) == len(set(names))
     assert {"python", "memory", "weights", "video encoder", "prefect", "gpu"} <= set(names)
+
+
+def test_what_cannot_be_chosen_for_want_of_a_library_is_named() -> None:
+    whole = check_libraries()
+    assert whole.status == "ok" and "transformers" in whole.found
+    some = check_libraries(lambda library: library not in ("sam2", "open_clip"))
+    assert some.status == "warn"
+    assert "track: sam2_video" in some.cost and "encode: open_clip" in some.cost
+    assert "grounding_dino" not in some.cost
+    assert some.remedy.endswith("pip install -e '.[clip,gpu]'")
+    assert "not installed: open_clip, sam2" in some.found
+    assert check_libraries(lambda _: False).found.startswith("0 of ")
 
 
 def test_a_depth_model_is_wanted_only_for_the_depth_tasks(

@@ -268,6 +268,27 @@ def test_a_dry_run_says_what_of_footage_elsewhere_it_counts(editmill, refused, t
     assert gone in refused("build", path, "--dry-run")
 
 
+def test_a_dry_run_names_servers_weights_and_a_missing_key(
+    editmill, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.delenv("PEXELS_API_KEY", raising=False)
+    monkeypatch.setenv("EDITMILL_CACHE", str(tmp_path / "empty"))
+    told = json.loads(editmill("build", "open", "--dry-run", "--json", "--out", tmp_path / "out"))
+    asked = {(s["slot"], s["address"]) for s in told["servers"]}
+    assert asked == {(slot, "http://127.0.0.1:8000/v1") for slot in ("captions", "write", "judge")}
+    assert [p for p in told["problems"] if "set PEXELS_API_KEY" in p]
+    rows = {row["checkpoint"]: row["size"] for row in told["providers"]}
+    files = sum(each["bytes"] for each in told["models"])
+    weights = {"bytes": sum(rows.values()) + files, "unknown": 0}
+    assert told["weights"] == {**weights, "missing_bytes": weights["bytes"]}
+    text = " ".join(editmill("build", "open", "--dry-run", "--out", tmp_path / "out").split())
+    assert f"Weights: {weights['bytes'] / 1e9:.1f} GB on disk" in text
+    assert "Servers that are asked: captions: Qwen/Qwen3-VL-30B-A3B-Instruct at http://" in text
+    monkeypatch.setenv("PEXELS_API_KEY", "k")
+    told = json.loads(editmill("build", "open", "--dry-run", "--json", "--out", tmp_path / "out"))
+    assert not [p for p in told["problems"] if "PEXELS" in p]
+
+
 def test_a_dry_run_fetches_nothing(editmill, tmp_path: Path, monkeypatch):
     monkeypatch.setenv("EDITMILL_CACHE", str(tmp_path / "cold"))
     monkeypatch.setattr(weights, "fetch", lambda name: pytest.fail(f"{name} was fetched"))
