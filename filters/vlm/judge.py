@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 
 from catalog.errors import BadInput
 from experts.write.chat.server import NoAnswer
-from experts.write.chat.vision import Question, VisionChat
+from experts.write.chat.vision import Question, VisionChat, answers
 from filters.base import ABSTAINED, NOT_MEASURED, PairSample
 from filters.vlm import prompts
 from filters.vlm.judgement import GRADED, HIGHEST, LOWEST, Judgement
@@ -123,13 +123,18 @@ class VlmJudge:
         waiting = list(range(len(questions)))
         for seed in range(self._attempts):
             try:
-                answers = self._ask([questions[i] for i in waiting], seed)
+                said = answers(
+                    self.chat,
+                    [questions[i] for i in waiting],
+                    seed=seed,
+                    max_tokens=self._max_tokens,
+                )
             except NoAnswer:
                 if seed == 0:
                     raise
                 break  # it has answered others: these cost no build
             asked, waiting = waiting, []
-            for i, answer in zip(asked, answers, strict=True):
+            for i, answer in zip(asked, said, strict=True):
                 if isinstance(answer, BadInput):
                     found[i] = answer
                     continue
@@ -142,15 +147,6 @@ class VlmJudge:
             if not waiting:
                 break
         return found
-
-    def _ask(self, questions: Sequence[Question], seed: int) -> list[str | BadInput]:
-        """The answers; a BadInput for a question that the model refuses."""
-        try:
-            return [*self.chat.ask(questions, seed=seed, max_tokens=self._max_tokens)]
-        except BadInput as refusal:
-            if len(questions) == 1:
-                return [refusal]
-        return [answer for each in questions for answer in self._ask([each], seed)]
 
 
 def judgement_in(text: str) -> Judgement:

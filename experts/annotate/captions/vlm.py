@@ -19,7 +19,7 @@ from experts.providers.bounds import Dtype
 from experts.providers.hub_model import AUTO
 from experts.write.chat.served import KEY_VARIABLE
 from experts.write.chat.shown import shown
-from experts.write.chat.vision import Question, VisionChat
+from experts.write.chat.vision import Question, VisionChat, answers
 from experts.write.chat.vision_model import vision_model
 
 MAX_TOKENS = 512
@@ -93,8 +93,13 @@ class VisionCaptioner:
         found: dict[int, Description | BadInput] = {}
         for attempt in range(self._rounds):
             numbers = [number for number in texts if number not in found]
-            answers = self._ask([self._question(texts[n], videos[n]) for n in numbers], attempt)
-            for number, answer in zip(numbers, answers, strict=True):
+            said = answers(
+                self._chat,
+                [self._question(texts[n], videos[n]) for n in numbers],
+                seed=self._seed + attempt,
+                max_tokens=MAX_TOKENS,
+            )
+            for number, answer in zip(numbers, said, strict=True):
                 if isinstance(answer, BadInput):
                     found[number] = answer
                     continue
@@ -116,18 +121,6 @@ class VisionCaptioner:
     def _question(self, text: str, video: Frames) -> Question:
         system = prompts.prompts()["system"].strip()
         return Question(text, (video,), system, prompts.schema(self._keys, self._objects))
-
-    def _ask(self, questions: Sequence[Question], attempt: int) -> list[str | BadInput]:
-        """The answers; a BadInput for a question that the model cannot take."""
-        if not questions:
-            return []
-        seed = self._seed + attempt
-        try:
-            return [*self._chat.ask(questions, seed=seed, max_tokens=MAX_TOKENS)]
-        except BadInput as fault:
-            if len(questions) == 1:
-                return [fault]
-        return [answer for question in questions for answer in self._ask([question], attempt)]
 
     def _read(self, answer: str) -> Description | _Faulty:
         """The description in an answer, or what is wrong with it."""

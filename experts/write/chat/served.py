@@ -16,7 +16,7 @@ from catalog.errors import BadInput, EditmillError
 from catalog.keys import digest
 from experts.write.chat.answers import texts
 from experts.write.chat.identity import described
-from experts.write.chat.server import NoAnswer, Refused, Server
+from experts.write.chat.server import NoAnswer, Refused, Server, SomeRefused
 from experts.write.chat.usage import Meter, Usage
 
 if TYPE_CHECKING:
@@ -151,19 +151,26 @@ class ServedModel:
 
     def _all(self, questions: Sequence[Callable[[Client], Awaitable[T]]], nothing: T) -> list[T]:
         """What the questions come to, side by side; `nothing` for one without an answer, unless
-        none has one: then NoAnswer is raised. Any other error ends them all."""
+        none has one: then NoAnswer is raised.
+
+        Where some cannot be taken, SomeRefused is raised once the others are answered: a server
+        goes on with a request that is given up, and would be asked the same once more beside it.
+        Any other error ends them all.
+        """
         client = self._opened()
         faults: list[NoAnswer] = []
 
-        async def one(question: Callable[[Client], Awaitable[T]]) -> T:
+        async def one(question: Callable[[Client], Awaitable[T]]) -> T | BadInput:
             async with client.turn:
                 try:
                     return await question(client)
                 except NoAnswer as fault:
                     faults.append(fault)
                     return nothing
+                except BadInput as refusal:
+                    return refusal
 
-        async def together() -> list[T]:
+        async def together() -> list[T | BadInput]:
             try:
                 async with asyncio.TaskGroup() as group:
                     tasks = [group.create_task(one(question)) for question in questions]
@@ -178,7 +185,12 @@ class ServedModel:
             log.warning(
                 "%d of %d questions were not answered: %s", len(faults), len(questions), faults[0]
             )
-        return found
+        answered: list[T] = []
+        for each in found:
+            if isinstance(each, BadInput):
+                raise SomeRefused(each, found) if len(found) > 1 else each
+            answered.append(each)
+        return answered
 
     async def _ask(
         self, client: Client, body: dict[str, Any], n: int, schema: Mapping[str, Any] | None

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import contextlib
 import ipaddress
+from collections.abc import Sequence
+from typing import Any
 
 import httpx
 
-from catalog.errors import EditmillError
+from catalog.errors import BadInput, EditmillError
 from experts.write.chat.documents import MOST_QUOTED
 
 
@@ -23,6 +25,15 @@ class Refused(EditmillError):
 class NoAnswer(EditmillError):
     """The server is there and gave no usable answer, however often it was asked: it was too slow or
     too busy, broke off, or answered without a text. Another request may fare better."""
+
+
+class SomeRefused(BadInput):
+    """Of several questions some cannot be taken: the first one's reason. `answers` holds those of
+    the others, and a BadInput for each that is refused, in the questions' order."""
+
+    def __init__(self, first: BadInput, answers: Sequence[Any]) -> None:
+        super().__init__(first.reason, str(first), final=first.final)
+        self.answers = answers
 
 
 class Server:

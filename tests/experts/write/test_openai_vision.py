@@ -2,6 +2,9 @@
 
 import base64
 import json
+import threading
+import time
+from collections import Counter
 from typing import Any
 
 import cv2
@@ -9,9 +12,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
+from catalog.errors import BadInput
 from experts.write.chat.openai_vision import OpenAIVisionChat
 from experts.write.chat.server import NoAnswer
-from experts.write.chat.vision import Question, VisionChat
+from experts.write.chat.vision import Question, VisionChat, answers
 from tests.experts.write.chat_server import Answer, Fake, choices
 
 
@@ -135,3 +139,36 @@ def test_usage_is_counted(fake: Fake) -> None:
     model.ask([Question("?", (video(1),))] * 3, seed=0, max_tokens=9)
     assert model.usage().prompt_tokens == 2700
     assert model.usage().cost == pytest.approx(0.0027)
+
+
+def test_what_is_under_way_is_not_asked_again_where_another_question_is_refused(
+    fake: Fake,
+) -> None:
+    """A server goes on with a request whose client has gone: asked anew, it would have two equal
+    ones at once."""
+    under_way: Counter[str] = Counter()
+    most: Counter[str] = Counter()
+    lock = threading.Lock()
+
+    def answer(path: str, body: dict[str, Any]) -> Answer:
+        text = parts(body)[-1]["text"]
+        if text == "too long":
+            return 400, {"error": {"message": "the prompt is too long"}}, {}
+        with lock:
+            under_way[text] += 1
+            most[text] = max(most[text], under_way[text])
+        time.sleep(0.3)
+        with lock:
+            under_way[text] -= 1
+        return 200, choices(f"said of {text}"), {}
+
+    fake.answer = answer
+    texts = ["a", "b", "too long", "c"]
+    found = answers(chat(fake), [Question(text) for text in texts], seed=1, max_tokens=9)
+    refused = found.pop(2)
+    assert found == ["said of a", "said of b", "said of c"]
+    assert isinstance(refused, BadInput) and refused.reason == "context_full"
+    assert most == {"a": 1, "b": 1, "c": 1}
+    assert len(fake.requests) == 4
+    with pytest.raises(BadInput, match="too long"):
+        chat(fake).ask([Question(text) for text in texts], seed=1, max_tokens=9)
