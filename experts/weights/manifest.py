@@ -66,23 +66,7 @@ def cache_dir() -> Path:
 
 def entries() -> list[Entry]:
     """Every slot of the manifest, in its order."""
-    files = cache_dir() / "files"
-    return [
-        Entry(
-            name=name,
-            what=table["what"],
-            basename=table["basename"],
-            sha256=table["sha256"],
-            size=table["bytes"],
-            licence=table["licence"],
-            licence_from=table["licence_from"],
-            used_by=table["used_by"],
-            on_demand=table.get("on_demand", False),
-            sources=tuple(_source(source) for source in table["sources"]),
-            path=files / table["sha256"] / table["basename"],
-        )
-        for name, table in _manifest(MANIFEST).items()
-    ]
+    return [entry(name) for name in _manifest(MANIFEST)]
 
 
 def standard_entries() -> list[Entry]:
@@ -92,10 +76,23 @@ def standard_entries() -> list[Entry]:
 
 def entry(name: str) -> Entry:
     """The slot called `name`; raises EditmillError if there is none."""
-    slots = {slot.name: slot for slot in entries()}
+    slots = _manifest(MANIFEST)
     if name not in slots:
         raise EditmillError(f"weights {name}: no such slot; there are {', '.join(slots)}")
-    return slots[name]
+    table = slots[name]
+    return Entry(
+        name=name,
+        what=table["what"],
+        basename=table["basename"],
+        sha256=table["sha256"],
+        size=table["bytes"],
+        licence=table["licence"],
+        licence_from=table["licence_from"],
+        used_by=table["used_by"],
+        on_demand=table.get("on_demand", False),
+        sources=tuple(_source(source) for source in table["sources"]),
+        path=cache_dir() / "files" / table["sha256"] / table["basename"],
+    )
 
 
 def fetch(name: str, progress: Progress | None = None) -> Path:

@@ -42,6 +42,7 @@ def run(ctx: Context, shard: Sequence[InstructedEdit]) -> list[Pair]:
     encoder: Encoder = chosen(ctx.recipe.models.encode)
     filters = filters_for(ctx.recipe.filters, encoder, ctx.catalog)
     versions = {f.name: f.version for f in filters}
+    judged_by = dict(versions)  # read once: a key for each record holds them
     rules = ctx.recipe.filters.vlm
     vlm = judge_for(ctx.recipe.models.judge, rules)
     if vlm is not None:
@@ -53,7 +54,7 @@ def run(ctx: Context, shard: Sequence[InstructedEdit]) -> list[Pair]:
         STAGE,
         shard,
         key=lambda e: digest(
-            ({f.name: f.version for f in filters}, ctx.recipe.filters.construction),
+            (judged_by, ctx.recipe.filters.construction),
             (e.edit.source.video, e.edit.target.video, e.edit.mask),
             (e.edit.plan.task, e.edit.plan.target_prompt, e.edit.plan.label, e.instruction),
             e.edit.clip.source_id,
