@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import PurePath
+from typing import Any
 
 
 def one_line(text: str) -> str:
@@ -47,3 +48,6 @@ class BadInput(EditmillError):
         super().__init__(message)
         self.reason = reason
         self.final = final
+
+    def __reduce__(self) -> tuple[Any, ...]:  # one may come from a worker in another process
+        return type(self), (self.reason, str(self)), {"final": self.final}

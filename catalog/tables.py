@@ -131,6 +131,12 @@ class Tables:
             self.written.setdefault(table, {}).update(wanted)
         return written
 
+    def note_written(self, parts: Mapping[str, Mapping[str, int]]) -> None:
+        """Another process wrote these, by table and part, for whoever has these tables open."""
+        with self._lock:
+            for table, fingerprints in parts.items():
+                self.written.setdefault(table, {}).update(fingerprints)
+
     def drop(self, table: str, parts: Iterable[str]) -> int:
         """Remove the rows of these parts; return how many parts had any."""
         given = set(parts)

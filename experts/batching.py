@@ -7,7 +7,7 @@ number is right. A model that had to halve goes on with the smaller batch.
 from __future__ import annotations
 
 import threading
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TypeVar
 
 from experts.memory import close_idle
@@ -53,6 +53,12 @@ class Batches:
                 with _lock:
                     _reduced[self._name] = (self._wanted, self.size)
         return results
+
+
+def note_reduced(others: Mapping[str, tuple[int, int]]) -> None:
+    """The same of models in another process."""
+    with _lock:
+        _reduced.update(others)
 
 
 def reduced() -> dict[str, tuple[int, int]]:

@@ -13,7 +13,6 @@ from typing import Any
 from prefect import flow
 from prefect.client.schemas.objects import State
 from prefect.states import Completed
-from prefect.task_runners import ThreadPoolTaskRunner
 
 from flows.pipelines import make_local_edits, make_pairs
 from flows.release import artifacts
@@ -24,13 +23,15 @@ from flows.release.outcome import Outcome
 from flows.request import Request, finished, has_remote_sources, remember, request
 from flows.runtime.answers import end_rounds
 from flows.runtime.branch import committed, on_branch
-from flows.runtime.context import Context, Stopped, context, findable
+from flows.runtime.context import Context, Stopped, context
 from flows.runtime.monitoring import served
 from flows.runtime.monitoring.progress import lines
 from flows.runtime.monitoring.status import kept_up
 from flows.runtime.orchestration.client import Connection, using
 from flows.runtime.orchestration.run_log import tell
 from flows.runtime.orchestration.server import Server
+from flows.runtime.running.runner import runner_for
+from flows.runtime.running.work import Work
 from flows.runtime.selection import parts, settle
 from flows.runtime.servers import settle as settle_servers
 from flows.runtime.stopping import stopped_by_signals
@@ -88,11 +89,9 @@ def run(ctx: Context, asked: Request, connection: Connection, least_kept: float 
             others = settle(ctx.catalog.tables, there, keep=ctx.incomplete)
         before = {release.tag for release in ctx.catalog.releases()}
         outcome = product.publish(ctx, asked.tag, others)
-        asked_now = served.usage(ctx.recipe)
-        outcome.notes += served.notes(asked_before, asked_now)
-        outcome.totals["models"] = {
-            name: asdict(spent) for name, spent in served.since(asked_before, asked_now).items()
-        }
+        spent = served.together(served.since(asked_before, served.usage(ctx.recipe)), ctx.usage)
+        outcome.notes += served.notes(spent)
+        outcome.totals["models"] = {name: asdict(each) for name, each in spent.items()}
         outcome.unchanged = outcome.release in before
         ending.release = outcome.release
         if outcome.release:
@@ -109,9 +108,9 @@ def _make(ctx: Context, connection: Connection) -> None:
     make = make_pairs if ctx.recipe.records is None else make_local_edits
     # One more for downloads, which wait most of the time.
     threads = ctx.recipe.run.workers + has_remote_sources(ctx.recipe)
-    workers: ThreadPoolTaskRunner[Any] = ThreadPoolTaskRunner(max_workers=threads)
+    work = Work(ctx, runner_for(ctx.recipe, threads))
     with ExitStack() as meanwhile:
-        meanwhile.enter_context(findable(ctx))
+        meanwhile.enter_context(work.findable())
         meanwhile.enter_context(using(connection))
         meanwhile.enter_context(stopped_by_signals(ctx))
         meanwhile.enter_context(ctx.stats.watch_memory())
@@ -121,7 +120,7 @@ def _make(ctx: Context, connection: Connection) -> None:
         try:
             make.with_options(
                 flow_run_name=f"{make.name} {ctx.recipe.name}",
-                task_runner=workers,  # type: ignore[arg-type]
+                task_runner=work.runner.tasks,
             )(ctx.run)
         except Exception:
             # The first error, not what Prefect makes of the tasks after it.

@@ -24,7 +24,8 @@ from experts.local_edits.draw import with_donors
 from experts.plan.donors import Bank
 from experts.serving import generates
 from flows.runtime.answers import KeptAnswers
-from flows.runtime.context import BuildRun, Context, context_of
+from flows.runtime.context import BuildRun
+from flows.runtime.running.work import Work, work_of
 from flows.runtime.stopping import stopped_by_signals
 from flows.sources import listing
 from flows.sources.copies import joined
@@ -54,6 +55,10 @@ AHEAD = 1
 would only keep the first pairs waiting."""
 
 
+IN_LINE = 8
+"""Shards of plans per worker that are being edited, instructed and judged, or wait for it."""
+
+
 def shards(records: Sequence[R], size: int) -> list[Sequence[R]]:
     """Slices of at most `size` records."""
     return [records[i : i + size] for i in range(0, len(records), size)]
@@ -62,77 +67,79 @@ def shards(records: Sequence[R], size: int) -> list[Sequence[R]]:
 @flow(name="pairs", persist_result=False, validate_parameters=False)
 def make_pairs(build: BuildRun) -> None:
     """Makes every pair that the recipe asks for."""
-    ctx = context_of(build)
-    with stopped_by_signals(ctx):  # again: Prefect has set a handler of its own by now
-        _pairs(ctx)
+    work = work_of(build)
+    # Signals again: Prefect has set a handler of its own by now.
+    with stopped_by_signals(work.ctx), work.watched():
+        _pairs(work)
 
 
-def _pairs(ctx: Context) -> None:
-    build = ctx.run
-    recipe = ctx.recipe
+def _pairs(work: Work) -> None:
+    ctx, recipe = work.ctx, work.ctx.recipe
     swaps = bool(recipe.plan.weights.get("object_swap"))
     donated = swaps and not generates(recipe.experts, "object_swap", recipe.models)
-    line = _Line(ctx)
+    line = _Line(work)
     annotated: list[Any] = []
     banked: list[Any] = []
-    for clips in _clips(ctx):
+    for clips in _clips(work):
         for shard in shards(clips, ctx.recipe.run.shard_size):
             ctx.stats.expect(plan.STAGE, len(shard))
-            annotated.append(annotate_shard.submit(build, shard))
-            line.follow(plan_shard.submit(build, annotated[-1]))
+            annotated.append(work.submit(annotate_shard, shard))
+            line.follow(work.submit(plan_shard, annotated[-1]))
             if donated:
                 ctx.stats.expect(bank.STAGE, len(shard))
-                banked.append(bank_shard.submit(build, annotated[-1]))
+                banked.append(work.submit(bank_shard, annotated[-1]))
     # A donor may come from any clip, so swaps are planned once all have been looked at.
-    donors = Bank([candidate for future in banked for candidate in future.result()])
+    donors = Bank([candidate for future in banked for candidate in work.records(future)])
     for future in annotated if swaps else ():
-        line.follow(plan_swaps_shard.submit(build, (future, donors)))
+        line.follow(work.submit(plan_swaps_shard, (future, donors)))
     line.finish()
 
 
 @flow(name="local-edits", persist_result=False, validate_parameters=False)
 def make_local_edits(build: BuildRun) -> None:
     """Makes every local-editing record that the recipe asks for."""
-    ctx = context_of(build)
-    with stopped_by_signals(ctx):  # as above
-        _local_edits(ctx)
+    work = work_of(build)
+    with stopped_by_signals(work.ctx), work.watched():  # as above
+        _local_edits(work)
 
 
-def _local_edits(ctx: Context) -> None:
-    build = ctx.run
+def _local_edits(work: Work) -> None:
+    ctx = work.ctx
     rules, size = ctx.recipe.records, ctx.recipe.run.shard_size
     assert rules is not None
     annotated = [
-        annotate_shard.submit(build, shard)
-        for clips in _clips(ctx)
+        work.submit(annotate_shard, shard)
+        for clips in _clips(work)
         for shard in shards(clips, size)
     ]
     # A deletion takes its mask from another source, so all must be annotated by now.
-    found = [clip for future in annotated for clip in future.result()]
+    found = [clip for future in annotated for clip in work.records(future)]
     lent = with_donors(found, rules, ctx.recipe.seed)
     ctx.stats.expect(draw.STAGE, len(lent))
-    drawn = [draw_shard.submit(build, shard) for shard in shards(lent, size)]
-    made = [local_edit_shard.submit(build, shard) for shard in drawn]
+    drawn = [work.submit(draw_shard, shard) for shard in shards(lent, size)]
+    made = [work.submit(local_edit_shard, shard) for shard in drawn]
     for future in drawn:
-        ctx.stats.expect(local_edit.STAGE, sum(len(clip.drafts) for clip in future.result()))
+        drafted = work.records(future)
+        ctx.stats.expect(local_edit.STAGE, sum(len(clip.drafts) for clip in drafted))
     for future in made:
-        future.result()
+        work.records(future)
 
 
-def _clips(ctx: Context) -> Iterator[Sequence[Clip]]:
+def _clips(work: Work) -> Iterator[Sequence[Clip]]:
     """The clips of each shard of sources, as they come."""
-    distinct = Distinct(ctx)
-    submitted = (ingest_shard.submit(ctx.run, looks) for looks in _looks(ctx, distinct))
-    for clips in _results(ctx, submitted):
-        ctx.stats.expect(annotate.STAGE, len(clips))
+    distinct = Distinct(work.ctx)
+    submitted = (work.submit(ingest_shard, looks) for looks in _looks(work, distinct))
+    for clips in _results(work, submitted):
+        work.ctx.stats.expect(annotate.STAGE, len(clips))
         yield clips
     distinct.write_names()
 
 
-def _looks(ctx: Context, distinct: Distinct) -> Iterator[Sequence[Look]]:
+def _looks(work: Work, distinct: Distinct) -> Iterator[Sequence[Look]]:
     """The sources to be cut, each video once, in shards."""
-    submitted = (look_shard.submit(ctx.run, files) for files in _files(ctx))
-    for looks in _results(ctx, submitted):
+    ctx = work.ctx
+    submitted = (work.submit(look_shard, files) for files in _files(work))
+    for looks in _results(work, submitted):
         if used := distinct.take(looks):
             ctx.stats.expect(ingest.STAGE, len(used))
             yield used
@@ -141,8 +148,9 @@ def _looks(ctx: Context, distinct: Distinct) -> Iterator[Sequence[Look]]:
         yield rest
 
 
-def _files(ctx: Context) -> Iterator[Sequence[SourceFile]]:
+def _files(work: Work) -> Iterator[Sequence[SourceFile]]:
     """The sources on this machine, then the remote ones as they are fetched, in shards."""
+    ctx = work.ctx
     found = listing(ctx.recipe.sources, KeptAnswers(ctx))
     ctx.notes += found.notes
     ctx.incomplete = found.incomplete
@@ -155,49 +163,54 @@ def _files(ctx: Context) -> Iterator[Sequence[SourceFile]]:
         return
     ctx.stats.expect(fetch.STAGE, len(elsewhere))
     together = max(ctx.recipe.run.shard_size, fetch.AT_ONCE)
-    submitted = (fetch_shard.submit(ctx.run, shard) for shard in shards(elsewhere, together))
-    for files in _results(ctx, submitted):
+    submitted = (work.submit(fetch_shard, shard) for shard in shards(elsewhere, together))
+    for files in _results(work, submitted):
         ctx.stats.expect(look.STAGE, len(files))
         yield from shards(files, ctx.recipe.run.shard_size)
 
 
-def _results(ctx: Context, submitted: Iterator[Any]) -> Iterator[Any]:
+def _results(work: Work, submitted: Iterator[Any]) -> Iterator[Any]:
     """The results of tasks in their order; a bounded number of them is ahead."""
     ahead: deque[Any] = deque()
     for future in submitted:
         ahead.append(future)
-        if len(ahead) > AHEAD * ctx.recipe.run.workers:
-            yield ahead.popleft().result()
+        if len(ahead) > AHEAD * work.runner.workers:
+            yield work.records(ahead.popleft())
     while ahead:
-        yield ahead.popleft().result()
+        yield work.records(ahead.popleft())
 
 
 class _Line:
-    """Submits what follows a shard of plans: edit, instruct, judge.
+    """Submits what follows a shard of plans: edit, instruct, judge; a bounded number of shards is
+    in it.
 
     The writer works on one core. Its turn comes a few shards later, and so it shares the time with
     the experts instead of holding up a worker that has nothing else to do.
     """
 
-    def __init__(self, ctx: Context) -> None:
-        self._ctx = ctx
-        self._lag = ctx.recipe.run.workers - 1
+    def __init__(self, work: Work) -> None:
+        self._work = work
+        self._lag = work.runner.workers - 1
+        self._most = IN_LINE * work.runner.workers
         self._edited: deque[Any] = deque()
-        self._judged: list[Any] = []
+        self._judged: deque[Any] = deque()
 
     def follow(self, planned: Any) -> None:
-        """The stages after a shard of plans, given its future."""
-        self._edited.append(edit_shard.submit(self._ctx.run, planned))
+        """The stages after a shard of plans, given its future. Waits where the line is full; raises
+        what a task raised."""
+        self._edited.append(self._work.submit(edit_shard, planned))
         if len(self._edited) > self._lag:
             self._judge(self._edited.popleft())
+        if len(self._judged) > self._most:
+            self._work.records(self._judged.popleft())
 
     def finish(self) -> None:
         """Waits for everything. Raises what the first failed task raised."""
         while self._edited:
             self._judge(self._edited.popleft())
-        for future in self._judged:
-            future.result()
+        while self._judged:
+            self._work.records(self._judged.popleft())
 
     def _judge(self, edited: Any) -> None:
-        instructed = instruct_shard.submit(self._ctx.run, edited)
-        self._judged.append(judge_shard.submit(self._ctx.run, instructed))
+        instructed = self._work.submit(instruct_shard, edited)
+        self._judged.append(self._work.submit(judge_shard, instructed))

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -68,11 +68,20 @@ class Run(Part):
 
     shard_size: int = Field(default=4, ge=1)  # records per Prefect task
     workers: int = Field(default=2, ge=1)  # shards at a time
+    runner: Literal["threads", "ray"] = "threads"  # of this process, or a Ray cluster's workers
+    ray_address: str | None = Field(default=None, min_length=1)  # of a cluster to join, such as
+    # `ray://head:10001` or `auto`; None starts one on this machine
     threads: int = Field(default=1, ge=1)  # per model call; torch has one (experts.threads)
     # GiB of each GPU; None: nearly all of it
     gpu_memory: float | None = Field(default=None, gt=0, allow_inf_nan=False)
     server: str | None = Field(default=None, min_length=1)  # Prefect's: a URL, a profile's name or
     # `profile`, the one in use; None starts one for the build
+
+    @model_validator(mode="after")
+    def _address_is_rays(self) -> Run:
+        if self.ray_address is not None and self.runner != "ray":
+            raise ValueError("`ray_address` is of a Ray cluster; set `runner: ray` with it")
+        return self
 
 
 class Recipe(Part):

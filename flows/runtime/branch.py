@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from dataclasses import replace
 
 import catalog
 from catalog.errors import EditmillError
@@ -35,6 +36,7 @@ def on_branch(ctx: Context) -> Iterator[None]:
         yield
         return
     branch = main.branch(f"build-{digest(ctx.recipe.decisions())[:NAME_LENGTH]}")
+    ctx.run = replace(ctx.run, at=branch.uri)
     ctx.commits = Commits(branch, ctx.recipe.name)
     ctx.catalog = select(catalog.open(branch), ctx.recipe)
     try:

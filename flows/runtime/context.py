@@ -6,7 +6,7 @@ from __future__ import annotations
 import signal
 import threading
 import uuid
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -15,6 +15,7 @@ from typing import TypeVar
 import catalog
 from catalog.releases import Catalog
 from catalog.storage.location import Storage
+from experts.write.chat.usage import Usage
 from flows.recipe import Recipe
 from flows.runtime.commits import Commits
 from flows.runtime.hosts import Hosts
@@ -32,8 +33,9 @@ class Stopped(Exception):
 class BuildRun:
     """What names one run of a build, and travels with its tasks to any worker."""
 
-    uri: str  # of the catalog
+    uri: str  # of the catalog, as the user named it
     recipe: Recipe
+    at: str  # the URI that its tasks open: absolute, and on the build's branch if it has one
     named: str = ""  # the recipe, as whoever asks for the build named it
     run_id: str = field(default_factory=lambda: uuid.uuid4().hex)
 
@@ -56,6 +58,7 @@ class Context:
     hosts: Hosts = field(init=False)  # that its footage is fetched from
     readiness: Readiness = field(init=False)  # of weights and servers
     rounds: dict[str, int] = field(default_factory=dict)  # of searches: see KeptAnswers
+    usage: dict[str, Usage] = field(default_factory=dict)  # of served models, by other processes
 
     def __post_init__(self) -> None:
         self.hosts = Hosts(self.notes.append)
@@ -80,6 +83,12 @@ class Context:
         if self.stop.is_set():
             raise Stopped
 
+    def add_usage(self, spent: Mapping[str, Usage]) -> None:
+        """What a worker in another process asked of served models."""
+        with _lock:
+            for name, each in spent.items():
+                self.usage[name] = self.usage[name] + each if name in self.usage else each
+
     def fail(self, error: Exception) -> None:
         """A shard can't go on, so neither can the build: the others stop at their next record."""
         with _lock:
@@ -102,7 +111,10 @@ _lock = threading.Lock()
 def context(uri: str | Path, recipe: Recipe, named: str = "") -> Context:
     """A context for one run of the build of `recipe`, by default called by its own name, in the
     catalog at `uri`."""
-    return _made(BuildRun(str(uri), recipe, named))
+    opened = catalog.open(str(uri), create=True)
+    at = str(opened.root.absolute()) if "://" not in opened.uri else opened.uri
+    run = BuildRun(str(uri), recipe, at, named)
+    return Context(run, opened.storage, opened, Stats(workers=recipe.run.workers))
 
 
 @contextmanager
@@ -115,14 +127,6 @@ def findable(ctx: Context) -> Iterator[None]:
         del _contexts[ctx.run.run_id]
 
 
-def context_of(run: BuildRun) -> Context:
-    """This process's context of a build run, made on first use where another process began it."""
-    with _lock:
-        if run.run_id not in _contexts:
-            _contexts[run.run_id] = _made(run)
-        return _contexts[run.run_id]
-
-
-def _made(run: BuildRun) -> Context:
-    opened = catalog.open(run.uri, create=True)
-    return Context(run, opened.storage, opened, Stats(workers=run.recipe.run.workers))
+def context_of(run: BuildRun) -> Context | None:
+    """The context of a build run that this process began; None where another one did."""
+    return _contexts.get(run.run_id)

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
 from typing import Any
 
 from prefect import task
 from prefect.cache_policies import NO_CACHE
 
-from flows.runtime.context import BuildRun, Context, context_of
-from flows.runtime.worker import limit_gpu_memory, limit_threads
+from flows.runtime.context import BuildRun
+from flows.runtime.running.report import Made
+from flows.runtime.running.worker import Stage, run_stage
 from flows.stages import (
     annotate,
     bank,
@@ -28,22 +28,11 @@ LAST = (judge.STAGE, local_edit.STAGE)
 """A shard is finished when it has been through one of these."""
 
 
-def _shard_task(stage: str, run: Callable[[Context, Any], list[Any]]) -> Any:
+def _shard_task(stage: str, run: Stage) -> Any:
     """A task that runs one stage on one shard."""
 
-    def shard_task(build: BuildRun, shard: Sequence[Any]) -> list[Any]:
-        ctx = context_of(build)
-        limit_threads(build.recipe.run.threads)
-        limit_gpu_memory(build.recipe.run.gpu_memory)
-        with ctx.stats.task():
-            try:
-                made = run(ctx, shard)
-                if stage in LAST:
-                    ctx.commits.shard_finished()
-                return made
-            except Exception as error:
-                ctx.fail(error)
-                raise
+    def shard_task(build: BuildRun, shard: Any) -> Made:
+        return run_stage(build, run, shard, last=stage in LAST)
 
     # The journal is the cache: it knows records, Prefect would only know whole shards.
     return task(

@@ -21,10 +21,15 @@ def usage(recipe: Recipe) -> dict[str, Usage]:
     return found
 
 
-def notes(before: Mapping[str, Usage], after: Mapping[str, Usage]) -> list[str]:
-    """One line per model that was asked since `before`, and per batch that had to be halved."""
+def together(one: Mapping[str, Usage], other: Mapping[str, Usage]) -> dict[str, Usage]:
+    """By model what two of a build's processes asked."""
+    return dict(other) | {n: each + other[n] if n in other else each for n, each in one.items()}
+
+
+def notes(asked: Mapping[str, Usage]) -> list[str]:
+    """One line per model that was asked, and per batch that had to be halved."""
     lines = []
-    for name, spent in since(before, after).items():
+    for name, spent in asked.items():
         cost = "" if spent.cost is None else f", cost {spent.cost:.2f}"
         lines.append(
             f"{name}: {spent.requests} requests, {spent.prompt_tokens} tokens asked, "

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 
@@ -41,6 +41,9 @@ class StageStats:
     peak_memory_mb: float = 0.0  # of the process, while the stage was at work
 
 
+_COUNTERS = ("total", "done", "reused", "failed", "seconds")
+
+
 @dataclass(slots=True)
 class TaskCount:
     """Pairs (or local-editing records) of one task so far."""
@@ -58,11 +61,12 @@ class Stats:
     started: float = field(default_factory=time.monotonic)
     peak_memory_mb: float = 0.0
     workers: int = 1
+    besides: float = 0.0  # seconds inside tasks, but outside any record's work
     _at_work: dict[str, int] = field(default_factory=dict)
     _tasks: int = 0
     _tasks_since: float = 0.0
     _in_tasks: float = 0.0  # wall seconds in which at least one task ran
-    _besides: float = 0.0  # seconds inside tasks, but outside any record's work
+    _covered: float = 0.0  # until when tasks of other processes were counted, `time.time()`
     _local: threading.local = field(default_factory=threading.local)
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
@@ -98,6 +102,42 @@ class Stats:
             stage.reused += reused
             stage.failed += failed
 
+    def add(
+        self,
+        stages: Mapping[str, Mapping[str, float]],
+        tasks: Mapping[str, TaskCount],
+        span: tuple[float, float],
+        besides: float,
+        peak_memory_mb: float,
+    ) -> None:
+        """Counts what a task in another process counted (:meth:`counters`); it ran in `span`
+        (`time.time()`), `besides` seconds of that outside any record's work."""
+        with self._lock:
+            for name, counted in stages.items():
+                stage = self.stage(name)
+                for counter in _COUNTERS:
+                    setattr(stage, counter, getattr(stage, counter) + counted[counter])
+                stage.peak_memory_mb = max(stage.peak_memory_mb, counted["peak_memory_mb"])
+                if counted["seconds"] and stage.since is None:
+                    stage.since = time.monotonic() - (time.time() - span[0])
+            for name, count in tasks.items():
+                so_far = self.tasks.setdefault(name, TaskCount())
+                so_far.made += count.made
+                so_far.kept += count.kept
+            self._in_tasks += max(0.0, span[1] - max(span[0], self._covered))
+            self._covered = max(self._covered, span[1])
+            self.besides += besides
+            self.peak_memory_mb = max(self.peak_memory_mb, peak_memory_mb)
+
+    def counters(self) -> dict[str, dict[str, float]]:
+        """By stage its counters and its peak memory, for another process to :meth:`add`."""
+        with self._lock:
+            names = (*_COUNTERS, "peak_memory_mb")
+            return {
+                stage.name: {name: getattr(stage, name) for name in names}
+                for stage in self.stages.values()
+            }
+
     def judged(self, task: str, keep: bool) -> None:
         """Counts a product of the task."""
         with self._lock:
@@ -128,7 +168,7 @@ class Stats:
                 self._tasks -= 1
                 if self._tasks == 0:
                     self._in_tasks += end - self._tasks_since
-                self._besides += end - start - self._local.worked
+                self.besides += end - start - self._local.worked
 
     @contextmanager
     def work(self, name: str) -> Iterator[None]:
@@ -151,7 +191,7 @@ class Stats:
         """Share of the wall time that was orchestration, 0–1: no task running, or a task outside
         its records' work (divided by the workers that could run beside it)."""
         wall = self.wall_seconds()
-        return max(0.0, (wall - self._in_tasks + self._besides / self.workers) / wall)
+        return max(0.0, (wall - self._in_tasks + self.besides / self.workers) / wall)
 
     def wall_seconds(self) -> float:
         return time.monotonic() - self.started

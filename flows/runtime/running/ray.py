@@ -1,0 +1,85 @@
+"""Tasks on the workers of a Ray cluster (prefect-ray)."""
+
+from __future__ import annotations
+
+import logging
+import os
+from collections.abc import Iterable, Sequence
+from contextlib import AbstractContextManager, suppress
+from typing import Any
+
+import ray
+from prefect.task_runners import TaskRunner
+from prefect_ray import RayTaskRunner
+from prefect_ray.context import remote_options
+
+from catalog.errors import EditmillError
+from flows.recipe import Recipe
+from flows.runtime.orchestration.settings import is_loopback
+from flows.runtime.running.resources import Resources
+
+RETRIES = 3
+"""Times that a task whose worker died (killed, out of memory) is given to another. It continues
+from the journal, so only the records that were in hand are computed again."""
+
+
+class Ray:
+    """Workers of a cluster that is joined, or started on this machine with a worker process for
+    each of `workers` shards."""
+
+    remote = True
+
+    def __init__(self, recipe: Recipe, workers: int) -> None:
+        address = recipe.run.ray_address
+        if address is not None and is_loopback(os.environ.get("PREFECT_API_URL", "")):
+            raise EditmillError(
+                "run.ray_address: workers elsewhere cannot reach a Prefect server of this machine "
+                "alone; name one that they can in run.server"
+            )
+        self._started_here = not ray.is_initialized()
+        self.address = address
+        quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
+        if address is None:
+            # Each worker process may use `threads` processors; the machine's count does not matter.
+            own = {"num_cpus": workers * recipe.run.threads, "include_dashboard": False}
+            quiet |= own
+        os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
+        self.tasks: TaskRunner[Any] = RayTaskRunner(address=address, init_kwargs=quiet)
+        self._threads = recipe.run.threads
+        self._workers = workers
+
+    @property
+    def workers(self) -> int:
+        """Shards that the cluster works on at a time."""
+        if self.address is None or not ray.is_initialized():
+            return self._workers
+        return max(1, int(ray.cluster_resources().get("CPU", 1) // self._threads))
+
+    def asking_for(self, resources: Resources) -> AbstractContextManager[object]:
+        """Tasks submitted meanwhile wait for a worker with these. A cluster without GPUs is asked
+        for none: models run on its processors, slowly."""
+        asked: dict[str, Any] = {
+            "num_cpus": resources.cpus,
+            "max_retries": RETRIES,
+            "max_calls": 0,  # a worker that has a model on its GPU is used again
+        }
+        have = ray.cluster_resources()
+        if resources.gpus and have.get("GPU", 0):
+            asked["num_gpus"] = resources.gpus
+        if self.address is not None:  # on one machine, shards share it as threads do
+            asked["memory"] = resources.memory
+        return remote_options(**asked)
+
+    def ended(self, futures: Sequence[Any]) -> list[Any]:
+        """Those that have ended, in whatever way."""
+        by_reference = {future.wrapped_future: future for future in futures}
+        if not by_reference or not ray.is_initialized():
+            return []
+        ready, _ = ray.wait(list(by_reference), num_returns=len(by_reference), timeout=0)
+        return [by_reference[each] for each in ready]
+
+    def stop(self, futures: Iterable[Any]) -> None:
+        """Interrupts the tasks, which end with the record in hand."""
+        for future in futures:
+            with suppress(Exception):  # it has ended meanwhile
+                ray.cancel(future.wrapped_future, force=False)
