@@ -28,7 +28,7 @@ LAST = (judge.STAGE, local_edit.STAGE)
 """A shard is finished when it has been through one of these."""
 
 
-def _shard_task(stage: str, run: Stage) -> Any:
+def stage_task(stage: str, run: Stage) -> Any:
     """A task that runs one stage on one shard."""
 
     def shard_task(build: BuildRun, shard: Any) -> Made:
@@ -40,15 +40,15 @@ def _shard_task(stage: str, run: Stage) -> Any:
     )(shard_task)
 
 
-fetch_shard = _shard_task(fetch.STAGE, fetch.run)
-look_shard = _shard_task(look.STAGE, look.run)
-ingest_shard = _shard_task(ingest.STAGE, ingest.run)
-annotate_shard = _shard_task(annotate.STAGE, annotate.run)
-bank_shard = _shard_task(bank.STAGE, bank.run)
-plan_shard = _shard_task(plan.STAGE, plan.run)
-plan_swaps_shard = _shard_task(plan.STAGE, lambda ctx, given: plan.run_swaps(ctx, *given))
-edit_shard = _shard_task(edit.STAGE, edit.run)
-instruct_shard = _shard_task(instruct.STAGE, instruct.run)
-judge_shard = _shard_task(judge.STAGE, judge.run)
-draw_shard = _shard_task(draw.STAGE, draw.run)
-local_edit_shard = _shard_task(local_edit.STAGE, local_edit.run)
+fetch_shard = stage_task(fetch.STAGE, fetch.run)
+look_shard = stage_task(look.STAGE, look.run)
+ingest_shard = stage_task(ingest.STAGE, ingest.run)
+annotate_shard = stage_task(annotate.STAGE, annotate.run)
+bank_shard = stage_task(bank.STAGE, bank.run)
+plan_shard = stage_task(plan.STAGE, plan.run)
+plan_swaps_shard = stage_task(plan.STAGE, lambda ctx, given: plan.run_swaps(ctx, *given))
+edit_shard = stage_task(edit.STAGE, edit.run)
+instruct_shard = stage_task(instruct.STAGE, instruct.run)
+judge_shard = stage_task(judge.STAGE, judge.run)
+draw_shard = stage_task(draw.STAGE, draw.run)
+local_edit_shard = stage_task(local_edit.STAGE, local_edit.run)
