@@ -113,7 +113,7 @@ def _make(ctx: Context, connection: Connection) -> None:
         meanwhile.enter_context(work.findable())
         meanwhile.enter_context(using(connection))
         meanwhile.enter_context(stopped_by_signals(ctx))
-        meanwhile.enter_context(ctx.stats.watch_memory())
+        meanwhile.enter_context(ctx.stats.watch())
         meanwhile.enter_context(filling(ctx, product.report_so_far))
         meanwhile.enter_context(artifacts.progress(ctx, connection))
         ctx.catalog.products.sweep()

@@ -21,14 +21,30 @@ class TaskLine:
 
 @dataclass(frozen=True, slots=True)
 class StageLine:
-    """What one stage took."""
+    """What one stage took. `seconds` are its work's, summed over workers; `core_seconds` those of
+    processors meanwhile; in `waiting` of them its worker did not compute but waited for a disk, a
+    server or a library's own threads; `besides` went into the journal, tables and uploads."""
 
     stage: str
     records: int
-    seconds: float  # summed over workers
+    seconds: float
     peak_memory_mb: float
     reused: int = 0  # of `records`, found finished
     failed: int = 0
+    core_seconds: float = 0.0
+    waiting: float = 0.0
+    besides: float = 0.0
+
+    @property
+    def total_seconds(self) -> float:
+        """Of its workers, in all."""
+        return self.seconds + self.besides
+
+    @property
+    def parts(self) -> list[tuple[str, float]]:
+        """What they add up from."""
+        computing = max(0.0, self.seconds - self.waiting)
+        return [("computing", computing), ("waiting", self.waiting), ("besides", self.besides)]
 
 
 @dataclass(frozen=True, slots=True)

@@ -69,7 +69,7 @@ def publish(ctx: Context, tag: str | None, without: Sequence[str] = ()) -> Outco
     ctx.catalog.tables.put("statistics", {"all": bars})
     release = publish_release(ctx, tag, without) if edits else None
     tasks, stages = task_lines(ctx), stage_lines(ctx)
-    with ctx.stats.task():
+    with ctx.stats.task("report"):
         report = _write(ctx, edits, bars, summary_of(ctx, release, tasks, _notes(ctx)))
     return Outcome(
         release=release.tag if release else "",

@@ -64,7 +64,7 @@ def _refused(ctx: Context) -> dict[str, dict[str, int]]:
 
 
 def stage_lines(ctx: Context) -> list[StageLine]:
-    """Per stage: records, seconds and peak memory of this run."""
+    """Per stage: records, where its time went and peak memory, of this run."""
     return [
         StageLine(
             stage=s.name,
@@ -72,6 +72,9 @@ def stage_lines(ctx: Context) -> list[StageLine]:
             reused=s.reused,
             failed=s.failed,
             seconds=round(s.seconds, 1),
+            core_seconds=round(s.core_seconds, 1),
+            waiting=round(s.waiting, 1),
+            besides=round(s.besides, 1),
             peak_memory_mb=round(s.peak_memory_mb),
         )
         for s in ctx.stats.in_order
@@ -89,7 +92,7 @@ def publish(ctx: Context, tag: str | None, without: Sequence[str] = ()) -> Outco
     tasks, stages = task_lines(ctx), stage_lines(ctx)
     made = any(line.made for line in tasks)
     release = publish_release(ctx, tag, without) if made else None
-    with ctx.stats.task():
+    with ctx.stats.task("report"):
         report = _write(ctx, summary_of(ctx, release, tasks, notes))
     return Outcome(
         release=release.tag if release else "",

@@ -32,7 +32,7 @@ def stage_task(stage: str, run: Stage) -> Any:
     """A task that runs one stage on one shard."""
 
     def shard_task(build: BuildRun, shard: Any) -> Made:
-        return run_stage(build, run, shard, last=stage in LAST)
+        return run_stage(build, stage, run, shard, last=stage in LAST)
 
     # The journal is the cache: it knows records, Prefect would only know whole shards.
     return task(

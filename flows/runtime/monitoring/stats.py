@@ -1,14 +1,19 @@
-"""What a build spends, by stage: records, seconds, peak memory; and its orchestration's share.
+"""What a build spends, by stage: records, seconds, core-seconds, waiting, peak memory; and its
+orchestration's share.
 
 Work is time inside a record's own computation. Everything else a build's wall clock sees, Prefect's
 server, scheduling, hashing, the journal and table writes, is orchestration.
+
+Core-seconds of the thread that works on a record are measured. What other threads and child
+processes of the build compute meanwhile, a library's own threads or a decoder, is sampled four
+times a second and shared equally between the stages that are at work then.
 """
 
 from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass, field
 
@@ -36,12 +41,25 @@ class StageStats:
     done: int = 0
     reused: int = 0
     failed: int = 0
-    seconds: float = 0.0  # summed over workers
+    seconds: float = 0.0  # of work, summed over workers
+    core_seconds: float = 0.0  # of processors, while at work
+    waiting: float = 0.0  # of `seconds`, in which the worker's own thread did not compute
+    besides: float = 0.0  # seconds of its tasks outside work: the journal, the tables, uploads
     since: float | None = None  # `time.monotonic()` when its first record began
     peak_memory_mb: float = 0.0  # of the process, while the stage was at work
 
 
-_COUNTERS = ("total", "done", "reused", "failed", "seconds")
+_SUMS = ("total", "done", "reused", "failed", "seconds", "core_seconds", "waiting", "besides")
+
+
+@dataclass(slots=True)
+class ShardCount:
+    """Records of one shard in one stage, as :class:`StageStats` counts them."""
+
+    done: int = 0
+    reused: int = 0
+    failed: int = 0
+    worked: float = 0.0  # seconds
 
 
 @dataclass(slots=True)
@@ -59,14 +77,17 @@ class Stats:
     stages: dict[str, StageStats] = field(default_factory=dict)
     tasks: dict[str, TaskCount] = field(default_factory=dict)
     started: float = field(default_factory=time.monotonic)
+    memory_mb: float = 0.0  # of this process and its children, at the last sample
     peak_memory_mb: float = 0.0
     workers: int = 1
-    besides: float = 0.0  # seconds inside tasks, but outside any record's work
     _at_work: dict[str, int] = field(default_factory=dict)
-    _tasks: int = 0
+    shards: int = 0  # whose tasks run now
     _tasks_since: float = 0.0
     _in_tasks: float = 0.0  # wall seconds in which at least one task ran
     _covered: float = 0.0  # until when tasks of other processes were counted, `time.time()`
+    _own_core: float = 0.0  # core-seconds of threads while they were at work
+    _working: dict[int, float] = field(default_factory=dict)  # threads at work: their time before
+    _sampled: float | None = None  # core-seconds of everything else at the last sample
     _local: threading.local = field(default_factory=threading.local)
     _lock: threading.RLock = field(default_factory=threading.RLock)
 
@@ -97,25 +118,25 @@ class Stats:
 
     def count(self, name: str, *, done: int = 0, reused: int = 0, failed: int = 0) -> None:
         with self._lock:
-            stage = self.stage(name)
-            stage.done += done
-            stage.reused += reused
-            stage.failed += failed
+            shard: ShardCount = getattr(self._local, "shard", ShardCount())
+            for counted in (self.stage(name), shard):
+                counted.done += done
+                counted.reused += reused
+                counted.failed += failed
 
     def add(
         self,
         stages: Mapping[str, Mapping[str, float]],
         tasks: Mapping[str, TaskCount],
         span: tuple[float, float],
-        besides: float,
         peak_memory_mb: float,
     ) -> None:
-        """Counts what a task in another process counted (:meth:`counters`); it ran in `span`
-        (`time.time()`), `besides` seconds of that outside any record's work."""
+        """Counts what a task in another process counted (:meth:`counters`), which ran in `span`
+        (`time.time()`)."""
         with self._lock:
             for name, counted in stages.items():
                 stage = self.stage(name)
-                for counter in _COUNTERS:
+                for counter in _SUMS:
                     setattr(stage, counter, getattr(stage, counter) + counted[counter])
                 stage.peak_memory_mb = max(stage.peak_memory_mb, counted["peak_memory_mb"])
                 if counted["seconds"] and stage.since is None:
@@ -126,13 +147,12 @@ class Stats:
                 so_far.kept += count.kept
             self._in_tasks += max(0.0, span[1] - max(span[0], self._covered))
             self._covered = max(self._covered, span[1])
-            self.besides += besides
             self.peak_memory_mb = max(self.peak_memory_mb, peak_memory_mb)
 
     def counters(self) -> dict[str, dict[str, float]]:
         """By stage its counters and its peak memory, for another process to :meth:`add`."""
         with self._lock:
-            names = (*_COUNTERS, "peak_memory_mb")
+            names = (*_SUMS, "peak_memory_mb")
             return {
                 stage.name: {name: getattr(stage, name) for name in names}
                 for stage in self.stages.values()
@@ -152,40 +172,48 @@ class Stats:
             return sum(count.made for count in self.tasks.values())
 
     @contextmanager
-    def task(self) -> Iterator[None]:
-        """Wraps a shard's task; what it spends outside `work` is orchestration."""
+    def task(self, name: str) -> Iterator[ShardCount]:
+        """Wraps a stage's task of a shard; what it spends outside `work` is orchestration. Gives
+        what is counted in it, by its own thread."""
         start = time.monotonic()
-        self._local.worked = 0.0
+        self._local.shard = shard = ShardCount()
         with self._lock:
-            if self._tasks == 0:
+            if self.shards == 0:
                 self._tasks_since = start
-            self._tasks += 1
+            self.shards += 1
         try:
-            yield
+            yield shard
         finally:
             end = time.monotonic()
+            besides = max(0.0, end - start - shard.worked)
             with self._lock:
-                self._tasks -= 1
-                if self._tasks == 0:
+                self.shards -= 1
+                if self.shards == 0:
                     self._in_tasks += end - self._tasks_since
-                self.besides += end - start - self._local.worked
+                self.stage(name).besides += besides
 
     @contextmanager
     def work(self, name: str) -> Iterator[None]:
         """Time inside is the stage's computation."""
-        start = time.monotonic()
+        start, core = time.monotonic(), time.thread_time()
         with self._lock:
             stage = self.stage(name)
             stage.since = start if stage.since is None else stage.since
             self._at_work[name] = self._at_work.get(name, 0) + 1
+            self._working[threading.get_ident()] = core
         try:
             yield
         finally:
-            seconds = time.monotonic() - start
-            self._local.worked = getattr(self._local, "worked", 0.0) + seconds
+            seconds, core = time.monotonic() - start, time.thread_time() - core
+            shard: ShardCount = getattr(self._local, "shard", ShardCount())
+            shard.worked += seconds
             with self._lock:
-                self.stage(name).seconds += seconds
+                stage.seconds += seconds
+                stage.core_seconds += core
+                stage.waiting += max(0.0, seconds - core)
+                self._own_core += core
                 self._at_work[name] -= 1
+                del self._working[threading.get_ident()]
 
     def orchestration_share(self) -> float:
         """Share of the wall time that was orchestration, 0–1: no task running, or a task outside
@@ -196,23 +224,45 @@ class Stats:
     def wall_seconds(self) -> float:
         return time.monotonic() - self.started
 
-    def _sample(self, process: psutil.Process) -> None:
-        used = process.memory_info().rss + sum(
-            child.memory_info().rss for child in process.children(recursive=True)
-        )
+    def _sample(self, process: psutil.Process, others: Collection[psutil.Process]) -> None:
+        children = process.children(recursive=True)
+        used = sum(each.memory_info().rss for each in (process, *children))
+        core = _core_seconds(process, [each for each in children if each not in others])
         with self._lock:
-            self.peak_memory_mb = max(self.peak_memory_mb, used / MB)
-            for name, workers in self._at_work.items():
-                if workers:
-                    stage = self.stage(name)
-                    stage.peak_memory_mb = max(stage.peak_memory_mb, used / MB)
+            at_work = [self.stage(name) for name, workers in self._at_work.items() if workers]
+            self.memory_mb = used / MB
+            self.peak_memory_mb = max(self.peak_memory_mb, self.memory_mb)
+            besides = core - self._own_core_now()
+            since = 0.0 if self._sampled is None else max(0.0, besides - self._sampled)
+            self._sampled = besides
+            for stage in at_work:
+                stage.peak_memory_mb = max(stage.peak_memory_mb, used / MB)
+                stage.core_seconds += since / len(at_work)
 
-    def watch_memory(self) -> AbstractContextManager[None]:
-        """Samples the memory of this process and its children until left."""
+    def _own_core_now(self) -> float:
+        """Core-seconds of threads at work until now, those that still are included."""
+        clock = getattr(time, "pthread_getcpuclockid", None)  # macOS has none
+        if clock is None:
+            return self._own_core
+        running = (time.clock_gettime(clock(t)) - before for t, before in self._working.items())
+        return self._own_core + sum(running)
+
+    def watch(self) -> AbstractContextManager[None]:
+        """Samples the memory of this process and its children until left, and what they compute;
+        a child that was there before, a server, computes for no stage."""
         process = psutil.Process()
+        others = process.children(recursive=True)
 
         def sample() -> None:
             with suppress(psutil.Error):  # a child ended between listing and asking
-                self._sample(process)
+                self._sample(process, others)
 
-        return every(SAMPLE_SECONDS, sample, "memory")
+        return every(SAMPLE_SECONDS, sample, "samples")
+
+
+def _core_seconds(process: psutil.Process, children: Sequence[psutil.Process]) -> float:
+    """Of the process, of its children that have ended, and of these that have not."""
+    own = process.cpu_times()
+    ended = own.children_user + own.children_system
+    running = (each.cpu_times() for each in children)
+    return own.user + own.system + ended + sum(t.user + t.system for t in running)

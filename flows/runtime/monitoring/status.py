@@ -48,7 +48,8 @@ SAME_PROCESS_SECONDS = 1.0
 class StageStatus:
     """One stage: records expected so far, and how they went. `per_minute` is the rate of records
     computed since the stage began, `seconds_left` the time that what is left takes; None where
-    nothing can be said yet."""
+    nothing can be said yet. What it took is as `flows.runtime.monitoring.stats.StageStats` has it
+    (None in documents of earlier versions)."""
 
     name: str
     total: int
@@ -58,6 +59,11 @@ class StageStatus:
     left: int
     per_minute: Seconds | None
     seconds_left: Seconds | None
+    seconds: Seconds | None = None
+    core_seconds: Seconds | None = None
+    waiting: Seconds | None = None
+    besides: Seconds | None = None
+    peak_memory_mb: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +121,11 @@ def stage_status(stage: StageStats, workers: int, now: float) -> StageStatus:
         left=left,
         per_minute=None if rate is None else round(rate, 2),
         seconds_left=None if left_seconds is None else round(left_seconds, 1),
+        seconds=round(stage.seconds, 2),
+        core_seconds=round(stage.core_seconds, 2),
+        waiting=round(stage.waiting, 2),
+        besides=round(stage.besides, 2),
+        peak_memory_mb=round(stage.peak_memory_mb),
     )
 
 

@@ -21,13 +21,12 @@ from flows.runtime.monitoring.stats import Stats, TaskCount
 @dataclass(frozen=True, slots=True)
 class Report:
     """Of one task. `stages` are counters by stage, `tasks` counts of products by editing task,
-    `span` when it began and ended (`time.time()`), `besides` its seconds outside any record's work;
-    `written` the parts of each table with their fingerprints."""
+    `span` when it began and ended (`time.time()`), `written` the parts of each table with their
+    fingerprints."""
 
     stages: Mapping[str, Mapping[str, float]]
     tasks: Mapping[str, TaskCount]
     span: tuple[float, float]
-    besides: float
     peak_memory_mb: float
     written: Mapping[str, Mapping[str, int]]
     notes: tuple[str, ...] = ()
@@ -37,7 +36,7 @@ class Report:
 
     def add_to(self, ctx: Context) -> None:
         """The driver's context knows of it. Safe under threads; to be called once."""
-        ctx.stats.add(self.stages, self.tasks, self.span, self.besides, self.peak_memory_mb)
+        ctx.stats.add(self.stages, self.tasks, self.span, self.peak_memory_mb)
         ctx.catalog.tables.note_written(self.written)
         ctx.notes += [note for note in self.notes if note not in ctx.notes]
         ctx.worth_retrying |= self.worth_retrying
@@ -71,7 +70,6 @@ class Reporting:
             stages=stats.counters(),
             tasks=stats.tasks,
             span=(self._began, time.time()),
-            besides=stats.besides,
             peak_memory_mb=stats.peak_memory_mb,
             written=ctx.catalog.tables.written,
             notes=tuple(ctx.notes),

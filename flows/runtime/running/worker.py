@@ -27,24 +27,24 @@ _joined: dict[str, Context] = {}
 _one_at_a_time = threading.Lock()
 
 
-def run_stage(build: BuildRun, stage: Stage, shard: Any, *, last: bool) -> Made:
-    """The records that the stage makes of a shard; `last` says that no other stage follows."""
+def run_stage(build: BuildRun, name: str, stage: Stage, shard: Any, *, last: bool) -> Made:
+    """The records that the stage of that name makes of a shard; `last` says that no other stage follows."""
     limit_threads(build.recipe.run.threads)
     limit_gpu_memory(build.recipe.run.gpu_memory)
     ctx = context_of(build)
     if ctx is not None:
-        return Made(_run(ctx, stage, shard, last))
+        return Made(_run(ctx, name, stage, shard, last))
     with _one_at_a_time:
         ctx = _context(build)
         reporting = Reporting(ctx)
         # A runner that wants its workers to stop interrupts them, as a terminal does.
-        with ctx.stats.watch_memory(), stopped_by_signals(ctx, notice=False):
-            made = _run(ctx, stage, shard, last)
+        with ctx.stats.watch(), stopped_by_signals(ctx, notice=False):
+            made = _run(ctx, name, stage, shard, last)
         return Made(made, reporting.report())
 
 
-def _run(ctx: Context, stage: Stage, shard: Any, last: bool) -> list[Any]:
-    with ctx.stats.task():
+def _run(ctx: Context, name: str, stage: Stage, shard: Any, last: bool) -> list[Any]:
+    with ctx.stats.task(name):
         try:
             made = stage(ctx, _records(shard))
             if last:
