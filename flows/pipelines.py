@@ -26,6 +26,7 @@ from experts.serving import generates
 from flows.runtime.answers import KeptAnswers
 from flows.runtime.context import BuildRun
 from flows.runtime.running.work import Work, work_of
+from flows.runtime.shard import Shard
 from flows.runtime.stopping import stopped_by_signals
 from flows.sources import listing
 from flows.sources.copies import joined
@@ -59,9 +60,9 @@ IN_LINE = 8
 """Shards of plans per worker that are being edited, instructed and judged, or wait for it."""
 
 
-def shards(records: Sequence[R], size: int) -> list[Sequence[R]]:
+def shards(records: Sequence[R], size: int) -> list[Shard[R]]:
     """Slices of at most `size` records."""
-    return [records[i : i + size] for i in range(0, len(records), size)]
+    return [Shard(records[i : i + size]) for i in range(0, len(records), size)]
 
 
 @flow(name="pairs", persist_result=False, validate_parameters=False)

@@ -63,6 +63,9 @@ OF_PAIRS = ("depth", "encode", "write", "first_frame", "judge")
 """Slots that only builds of one product use."""
 
 
+LogLayout = Literal["lines", "json"]
+
+
 class Run(Part):
     """How the work is laid out; changes speed and memory, never a result."""
 
@@ -74,6 +77,7 @@ class Run(Part):
     threads: int = Field(default=1, ge=1)  # per model call; torch has one (experts.threads)
     # GiB of each GPU; None: nearly all of it
     gpu_memory: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    log: LogLayout = "lines"  # on stderr; json: an object a line (flows.runtime.monitoring.logs)
     server: str | None = Field(default=None, min_length=1)  # Prefect's: a URL, a profile's name or
     # `profile`, the one in use; None starts one for the build
 

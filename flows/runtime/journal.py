@@ -16,6 +16,7 @@ from catalog.errors import BadInput, EditmillError, one_line
 from catalog.products import Page
 from catalog.records import Failure, failure_id
 from flows.runtime.context import Context, Stopped
+from flows.runtime.monitoring.seen import records_seen
 
 log = logging.getLogger("editmill")
 R = TypeVar("R")
@@ -181,7 +182,8 @@ class _StageRun(Generic[R]):
             return []
         self.ctx.readiness.before(self.stage)
         try:
-            with self.ctx.stats.work(self.stage):
+            names = [self._name(record) for record in records]
+            with self.ctx.stats.work(self.stage), records_seen(self.stage, names):
                 answers = list(self._work(records))
         except Exception as error:
             if _ends_the_shard(error):
@@ -217,12 +219,15 @@ class _StageRun(Generic[R]):
             return
         name = self._name(record)
         if not isinstance(error, OSError | MemoryError):  # those are the machine's, not the code's
-            log.error("%s: %s failed", self.stage, name, exc_info=error)
+            about = {"fields": {"record": name}}
+            log.error("%s: %s failed", self.stage, name, exc_info=error, extra=about)
         message = f"{type(error).__name__}: {one_line(str(error))}; the next build tries it again"
         self._failed(record, reason="error", message=message)
 
     def _failed(self, record: R, *, reason: str, message: str) -> None:
         name = self._name(record)
+        about = {"fields": {"record": name, "reason": reason}}
+        log.info("%s: %s: %s", self.stage, name, message, extra=about)
         failure = Failure(failure_id(self.stage, name), self.stage, name, reason, message)
         self._failures[f"{self.stage}/{self._part(record)}"].append(failure)
 

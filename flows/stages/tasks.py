@@ -24,15 +24,18 @@ from flows.stages import (
     plan,
 )
 
+FIRST = (annotate.STAGE, draw.STAGE)
+"""Where shards of clips begin."""
+
 LAST = (judge.STAGE, local_edit.STAGE)
 """A shard is finished when it has been through one of these."""
 
 
 def stage_task(stage: str, run: Stage) -> Any:
-    """A task that runs one stage on one shard."""
+    """A task that runs one stage on one shard, or on a shard and what goes with it."""
 
-    def shard_task(build: BuildRun, shard: Any) -> Made:
-        return run_stage(build, stage, run, shard, last=stage in LAST)
+    def shard_task(build: BuildRun, given: Any) -> Made:
+        return run_stage(build, stage, run, given, first=stage in FIRST, last=stage in LAST)
 
     # The journal is the cache: it knows records, Prefect would only know whole shards.
     return task(

@@ -15,6 +15,7 @@ from flows.commands import tables
 from flows.release.outcome import Outcome
 from flows.request import finished, request
 from flows.runtime.context import Stopped, context
+from flows.runtime.monitoring import logs
 from flows.runtime.monitoring.progress import live
 
 QUESTIONS = {
@@ -51,6 +52,7 @@ def main(
     to = Server(asked.recipe.run.server)
     from flows import build
 
+    logs.say(asked.recipe.run.log)
     try:
         with live(ctx.stats, console, ctx.stop):
             connection = to.connect(ctx.stop, lambda line: console.print(line, highlight=False))

@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from flows.runtime.every import every
+from flows.runtime.monitoring.logs import LOG, as_json
 from flows.runtime.monitoring.stats import Stats, TaskCount
 from flows.runtime.monitoring.status import StageStatus, stage_statuses
 
@@ -77,8 +78,12 @@ class _LiveTable:
 
 @contextmanager
 def live(stats: Stats, console: Console, stop: threading.Event) -> Iterator[None]:
-    """Shows `stats` until left: a live table on a terminal, else a line now and then. Once `stop`
-    is set, the table says that the build is stopping."""
+    """Shows `stats` until left: a live table on a terminal, else a line now and then, in the log
+    where that is JSON. Once `stop` is set, the table says that the build is stopping."""
+    if as_json():
+        with lines(stats, LOG.info):
+            yield
+        return
     if not console.is_terminal:
         with lines(stats, lambda line: console.print(line, highlight=False, soft_wrap=True)):
             yield

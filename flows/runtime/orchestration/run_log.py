@@ -15,6 +15,7 @@ from prefect.logging import get_run_logger
 
 from catalog.errors import EditmillError, one_line
 from flows.runtime.context import Stopped
+from flows.runtime.monitoring.logs import LOG, as_json
 
 FLOW_RUNS, TASK_RUNS, ENGINE = "prefect.flow_runs", "prefect.task_runs", "prefect.engine"
 """Prefect's loggers (3.8) of what goes on in a run's process; that of tasks comes first."""
@@ -29,6 +30,8 @@ def tell(line: str) -> None:
         logger = None
     if logger is not None and logger.isEnabledFor(logging.INFO):
         logger.info(line)
+    elif as_json():
+        LOG.info(line)
     else:
         sys.stderr.write(f"{line}\n")
         sys.stderr.flush()

@@ -25,7 +25,7 @@ from pydantic_settings.sources import ConfigFileSourceMixin
 
 from catalog.errors import EditmillError
 from experts import weights
-from flows.runtime.orchestration.own_warnings import say_own_warnings
+from flows.runtime.monitoring import logs
 
 QUIET = {
     "DO_NOT_TRACK": "1",
@@ -179,7 +179,7 @@ def _read() -> None:
             sys.modules["prefect.logging.configuration"].setup_logging()
         else:
             import prefect.context  # noqa: F401
-    say_own_warnings()
+    logs.say()
 
 
 @contextmanager

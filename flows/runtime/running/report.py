@@ -16,6 +16,7 @@ from experts.write.chat.usage import Usage
 from flows.runtime.context import Context
 from flows.runtime.monitoring import served
 from flows.runtime.monitoring.stats import Stats, TaskCount
+from flows.runtime.shard import Shard
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +49,7 @@ class Report:
 class Made:
     """A task's records; `report` is None where it ran in the driver's process, which saw it all."""
 
-    records: list[Any]
+    records: Shard[Any]
     report: Report | None = None
 
 

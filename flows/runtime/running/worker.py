@@ -15,9 +15,11 @@ import catalog
 from catalog.storage.location import Versioned
 from flows.runtime.commits import Commits
 from flows.runtime.context import BuildRun, Context, context_of
+from flows.runtime.monitoring.seen import seen
 from flows.runtime.monitoring.stats import Stats
 from flows.runtime.running.report import Made, Reporting
 from flows.runtime.selection import select
+from flows.runtime.shard import Shard, remember
 from flows.runtime.stopping import stopped_by_signals
 from flows.runtime.worker import limit_gpu_memory, limit_threads
 
@@ -27,41 +29,51 @@ _joined: dict[str, Context] = {}
 _one_at_a_time = threading.Lock()
 
 
-def run_stage(build: BuildRun, name: str, stage: Stage, shard: Any, *, last: bool) -> Made:
-    """The records that the stage of that name makes of a shard; `last` says that no other stage follows."""
+def run_stage(
+    build: BuildRun, name: str, stage: Stage, given: Any, *, first: bool, last: bool
+) -> Made:
+    """What the stage of that name makes of a shard, or of a shard and what goes with it.
+
+    `first` says that a shard of clips begins with this stage, `last` that no other follows.
+    """
     limit_threads(build.recipe.run.threads)
     limit_gpu_memory(build.recipe.run.gpu_memory)
+
+    def run(ctx: Context) -> Shard[Any]:
+        records = _records(given)
+        shard = records[0] if isinstance(records, tuple) else records
+        shard = shard if isinstance(shard, Shard) else Shard(shard)
+        with seen(ctx, name, shard):
+            try:
+                if first:
+                    remember(ctx.catalog.products, shard)
+                made = Shard(stage(ctx, records), shard.name)
+                if last:
+                    ctx.commits.shard_finished()
+                return made
+            except Exception as error:
+                ctx.fail(error)
+                raise
+
     ctx = context_of(build)
     if ctx is not None:
-        return Made(_run(ctx, name, stage, shard, last))
+        return Made(run(ctx))
     with _one_at_a_time:
         ctx = _context(build)
         reporting = Reporting(ctx)
         # A runner that wants its workers to stop interrupts them, as a terminal does.
         with ctx.stats.watch(), stopped_by_signals(ctx, notice=False):
-            made = _run(ctx, name, stage, shard, last)
+            made = run(ctx)
         return Made(made, reporting.report())
 
 
-def _run(ctx: Context, name: str, stage: Stage, shard: Any, last: bool) -> list[Any]:
-    with ctx.stats.task(name):
-        try:
-            made = stage(ctx, _records(shard))
-            if last:
-                ctx.commits.shard_finished()
-            return made
-        except Exception as error:
-            ctx.fail(error)
-            raise
-
-
-def _records(shard: Any) -> Any:
+def _records(given: Any) -> Any:
     """Tasks before this one gave it theirs with a report."""
-    if isinstance(shard, Made):
-        return shard.records
-    if isinstance(shard, tuple):
-        return tuple(_records(each) for each in shard)
-    return shard
+    if isinstance(given, Made):
+        return given.records
+    if type(given) is tuple:
+        return tuple(_records(each) for each in given)
+    return given
 
 
 def _context(build: BuildRun) -> Context:
