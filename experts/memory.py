@@ -13,8 +13,8 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from typing import Any, Protocol, runtime_checkable
 
 from catalog.errors import EditmillError
@@ -26,6 +26,9 @@ GIB = 1 << 30
 
 SHARE = 0.92
 """Of a GPU's memory: the rest is for CUDA's own context and for fragments between tensors."""
+
+
+Around = Callable[[Sequence[Model]], AbstractContextManager[object]]
 
 
 @runtime_checkable
@@ -56,6 +59,11 @@ class Residents:
         self._loaded: dict[int, Any] = {}  # by identity, the one used longest ago first
         self._used: Counter[int] = Counter()
         self._held = threading.local()
+        self._around: Around = lambda models: nullcontext()
+
+    def around(self, context: Around) -> None:
+        """From now on every use of loaded models lies within `context(models)`."""
+        self._around = context
 
     def limit(self, budget: int | None) -> None:
         """Bytes per device from now on."""
@@ -87,7 +95,8 @@ class Residents:
             for model in models:
                 ready(model)
                 unready -= {id(leaf) for leaf in parts_of(model)}
-            yield
+            with self._around(models):
+                yield
         finally:
             held.subtract(placed.keys())
             for key in placed:
@@ -140,4 +149,5 @@ def _bytes(model: Any) -> int:
 _residents = Residents()
 using = _residents.using
 limit = _residents.limit
+around = _residents.around
 close_idle = _residents.close_idle

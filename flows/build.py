@@ -24,7 +24,7 @@ from flows.request import Request, finished, has_remote_sources, remember, reque
 from flows.runtime.answers import end_rounds
 from flows.runtime.branch import committed, on_branch
 from flows.runtime.context import Context, Stopped, context
-from flows.runtime.monitoring import logs, served
+from flows.runtime.monitoring import logs, served, telemetry
 from flows.runtime.monitoring.progress import lines
 from flows.runtime.monitoring.status import kept_up
 from flows.runtime.orchestration.client import Connection, using
@@ -82,7 +82,7 @@ def run(ctx: Context, asked: Request, connection: Connection, least_kept: float 
     product = release_pairs if ctx.recipe.records is None else release_local_edits
     asked_before = served.usage(ctx.recipe)
     logs.say(ctx.recipe.run.log)
-    with kept_up(ctx) as ending:
+    with telemetry.build(ctx), kept_up(ctx) as ending:
         with on_branch(ctx), ctx.catalog.being_built():
             ctx.readiness.away = settle_servers(ctx.recipe, ctx.catalog.products)
             there = parts(ctx.catalog.tables)

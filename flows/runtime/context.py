@@ -38,6 +38,7 @@ class BuildRun:
     at: str  # the URI that its tasks open: absolute, and on the build's branch if it has one
     named: str = ""  # the recipe, as whoever asks for the build named it
     run_id: str = field(default_factory=lambda: uuid.uuid4().hex)
+    traceparent: str = ""  # of the build's span, where it is traced
 
 
 @dataclass(slots=True)
