@@ -21,6 +21,7 @@ from flows.runtime.commits import Commits
 from flows.runtime.hosts import Hosts
 from flows.runtime.monitoring.stats import Stats
 from flows.runtime.readiness import Readiness
+from flows.runtime.results import RecordResult
 
 T = TypeVar("T")
 
@@ -60,6 +61,7 @@ class Context:
     readiness: Readiness = field(init=False)  # of weights and servers
     rounds: dict[str, int] = field(default_factory=dict)  # of searches: see KeptAnswers
     usage: dict[str, Usage] = field(default_factory=dict)  # of served models, by other processes
+    on_result: Callable[[RecordResult], None] | None = None  # is told what stages have of records
 
     def __post_init__(self) -> None:
         self.hosts = Hosts(self.notes.append)

@@ -17,6 +17,7 @@ from catalog.products import Page
 from catalog.records import Failure, failure_id
 from flows.runtime.context import Context, Stopped
 from flows.runtime.monitoring.seen import records_seen
+from flows.runtime.results import RecordResult
 
 log = logging.getLogger("editmill")
 R = TypeVar("R")
@@ -148,7 +149,8 @@ class _StageRun(Generic[R]):
         for page in {id(page): page for page in pages if page is not None}.values():
             if id(page) in new:
                 self.saving.save(page, new[id(page)])
-        for record, document in zip(records, found, strict=True):
+        for record, key, document in zip(records, keys, found, strict=True):
+            self._tell(record, key, document)
             if document is None:
                 continue
             if FAILED in document:
@@ -159,6 +161,11 @@ class _StageRun(Generic[R]):
     def write_failures(self) -> None:
         """The shard's failures are these; of what was mended since, none is left."""
         self.ctx.catalog.tables.put("failures", self._failures)
+
+    def _tell(self, record: R, key: str | None, document: Document | None) -> None:
+        if self.ctx.on_result is not None:
+            name, page = self._name(record), key if self._page is None else self._page(record)
+            self.ctx.on_result(RecordResult(self.stage, name, page or "", key or "", document))
 
     def _key_of(self, record: R) -> str | None:
         """Where the record's product lies; None where that can't be told, an unreadable source."""

@@ -180,3 +180,45 @@ def rebuild(
         typer.echo(command.describe(rebuilt, check))
     if check and not rebuilt.identical:
         raise typer.Exit(1)
+
+
+@app.command(
+    rich_help_panel=PANEL,
+    epilog="Examples:\n\n"
+    "`editmill replay edit 3f9c01` · the edits of a clip, or the one of a plan or a pair\n\n"
+    "`editmill replay judge 8d2a40c1f7be` · a shard, as logs and traces name it",
+)
+def replay(
+    stage: Annotated[
+        str,
+        typer.Argument(
+            help="annotate, caption, bank, plan, ideas, edit, instruct, judge, vlm, best, draw or "
+            "local_edit."
+        ),
+    ],
+    what: Annotated[
+        str,
+        typer.Argument(
+            metavar="SHARD|RECORD",
+            help="A shard's or source's name, or how the id of a clip, a plan, a pair or a record "
+            "begins.",
+        ),
+    ],
+    catalog_uri: CatalogUri = DEFAULT_OUT,
+    ref: Ref = "main",
+    recipe: Annotated[
+        str | None,
+        typer.Option(
+            help="The recipe that built it, where the catalog's memory of it lacks what changes no "
+            "result: a server's address.",
+            autocompletion=completion.recipes,
+        ),
+    ] = None,
+    json_: Json = False,
+) -> None:
+    """Run one stage again alone from its recorded inputs, and compare; exit code 1 where anything
+    differs. Nothing is written into the catalog."""
+    from flows.commands.reading import replay as command
+
+    if not command.main(catalog_uri, stage, what, ref=ref, recipe=recipe, as_json=json_):
+        raise typer.Exit(1)

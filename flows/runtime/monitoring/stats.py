@@ -218,8 +218,8 @@ class Stats:
     def orchestration_share(self) -> float:
         """Share of the wall time that was orchestration, 0–1: no task running, or a task outside
         its records' work (divided by the workers that could run beside it)."""
-        wall = self.wall_seconds()
-        return max(0.0, (wall - self._in_tasks + self.besides / self.workers) / wall)
+        wall, besides = self.wall_seconds(), sum(each.besides for each in self.in_order)
+        return max(0.0, (wall - self._in_tasks + besides / self.workers) / wall)
 
     def wall_seconds(self) -> float:
         return time.monotonic() - self.started

@@ -1,0 +1,145 @@
+"""How each stage is run again: from the catalog's rows, through the stages between.
+
+The stages between find all that they made in the journal, and compute nothing.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable, Mapping, Sequence
+
+import polars as pl
+
+from catalog.errors import EditmillError
+from catalog.records import Clip, Plan, Track, from_row
+from experts.annotate.clip import AnnotatedClip
+from experts.local_edits.draw import DraftedClip, with_donors
+from experts.plan.donors import Bank
+from experts.serving import generates
+from flows.replay.target import Target
+from flows.runtime.context import Context
+from flows.stages import (
+    annotate,
+    bank,
+    best,
+    caption,
+    draw,
+    edit,
+    ideas,
+    instruct,
+    judge,
+    local_edit,
+    plan,
+    vlm,
+)
+from flows.stages.plan import SWAPS, PlannedClip
+
+
+def run_annotate(ctx: Context, what: Target) -> None:
+    """`annotate` and the `caption` within it."""
+    cut = [
+        dataclasses.replace(
+            annotated.clip, caption="", caption_by="", detailed_caption="", phrases=[], camera=[]
+        )
+        for annotated in _annotated(ctx, what.clips)
+    ]
+    annotate.run(ctx, cut)
+
+
+def run_bank(ctx: Context, what: Target) -> None:
+    bank.run(ctx, _annotated(ctx, what.clips))
+
+
+def run_plan(ctx: Context, what: Target) -> None:
+    """`plan` and the `ideas` within it; swaps take their donors from all clips, as in a build."""
+    recipe = ctx.recipe
+    shard = _annotated(ctx, what.clips)
+    plan.run(ctx, shard)
+    if recipe.plan.weights.get("object_swap"):
+        donated = not generates(recipe.experts, "object_swap", recipe.models)
+        donors = bank.run(ctx, _annotated(ctx)) if donated else []
+        plan.run_swaps(ctx, shard, Bank(donors))
+
+
+def run_edit(ctx: Context, what: Target) -> None:
+    for shard in _planned(ctx, what):
+        edit.run(ctx, shard)
+
+
+def run_instruct(ctx: Context, what: Target) -> None:
+    for shard in _planned(ctx, what):
+        instruct.run(ctx, edit.run(ctx, shard))
+
+
+def run_judge(ctx: Context, what: Target) -> None:
+    """`judge`, and `vlm` and `best` within it."""
+    for shard in _planned(ctx, what):
+        judge.run(ctx, instruct.run(ctx, edit.run(ctx, shard)))
+
+
+def run_draw(ctx: Context, what: Target) -> None:
+    draw.run(ctx, _with_donors(ctx, what))
+
+
+def run_local_edit(ctx: Context, what: Target) -> None:
+    drafted = draw.run(ctx, _with_donors(ctx, what))
+    if what.record:
+        drafted = [
+            dataclasses.replace(each, drafts=[d for d in each.drafts if d.edit_id == what.record])
+            for each in drafted
+        ]
+    local_edit.run(ctx, drafted)
+
+
+STAGES: Mapping[str, Callable[[Context, Target], None]] = {
+    annotate.STAGE: run_annotate,
+    caption.STAGE: run_annotate,
+    bank.STAGE: run_bank,
+    ideas.STAGE: run_plan,
+    plan.STAGE: run_plan,
+    edit.STAGE: run_edit,
+    instruct.STAGE: run_instruct,
+    judge.STAGE: run_judge,
+    vlm.STAGE: run_judge,
+    best.STAGE: run_judge,
+    draw.STAGE: run_draw,
+    local_edit.STAGE: run_local_edit,
+}
+"""Those that can be run again, by name. `fetch`, `look` and `ingest` read footage from outside the
+catalog, which need not be there any more."""
+
+
+def _annotated(ctx: Context, clips: Sequence[str] | None = None) -> list[AnnotatedClip]:
+    """Clips with their tracks as they are recorded, in the order of `clips`; None: all."""
+    asked = pl.lit(True) if clips is None else pl.col("clip_id").is_in(list(clips))
+    rows = ctx.catalog.clips().filter(asked).collect().iter_rows(named=True)
+    found = {row["clip_id"]: AnnotatedClip(from_row(Clip, row), []) for row in rows}
+    for row in ctx.catalog.tracks().filter(asked).collect().iter_rows(named=True):
+        found[row["clip_id"]].tracks.append(from_row(Track, row))
+    return [found[clip] for clip in (found if clips is None else clips) if clip in found]
+
+
+def _planned(ctx: Context, what: Target) -> list[list[PlannedClip]]:
+    """The clips with their recorded plans: all but swaps, and swaps, which a build runs apart."""
+    asked = pl.col("clip_id").is_in(list(what.clips))
+    if what.record:
+        asked = pl.col("plan_id") == what.record
+    rows = ctx.catalog.table("plans").filter(asked).collect().iter_rows(named=True)
+    plans = [from_row(Plan, row) for row in rows]
+    shards = []
+    for suffix in ("", SWAPS):
+        shard = []
+        for annotated in _annotated(ctx, what.clips):
+            own = [p for p in plans if plan.part(p) == annotated.clip.clip_id + suffix]
+            tracks = {track.track_id: track for track in annotated.tracks}
+            shard += [PlannedClip(annotated.clip, tracks, own)] if own else []
+        shards += [shard] if shard else []
+    return shards
+
+
+def _with_donors(ctx: Context, what: Target) -> list[DraftedClip]:
+    if ctx.recipe.records is None:
+        raise EditmillError(f"{ctx.uri}: its recipe makes pairs, and so has no such stage")
+    drafted = with_donors(_annotated(ctx), ctx.recipe.records, ctx.recipe.seed)
+    by_clip = {each.clip.clip_id: each for each in drafted}
+    return [by_clip[clip] for clip in what.clips if clip in by_clip]
