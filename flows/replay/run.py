@@ -75,7 +75,7 @@ def replay(
 
 
 def _context(dataset: Catalog, recipe: Recipe) -> Context:
-    return Context(BuildRun(dataset.uri, recipe), dataset.storage, dataset)
+    return Context(BuildRun(dataset.uri, recipe, dataset.uri), dataset.storage, dataset)
 
 
 def _recipe(dataset: Catalog, named: str | None) -> Recipe:
