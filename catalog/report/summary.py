@@ -23,7 +23,8 @@ class TaskLine:
 class StageLine:
     """What one stage took. `seconds` are its work's, summed over workers; `core_seconds` those of
     processors meanwhile; in `waiting` of them its worker did not compute but waited for a disk, a
-    server or a library's own threads; `besides` went into the journal, tables and uploads."""
+    server, a library's own threads or a free processor; `besides` went into the journal, tables
+    and uploads."""
 
     stage: str
     records: int

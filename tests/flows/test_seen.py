@@ -28,9 +28,10 @@ from tests.flows.otlp_receiver import Received, attributes, receiver
 RECIPE = """
 name: tiny
 sources: [{{kind: folder, path: {footage}}}]
+footage: {{screen: null, watermark: null}}  # blocks of one colour are as a screen has them
 clips: {{max_frames: 33}}
 plan: {{edits_per_clip: 1, frames: 8, long_side: 128, weights: {{deblur: 1, colorization: 1}}}}
-run: {{shard_size: 2, log: json}}
+run: {{shard_size: 1, log: json}}
 """
 
 pytestmark = [pytest.mark.weights, pytest.mark.timeout(900)]
@@ -38,7 +39,7 @@ pytestmark = [pytest.mark.weights, pytest.mark.timeout(900)]
 
 @dataclass
 class Built:
-    """A finished build of three clips in two shards, beside a file that is no video."""
+    """A finished build of two clips, each a shard, beside a file that is no video."""
 
     root: Path
     received: Received
@@ -50,8 +51,8 @@ def _footage(folder: Path) -> None:
     """Noise that drifts: sharp enough to be blurred, with nothing that a detector knows."""
     folder.mkdir()
     rng = np.random.default_rng(0)
-    wide = rng.integers(0, 255, (12, 60, 3), np.uint8).repeat(10, 0).repeat(10, 1)
-    frames = np.stack([wide[:96, 2 * t : 2 * t + 160] for t in range(99)])
+    wide = rng.integers(0, 255, (12, 48, 3), np.uint8).repeat(10, 0).repeat(10, 1)
+    frames = np.stack([wide[:96, 2 * t : 2 * t + 160] for t in range(66)])
     media.write_video(folder / "noise.mp4", frames, 25.0)
     (folder / "broken.mp4").write_bytes(b"no video")
 
@@ -72,7 +73,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
     assert done.returncode == 0, done.stderr
     log = [json.loads(line) for line in done.stderr.splitlines()]
     plans = catalog.open(root).table("plans").collect().to_dicts()
-    assert len(plans) == 3
+    assert len(plans) == 2
     return Built(root, received, log, plans)
 
 
@@ -80,11 +81,11 @@ def test_the_trace_has_a_span_per_stage_and_shard(built: Built) -> None:
     (root,) = built.received.named("build tiny")
     assert {span.trace_id for span in built.received.spans} == {root.trace_id}
     assert built.received.services == {"editmill"}
-    for stage, records in {"annotate": [2, 1], "edit": [2, 1], "judge": [2, 1]}.items():
+    for stage in ("annotate", "edit", "judge"):
         spans = built.received.named(stage)
         said = [attributes(span) for span in spans]
-        assert sorted(one["editmill.records"] for one in said) == sorted(records)
-        assert sum(one["editmill.records.done"] for one in said) == 3
+        assert [one["editmill.records"] for one in said] == [1, 1]
+        assert [one["editmill.records.done"] for one in said] == [1, 1]
         assert all(span.parent_span_id == root.span_id for span in spans)
         shards = {one["editmill.shard"] for one in said}
         assert shards == {
@@ -106,7 +107,7 @@ def test_metrics_are_the_builds_counters(built: Built) -> None:
     received = built.received
     pairs = catalog.open(built.root).pairs().collect()
     kept = int(pairs["keep"].sum())
-    assert received.value("editmill.records", stage="edit", outcome="done") == 3
+    assert received.value("editmill.records", stage="edit", outcome="done") == 2
     assert received.value("editmill.records", stage="look", outcome="failed") == 1
     assert received.value("editmill.products", verdict="kept") == kept
     assert received.value("editmill.products", verdict="rejected") == len(pairs) - kept
@@ -120,7 +121,7 @@ def test_metrics_are_the_builds_counters(built: Built) -> None:
 
 def test_the_log_names_stage_shard_and_record(built: Built) -> None:
     shards = [line for line in built.log if "took" in line["message"] and line["stage"] == "edit"]
-    assert sorted((line["records"], line["done"]) for line in shards) == [(1, 1), (2, 2)]
+    assert [(line["records"], line["done"], line["failed"]) for line in shards] == [(1, 1, 0)] * 2
     (failed,) = [line for line in built.log if line.get("record") == "broken.mp4"]
     assert (failed["stage"], failed["reason"]) == ("look", "corrupt_video")
     assert failed["shard"] in {line["shard"] for line in built.log if line.get("stage") == "look"}
@@ -131,9 +132,10 @@ def test_the_profile_is_kept_with_the_build(built: Built) -> None:
     stages = {stage.name: stage for stage in ended.stages}
     for name in ("look", "annotate", "edit", "instruct", "judge"):
         stage = stages[name]
-        assert stage.seconds and stage.core_seconds and stage.peak_memory_mb
+        assert stage.seconds and stage.core_seconds
         assert 0 <= stage.waiting <= stage.seconds
         assert stage.besides is not None
+    assert stages["annotate"].peak_memory_mb
     total = sum(stage.core_seconds or 0 for stage in ended.stages)
     assert total < ended.seconds * (os.cpu_count() or 1)
     page = (built.root / "report.html").read_text()
@@ -171,7 +173,7 @@ def test_one_record_is_named_by_its_plan_its_pair_or_its_source(built: Built) ->
         assert code == 0
         assert [each["record"] for each in found] == [f"{plan['task']} {plan['plan_id']}"]
     code, found = _replay("plan", "noise.mp4", "--catalog", built.root)
-    assert (code, len(found)) == (0, 3)
+    assert (code, len(found)) == (0, 2)
 
 
 def test_an_edit_that_is_not_deterministic_is_found(

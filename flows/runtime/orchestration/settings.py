@@ -35,6 +35,7 @@ QUIET = {
     "PREFECT_LOGGING_ROOT_LEVEL": "CRITICAL",
     "PREFECT_LOGGING_TO_API_ENABLED": "false",
     "PREFECT_INTERNAL_LOGGING_LEVEL": "CRITICAL",
+    "PREFECT_CLOUD_ENABLE_ORCHESTRATION_TELEMETRY": "false",  # its spans would double our own
     "PREFECT_CLIENT_MAX_RETRIES": "0",  # flows.runtime.orchestration.client waits for a lost server
 }
 

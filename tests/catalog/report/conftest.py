@@ -143,7 +143,16 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
             TaskLine("colorization", 2, 2, 2),
             TaskLine("upscaling", 1, 0, 0),
         ],
-        stages=[StageLine("edit", 6, 12.5, 800.0, reused=2, failed=1)],
+        stages=[
+            StageLine(
+                *("edit", 6, 12.5, 800.0),
+                reused=2,
+                failed=1,
+                core_seconds=20.4,
+                waiting=2.5,
+                besides=1.5,
+            )
+        ],
         models=[ModelLine("some_model", "1+ff", "MIT", "pkg:npm/some@1")],
         notes=["A note with <b>markup</b>."],
         thresholds=[

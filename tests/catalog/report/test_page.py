@@ -125,6 +125,21 @@ def test_every_fact_is_there(html) -> None:
         assert fact in text, fact
 
 
+def test_the_profile_says_where_a_stages_time_went(html) -> None:
+    elements = _Page(html).elements
+    parts = {
+        str(a.get("class")): str(a.get("style"))
+        for tag, a in elements
+        if tag == "i" and "style" in a
+    }
+    # Of 12.5 s of work and 1.5 s besides, 2.5 s were waiting.
+    assert parts["computing"] == "width:71.4%"
+    assert parts["waiting"] == "width:17.9%"
+    assert parts["besides"] == "width:10.7%"
+    for cell in ("12.5", "2.5", "1.5", "20.4", "800"):
+        assert f'<td class="num">{cell}</td>' in html
+
+
 def test_only_web_addresses_become_links(made, tmp_path) -> None:
     pairs = [
         dataclasses.replace(made.pairs[0], source_uri="javascript:alert(1)"),
