@@ -19,7 +19,7 @@ def publish_release(ctx: Context, tag: str | None, without: Sequence[str]) -> Re
     one is returned. `without` are parts of the tables that another build is writing."""
     models = model_rows(ctx)
     ctx.catalog.tables.put("models", {"used": models})
-    recipe = json.dumps(ctx.recipe.decisions(), sort_keys=True)
+    recipe = json.dumps(ctx.recipe.decisions())
     if not without and (same := unchanged(ctx.catalog, recipe)) is not None:
         return same
     while True:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import Any
 
 import polars as pl
@@ -19,17 +20,22 @@ def unchanged(dataset: Catalog, recipe: str) -> Release | None:
     that the catalog has now. A failure that changed, or footage of which nothing was made, is no
     reason for another release."""
     policy = {} if dataset.policy is None else dataset.policy.document()
-    asked: tuple[Any, ...] = (dataset.selection.name, recipe, policy, [])
+    asked: tuple[Any, ...] = (dataset.selection.name, _parsed(recipe), policy, [])
     of_recipe = (
         release
         for release in reversed(dataset.releases())
-        if (release.selection, release.recipe, release.policy, release.without) == asked
+        if (release.selection, _parsed(release.recipe), release.policy, release.without) == asked
     )
     newest = next(of_recipe, None)
     if newest is None:
         return None
     before = opening.open(dataset.storage, newest.tag)
     return newest if all(_same(before, dataset, table) for table in PRODUCTS) else None
+
+
+def _parsed(recipe: str) -> Any:
+    """A release of another version of the code may have its keys in another order."""
+    return json.loads(recipe) if recipe else None
 
 
 def _same(before: Catalog, now: Catalog, table: str) -> bool:

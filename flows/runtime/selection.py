@@ -48,7 +48,7 @@ def select(opened: Catalog, recipe: Recipe) -> Catalog:
         {task: serving(opened, recipe.experts, task, recipe.models).version for task in tasks},
     )[:NAME_LENGTH]
     policy = policy_of(filters, recipe.filters.vlm.cuts if vlm else ()) if filters else Policy()
-    description = json.dumps(recipe.decisions(), sort_keys=True)
+    description = json.dumps(recipe.decisions())  # in its order, by which edits are drawn
     return opened.select(name, description, policy, version("editmill"))
 
 
