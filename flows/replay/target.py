@@ -9,7 +9,7 @@ import polars as pl
 
 from catalog.errors import EditmillError
 from catalog.releases import Catalog
-from flows.runtime.shard import clips_of
+from flows.runtime.shard import clips_of, is_name
 
 KEYS = {
     "clips": "clip_id",
@@ -37,9 +37,9 @@ def target(dataset: Catalog, what: str) -> Target:
 
     Raises EditmillError where nothing is meant, or several things are.
     """
-    if shard := clips_of(dataset.products, what):
-        return Target(tuple(shard))
     prefix = what.split()[-1] if what.split() else what
+    if is_name(what) and (shard := clips_of(dataset.products, what)):
+        return Target(tuple(shard))
     found = {(each.clips, each.record): each for each in _found(dataset, what, prefix)}
     if not prefix or not found:
         raise EditmillError(

@@ -5,6 +5,7 @@ Its name is the same in all of them, so that logs, traces and `editmill replay` 
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import Any, TypeVar
 
@@ -33,6 +34,11 @@ def record_name(record: Any) -> str:
     clip = getattr(record, "clip", record)
     found = getattr(clip, "clip_id", None) or getattr(clip, "file", clip).name
     return str(found)
+
+
+def is_name(text: str) -> bool:
+    """Whether a shard may be called so."""
+    return re.fullmatch(f"[0-9a-f]{{{NAME_LENGTH}}}", text) is not None
 
 
 def remember(products: Products, shard: Shard[Any]) -> None:

@@ -197,7 +197,9 @@ def test_an_edit_that_is_not_deterministic_is_found(
     told = CliRunner().invoke(app, args)
     assert told.exit_code == 1
     line, total = told.stdout.strip().splitlines()
-    assert line.startswith(f"edit {plan['task']} {plan['plan_id']}: differs, made.video: media/")
+    assert line.startswith(f"edit {plan['task']} {plan['plan_id']}: differs, ")
+    assert "info.drawn: nothing → 4" in line
+    assert "made.video: media/" in line
     assert total == "1 record: 1 differs"
 
 
@@ -235,8 +237,7 @@ def test_a_row_that_was_drawn_otherwise_is_found(built: Built, tmp_path: Path) -
     root = tmp_path / "catalog"
     shutil.copytree(built.root, root)
     tables = catalog.open(root).tables
-    records = {each.plan_id: each for each in tables.records("plans")}
-    plan = records[built.plans[0]["plan_id"]]
+    plan = next(p for p in tables.records("plans") if p.plan_id == built.plans[0]["plan_id"])
     plan.params["strength"] = 9
     tables.put("plans", {plan.clip_id: [plan]})
     code, found = _replay("plan", plan.clip_id, "--catalog", root)
