@@ -18,6 +18,7 @@ from av.stream import Disposition
 from av.video.stream import VideoStream
 
 from catalog.errors import BadInput
+from catalog.media.isolation.limits import LIMIT, METER
 
 FORMATS = (
     "mov,matroska,avi,mpeg,mpegts,mpegvideo,mxf,gxf,asf,asf_o,flv,live_flv,ogg,gif,apng,dv,nut,"
@@ -25,6 +26,20 @@ FORMATS = (
     "cavsvideo"
 )
 """FFmpeg's names of the demuxers that may be used: containers and raw streams of video."""
+
+CODECS = (
+    "h264,hevc,vvc,av1,libdav1d,vp8,vp9,libvpx,libvpx-vp9,mpeg1video,mpeg2video,mpegvideo,mpeg4,"
+    "msmpeg4v1,msmpeg4v2,msmpeg4,wmv1,wmv2,wmv3,vc1,h261,h263,h263i,h263p,flv,flashsv,flashsv2,"
+    "vp3,vp4,vp5,vp6,vp6a,vp6f,vp7,theora,dirac,snow,cavs,rv10,rv20,rv30,rv40,rv60,svq1,svq3,"
+    "cinepak,indeo2,indeo3,indeo4,indeo5,rpza,smc,qtrle,msvideo1,msrle,mjpeg,mjpegb,jpeg2000,"
+    "jpegls,prores,prores_raw,dnxhd,cfhd,dvvideo,hap,dxv,notchlc,speedhq,apv,ffv1,ffvhuff,"
+    "huffyuv,utvideo,magicyuv,lagarith,fraps,rawvideo,yuv4,v210,v210x,v308,v408,v410,r10k,r210,"
+    "avrp,y41p,cljr,zlib,mszh,zmbv,camtasia,camstudio,tscc2,g2m,screenpresso,mss1,mss2,gif,png,"
+    "apng,tiff"
+)
+"""FFmpeg's names of the decoders that may be used: of cameras, editing programs, screen recorders
+and the web. The two hundred others are for games and stills, and few look for their faults. None
+is for sound, which FFmpeg would decode to learn its format."""
 
 DECODE_THREADS = 2
 """Decoder threads of each open video. Two shards run side by side on the smallest supported
@@ -41,7 +56,7 @@ MIN_PIXELS_SHARE = 0.5
 _TRANSIENT = {
     getattr(errno, name, errno.EIO)  # EREMOTEIO is Linux's
     for name in (
-        *("EIO", "EREMOTEIO", "ESTALE", "ETIMEDOUT", "ENOMEM", "EMFILE", "ENFILE", "ENETDOWN"),
+        *("EIO", "EREMOTEIO", "ESTALE", "ETIMEDOUT", "EMFILE", "ENFILE", "ENETDOWN"),
         *("ENETUNREACH", "EHOSTDOWN", "EHOSTUNREACH", "ENOTCONN", "ECONNRESET", "EACCES"),
     )
 }
@@ -57,7 +72,11 @@ def open_video(path: Path) -> Any:
 
     Raises BadInput: `unreadable_file` (not final), `no_frames`, `corrupt_video`.
     """
-    options = {"format_whitelist": FORMATS, "protocol_whitelist": "file"}
+    options = {
+        "format_whitelist": FORMATS,
+        "protocol_whitelist": "file",
+        "codec_whitelist": CODECS,
+    }
     try:
         return av.open(f"file:{path}", options=options)
     except av.EOFError:
@@ -80,6 +99,8 @@ def unreadable(path: str | Path, error: Exception, what: str, remedy: str = REME
     """
     number = getattr(error, "errno", None)
     reason = getattr(error, "strerror", None) or str(error)
+    if isinstance(error, MemoryError):
+        return BadInput(LIMIT, f"{path}: takes too much memory to be decoded; scale it down")
     if number in _TRANSIENT or isinstance(error, IsADirectoryError):
         return BadInput(
             "unreadable_file",
@@ -110,8 +131,9 @@ def main_stream(path: Path, container: Any, frame_counts: Mapping[int, int]) -> 
             "no_video_stream", f"{path}: has no video stream; name a file with pictures in it"
         )
     streams = [s for s in streams if s.codec_context is not None]
+    streams = [s for s in streams if s.codec_context.codec.name in CODECS.split(",")]
     if not streams:
-        raise BadInput("unsupported_codec", f"{path}: no decoder for its codec; {REMEDY}")
+        raise BadInput("unsupported_codec", f"{path}: its codec is not read here; {REMEDY}")
     longest = max(frame_counts[s.index] for s in streams)
     if longest == 0:
         raise BadInput("no_frames", f"{path}: holds no video frames; use another file")
@@ -133,7 +155,9 @@ def open_stream(container: Any, index: int) -> VideoStream:
 def packets(container: Any, *streams: VideoStream) -> Iterator[Packet]:
     """The packets of these streams (default: all) in file order, then an empty one of each."""
     try:
-        yield from container.demux(*streams)
+        for number, packet in enumerate(container.demux(*streams), start=1):
+            METER.packet(number)
+            yield packet
     except (
         IndexError
     ):  # PyAV raises it at the end of a file that has streams missing from its header

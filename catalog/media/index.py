@@ -85,16 +85,24 @@ def index_of(path: str | Path) -> Index:
     Raises BadInput: `missing_file`, `unreadable_file` (both not final), `corrupt_video` (also if
     shorter than its header says), `no_video_stream`, `no_frames`, `too_large`, `unknown_colours`.
     """
-    path = Path(path)
+    return _index_of(Path(path), *state_of(path))
+
+
+def state_of(path: str | Path) -> tuple[int, int]:
+    """When the file was changed (ns) and its bytes: another content has another state.
+
+    Raises BadInput (`missing_file`, not final).
+    """
     try:
-        stat = path.stat()
-    except OSError as error:
+        stat = Path(path).stat()
+    except (OSError, ValueError) as error:  # ValueError: a null byte
+        reason = getattr(error, "strerror", None) or str(error)
         raise BadInput(
             "missing_file",
-            f"{path}: cannot be found ({error.strerror}); check the path",
+            f"{path}: cannot be found ({reason}); check the path",
             final=False,
         ) from None
-    return _index_of(path, stat.st_mtime_ns, stat.st_size)
+    return stat.st_mtime_ns, stat.st_size
 
 
 @functools.lru_cache(maxsize=256)

@@ -6,6 +6,15 @@ from pathlib import Path
 import av
 import pytest
 
+from catalog.media import decode
+from catalog.media.reading import Reading
+
+
+@pytest.fixture
+def in_process(monkeypatch) -> None:
+    """Videos are decoded in the test's process, so that what it changes counts."""
+    monkeypatch.setattr(decode, "opened", Reading)
+
 
 @pytest.fixture
 def remux() -> Callable[[Path, Path], None]:

@@ -58,7 +58,7 @@ def test_pixels_are_those_of_one_exact_conversion(layout, matrix, full):
 
 
 @pytest.fixture
-def compiled(monkeypatch) -> list[bool]:
+def compiled(monkeypatch, in_process) -> list[bool]:
     """Has the compiled conversion of 4:2:0 video used from the first frame on where it may be. What
     it was found to be usable for is noted in the list."""
     monkeypatch.setattr(conversion, "COMPILE_AFTER", 0)

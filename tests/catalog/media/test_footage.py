@@ -414,6 +414,7 @@ def test_a_name_is_a_name_and_no_address(write, scene, monkeypatch, name):
     assert probe(named).frames == 3
 
 
+@pytest.mark.usefixtures("in_process")
 def test_what_may_pass_is_told_from_what_stays(tmp_path, monkeypatch):
     import errno
 
@@ -429,6 +430,7 @@ def test_what_may_pass_is_told_from_what_stays(tmp_path, monkeypatch):
     assert (caught.value.reason, caught.value.final) == ("unreadable_file", False)
 
 
+@pytest.mark.usefixtures("in_process")
 def test_a_picture_that_fills_the_memory_is_refused(write, scene, monkeypatch):
     from catalog.media import index
 
@@ -445,8 +447,9 @@ def test_a_codec_without_a_decoder_is_named(write, scene):
     assert caught.value.reason == "unsupported_codec"
 
 
+@pytest.mark.usefixtures("in_process")
 def test_where_seeking_fails_all_is_decoded(write, numbered, monkeypatch):
-    from catalog.media import decode
+    from catalog.media import reading
 
     path = write("a.mkv", numbered(40), options={"g": "5"})
 
@@ -466,8 +469,8 @@ def test_where_seeking_fails_all_is_decoded(write, numbered, monkeypatch):
         def seek(self, *_args, **_kwargs):
             raise OSError("no index")
 
-    opened = decode.open_video
-    monkeypatch.setattr(decode, "open_video", lambda path: Unseekable(opened(path)))
+    opened = reading.open_video
+    monkeypatch.setattr(reading, "open_video", lambda path: Unseekable(opened(path)))
     assert levels(read_video(path, 3, 4, 9)) == [3, 12, 21, 30]
 
 
@@ -504,14 +507,15 @@ def test_fields_that_begin_late_become_pictures_too(tmp_path):
     assert one < 0.8 * two + 0.5
 
 
+@pytest.mark.usefixtures("in_process")
 def test_consecutive_frames_are_decoded_without_a_seek(write, numbered, monkeypatch):
-    from catalog.media import decode
+    from catalog.media import reading
 
     path = write("a.mkv", numbered(40), options={"g": "5"})
     sought = []
-    seek = decode._keyframe_to_seek
+    seek = reading._keyframe_to_seek
     monkeypatch.setattr(
-        decode, "_keyframe_to_seek", lambda *a: sought.append(seek(*a)) or sought[-1]
+        reading, "_keyframe_to_seek", lambda *a: sought.append(seek(*a)) or sought[-1]
     )
     assert levels(read_video(path, 0, 40)) == list(range(40))
     assert set(sought) == {-1}

@@ -1,0 +1,234 @@
+"""A decoding process, as the process that asks it sees it."""
+
+from __future__ import annotations
+
+import contextlib
+import dataclasses
+import os
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from catalog.errors import BadInput, EditmillError
+from catalog.media.isolation.limits import LIMIT, Limits
+from catalog.media.isolation.messages import CANCEL, FRAME, FREE, JSON, Channel, Message
+from catalog.media.isolation.shared import Memory, Shape, Slots, memory_bytes
+from catalog.media.reading import Request
+
+PASSED = (
+    *("PATH", "HOME", "TMPDIR", "LANG", "LC_ALL", "LC_CTYPE", "VIRTUAL_ENV", "PYTHONHOME"),
+    *("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX"),
+    *("NUMBA_CACHE_DIR", "NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES"),
+)
+"""Variables that the decoding process is given. No secret is among them."""
+
+WAIT = 5.0
+"""Seconds that a process has to end, or to end a reading."""
+
+MOST_PEAK = 1 << 30
+"""Bytes: a process that once used more is not used again, so that it gives them back."""
+
+_START = "import sys; sys.path[:] = {path!r}; from catalog.media.isolation.child import main; "
+
+
+class DecodingProcess:
+    """A child process that decodes one video at a time. Not safe under threads."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self._memory: Memory | None = None
+        self._slots: Slots | None = None
+        self._reading = False  # its frames come, or could
+        self._answered = False
+        self._peak = 0
+        ours, its = socket.socketpair()
+        life, self._life = os.pipe()
+        main = f"main({its.fileno()}, {life}, {dataclasses.asdict(limits)!r})"
+        try:
+            self._child = subprocess.Popen(
+                [sys.executable, "-P", "-c", _START.format(path=sys.path) + main],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                pass_fds=(its.fileno(), life),
+                env=_environment(os.environ),
+                process_group=0,  # Ctrl-C is for this process, which ends that one
+            )
+        except BaseException:
+            ours.close()
+            os.close(self._life)
+            raise
+        finally:
+            its.close()
+            os.close(life)
+        ours.settimeout(limits.silence)
+        self._channel = Channel(ours)
+
+    @property
+    def pid(self) -> int:
+        return self._child.pid
+
+    def open(self, request: Request) -> dict[str, Any]:
+        """What the process says about the video. Raises BadInput."""
+        self._path = request.path
+        folder = "" if Path(request.path).is_absolute() else str(Path.cwd())
+        asked = {"open": dataclasses.asdict(request), "folder": folder}
+        self._send(Message(JSON, data=asked))
+        return self._answer()
+
+    def start(self, shapes: list[Shape]) -> Slots:
+        """Begin to decode the video that was opened. The slots its frames come in."""
+        if self._memory is not None and (
+            self._memory.size < memory_bytes(shapes) or (self._slots and self._slots.in_use)
+        ):
+            self._memory.close()  # who keeps frames of an earlier reading, keeps that memory
+            self._memory = None
+        fresh = self._memory is None
+        self._memory = self._memory or Memory.made(memory_bytes(shapes))
+        message = Message(JSON, data={"start": True, "memory": self._memory.size})
+        self._send(message, descriptors=[self._memory.fd] if fresh else [])
+        self._slots = Slots(self._memory, shapes)
+        self._reading = True
+        return self._slots
+
+    def frame(self, free: Callable[[], list[int]]) -> Message | None:
+        """The next frame's message; None behind the last. `free` gives slots that may be used
+        again. Raises BadInput."""
+        while True:
+            message = self._buffered()
+            if message is None:
+                if slots := free():
+                    self._send(*(Message(FREE, slot) for slot in slots))
+                message = self._next()
+            if message.kind == FRAME:
+                return message
+            if message.kind == JSON:
+                self._reading = False
+                self._checked(message.data)
+                return None
+
+    def cancel(self) -> None:
+        """Want no more frames. Does not wait until the process knows."""
+        if self._reading:
+            with contextlib.suppress(EditmillError):  # it has died
+                self._send(Message(CANCEL))
+
+    def settled(self) -> bool:
+        """Whether the process can be asked again, once what it was asked before has ended."""
+        if self._child.poll() is not None or self._peak > MOST_PEAK:
+            return False
+        try:
+            while self._reading:
+                self.frame(lambda: [])
+        except BadInput:
+            return self._child.poll() is None and not self._reading
+        return True
+
+    def close(self) -> None:
+        """End the process; arrays on its memory stay valid."""
+        self._channel.close()
+        if self._life >= 0:
+            os.close(self._life)
+            self._life = -1
+        if self._memory is not None:
+            self._memory.close()
+            self._memory = None
+        self._child.kill()
+        self._child.wait(WAIT)
+
+    def forget(self) -> None:
+        """Close this process's ends, in a fork of the process that started it."""
+        self._channel.close()
+        os.close(self._life)
+        self._child.returncode = 0  # it is no child of this process: Popen shall not wait for it
+
+    def _answer(self) -> dict[str, Any]:
+        while (message := self._next()).kind != JSON:
+            continue
+        return self._checked(message.data)
+
+    def _checked(self, answer: Any) -> dict[str, Any]:
+        self._answered = True
+        try:
+            self._peak = int(answer["peak"])
+            error = answer.get("error")
+            if error is None:
+                return dict(answer)
+            fault = BadInput(str(error[0]), str(error[1]), final=bool(error[2]))
+        except (KeyError, TypeError, ValueError, IndexError, AttributeError):
+            raise self.broken() from None
+        raise fault
+
+    def _buffered(self) -> Message | None:
+        try:
+            return self._channel.buffered()
+        except (ValueError, RecursionError):
+            raise self.broken() from None
+
+    def _next(self) -> Message:
+        try:
+            message = self._channel.next()
+        except TimeoutError:
+            self.close()
+            raise BadInput(
+                "decode_stalled",
+                f"{self._path}: nothing came of it for {self._limits.silence:.0f} s; see that its "
+                "disk answers",
+                final=False,
+            ) from None
+        except OSError:
+            message = None
+        except (ValueError, RecursionError):
+            raise self.broken() from None
+        if message is None:
+            raise self._died()
+        return message
+
+    def _send(self, *messages: Message, descriptors: list[int] | None = None) -> None:
+        try:
+            self._channel.send(*messages, descriptors=descriptors or [])
+        except OSError:
+            raise self._died() from None
+
+    def broken(self) -> BadInput:
+        """The error about a process that says what no decoding process says."""
+        self.close()
+        return BadInput("decoder_crash", f"{self._path}: confuses the decoder; leave it out")
+
+    def _died(self) -> EditmillError:
+        try:
+            code = self._child.wait(WAIT)
+        except subprocess.TimeoutExpired:
+            return self.broken()
+        self.close()
+        if code == -signal.SIGXCPU:
+            return BadInput(
+                LIMIT,
+                f"{self._path}: kept the decoder busy for {self._limits.stall} s with one packet; "
+                "re-encode it with: ffmpeg -i IN -c:v libx264 OUT.mp4",
+            )
+        if code == -signal.SIGKILL:
+            return BadInput(
+                "decoder_killed",
+                f"{self._path}: the process that decodes it was killed, perhaps for its memory",
+                final=False,
+            )
+        if code >= 0 and not self._answered:
+            return EditmillError(
+                f"{sys.executable}: cannot start the process that decodes videos (it ended with "
+                f"{code}); see what it printed"
+            )
+        name = signal.Signals(-code).name if code < 0 else f"code {code}"
+        return BadInput(
+            "decoder_crash",
+            f"{self._path}: crashes the decoder ({name}); re-encode it with: "
+            "ffmpeg -i IN -c:v libx264 OUT.mp4",
+        )
+
+
+def _environment(given: Mapping[str, str]) -> dict[str, str]:
+    passed = {name: given[name] for name in PASSED if name in given}
+    return {**passed, "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}
