@@ -21,8 +21,38 @@ class Part(BaseModel):
 M = TypeVar("M", bound=BaseModel)
 
 
+MOST_CHARACTERS = 1 << 20
+"""Of a text; the longest recipe that is shipped has some thousands."""
+
+MOST_DEPTH = 50
+"""Lists and mappings within each other."""
+
+MOST_VALUES = 100_000
+"""With each alias counted as what it stands for: a kilobyte of them can stand for 10^11."""
+
+
 class _Loader(yaml.SafeLoader):
-    """YAML in which no key stands twice: the second would silently take the first's place."""
+    """YAML of bounded size, without tags (`!!python/name:os.system`), in which no key stands twice:
+    the second would silently take the first's place."""
+
+    depth = 0
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        self.depth += 1
+        if self.depth > MOST_DEPTH:
+            raise yaml.YAMLError(f"nested more than {MOST_DEPTH} deep")
+        if tag := getattr(self.peek_event(), "tag", None):
+            raise yaml.YAMLError(f"the tag {tag}, which means nothing here")
+        try:
+            return super().compose_node(parent, index)  # type: ignore[no-any-return]
+        finally:
+            self.depth -= 1
+
+    def get_single_node(self) -> yaml.Node | None:
+        node: yaml.Node | None = super().get_single_node()
+        if node is not None and _values(node, {}) > MOST_VALUES:
+            raise yaml.YAMLError(f"its aliases stand for more than {MOST_VALUES} values")
+        return node
 
     def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
         seen: dict[Any, int] = {}
@@ -45,10 +75,12 @@ def mapping(text: str, where: str, shape: str) -> dict[str, Any]:
 
     Raises EditmillError if it is no YAML, or no mapping.
     """
+    if len(text) > MOST_CHARACTERS:
+        raise EditmillError(f"{where}: has more than {MOST_CHARACTERS} characters; {shape}")
     try:
         values = yaml.load(text, _Loader)
-    except yaml.YAMLError as error:
-        line = " ".join(str(error).split())
+    except (yaml.YAMLError, ValueError) as error:  # ValueError: no date, a number of 5000 digits
+        line = _cut(" ".join(str(error).split()))
         raise EditmillError(f"{where}: not valid YAML ({line}); mend the syntax there") from None
     if not isinstance(values, dict):
         raise EditmillError(f"{where}: {shape}")
@@ -60,7 +92,28 @@ def validated(model: type[M], values: dict[str, Any], where: str) -> M:
     try:
         return model.model_validate(values)
     except ValidationError as error:
-        raise EditmillError(f"{where}: {_first_problem(model, error)}") from None
+        raise EditmillError(f"{where}: {_cut(_first_problem(model, error))}") from None
+
+
+def _values(node: yaml.Node, known: dict[int, int]) -> int:
+    """The number of values in a node, each alias counted as what it stands for. Raises YAMLError
+    for one that stands for what it lies in."""
+    count = known.get(id(node))
+    if count is None:
+        known[id(node)] = 0  # while it is being counted
+        children: list[yaml.Node] = []
+        if isinstance(node, yaml.SequenceNode):
+            children = node.value
+        elif isinstance(node, yaml.MappingNode):
+            children = [child for pair in node.value for child in pair]
+        known[id(node)] = count = 1 + sum(_values(child, known) for child in children)
+    elif count == 0:
+        raise yaml.YAMLError("an alias stands for what it lies in")
+    return count
+
+
+def _cut(text: str, most: int = 1000) -> str:
+    return text if len(text) <= most else f"{text[:most]} …"
 
 
 def _first_problem(model: type[BaseModel], error: ValidationError) -> str:

@@ -1,6 +1,7 @@
 import json
 import os
 from importlib.resources import files
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -136,3 +137,48 @@ def test_a_folder_whose_name_is_no_utf8_can_be_written_down() -> None:
     assert "/caf\\\\xe9" in written.model_dump_json()
     assert digest(written.decisions())
     assert written.sources[0].path == folder.path
+
+
+LAUGHS = "a: &a [x, x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"{b}: &{b} [{', '.join([f'*{a}'] * 10)}]\n" for a, b in pairwise("abcdefghi")
+)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        (LAUGHS, "aliases stand for more than"),
+        ("a: &a [*a]", "an alias stands for what it lies in"),
+        ("a: " + "[" * 20_000, "nested more than 50 deep"),
+        ("a: " + "{a: " * 20_000, "nested more than 50 deep"),
+        ("name: !!python/object/apply:os.system [id]", "the tag tag:yaml.org,2002:python/object"),
+        ("name: !!timestamp x", "the tag"),
+        ("seed: 1" + "0" * 5000, "not valid YAML"),
+        ("name: 2024-99-99", "not valid YAML"),
+        ("name: '" + "a" * 2_000_000 + "'", "characters"),
+        (MINIMAL + "seed: .nan", "`seed`"),
+        (MINIMAL + "seed: .inf", "`seed`"),
+        ("name: '\u202egnp.eval'", "`name`"),
+        ('name: "\\e[2J\\0"', "`name`"),
+        (MINIMAL + "n" + "a" * 1000 + ": 1", "unknown key"),
+        (MINIMAL + "1: 2", "1"),
+    ],
+)
+def test_a_hostile_recipe_is_refused_in_one_short_line(text: str, said: str) -> None:
+    with pytest.raises(EditmillError) as caught:
+        recipe.parse(text, "hostile.yaml")
+    message = str(caught.value)
+    assert said in message and message.startswith("hostile.yaml: ")
+    assert message.isprintable() and len(message) < 1500
+
+
+def test_anchors_stay_allowed() -> None:
+    text = MINIMAL.replace("{deblur: 1}", "&w {deblur: 1}") + "x: &y 2\nrun: {workers: *y}\n"
+    assert recipe.parse(text.replace("x: &y 2\n", "seed: &y 2\n"), "a").run.workers == 2
+
+
+def test_a_recipe_that_is_no_text_is_refused(tmp_path: Path) -> None:
+    path = tmp_path / "a.yaml"
+    path.write_bytes(b"name: caf\xe9\n")
+    with pytest.raises(EditmillError, match="can't be read"):
+        recipe.load(str(path))
