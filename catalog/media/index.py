@@ -34,6 +34,9 @@ MAX_SIDE = 16384  # px; libx264 encodes no larger picture
 MAX_PIXELS = 64_000_000
 """Pixels per frame (8K has 33 million); more is a mistake or an attack, and fills the memory."""
 
+MAX_RATE = 1000.0
+"""Frames a second; more is a clock that went wrong, and no encoder takes it."""
+
 FIRST_FRAMES = 3
 """Frames decoded to learn the format; the video is interlaced if one of them is."""
 
@@ -83,7 +86,8 @@ def index_of(path: str | Path) -> Index:
     """The index of the video at `path`.
 
     Raises BadInput: `missing_file`, `unreadable_file` (both not final), `corrupt_video` (also if
-    shorter than its header says), `no_video_stream`, `no_frames`, `too_large`, `unknown_colours`.
+    shorter than its header says), `no_video_stream`, `no_frames`, `too_large`, `unusable_rate`,
+    `unknown_colours`.
     """
     return _index_of(Path(path), *state_of(path))
 
@@ -110,6 +114,8 @@ def _index_of(path: Path, _mtime_ns: int, _size: int) -> Index:
     with open_video(path) as container:
         streams, end = read_packets(path, container)
         stream = main_stream(path, container, {k: len(v.timestamps) for k, v in streams.items()})
+        coded = stream.codec_context  # what its header says, before a frame of it fills the memory
+        _check_size(path, coded.width, coded.height)
         found = streams[stream.index]
         packets_read = len(found.timestamps) + found.discarded
         check_complete(path, container, stream.index, packets_read, end)
@@ -117,10 +123,15 @@ def _index_of(path: Path, _mtime_ns: int, _size: int) -> Index:
         decoder = alpha_decoder(stream)
         decoded = _decodable_frames(path, stream, found, decoder, has_pts)
         times, frames = decoded.timing, decoded.first
+        if not 0 < times.fps <= MAX_RATE:
+            raise BadInput(
+                "unusable_rate",
+                f"{path}: shows {times.fps:.6g} frames a second by its clock; set it right with: "
+                "ffmpeg -r 25 -i IN -c:v libx264 OUT.mp4",
+            )
         picture_format = read_format(path, frames[0], stream.sample_aspect_ratio)
         height, width = picture_format.display_size
-        if max(height, width) > MAX_SIDE or height * width > MAX_PIXELS:
-            raise BadInput("too_large", f"{path}: {width}x{height} px is too large; scale it down")
+        _check_size(path, width, height)
         codec = stream.codec_context.codec.canonical_name
         flagged = any(frame.interlaced_frame for frame in frames)
         if flagged and codec == "hevc":  # which says so of pictures that are one field each
@@ -163,6 +174,11 @@ def _index_of(path: Path, _mtime_ns: int, _size: int) -> Index:
             grid=times.grid,
             decodable=decoded.count,
         )
+
+
+def _check_size(path: Path, width: int, height: int) -> None:
+    if max(height, width) > MAX_SIDE or height * width > MAX_PIXELS:
+        raise BadInput("too_large", f"{path}: {width}x{height} px is too large; scale it down")
 
 
 @dataclass(frozen=True, slots=True)
