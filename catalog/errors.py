@@ -13,7 +13,15 @@ def one_line(text: str) -> str:
     Line breaks and runs of blanks become one blank; control characters, and bytes of a file name
     that are no UTF-8, become escapes (`\\xe9`).
     """
-    return "".join(c if c.isprintable() else _escaped(c) for c in " ".join(text.split()))
+    return visible(" ".join(text.split()))
+
+
+def visible(text: str, keep: str = "") -> str:
+    """`text` with escapes (`\\x1b`, `\\u202e`) for what would steer a terminal or turn the reading
+    direction, and for line breaks: all that is not printable and not in `keep`."""
+    if text.isprintable():
+        return text
+    return "".join(c if c.isprintable() or c in keep else _escaped(c) for c in text)
 
 
 def printable(path: PurePath) -> str:

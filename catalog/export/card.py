@@ -12,6 +12,7 @@ import polars as pl
 import yaml
 
 from catalog.credentials import SigningIdentity
+from catalog.errors import one_line
 from catalog.export.format import Format
 from catalog.provenance.values import filter_versions
 from catalog.records import SCORES, VLM_SCORES, Release
@@ -115,7 +116,7 @@ def _origin(of: Card, release: Release | None) -> str:
     if release and release.code:
         lines.append(f"The release was built by editmill {release.code}.")
     if release and release.notes:
-        lines.append(f"The release's notes: {release.notes}")
+        lines.append(f"The release's notes: {one_line(release.notes)}")
     if of.where:
         lines.append(f"Only rows that meet `{of.where}`.")
     elif of.format.rows == "pairs":

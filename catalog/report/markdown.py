@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import Any
 
+from catalog.errors import one_line
 from catalog.policy import Policy
 
 
@@ -40,4 +41,7 @@ def thresholds(policy: Policy | None) -> str:
 
 
 def _cell(value: Any) -> str:
-    return " ".join(str(value).split()).replace("|", "\\|")
+    text = one_line(str(value)).replace("\\", "\\\\")
+    for mark in "|[]<>":  # neither a cell of its own, nor a link, a picture or HTML
+        text = text.replace(mark, f"\\{mark}")
+    return text

@@ -7,6 +7,7 @@ import json
 
 import polars as pl
 
+from catalog.errors import one_line
 from catalog.records import Release
 from catalog.releases import Catalog
 from catalog.report.markdown import bullets, section, table, thresholds
@@ -49,7 +50,7 @@ def release_card(held: Catalog, release: Release) -> str:
 def _origin(release: Release) -> str:
     text = f"Released on {release.created_at[:10]} by editmill {release.code or '(unknown)'}."
     if release.notes:
-        text += f" Notes: {release.notes}"
+        text += f" Notes: {one_line(release.notes)}"
     pins = ", ".join(f"{name} {version}" for name, version in sorted(release.tables.items()))
     return f"{text}\n\nSelection `{release.selection}`; versions of its tables: {pins}."
 

@@ -6,6 +6,8 @@ import json
 
 import polars as pl
 
+from catalog.errors import visible
+
 
 def printed(frame: pl.DataFrame, as_json: bool, encoding: str | None) -> str:
     """The rows as a table for a person or as JSON; `encoding` is the output's, None for UTF-8.
@@ -16,7 +18,7 @@ def printed(frame: pl.DataFrame, as_json: bool, encoding: str | None) -> str:
     unicode = encoding is None or encoding.lower().replace("-", "").startswith("utf")
     if as_json:
         text = frame.write_json()
-        return text if unicode else "".join(map(_json_ascii, text))
+        return visible_json(text) if unicode else "".join(map(_json_ascii, text))
     with pl.Config(
         tbl_rows=100,
         tbl_cols=50,
@@ -25,10 +27,15 @@ def printed(frame: pl.DataFrame, as_json: bool, encoding: str | None) -> str:
         tbl_hide_dataframe_shape=True,
         ascii_tables=not unicode,
     ):
-        text = str(frame)
+        text = visible(str(frame), keep="\n")
     if encoding is None or unicode:
         return text
     return text.replace("…", "...").encode(encoding, "backslashreplace").decode(encoding)
+
+
+def visible_json(text: str) -> str:
+    """JSON whose strings hold no character that would steer a terminal: JSON's escapes instead."""
+    return "".join(c if c.isprintable() or c == "\n" else json.dumps(c)[1:-1] for c in text)
 
 
 def _json_ascii(character: str) -> str:

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 import catalog
-from catalog.errors import BadInput
+from catalog.errors import BadInput, visible
 from catalog.keeping.erased import kept_path
 from catalog.media.image import write_png
 from catalog.provenance import Provenance, provenance
@@ -23,6 +23,7 @@ from catalog.releases import Catalog
 from catalog.report.sheet import pair_sheet, strips
 from catalog.report.terminal import half_blocks
 from flows.commands.reading.judgements import judgements, thresholds_of
+from flows.commands.reading.printed import visible_json
 
 SHORT = 12
 """Letters of an id that are shown; a prefix is enough to name it."""
@@ -51,7 +52,7 @@ def show(
         write_png(png, pair_sheet(pair, kept_path(dataset.media)))
     way = provenance(dataset, pair.pair_id)
     if as_provenance:
-        print(json.dumps(way, ensure_ascii=False, indent=None if as_json else 2))
+        print(visible_json(json.dumps(way, ensure_ascii=False, indent=None if as_json else 2)))
         return
     files = {part: str(dataset.path(medium["ref"])) for part, medium in way["media"].items()}
     if as_json:
@@ -110,7 +111,7 @@ def verdict(pair: Pair) -> str:
 def _named(name: str, values: Iterable[str]) -> Iterator[str]:
     """The values in lines below each other, the first beside the name."""
     for k, value in enumerate(values):
-        yield f"{name if k == 0 else '':<12}{value}"
+        yield f"{name if k == 0 else '':<12}{visible(value)}"
 
 
 def shows_pictures() -> bool:

@@ -9,6 +9,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from catalog.errors import one_line
@@ -59,7 +60,7 @@ def show(root: str, limit: int, as_json: bool) -> None:
     for heading in ("what", ""):
         table.add_column(heading, overflow="fold")
     for entry in found:
-        table.add_row(entry.at[:19].replace("T", " "), entry.what, said(entry))
+        table.add_row(entry.at[:19].replace("T", " "), entry.what, escape(said(entry)))
     Console().print(table)
 
 

@@ -7,10 +7,11 @@ from pathlib import Path
 from typing import Any
 
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 import catalog
-from catalog.errors import EditmillError
+from catalog.errors import EditmillError, visible
 from catalog.records import Release
 from catalog.report.release_card import release_card
 
@@ -52,7 +53,7 @@ def show_card(root: str | Path, tag: str) -> None:
     release = held.released
     if release is None:
         raise EditmillError(f"{tag}: is no release; the releases have cards, main has none")
-    print(release_card(held, release), end="")
+    print(visible(release_card(held, release), keep="\n"), end="")
 
 
 def show(root: str | Path, as_json: bool) -> None:
@@ -79,5 +80,5 @@ def show(root: str | Path, as_json: bool) -> None:
         table.add_column(columns[name], justify="right" if numeric else "left")
     for row in rows:
         shown = {**row, "created_at": row["created_at"][:19]}
-        table.add_row(*(str(shown[name]) for name in used))
+        table.add_row(*(escape(visible(str(shown[name]))) for name in used))
     console.print(table)
