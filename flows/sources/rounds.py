@@ -20,6 +20,9 @@ from catalog.keys import digest
 from flows.sources.files.file import NoAnswer
 from flows.sources.source import Answers, Listing, RemoteSection, RemoteVideo
 
+MOST_VIDEOS = 20_000_000
+"""In a list: a few kilobytes of Parquet can hold rows enough to fill the memory."""
+
 LOOK = 1000
 """Videos of a list between two looks for a stop."""
 
@@ -178,4 +181,8 @@ def _stoppable(videos: Iterable[RemoteVideo], answers: Answers) -> Iterator[Remo
     for number, video in enumerate(videos):
         if number % LOOK == 0:
             answers.check_stop()
+        if number == MOST_VIDEOS:
+            raise EditmillError(
+                f"a list in the recipe's `sources` names more than {MOST_VIDEOS} videos; split it"
+            )
         yield video

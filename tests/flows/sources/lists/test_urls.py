@@ -253,3 +253,23 @@ def test_a_private_host_must_be_named(
     assert (error.value.reason, error.value.final) == ("private_address", False)
     assert not server.requests
     assert "secret" not in f"{video} {error.value}"
+
+
+def test_a_list_without_an_end_is_refused(tmp_path: Path, find, monkeypatch) -> None:
+    path = tmp_path / "links.csv"
+    write(path, [{"url": f"https://a.org/{n}.mp4"} for n in range(5)])
+    monkeypatch.setattr("flows.sources.rounds.MOST_VIDEOS", 4)
+    with pytest.raises(EditmillError, match="more than 4 videos; split it"):
+        find(files=str(path))
+    assert len(find(files=str(path), limit=3).files) == 3
+
+
+def test_only_links_to_the_net_are_links(tmp_path: Path, find) -> None:
+    hostile = ["file:///etc/passwd", "ftp://a.org/1.mp4", "../../etc/passwd", "javascript:x",
+               "https://a.org/\x1b[2J.mp4", "http:///1.mp4", "concat:a|b", "//a.org/1.mp4",
+               "https://[::1", "http://a.org:99999/1.mp4"]  # fmt: skip
+    path = tmp_path / "links.jsonl"
+    write(path, [{"url": each} for each in [*hostile, "https://a.org/1.mp4"]])
+    listing = find(files=str(path))
+    assert names(listing) == ["a.org/1.mp4"]
+    assert f"{len(hostile)} without an http(s) link" in listing.notes[0]
