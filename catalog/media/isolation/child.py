@@ -18,6 +18,7 @@ import cv2
 from catalog.errors import BadInput, one_line
 from catalog.media.isolation.limits import LIMIT, METER, Limits, restrict
 from catalog.media.isolation.messages import ALIVE, CANCEL, FRAME, FREE, JSON, Channel, Message
+from catalog.media.isolation.sandbox import give_up_network_and_programs
 from catalog.media.isolation.shared import Memory, Slots
 from catalog.media.picture import Frame
 from catalog.media.reading import Reading, Request
@@ -26,6 +27,7 @@ from catalog.media.reading import Reading, Request
 def main(sock: int, life: int, limits: dict[str, Any]) -> None:
     """Serve the parent at the other end of the socket `sock`; the pipe `life` ends with it."""
     bounds = Limits(**limits)
+    give_up_network_and_programs()
     threading.Thread(target=_end_with, args=(life,), daemon=True).start()
     os.dup2(os.open(os.devnull, os.O_RDWR), 2)  # what libraries print of a file
     cv2.setNumThreads(1)

@@ -143,6 +143,8 @@ class DecodingProcess:
         """Close this process's ends, in a fork of the process that started it."""
         self._channel.close()
         os.close(self._life)
+        if self._memory is not None:
+            self._memory.close()
         self._child.returncode = 0  # it is no child of this process: Popen shall not wait for it
 
     def _answer(self) -> dict[str, Any]:

@@ -247,6 +247,45 @@ def test_no_secret_reaches_the_decoder(write, numbered, pool, monkeypatch):
     assert "s3cret" not in str(psutil.Process(pid(pool)).environ())
 
 
+SANDBOXED = """
+import os, socket, subprocess
+from catalog.media.isolation.sandbox import give_up_network_and_programs
+ours, theirs = socket.socketpair()
+held = give_up_network_and_programs()
+print(held)
+def refused(call):
+    try:
+        call()
+    except PermissionError:
+        return True
+    return False
+print(refused(lambda: socket.socket()))
+print(refused(lambda: subprocess.run(["/bin/true"])))
+ours.send(b"still")
+print(theirs.recv(9) == b"still", open(os.devnull).read() == "")
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="seccomp is Linux's")
+def test_a_sandboxed_process_reaches_no_network_and_starts_no_program():
+    env = {**os.environ, "PYTHONPATH": ROOT}
+    command = [sys.executable, "-c", SANDBOXED]
+    printed = subprocess.run(command, env=env, check=True, capture_output=True, text=True).stdout
+    if printed.startswith("False"):
+        pytest.skip("seccomp is switched off here")
+    assert printed.split() == ["True"] * 5
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="seccomp is Linux's")
+def test_a_decoder_is_sandboxed(write, numbered, pool):
+    pool = pool()
+    pool.opened(Request(str(write("a.mp4", numbered(3))))).read()
+    status = Path(f"/proc/{pid(pool)}/status").read_text()
+    if "Seccomp:\t0" in status:
+        pytest.skip("seccomp is switched off here")
+    assert "Seccomp:\t2" in status and "NoNewPrivs:\t1" in status
+
+
 def test_a_fork_reads_for_itself(write, numbered):
     path = write("a.mp4", numbered(30))
     frames = iter_frames(path)
