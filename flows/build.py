@@ -65,6 +65,7 @@ def build(
     ctx = context(out, asked.recipe, recipe)
     done = finished(ctx, asked)
     if done is None:
+        ctx.readiness.of_new(ctx.catalog)
         connection = Server(asked.recipe.run.server).connect(ctx.stop, tell)
         with lines(ctx.stats, tell):
             done = run(ctx, asked, connection, least_kept)

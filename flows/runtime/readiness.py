@@ -13,6 +13,7 @@ from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
 
 from catalog.errors import EditmillError
+from catalog.releases import Catalog
 from experts import weights
 from experts.checkpoint.places import offline
 from experts.providers.requirements import Requirement
@@ -43,7 +44,12 @@ class Readiness:
         Raises EditmillError, one line that names all weights that cannot be had, or a server that
         does not answer.
         """
-        if stage in self._ready or stage not in STAGES:
+        if stage not in STAGES:
+            return
+        for slot in slots_from(stage) if self.away else ():
+            if slot in self.away:
+                raise self.away[slot]
+        if stage in self._ready:
             return
         with self._lock:
             if self._fault is not None:
@@ -57,10 +63,13 @@ class Readiness:
                 raise
             self._ready.update(STAGES[STAGES.index(stage) :])
 
+    def of_new(self, catalog: Catalog) -> None:
+        """The same for all of a build in a catalog without clips, where every record is to be made:
+        told before anything is started. Raises as `before`."""
+        if catalog.tables.version("clips") is None:
+            self.before(STAGES[0])
+
     def _look(self, slots: Collection[str]) -> None:
-        for slot in slots:
-            if slot in self.away:
-                raise self.away[slot]
         rows = [each for each in needed(self._recipe) if each.slot in slots]
         absent = [entry for entry in files(self._recipe, slots) if not entry.present]
         lacking = [each for each in rows if each.checkpoint and each.state != "here"]

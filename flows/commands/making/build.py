@@ -44,6 +44,7 @@ def main(
     if (done := finished(ctx, asked)) is not None:
         _show(console, done, as_json, "Nothing was left to do: this dataset is built.")
         return 0
+    ctx.readiness.of_new(ctx.catalog)
     # Imported late: this takes seconds, and a finished build needs none of it. The server starts
     # beside the other imports.
     console.print(f"Starting to build {asked.recipe.name} in {out} …", highlight=False)

@@ -12,6 +12,7 @@ import yaml
 from catalog import media
 from catalog.errors import EditmillError
 from catalog.keys import digest
+from catalog.records import Clip
 from experts.providers import slots
 from flows import needs
 from flows.recipe import parse
@@ -97,6 +98,18 @@ def test_a_record_that_has_its_product_needs_nothing(
     ctx = built(tmp_path, MODELS)
     ctx.catalog.products.put("edit", digest(1), {"made": True})
     assert work(ctx, "edit") == [(1, {"made": True})]
+
+
+def test_a_new_catalog_is_known_to_need_all(
+    model_cache: Path, offline: None, tmp_path: Path
+) -> None:
+    ctx = built(tmp_path, MODELS)
+    with pytest.raises(EditmillError, match="neither here nor to be had"):
+        ctx.readiness.of_new(ctx.catalog)
+    ctx = dataclasses.replace(ctx)
+    clip = Clip("c", "s", "file:a", "CC0-1.0", "media/a.mp4", 0, 34, 25.0, 96, 64)
+    ctx.catalog.tables.put("clips", {"c": [clip]})
+    ctx.readiness.of_new(ctx.catalog)  # what is left to do there, its records tell
 
 
 def test_every_slot_has_a_last_stage() -> None:
