@@ -33,24 +33,29 @@ STAGES = (
 )
 """Of both products, in the order in which a clip goes through them."""
 
-LAST_USE = {
-    **{"shots": "look", "footage": "look", "captions": "caption"},
-    **{"detect": "annotate", "track": "annotate"},
-    **{"region_captions": "local_edit", "flow": "local_edit"},
-    **{"edit": "edit", "first_frame": "edit", "depth": "edit"},
-    **{"write": "instruct", "encode": "judge", "judge": "best"},
+USED_BY: dict[str, tuple[str, ...]] = {
+    **dict.fromkeys(("shots", "footage"), ("look",)),
+    "captions": ("caption",),
+    **dict.fromkeys(("detect", "track"), ("annotate",)),
+    **dict.fromkeys(("region_captions", "flow"), ("local_edit",)),
+    **dict.fromkeys(("edit", "first_frame", "depth"), ("edit",)),
+    "write": ("ideas", "instruct"),
+    "encode": ("judge",),
+    "judge": ("vlm", "best"),
 }
-"""The last stage that opens the models of a slot, by slot; `footage` are the models by which
-footage is refused."""
+"""The stages that open the models of a slot, by slot; `footage` are the models by which footage is
+refused."""
+
+
+def slots_of(*stages: str) -> frozenset[str]:
+    """Slots whose models one of these stages opens."""
+    return frozenset(slot for slot, users in USED_BY.items() if set(users) & set(stages))
 
 
 def slots_from(stage: str) -> frozenset[str]:
     """Slots that a record may need which has no product of `stage`: those of it and of all stages
     that follow."""
-    if stage not in STAGES:
-        return frozenset()
-    following = STAGES[STAGES.index(stage) :]
-    return frozenset(slot for slot, last in LAST_USE.items() if last in following)
+    return slots_of(*STAGES[STAGES.index(stage) :]) if stage in STAGES else frozenset()
 
 
 def needed(recipe: Recipe) -> list[Requirement]:

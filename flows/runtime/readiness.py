@@ -2,7 +2,8 @@
 
 Weights and servers are looked for once a record has no product, and only those of the stages that
 it still has before it: a finished build needs none, and one that has only pairs left to judge needs
-no detector. So a build that cannot go to its end makes nothing, instead of ending days later.
+no detector. So a build that cannot go to its end makes nothing, instead of ending days later. On a
+cluster each machine looks for what its own stage opens: another one may have the rest.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from catalog.releases import Catalog
 from experts import weights
 from experts.checkpoint.places import offline
 from experts.providers.requirements import Requirement
-from flows.needs import STAGES, fetch, files, needed, slots_from
+from flows.needs import STAGES, fetch, files, needed, slots_from, slots_of
 from flows.recipe import Recipe
 
 log = logging.getLogger("editmill")
@@ -32,6 +33,7 @@ class Readiness:
 
     def __init__(self, recipe: Recipe, named: str, check_stop: Callable[[], None]) -> None:
         self._recipe, self._named, self._check_stop = recipe, named, check_stop
+        self._on_a_cluster = recipe.run.ray_address is not None
         self._ready: set[str] = set()  # stages
         self._fault: EditmillError | None = None
         self._lock = threading.Lock()
@@ -57,16 +59,17 @@ class Readiness:
             if stage in self._ready:
                 return
             try:
-                self._look(slots_from(stage))
+                self._look(slots_of(stage) if self._on_a_cluster else slots_from(stage))
             except EditmillError as error:
                 self._fault = error
                 raise
-            self._ready.update(STAGES[STAGES.index(stage) :])
+            following = STAGES[STAGES.index(stage) :]
+            self._ready.update([stage] if self._on_a_cluster else following)
 
     def of_new(self, catalog: Catalog) -> None:
         """The same for all of a build in a catalog without clips, where every record is to be made:
         told before anything is started. Raises as `before`."""
-        if catalog.tables.version("clips") is None:
+        if catalog.tables.version("clips") is None and not self._on_a_cluster:
             self.before(STAGES[0])
 
     def _look(self, slots: Collection[str]) -> None:

@@ -19,6 +19,7 @@ from flows.runtime.monitoring.seen import seen
 from flows.runtime.monitoring.stats import Stats
 from flows.runtime.running.report import Made, Reporting
 from flows.runtime.selection import select
+from flows.runtime.servers import settle
 from flows.runtime.shard import Shard, remember
 from flows.runtime.stopping import stopped_by_signals
 from flows.runtime.worker import limit_gpu_memory, limit_threads
@@ -84,6 +85,7 @@ def _context(build: BuildRun) -> Context:
         ctx = Context(build, opened.storage, select(opened, build.recipe), Stats())
         if isinstance(opened.storage, Versioned):
             ctx.commits = Commits(opened.storage, build.recipe.name)
+        ctx.readiness.away = settle(build.recipe, ctx.catalog.products)
         _joined[build.run_id] = ctx
     ctx = _joined[build.run_id]
     ctx.stop.clear()  # it was one task that was interrupted

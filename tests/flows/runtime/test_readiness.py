@@ -31,13 +31,14 @@ MODELS = {
 HUB = ("IDEA-Research/", "facebook/sam2.1", "depth-anything/", "laion/CLIP")
 
 
-def built(tmp_path: Path, models: dict[str, Any]) -> Context:
+def built(tmp_path: Path, models: dict[str, Any], **more: Any) -> Context:
     recipe = {
         "name": "mine",
         "sources": [{"kind": "folder", "path": "v"}],
         "models": models,
         "plan": {"weights": {"deblur": 1}},
         "footage": dict.fromkeys(("text", "watermark")),
+        **more,
     }
     parsed = parse(yaml.safe_dump(recipe), "mine.yaml")
     return context(tmp_path / "catalog", parsed, "mine.yaml")
@@ -92,6 +93,16 @@ def test_only_what_the_stages_to_come_open_is_looked_for(
     assert work(built(tmp_path / "d", MODELS), "vlm")  # nothing that lacks is used from there on
 
 
+def test_on_a_cluster_a_machine_looks_for_what_its_own_stage_opens(
+    model_cache: Path, offline: None, tmp_path: Path
+) -> None:
+    ctx = built(tmp_path, MODELS, run={"runner": "ray", "ray_address": "auto"})
+    ctx.readiness.of_new(ctx.catalog)
+    assert work(ctx, "ingest")
+    said = lacking(ctx, "annotate")
+    assert [repo in said for repo in HUB] == [True, True, False, False]
+
+
 def test_a_record_that_has_its_product_needs_nothing(
     model_cache: Path, offline: None, tmp_path: Path
 ) -> None:
@@ -112,10 +123,11 @@ def test_a_new_catalog_is_known_to_need_all(
     ctx.readiness.of_new(ctx.catalog)  # what is left to do there, its records tell
 
 
-def test_every_slot_has_a_last_stage() -> None:
-    assert set(needs.LAST_USE) == {*slots(), "footage"}
-    assert set(needs.LAST_USE.values()) <= set(needs.STAGES)
-    assert needs.slots_from("fetch") == set(needs.LAST_USE)
+def test_every_slot_is_used_by_a_stage() -> None:
+    assert set(needs.USED_BY) == {*slots(), "footage"}
+    assert {stage for users in needs.USED_BY.values() for stage in users} <= set(needs.STAGES)
+    assert needs.slots_from("fetch") == set(needs.USED_BY)
+    assert needs.slots_of("vlm") == {"judge"}
     assert needs.slots_from("double") == frozenset()
 
 
