@@ -44,7 +44,8 @@ class _Loader(yaml.SafeLoader):
         if tag := getattr(self.peek_event(), "tag", None):
             raise yaml.YAMLError(f"the tag {tag}, which means nothing here")
         try:
-            return super().compose_node(parent, index)  # type: ignore[no-any-return]
+            node: yaml.Node | None = super().compose_node(parent, index)
+            return node
         finally:
             self.depth -= 1
 
