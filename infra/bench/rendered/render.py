@@ -62,9 +62,12 @@ def store(name: str, folder: Path) -> int:
     labels = [layer(read_exr(p), "IndexOB", "X")[..., 0] for p in sorted(folder.glob("labels/*"))]
     truth = [read_exr(path) for path in sorted(folder.glob("truth/*"))]
     depth = np.stack([layer(p, "Depth", "Z")[::STRIDE, ::STRIDE, 0] for p in truth])
+    cameras = json.loads((folder / "cameras.json").read_text())
     # Blender's vectors Z, W lead from the next frame's place to this one's; its y points up.
     flow = np.stack([layer(p, "Vector", "ZW")[::STRIDE, ::STRIDE] * (-1, 1) for p in truth[:-1]])
-    cameras = json.loads((folder / "cameras.json").read_text())
+    for t in range(len(flow)):  # where Blender gives none
+        sky = depth[t] >= FAR
+        flow[t][sky] = _turn(cameras[t], cameras[t + 1], coverage[0].shape)[sky]
     (out / "cameras.json").write_text(json.dumps(cameras))
     _write_strip(out / "coverage.png", np.clip(np.rint(255 * np.stack(coverage)), 0, 255), np.uint8)
     _write_strip(out / "labels.png", np.stack(labels), np.uint8)
@@ -74,6 +77,17 @@ def store(name: str, folder: Path) -> int:
     planes = np.moveaxis(np.rint(flow * FLOW_UNIT) + FLOW_ZERO, -1, 0)
     _write_strip(out / "flow.png", planes.reshape(-1, *planes.shape[2:]), np.uint16)
     return sum(path.stat().st_size for path in out.iterdir())
+
+
+def _turn(now: dict, then: dict, size: tuple[int, ...]) -> np.ndarray:
+    """The flow of what is infinitely far, [h, w, 2], between two of `cameras.json`."""
+    y, x = np.mgrid[: size[0] : STRIDE, : size[1] : STRIDE]
+    middle = np.array([(size[1] - 1) / 2, (size[0] - 1) / 2])
+    rays = np.dstack([(np.dstack([x, y]) - middle) / now["focal"], np.ones(x.shape)])
+    turned = np.array(then["pose"])[:3, :3] @ np.array(now["pose"])[:3, :3].T
+    seen = rays @ turned.T
+    place: np.ndarray = then["focal"] * seen[..., :2] / seen[..., 2:] + middle
+    return place - np.dstack([x, y])
 
 
 def _write_strip(path: Path, pictures: np.ndarray, dtype: type) -> None:

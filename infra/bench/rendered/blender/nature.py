@@ -46,7 +46,7 @@ def fence() -> Scene:
         size=1.5,
     )
     film(lambda t: ((-0.9 + 1.8 * t, -4.2, 1.25), (-0.5 + 1.2 * t, 4, 0.9), 38))
-    return Scene(deer)
+    return Scene(deer, samples=6)
 
 
 def snow() -> Scene:
@@ -95,7 +95,7 @@ def snow() -> Scene:
         walker,
     )
     film(lambda t: ((0, -5, 1.6), (0.35 - 0.7 * t, 3, 1.7 - 0.9 * t), 33))
-    return Scene(walker)
+    return Scene(walker, samples=6)
 
 
 def forest() -> Scene:
@@ -136,7 +136,7 @@ def forest() -> Scene:
         )
 
     film(pose)
-    return Scene(walker)
+    return Scene(walker, samples=6)
 
 
 def meadow() -> Scene:
@@ -162,4 +162,4 @@ def meadow() -> Scene:
     animate(standing, lambda t: {"rotation_euler": (0, 0, 0.4 + 0.06 * math.sin(0.5 * t))}, FRAMES)
     cow = animal(FRAMES, (-1.5, 2.6, 0), (0.075, 0, 0), hide, size=1.5)
     film(lambda t: ((0, -6, 1.8), (0.1, 2, 0.95), 36 + 14 * t))
-    return Scene(cow, [standing])
+    return Scene(cow, [standing], samples=6)

@@ -107,7 +107,7 @@ def racing() -> Scene:
         return ((0, -7, 1.5), (0.85 * x + 0.6 * math.sin(3 * t), 1.5, 1.0), 34)
 
     film(pose)
-    return Scene(racer, shutter=0.8)
+    return Scene(racer, samples=6, shutter=0.8)
 
 
 def tower() -> Scene:
@@ -154,7 +154,7 @@ def tower() -> Scene:
         FRAMES,
     )
     film(lambda t: ((0.4 * t, -6, 2.2), (0, 4, 4.2), 46 - 14 * t))
-    return Scene(drone)
+    return Scene(drone, samples=6)
 
 
 def table() -> Scene:
@@ -228,4 +228,4 @@ def table() -> Scene:
     lamp((-1.6, -0.9, 1.7), 110, size=0.25)
     lamp((1.8, -1.2, 1.2), 18, colour=(0.6, 0.75, 1.0), size=0.5)
     film(lambda t: ((-0.12 + 0.3 * t, -1.75, 0.75 + 0.08 * t), (0.0, 0.5, 0.36), 36))
-    return Scene(vase, samples=14)
+    return Scene(vase, samples=10)

@@ -130,7 +130,7 @@ def rain() -> Scene:
     shade.rotation_euler = (0, 0.15, 0)
     cylinder((0.12, -0.2, 1.5), 0.015, 1.0, paint((0.1,) * 3), walker)
     film(lambda t: ((0.5 * t, -5.5, 1.5), (0.5 * t, 2, 0.75), 34))
-    return Scene(walker, [other], samples=12)
+    return Scene(walker, [other], samples=8)
 
 
 def night() -> Scene:
@@ -165,7 +165,7 @@ def night() -> Scene:
     for x in (-4, 3):
         lamp((x, -3.5, 4.5), 420, (0.75, 0.85, 1.0))
     film(lambda t: ((0.2 * t, -6.5, 1.7), (0.3 * t, 3, 1.35), 30))
-    return Scene(driven, [other], samples=24, shutter=0.4)
+    return Scene(driven, [other], samples=16, shutter=0.4)
 
 
 def newsreel() -> Scene:
@@ -216,4 +216,4 @@ def newsreel() -> Scene:
         )
 
     film(pose)
-    return Scene(van, others, shutter=0.3)
+    return Scene(van, others, samples=4, shutter=0.3)  # its grain hides the noise
