@@ -58,9 +58,7 @@ def test_each_model_is_counted_once_with_what_it_costs(server: ScriptedServer) -
     ask(chosen(asked.models.write, threads=asked.run.threads), times=3)
     spent = since(before, usage(asked))
     assert spent == {"writer": Usage(3, 300, 30, 0.36)}
-    assert notes(before, usage(asked)) == [
-        "writer: 3 requests, 300 tokens asked, 30 answered, cost 0.36."
-    ]
+    assert notes(spent) == ["writer: 3 requests, 300 tokens asked, 30 answered, cost 0.36."]
     ask(chosen(asked.models.write, threads=asked.run.threads), times=1)
     assert since(before, usage(asked))["writer"].requests == 4
 
@@ -82,6 +80,4 @@ def test_a_halved_batch_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
         return items
 
     assert batches.over(list(range(9)), call) == list(range(9))
-    assert notes({}, {}) == [
-        "dino: a batch of 8 did not fit into the memory, so it went on with 2."
-    ]
+    assert notes({}) == ["dino: a batch of 8 did not fit into the memory, so it went on with 2."]
