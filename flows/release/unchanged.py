@@ -34,8 +34,11 @@ def unchanged(dataset: Catalog, recipe: str) -> Release | None:
 
 
 def _parsed(recipe: str) -> Any:
-    """A release of another version of the code may have its keys in another order."""
-    return json.loads(recipe) if recipe else None
+    """A release of an earlier version has its keys in another order, and none may be no JSON."""
+    try:
+        return json.loads(recipe)
+    except ValueError:
+        return recipe
 
 
 def _same(before: Catalog, now: Catalog, table: str) -> bool:

@@ -6,8 +6,7 @@ from pathlib import Path
 
 import pytest
 import yaml
-
-util = pytest.importorskip("ray.autoscaler._private.util", reason="needs the extra ray")
+from ray.autoscaler._private import util
 
 FILE = Path(__file__).parents[2] / "infra" / "ray" / "cluster.yaml"
 
