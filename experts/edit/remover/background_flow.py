@@ -10,6 +10,7 @@ and added to the homography again.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 import cv2
 import numpy as np
@@ -43,25 +44,56 @@ class BackgroundFlow:
             static[t + 1] &= (behind == 0).all(axis=-1)
         return static
 
+    def resized(self, size: tuple[int, int]) -> BackgroundFlow:
+        """The same for frames of `size` (width, height)."""
 
-def background_flow(frames: Frames, holes: Masks) -> tuple[BackgroundFlow, BackgroundFlow]:
-    """Completed flow between all neighbours of `frames` [T, H, W, 3], whose `holes` [T, H, W] hide
-    the background, and the flow of the camera's homographies alone, as over a flat, static scene.
-    """
+        def resize(flow: Flow) -> Flow:
+            scale = np.array([size[0] / flow.shape[1], size[1] / flow.shape[0]], np.float32)
+            small = cv2.resize(flow, size, interpolation=cv2.INTER_AREA)
+            return np.asarray(small * scale, np.float32)
+
+        return BackgroundFlow(*([resize(f) for f in way] for way in (self.forward, self.backward)))
+
+
+@dataclass(frozen=True, slots=True)
+class MeasuredFlow:
+    """What is measured between neighbours, before anything is completed: `there` t → t+1, `back`
+    t+1 → t, each [H, W, 2] px, and the `camera`'s motion as over a flat, static scene."""
+
+    there: list[Flow]
+    back: list[Flow]
+    camera: BackgroundFlow
+
+    def completed(self, holes: Masks) -> BackgroundFlow:
+        """The background's flow, also behind the `holes` [T, H, W]."""
+        margin = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * FLOW_MARGIN + 1,) * 2)
+        wide = [cv2.dilate(h.astype(np.uint8), margin) > 0 for h in holes]
+        out = BackgroundFlow([], [])
+        for t, (there, back) in enumerate(zip(self.there, self.back, strict=True)):
+            out.forward.append(_complete(there, back, self.camera.forward[t], wide[t]))
+            out.backward.append(_complete(back, there, self.camera.backward[t], wide[t + 1]))
+        return out
+
+
+def measure(frames: Frames, holes: Masks, camera: BackgroundFlow | None = None) -> MeasuredFlow:
+    """Optical flow between all neighbours of `frames` [T, H, W, 3], and the camera's, estimated
+    outside of the `holes` [T, H, W] unless it is known."""
     grays = [cv2.cvtColor(f, cv2.COLOR_RGB2GRAY) for f in frames]
+    there = [flow(a, b) for a, b in pairwise(grays)]
+    back = [flow(b, a) for a, b in pairwise(grays)]
+    return MeasuredFlow(there, back, camera or _camera(grays, holes))
+
+
+def _camera(grays: list[NDArray[np.uint8]], holes: Masks) -> BackgroundFlow:
     margin = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * FLOW_MARGIN + 1,) * 2)
-    wide = [cv2.dilate(h.astype(np.uint8), margin) > 0 for h in holes]
-    completed, camera = BackgroundFlow([], []), BackgroundFlow([], [])
-    for t in range(len(frames) - 1):
-        there = flow(grays[t], grays[t + 1])
-        back = flow(grays[t + 1], grays[t])
-        matrix = _homography(grays[t], grays[t + 1], wide[t])
+    camera = BackgroundFlow([], [])
+    for (before, after), hole in zip(pairwise(grays), holes[:-1], strict=True):
+        matrix = _homography(before, after, cv2.dilate(hole.astype(np.uint8), margin) > 0)
         inverse = np.asarray(np.linalg.inv(matrix), np.float64)
-        camera.forward.append(transform_flow(matrix, there.shape[:2]))
-        camera.backward.append(transform_flow(inverse, there.shape[:2]))
-        completed.forward.append(_complete(there, back, camera.forward[t], wide[t]))
-        completed.backward.append(_complete(back, there, camera.backward[t], wide[t + 1]))
-    return completed, camera
+        size = before.shape[0], before.shape[1]
+        camera.forward.append(transform_flow(matrix, size))
+        camera.backward.append(transform_flow(inverse, size))
+    return camera
 
 
 def _homography(

@@ -75,19 +75,24 @@ class Samples:
     colour: NDArray[np.float32]  # [K, N, 3]
     seen: NDArray[np.bool_]  # [K, N]: inside that frame and not hidden in it
     error: NDArray[np.float32]  # [K]: mean squared difference on the ring, gray²
+    offset: NDArray[np.int16]  # [K]: frames from the pixels' own to the sample's
 
 
-def hole_and_ring(hole: NDArray[np.bool_]) -> PixelSet:
-    """The pixels of `hole` [H, W] and of the ring around it."""
+def hole_and_ring(
+    hole: NDArray[np.bool_], unknown: NDArray[np.bool_] | None = None, stride: int = 1
+) -> PixelSet:
+    """The pixels of `hole` [H, W] and of the ring around it, without what is `unknown` [H, W]; of
+    every `stride`-th row and column only."""
     gap, reach = (
         cv2.dilate(hole.astype(np.uint8), disc(radius)) > 0
         for radius in (RING_GAP_PX, RING_GAP_PX + RING_PX)
     )
-    hole_y, hole_x = np.nonzero(hole)
-    ring_y, ring_x = np.nonzero(reach & ~gap)
+    hole_y, hole_x = np.nonzero(hole[::stride, ::stride])
+    ring = reach & ~gap if unknown is None else reach & ~gap & ~unknown
+    ring_y, ring_x = np.nonzero(ring[::stride, ::stride])
     return PixelSet(
-        np.concatenate([hole_x, ring_x]).astype(np.float32),
-        np.concatenate([hole_y, ring_y]).astype(np.float32),
+        np.concatenate([hole_x, ring_x]).astype(np.float32) * stride,
+        np.concatenate([hole_y, ring_y]).astype(np.float32) * stride,
         len(hole_x),
     )
 
@@ -141,7 +146,7 @@ def gather(
     target = sample(frames[t], pixels.x[ring], pixels.y[ring], cv2.INTER_NEAREST)
     gradient = _gradient(frames[t], pixels.x[ring], pixels.y[ring])
     basis = _affine_basis(pixels)
-    found: list[tuple[int, NDArray[np.float32], NDArray[np.bool_], float]] = []
+    found: list[tuple[int, NDArray[np.float32], NDArray[np.bool_], float]] = []  # by offset
     for sign in (1, -1):
         x, y = pixels.x, pixels.y
         inside = np.ones(n, bool)
@@ -165,12 +170,13 @@ def gather(
                 x, y = x + drift[:, 0], y + drift[:, 1]
                 colour = sample(frames[s], x, y, cv2.INTER_CUBIC)
             change, error = _brightness_change((target - colour[ring])[seen[ring]])
-            found.append((k, colour + change, seen, error))
-    found.sort(key=lambda sample: sample[0])
+            found.append((sign * k, colour + change, seen, error))
+    found.sort(key=lambda sample: abs(sample[0]))
     return Samples(
         np.array([colour for _, colour, _, _ in found], np.float32).reshape(-1, n, 3),
         np.array([seen for _, _, seen, _ in found], bool).reshape(-1, n),
         np.array([error for *_, error in found], np.float32),
+        np.array([offset for offset, *_ in found], np.int16),
     )
 
 

@@ -2,12 +2,12 @@
 
 In two passes, as in flow-based video completion (Xu et al., CVPR 2019; Gao et al., ECCV 2020), but
 from the pixels themselves rather than their gradients. The first pass follows the background's flow
-as completed behind the object, collects for every hidden pixel what the other frames show there,
-and merges it. In the second pass the flow is measured again on the filled frames, which corrects it
-where the background has depth, and the fill is made anew from the original frames. Both passes try
-two flows, the completed one and that of the camera over a flat, static scene; each pixel takes the
-one along which the frames agree best. What no frame shows is inpainted (MI-GAN). The object's
-shadow, where one is found, is removed with it.
+as completed behind the object and fills the hole coarsely, only to measure the flow again on filled
+frames, which corrects it where the background has depth. In the second pass several candidates,
+made from the original frames (see `candidates`), say what each hidden pixel looks like. How much of
+each goes into a place is learned from known pixels hidden on purpose beside the hole (see
+`held_out`, `stacking`); so is `fill_error`, how far off the fill is expected to be. What no frame
+shows is inpainted (MI-GAN). The object's shadow, where one is found, is removed with it.
 
 33 frames of 592×336 with a tenth hidden take 10–17 s of one core, spread over `threads`; the flows
 hold up to 13 MB a frame of that size.
@@ -16,7 +16,6 @@ hold up to 13 MB a frame of that size.
 from __future__ import annotations
 
 import dataclasses
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
 import cv2
@@ -26,21 +25,20 @@ from numpy.typing import NDArray
 from catalog.errors import BadInput
 from experts.annotate.motion.camera import camera_path
 from experts.base import EditRequest, EditResult, Frames, Masks
-from experts.edit.remover.background_flow import BackgroundFlow, background_flow
-from experts.edit.remover.gather import OUTLIER, disc, gather, hole_and_ring
-from experts.edit.remover.merge import merge
+from experts.edit.remover.along_flows import coarse_fill, fill_along_flows
+from experts.edit.remover.background_flow import MeasuredFlow, measure
+from experts.edit.remover.gather import disc
 from experts.edit.remover.migan import Migan
-from experts.edit.remover.never_visible import fill_never_visible, telea
+from experts.edit.remover.never_visible import fill_never_visible
 from experts.edit.remover.occlusion import OccludedObject, occluded_objects, restore_occluded
-from experts.edit.remover.seam import match_rim
 from experts.edit.remover.settings import RemoverSettings
+from experts.edit.remover.stacked_fill import EXACT, StackedFill, decibels
 from experts.edit.settings import version_with
 from experts.licences import of_weights
 from experts.threads import per_call
 from experts.weights import entry
 
-UNSEEN_VARIANCE = np.float32(OUTLIER**2)
-"""gray²; of a pixel that no frame shows: as bad as any."""
+SHARES = ("by_flow", "by_median", "by_migan", "by_others", "by_telea", "shadow")
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +73,8 @@ class Remover:
     `info`: shares of the changed pixels, which add up to 1: `by_flow` from frames between which the
     background moved, `by_median` from frames in which it was static, `by_migan` inpainted,
     `by_others` restored objects, `by_telea` specks left over. `shadow` is the share that is the
-    object's shadow, `dilation_px` how far both were grown.
+    object's shadow, `dilation_px` how far both were grown. `fill_error` is how far off the fill is
+    expected to be within the hole, in dB: 20·log10(RMSE / 255), so −40 is excellent and −15 bad.
 
     `threads`: frames filled at once, and MI-GAN's; by default the process's number
     (`experts.threads`). `settings`: :class:`RemoverSettings`; others make another `version`.
@@ -88,8 +87,12 @@ class Remover:
     def __init__(self, threads: int | None = None, settings: RemoverSettings | None = None) -> None:
         self.threads = threads
         self.settings = settings or RemoverSettings()
-        self.version = version_with(f"7+{entry('migan').sha256[:8]}", self.settings)
+        self.version = version_with(f"8+{entry('migan').sha256[:8]}", self.settings)
         self._migan = Migan(threads)
+
+    @property
+    def _threads(self) -> int:
+        return self.threads or per_call()
 
     def load(self) -> None:
         """Open MI-GAN's weights."""
@@ -126,12 +129,10 @@ class Remover:
                 "no_background",
                 "masks: they cover every pixel of every frame; removal needs some background",
             )
-        info = dict.fromkeys(
-            ("by_flow", "by_median", "by_migan", "by_others", "by_telea", "shadow"), 0.0
-        )
+        info = dict.fromkeys(SHARES, 0.0) | {"fill_error": EXACT, "dilation_px": radius}
         if not holes.any():
             blank = holes[own]
-            return RemovalResult(frames[own].copy(), blank, blank, {**info, "dilation_px": radius})
+            return RemovalResult(frames[own].copy(), blank, blank, info)
 
         others = [np.asarray(m, bool) for m in request.params.get("others", ())]
         occluded = _occluded(frames, holes, others)
@@ -139,108 +140,78 @@ class Remover:
         excluded = np.logical_or.reduce(
             [dilated(one.masks, radius) for one in occluded] or [holes & False]
         )
-        flows = background_flow(frames, holes | excluded)
+        measured = measure(frames, holes | excluded)
         shadow = np.zeros_like(holes)
         if not keep_shadow:
-            shadow = self.settings.shadow.detect(frames, holes, flows[1])
+            shadow = self.settings.shadow.detect(frames, holes, measured.camera)
         holes |= dilated(shadow, radius)
-        coarse, visible = self._coarse(frames, holes, excluded, flows)
-        flows = background_flow(coarse, (holes & ~visible) | excluded)
+        measured, unseen = self._measure_again(frames, holes, excluded, measured)
         wanted, wide = np.zeros_like(holes), np.zeros_like(holes)
         rim = dilated(holes, self.settings.feather_px)
         beside = np.logical_or.reduce([holes & False, *others])  # these are not faded
         wanted[own], wide[own] = holes[own], (holes | rim & ~beside)[own]
-        filled, visible, static = self._fill(
-            frames, wide, rim | excluded, flows, self.settings.offsets
-        )
+
+        fill = StackedFill(frames, rim | excluded, unseen, measured, self._threads, self.settings)
+        fill.learn(wide)
+        filled, visible, shares, error = fill.fill(wide)
         visible &= wanted  # the rim shows in its own frame
         # Samples from within the rim are better than inpainting.
         again = wanted & (wanted & ~visible).any(axis=(1, 2), keepdims=True)
         if again.any():
-            close = self._fill(frames, again, holes | excluded, flows, self.settings.offsets)
-            late = close[1] & ~visible
-            filled[late], static[late] = close[0][late], close[2][late]
+            close, late = fill_along_flows(
+                frames,
+                again,
+                holes | excluded,
+                fill.flows,
+                self.settings.offsets,
+                self.settings.agreement_px,
+                self._threads,
+            )
+            late &= ~visible
+            filled[late] = close[late]
             visible |= late
         filled, inpainted = fill_never_visible(
             filled,
             wanted & ~visible,
-            flows[0],
+            fill.flows[0],
             self._migan.paint,
             max_frames=self.settings.painted_frames,
         )
         restored = restore_occluded(filled, frames, wanted, occluded)
         filled, holes, shadow, rim = filled[own], holes[own], shadow[own], rim[own]
-        visible, static = visible[own], static[own]
-        restored, inpainted = restored[own], inpainted[own]
+        visible, restored, inpainted = visible[own], restored[own], inpainted[own]
         visible, inpainted = visible & ~restored, inpainted & ~restored
         _feather(filled, frames[own], rim, self.settings.feather_px)
 
         area = max(1, int(holes.sum()))
+        info["fill_error"] = decibels(float(error[own][holes].mean()))
         info["shadow"] = int(shadow.sum()) / area
         for key, part in (
-            ("by_flow", visible & ~static),
-            ("by_median", visible & static),
+            ("by_median", shares[own] * visible),
+            ("by_flow", (1 - shares[own]) * visible),
             ("by_migan", inpainted),
             ("by_others", restored),
             ("by_telea", holes & ~visible & ~inpainted & ~restored),
         ):
-            info[key] = int(part.sum()) / area
-        return RemovalResult(filled, wide[own], inpainted, {**info, "dilation_px": radius})
+            info[key] = float(part.sum()) / area
+        return RemovalResult(filled, wide[own], inpainted, info)
 
-    def _coarse(
-        self,
-        frames: Frames,
-        holes: Masks,
-        excluded: Masks,
-        flows: tuple[BackgroundFlow, BackgroundFlow],
-    ) -> tuple[Frames, Masks]:
-        """The first pass: frames complete enough to measure flow on, and what was visible."""
-        coarse, visible, _ = self._fill(
-            frames, holes, holes | excluded, flows, self.settings.coarse_offsets
+    def _measure_again(
+        self, frames: Frames, holes: Masks, excluded: Masks, measured: MeasuredFlow
+    ) -> tuple[MeasuredFlow, Masks]:
+        """The first pass: the flow as measured on coarsely filled frames, and where even those show
+        no background, [T, H, W]."""
+        coarse, visible = coarse_fill(
+            frames,
+            holes,
+            holes | excluded,
+            (measured.completed(holes | excluded), measured.camera),
+            self.settings.coarse_offsets,
+            self.settings.agreement_px,
+            self._threads,
         )
-        left = holes & ~visible
-        for t in np.flatnonzero(left.any(axis=(1, 2))):
-            coarse[t] = telea(coarse[t], left[t])
-        return coarse, visible
-
-    def _fill(
-        self,
-        frames: Frames,
-        holes: Masks,
-        hidden: Masks,
-        flows: tuple[BackgroundFlow, ...],
-        offsets: tuple[int, ...],
-    ) -> tuple[Frames, Masks, Masks]:
-        """`frames` with `holes` filled as far as the frames `offsets` away show them, outside of
-        `hidden`.
-
-        Of several `flows` each pixel takes the one along which the frames agree best about it. Also
-        returns where a frame shows the hidden background, and where that was static, [T, H, W].
-        """
-        filled, visible = frames.copy(), np.zeros_like(holes)
-        static_by_flow = [flow.static(holes.shape) for flow in flows]
-        static = static_by_flow[0].copy()
-        sigma = self.settings.agreement_px
-
-        def fill(t: int) -> None:
-            pixels = hole_and_ring(holes[t])
-            colour, found, variance = merge(gather(t, pixels, frames, hidden, flows[0], offsets))
-            variance = pixels.averaged(np.where(found, variance, UNSEEN_VARIANCE), sigma)
-            for flow, static_along in zip(flows[1:], static_by_flow[1:], strict=True):
-                other = merge(gather(t, pixels, frames, hidden, flow, offsets))
-                other_variance = pixels.averaged(
-                    np.where(other[1], other[2], UNSEEN_VARIANCE), sigma
-                )
-                better = other[1] & ((other_variance < variance) | ~found)
-                colour[better], variance[better] = other[0][better], other_variance[better]
-                found |= other[1]
-                chosen = pixels.where(better, holes.shape[1:])
-                static[t][chosen] = static_along[t][chosen]
-            visible[t] = pixels.put(filled[t], match_rim(frames[t], pixels, colour, found), found)
-
-        with ThreadPoolExecutor(self.threads or per_call()) as pool:
-            list(pool.map(fill, np.flatnonzero(holes.any(axis=(1, 2)))))
-        return filled, visible, static
+        unseen = (holes & ~visible) | excluded
+        return measure(coarse, unseen), unseen
 
 
 def _occluded(frames: Frames, holes: Masks, others: list[Masks]) -> list[OccludedObject]:

@@ -278,14 +278,17 @@ def test_merge_ignores_a_sample_that_disagrees_and_one_that_saw_nothing() -> Non
     seen = np.ones((5, 3), bool)
     seen[2, 1] = False
     seen[:, 2] = False
-    merged, found, _ = merge(Samples(colour, seen, np.ones(5, np.float32)))
+    merged, found, _ = merge(
+        Samples(colour, seen, np.ones(5, np.float32), np.arange(1, 6, dtype=np.int16))
+    )
     assert found.tolist() == [True, True, False]
     assert np.abs(merged[:2] - 100).max() < 1
 
 
 def test_merge_believes_the_frame_that_fits_the_ring() -> None:
     colour = np.stack([np.full((1, 3), v, np.float32) for v in (100, 106)])
-    merged, _, _ = merge(Samples(colour, np.ones((2, 1), bool), np.array([0.0, 60.0], np.float32)))
+    errors = np.array([0.0, 60.0], np.float32)
+    merged, _, _ = merge(Samples(colour, np.ones((2, 1), bool), errors, np.array([1, 2], np.int16)))
     assert merged.mean() < 102
 
 
