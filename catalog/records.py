@@ -201,6 +201,8 @@ class Pair:
     vlm_best_score: float | None = None  # of several attempts at an edit: 1 the best, 0 another
     vlm_best_reason: str = ""
     vlm_why: dict[str, Any] = field(default_factory=dict)  # a sentence for each 1–5, in its words
+    # dB, 20·log10(RMSE / 255): how far off the background behind a removed object is expected to be
+    fill_error: float | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,7 @@ COLUMNS = (
     "target_prompt", "generated_side", "expert", "expert_version", "seed", "clip_id", "source_id",
     "source_uri", "author", "licence", "output_licence", "may_train", "keep", "reason",
     "quality_score", "alignment_score", "construction_score", "subtle_score",
-    "vlm_instruction_score", "vlm_preservation_score", "vlm_render_score",
+    "vlm_instruction_score", "vlm_preservation_score", "vlm_render_score", "fill_error",
 )  # fmt: skip
 
 REJECTED = {

@@ -205,6 +205,18 @@ def refuse_invention(plan: Plan, result: EditResult, most: float) -> None:
         )
 
 
+def refuse_poor_fill(plan: Plan, result: EditResult, most: float) -> None:
+    """Raises BadInput (`background_unpredictable`) where what lies behind a removed object is
+    expected to be off by more than `most` dB: no candidate predicts what is seen beside it."""
+    error = result.info.get("fill_error")
+    if error is not None and error > most:
+        raise BadInput(
+            "background_unpredictable",
+            f"{plan.plan_id}: what lies behind the {plan.label} is expected to be off by "
+            f"{error:.1f} dB; plan.max_fill_error allows {most:.1f}",
+        )
+
+
 def store_video(store: MediaStore, frames: Frames, fps: float) -> Side:
     """Encodes frames into media."""
     with store.writing(".mp4") as out:

@@ -26,6 +26,8 @@ class Planning(Part):
     wanted_area: float = Field(default=0.02, gt=0)  # share that makes an object worth looking at
     max_area: float = Field(default=0.30, le=1)  # above, too little is left to fill a removal from
     max_invented: float = Field(default=0.003, ge=0, le=1)  # of the frame, painted unseen by anyone
+    # dB, 20·log10(RMSE / 255): how far off a removal's fill may be expected to be.
+    max_fill_error: float = Field(default=-17.0, le=0)
     removal_span: int = Field(default=33, ge=0)  # frames to each side that a removal looks at, too
     min_score: float = Field(default=0.6, ge=0, le=1)  # the detector's; below are reflections, too
     min_confidence: float = Field(default=0.65, ge=0, le=1)  # in nine tenths of an edit's frames

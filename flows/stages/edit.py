@@ -17,6 +17,7 @@ from experts.edit.job import (
     Side,
     carry_out,
     refuse_invention,
+    refuse_poor_fill,
     store_masks,
     store_video,
 )
@@ -102,18 +103,19 @@ def run(ctx: Context, shard: Sequence[PlannedClip]) -> list[Edit]:
 def _key(ctx: Context, job: Job, expert: Expert) -> str:
     """All that the pixels depend on. The task's name is not in it: an addition finds the edit that
     the removal of the same object made."""
-    plan = job.plan
+    plan, rules = job.plan, ctx.recipe.plan
     return digest(
         (expert.name, expert.version, job.clip.video, [job.tracks[t].masks for t in job.track_ids]),
         (plan.first_frame, plan.frames, plan.crop, plan.width, plan.height),
         (plan.seed, plan.params),
-        (plan.prompt, plan.negative_prompt, media.CRF, ctx.recipe.plan.max_invented),
+        (plan.prompt, plan.negative_prompt, media.CRF, rules.max_invented, rules.max_fill_error),
     )
 
 
 def _edit(ctx: Context, job: Job, footage: Footage, expert: Expert) -> Document:
     result = carry_out(job, footage, expert)
     refuse_invention(job.plan, result, ctx.recipe.plan.max_invented)
+    refuse_poor_fill(job.plan, result, ctx.recipe.plan.max_fill_error)
     real = footage.stored(job)
     made = store_video(ctx.catalog.media, result.frames, job.clip.fps)
     return {

@@ -166,7 +166,7 @@ def _pair(
         expert=edit.expert,
         expert_version=edit.expert_version,
         seed=plan.seed,
-        params={**plan.params, **edit.info},
+        params={**plan.params, **{k: v for k, v in edit.info.items() if k != "fill_error"}},
         track_id=plan.track_id,
         first_frame=plan.first_frame,
         source_width=edit.source.width,
@@ -190,4 +190,5 @@ def _pair(
         plan_id=plan.plan_id,
         output_licence=edit.output_licence.name if edit.output_licence else "",
         may_train=edit.output_licence.may_train if edit.output_licence else None,
+        fill_error=edit.info.get("fill_error"),
     )

@@ -1,46 +1,180 @@
-"""Composites of the removal bench that any clip can make: a large, slow, textured blob.
+"""The remover before footage that nothing was chosen on, and what it knows of its own errors.
 
-As a passer-by close to the camera: its outline wobbles, its texture is another clip's and moves
-within it, and it goes slowly over whatever the clip shows: people before a camera that stands, a
-close foreground with parallax, grain.
+Over every source of the split (split.toml) goes a large, slow, textured blob, as a passer-by close
+to the camera: its outline wobbles, its texture is another source's and moves within it, and behind
+it is whatever the clip shows: people before a camera that stands, a close foreground with parallax,
+grain. The clip is the truth. As in `removal.py` the fill is compared by its PSNR inside the mask
+with the better of Telea's method frame by frame and the median over time; `fill_error`, what the
+remover believes to be off by, with what it really is, by their rank correlation (Spearman).
+
+    python infra/bench/removal_blobs.py                          # both halves of the split
+    python infra/bench/removal_blobs.py --footage dance.mp4 promenade.mp4    # reported on as well
+    python infra/bench/removal_blobs.py --only waves --sheets out/
+
+Rows of the sources that things were chosen on and of those that are only reported on are kept
+apart, and the gap between them is printed.
 """
 
 from __future__ import annotations
 
+import argparse
+import sys
+import time
+from collections.abc import Sequence
 from dataclasses import dataclass
+from pathlib import Path
 
+import cv2
 import numpy as np
+from scipy.stats import spearmanr
 
-from experts.base import Frames, Masks
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from catalog.media import crop_resize, fit_size, read_video
+from experts.base import EditRequest, Frames, Masks
+from experts.edit.remover import Remover
+from experts.weights import fetch
+from infra.bench.removal import FRAMES, SIZE, psnr, telea, temporal_median
+from infra.bench.split import split
+
+START = 0.25  # of the source's frames, where its window starts
 
 
 @dataclass(frozen=True)
-class Blob:
-    """What is known of a case: the truth, and the frames and masks every method gets."""
+class Scored:
+    """PSNR in dB within the mask, `expected` by the remover too, and core-seconds."""
 
-    truth: Frames
-    frames: Frames
-    masks: Masks
+    name: str
+    telea: float
+    median: float
+    ours: float
+    expected: float
+    seconds: float
+
+    @property
+    def gain(self) -> float:
+        """Over the better baseline, dB."""
+        return self.ours - max(self.telea, self.median)
 
 
-def blob(clip: Frames, donor: Frames, seed: int) -> Blob:
-    """`clip` [T, H, W, 3] with a blob of `donor`'s texture (same shape) on it; the numbers are
-    those of footage of 592×336 and grow with the frame."""
+def window(path: Path) -> Frames:
+    """The source's frames from a quarter of it on, at most SIZE."""
+    frames = read_video(path)
+    first = min(int(START * len(frames)), max(0, len(frames) - FRAMES))
+    frames = frames[first : first + FRAMES]
+    return crop_resize(frames, fit_size(frames.shape[2], frames.shape[1], *SIZE))
+
+
+def blob(clip: Frames, donor: Frames, seed: int) -> tuple[Frames, Masks]:
+    """`clip` [T, H, W, 3] with a blob of `donor`'s texture on it, and its masks; measures are those
+    for frames 592 px wide and grow with the frame."""
     random = np.random.default_rng(seed)
     count, height, width, _ = clip.shape
     y, x = np.mgrid[:height, :width]
-    scale = width / 592
+    scale = width / SIZE[1]
     masks, frames = np.zeros((count, height, width), bool), clip.copy()
     centre = random.uniform(0.25, 0.4) * width, random.uniform(0.4, 0.6) * height
     speed = random.uniform(3, 7) * scale, random.uniform(-1.5, 1.5) * scale
     radii = random.uniform(35, 50) * scale, random.uniform(60, 85) * scale
-    mirrored = bool(seed % 2)
     for t in range(count):
         at_x, at_y = (c + v * t for c, v in zip(centre, speed, strict=True))
-        if mirrored:
+        if seed % 2:
             at_x = width - at_x
         outline = 1 + 0.15 * np.sin(3 * np.arctan2(y - at_y, x - at_x) + 0.2 * t)
         masks[t] = ((x - at_x) / radii[0]) ** 2 + ((y - at_y) / radii[1]) ** 2 < outline**2
-        texture = np.roll(donor[t], (int(at_y - height / 2), int(at_x - width / 2)), (0, 1))
+        texture = cv2.resize(donor[t % len(donor)], (width, height))
+        texture = np.roll(texture, (int(at_y - height / 2), int(at_x - width / 2)), (0, 1))
         frames[t][masks[t]] = texture[masks[t]]
-    return Blob(clip, frames, masks)
+    return frames, masks
+
+
+def score(
+    name: str, truth: Frames, frames: Frames, masks: Masks, remover: Remover, sheets: Path | None
+) -> Scored:
+    """What the methods make of the `frames`, and a contact sheet of it."""
+    by_telea = telea(frames, masks)
+    by_median = temporal_median(frames, masks, by_telea)
+    started = time.process_time()
+    result = remover.edit(EditRequest("object_removal", frames, masks))
+    seconds = time.process_time() - started
+    assert result.masks is not None
+    assert np.array_equal(result.frames[~result.masks], frames[~result.masks])
+    scored = Scored(
+        name,
+        psnr(by_telea, truth, masks),
+        psnr(by_median, truth, masks),
+        psnr(result.frames, truth, masks),
+        -float(result.info["fill_error"]),
+        seconds,
+    )
+    if sheets is not None:
+        sheets.mkdir(parents=True, exist_ok=True)
+        best = by_telea if scored.telea > scored.median else by_median
+        rows = [
+            np.hstack([v[t] for v in (frames, truth, best, result.frames)])
+            for t in (1, FRAMES // 3, 2 * FRAMES // 3)
+        ]
+        cv2.imwrite(str(sheets / f"{name}.png"), np.vstack(rows)[..., ::-1])
+    return scored
+
+
+def row(one: Scored) -> str:
+    return (
+        f"{one.name:<18}{one.telea:7.2f}{one.median:8.2f}{one.ours:7.2f}{one.gain:+7.2f}"
+        f"{one.expected:10.2f}{one.seconds:7.1f}"
+    )
+
+
+def summary(title: str, rows: Sequence[Scored]) -> str:
+    gains = [one.gain for one in rows]
+    return f"{title}: mean gain {np.mean(gains):+.2f} dB, least {min(gains):+.2f}, of {len(rows)}"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
+    parser.add_argument("--footage", type=Path, nargs="*", default=[], help="videos, reported on")
+    parser.add_argument("--only", default="", help="only the sources whose name holds this text")
+    parser.add_argument("--half", choices=("tuned_on", "reported_on"), help="of the split")
+    parser.add_argument("--sheets", type=Path, help="write contact sheets into this folder")
+    args = parser.parse_args()
+    halves = {
+        half: {name.removeprefix("clip_"): name for name in getattr(split(), half)}
+        for half in ("tuned_on", "reported_on")
+    }
+    halves["reported_on"] |= {path.stem: str(path) for path in args.footage}
+    remover = Remover(threads=1)
+    remover.load()
+    done: dict[str, list[Scored]] = {}
+    for half, sources in halves.items():
+        wanted = [n for n in sources if args.only in n] if args.half in (None, half) else []
+        if wanted:
+            print(f"{half:<18}  telea  median   ours   gain  expected   core-s")
+        names = list(sources)
+        for name in wanted:
+            seed = names.index(name)
+            clip, donor = (
+                window(path if (path := Path(source)).exists() else Path(fetch(source)))
+                for source in (sources[name], sources[names[(seed + 1) % len(names)]])
+            )
+            frames, masks = blob(clip, donor, seed)
+            one = score(name, clip, frames, masks, remover, args.sheets)
+            done.setdefault(half, []).append(one)
+            print(row(one), flush=True)
+    every = [one for rows in done.values() for one in rows]
+    for half, rows in done.items():
+        print(summary(half, rows))
+    if len(done) > 1:
+        tuned, reported = (np.mean([one.gain for one in rows]) for rows in done.values())
+        print(f"gap: {tuned - reported:+.2f} dB")
+    for half, rows in (*done.items(), ("all", every)):
+        if len(rows) > 2:
+            believed, true = [one.expected for one in rows], [one.ours for one in rows]
+            off = np.mean(np.abs(np.subtract(believed, true)))
+            rank = spearmanr(believed, true).statistic
+            print(
+                f"fill_error, {half}: rank correlation {rank:.2f}, off by {off:.1f} dB on average"
+            )
+
+
+if __name__ == "__main__":
+    main()

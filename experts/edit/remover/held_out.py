@@ -1,10 +1,11 @@
 """Known places that are hidden on purpose, to see how well each candidate predicts them.
 
-Block cross-validation (Roberts et al., "Cross-validation strategies for data with temporal, spatial,
-hierarchical, or phylogenetic structure", Ecography 2017): pixels right at the rim are shown by the
-very next frame, those of the hole by none for many frames, so to leave out single pixels would
-flatter every candidate. What is left out here is a copy of the hole, of its shape and along its path,
-translated so that it lies beside the hole: its pixels stay unseen for as long as the hole's do.
+Block cross-validation (Roberts et al., "Cross-validation strategies for data with temporal,
+spatial, hierarchical, or phylogenetic structure", Ecography 2017): pixels right at the rim are
+shown by the very next frame, those of the hole by none for many frames, so to leave out single
+pixels would flatter every candidate. What is left out here is a copy of the hole, of its shape and
+along its path, translated so that it lies beside the hole: its pixels stay unseen for as long as
+the hole's do.
 """
 
 from __future__ import annotations
@@ -24,6 +25,9 @@ GAP_PX = 4
 
 SCALE = 8
 """px; the places are compared at an eighth of the size."""
+
+MIN_COVER = 0.15
+"""Share of the hole that a place beside it must hold to tell anything."""
 
 
 def held_out(holes: Masks, unknown: Masks, count: int) -> list[Masks]:
@@ -48,10 +52,6 @@ def held_out(holes: Masks, unknown: Masks, count: int) -> list[Masks]:
             ranked.append((cover, nearness, x, y))
     ranked.sort(reverse=True)
     return [translated(holes, x, y) & ~taken for _, _, x, y in ranked[:count]]
-
-
-MIN_COVER = 0.15
-"""Share of the hole that a place beside it must hold to tell anything."""
 
 
 def translated(masks: Masks, x: int, y: int) -> Masks:

@@ -54,11 +54,13 @@ class TemporalContext:
 @dataclass(frozen=True, slots=True)
 class RemovalResult:
     """Frames without an object: `holes` is where they were filled, `inpainted` where with what no
-    frame shows, both [T, H, W]; `info` is the expert's."""
+    frame shows, both [T, H, W]; `error` is the fill's expected squared error, gray² [T, H, W], 0
+    where nothing was filled; `info` is the expert's."""
 
     frames: Frames
     holes: Masks
     inpainted: Masks
+    error: NDArray[np.float32]
     info: dict[str, float]
 
 
@@ -132,7 +134,8 @@ class Remover:
         info = dict.fromkeys(SHARES, 0.0) | {"fill_error": EXACT, "dilation_px": radius}
         if not holes.any():
             blank = holes[own]
-            return RemovalResult(frames[own].copy(), blank, blank, info)
+            error = np.zeros(blank.shape, np.float32)
+            return RemovalResult(frames[own].copy(), blank, blank, error, info)
 
         others = [np.asarray(m, bool) for m in request.params.get("others", ())]
         occluded = _occluded(frames, holes, others)
@@ -184,7 +187,7 @@ class Remover:
         _feather(filled, frames[own], rim, self.settings.feather_px)
 
         area = max(1, int(holes.sum()))
-        info["fill_error"] = decibels(float(error[own][holes].mean()))
+        info["fill_error"] = round(decibels(float(error[own][holes].mean())), 2)
         info["shadow"] = int(shadow.sum()) / area
         for key, part in (
             ("by_median", shares[own] * visible),
@@ -194,7 +197,7 @@ class Remover:
             ("by_telea", holes & ~visible & ~inpainted & ~restored),
         ):
             info[key] = float(part.sum()) / area
-        return RemovalResult(filled, wide[own], inpainted, info)
+        return RemovalResult(filled, wide[own], inpainted, error[own], info)
 
     def _measure_again(
         self, frames: Frames, holes: Masks, excluded: Masks, measured: MeasuredFlow

@@ -22,7 +22,8 @@ class RemoverSettings:
     brightness, a soft shadow or the codec leave of a step shows no edge."""
 
     coarse_offsets: tuple[int, ...] = (1, 2, 3, 5, 8, 12, 17, 24)
-    """Frames sampled in the first pass, at half the size, whose result only serves to measure the flow again."""
+    """Frames sampled in the first pass, at half the size, which only serves to measure the flow
+    again."""
 
     offsets: tuple[int, ...] = (1, 2, 3, 4, 6, 8, 10, 13, 16, 20, 25, 32, 42, 56, 75, 100)
     """Frames sampled in the second pass: near ones are the most alike, far ones see behind the

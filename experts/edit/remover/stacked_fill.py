@@ -93,6 +93,10 @@ class StackedFill:
         expected squared error, gray². All but the first are [T, H, W] and 0 outside the holes.
 
         A pixel that no frame shows holds the spatial candidate's colour and error.
+
+        Expected errors are corrected by what can be seen in the hole itself: if the candidates are
+        further apart there than they were beside it, so are they from the truth (the spread and the
+        skill of an ensemble go together: Whitaker & Loughe, Mon. Weather Rev. 1998).
         """
         frames, shape = self._frames, holes.shape
         filled, visible = frames.copy(), np.zeros(shape, bool)
@@ -100,6 +104,7 @@ class StackedFill:
         standing = np.stack([flow.static(shape) for flow in self.flows])
         static = StaticBackground(frames, self._hidden, _reach(holes))
         mixture = self._errors.mixture()
+        spreads = np.zeros((len(frames), 2))
 
         def fill(t: int) -> None:
             pixels = hole_and_ring(holes[t])
@@ -108,8 +113,11 @@ class StackedFill:
             )
             n, found = pixels.hidden, said.found[:, : pixels.hidden]
             x, y = pixels.x[:n], pixels.y[:n]
-            weights, error = mixture.at(t, x, y, found)
-            colour = np.einsum("nc,cnk->nk", weights, said.colour[:, :n])
+            weights, error, apart = mixture.at(t, x, y, found)
+            colours = said.colour[:, :n]
+            colour = np.einsum("nc,cnk->nk", weights, colours)
+            spread = np.einsum("nc,cnk->n", weights, np.square(colours - colour)) / 3
+            spreads[t] = spread.sum(), apart.sum()
             place = y.astype(int), x.astype(int)
             filled[t][place] = np.clip(np.rint(colour), 0, 255)
             expected[t][place] = error
@@ -122,6 +130,8 @@ class StackedFill:
 
         with ThreadPoolExecutor(self._threads) as pool:
             list(pool.map(fill, np.flatnonzero(holes.any(axis=(1, 2)))))
+        seen, foreseen = spreads.sum(axis=0) + LEAST_ERROR * max(1, holes.sum())
+        expected[visible] *= seen / foreseen
         return filled, visible, shares, expected
 
 

@@ -37,10 +37,10 @@ class GridSettings:
     cell_frames: int = 4
     """Frames of a cell."""
 
-    reach: float = 2.0
+    reach: float = 1.0
     """Deviation of the Gaussian that averages over a cell's neighbours, cells."""
 
-    evidence: float = 200.0
+    evidence: float = 1000.0
     """Pixels' worth that the whole clip's mean counts beside a cell's own."""
 
 
@@ -108,22 +108,22 @@ class Mixture:
         x: NDArray[np.float32],
         y: NDArray[np.float32],
         found: NDArray[np.bool_],
-    ) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    ) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
         """At the points (x, y) [N] of frame `t`: the weights [N, C] of sum 1 of those candidates
-        that have `found` something to say [C, N], at least one; and the expected squared error of
-        the mixture [N], gray². Between the cells' centres it is interpolated."""
+        that have `found` something to say [C, N], at least one; the expected squared error of
+        their mixture [N], gray²; and their expected spread about it [N], gray². Between the cells'
+        centres all are interpolated."""
         count = len(found)
         codes = (1 << np.arange(count)) @ found.astype(np.int64)
-        weights, error = np.zeros((len(x), count), np.float32), np.zeros(len(x), np.float32)
+        out = np.zeros((len(x), count + 2), np.float32)
         for code in np.unique(codes):
             here = codes == code
-            row = self._interpolated(self._table(int(code)), t, x[here], y[here])
-            weights[here], error[here] = row[:, :-1], row[:, -1]
-        return weights, error
+            out[here] = self._interpolated(self._table(int(code)), t, x[here], y[here])
+        return out[:, :-2], out[:, -2], out[:, -1]
 
     def _table(self, code: int) -> NDArray[np.float32]:
-        """Weights and expected error of every cell, [T', H', W', C + 1], where the candidates whose
-        bits are set in `code` say something."""
+        """Weights, expected error and spread of every cell, [T', H', W', C + 2], where the
+        candidates whose bits are set in `code` say something."""
         with self._lock:
             if code not in self._tables:
                 cells, count = self._products.shape[:3], self._products.shape[-1]
@@ -131,11 +131,12 @@ class Mixture:
                 mean = self._products.reshape(-1, count, count)[:, used][:, :, used]
                 mean = mean.astype(np.float64)
                 weights = _least_error(mean + NOISE**2 * np.eye(len(used)))
-                table = np.zeros((len(mean), count + 1), np.float32)
+                table = np.zeros((len(mean), count + 2), np.float32)
                 table[:, used] = weights
                 error = np.einsum("ma,mab,mb->m", weights, mean, weights)
-                table[:, -1] = np.maximum(error, 0.0)
-                self._tables[code] = table.reshape(*cells, count + 1)
+                alone = np.einsum("ma,maa->m", weights, mean)
+                table[:, -2:] = np.maximum(np.stack([error, alone - error], axis=1), 0.0)
+                self._tables[code] = table.reshape(*cells, count + 2)
             return self._tables[code]
 
     def _interpolated(

@@ -17,6 +17,7 @@ from numpy.typing import NDArray
 from catalog.errors import BadInput
 from experts.base import EditRequest, EditResult, Frames, Masks
 from experts.edit.remover import RemovalResult, Remover
+from experts.edit.remover.stacked_fill import decibels
 from experts.edit.settings import version_with
 from experts.edit.swap.compositing import add_noise, composite, cut_out, share_inside
 from experts.edit.swap.harmonization import Harmonization, harmonization
@@ -33,8 +34,9 @@ class Swap:
     The result is the pair's source. `info`: `by_migan`, the share of the changed pixels that are
     inpainted and visible, `exposed`, the part of it in places wide enough to be noticed; `covered`,
     the share of the hole that the donor covers; `difference` of the two sides there, levels;
-    `enlarged`, the donor's scale; and the harmonization: `shift` (L, a, b), `contrast`, `lift`,
-    `blur`, `noise`.
+    `enlarged`, the donor's scale; `fill_error`, how far off the background that the donor does not
+    cover is expected to be, dB over all that is changed; and the harmonization: `shift` (L, a, b),
+    `contrast`, `lift`, `blur`, `noise`.
 
     `settings`: :class:`SwapSettings`; others make another `version`.
     """
@@ -138,6 +140,7 @@ class Swap:
             "exposed": round(_wide(bare, self.settings.narrow_px) / area, 4),
             "covered": round(float(covered), 3),
             "difference": round(difference, 1),
+            "fill_error": round(decibels(float((removal.error * ~covering).sum() / area)), 2),
         }
 
 
