@@ -112,7 +112,7 @@ def _nearest(samples: Samples) -> NDArray[np.float32]:
         near = np.where(seen.any(axis=0), 1.0 / np.abs(samples.offset[side])[first], 0)
         total += near[:, None].astype(np.float32) * samples.colour[side][first, pixel]
         weights += near[:, None].astype(np.float32)
-    return total / np.maximum(weights, 1e-6)
+    return np.asarray(total / np.maximum(weights, 1e-6), np.float32)
 
 
 def _spatial(frame: NDArray[np.uint8], pixels: PixelSet) -> NDArray[np.float32]:

@@ -1,0 +1,212 @@
+"""Kills a build at random instants, restarts it, and compares it with one that nobody disturbed.
+
+    python infra/bench/kills.py --kills 50                 # the driver, on threads
+    python infra/bench/kills.py --kills 50 --runner ray    # the driver, or one of its workers
+
+SIGKILL comes after a random part of what is left to do, or before anything is done. In the end the
+tables must have the same rows, media hashes, scores and verdicts included, and no row besides; and
+a record may have been made again only if it was in hand when a kill came. What is counted as made
+anew is what the driver was told of (`Context.on_result`) and did not find in the journal.
+The result is in infra/bench/results/kills.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from pathlib import Path
+
+import numpy as np
+import polars as pl
+import psutil
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+import catalog
+from catalog.media import write_video
+
+TABLES = ("sources", "clips", "tracks", "plans", "pairs", "scores", "failures")
+MADE_ANEW = ("created", "seconds")
+"""Columns that differ between any two builds."""
+
+IN_STARTUP = 0.2
+"""Share of the kills that come before a build has done anything."""
+
+RAYS_OWN = ("ray::Dash", "ray::Runtime")
+"""Processes of a Ray node that are no workers; without them the node ends."""
+
+RECIPE = """
+name: killed
+seed: 1
+sources: [{{kind: folder, path: {videos}, licence: CC0-1.0}}]
+footage: {{duplicates: false}}
+clips: {{max_frames: 33, per_source: 1}}
+annotate: {{keyframe_seconds: 2.0, max_objects: 1}}
+plan:
+  edits_per_clip: 4
+  long_side: 256
+  frames: 17
+  weights: {{colorization: 1, deblur: 1, inpainting: 1, outpainting: 1, upscaling: 1}}
+run: {{shard_size: 1, runner: {runner}}}
+"""
+
+
+def journal(root: Path) -> set[tuple[str, str]]:
+    """Stage and key of every product that is stored."""
+    pages = root.glob("work/*/*/*/*.json")
+    return {(page.parents[2].name, key) for page in pages for key in json.loads(page.read_text())}
+
+
+def drive(recipe: str, out: str, told: Path) -> None:
+    """Carries the build out and writes a line for each record that it has not found done."""
+    from flows import build
+    from flows.request import request
+    from flows.runtime.context import context
+    from flows.runtime.orchestration.server import Server
+    from flows.runtime.results import RecordResult
+
+    asked = request(recipe, out)
+    ctx = context(out, asked.recipe)
+    known = journal(Path(out))
+    with told.open("a", encoding="utf-8", buffering=1) as file:
+
+        def note(result: RecordResult) -> None:
+            if result.document is not None and (result.stage, result.key) not in known:
+                file.write(json.dumps([result.stage, result.record, result.key]) + "\n")
+
+        ctx.on_result = note
+        build.run(ctx, asked, Server(None).connect(ctx.stop, print))
+
+
+class Builds:
+    """Runs of one build, in processes of their own. `told` has a line per record made."""
+
+    def __init__(self, folder: Path, name: str, runner: str) -> None:
+        self.out, self.told = folder / name, folder / f"{name}.told"
+        self._recipe, self._log = folder / f"{name}.yaml", folder / f"{name}.log"
+        self._recipe.write_text(RECIPE.format(videos=folder / "videos", runner=runner))
+        self.told.touch()
+
+    def start(self) -> subprocess.Popen[bytes]:
+        command = [sys.executable, __file__, "--drive", str(self._recipe), str(self.out)]
+        with self._log.open("ab") as log:
+            return subprocess.Popen([*command, str(self.told)], stdout=log, stderr=log)
+
+    def made(self) -> list[tuple[str, str, str]]:
+        """Stage, record and key of what was made so far, again if it was made again."""
+        return [tuple(json.loads(line)) for line in self.told.read_text().splitlines()]
+
+    def finish(self) -> float:
+        """Builds to the end; seconds from the first record on."""
+        process, begun = self.start(), 0.0
+        while process.poll() is None:
+            begun = begun or (time.monotonic() if self.told.stat().st_size else 0.0)
+            time.sleep(0.1)
+        if process.returncode:
+            raise SystemExit(f"the build failed:\n{self._log.read_text()[-2000:]}")
+        return time.monotonic() - begun
+
+
+def footage(folder: Path, count: int) -> None:
+    """Synthetic videos: a texture under a moving camera."""
+    folder.mkdir()
+    for k in range(count):
+        rng = np.random.default_rng(k)
+        texture = rng.integers(0, 255, (20, 50, 3), dtype=np.uint8).repeat(16, 0).repeat(16, 1)
+        frames = np.stack([texture[2 * t : 2 * t + 160, 3 * t : 3 * t + 256] for t in range(36)])
+        write_video(folder / f"{k:02}.mp4", frames, fps=25)
+
+
+def kill(process: subprocess.Popen[bytes], dice: random.Random) -> str:
+    """Kills the driver or, where it has some, a worker; which of them."""
+    workers = [
+        each
+        for each in psutil.Process(process.pid).children(recursive=True)
+        if each.name().startswith("ray::") and not each.name().startswith(RAYS_OWN)
+    ]
+    if workers and dice.random() < 0.5:
+        dice.choice(workers).send_signal(signal.SIGKILL)
+        return "worker"
+    process.send_signal(signal.SIGKILL)
+    process.wait()
+    return "driver"
+
+
+def disturbed(builds: Builds, kills: int, seconds: float, dice: random.Random) -> Counter[str]:
+    """Runs the build until it was killed so often, then to its end; what was killed."""
+    killed: Counter[str] = Counter()
+    while killed.total() < kills:
+        process, before = builds.start(), builds.told.stat().st_size
+        early = dice.random() < IN_STARTUP
+        pause = dice.uniform(0, 15) if early else dice.uniform(0, 2 * seconds / kills)
+        since = time.monotonic() if early else None
+        while process.poll() is None:
+            if since is None and builds.told.stat().st_size > before:
+                since = time.monotonic()
+            if since is not None and time.monotonic() - since >= pause:
+                which = kill(process, dice)
+                killed[which] += 1
+                print(f"kill {killed.total()} of {kills}: {which}", flush=True)
+                since = time.monotonic()  # a build goes on without a worker
+            time.sleep(0.02)
+        if process.returncode == 0:
+            raise SystemExit("the build ended before it was killed often enough; use more clips")
+        if process.returncode != -signal.SIGKILL:
+            raise SystemExit(f"the build failed by itself: {process.returncode}")
+    builds.finish()
+    return killed
+
+
+def difference(one: Path, other: Path) -> list[str]:
+    """What of the tables' rows differs between two catalogs."""
+    found = []
+    for table in TABLES:
+        rows = [_rows(root, table) for root in (one, other)]
+        if not rows[0].equals(rows[1]):
+            found.append(f"{table}: {len(rows[0])} rows against {len(rows[1])}")
+    return found
+
+
+def _rows(root: Path, table: str) -> pl.DataFrame:
+    rows = catalog.open(root).table(table).collect()
+    rows = rows.drop([name for name in MADE_ANEW if name in rows.columns])
+    return rows.select(sorted(rows.columns)).sort(rows.columns[0])
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument("--kills", type=int, default=50)
+    parser.add_argument("--runner", choices=("threads", "ray"), default="threads")
+    parser.add_argument("--clips", type=int, default=24)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--drive", nargs=3, help=argparse.SUPPRESS)
+    options = parser.parse_args()
+    if options.drive:
+        drive(options.drive[0], options.drive[1], Path(options.drive[2]))
+        return
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = Path(temporary)
+        footage(folder / "videos", options.clips)
+        whole = Builds(folder, "undisturbed", options.runner)
+        seconds = whole.finish()
+        print(f"undisturbed: {seconds:.0f} s", flush=True)
+        broken = Builds(folder, "killed", options.runner)
+        killed = disturbed(broken, options.kills, seconds, random.Random(options.seed))
+        differs = difference(whole.out, broken.out)
+        made = Counter(broken.made())
+        again = sum(made.values()) - len(made)
+        print(f"killed: {dict(killed)}")
+        print(f"records made: {len(made)}; made again after a kill: {again}")
+        print(f"rows that differ: {'; '.join(differs) or 'none'}")
+        sys.exit(bool(differs))
+
+
+if __name__ == "__main__":
+    main()
