@@ -97,6 +97,10 @@ class Track:
     confidence: list[float]  # 0–1 per frame of the clip; 0 outside the track
     area: float  # mean share of the frame covered while alive, 0–1
     boxes: list[float]  # x0, y0, x1, y1 per frame of the clip, flattened, px; zeros where absent
+    mean_score: float | None = None  # over the keyframes in its life, 0 where it was not detected
+    rivals: list[float] = field(default_factory=list)
+    """Others that might be taken for it and that no track follows, where the detector saw them:
+    frame, x0, y0, x1, y1 each, flattened, px."""
 
 
 FIRST_SEED = "first_seed"

@@ -71,6 +71,7 @@ class TrackingRun:
         self.width = max(1, round(width * self.scale))
         self.least_area = settings.min_area * self.height * self.width  # px
         self.embedding: Any = None  # of the keyframe visited last, if it was needed
+        self.seen: dict[int, Sequence[Detected]] = {}
         self.active: list[Track] = []
         self.ended: list[Track] = []
 
@@ -93,11 +94,7 @@ class TrackingRun:
     # -- the walk over keyframes ---------------------------------------------------------------
 
     def objects(self, check_stop: Callable[[], None]) -> list[TrackedObject]:
-        detect = self.detector.detect
-        detected = [
-            self._candidates(one)
-            for one in detect([self.frames[key] for key in self.keys], self.phrases)
-        ]
+        detected = self._detect(self.keys)
         self._visit(self.keys[0], detected[0], None)
         for (begin, key), detections in zip(pairwise(self.keys), detected[1:], strict=True):
             check_stop()
@@ -109,13 +106,13 @@ class TrackingRun:
             half = len(steps) // 2
             if half >= self.settings.min_keyframe_gap and self._is_losing_a_track(span):
                 middle = begin + half
-                (middle_detections,) = detect([self.frames[middle]], self.phrases)
-                self._visit(middle, self._candidates(middle_detections), Span(steps[:half]))
+                (middle_detections,) = self._detect([middle])
+                self._visit(middle, middle_detections, Span(steps[:half]))
                 span = Span(steps[half:])
             self._visit(key, detections, span)
         self.ended += self.active
         shape = (len(self.frames), *self.frames.shape[1:3])
-        return tracked_objects(self.ended, shape, self.settings)
+        return tracked_objects(self.ended, shape, self.settings, self.seen)
 
     def _is_losing_a_track(self, span: Span) -> bool:
         """Whether the flow loses an active track before the span's end."""
@@ -123,6 +120,11 @@ class TrackingRun:
             mean_trust(*span.from_first(track.mask, span.length - 1)) < self.settings.prompt_trust
             for track in self.active
         )
+
+    def _detect(self, keys: Sequence[int]) -> list[list[Candidate]]:
+        found = self.detector.detect([self.frames[key] for key in keys], self.phrases)
+        self.seen.update(zip(keys, found, strict=True))
+        return [self._candidates(one) for one in found]
 
     def _candidates(self, detections: Sequence[Detected]) -> list[Candidate]:
         size = (self.height, self.width)

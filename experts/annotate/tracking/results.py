@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import MutableMapping, Sequence
 from dataclasses import dataclass, field
 
@@ -9,10 +10,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from experts.annotate.tracking.kinds import named
+from experts.annotate.tracking.kinds import alike, named
 from experts.annotate.tracking.settings import TrackLimits
+from experts.annotate.tracking.sightings import Sightings, mean_score, unfollowed
 from experts.base import Masks
-from experts.masks.geometry import Mask, box_of
+from experts.masks.geometry import Box, Mask, box_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +23,8 @@ class TrackedObject:
 
     `score` is the detector's best over the keyframes; `masks` bool [T, H, W]; `confidence` float32
     [T], 0–1; `boxes` float32 [T, 4], x0, y0, x1, y1 in px, zeros where the mask is empty.
+    `mean_score` is the detector's over the keyframes, None where it is not known, and `rivals` are
+    frames and boxes of others that might be taken for it and that no track follows.
     """
 
     label: str
@@ -30,6 +34,8 @@ class TrackedObject:
     first: int
     last: int
     boxes: NDArray[np.float32]
+    mean_score: float | None = None
+    rivals: tuple[tuple[int, Box], ...] = ()
 
 
 @dataclass(slots=True, eq=False)
@@ -58,10 +64,14 @@ class Track:
 
 
 def tracked_objects(
-    tracks: Sequence[Track], shape: tuple[int, int, int], settings: TrackLimits
+    tracks: Sequence[Track],
+    shape: tuple[int, int, int],
+    settings: TrackLimits,
+    seen: Sightings | None = None,
 ) -> list[TrackedObject]:
     """The tracks that are long enough, at the clip's size `shape` (T, H, W): at most
-    `settings.max_objects`, ranked by score × mean area × frames covered."""
+    `settings.max_objects`, ranked by score × mean area × frames covered. `seen` is what they were
+    detected among, if that is known."""
     ranked: list[tuple[float, Track, int, int]] = []
     for track in tracks:
         good = [t for t, c in track.confidence.items() if c >= settings.min_confidence]
@@ -70,10 +80,21 @@ def tracked_objects(
         area = float(np.mean([track.masks[t].sum() for t in good]))
         ranked.append((track.score * area * len(good), track, min(good), max(good)))
     ranked.sort(key=lambda entry: (-entry[0], entry[2]))
-    return [
+    objects = [
         _tracked_object(track, first, last, shape)
         for _, track, first, last in ranked[: settings.max_objects]
     ]
+    return objects if seen is None else [_among(one, objects, seen) for one in objects]
+
+
+def _among(one: TrackedObject, objects: Sequence[TrackedObject], seen: Sightings) -> TrackedObject:
+    """The object with what the detector says of it and of its like."""
+    like = [other.boxes for other in objects if alike(other.label, one.label)]
+    return dataclasses.replace(
+        one,
+        mean_score=mean_score(one.label, one.boxes, seen),
+        rivals=tuple(unfollowed(one.label, like, seen)),
+    )
 
 
 def _tracked_object(

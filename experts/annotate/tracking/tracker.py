@@ -58,7 +58,7 @@ class Tracker(TrackerSettings):
     @property
     def version(self) -> str:
         parts = [getattr(part, "version", "?") for part in (self.detector, self.segmenter)]
-        return "3+" + "+".join(parts)
+        return "4+" + "+".join(parts)
 
     @property
     def parts(self) -> tuple[ObjectDetector, BoxSegmenter]:

@@ -76,7 +76,7 @@ class VideoTracks:
         # What the network remembers goes before the masks are unpacked.
         self.followed = []
         tracks = without_duplicates(tracks, self.settings)
-        return tracked_objects(tracks, self.shape, self.settings)
+        return tracked_objects(tracks, self.shape, self.settings, self.detections)
 
     # -- forward -------------------------------------------------------------------------------
 
