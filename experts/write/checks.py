@@ -15,6 +15,7 @@ import itertools
 import re
 from collections.abc import Iterator, Sequence
 
+from experts.write.agreement import disagreements, hangs, wrong_pronoun
 from experts.write.grammar import (
     ADVERBS,
     CHATTER,
@@ -30,7 +31,7 @@ from experts.write.grammar import (
 )
 from experts.write.motion import contradicts_motion
 from experts.write.nouns import COCO_LABELS, article, names, number
-from experts.write.request import WriteRequest
+from experts.write.request import WriteRequest, shows_caption
 
 WORDS = (3, 25)
 """Fewest and most words of an instruction: a short command, not a description."""
@@ -38,6 +39,10 @@ WORDS = (3, 25)
 ENHANCED_WORDS = (15, 40)
 """The same for the enhanced instruction, which also says what stays."""
 
+PROPER = {"tv": "TV", "tvs": "TVs", "hed": "HED", "canny": "Canny", "japanese": "Japanese"}
+"""Words that have capitals wherever they stand."""
+
+_PROPER = re.compile(rf"\b(?:{'|'.join(PROPER)})\b", re.IGNORECASE)
 _FIRST_PERSON = word_set("i me my mine we us our let's i'm i'll i'd we'll we're")
 _COCO_WORDS = frozenset(word for c in COCO_LABELS for n in (1, 2) for word in names(c, n))
 
@@ -67,7 +72,7 @@ def normalise(text: str) -> str:
     text = re.sub(r"!$", ".", text)
     if text and text[-1] not in ".?":
         text += "."
-    text = re.sub(r"\btv(s?)\b", r"TV\1", text)
+    text = _PROPER.sub(lambda found: PROPER[found[0].lower()], text)
     return text[:1].upper() + text[1:]
 
 
@@ -103,6 +108,7 @@ def _faults(
 ) -> Iterator[str]:
     words = words_of(text)
     yield from _form(text, words, limits)
+    yield from _english(words, request, may_go_on=bool(also) or open_vocabulary)
     words = list(itertools.dropwhile(lambda word: word in OPENERS, words))
     if not words:
         yield "empty"
@@ -145,6 +151,18 @@ def _form(text: str, words: list[str], limits: tuple[int, int]) -> Iterator[str]
         yield "no_capital"
 
 
+def _english(words: list[str], request: WriteRequest, may_go_on: bool) -> Iterator[str]:
+    """Whether it reads well; what the caption itself says is not looked at."""
+    body = " ".join(words)
+    if request.caption and shows_caption(request.task):
+        if hangs(body, _caption(request), may_go_on=may_go_on):
+            yield "dangling"
+        body = re.sub(_caption(request), "them", body)
+    yield from disagreements(body.split())
+    if request.needs_their and wrong_pronoun(body):
+        yield "wrong_pronoun"
+
+
 def _meaning(words: list[str], request: WriteRequest, also: frozenset[str]) -> Iterator[str]:
     """The right action on the right thing."""
     grammar = GRAMMARS[request.task]
@@ -171,7 +189,7 @@ def _meaning(words: list[str], request: WriteRequest, also: frozenset[str]) -> I
         yield "missing_style"
     if contradicts_motion(body, request):
         yield "wrong_motion"
-    shown = request.caption and _shows_caption(request)
+    shown = request.caption and shows_caption(request.task)
     if shown and not re.search(_SHOWING + _caption(request), body):
         yield "missing_caption"
 
@@ -181,11 +199,6 @@ def _turned(request: WriteRequest) -> WriteRequest | None:
     if not request.other:
         return None
     return dataclasses.replace(request, label=request.other, other=request.label)
-
-
-def _shows_caption(request: WriteRequest) -> bool:
-    """Whether the task's instruction says what is to be seen."""
-    return request.task in ("inpainting", "outpainting") or request.task.endswith("_to_video")
 
 
 def _caption(request: WriteRequest) -> str:
@@ -208,11 +221,17 @@ def _any_of(phrases: Sequence[str]) -> str:
     return rf"\b(?:{'|'.join(map(re.escape, phrases))})\b"
 
 
+def _heads_for(request: WriteRequest) -> tuple[str, ...]:
+    """Which of the task's heads go with the look that is asked for, if one is."""
+    grammar = GRAMMARS[request.task]
+    if grammar.thing_heads and request.style_is_a_thing:
+        return grammar.thing_heads + grammar.picture_heads * request.style_is_a_picture
+    return grammar.heads + grammar.colour_heads * request.style_is_a_colour
+
+
 @functools.lru_cache(maxsize=1024)
 def _heads(request: WriteRequest) -> tuple[re.Pattern[str], ...]:
-    grammar = GRAMMARS[request.task]
-    styled = grammar.thing_heads and request.style_is_a_thing
-    heads = grammar.thing_heads if styled else grammar.heads
+    heads = _heads_for(request)
     gaps = {
         "{style}": _style(request),
         "{caption}": _caption(request),

@@ -7,82 +7,81 @@ from __future__ import annotations
 
 import numpy as np
 
+from experts.write.grammar import GENERAL, PLACES, PREPOSITIONS
 from experts.write.motion import contradicts_motion
 from experts.write.request import WriteRequest
 
 _DRAWN_HOW = (
     "with natural light, colors and textures",
-    "filling in natural colors and light",
     "with a natural and lifelike look",
-    "adding realistic colors and fine textures",
-    "so that it looks like real footage",
+    "with realistic colors and fine textures",
+    "so that everything looks like real footage",
 )
 _DRAWN_STAYS = (
     "while all shapes and motion stay the same",
-    "and keep every shape and motion in place",
+    "and keep every shape in its place",
     "but leave every line where it is",
-    "keeping each outline just where it is",
+    "and change none of the outlines",
 )
 _MAP_STAYS = (
-    "and keep every shape and motion in place",
+    "and keep every shape in its place",
     "while all shapes and motion stay the same",
-    "keeping every line steady from frame to frame",
+    "and keep every line steady over time",
     "and leave each thing in its place",
+)
+_EVERYTHING_ELSE = (
+    "and leave everything else exactly as it is",
+    "while the rest of the video stays unchanged",
+    "and change nothing else in the whole picture",
 )
 
 _HOW: dict[str, tuple[str, ...]] = {
     "object_removal": (
-        "filling the place with fitting background",
-        "rebuilding what lies behind in every frame",
+        "with a fitting background in that place",
+        "with the background rebuilt in every frame",
         "so that no trace remains in sight",
-        "with natural background in that place",
+        "so that only the background is left",
         "as if nothing had ever been there",
     ),
     "object_addition": (
-        "matching the light and the camera motion",
-        "so that it belongs there quite naturally",
-        "blending well with light and motion",
+        "with light and sharpness that match",
+        "so that the result looks quite natural",
         "with natural edges and matching light",
-        "at a natural size and place",
+        "so that light and motion fit well",
     ),
     "local_style_transfer": (
-        "following its outline in every frame",
-        "with the same look in every frame",
-        "with light and shading kept natural",
+        "without any flicker between the frames",
+        "steadily from one frame to the next",
         "from the first frame to the last",
-        "cleanly up to its own edges",
+        "cleanly up to the very edges",
     ),
     "global_style_transfer": (
         "with the same look in every frame",
-        "steady from one frame to the next",
+        "steadily from one frame to the next",
         "over the whole picture without any flicker",
         "in every part of the picture",
         "with textures that follow the motion",
     ),
     "object_swap": (
-        "moving along the same path as before",
         "in the same place and light",
-        "so that it fits light and motion",
-        "with the same motion and place",
-        "matching the light and the sharpness there",
+        "so that light and motion fit well",
+        "at the same place and size",
+        "so that light and sharpness match",
     ),
     "object_grounding": (
-        "painting each instance in one bright color",
-        "with one solid color for each instance",
-        "following every instance from frame to frame",
-        "in flat colors that stay the same",
+        "with one solid color in every frame",
+        "in flat color from start to end",
+        "in bright color without any gaps",
     ),
     "inpainting": (
-        "so that it blends with its surroundings",
-        "matching the light and motion around it",
-        "continuing what can be seen around it",
+        "with no visible seam or flicker",
+        "with light and motion that match",
         "with details that stay steady over time",
-        "without any visible seam or flicker",
+        "so that no border can be seen",
     ),
     "outpainting": (
-        "continuing the scene naturally on all sides",
-        "matching the light and the motion",
         "so that the new parts blend in",
+        "with light and motion that match",
         "with details that stay steady over time",
         "without any visible seam or border",
     ),
@@ -91,84 +90,79 @@ _HOW: dict[str, tuple[str, ...]] = {
     "fake_scribble_to_video": _DRAWN_HOW,
     "depth_to_video": _DRAWN_HOW,
     "hed_detection": (
-        "showing strong boundaries brightly on black",
+        "with strong boundaries bright on black",
         "as white lines on plain black",
-        "drawing only the outlines of things",
+        "with only the outlines of things",
         "with weak edges fainter than strong ones",
     ),
     "fake_scribble_detection": (
         "with only the main shapes shown",
         "as thick white strokes on black",
-        "with only few strokes for each shape",
+        "with only a few strokes per shape",
         "in simple white lines on black",
     ),
     "depth_detection": (
-        "showing near parts brightly, far ones darkly",
+        "with near parts bright and far ones dark",
         "with bright tones for what is near",
         "in gray tones steady over time",
     ),
     "colorization": (
-        "with the same colors in every frame",
-        "choosing natural tones that stay steady",
+        "with tones that stay steady over time",
         "in believable tones for every surface",
-        "without any color running over edges",
+        "without any tone running over edges",
+        "with the same tones in every frame",
     ),
     "deblur": (
-        "bringing back fine edges and textures",
-        "and take out the noise too",
+        "with fine edges and textures brought back",
         "so that fine textures can be seen",
         "with crisp edges in every frame",
+        "without any new noise or halos",
     ),
     "upscaling": (
-        "adding fine and steady detail everywhere",
+        "with fine and steady detail everywhere",
         "with sharp edges and clean textures",
         "so that fine textures can be seen",
-        "free of noise and compression marks",
+        "without any noise or compression marks",
     ),
 }
-"""What a good edit is like, 6 or 7 words each."""
+"""What a good edit is like, 6 to 8 words each. None begins with a participle, which would seem to
+be said of the noun before it; none has a pronoun for the object, which may be a person or two."""
 
 _STAYS: dict[str, tuple[str, ...]] = {
     "object_removal": (
-        "and leave everything else as it is",
-        "while the rest of the video stays unchanged",
-        "but keep the light and all motion unchanged",
-        "and change nothing else in the whole picture",
+        *_EVERYTHING_ELSE,
+        "but keep all other light and motion unchanged",
         "while all other things stay just the same",
     ),
     "object_addition": (
-        "and leave everything else in place unchanged",
+        "and leave everything else exactly as it is",
         "while the rest stays just the same",
         "but keep the background exactly as it is",
         "and change nothing else in the whole picture",
         "while everything already visible stays as it is",
     ),
     "local_style_transfer": (
-        "but keep its shape and its motion unchanged",
-        "and leave everything around it exactly unchanged",
+        *_EVERYTHING_ELSE,
+        "but keep the shape and the motion unchanged",
         "while the background stays just as it is",
-        "and change nothing else in the whole picture",
-        "while the rest of the video stays unchanged",
     ),
     "global_style_transfer": (
         "but keep every object and its motion recognizable",
         "while objects and camera motion stay the same",
-        "keeping the layout and the motion unchanged",
+        "and keep the layout and the motion unchanged",
         "and leave the content of the scene unchanged",
-        "while all shapes stay where they are now",
+        "while all shapes stay where they are",
     ),
     "object_swap": (
-        "and leave everything else exactly as it is",
-        "while the rest of the video stays unchanged",
-        "and change nothing else in the whole picture",
-        "while everything around it stays the same",
+        *_EVERYTHING_ELSE,
+        "while everything else stays the same",
         "but keep the background and all else unchanged",
     ),
     "object_grounding": (
         "and leave everything else in plain black",
         "while the rest of the picture is black",
         "and keep all other parts completely black",
-        "while nothing else is shown but black",
+        "while everything else is shown in black",
     ),
     "inpainting": (
         "and keep all visible parts exactly unchanged",
@@ -186,7 +180,7 @@ _STAYS: dict[str, tuple[str, ...]] = {
     "hed_to_video": _DRAWN_STAYS,
     "fake_scribble_to_video": _DRAWN_STAYS,
     "depth_to_video": (
-        "keeping near and far in their places",
+        "and keep near and far in their places",
         "while all shapes and motion stay the same",
         "and keep each distance and shape in place",
     ),
@@ -195,13 +189,13 @@ _STAYS: dict[str, tuple[str, ...]] = {
     "depth_detection": (
         "and keep every shape in its place",
         "while all shapes and motion stay unchanged",
-        "with every outline left where it is",
+        "and leave every outline where it is",
     ),
     "colorization": (
-        "and keep every shape and its motion unchanged",
+        "and keep every shape and all motion unchanged",
         "but keep content and layout as they are",
         "while shapes and motion stay as they are",
-        "and leave everything but the color unchanged",
+        "and change nothing else in the picture",
     ),
     "deblur": (
         "and keep colors and motion as they are",
@@ -222,14 +216,21 @@ enhanced instruction has 15 to 40."""
 
 def enhance(text: str, request: WriteRequest) -> str:
     """The short instruction, how well it is to be done and what stays, in one sentence; the clauses
-    are drawn by the seed, of those that do not contradict how the object moves."""
+    are drawn by the seed, of those that do not contradict how the object moves and, as far as there
+    are such, repeat no word."""
     rng = np.random.default_rng((request.seed, 2))
-    how, stays = (
-        fitting[int(rng.integers(len(fitting)))]
-        for clauses in (_HOW[request.task], _STAYS[request.task])
-        if (fitting := [each for each in clauses if not contradicts_motion(each, request)])
-    )
-    return f"{text.removesuffix('.')}, {how}, {stays}."
+    enhanced = text.removesuffix(".")
+    for clauses in (_HOW[request.task], _STAYS[request.task]):
+        fitting = [each for each in clauses if not contradicts_motion(each, request)]
+        fresh = [each for each in fitting if not _telling(each) & _telling(enhanced)] or fitting
+        enhanced += f", {fresh[int(rng.integers(len(fresh)))]}"
+    return f"{enhanced}."
+
+
+def _telling(text: str) -> set[str]:
+    """The words that one would notice to be said twice."""
+    words = {word.rstrip(",") for word in text.lower().split()}
+    return words - (GENERAL - PLACES) - PREPOSITIONS - {"they", "else", "other", "which"}
 
 
 def clause_words(task: str) -> frozenset[str]:

@@ -7,6 +7,7 @@ import re
 import tomllib
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 _DATA = tomllib.loads(Path(__file__).with_name("grammar.toml").read_text("utf-8"))
 
@@ -46,7 +47,9 @@ class Grammar:
 
     verbs: frozenset[str]
     heads: tuple[str, ...]
+    colour_heads: tuple[str, ...]
     thing_heads: tuple[str, ...]
+    picture_heads: tuple[str, ...]
     words: frozenset[str]
     contrary: frozenset[str]
 
@@ -58,11 +61,17 @@ def _with_parts(head: str) -> str:
     return head
 
 
+def _heads(table: dict[str, Any], kind: str) -> tuple[str, ...]:
+    return tuple(map(_with_parts, table.get(kind, ())))
+
+
 GRAMMARS: dict[str, Grammar] = {
     task: Grammar(
         word_set(table["verbs"]),
-        tuple(map(_with_parts, table["heads"])),
-        tuple(map(_with_parts, table.get("thing_heads", ()))),
+        _heads(table, "heads"),
+        _heads(table, "colour_heads"),
+        _heads(table, "thing_heads"),
+        _heads(table, "picture_heads"),
         word_set(table["words"]),
         word_set(table["contrary"]),
     )

@@ -47,7 +47,6 @@ SYNONYMS = {
 GOING = {
     "person": "walking",
     **dict.fromkeys(("car", "bus", "truck", "vehicle", "motorcycle"), "driving"),
-    "bicycle": "riding",
 }
 """How what moves is said to move; everything else is just moving."""
 
@@ -70,7 +69,16 @@ _IRREGULAR = {
 }
 _SAME = {"sheep", "fish", "deer", "broccoli", "skis", "scissors", "glasses", "trousers", "jeans"}
 _PAIRS = {"skis", "scissors", "glasses", "trousers", "jeans"}
+THEIRS = _PAIRS | {"person", "man", "woman", "child", "girl", "boy"}
+"""What has *their* color and not *its*, even where there is one."""
+
 _MASS = {"broccoli", "water", "grass", "sand", "snow", "food"}
+_AFTER = re.compile(
+    r"(?P<head>.+?)(?P<rest> (?:(?:on|in|at|with|of|from|near|behind|under|beside|to)"
+    r"|(?:walking|driving|riding|moving|standing|sitting)) .*)"
+)
+"""A noun and what is said of it afterwards: `car | on the left`."""
+
 _NUMBERS = (
     "zero", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten",
 )  # fmt: skip
@@ -79,8 +87,9 @@ _VOWEL_SOUND = re.compile(r"(?!uni|use|uti|eu|one\b|once\b|ufo)[aeiou]|hour|hone
 
 
 def plural(noun: str) -> str:
-    """The plural of a noun phrase: its last word is the one that changes."""
-    head, _, last = noun.rpartition(" ")
+    """The plural of a noun phrase: the last word of the noun itself is the one that changes."""
+    before, rest = _parts(noun)
+    head, _, last = before.rpartition(" ")
     if last in _SAME or last in _MASS:
         many = last
     elif last in _IRREGULAR:
@@ -91,7 +100,18 @@ def plural(noun: str) -> str:
         many = last[:-1] + "ies"
     else:
         many = last + "s"
-    return f"{head} {many}".strip()
+    return f"{head} {many}".strip() + rest
+
+
+def _parts(phrase: str) -> tuple[str, str]:
+    """A noun with its adjectives, and what follows it."""
+    found = _AFTER.fullmatch(phrase)
+    return (found["head"], found["rest"]) if found else (phrase, "")
+
+
+def head(phrase: str) -> str:
+    """The noun itself: `person` of "person in a red coat"."""
+    return _parts(phrase)[0].rpartition(" ")[2]
 
 
 def article(phrase: str) -> str:
@@ -111,12 +131,17 @@ def definite(noun: str, count: int = 1) -> str:
 
 def indefinite(noun: str, count: int = 1) -> str:
     """`a car`, `an umbrella`, `two cars`, `some broccoli`, `a pair of skis`."""
-    last = noun.rpartition(" ")[2]
+    last = head(noun)
     if last in _MASS:
         return f"some {noun}"
     if last in _PAIRS:
         return f"a pair of {noun}" if count < 2 else f"{number(count)} pairs of {noun}"
     return f"{number(count)} {plural(noun)}" if count > 1 else f"{article(noun)} {noun}"
+
+
+def several(noun: str) -> str:
+    """`several cars`, `several pairs of skis`, `some broccoli`: more than anybody counts."""
+    return indefinite(noun, len(_NUMBERS))
 
 
 def names(noun: str, count: int = 1) -> list[str]:

@@ -9,7 +9,8 @@ from typing import Literal
 import numpy as np
 
 from catalog.records import Clip, Plan, Track
-from experts.write.nouns import definite, indefinite, names
+from experts.write.nouns import THEIRS, definite, head, indefinite, names
+from experts.write.travel import scene_places
 
 _FRAMING = re.compile(
     r"^(?:(?:it's|it is|make it|make them|turn it into|turn them into|in|the style of"
@@ -18,9 +19,13 @@ _FRAMING = re.compile(
 )
 _DEPICTED = r"(an? .+) of (?:(?:an?|the|some) )?"
 _THING = re.compile(r"(?:an?|the) |.*\b(?:art|with)\b")
+_PICTURE = re.compile(
+    r"\b(?:painting|drawing|sketch|engraving|print|woodcut|mosaic|poster|cartoon|comic|illustration"
+    r"|watercolou?r|art|pattern|etching|collage|fresco)\b"
+)
 _COLOUR = re.compile(
     r"(?:(?:dark|light|pale|bright|deep) )?(?:red|orange|yellow|green|turquoise|blue|purple|pink"
-    r"|brown|white|gr[ae]y|black)"
+    r"|brown|white|gr[ae]y|black|beige|ivory|cream|golden?|silver|violet|teal|maroon)"
 )
 
 
@@ -74,6 +79,16 @@ class WriteRequest:
         return indefinite(self.label, self.count)
 
     @property
+    def is_placed(self) -> bool:
+        """Whether the label says where the object is or goes: "car on the left"."""
+        return self.label.endswith(("left", "right", "ground"))
+
+    @property
+    def needs_their(self) -> bool:
+        """Whether what the object has is *theirs* and not *its*: several objects', a person's."""
+        return self.count > 1 or head(self.label) in THEIRS
+
+    @property
     def style(self) -> str:
         """The prompt without its framing and without the object: `bronze`, `watercolor`.
 
@@ -88,7 +103,7 @@ class WriteRequest:
             if bare := re.fullmatch(rf"(?:an?|the)? ?(.*?) ?\b{re.escape(name)}\b ?(.*)", style):
                 style = _FRAMING.sub("", " ".join(part for part in bare.groups() if part))
                 break
-        return re.sub(r" (?:style|look)$", "", style)
+        return re.sub(r" (?:style|look)$", "", style).replace("colour", "color")
 
     @property
     def style_is_a_thing(self) -> bool:
@@ -96,17 +111,29 @@ class WriteRequest:
         return bool(_THING.match(self.style))
 
     @property
+    def style_is_a_picture(self) -> bool:
+        """Whether that thing is drawn or painted, or the like: nobody redraws a statue."""
+        return self.style_is_a_thing and bool(_PICTURE.search(self.style))
+
+    @property
     def style_is_a_colour(self) -> bool:
         """Whether the style is a plain colour: `green`, `dark red`."""
         return bool(_COLOUR.fullmatch(self.style))
 
 
+_ARTICLE = re.compile(r"(?:An?|The|Some|Several|Two|Three|Many) ")
+_IS_DOING = re.compile(r" (?:is|are) (\w+ing)\b")
 _VIDEO_WORDS = ("video", "clip", "footage", "scene", "shot")
 
 
 def video_word(request: WriteRequest) -> str:
     """The word for the footage in this request's instruction: drawn by its seed."""
     return str(np.random.default_rng((request.seed, 0)).choice(_VIDEO_WORDS))
+
+
+def shows_caption(task: str) -> bool:
+    """Whether the task's instruction says what is to be seen: there is a hole, or a drawing."""
+    return task in ("inpainting", "outpainting") or task.endswith("_to_video")
 
 
 def request_for(plan: Plan, clip: Clip, track: Track | None = None) -> WriteRequest:
@@ -116,12 +143,21 @@ def request_for(plan: Plan, clip: Clip, track: Track | None = None) -> WriteRequ
         label=plan.phrase,
         other=_other(plan),
         prompt=plan.target_prompt,
-        caption=clip.caption,
+        caption=in_a_sentence(plan.params.get("caption", clip.caption)),
         count=plan.count,
         seed=plan.first_seed,  # so that all attempts at an edit are told alike
         kind=plan.label,
         motion="" if track is None else motion_of(track, clip, plan.first_frame, plan.frames),
     )
+
+
+def in_a_sentence(caption: str) -> str:
+    """A caption as it goes on after "showing": without a capital and a stop, and with "a dog is
+    running" as "a dog running"."""
+    caption = caption.strip().rstrip(".")
+    if _ARTICLE.match(caption):
+        caption = caption[:1].lower() + caption[1:]
+    return _IS_DOING.sub(r" \1", caption)
 
 
 def _other(plan: Plan) -> str:
@@ -147,7 +183,8 @@ def motion_of(
     alive = (boxes[:, 2:] > boxes[:, :2]).all(axis=1)
     if len(camera) != len(boxes) or alive.sum() < 2:
         return ""
-    places = ((boxes[:, :2] + boxes[:, 2:]) / 2 - camera)[alive]
+    places = scene_places(boxes[alive], camera[alive], clip.width)
+    assert places is not None
     travel = float(np.hypot(*(places.max(axis=0) - places.min(axis=0)))) / clip.width
     if travel >= goes:
         return "moving"

@@ -1,14 +1,16 @@
 """Short instructions written by people, for when the model wrote none that passes the checks.
 
 A template's `{the}`, `{a}`, `{other}`, `{style}`, `{shows}` are filled from the request; `{video}`
-varies. Every template passes `checks.check` for every label.
+varies. What is shown comes last, so that nothing hangs on to it ("two people, following the
+edges"). Every template passes `checks.check` for every label.
 """
 
 from __future__ import annotations
 
 import numpy as np
 
-from experts.write.checks import normalise
+from experts.write.agreement import disagreements
+from experts.write.checks import normalise, words_of
 from experts.write.nouns import article
 from experts.write.request import WriteRequest, video_word
 
@@ -22,7 +24,6 @@ _QUALITY = (
 _QUALITY_OF_ONE = (
     *_QUALITY,
     "Make {the} {style}",
-    "Paint {the} {style}",
     "Make {the} look {style}",
 )
 _COLOUR_OF_ONE = (
@@ -36,10 +37,23 @@ _COLOUR_OF_ONE = (
 _THING = (
     "Turn {the} into {style}",
     "Make {the} look like {style}",
-    "Repaint {the} as {style}",
     "Transform {the} into {style}",
-    "Redraw {the} like {style}",
+    "Change {the} into {style}",
 )
+_PICTURE = (
+    *_THING,
+    "Repaint {the} as {style}",
+    "Render {the} as {style}",
+)
+_PLACED_ADDITION = (
+    "Add {a}",
+    "Insert {a}",
+    "Place {a}",
+    "Include {a}",
+    "Make {a} appear",
+    "Have {a} appear",
+)
+"""For what is said to be somewhere, or to go there: "Add a person on the left"."""
 
 _TEMPLATES: dict[str, tuple[str, ...]] = {
     "object_removal": (
@@ -74,11 +88,11 @@ _TEMPLATES: dict[str, tuple[str, ...]] = {
     "object_grounding": (
         "Detect {the}",
         "Find {the} in the {video}",
-        "Highlight {the} in distinct colors",
+        "Highlight {the} in the {video}",
         "Segment {the} throughout the {video}",
         "Locate {the} in this {video}",
         "Mark {the} in every frame",
-        "Pick out {the} against a black background",
+        "Pick out {the} in this {video}",
     ),
     "inpainting": (
         "Inpaint the missing region of the {video}{shows}",
@@ -90,25 +104,25 @@ _TEMPLATES: dict[str, tuple[str, ...]] = {
     ),
     "outpainting": (
         "Outpaint the {video}{shows}",
-        "Outpaint this {video}{shows} beyond its borders",
-        "Extend the {video}{shows} beyond its edges",
+        "Extend the borders of the {video}{shows}",
+        "Extend the edges of this {video}{shows}",
         "Expand the frame of the {video}{shows}",
         "Fill in the black borders of the {video}{shows}",
         "Widen the view of the {video}{shows}",
     ),
     "canny_to_video": (
         "Turn the Canny edges into a realistic video{shows}",
-        "Generate a video{shows} from the edge map",
-        "Create realistic footage{shows}, following the edges",
+        "Use the edge map to generate a video{shows}",
+        "Follow the edges to create realistic footage{shows}",
         "Convert the line drawing into a natural video{shows}",
-        "Render the edge map into a full-color video{shows}",
+        "Render the edge map as a full-color video{shows}",
     ),
     "hed_to_video": (
         "Turn the soft edges into a realistic video{shows}",
-        "Generate a video{shows} from the HED edge map",
-        "Create realistic footage{shows}, following the soft outlines",
+        "Use the HED edge map to generate a video{shows}",
+        "Follow the soft outlines to create realistic footage{shows}",
         "Convert the HED edges into a natural video{shows}",
-        "Render the soft edge map into a full-color video{shows}",
+        "Render the soft edge map as a full-color video{shows}",
     ),
     "hed_detection": (
         "Detect the HED edges in the {video}",
@@ -128,10 +142,10 @@ _TEMPLATES: dict[str, tuple[str, ...]] = {
     ),
     "fake_scribble_to_video": (
         "Turn the scribbles into a realistic video{shows}",
-        "Generate a video{shows} from the scribble map",
-        "Create realistic footage{shows}, following the rough strokes",
+        "Use the scribble map to generate a video{shows}",
+        "Follow the rough strokes to create realistic footage{shows}",
         "Convert the scribble drawing into a natural video{shows}",
-        "Render the rough scribbles into a full-color video{shows}",
+        "Render the rough scribbles as a full-color video{shows}",
     ),
     "depth_detection": (
         "Estimate the depth of the {video}",
@@ -143,10 +157,10 @@ _TEMPLATES: dict[str, tuple[str, ...]] = {
     ),
     "depth_to_video": (
         "Turn the depth map into a realistic video{shows}",
-        "Generate a video{shows} from the depth map",
-        "Create realistic footage{shows}, following the depth",
+        "Use the depth map to generate a video{shows}",
+        "Follow the depth map to create realistic footage{shows}",
         "Convert the depth maps into a natural video{shows}",
-        "Render the depth map into a full-color video{shows}",
+        "Render the depth map as a full-color video{shows}",
     ),
     "colorization": (
         "Colorize the {video}",
@@ -179,18 +193,22 @@ def templates(request: WriteRequest) -> tuple[str, ...]:
     """The task's templates; the style decides between two sets for the style tasks."""
     if request.task in ("local_style_transfer", "global_style_transfer"):
         if request.style_is_a_thing:
-            return _THING
+            return _PICTURE if request.style_is_a_picture else _THING
         if request.style_is_a_colour and request.label:
             return _COLOUR_OF_ONE
         return _QUALITY_OF_ONE if request.task == "local_style_transfer" else _QUALITY
+    if request.task == "object_addition" and request.is_placed:
+        return _PLACED_ADDITION
     return _TEMPLATES[request.task]
 
 
 def all_from_templates(request: WriteRequest) -> list[str]:
-    """The task's templates in an order drawn by the request's seed, filled and normalised."""
+    """The task's templates in an order drawn by the request's seed, filled and normalised; without
+    those that do not go with its phrases ("the car in the foreground in the shot")."""
     options = templates(request)
     order = np.random.default_rng((request.seed, 1)).permutation(len(options))
-    return [fill(options[i], request) for i in order]
+    texts = [fill(options[i], request) for i in order]
+    return [text for text in texts if not any(disagreements(words_of(text)))] or texts
 
 
 def fill(template: str, request: WriteRequest) -> str:

@@ -40,9 +40,12 @@ def _section(request: WriteRequest) -> dict[str, Any]:
 def note(request: WriteRequest) -> str:
     """The raw phrase the model is to reword, drawn by the seed: various notes, various answers.
 
-    Without a caption it does not say what is to be seen.
+    Without a caption it does not say what is to be seen, and what comes from somewhere ("a person
+    walking to the left") is not sent to the scene as well.
     """
     notes: list[str] = _section(request)["notes"]
+    if request.task == "object_addition" and request.is_placed:
+        notes = [each for each in notes if "{video}" not in each]
     rng = np.random.default_rng((request.seed, 3))
     raw = notes[int(rng.integers(len(notes)))]
     return (raw if request.caption else raw.removesuffix(": {caption}")).format(
