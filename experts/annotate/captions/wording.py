@@ -34,6 +34,9 @@ TALK = re.compile(
 )
 """Anywhere in a caption: of the medium, of the model, or a guess."""
 
+SENTENCE = re.compile(r"\b(?:is|are|was|were|has|have)\b", re.IGNORECASE)
+"""In a short caption, which instructions go on with after "showing"."""
+
 BROKEN = "\N{REPLACEMENT CHARACTER}"
 """What decoders write where a token is half a character."""
 
@@ -69,6 +72,8 @@ def short_fault(caption: str) -> str:
     count = len(caption.split())
     if not 3 <= count <= SHORT_WORDS:
         return f"the short caption has {count} words instead of 3 to {SHORT_WORDS}"
+    if found := SENTENCE.search(caption):
+        return f"the short caption is a sentence, by its '{found[0]}', and not a noun phrase"
     return _talk("short", caption)
 
 
