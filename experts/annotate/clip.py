@@ -12,10 +12,16 @@ from catalog import media
 from catalog.keys import digest
 from catalog.records import Clip, Track
 from catalog.storage.media import MediaStore
-from experts.annotate.captions.labels import caption, surely_named, tells_the_scene
+from experts.annotate.captions.labels import (
+    caption,
+    is_the_subject,
+    surely_named,
+    tells_the_scene,
+)
+from experts.annotate.captions.subject import relative_focus, unfollowed_share
 from experts.annotate.motion.camera import camera_path
 from experts.annotate.rules import Annotate
-from experts.annotate.tracking.kinds import counted
+from experts.annotate.tracking.kinds import alike, counted
 from experts.annotate.tracking.segment import Segmenter
 from experts.annotate.tracking.tracker import TrackedObject, Tracker
 from experts.base import Frames, Masks
@@ -23,6 +29,9 @@ from experts.instances import shared
 from experts.masks.geometry import merged
 from experts.providers import chosen
 from experts.providers.models import Models
+
+MASK_OF_BOX = 0.5
+"""Share of its box that an object covers, more or less."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,34 +99,53 @@ def annotate(
     moving = merged([found.masks for found in kept]) if kept else None
     path = camera_path(frames, moving)
     camera = [round(float(v), 2) for v in path.ravel()]
-    return Annotation(tracks, describe(seen, len(frames), labels or None), camera)
+    return Annotation(tracks, describe(seen, frames, labels or None), camera)
 
 
 def describe(
-    seen: Sequence[TrackedObject], frames: int, labels: Sequence[str] | None = None
+    seen: Sequence[TrackedObject], frames: Frames, labels: Sequence[str] | None = None
 ) -> str:
-    """The caption of a clip of so many frames from all objects tracked in it; `labels` is its
-    footage's vocabulary. Empty where it would leave out what fills the picture."""
+    """The caption of a clip of these `frames` [T, H, W, 3] from all objects tracked in it; `labels`
+    is its footage's vocabulary. Empty where it would leave out what fills the picture."""
     shares = [_share(found.masks) for found in seen]
     sure = [
-        surely_named(found.label, found.score, share, labels)
+        surely_named(found.label, found.score, found.mean_score, share, labels)
         for found, share in zip(seen, shares, strict=True)
     ]
     objects = [found for found, known in zip(seen, sure, strict=True) if known]
     # Only what is there for most of the clip is worth naming.
-    lasting = [f for f in objects if 2 * (f.last - f.first + 1) > frames]
+    lasting = [f for f in objects if 2 * (f.last - f.first + 1) > len(frames)]
     if not lasting:
         return ""
-    named = _share(merged([found.masks for found in lasting]))
-    unnamed = max(
-        (share for share, known in zip(shares, sure, strict=True) if not known), default=0
-    )
-    if not tells_the_scene(named, unnamed):
+    masks = merged([found.masks for found in lasting])
+    named = _share(masks)
+    unnamed = [share for share, known in zip(shares, sure, strict=True) if not known]
+    unnamed += [_largest_rival(found) for found in objects]
+    if not tells_the_scene(named, max(unnamed, default=0.0)):
+        return ""
+    beside = unfollowed_share(frames, merged([found.masks for found in seen]))
+    if not is_the_subject(named, beside, relative_focus(frames, masks)):
         return ""
     counts = counted(Counter(found.label for found in lasting))
     ever = counted(Counter(found.label for found in objects))
     more = {label for label, count in counts.items() if ever.get(label, 0) > count}
+    more |= {f.label for f in objects if _has_rivals(f)}
+    doubtful = [found.label for found, known in zip(seen, sure, strict=True) if not known]
+    more |= {label for label in counts if any(alike(label, other) for other in doubtful)}
     return caption(counts, more)
+
+
+def _largest_rival(found: TrackedObject) -> float:
+    """The share of the picture of the largest thing that might be one of the kind and that no track
+    follows; of its box, which it fills by half or so."""
+    height, width = found.masks.shape[1:]
+    areas = [(x1 - x0) * (y1 - y0) for _, (x0, y0, x1, y1) in found.rivals]
+    return MASK_OF_BOX * max(areas, default=0.0) / (height * width)
+
+
+def _has_rivals(found: TrackedObject) -> bool:
+    """Whether there are more of the kind than tracks: one sighting may be a part of something."""
+    return len({frame for frame, _ in found.rivals}) > 1
 
 
 def _row(clip: Clip, index: int, found: TrackedObject, masks: str) -> Track:
@@ -133,6 +161,8 @@ def _row(clip: Clip, index: int, found: TrackedObject, masks: str) -> Track:
         confidence=[round(float(c), 4) for c in found.confidence],
         area=_share(alive),
         boxes=[round(float(v), 2) for v in np.asarray(found.boxes).reshape(-1)],
+        mean_score=None if found.mean_score is None else float(found.mean_score),
+        rivals=[round(float(v), 2) for frame, box in found.rivals for v in (frame, *box)],
     )
 
 

@@ -19,7 +19,7 @@ from flows.runtime.prefetch import Prefetcher
 from flows.stages import caption
 
 STAGE = "annotate"
-VERSION = "3"
+VERSION = "4"
 """Rises whenever the same tracks may give another caption or camera path."""
 
 CAPTION_BY = "labels"

@@ -11,8 +11,9 @@ from collections.abc import Collection, Container, Mapping, Sequence
 
 from catalog.errors import BadInput
 from experts.annotate.captions.description import Description
+from experts.annotate.tracking.kinds import VEHICLE
 from experts.base import Frames
-from experts.write.nouns import indefinite, plural
+from experts.write.nouns import indefinite, several
 
 MOST = 4
 """Kinds of object named: more reads like a stock list, and is no longer short."""
@@ -33,9 +34,23 @@ dancer's surfboard and other things that are not there."""
 LARGE = 0.05
 """Share of the picture from which an object is large: the squirrel fills 0.1 of its."""
 
+STEADY = 0.4
+"""The detector's mean score over the keyframes from which its word is used at all, vocabulary or
+not. On the clips of experts/weights.toml and two others, objects rightly named had 0.42 and more; a
+road sign taken for a frisbee had 0.31, a dancer's sleeve taken for a surfboard 0.10."""
+
 LEAST = 0.005
 """Share of the picture that what is named must cover together. People and cars on a street seen
 from a roof (clip_pedestrians), whom anybody would name first, cover 0.014."""
+
+LEAST_OF_BESIDE = 0.5
+"""Share that what is named must have of the largest thing that moves on its own and has no name.
+People beside a scooter's handlebar, over which the picture is taken, have 0.08; a dog at the window
+of a car, before a landscape that rushes by, has 1."""
+
+IN_FOCUS = 0.5
+"""Least sharpness of what is named over that of the sharpest tenth of the picture: between 0.37 of
+the forest behind a squirrel and 0.6 and more of what clips are of (infra/bench/split.toml)."""
 
 
 class LabelCaptions:
@@ -60,22 +75,35 @@ class LabelCaptions:
 
 
 def surely_named(
-    label: str, score: float, share: float, vocabulary: Collection[str] | None
+    label: str,
+    score: float,
+    mean_score: float | None,
+    share: float,
+    vocabulary: Collection[str] | None,
 ) -> bool:
-    """Whether an object may be named that covers `share` (0-1) of the picture.
+    """Whether an object may be named that covers `share` (0-1) of the picture; `score` is the
+    detector's best and `mean_score` its mean over the keyframes, where that is known.
 
-    A vocabulary lists what the footage is known to show: of its labels any score will do, and
-    nothing else is named.
+    A vocabulary lists what the footage is known to show: of its labels a score need only be steady,
+    and nothing else is named. "Vehicle" is what a doubtful bus is called, and in doubt enough.
     """
+    if (score if mean_score is None else mean_score) < STEADY:
+        return False
     if vocabulary is not None:
         return label in vocabulary
-    return score >= (LIKELY if share < LARGE else SURE)
+    return score >= (LIKELY if share < LARGE or label == VEHICLE else SURE)
 
 
 def tells_the_scene(named: float, unnamed: float) -> bool:
     """Whether what is named makes a caption: it covers `named` of the picture (0-1, the mean over
     the clip), and the largest thing without a sure name `unnamed`."""
     return named >= LEAST and named >= unnamed
+
+
+def is_the_subject(named: float, beside: float, focus: float) -> bool:
+    """Whether what covers `named` of the picture is what it is of, where something that no track
+    follows covers `beside` of it, and its edges are `focus` times as sharp as the sharpest."""
+    return named >= LEAST_OF_BESIDE * beside and focus >= IN_FOCUS
 
 
 def caption(counts: Mapping[str, int], more: Container[str] = ()) -> str:
@@ -93,4 +121,4 @@ def caption(counts: Mapping[str, int], more: Container[str] = ()) -> str:
 
 
 def _phrase(label: str, count: int, more: bool) -> str:
-    return f"several {plural(label)}" if more or count > COUNTED else indefinite(label, count)
+    return several(label) if more or count > COUNTED else indefinite(label, count)
