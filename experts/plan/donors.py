@@ -224,7 +224,7 @@ def _view(
 
     def refer_to(crop: Crop, alive: slice) -> str | None:
         like = [t for t in rivals if t.label != label or t not in unlike]
-        phrase = refer(here, [here, *like], crop, alive)
+        phrase = refer(here, [here, *like], candidate.clip, crop, alive)
         return phrase and phrase.replace(label, _described(label, colour), 1)
 
     shown = view(candidate.clip, track, tracks, task, rules, refer_to, lengths=(frames,))

@@ -13,6 +13,9 @@ from catalog.keys import digest
 from catalog.records import Plan, Track
 from experts.edit.tasks import TASKS, Task
 from experts.plan.planners import Scene, planner_of
+from experts.plan.shown import shown_caption
+from experts.plan.view import View
+from experts.write.request import shows_caption
 
 
 @dataclass(frozen=True, slots=True)
@@ -97,12 +100,17 @@ def _plan(scene: Scene, choice: _Choice, rng: np.random.Generator, seed: int) ->
         crop=[shown.crop.x, shown.crop.y, shown.crop.width, shown.crop.height],
         width=shown.width,
         height=shown.height,
-        params={**draft.params, **_scenery(scene, task)},
+        params={**draft.params, **_scenery(scene, task, draft.view)},
     )
     return Plan(plan_id=digest("plan", fields), **fields)
 
 
-def _scenery(scene: Scene, task: Task) -> dict[str, str]:
-    """What a generating expert is told of the footage around its edit."""
-    told = task.name in scene.generated and scene.clip.caption
-    return {"caption": scene.clip.caption} if told else {}
+def _scenery(scene: Scene, task: Task, shown: View) -> dict[str, str]:
+    """What a generating expert is told of the footage around its edit, and what an instruction says
+    is to be seen, where that is not all that the clip shows."""
+    if task.name in scene.generated:
+        return {"caption": scene.clip.caption} if scene.clip.caption else {}
+    if not shows_caption(task.name):
+        return {}
+    caption = shown_caption(scene.clip, scene.tracks, shown.crop, shown.alive)
+    return {"caption": caption} if caption != scene.clip.caption else {}

@@ -204,9 +204,9 @@ class GeneratedSwapPlanner(Planner):
         expression that tells it apart from the other objects there."""
         found = {}
         for name in scene.replacements.get(track.label) or replaceable_by(track.label):
-            here = dataclasses.replace(track, label=name)
+            here = dataclasses.replace(track, label=name, rivals=[])
             tracks = [here if other is track else other for other in scene.tracks]
-            told_apart = partial(refer, here, tracks)
+            told_apart = partial(refer, here, tracks, scene.clip)
             shown = view(scene.clip, track, scene.tracks, task, scene.rules, told_apart)
             if shown is not None:
                 found[name] = shown

@@ -17,7 +17,7 @@ from catalog.records import Clip, Track
 from experts.edit.remover.settings import RemoverSettings
 from experts.edit.tasks import Task
 from experts.plan.framing import Boxes, Crop, area_of, around, boxes_of, never_uncovered, widest
-from experts.plan.referring import crowded, in_doubt, refer
+from experts.plan.referring import crowded, in_doubt, refer, surely_labelled
 from experts.plan.rules import Planning
 
 IN_VIEW = 0.8
@@ -85,7 +85,7 @@ def view(
     height, width, frames = edit_size(clip, task, rules)
     if track is None:
         return View(0, frames, widest(clip, height, width), height, width, "")
-    if track.score < rules.min_score:
+    if not surely_labelled(track, rules.min_score):
         return None
     for frames in lengths or edit_lengths(clip, task, rules):
         stretches = [slice(first, first + frames) for first in windows(track, frames)]
@@ -208,7 +208,7 @@ def _phrase(
         seen = removal_context(track, alive, rules)
         if _invents(clip, boxes_of(track)[seen], seen, crop) > rules.max_invented:
             return None
-    return refer_to(crop, alive) if refer_to else refer(track, tracks, crop, alive)
+    return refer_to(crop, alive) if refer_to else refer(track, tracks, clip, crop, alive)
 
 
 def _invents(clip: Clip, boxes: Boxes, alive: slice, crop: Crop) -> float:

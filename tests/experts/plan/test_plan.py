@@ -126,12 +126,12 @@ def test_references_tell_instances_apart() -> None:
     alive = slice(0, 64)
     left, right, close = track("l", 100), track("r", 700), track("c", 720)
     whole = Crop(0, 0, 854, 480, (854, 480))
-    assert refer(left, [left], whole, alive) == "car"
-    assert refer(left, [left, right], whole, alive) == "car on the left"
-    assert refer(right, [left, right], whole, alive) == "car on the right"
-    assert refer(right, [left, right, close], whole, alive) is None
+    assert refer(left, [left], CLIP, whole, alive) == "car"
+    assert refer(left, [left, right], CLIP, whole, alive) == "car on the left"
+    assert refer(right, [left, right], CLIP, whole, alive) == "car on the right"
+    assert refer(right, [left, right, close], CLIP, whole, alive) is None
     right_half = Crop(427, 0, 427, 480, (854, 480))
-    assert refer(right, [left, right], right_half, alive) == "car"
+    assert refer(right, [left, right], CLIP, right_half, alive) == "car"
 
 
 def test_what_hides_its_background_throughout_is_not_removed() -> None:
@@ -164,8 +164,8 @@ def test_an_object_out_of_sight_still_confuses() -> None:
     alive, whole = slice(40, 64), Crop(0, 0, 854, 480, (854, 480))
     middle, lost = track("m", 400), track("l", 100, last=20)
     gone = track("g", 40, last=20)  # its box touches the edge: it left the picture
-    assert refer(middle, [middle, gone], whole, alive) == "car"
-    assert refer(middle, [middle, lost], whole, alive) is None
+    assert refer(middle, [middle, gone], CLIP, whole, alive) == "car"
+    assert refer(middle, [middle, lost], CLIP, whole, alive) is None
 
 
 def test_movement_and_nearness_tell_instances_apart() -> None:
@@ -174,26 +174,31 @@ def test_movement_and_nearness_tell_instances_apart() -> None:
     for t in range(64):
         going.boxes[4 * t] += 2 * t - 64
         going.boxes[4 * t + 2] += 2 * t - 64
-    assert refer(going, [still, going], whole, alive) == "car driving to the right"
-    assert refer(still, [still, going], whole, alive) is None
+    stands = dataclasses.replace(CLIP, camera=[0.0] * 128)
+    assert refer(going, [still, going], stands, whole, alive) == "car driving to the right"
+    assert refer(still, [still, going], stands, whole, alive) is None
+    # The picture pans twice as fast: in the scene it goes to the left.
+    assert refer(going, [still, going], CLIP, whole, alive) is None
     near = track("n", 420)
     for t in range(64):
         near.boxes[4 * t + 3] += 75
-    assert refer(near, [still, near], whole, alive) == "car in the foreground"
+    assert refer(near, [still, near], CLIP, whole, alive) == "car in the foreground"
 
 
 def test_the_far_side_is_far_and_nobody_is_a_large_person() -> None:
     alive, whole = slice(0, 64), Crop(0, 0, 854, 480, (854, 480))
     near, far, beyond = track("n", 480), track("f", 540), track("b", 720)
-    assert refer(near, [near, track("l", 420)], whole, alive) is None  # right of it, but not far
-    assert refer(far, [near, far], whole, alive) is None
-    assert refer(track("r", 600), [far], whole, alive) == "car on the far right"
-    assert refer(beyond, [far, beyond], whole, alive) == "car on the right"
+    assert (
+        refer(near, [near, track("l", 420)], CLIP, whole, alive) is None
+    )  # right of it, but not far
+    assert refer(far, [near, far], CLIP, whole, alive) is None
+    assert refer(track("r", 600), [far], CLIP, whole, alive) == "car on the far right"
+    assert refer(beyond, [far, beyond], CLIP, whole, alive) == "car on the right"
     big = track("big", 427)
     big.boxes[1::4], big.boxes[2::4] = [60.0] * 64, [560.0] * 64
-    assert refer(big, [big, track("o", 430)], whole, alive) == "large car"
+    assert refer(big, [big, track("o", 430)], CLIP, whole, alive) == "large car"
     people = [dataclasses.replace(t, label="person") for t in (big, track("o", 430))]
-    assert refer(people[0], people, whole, alive) is None
+    assert refer(people[0], people, CLIP, whole, alive) is None
 
 
 def test_what_may_be_a_reflection_is_not_edited_and_not_grounded() -> None:
