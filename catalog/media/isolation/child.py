@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import dataclasses
+import errno
 import os
-import resource
 import socket
-import sys
 import threading
 from collections import deque
 from collections.abc import Sequence
@@ -14,6 +13,7 @@ from contextlib import suppress
 from typing import Any
 
 import cv2
+import psutil
 
 from catalog.errors import BadInput, one_line
 from catalog.media.isolation.limits import LIMIT, METER, Limits, restrict
@@ -57,6 +57,7 @@ class _Child:
         self._free: deque[int] = deque()
         self._slot = 0
         self._path = ""
+        self._process = psutil.Process()
 
     def serve(self) -> None:
         while (message := self._channel.next()) is not None:
@@ -71,12 +72,9 @@ class _Child:
                 answer = {"error": [error.reason, str(error), error.final]}
             except ConnectionError:  # BrokenPipeError too
                 raise
-            except MemoryError:
-                answer = {"error": [LIMIT, self._too_large(), True]}
             except Exception as error:
-                what = one_line(f"{type(error).__name__}: {error}")[:200]
-                answer = {"error": ["decoder_error", f"{self._path}: {what}", True]}
-            answer["peak"] = _peak()
+                answer = {"error": [*self._fault(error), True]}
+            answer["used"] = self._process.memory_info().rss
             self._channel.send(Message(JSON, data=answer))
 
     def _open(self, asked: dict[str, Any]) -> dict[str, Any]:
@@ -124,14 +122,11 @@ class _Child:
             # The slot used last is used next: its memory is in the processor's cache.
             self._free.appendleft(message.slot)
 
-    def _too_large(self) -> str:
-        return (
-            f"{self._path}: needs more than {self._limits.memory >> 20} MiB to be decoded; "
-            "scale it down"
-        )
-
-
-def _peak() -> int:
-    """Bytes that this process has used at most."""
-    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    return peak if sys.platform == "darwin" else peak << 10
+    def _fault(self, error: Exception) -> tuple[str, str]:
+        """Reason and message for what is no BadInput."""
+        if isinstance(error, MemoryError) or getattr(error, "errno", None) == errno.ENOMEM:
+            most = self._limits.memory >> 20
+            message = f"{self._path}: needs more than {most} MiB to be decoded; scale it down"
+            return LIMIT, message
+        what = one_line(f"{type(error).__name__}: {error}")[:200]
+        return "decoder_error", f"{self._path}: {what}"

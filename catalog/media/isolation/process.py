@@ -29,8 +29,9 @@ PASSED = (
 WAIT = 5.0
 """Seconds that a process has to end, or to end a reading."""
 
-MOST_PEAK = 1 << 30
-"""Bytes: a process that once used more is not used again, so that it gives them back."""
+MOST_USED = 1 << 30
+"""Bytes, resident: a process that holds more behind a reading is not used again. (The peak that
+getrusage(2) tells will not do: behind an exec it is that of the process that started this one.)"""
 
 _START = "import sys; sys.path[:] = {path!r}; from catalog.media.isolation.child import main; "
 
@@ -44,7 +45,7 @@ class DecodingProcess:
         self._slots: Slots | None = None
         self._reading = False  # its frames come, or could
         self._answered = False
-        self._peak = 0
+        self.used = 0  # bytes of memory, behind the last reading
         ours, its = socket.socketpair()
         life, self._life = os.pipe()
         main = f"main({its.fileno()}, {life}, {dataclasses.asdict(limits)!r})"
@@ -118,7 +119,7 @@ class DecodingProcess:
 
     def settled(self) -> bool:
         """Whether the process can be asked again, once what it was asked before has ended."""
-        if self._child.poll() is not None or self._peak > MOST_PEAK:
+        if self._child.poll() is not None or self.used > MOST_USED:
             return False
         try:
             while self._reading:
@@ -155,7 +156,7 @@ class DecodingProcess:
     def _checked(self, answer: Any) -> dict[str, Any]:
         self._answered = True
         try:
-            self._peak = int(answer["peak"])
+            self.used = int(answer["used"])
             error = answer.get("error")
             if error is None:
                 return dict(answer)

@@ -165,7 +165,7 @@ def test_too_much_memory(tmp_path, write, numbered, pool):
         stream.width, stream.height, stream.pix_fmt = 8000, 7000, "yuv420p"
         frame = av.VideoFrame(8000, 7000, "yuv420p")
         container.mux([*stream.encode(frame), *stream.encode(None)])
-    pool = pool(memory=620 << 20)
+    pool = pool(memory=900 << 20)
     error = refused(lambda: pool.opened(Request(str(path))).read())
     assert error.reason == "decode_limit"
     assert "memory" in str(error) or "MiB" in str(error)
@@ -238,6 +238,17 @@ def test_masks_are_bool(tmp_path):
     found = read_masks(tmp_path / "m.mkv")
     assert found.dtype == bool
     np.testing.assert_array_equal(found, masks)
+
+
+def test_a_large_process_keeps_a_small_decoder(write, numbered, pool):
+    path, pool = write("a.mp4", numbered(5)), pool()
+    held = np.ones(700 << 20, np.uint8)
+    pool.opened(Request(str(path))).read()
+    first = pid(pool)
+    assert 20 << 20 < pool._idle[0].used < 500 << 20
+    pool.opened(Request(str(path))).read()
+    assert pid(pool) == first
+    assert held[0]
 
 
 def test_no_secret_reaches_the_decoder(write, numbered, pool, monkeypatch):
