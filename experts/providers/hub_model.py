@@ -140,7 +140,7 @@ class HubModel(ABC):
 
     def _kind(self) -> Kind:
         """What its checkpoint must be; what is said where there is none."""
-        return self.provider.checkpoint_kind()
+        return self.provider.checkpoint_kind(self._named)
 
     @abstractmethod
     def _open(self, folder: Path) -> Any:

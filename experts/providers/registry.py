@@ -133,11 +133,13 @@ class Provider:
             f"{repo}@<its commit's 40 hex digits>, or to a folder"
         )
 
-    def checkpoint_kind(self) -> Kind:
-        """How its checkpoint is looked for, and what is said where it is not there."""
+    def checkpoint_kind(self, named: str = "") -> Kind:
+        """How its checkpoint is looked for, by default its own, and what is said where it is not
+        there."""
         assert self.checkpoint is not None
+        sibling = self.sibling(named)
         return Kind(
-            what=self.what,
+            what=sibling.what if sibling else self.what,
             files=self.checkpoint.needed,
             optional=self.checkpoint.optional,
             option=self.option,

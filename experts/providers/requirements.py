@@ -126,7 +126,7 @@ def checkpoint_version(choice: Choice) -> str:
     named = _named(known, choice.options)
     if named == known.checkpoint.repo:
         raise EditmillError(known.without_commit)
-    return known.checkpoint_kind().version(named)
+    return known.checkpoint_kind(named).version(named)
 
 
 def fetch(needed: Requirement, report: Report | None = None) -> None:
@@ -135,7 +135,8 @@ def fetch(needed: Requirement, report: Report | None = None) -> None:
     Files of the weights manifest are fetched by `experts.weights.fetch_all`.
     """
     if needed.state == "missing" and needed.checkpoint:
-        provider(needed.slot, needed.name).checkpoint_kind().folder(needed.checkpoint, report)
+        known = provider(needed.slot, needed.name)
+        known.checkpoint_kind(needed.checkpoint).folder(needed.checkpoint, report)
 
 
 def state_of(kind: Kind, checkpoint: str) -> tuple[State, str]:
@@ -170,7 +171,7 @@ def _state(known: Provider, checkpoint: str, served: bool) -> tuple[State, str]:
         return "here", ""
     if checkpoint == known.checkpoint.repo:
         return "no commit", ""
-    return state_of(known.checkpoint_kind(), checkpoint)
+    return state_of(known.checkpoint_kind(checkpoint), checkpoint)
 
 
 def _size(known: Provider, checkpoint: str) -> int:
