@@ -37,7 +37,7 @@ ASKS = (
 )
 
 FLUSH_MS = 10_000
-"""How long the last spans and metrics of a build may take to their receiver."""
+"""How long the last spans and metrics of a process may take to their receiver."""
 
 NAME = "editmill"
 TRACEPARENT = "traceparent"  # W3C's name of the header
@@ -87,31 +87,32 @@ def build(ctx: Context) -> Iterator[None]:
                 ctx.run = dataclasses.replace(ctx.run, traceparent=carrier.get(TRACEPARENT, ""))
                 yield
         finally:
-            for provider in (trace.get_tracer_provider(), metrics.get_meter_provider()):
-                if flush := getattr(provider, "force_flush", None):
-                    flush(FLUSH_MS)
+            _flush(trace.get_tracer_provider())
+            _flush(metrics.get_meter_provider())
 
 
-def shard(
-    run: BuildRun, stage: str, name: str, records: int
-) -> AbstractContextManager[Span | None]:
-    """A stage's work on a shard."""
+@contextmanager
+def shard(run: BuildRun, stage: str, name: str, records: int) -> Iterator[Span | None]:
+    """A stage's work on a shard, in whatever process."""
     if _tracer is None:
-        return nullcontext()
+        yield None
+        return
     from opentelemetry import propagate, trace
 
     # In another process than the driver's, nothing is current.
-    current = trace.get_current_span().get_span_context().is_valid
+    driven_here = trace.get_current_span().get_span_context().is_valid
     said: dict[str, Any] = {
         "editmill.stage": stage,
         "editmill.shard": name,
         "editmill.records": records,
     }
-    return _tracer.start_as_current_span(
-        stage,
-        context=None if current else propagate.extract({TRACEPARENT: run.traceparent}),
-        attributes=said,
-    )
+    above = None if driven_here else propagate.extract({TRACEPARENT: run.traceparent})
+    try:
+        with _tracer.start_as_current_span(stage, context=above, attributes=said) as span:
+            yield span
+    finally:
+        if not driven_here:  # such a process may be ended at any time
+            _flush(trace.get_tracer_provider())
 
 
 def note(span: Span | None, counts: Mapping[str, int]) -> None:
@@ -126,6 +127,12 @@ def records(stage: str, names: Sequence[str]) -> AbstractContextManager[object]:
         return nullcontext()
     said: dict[str, Any] = {"editmill.stage": stage, "editmill.record": list(names)}
     return _tracer.start_as_current_span(f"{stage} batch", attributes=said)
+
+
+def _flush(provider: object) -> None:
+    """Waits until what it has is sent, where it sends anything."""
+    if flush := getattr(provider, "force_flush", None):
+        flush(FLUSH_MS)
 
 
 def _models(models: Sequence[Model]) -> AbstractContextManager[object]:
