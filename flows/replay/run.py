@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import tempfile
 from dataclasses import dataclass, field
@@ -10,7 +11,7 @@ from typing import Any, Literal
 
 from catalog.errors import EditmillError
 from catalog.products import Products
-from catalog.records import Plan, from_row, to_row
+from catalog.records import Plan, from_row
 from catalog.releases import MAIN, Catalog
 from catalog.validated import validated
 from flows.recipe import Recipe, load
@@ -126,11 +127,10 @@ def _plans(ctx: Context, wanted: Target) -> list[Replayed]:
     """Plans are no products, since they are drawn at no cost: they are compared with their rows."""
     tables = ctx.catalog.tables
     assert isinstance(tables, OverlaidTables)
-    drawn = [each for own in tables.given["plans"].values() for each in own]
-    now = {each.plan_id: to_row(each) for each in drawn}
+    drawn = (each for own in tables.given["plans"].values() for each in own)
     rows = ctx.catalog.table("plans").collect().iter_rows(named=True)
     stored = (from_row(Plan, row) for row in rows if row["clip_id"] in wanted.clips)
-    then = {each.plan_id: to_row(each) for each in stored}
+    now, then = ({each.plan_id: _document(each) for each in plans} for plans in (drawn, stored))
     found = []
     for name in dict.fromkeys([*then, *now]):
         if wanted.record not in ("", name):
@@ -142,3 +142,9 @@ def _plans(ctx: Context, wanted: Target) -> list[Replayed]:
         fields = difference(then[name], now[name]) if name in now else {"plan": (name, MISSING)}
         found.append(Replayed(f"{task} {name}", "differs" if fields else "same", "", fields))
     return found
+
+
+def _document(planned: Plan) -> dict[str, Any]:
+    """As JSON has it."""
+    document: dict[str, Any] = json.loads(json.dumps(dataclasses.asdict(planned)))
+    return document
