@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-NOISE = 2.0
+NOISE = 1.0
 """Gray values; deviation of the noise that every candidate is granted, so that weights of
 candidates which are all as good as right are even."""
 
