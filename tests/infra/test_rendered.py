@@ -53,7 +53,8 @@ def test_elsewhere_the_two_versions_agree_but_for_the_codec(name: str) -> None:
     touched = np.stack([cv2.dilate(m.astype(np.uint8), grow) > 0 for m in made.affected()])
     assert 0.01 < touched.mean() < 0.6
     apart = np.abs(made.with_object[~touched].astype(int) - made.without[~touched])
-    assert apart.mean() < 4.5
+    grain = float(table()[name].get("grain", 0))  # type: ignore[arg-type]  # the codec smooths it
+    assert apart.mean() < 4 + 0.3 * grain
 
 
 @every_scene
@@ -85,10 +86,11 @@ def test_flow_leads_to_the_same_point_in_the_next_frame(name: str) -> None:
         followed.append(np.median(np.abs(there - here).mean(axis=-1)[inside]))
         later = made.without[t + 1, ::STRIDE, ::STRIDE]
         still.append(np.median(np.abs(later - here).mean(axis=-1)))
-    assert np.mean(followed) < 6
+    grain = float(table()[name].get("grain", 0))  # type: ignore[arg-type]
+    assert np.mean(followed) < 5 + grain
     moves = np.median(np.hypot(made.flow[..., 0], made.flow[..., 1])) > 1
-    if moves and not blurred(made):
-        assert np.mean(followed) < 0.6 * np.mean(still)
+    if moves:
+        assert np.mean(followed) < (0.8 if grain else 0.6) * np.mean(still)
 
 
 @every_scene

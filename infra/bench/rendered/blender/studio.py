@@ -1,13 +1,13 @@
 """Camera, light and Cycles' settings: renders a scene with its object, without it, and its truth.
 
-Four passes over the frames, each into its own folder of the working directory, as OpenEXR:
+Four passes over the frames, each into its own folder, as OpenEXR with a layer a pass:
 
-- `with/`: linear RGB (half floats); `coverage/`: share of each pixel that the object covers, 0–1,
-  antialiased and, where there is motion blur, blurred with it;
-- `without/`: linear RGB. Both take the same random numbers, so noise differs only where light
-  that the object sends, blocks or reflects arrives;
+- `with/`, `without/`: linear RGB and the denoiser's guides, the surfaces' colours and normals. Both
+  take the same random numbers, so noise differs only where light that the object sends, blocks or
+  reflects arrives. `with/` has the pass `coverage`, too: which share of each pixel the object
+  covers, 0–1, antialiased and, where there is motion blur, blurred with it;
 - `labels/`: which object each pixel's middle shows, with the object in place;
-- `depth/` and `vector/`: of the pixels' middles without the object and without motion blur.
+- `truth/`: depth and motion of each pixel's middle, without the object.
 
 `cameras.json` holds per frame the focal length (px) and the pose (world to camera).
 """
@@ -28,8 +28,8 @@ WIDTH, HEIGHT = 320, 192
 FRAMES = 24
 SENSOR = 36.0  # mm, its width
 COVERAGE = "coverage"
-STATIC, OBJECT, OTHERS = 0, 1, 2
-"""Labels: what does not move on its own; the object; others are OTHERS, OTHERS + 1, …"""
+OBJECT = 1
+"""The object's label; others that move have the next, what does not move on its own has 0."""
 
 
 @dataclass
@@ -132,54 +132,58 @@ def _write(folder: Path) -> None:
     bpy.ops.render.render(animation=True)
 
 
-def render(made: Scene, folder: Path, frames: Sequence[int] = range(FRAMES)) -> None:
-    """Render all passes, see the module's docstring."""
+def render(made: Scene, folder: Path) -> None:
+    """Render all of the scene's passes."""
     scene = bpy.context.scene
-    view = scene.view_layers[0]
-    scene.render.engine = "CYCLES"
-    scene.render.resolution_x, scene.render.resolution_y = WIDTH, HEIGHT
-    file = scene.render.image_settings
-    file.file_format, file.color_depth, file.exr_codec = "OPEN_EXR_MULTILAYER", "32", "NONE"
-    scene.render.use_persistent_data = True
-    scene.frame_start, scene.frame_end = frames[0], frames[-1]
-    scene.frame_step = frames[1] - frames[0] if len(frames) > 1 else 1
-    cycles = scene.cycles
-    cycles.use_adaptive_sampling = False
-    cycles.use_denoising = False
-    cycles.max_bounces, cycles.diffuse_bounces, cycles.glossy_bounces = 3, 1, 2
-    cycles.sample_clamp_indirect = 4.0
-    cycles.caustics_reflective = cycles.caustics_refractive = False
-    for t in (frames[0], frames[-1]):  # another pattern of noise each frame
-        cycles.seed = t
-        cycles.keyframe_insert("seed", frame=t)
-    for curve in scene.animation_data.action.fcurves:
-        for key in curve.keyframe_points:
-            key.interpolation = "LINEAR"
+    view, cycles = scene.view_layers[0], scene.cycles
+    _set_up(scene)
     view.aovs.add().name = COVERAGE
     view.aovs[0].type = "VALUE"
     _mark(made.taken)
     for label, prop in enumerate([made.taken, *made.others], OBJECT):
         for part in _parts(prop):
             part.pass_index = label
-
     folder.mkdir(parents=True, exist_ok=True)
-    _write_cameras(folder / "cameras.json", frames)
-    for version in ("with", "without", "truth"):
-        exact = version == "truth"
-        cycles.samples = 1 if exact else made.samples
-        cycles.filter_width = 0.01 if exact else 1.5
-        scene.render.use_motion_blur = made.shutter > 0 and not exact
-        scene.render.motion_blur_shutter = made.shutter or 0.5
-        _show(made.taken, version != "without")
-        view.use_pass_object_index = view.use_pass_z = view.use_pass_vector = exact
-        view.use_pass_diffuse_color = view.use_pass_normal = not exact  # the denoiser's guides
-        if not exact:
-            _write(folder / version)
-            continue
-        cycles.max_bounces = 0
-        _write(folder / "labels")
-        _show(made.taken, False)
-        _write(folder / "truth")
+    _write_cameras(folder / "cameras.json")
+
+    cycles.samples = made.samples
+    scene.render.use_motion_blur = made.shutter > 0
+    scene.render.motion_blur_shutter = made.shutter or 0.5
+    view.use_pass_diffuse_color = view.use_pass_normal = True
+    _write(folder / "with")
+    _show(made.taken, False)
+    _write(folder / "without")
+
+    scene.render.use_motion_blur = False
+    cycles.samples, cycles.filter_width = 1, 0.01  # px: the middles of the pixels
+    cycles.max_bounces = 0
+    view.use_pass_diffuse_color = view.use_pass_normal = False
+    view.use_pass_z = view.use_pass_vector = True
+    _write(folder / "truth")
+    _show(made.taken, True)
+    view.use_pass_z = view.use_pass_vector = False
+    view.use_pass_object_index = True
+    _write(folder / "labels")
+
+
+def _set_up(scene: bpy.types.Scene) -> None:
+    scene.render.engine = "CYCLES"
+    scene.render.resolution_x, scene.render.resolution_y = WIDTH, HEIGHT
+    scene.render.use_persistent_data = True
+    scene.frame_start, scene.frame_end = 0, FRAMES - 1
+    file = scene.render.image_settings
+    file.file_format, file.color_depth, file.exr_codec = "OPEN_EXR_MULTILAYER", "32", "NONE"
+    cycles = scene.cycles
+    cycles.use_adaptive_sampling = cycles.use_denoising = False
+    cycles.max_bounces, cycles.diffuse_bounces, cycles.glossy_bounces = 3, 1, 2
+    cycles.sample_clamp_indirect = 4.0
+    cycles.caustics_reflective = cycles.caustics_refractive = False
+    for t in (0, FRAMES - 1):  # another pattern of noise each frame
+        cycles.seed = t
+        cycles.keyframe_insert("seed", frame=t)
+    for curve in scene.animation_data.action.fcurves:
+        for key in curve.keyframe_points:
+            key.interpolation = "LINEAR"
 
 
 def _show(prop: Object, shown: bool) -> None:
@@ -187,16 +191,12 @@ def _show(prop: Object, shown: bool) -> None:
         part.hide_render = not shown
 
 
-def _write_cameras(path: Path, frames: Sequence[int]) -> None:
+def _write_cameras(path: Path) -> None:
     scene, rows = bpy.context.scene, []
-    for t in frames:
+    for t in range(FRAMES):
         scene.frame_set(t)
         camera = scene.camera
         pose = Matrix.Diagonal((1, -1, -1, 1)) @ camera.matrix_world.inverted()
-        rows.append(
-            {
-                "focal": camera.data.lens / SENSOR * WIDTH,
-                "pose": [list(row) for row in pose],
-            }
-        )
+        focal = camera.data.lens / SENSOR * WIDTH
+        rows.append({"focal": focal, "pose": [list(row) for row in pose]})
     path.write_text(json.dumps(rows))
