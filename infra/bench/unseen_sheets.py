@@ -61,6 +61,8 @@ def _block(number: int, pair: Pair, media: Callable[[str], Path]) -> Picture:
         f"caption: {pair.caption} | label: {pair.label} | target: {pair.target_prompt}",
         f"said otherwise: {' / '.join(pair.phrasings[1:])}",
     ]
+    if pair.target_height > pair.target_width:
+        rows = [_beside(rows)]
     paper = KEPT if pair.keep else REJECTED
     return _stacked([*rows, *(_text(words, max(row.shape[1] for row in rows), paper))])
 
@@ -74,6 +76,10 @@ def _text(words: Sequence[str], width: int, paper: tuple[int, int, int]) -> list
         cv2.putText(bar, plain, (4, 15), cv2.FONT_HERSHEY_SIMPLEX, 0.45, (20, 20, 20), 1, 16)
         made.append(bar)
     return made
+
+
+def _beside(rows: Sequence[Picture]) -> Picture:
+    return _stacked([row.transpose(1, 0, 2) for row in rows]).transpose(1, 0, 2)
 
 
 def _stacked(rows: Sequence[Picture]) -> Picture:
