@@ -8,11 +8,13 @@ with the better of Telea's method frame by frame and the median over time; `fill
 remover believes to be off by, with what it really is, by their rank correlation (Spearman).
 
     python infra/bench/removal_blobs.py                          # both halves of the split
-    python infra/bench/removal_blobs.py --footage dance.mp4 promenade.mp4    # reported on as well
+    python infra/bench/removal_blobs.py --footage dance.mp4 promenade.mp4  # reported on as well
     python infra/bench/removal_blobs.py --only waves --sheets out/
+    python infra/bench/removal_blobs.py --half rendered     # infra/bench/rendered
 
 Rows of the sources that things were chosen on and of those that are only reported on are kept
-apart, and the gap between them is printed.
+apart, and the gap between them is printed. Of the rendered scenes, which nothing was chosen on
+either, the object is a real one, with its shadow, and the truth is the scene without it.
 """
 
 from __future__ import annotations
@@ -20,7 +22,7 @@ from __future__ import annotations
 import argparse
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -30,13 +32,17 @@ from scipy.stats import spearmanr
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
+from infra.bench.rendered.load import names as scene_names
+from infra.bench.rendered.load import scene
+
 from catalog.media import crop_resize, fit_size, read_video
 from experts.base import EditRequest, Frames, Masks
 from experts.edit.remover import Remover
 from experts.weights import fetch
-from infra.bench.removal import FRAMES, SIZE, psnr, telea, temporal_median
+from infra.bench.removal import FRAMES, MASK_MARGIN, SIZE, psnr, telea, temporal_median
 from infra.bench.split import split
 
+RENDERED = "rendered"
 START = 0.25  # of the source's frames, where its window starts
 
 
@@ -88,6 +94,22 @@ def blob(clip: Frames, donor: Frames, seed: int) -> tuple[Frames, Masks]:
     return frames, masks
 
 
+def case(half: str, name: str, sources: Mapping[str, str]) -> tuple[Frames, Frames, Masks]:
+    """Truth, frames and masks of a source of the `half`."""
+    if half == RENDERED:
+        made = scene(name)
+        kernel = np.ones((2 * MASK_MARGIN + 1,) * 2, np.uint8)
+        grown = np.stack([cv2.dilate(m.astype(np.uint8), kernel) > 0 for m in made.masks])
+        return made.without, made.with_object, grown
+    names = list(sources)
+    seed = names.index(name)
+    clip, donor = (
+        window(path if (path := Path(source)).exists() else Path(fetch(source)))
+        for source in (sources[name], sources[names[(seed + 1) % len(names)]])
+    )
+    return clip, *blob(clip, donor, seed)
+
+
 def score(
     name: str, truth: Frames, frames: Frames, masks: Masks, remover: Remover, sheets: Path | None
 ) -> Scored:
@@ -112,7 +134,7 @@ def score(
         best = by_telea if scored.telea > scored.median else by_median
         rows = [
             np.hstack([v[t] for v in (frames, truth, best, result.frames)])
-            for t in (1, FRAMES // 3, 2 * FRAMES // 3)
+            for t in (1, len(frames) // 3, 2 * len(frames) // 3)
         ]
         cv2.imwrite(str(sheets / f"{name}.png"), np.vstack(rows)[..., ::-1])
     return scored
@@ -134,13 +156,14 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--footage", type=Path, nargs="*", default=[], help="videos, reported on")
     parser.add_argument("--only", default="", help="only the sources whose name holds this text")
-    parser.add_argument("--half", choices=("tuned_on", "reported_on"), help="of the split")
+    parser.add_argument("--half", choices=("tuned_on", "reported_on", RENDERED))
     parser.add_argument("--sheets", type=Path, help="write contact sheets into this folder")
     args = parser.parse_args()
     halves = {
         half: {name.removeprefix("clip_"): name for name in getattr(split(), half)}
         for half in ("tuned_on", "reported_on")
     }
+    halves[RENDERED] = {name: name for name in scene_names()}
     halves["reported_on"] |= {path.stem: str(path) for path in args.footage}
     remover = Remover(threads=1)
     remover.load()
@@ -149,22 +172,18 @@ def main() -> None:
         wanted = [n for n in sources if args.only in n] if args.half in (None, half) else []
         if wanted:
             print(f"{half:<18}  telea  median   ours   gain  expected   core-s")
-        names = list(sources)
         for name in wanted:
-            seed = names.index(name)
-            clip, donor = (
-                window(path if (path := Path(source)).exists() else Path(fetch(source)))
-                for source in (sources[name], sources[names[(seed + 1) % len(names)]])
-            )
-            frames, masks = blob(clip, donor, seed)
-            one = score(name, clip, frames, masks, remover, args.sheets)
+            truth, frames, masks = case(half, name, sources)
+            one = score(name, truth, frames, masks, remover, args.sheets)
             done.setdefault(half, []).append(one)
             print(row(one), flush=True)
     every = [one for rows in done.values() for one in rows]
     for half, rows in done.items():
         print(summary(half, rows))
-    if len(done) > 1:
-        tuned, reported = (np.mean([one.gain for one in rows]) for rows in done.values())
+    if {"tuned_on", "reported_on"} <= done.keys():
+        tuned, reported = (
+            np.mean([one.gain for one in done[half]]) for half in ("tuned_on", "reported_on")
+        )
         print(f"gap: {tuned - reported:+.2f} dB")
     for half, rows in (*done.items(), ("all", every)):
         if len(rows) > 2:
