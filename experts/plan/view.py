@@ -14,6 +14,7 @@ import numpy as np
 
 from catalog.media import fit_size
 from catalog.records import Clip, Track
+from experts.annotate.tracking.kinds import alike
 from experts.edit.remover.settings import RemoverSettings
 from experts.edit.tasks import Task
 from experts.plan.framing import Boxes, Crop, area_of, around, boxes_of, never_uncovered, widest
@@ -201,6 +202,7 @@ def _phrase(
             return None
         unclear = crowded(track.label, tracks, crop, alive)
         unclear = unclear or in_doubt(track.label, tracks, crop, alive, rules.min_score)
+        unclear = unclear or _lost(track.label, tracks, crop, alive)
         return None if unclear else track.label
     if crop.share_in_view(boxes) < IN_VIEW:
         return None
@@ -209,6 +211,21 @@ def _phrase(
         if _invents(clip, boxes_of(track)[seen], seen, crop) > rules.max_invented:
             return None
     return refer_to(crop, alive) if refer_to else refer(track, tracks, clip, crop, alive)
+
+
+def _lost(label: str, tracks: Sequence[Track], crop: Crop, alive: slice) -> bool:
+    """Whether the tracker lost one of a kind, or found it late, in the midst of the picture: it may
+    be there still, and would be left unpainted."""
+    for track in tracks:
+        boxes = boxes_of(track)
+        if not alike(track.label, label) or not crop.view(boxes[alive]).any():
+            continue
+        first, last = track.first_frame, track.last_frame
+        late = alive.start < first and not crop.leaves(boxes[first])
+        early = last < alive.stop - 1 and not crop.leaves(boxes[last])
+        if late or early:
+            return True
+    return False
 
 
 def _invents(clip: Clip, boxes: Boxes, alive: slice, crop: Crop) -> float:

@@ -91,6 +91,17 @@ def test_what_the_picture_mostly_cuts_is_not_grounded() -> None:
     assert view(square, above, [above], grounding, RULES) is None
 
 
+def test_a_kind_of_which_one_was_lost_in_the_picture_is_not_grounded() -> None:
+    grounding, whole = TASKS["object_grounding"], track("t1", 400)
+    for lost in (track("t2", 600, last=50), track("t2", 600, first=10)):
+        assert view(CLIP, whole, [whole, lost], grounding, RULES) is None
+    walked_out = track("t2", CLIP.width - 41, last=50)
+    assert walked_out.boxes[4 * 50 + 2] > CLIP.width - 3
+    assert view(CLIP, whole, [whole, walked_out], grounding, RULES)
+    dog = dataclasses.replace(track("t2", 600, last=50), label="dog")
+    assert view(CLIP, whole, [whole, dog], grounding, RULES)
+
+
 def test_weight_zero_is_never_drawn() -> None:
     rules = RULES.model_copy(update={"weights": {"deblur": 1.0, "upscaling": 0.0}})
     assert [p.task for p in draw(Scene(CLIP, [], rules), 0)] == ["deblur"]
