@@ -23,7 +23,8 @@ from experts.base import Frames, Masks
 HERE = Path(__file__).parent
 CLIPS = HERE / "clips"
 STRIDE = 2
-"""Depth and flow are those of every second pixel of every second row, from the first on."""
+"""px: depth and flow are those of every second pixel of every second row, from the first on, where
+`scenes.toml` has no other stride (leaves and grass need many bytes)."""
 
 DEPTH_UNIT, FLOW_UNIT, FLOW_ZERO = 256, 64, 2**15
 """How 16-bit PNGs hold them, as those of KITTI do (Geiger et al., CVPR 2012): depth · 256, 0 where
@@ -38,7 +39,7 @@ class RenderedScene:
     share of each pixel that the object's visible part covers, of 255, motion blur included.
     `labels`: uint8 [T, H, W], what the middle of each pixel shows with the object in place, without
     motion blur: 0 what does not move on its own, 1 the object, from 2 on the others that move.
-    Of the version without the object, without motion blur, at the pixels (STRIDE·x, STRIDE·y):
+    Of the version without the object, without motion blur, at the pixels (stride·x, stride·y):
     `depth`: float32 [T, h, w], m along the camera's axis, infinite in the sky; `flow`: float32
     [T − 1, h, w, 2], px of the full frame to the right and down, from frame t to t + 1 (in the sky:
     the camera's turn). `intrinsics`: float64 [T, 3, 3], px; `poses`: float64 [T, 4, 4], from the
@@ -49,6 +50,7 @@ class RenderedScene:
     what: str
     traits: tuple[str, ...]
     fps: float
+    stride: int
     with_object: Frames
     without: Frames
     coverage: NDArray[np.uint8]
@@ -85,6 +87,11 @@ def table() -> dict[str, dict[str, object]]:
     return tomllib.loads((HERE / "scenes.toml").read_text())
 
 
+def stride(name: str) -> int:
+    """Of the scene's depth and flow, px."""
+    return int(table()[name].get("stride", STRIDE))  # type: ignore[call-overload]
+
+
 def names() -> list[str]:
     """The scenes whose clips are there."""
     return [name for name in table() if (CLIPS / name / "cameras.json").exists()]
@@ -107,6 +114,7 @@ def scene(name: str) -> RenderedScene:
         what=str(entry["what"]),
         traits=tuple(entry["traits"]),  # type: ignore[arg-type]
         fps=probe(folder / "with.mp4").fps,
+        stride=stride(name),
         with_object=read_video(folder / "with.mp4"),
         without=read_video(folder / "without.mp4"),
         coverage=coverage,

@@ -70,7 +70,7 @@ def main() -> None:
     parser.add_argument("--out", type=Path, default=Path("docs/rendered.png"))
     options = parser.parse_args()
     encoded = io.BytesIO()
-    few = Image.fromarray(picture(options.scenes)).quantize(256)  # a third of the bytes
+    few = Image.fromarray(picture(options.scenes)).quantize(256, kmeans=4)  # a third of the bytes
     few.save(encoded, "PNG", optimize=True)
     if encoded.tell() > MOST_BYTES:
         raise SystemExit(f"{encoded.tell()} bytes, more than {MOST_BYTES}: name fewer scenes")

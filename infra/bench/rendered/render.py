@@ -24,7 +24,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 from catalog.media import write_video
 from infra.bench.rendered.develop import denoised, exposed, layer
 from infra.bench.rendered.exr import read_exr
-from infra.bench.rendered.load import CLIPS, DEPTH_UNIT, FLOW_UNIT, FLOW_ZERO, HERE, STRIDE, table
+from infra.bench.rendered.load import CLIPS, DEPTH_UNIT, FLOW_UNIT, FLOW_ZERO, HERE, stride, table
 
 FPS = 24.0
 CRF = 14
@@ -41,6 +41,9 @@ def blender(name: str, folder: Path) -> None:
         return
     script = ["blender", "-b", "--factory-startup", "-P", str(HERE / "blender" / "scenes.py")]
     subprocess.run([*script, "--", name, str(folder)], check=True, stdout=subprocess.DEVNULL)
+    for version in folder.glob("*/"):  # Blender goes on where the disk is full
+        if len({path.stat().st_size for path in version.iterdir()}) != 1:
+            raise SystemExit(f"{version}: files are cut short; is the disk full? Render it again")
     (folder / "done").touch()
 
 
@@ -49,6 +52,7 @@ def store(name: str, folder: Path) -> int:
     entry, out = table()[name], CLIPS / name
     out.mkdir(parents=True, exist_ok=True)
     look = {key: entry[key] for key in ("exposure", "monochrome", "grain") if key in entry}
+    step = stride(name)
     crf = int(entry.get("crf", CRF))  # type: ignore[call-overload]
     coverage = []
     for version in ("with", "without"):
@@ -61,13 +65,13 @@ def store(name: str, folder: Path) -> int:
         write_video(out / f"{version}.mp4", frames, FPS, crf)
     labels = [layer(read_exr(p), "IndexOB", "X")[..., 0] for p in sorted(folder.glob("labels/*"))]
     truth = [read_exr(path) for path in sorted(folder.glob("truth/*"))]
-    depth = np.stack([layer(p, "Depth", "Z")[::STRIDE, ::STRIDE, 0] for p in truth])
+    depth = np.stack([layer(p, "Depth", "Z")[::step, ::step, 0] for p in truth])
     cameras = json.loads((folder / "cameras.json").read_text())
     # Blender's vectors Z, W lead from the next frame's place to this one's; its y points up.
-    flow = np.stack([layer(p, "Vector", "ZW")[::STRIDE, ::STRIDE] * (-1, 1) for p in truth[:-1]])
+    flow = np.stack([layer(p, "Vector", "ZW")[::step, ::step] * (-1, 1) for p in truth[:-1]])
     for t in range(len(flow)):  # where Blender gives none
         sky = depth[t] >= FAR
-        flow[t][sky] = _turn(cameras[t], cameras[t + 1], coverage[0].shape)[sky]
+        flow[t][sky] = _turn(cameras[t], cameras[t + 1], coverage[0].shape, step)[sky]
     (out / "cameras.json").write_text(json.dumps(cameras))
     _write_strip(out / "coverage.png", np.clip(np.rint(255 * np.stack(coverage)), 0, 255), np.uint8)
     _write_strip(out / "labels.png", np.stack(labels), np.uint8)
@@ -79,9 +83,9 @@ def store(name: str, folder: Path) -> int:
     return sum(path.stat().st_size for path in out.iterdir())
 
 
-def _turn(now: dict, then: dict, size: tuple[int, ...]) -> np.ndarray:
+def _turn(now: dict, then: dict, size: tuple[int, ...], step: int) -> np.ndarray:
     """The flow of what is infinitely far, [h, w, 2], between two of `cameras.json`."""
-    y, x = np.mgrid[: size[0] : STRIDE, : size[1] : STRIDE]
+    y, x = np.mgrid[: size[0] : step, : size[1] : step]
     middle = np.array([(size[1] - 1) / 2, (size[0] - 1) / 2])
     rays = np.dstack([(np.dstack([x, y]) - middle) / now["focal"], np.ones(x.shape)])
     turned = np.array(then["pose"])[:3, :3] @ np.array(now["pose"])[:3, :3].T
