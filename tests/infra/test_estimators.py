@@ -8,6 +8,10 @@ import pytest
 
 from experts.annotate.motion.camera import camera_path, fit_transform, track_corners
 from experts.annotate.motion.flow import flow
+from experts.edit.remover import RemoverSettings
+from experts.edit.remover.background_flow import background_flow
+from experts.edit.remover.remover import dilated
+from experts.edit.remover.shadow import ShadowDetector
 from infra.bench.rendered.load import RenderedScene, scene
 
 
@@ -62,3 +66,15 @@ def test_the_path_of_a_pan_is_exact_to_a_twentieth() -> None:
 def test_a_camera_that_stands_is_found_to_stand() -> None:
     made = scene("square")
     assert np.abs(camera_path(made.with_object, made.masks)).max() < 1
+
+
+def test_what_is_taken_for_a_shadow_is_one() -> None:
+    """Measured 0.79 of what is found, and 0.29 of what there is: much of this shadow is missed."""
+    made = scene("newsreel")
+    radius = max(1, round(RemoverSettings().dilation * made.masks.shape[2]))
+    holes = dilated(made.masks, radius)
+    flows = background_flow(made.with_object, holes)
+    found = ShadowDetector().detect(made.with_object, holes, flows[1])
+    shadow = made.affected() & ~holes
+    assert (found & shadow).sum() > 0.7 * found.sum()
+    assert (found & shadow).sum() > 0.2 * shadow.sum()
