@@ -24,7 +24,7 @@ from experts.base import EditRequest
 from experts.edit.remover import Remover
 from infra.bench.rendered.load import RenderedScene, scene
 
-SCENES = ("columns", "newsreel", "fence", "racing")
+SCENES = ("columns", "newsreel", "facade", "fence")
 TITLES = ("with the object", "object removed by editmill", "truth: rendered without it")
 CELL = (144, 240)
 """(height, width) px of a frame in the picture."""
