@@ -32,14 +32,13 @@ from scipy.stats import spearmanr
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
-from infra.bench.rendered.load import names as scene_names
-from infra.bench.rendered.load import scene
-
 from catalog.media import crop_resize, fit_size, read_video
 from experts.base import EditRequest, Frames, Masks
 from experts.edit.remover import Remover
 from experts.weights import fetch
 from infra.bench.removal import FRAMES, MASK_MARGIN, SIZE, psnr, telea, temporal_median
+from infra.bench.rendered.load import names as scene_names
+from infra.bench.rendered.load import scene
 from infra.bench.split import split
 
 RENDERED = "rendered"
