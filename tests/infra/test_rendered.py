@@ -18,8 +18,8 @@ def blurred(made: RenderedScene) -> bool:
     return any("motion blur" in trait for trait in made.traits)
 
 
-def test_each_scene_of_the_table_is_there_and_all_are_small() -> None:
-    assert names() == list(table())
+def test_each_clip_is_in_the_table_and_all_are_small() -> None:
+    assert set(names()) == {folder.name for folder in CLIPS.iterdir()}
     assert sum(p.stat().st_size for p in CLIPS.rglob("*.*")) <= BUDGET
 
 
