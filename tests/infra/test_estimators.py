@@ -9,7 +9,7 @@ import pytest
 from experts.annotate.motion.camera import camera_path, fit_transform, track_corners
 from experts.annotate.motion.flow import flow
 from experts.edit.remover import RemoverSettings
-from experts.edit.remover.background_flow import background_flow
+from experts.edit.remover.background_flow import measure
 from experts.edit.remover.remover import dilated
 from experts.edit.remover.shadow import ShadowDetector
 from infra.bench.rendered.load import RenderedScene, scene
@@ -73,8 +73,8 @@ def test_what_is_taken_for_a_shadow_is_one() -> None:
     made = scene("newsreel")
     radius = max(1, round(RemoverSettings().dilation * made.masks.shape[2]))
     holes = dilated(made.masks, radius)
-    flows = background_flow(made.with_object, holes)
-    found = ShadowDetector().detect(made.with_object, holes, flows[1])
+    camera = measure(made.with_object, holes).camera
+    found = ShadowDetector().detect(made.with_object, holes, camera)
     shadow = made.affected() & ~holes
     assert (found & shadow).sum() > 0.7 * found.sum()
     assert (found & shadow).sum() > 0.2 * shadow.sum()

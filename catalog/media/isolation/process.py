@@ -13,6 +13,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import catalog
 from catalog.errors import BadInput, EditmillError
 from catalog.media.isolation.limits import LIMIT, Limits
 from catalog.media.isolation.messages import CANCEL, FRAME, FREE, JSON, Channel, Message
@@ -33,6 +34,9 @@ MOST_USED = 1 << 30
 """Bytes, resident: a process that holds more behind a reading is not used again. (The peak that
 getrusage(2) tells will not do: behind an exec it is that of the process that started this one.)"""
 
+_HERE = str(Path(catalog.__file__).parent.parent)
+"""Goes first in the child's path: a user's folder may have a `catalog.py`."""
+
 _START = "import sys; sys.path[:] = {path!r}; from catalog.media.isolation.child import main; "
 
 
@@ -51,7 +55,7 @@ class DecodingProcess:
         main = f"main({its.fileno()}, {life}, {dataclasses.asdict(limits)!r})"
         try:
             self._child = subprocess.Popen(
-                [sys.executable, "-P", "-c", _START.format(path=sys.path) + main],
+                [sys.executable, "-P", "-c", _START.format(path=[_HERE, *sys.path]) + main],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 pass_fds=(its.fileno(), life),
