@@ -68,11 +68,12 @@ def store(name: str, folder: Path) -> int:
     truth = [read_exr(path) for path in sorted(folder.glob("truth/*"))]
     depth = np.stack([layer(p, "Depth", "Z")[::step, ::step, 0] for p in truth])
     cameras = json.loads((folder / "cameras.json").read_text())
-    # Blender's vectors Z, W lead from the next frame's place to this one's; its y points up.
-    flow = np.stack([layer(p, "Vector", "ZW")[::step, ::step] * (-1, 1) for p in truth[:-1]])
-    for t in range(len(flow)):  # where Blender gives none
-        sky = depth[t] >= FAR
-        flow[t][sky] = _turn(cameras[t], cameras[t + 1], coverage[0].shape, step)[sky]
+    flow = np.stack(
+        [
+            _flow(passes, now, then, step)
+            for passes, now, then in zip(truth[:-1], cameras, cameras[1:], strict=False)
+        ]
+    )
     (out / "cameras.json").write_text(json.dumps(cameras))
     _write_strip(out / "coverage.png", np.clip(np.rint(255 * np.stack(coverage)), 0, 255), np.uint8)
     _write_strip(out / "labels.png", np.stack(labels), np.uint8)
@@ -84,15 +85,23 @@ def store(name: str, folder: Path) -> int:
     return sum(path.stat().st_size for path in out.iterdir())
 
 
-def _turn(now: dict, then: dict, size: tuple[int, ...], step: int) -> np.ndarray:
-    """The flow of what is infinitely far, [h, w, 2], between two of `cameras.json`."""
-    y, x = np.mgrid[: size[0] : step, : size[1] : step]
-    middle = np.array([(size[1] - 1) / 2, (size[0] - 1) / 2])
-    rays = np.dstack([(np.dstack([x, y]) - middle) / now["focal"], np.ones(x.shape)])
-    turned = np.array(then["pose"])[:3, :3] @ np.array(now["pose"])[:3, :3].T
-    seen = rays @ turned.T
-    place: np.ndarray = then["focal"] * seen[..., :2] / seen[..., 2:] + middle
-    return place - np.dstack([x, y])
+def _flow(passes: dict[str, np.ndarray], now: dict, then: dict, step: int) -> np.ndarray:
+    """Where each sampled pixel goes until the next frame, [h, w, 2], px. `now` and `then` are of
+    `cameras.json`.
+
+    Blender's vectors Z, W lead from the next frame's place to this one's; its y points up. They
+    take no zoom into account, and the sky has none: it only turns.
+    """
+    depth = layer(passes, "Depth", "Z")[..., 0]
+    y, x = np.indices(depth.shape)
+    start = np.dstack([x, y]) - (np.array(depth.shape[::-1]) - 1) / 2  # from the middle
+    end = (start + layer(passes, "Vector", "ZW") * (-1, 1)) * then["focal"] / now["focal"]
+    turn = np.array(then["pose"])[:3, :3] @ np.array(now["pose"])[:3, :3].T
+    turned = np.dstack([start / now["focal"], np.ones(depth.shape)]) @ turn.T
+    sky = depth >= FAR
+    end[sky] = (then["focal"] * turned[..., :2] / turned[..., 2:])[sky]
+    moved: np.ndarray = (end - start)[::step, ::step]
+    return moved
 
 
 def _write_strip(path: Path, pictures: np.ndarray, dtype: type) -> None:
