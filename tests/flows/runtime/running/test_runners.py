@@ -19,6 +19,7 @@ from flows.runtime.orchestration.client import using
 from flows.runtime.orchestration.server import Server
 from flows.runtime.running.runner import runner_for
 from flows.runtime.running.work import Work
+from flows.runtime.shard import Shard
 from flows.stages.tasks import stage_task
 from tests.flows.runtime.running import stages
 
@@ -60,9 +61,14 @@ def task(stage: Any, name: str = "edit") -> Any:
     return stage_task(name, stage)
 
 
+def of(*records: int) -> Shard[int]:
+    """A shard of these."""
+    return Shard(records, name=f"shard-{records[0]}")
+
+
 def test_the_driver_knows_what_its_tasks_did(ctx: Context) -> None:
     def two_stages(work: Work) -> list[int]:
-        first = [work.submit(task(stages.doubled), shard) for shard in ([1, 2], [3, -4])]
+        first = [work.submit(task(stages.doubled), shard) for shard in (of(1, 2), of(3, -4))]
         then = [work.submit(task(stages.doubled), future) for future in first]
         return [n for future in [*first, *then] for n in work.records(future)]
 
@@ -79,7 +85,7 @@ def test_the_driver_knows_what_its_tasks_did(ctx: Context) -> None:
 
 def test_an_error_of_one_task_ends_the_build_in_its_own_words(ctx: Context) -> None:
     def driver(work: Work) -> None:
-        futures = [work.submit(task(stages.refusing), [1]), work.submit(task(stages.doubled), [1])]
+        futures = [work.submit(task(s), of(1)) for s in (stages.refusing, stages.doubled)]
         for future in futures:
             work.records(future)
 
@@ -113,7 +119,7 @@ def test_a_worker_that_dies_loses_and_repeats_nothing(tmp_path: Path) -> None:
 
     def driver(work: Work) -> list[int]:
         dying = work.submit(task(stages.dying), [mark])
-        return [*work.records(dying), *work.records(work.submit(task(stages.doubled), [1]))]
+        return [*work.records(dying), *work.records(work.submit(task(stages.doubled), of(1)))]
 
     pid, value = drive(ctx, driver)
     assert mark.exists() and pid != os.getpid() and value == 2
