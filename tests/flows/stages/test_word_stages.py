@@ -160,7 +160,9 @@ def test_a_label_for_which_nothing_fits_has_none(root: Path, server: ScriptedSer
     assert not ctx.catalog.failures().collect().height
 
 
-def test_ideas_reach_the_plans(root: Path, server: ScriptedServer) -> None:
+def test_ideas_reach_the_plans(
+    root: Path, server: ScriptedServer, monkeypatch: pytest.MonkeyPatch
+) -> None:
     anything = {"min_area": 1e-4, "max_area": 1, "min_score": 0, "min_confidence": 0}
     size = {"frames": 8, "long_side": 128}
     ctx = context_of(
@@ -169,6 +171,7 @@ def test_ideas_reach_the_plans(root: Path, server: ScriptedServer) -> None:
         plan={"weights": {"local_style_transfer": 1}, **anything, **size},
         experts={"local_style_transfer": "wan_vace"},
     )
+    monkeypatch.setattr(ctx.readiness, "before", lambda stage: None)  # nothing is painted here
     (planned,) = plan.run(ctx, annotated(ctx, "car"))
     (drawn,) = planned.plans
     assert drawn.params["look"] in LOOKS["candidates"]
