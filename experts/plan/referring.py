@@ -15,7 +15,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalog.records import Clip, Track
-from experts.annotate.captions.labels import STEADY
 from experts.annotate.tracking.kinds import VEHICLE, alike
 from experts.plan.framing import Boxes, Crop, area_of, boxes_of, present
 from experts.write.nouns import GOING
@@ -72,11 +71,11 @@ REACH = 12
 of what lies between two keyframes, and some more."""
 
 
-def surely_labelled(track: Track, min_score: float) -> bool:
+def surely_labelled(track: Track, min_score: float, min_mean_score: float) -> bool:
     """Whether an instruction may call the object by its label: the detector gave it once with
-    `min_score`, and did so steadily."""
+    `min_score`, and over the keyframes with `min_mean_score`."""
     mean = track.score if track.mean_score is None else track.mean_score
-    return track.score >= min_score and mean >= STEADY
+    return track.score >= min_score and mean >= min_mean_score
 
 
 def crowded(label: str, tracks: Sequence[Track], crop: Crop, alive: slice) -> bool:

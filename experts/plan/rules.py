@@ -7,6 +7,7 @@ from typing import Annotated
 from pydantic import Field, field_validator
 
 from catalog.validated import Part
+from experts.annotate.captions.labels import STEADY
 from experts.edit.tasks import TASKS
 
 
@@ -30,6 +31,8 @@ class Planning(Part):
     max_fill_error: float = Field(default=-17.0, le=0)
     removal_span: int = Field(default=33, ge=0)  # frames to each side that a removal looks at, too
     min_score: float = Field(default=0.6, ge=0, le=1)  # the detector's; below are reflections, too
+    # The same over all keyframes, as captions ask it (experts.annotate.captions.labels).
+    min_mean_score: float = Field(default=STEADY, ge=0, le=1)
     min_confidence: float = Field(default=0.65, ge=0, le=1)  # in nine tenths of an edit's frames
     # An object too small, or not to be told apart, at the papers' size may be shown in a smaller
     # edit, closer to it, with this long side at least in px; None: never.

@@ -86,7 +86,7 @@ def view(
     height, width, frames = edit_size(clip, task, rules)
     if track is None:
         return View(0, frames, widest(clip, height, width), height, width, "")
-    if not surely_labelled(track, rules.min_score):
+    if not surely_labelled(track, rules.min_score, rules.min_mean_score):
         return None
     for frames in lengths or edit_lengths(clip, task, rules):
         stretches = [slice(first, first + frames) for first in windows(track, frames)]

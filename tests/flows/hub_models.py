@@ -243,7 +243,8 @@ def _plan(*tasks: str) -> dict[str, Any]:
     return {
         **{"edits_per_clip": 8, "swaps_per_clip": 1, "frames": 9, "long_side": 128},
         # What random weights follow is neither sure nor small.
-        **{"min_area": 1e-4, "max_area": 1, "min_score": 0, "min_confidence": 0},
+        **{"min_area": 1e-4, "max_area": 1, "min_score": 0, "min_mean_score": 0},
+        "min_confidence": 0,
         "max_invented": 1,
         "weights": dict.fromkeys(tasks, 1),
     }

@@ -190,4 +190,4 @@ def test_a_near_thing_is_not_large_and_a_speck_is_no_rival():
 )
 def test_a_label_needs_more_than_one_lucky_frame(score, mean, sure):
     one = dataclasses.replace(track("a", 300), score=score, mean_score=mean)
-    assert surely_labelled(one, 0.6) is sure
+    assert surely_labelled(one, 0.6, 0.4) is sure
