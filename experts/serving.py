@@ -200,13 +200,18 @@ def trained_expert(
         ) from None
     spec = expert_named(row.name)
     folder = trained.folder_of(dataset, row).resolve()
-    recorded = row.config.get("base")  # where it lay when the version was trained
-    base = base_named(spec.base, recorded if recorded and Path(recorded).is_dir() else None)
+    base = base_named(spec.base, recorded_base(row))
     if row.name in EDITORS:
         return shared(CogVideoXEditor, row.name, row.version, folder, base, cache)
     editor = cast(Hashable, first_frame) if row.name in FROM_FRAME else None
     model = None if depth is None else chosen(depth)
     return shared(CogVideoXExpert, row.name, row.version, folder, base, cache, editor, model)
+
+
+def recorded_base(row: ModelRow) -> str | None:
+    """The folder that the version's base lay in when it was trained; None where it is gone."""
+    recorded = row.config.get("base")
+    return str(recorded) if recorded and Path(recorded).is_dir() else None
 
 
 def _again(pair: Pair, made_by: Mapping[str, Any], slot: str) -> Choice:

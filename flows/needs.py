@@ -5,7 +5,9 @@ from __future__ import annotations
 
 from collections.abc import Collection
 
+from catalog import trained
 from catalog.errors import EditmillError
+from catalog.releases import Catalog
 from experts import weights
 from experts.checkpoint import Kind
 from experts.checkpoint.download import Report
@@ -15,7 +17,7 @@ from experts.edit.first_frame.controlnet_hed import CONTROLNET
 from experts.edit.tasks import TASKS, expert_for
 from experts.providers import Choice, provider, requirements
 from experts.providers.requirements import Requirement
-from experts.serving import COGVIDEOX, EMBEDDED, provider_of
+from experts.serving import COGVIDEOX, EMBEDDED, provider_of, recorded_base
 from filters.footage import nsfw
 from flows.recipe import Recipe
 from flows.sources.samples import SampleSources
@@ -58,9 +60,11 @@ def slots_from(stage: str) -> frozenset[str]:
     return slots_of(*STAGES[STAGES.index(stage) :]) if stage in STAGES else frozenset()
 
 
-def needed(recipe: Recipe) -> list[Requirement]:
-    """Each model with what it needs, those of the slots first."""
-    return [*requirements.of_choices(recipe.choices()), *_editors(recipe), *_beside(recipe)]
+def needed(recipe: Recipe, dataset: Catalog | None = None) -> list[Requirement]:
+    """Each model with what it needs, those of the slots first. `dataset` holds the trained versions
+    that the recipe names, and knows where their bases lie."""
+    editors = _editors(recipe, dataset)
+    return [*requirements.of_choices(recipe.choices()), *editors, *_beside(recipe)]
 
 
 def files(recipe: Recipe, slots: Collection[str] | None = None) -> list[weights.Entry]:
@@ -105,24 +109,28 @@ def _weights(recipe: Recipe) -> dict[str, set[str]]:
     return named
 
 
-def _editors(recipe: Recipe) -> list[Requirement]:
+def _editors(recipe: Recipe, dataset: Catalog | None) -> list[Requirement]:
     """Of the `experts` that are not embedded, each once."""
     found: list[Requirement] = []
     for task, given in recipe.experts.items():
         if isinstance(given, Choice):
             found.append(requirements.requirement("edit", given.provider, given.options))
         elif given.partition("@")[0] == COGVIDEOX:
-            found.append(_base(TASKS[task].trained if task in TASKS else task))
+            name = TASKS[task].trained if task in TASKS else task
+            version = given.partition("@")[2].partition("/")[0]
+            row = trained.find(dataset, name, version) if dataset and version else None
+            found.append(_base(name, recorded_base(row) if row else None))
     return list(dict.fromkeys(found))
 
 
-def _base(expert: str) -> Requirement:
-    """The checkpoint that a trained expert is built on."""
+def _base(expert: str, recorded: str | None) -> Requirement:
+    """The checkpoint that a trained expert is built on; `recorded` is the folder that its version
+    was trained with."""
     base = expert_named(expert).base
     named = ""
     state: requirements.State
     try:
-        named = base_named(base)
+        named = base_named(base, recorded)
         state, fault = BASES[base].state(named)
     except EditmillError as error:
         state, fault = "unusable", str(error)

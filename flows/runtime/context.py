@@ -66,7 +66,7 @@ class Context:
     def __post_init__(self) -> None:
         self.hosts = Hosts(self.notes.append)
         named = self.run.named or self.recipe.name
-        self.readiness = Readiness(self.recipe, named, self.check_stop)
+        self.readiness = Readiness(self.recipe, named, self.catalog, self.check_stop)
 
     @property
     def uri(self) -> str:

@@ -29,9 +29,12 @@ AT_ONCE = 8
 
 class Readiness:
     """Of one build run in this process. Thread-safe. `named` is the recipe as its user named it,
-    `check_stop` raises where the build shall stop."""
+    `dataset` holds its trained versions, `check_stop` raises where the build shall stop."""
 
-    def __init__(self, recipe: Recipe, named: str, check_stop: Callable[[], None]) -> None:
+    def __init__(
+        self, recipe: Recipe, named: str, dataset: Catalog, check_stop: Callable[[], None]
+    ) -> None:
+        self._dataset = dataset
         self._recipe, self._named, self._check_stop = recipe, named, check_stop
         self._on_a_cluster = recipe.run.ray_address is not None
         self._ready: set[str] = set()  # stages
@@ -73,7 +76,7 @@ class Readiness:
             self.before(STAGES[0])
 
     def _look(self, slots: Collection[str]) -> None:
-        rows = [each for each in needed(self._recipe) if each.slot in slots]
+        rows = [each for each in needed(self._recipe, self._dataset) if each.slot in slots]
         absent = [entry for entry in files(self._recipe, slots) if not entry.present]
         lacking = [each for each in rows if each.checkpoint and each.state != "here"]
         for each in rows:
