@@ -36,13 +36,13 @@ class Ray:
                 "run.ray_address: workers elsewhere cannot reach a Prefect server of this machine "
                 "alone; name one that they can in run.server"
             )
-        self._started_here = not ray.is_initialized()
         self.address = address
         quiet: dict[str, Any] = {"log_to_driver": False, "logging_level": logging.ERROR}
         if address is None:
             # Each worker process may use `threads` processors; the machine's count does not matter.
             own = {"num_cpus": workers * recipe.run.threads, "include_dashboard": False}
             quiet |= own
+        # What Ray will do by default: leave a worker without GPUs its CUDA_VISIBLE_DEVICES.
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
         self.tasks: TaskRunner[Any] = RayTaskRunner(address=address, init_kwargs=quiet)
         self._threads = recipe.run.threads

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 from experts.providers import Choice, provider
 from experts.serving import EMBEDDED
+from flows.needs import slots_of
 from flows.recipe import Recipe
 
 GIB = 1 << 30
@@ -29,16 +30,12 @@ MEMORY: dict[str, float] = {
 }
 """GiB by stage, without what models take on a GPU."""
 
-SLOTS: dict[str, tuple[str, ...]] = {
-    "ingest": ("shots", "captions"),
-    "annotate": ("detect", "track", "depth", "flow", "captions"),
-    "plan": ("write",),
-    "edit": ("edit", "first_frame", "depth", "flow"),
-    "instruct": ("write",),
-    "judge": ("encode", "judge"),
-    "local_edit": ("region_captions",),
+WITHIN: dict[str, tuple[str, ...]] = {
+    "annotate": ("caption",),
+    "plan": ("ideas",),
+    "judge": ("vlm", "best"),
 }
-"""Slots whose models each stage calls."""
+"""Stages that have no task of their own, by the stage whose task carries them out."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,7 +49,7 @@ class Resources:
 
 def resources(recipe: Recipe, stage: str) -> Resources:
     """What a task of the stage needs under this recipe."""
-    slots = SLOTS.get(stage, ())
+    slots = slots_of(stage, *WITHIN.get(stage, ()))
     gpu = any(_on_gpu(choice) for choice in recipe.choices() if choice.slot in slots)
     if stage == "edit":
         gpu |= any(
