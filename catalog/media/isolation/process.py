@@ -49,6 +49,7 @@ class DecodingProcess:
         self._slots: Slots | None = None
         self._reading = False  # its frames come, or could
         self._answered = False
+        self._limited = False  # a video came to a limit, perhaps of memory, which is in pieces then
         self.used = 0  # bytes of memory, behind the last reading
         ours, its = socket.socketpair()
         life, self._life = os.pipe()
@@ -125,12 +126,10 @@ class DecodingProcess:
         """Whether the process can be asked again, once what it was asked before has ended."""
         if self._child.poll() is not None or self.used > MOST_USED:
             return False
-        try:
+        with contextlib.suppress(BadInput):  # of the reading that nobody waits for
             while self._reading:
                 self.frame(lambda: [])
-        except BadInput:
-            return self._child.poll() is None and not self._reading
-        return True
+        return self._child.poll() is None and not (self._reading or self._limited)
 
     def close(self) -> None:
         """End the process; arrays on its memory stay valid."""
@@ -165,6 +164,7 @@ class DecodingProcess:
             if error is None:
                 return dict(answer)
             fault = BadInput(str(error[0]), str(error[1]), final=bool(error[2]))
+            self._limited = fault.reason == LIMIT
         except (KeyError, TypeError, ValueError, IndexError, AttributeError):
             raise self.broken() from None
         raise fault

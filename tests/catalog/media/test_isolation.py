@@ -169,7 +169,9 @@ def test_too_much_memory(tmp_path, write, numbered, pool):
     error = refused(lambda: pool.opened(Request(str(path))).read())
     assert error.reason == "decode_limit"
     assert "memory" in str(error) or "MiB" in str(error)
+    spent = pid(pool)
     assert pool.opened(Request(str(write("b.mp4", numbered(5))))).read().shape[0] == 5
+    assert pid(pool) != spent, "what is left of its memory is in pieces"
 
 
 SPIN = """
