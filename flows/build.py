@@ -21,8 +21,6 @@ from flows.release import pairs as release_pairs
 from flows.release.live import filling
 from flows.release.outcome import Outcome
 from flows.request import Request, finished, has_remote_sources, remember, request
-from flows.runtime.answers import end_rounds
-from flows.runtime.branch import committed, on_branch
 from flows.runtime.context import Context, Stopped, context
 from flows.runtime.monitoring import logs, served, telemetry
 from flows.runtime.monitoring.progress import lines
@@ -30,11 +28,13 @@ from flows.runtime.monitoring.status import kept_up
 from flows.runtime.orchestration.client import Connection, using
 from flows.runtime.orchestration.run_log import tell
 from flows.runtime.orchestration.server import Server
+from flows.runtime.results.answers import end_rounds
+from flows.runtime.results.branch import committed, on_branch
 from flows.runtime.running.runner import runner_for
 from flows.runtime.running.work import Work
 from flows.runtime.selection import parts, settle
-from flows.runtime.servers import settle as settle_servers
-from flows.runtime.stopping import stopped_by_signals
+from flows.runtime.servers.models import settle as settle_servers
+from flows.runtime.stopping.by_signals import stopped_by_signals
 
 
 @flow(name="build", flow_run_name="build {recipe} in {out}", persist_result=False)

@@ -23,17 +23,19 @@ from catalog.records import Clip
 from experts.local_edits.draw import with_donors
 from experts.plan.donors import Bank
 from experts.serving import generates
-from flows.runtime.answers import KeptAnswers
 from flows.runtime.context import BuildRun
+from flows.runtime.results.answers import KeptAnswers
 from flows.runtime.running.work import Work, work_of
 from flows.runtime.shard import Shard
-from flows.runtime.stopping import stopped_by_signals
+from flows.runtime.stopping.by_signals import stopped_by_signals
 from flows.sources import listing
 from flows.sources.copies import joined
 from flows.sources.source import RemoteVideo, SourceFile
-from flows.stages import annotate, bank, draw, fetch, ingest, local_edit, look, plan
-from flows.stages.distinct import Distinct
-from flows.stages.look import Look
+from flows.stages import bank, plan
+from flows.stages.clips import annotate, fetch, ingest, look
+from flows.stages.clips.distinct import Distinct
+from flows.stages.clips.look import Look
+from flows.stages.local_edits import draw, local_edit
 from flows.stages.tasks import (
     annotate_shard,
     bank_shard,

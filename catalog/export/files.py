@@ -179,8 +179,8 @@ class Text:
 class Parquet:
     """A table as Parquet, with a row per dictionary; `rows` is called when the file is written.
 
-    The columns that :func:`catalog.export.facts.column_types` knows have their type also where all
-    of them are null, so that two splits have one schema.
+    The columns that :func:`catalog.export.pairs.facts.column_types` knows have their type also
+    where all of them are null, so that two splits have one schema.
     """
 
     path: str
@@ -190,7 +190,7 @@ class Parquet:
     def write(self, final: Path, media: Media) -> None:
         import polars as pl
 
-        from catalog.export.facts import column_types
+        from catalog.export.pairs.facts import column_types
 
         types = column_types()
         parts = (

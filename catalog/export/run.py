@@ -18,10 +18,10 @@ from catalog.export.card import Card, card
 from catalog.export.credentials import Credentials, Documents, identity_for
 from catalog.export.files import File, Media, Text, json_lines
 from catalog.export.format import Format, Record
+from catalog.export.pairs.selection import Selection, select
+from catalog.export.pairs.splits import MADE_OF, with_splits
 from catalog.export.placing import Placed, place, sweep_all
-from catalog.export.selection import Selection, select
 from catalog.export.shapes import Side, shape_of
-from catalog.export.splits import MADE_OF, with_splits
 from catalog.keeping.erased import kept_path
 from catalog.provenance import provenances
 from catalog.releases import Catalog
@@ -103,10 +103,10 @@ def export(
 ) -> Exported:
     """Export what `dataset` holds to the folder `out` in `format`.
 
-    `where` chooses rows (:func:`catalog.export.selection.select`), `splits` are names and shares by
-    source. Without `link` media are always copied. Generated videos are copies with content
-    credentials, unless the recipe wants none (:mod:`catalog.export.credentials`). Interrupted, the
-    same call goes on; finished, it finds nothing to do.
+    `where` chooses rows (:func:`catalog.export.pairs.selection.select`), `splits` are names and
+    shares by source. Without `link` media are always copied. Generated videos are copies with
+    content credentials, unless the recipe wants none (:mod:`catalog.export.credentials`).
+    Interrupted, the same call goes on; finished, it finds nothing to do.
 
     Raises EditmillError for a bad condition, an empty selection, a folder that holds something
     else or lies inside the catalog, a medium that is missing, what cannot be signed, and what

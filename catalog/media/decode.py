@@ -17,7 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalog.errors import BadInput
-from catalog.media.index import VideoInfo, state_of
+from catalog.media.demux.index import VideoInfo, state_of
 from catalog.media.isolation.pool import opened
 from catalog.media.picture import Frame, Size
 from catalog.media.reading import Request

@@ -11,7 +11,7 @@ from av.filter import Graph
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from catalog.media.container import DECODE_THREADS, packets
+from catalog.media.demux.container import DECODE_THREADS, packets
 
 ALPHA_DECODERS = {"vp8": "libvpx", "vp9": "libvpx-vp9"}
 """Decoders that read the alpha plane of VP8 and VP9 in WebM; FFmpeg's own ones ignore it."""

@@ -1,6 +1,6 @@
 """How a decoded frame is to be displayed: its orientation, pixel shape, colours, transparency.
 
-`catalog.media.conversion` makes RGB of it.
+`catalog.media.colour.conversion` makes RGB of it.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from av.video.frame import VideoFrame
 from numpy.typing import NDArray
 
 from catalog.errors import BadInput
-from catalog.media import hdr
+from catalog.media.colour import hdr
 
 MAX_PIXEL_ASPECT = 4
 """A sample aspect ratio above this, or below its inverse, is an error in the header and ignored.
@@ -31,7 +31,7 @@ _UNSUPPORTED_MATRICES = {
 }
 """AVCOL_SPC_… that swscale would convert as if they were BT.601."""
 _UNSUPPORTED_CURVES = {8: "linear light", 9: "a logarithmic curve", 10: "a logarithmic curve"}
-"""AVCOL_TRC_… that are neither SDR nor one of the HDR curves of `catalog.media.hdr`."""
+"""AVCOL_TRC_… that are neither SDR nor one of the HDR curves of `catalog.media.colour.hdr`."""
 _XYZ_PRIMARIES, _XYZ_CURVE = 10, 17
 """AVCOL_PRI_SMPTE428 and AVCOL_TRC_SMPTE428: digital cinema."""
 

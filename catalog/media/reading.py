@@ -2,11 +2,13 @@
 constant-rate grid. `catalog.media.decode` has it done in a process of its own.
 
 Frame `k` of a video is what a player shows `k / fps` seconds after the first. Of a constant-rate
-video this is each decoded frame once; `catalog.media.timing` resamples others to a constant rate.
+video this is each decoded frame once; `catalog.media.demux.timing` resamples others to a constant
+rate.
 
-Colours are those a player shows on an ordinary screen (`catalog.media.conversion`): the matrix and
-range that the stream is tagged with; untagged video is BT.709 from 720 lines on and BT.601 below,
-limited range; HDR is tone-mapped; transparent pixels are black. More than 8 bits are rounded to 8.
+Colours are those a player shows on an ordinary screen (`catalog.media.colour.conversion`): the
+matrix and range that the stream is tagged with; untagged video is BT.709 from 720 lines on and
+BT.601 below, limited range; HDR is tone-mapped; transparent pixels are black. More than 8 bits are
+rounded to 8.
 Interlaced video is deinterlaced. `VideoInfo.notes` lists what was done.
 """
 
@@ -26,11 +28,11 @@ import numpy as np
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from catalog.media.container import corrupt, open_stream, open_video, unreadable
-from catalog.media.conversion import RgbConverter, to_gray
+from catalog.media.colour.conversion import RgbConverter, to_gray
+from catalog.media.demux.container import corrupt, open_stream, open_video, unreadable
+from catalog.media.demux.index import Index, VideoInfo, index_of
+from catalog.media.demux.packets import MAX_MISSING
 from catalog.media.frames import decode_frames, deinterlaced
-from catalog.media.index import Index, VideoInfo, index_of
-from catalog.media.packets import MAX_MISSING
 from catalog.media.picture import Frame, Size
 
 MAX_LOST_AT_SPLICE = 100

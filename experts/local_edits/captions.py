@@ -19,7 +19,7 @@ from experts.annotate.colours import named_colours
 from experts.annotate.motion.camera import Transform, accumulate
 from experts.base import Frames, Masks, Model
 from experts.masks.geometry import box_of
-from experts.write.nouns import GOING, indefinite
+from experts.write.language.nouns import GOING, indefinite
 
 DELETION = "Take away whatever is here and fill the place so that it blends with its background."
 """The one caption of every deletion; the paper's says the same in its own words."""

@@ -21,9 +21,9 @@ from experts.masks.geometry import box_of
 from experts.providers.bounds import Dtype
 from experts.providers.hub_model import AUTO
 from experts.write.chat.served import KEY_VARIABLE
-from experts.write.chat.shown import shown
-from experts.write.chat.vision import Question, VisionChat
-from experts.write.chat.vision_model import vision_model
+from experts.write.chat.vision.question import Question, VisionChat
+from experts.write.chat.vision.shown import shown
+from experts.write.chat.vision.vision_model import vision_model
 
 LENGTHS = {"short": SHORT, "medium": MEDIUM, "long": LONG}
 """Words of each text."""

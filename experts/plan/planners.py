@@ -28,7 +28,7 @@ from experts.plan.occlusion import occluders
 from experts.plan.referring import refer
 from experts.plan.rules import Planning
 from experts.plan.view import View, removal_context, view
-from experts.write.nouns import indefinite
+from experts.write.language.nouns import indefinite
 
 NO_DONORS = Bank(())
 

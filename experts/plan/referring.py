@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from catalog.records import Clip, Track
 from experts.annotate.tracking.kinds import VEHICLE, alike
 from experts.plan.framing import Boxes, Crop, area_of, boxes_of, present
-from experts.write.nouns import GOING
+from experts.write.language.nouns import GOING
 from experts.write.travel import scene_places
 
 CROWD = 8

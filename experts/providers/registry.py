@@ -153,7 +153,7 @@ class Provider:
 @functools.cache
 def slots() -> tuple[str, ...]:
     """Every slot, in the alphabet's order."""
-    folder = files("experts.providers")
+    folder = files("experts.providers") / "slots"
     return tuple(sorted(e.name[:-5] for e in folder.iterdir() if e.name.endswith(".toml")))
 
 
@@ -162,7 +162,7 @@ def providers(slot: str) -> dict[str, Provider]:
     """The providers of a slot by name, in the file's order: the embedded one first."""
     if slot not in slots():
         raise EditmillError(f"no slot is called {slot!r}; there are: {', '.join(slots())}")
-    text = (files("experts.providers") / f"{slot}.toml").read_text(encoding="utf-8")
+    text = (files("experts.providers") / "slots" / f"{slot}.toml").read_text(encoding="utf-8")
     return {name: _provider(slot, name, table) for name, table in tomllib.loads(text).items()}
 
 

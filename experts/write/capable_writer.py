@@ -11,7 +11,6 @@ from experts.write.asking import AsksChat
 from experts.write.chat.models import ChatBackend
 from experts.write.chat.structured import Answer, read, schema_of
 from experts.write.checks import check, normalise
-from experts.write.clauses import clause_words
 from experts.write.instruction import (
     NOT_ANSWERED,
     Instruction,
@@ -19,10 +18,11 @@ from experts.write.instruction import (
     completed,
     enhanced_by_clauses,
 )
+from experts.write.language.clauses import clause_words
+from experts.write.language.templates import all_from_templates
 from experts.write.prompts import Message
 from experts.write.prompts.capable import conversation, correction
 from experts.write.request import WriteRequest
-from experts.write.templates import all_from_templates
 
 ROUNDS = 3
 """The first answer and two corrections: a fault that is named twice and stays is not mended."""

@@ -15,8 +15,8 @@ import itertools
 import re
 from collections.abc import Iterator, Sequence
 
-from experts.write.agreement import disagreements, hangs, wrong_pronoun
-from experts.write.grammar import (
+from experts.write.language.agreement import disagreements, hangs, wrong_pronoun
+from experts.write.language.grammar import (
     ADVERBS,
     CHATTER,
     DANGLING,
@@ -29,8 +29,8 @@ from experts.write.grammar import (
     VERBS,
     word_set,
 )
+from experts.write.language.nouns import COCO_LABELS, article, names, number
 from experts.write.motion import contradicts_motion
-from experts.write.nouns import COCO_LABELS, article, names, number
 from experts.write.request import WriteRequest, shows_caption
 
 WORDS = (3, 25)

@@ -22,13 +22,13 @@ from experts.write.asking import AsksChat
 from experts.write.chat.models import ChatBackend
 from experts.write.chat.structured import Answer, read, schema_of
 from experts.write.checks import check, words_of
-from experts.write.grammar import DETERMINERS, PLACES, PREPOSITIONS, VERBS, word_set
 from experts.write.instruction import completed
-from experts.write.nouns import COCO_LABELS, names, number, plural
+from experts.write.language.grammar import DETERMINERS, PLACES, PREPOSITIONS, VERBS, word_set
+from experts.write.language.nouns import COCO_LABELS, names, number, plural
+from experts.write.language.templates import all_from_templates
 from experts.write.prompts import Message
 from experts.write.prompts.capable import facts
 from experts.write.request import WriteRequest
-from experts.write.templates import all_from_templates
 
 CANDIDATES = 5
 """Named per answer: of so many some pass, and two edits of a kind seldom get the same."""

@@ -10,7 +10,7 @@ from typing import Any, Literal
 from experts.write.chat.models import ChatBackend
 from experts.write.chat.server import NoAnswer
 from experts.write.checks import check
-from experts.write.clauses import clause_words, enhance
+from experts.write.language.clauses import clause_words, enhance
 from experts.write.prompts import Message
 from experts.write.request import WriteRequest
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 
-from experts.write.nouns import names
+from experts.write.language.nouns import names
 from experts.write.request import WriteRequest
 
 _REST = (

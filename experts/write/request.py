@@ -9,7 +9,7 @@ from typing import Literal
 import numpy as np
 
 from catalog.records import Clip, Plan, Track
-from experts.write.nouns import THEIRS, definite, head, indefinite, names
+from experts.write.language.nouns import THEIRS, definite, head, indefinite, names
 from experts.write.travel import scene_places
 
 _FRAMING = re.compile(

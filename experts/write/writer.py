@@ -17,9 +17,9 @@ from experts.write.instruction import (
     completed,
     enhanced_by_clauses,
 )
+from experts.write.language.templates import all_from_templates
 from experts.write.prompts import conversation
 from experts.write.request import WriteRequest
-from experts.write.templates import all_from_templates
 
 CANDIDATES = 2
 """Per round. About half of a 135 M model's candidates pass, so most requests need one round."""

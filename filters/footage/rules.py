@@ -22,7 +22,7 @@ FACES = 0.2
 
 class Footage(Part):
     """Each rule may be switched off with null. The defaults stand, where not said otherwise, in the
-    gap that infra/bench/footage.py found between normal footage and each fault."""
+    gap that infra/bench/footage/run.py found between normal footage and each fault."""
 
     smallest_side: int | None = Field(default=None, ge=1)  # px; VIVID-10M: 720
     shortest_seconds: float | None = Field(default=None, gt=0)  # VIVID-10M: 5

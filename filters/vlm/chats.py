@@ -6,7 +6,7 @@ from pydantic import NonNegativeFloat, PositiveInt
 
 from experts.providers.bounds import Dtype
 from experts.providers.hub_model import AUTO
-from experts.write.chat.transformers_vision import TransformersVisionChat
+from experts.write.chat.vision.transformers_vision import TransformersVisionChat
 
 
 class TransformersJudgeChat(TransformersVisionChat):

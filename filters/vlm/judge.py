@@ -20,7 +20,7 @@ from typing import Any, TypeVar
 
 from catalog.errors import BadInput
 from experts.write.chat.server import NoAnswer
-from experts.write.chat.vision import Question, VisionChat, answers
+from experts.write.chat.vision.question import Question, VisionChat, answers
 from filters.base import ABSTAINED, NOT_MEASURED, PairSample
 from filters.vlm import prompts
 from filters.vlm.judgement import GRADED, HIGHEST, LOWEST, Judgement

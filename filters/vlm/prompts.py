@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from experts.write.chat.shown import shown
-from experts.write.chat.vision import Question
+from experts.write.chat.vision.question import Question
+from experts.write.chat.vision.shown import shown
 from filters.base import PairSample
 from filters.vlm.judgement import GRADED, HIGHEST, LOWEST
 

@@ -27,7 +27,7 @@ from catalog.keys import digest
 from experts.providers.bounds import Dtype
 from experts.providers.hub_model import AUTO, HubModel
 from experts.providers.pretrained import pretrained
-from experts.write.chat.shown import shown
+from experts.write.chat.vision.shown import shown
 from filters.base import NOT_MEASURED, Frames, PairSample
 from filters.vlm.judgement import HIGHEST, LOWEST, Judgement
 from filters.vlm.prompts import FAMILIES

@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any, NoReturn
 
 from catalog.errors import EditmillError, one_line
-from flows.runtime import signals
+from flows.runtime.stopping import signals
 
 
 def run(app: Callable[..., object]) -> NoReturn:

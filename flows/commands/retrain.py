@@ -10,8 +10,8 @@ from typing import Any, cast
 from catalog.errors import EditmillError
 from experts.edit.tasks import EDITORS, TRAINED
 from filters.trained import NAMED_BY
-from flows.runtime import signals
 from flows.runtime.orchestration.server import Server
+from flows.runtime.stopping import signals
 
 
 def main(

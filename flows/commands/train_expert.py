@@ -12,8 +12,8 @@ from pathlib import Path
 from experts.diffusion.specs import EXPERTS
 from experts.diffusion.training import steps
 from experts.diffusion.training.run import TrainingResult
-from flows.runtime import signals
 from flows.runtime.orchestration.server import Server
+from flows.runtime.stopping import signals
 from flows.training.experts.settings import opened
 
 

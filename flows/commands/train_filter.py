@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any, Literal
 
 from catalog.errors import EditmillError
-from flows.runtime import signals
 from flows.runtime.orchestration.server import Server
+from flows.runtime.stopping import signals
 from flows.training.filters.encoders import EMBEDDED, from_option
 
 Name = Literal["quality", "alignment"]

@@ -49,8 +49,8 @@ STOPPED = {
     "prefect.state-name": "Failed",
     "prefect.state-message": "Flow run encountered an exception: Stopped*",
 }
-"""Of a build that SIGTERM ended in good order (`flows.runtime.stopping`): a machine that is shut
-down, a container that is moved. A run that somebody cancels is `Cancelled`."""
+"""Of a build that SIGTERM ended in good order (`flows.runtime.stopping.by_signals`): a machine that
+is shut down, a container that is moved. A run that somebody cancels is `Cancelled`."""
 
 
 def rules(

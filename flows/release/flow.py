@@ -16,10 +16,10 @@ import catalog
 from catalog.errors import EditmillError
 from flows.recipe import load
 from flows.release import local_edits, pairs
-from flows.runtime.branch import committed
 from flows.runtime.context import context
 from flows.runtime.orchestration.run_log import tell
 from flows.runtime.pinned import as_built
+from flows.runtime.results.branch import committed
 from flows.runtime.selection import select
 
 

@@ -23,7 +23,7 @@ from flows.release.pairs import (
 )
 from flows.release.tag import publish_release
 from flows.runtime.context import Context
-from flows.stages import local_edit
+from flows.stages.local_edits import local_edit
 
 TASKS = ("addition", "modification", "deletion")
 REPORT_RECORDS = 150

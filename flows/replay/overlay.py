@@ -16,9 +16,9 @@ from catalog.storage.location import Storage, Stored, TableLocation
 from catalog.storage.media import MediaStore
 from catalog.tables import Tables
 from flows.runtime import shard
-from flows.runtime.answers import ROUNDS
-from flows.runtime.journal import FAILED
-from flows.stages.look import CONTENTS
+from flows.runtime.results.answers import ROUNDS
+from flows.runtime.results.journal import FAILED
+from flows.stages.clips.look import CONTENTS
 
 FREE = (CONTENTS, ROUNDS, shard.STAGE)
 """The journal's pages that say nothing of a record, and may lack."""

@@ -20,8 +20,8 @@ from flows.replay.overlay import NO_INPUT, OverlaidProducts, OverlaidTables, ove
 from flows.replay.stages import STAGES
 from flows.replay.target import Target, target
 from flows.runtime.context import BuildRun, Context
-from flows.runtime.journal import FAILED
-from flows.runtime.results import RecordResult
+from flows.runtime.results.journal import FAILED
+from flows.runtime.results.record_result import RecordResult
 from flows.runtime.worker import limit_gpu_memory, limit_threads
 from flows.stages import plan
 

@@ -18,20 +18,10 @@ from experts.plan.donors import Bank
 from experts.serving import generates
 from flows.replay.target import Target
 from flows.runtime.context import Context
-from flows.stages import (
-    annotate,
-    bank,
-    best,
-    caption,
-    draw,
-    edit,
-    ideas,
-    instruct,
-    judge,
-    local_edit,
-    plan,
-    vlm,
-)
+from flows.stages import bank, edit, ideas, instruct, plan
+from flows.stages.clips import annotate, caption
+from flows.stages.judging import best, judge, vlm
+from flows.stages.local_edits import draw, local_edit
 from flows.stages.plan import SWAPS, PlannedClip
 
 

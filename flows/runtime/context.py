@@ -17,11 +17,11 @@ from catalog.releases import Catalog
 from catalog.storage.location import Storage
 from experts.write.chat.usage import Usage
 from flows.recipe import Recipe
-from flows.runtime.commits import Commits
-from flows.runtime.hosts import Hosts
 from flows.runtime.monitoring.stats import Stats
-from flows.runtime.readiness import Readiness
-from flows.runtime.results import RecordResult
+from flows.runtime.results.commits import Commits
+from flows.runtime.results.record_result import RecordResult
+from flows.runtime.servers.hosts import Hosts
+from flows.runtime.servers.readiness import Readiness
 
 T = TypeVar("T")
 

@@ -13,9 +13,9 @@ from catalog.keys import digest
 from experts.annotate.clip import AnnotatedClip
 from experts.edit.swap.appearance import STRIDE, VERSION, Appearance, appearance_of
 from experts.plan.donors import Candidate
-from flows.runtime import journal
 from flows.runtime.context import Context
-from flows.runtime.journal import Document
+from flows.runtime.results import journal
+from flows.runtime.results.journal import Document
 
 STAGE = "bank"
 

@@ -24,9 +24,9 @@ from experts.edit.job import (
 from experts.edit.tasks import TASKS
 from experts.licences import OutputLicence
 from experts.serving import served_by, serving
-from flows.runtime import journal
 from flows.runtime.context import Context
-from flows.runtime.journal import Document
+from flows.runtime.results import journal
+from flows.runtime.results.journal import Document
 from flows.stages.plan import PlannedClip, part
 
 STAGE = "edit"

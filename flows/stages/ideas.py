@@ -15,9 +15,9 @@ from experts.memory import using
 from experts.providers import chosen
 from experts.write.ideas import Ideas
 from experts.write.request import WriteRequest
-from flows.runtime import journal
 from flows.runtime.context import Context
-from flows.runtime.journal import Document
+from flows.runtime.results import journal
+from flows.runtime.results.journal import Document
 
 STAGE = "ideas"
 PER_LABEL = 3

@@ -13,9 +13,9 @@ from experts.write.capable_writer import CapableWriter
 from experts.write.request import request_for
 from experts.write.writer import InstructionWriter
 from experts.write.writers import writer_for
-from flows.runtime import journal
 from flows.runtime.context import Context
-from flows.runtime.journal import Document
+from flows.runtime.results import journal
+from flows.runtime.results.journal import Document
 from flows.stages.edit import Edit
 from flows.stages.plan import part
 

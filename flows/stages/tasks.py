@@ -10,19 +10,10 @@ from prefect.cache_policies import NO_CACHE
 from flows.runtime.context import BuildRun
 from flows.runtime.running.report import Made
 from flows.runtime.running.worker import Stage, run_stage
-from flows.stages import (
-    annotate,
-    bank,
-    draw,
-    edit,
-    fetch,
-    ingest,
-    instruct,
-    judge,
-    local_edit,
-    look,
-    plan,
-)
+from flows.stages import bank, edit, instruct, plan
+from flows.stages.clips import annotate, fetch, ingest, look
+from flows.stages.judging import judge
+from flows.stages.local_edits import draw, local_edit
 
 FIRST = (annotate.STAGE, draw.STAGE)
 """Where shards of clips begin."""

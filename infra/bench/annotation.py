@@ -48,7 +48,7 @@ from flows.recipe import FolderSources, load
 from flows.runtime import worker
 from flows.runtime.context import context
 from flows.sources import local_files
-from flows.stages import ingest, look
+from flows.stages.clips import ingest, look
 
 SAME_TRACK = 0.3
 """Least IoU, over all pixels and frames, of two tracks of one object."""

@@ -28,8 +28,8 @@ from catalog.records import Pair, from_row, schema
 from catalog.releases import Catalog
 from catalog.rows import columns
 from flows.recipe import parse
-from flows.runtime import journal
 from flows.runtime.context import context
+from flows.runtime.results import journal
 
 POLICY = Policy(
     (

@@ -57,7 +57,8 @@ def read(path, threads):
 """
 
 READ_OURS = """
-from catalog.media import container, iter_frames
+from catalog.media import iter_frames
+from catalog.media.demux import container
 def read(path, threads):
     container.DECODE_THREADS = threads
     frames = 0
@@ -67,7 +68,7 @@ def read(path, threads):
 """
 
 READ_HERE = """
-from catalog.media import container
+from catalog.media.demux import container
 from catalog.media.reading import Reading, Request
 def read(path, threads):
     container.DECODE_THREADS = threads

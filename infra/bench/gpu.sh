@@ -14,7 +14,7 @@ export HF_HUB_OFFLINE=1 PYTHONUNBUFFERED=1 PYTHONPATH=.
 export PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True
 : > "$log"
 
-providers() { "$python" infra/bench/providers.py "$@" | tee "${OUT:-.}/providers.jsonl"; }
+providers() { "$python" infra/bench/providers/run.py "$@" | tee "${OUT:-.}/providers.jsonl"; }
 bench() { "$python" infra/bench/gpu.py --json "$@" | tee -a "$log"; }
 
 if [ "${1:-full}" = tiny ]; then

@@ -70,7 +70,7 @@ def drive(recipe: str, out: str, told: Path) -> None:
     from flows.request import request
     from flows.runtime.context import context
     from flows.runtime.orchestration.server import Server
-    from flows.runtime.results import RecordResult
+    from flows.runtime.results.record_result import RecordResult
 
     asked = request(recipe, out)
     ctx = context(out, asked.recipe)

@@ -23,7 +23,7 @@ from unittest.mock import patch
 import numpy as np
 
 from catalog import media
-from catalog.media import index
+from catalog.media.demux import index
 from catalog.records import Clip, Plan
 from experts.annotate import clip as annotating
 from experts.annotate.clip import AnnotatedClip
@@ -34,8 +34,10 @@ from filters.base import FRAMES, Verdict
 from filters.samples import LONG_SIDE
 from flows import recipe as recipes
 from flows.runtime.context import Context, context
-from flows.stages import annotate, edit, judge
+from flows.stages import edit
+from flows.stages.clips import annotate
 from flows.stages.instruct import InstructedEdit
+from flows.stages.judging import judge
 from flows.stages.plan import PlannedClip
 
 SIZE = (336, 592)

@@ -44,7 +44,9 @@ from flows.recipe import load
 from flows.runtime import worker
 from flows.runtime.context import Context, context
 from flows.sources import local_files
-from flows.stages import annotate, bank, edit, ingest, instruct, judge, look, plan
+from flows.stages import bank, edit, instruct, plan
+from flows.stages.clips import annotate, ingest, look
+from flows.stages.judging import judge
 from flows.stages.plan import PlannedClip
 
 DECODE = {("decode.py", name) for name in ("read_video", "read_masks", "sample_frames")}

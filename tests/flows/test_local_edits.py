@@ -26,7 +26,7 @@ from experts.masks.kinds import KINDS, augment
 from experts.weights import fetch
 from flows.recipe import parse
 from flows.runtime.context import Context, context
-from flows.stages import draw, local_edit
+from flows.stages.local_edits import draw, local_edit
 
 HEIGHT, WIDTH, FRAMES, FPS = 144, 256, 20, 10
 RECIPE = """

@@ -20,9 +20,10 @@ from flows.recipe import parse
 from flows.release.tag import publish_release
 from flows.runtime.context import Context, context
 from flows.runtime.selection import Parts, parts, select, settle
-from flows.stages import edit, judge, plan
+from flows.stages import edit, plan
 from flows.stages.edit import Edit
 from flows.stages.instruct import InstructedEdit
+from flows.stages.judging import judge
 
 pytestmark = pytest.mark.weights  # every pair is judged
 

@@ -6,7 +6,7 @@ import pytest
 
 from experts.providers.models import Models
 from experts.providers.requirements import requirement as needs
-from flows.commands.making.placement import placement
+from flows.commands.making.estimate.placement import placement
 from flows.needs import needed
 from flows.recipe import load, parse
 

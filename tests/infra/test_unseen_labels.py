@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import cast
 
 from catalog.records import Pair
-from infra.bench.unseen_labels import Label, line, read, videos
+from infra.bench.unseen.labels import Label, line, read, videos
 
 
 @dataclass(frozen=True)

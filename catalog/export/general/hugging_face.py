@@ -6,9 +6,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from catalog.export.facts import COLUMNS
 from catalog.export.files import File, Parquet
 from catalog.export.format import Format, Record, Split
+from catalog.export.pairs.facts import COLUMNS
 from catalog.export.shapes import Needs
 
 FIGURES = ("frames", "fps", "width", "height")

@@ -1,6 +1,6 @@
 """Preference pairs: the kept and a rejected target of one edit, as a Hugging Face video folder.
 
-Which rejected pair belongs to a kept one is the rule of :mod:`catalog.export.preferred`.
+Which rejected pair belongs to a kept one is the rule of :mod:`catalog.export.pairs.preferred`.
 """
 
 from __future__ import annotations
@@ -8,9 +8,9 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from catalog.export.facts import COLUMNS, REJECTED
 from catalog.export.files import File, Original, Parquet
 from catalog.export.format import Format, Record, Split
+from catalog.export.pairs.facts import COLUMNS, REJECTED
 from catalog.export.shapes import Needs
 
 
@@ -33,7 +33,7 @@ class Preferences(Format):
 
     def files(self, split: Split) -> Iterator[File]:
         for record in split:
-            generated: dict[str, str] = {}  # both are targets (catalog.export.preferred)
+            generated: dict[str, str] = {}  # both are targets (catalog.export.pairs.preferred)
             if record.signed:
                 rejected_id = record.row["rejected_pair_id"]
                 generated = {"target_video": record.id, "rejected_video": rejected_id}

@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from catalog.export.facts import facts_json
 from catalog.export.files import File, Original
 from catalog.export.format import Format, Record, Split
+from catalog.export.pairs.facts import facts_json
 from catalog.export.shapes import Needs, Side
 from catalog.export.shard import Member, Tar
 

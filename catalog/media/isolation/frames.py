@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from catalog.errors import BadInput, EditmillError
-from catalog.media.index import MAX_PIXELS, VideoInfo
+from catalog.media.demux.index import MAX_PIXELS, VideoInfo
 from catalog.media.isolation.messages import Message
 from catalog.media.isolation.process import DecodingProcess
 from catalog.media.isolation.shared import Shape, Slots

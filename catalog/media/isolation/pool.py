@@ -14,7 +14,7 @@ from catalog.media.reading import Request
 MOST_IDLE = 4
 """Processes that are kept while nothing is read: two shards at work read up to two videos at once
 each. One takes 80 MB, and 200 MB once it has converted 400 frames of 1280x720
-(`catalog.media.conversion`)."""
+(`catalog.media.colour.conversion`)."""
 
 
 class Pool:

@@ -13,7 +13,7 @@ from catalog.errors import BadInput
 from experts.annotate.captions.description import Description
 from experts.annotate.tracking.kinds import VEHICLE
 from experts.base import Frames
-from experts.write.nouns import indefinite, several
+from experts.write.language.nouns import indefinite, several
 
 MOST = 4
 """Kinds of object named: more reads like a stock list, and is no longer short."""

@@ -18,9 +18,9 @@ from experts.base import Frames
 from experts.providers.bounds import Dtype
 from experts.providers.hub_model import AUTO
 from experts.write.chat.served import KEY_VARIABLE
-from experts.write.chat.shown import shown
-from experts.write.chat.vision import Question, VisionChat, answers
-from experts.write.chat.vision_model import vision_model
+from experts.write.chat.vision.question import Question, VisionChat, answers
+from experts.write.chat.vision.shown import shown
+from experts.write.chat.vision.vision_model import vision_model
 
 MAX_TOKENS = 512
 """Of an answer: twice what a long caption and a dozen objects take."""

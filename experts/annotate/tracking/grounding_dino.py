@@ -24,7 +24,7 @@ from experts.batching import Batches
 from experts.providers.bounds import Dtype, Share
 from experts.providers.hub_model import AUTO, HubModel
 from experts.providers.pretrained import pretrained
-from experts.write.nouns import COCO_LABELS
+from experts.write.language.nouns import COCO_LABELS
 
 
 @dataclass(frozen=True, slots=True)

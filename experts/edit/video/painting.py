@@ -9,7 +9,7 @@ from catalog.errors import BadInput
 from experts.base import EditRequest, Masks
 from experts.edit.first_frame.editor import Image, ImageEditor, ImageEditRequest
 from experts.masks.feather import dilated
-from experts.write.nouns import indefinite
+from experts.write.language.nouns import indefinite
 
 QUALITY = "blurred, low quality, compression artifacts, deformed, subtitles, watermark"
 """Negative prompt of every task: what nobody wants to see."""

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from experts.write.checks import ENHANCED_WORDS, WORDS, words_of
-from experts.write.grammar import GRAMMARS
-from experts.write.nouns import number
+from experts.write.language.grammar import GRAMMARS
+from experts.write.language.nouns import number
 from experts.write.prompts.lines import Message, section_name
 from experts.write.request import WriteRequest
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import numpy as np
 
-from experts.write.nouns import article
+from experts.write.language.nouns import article
 from experts.write.request import WriteRequest, video_word
 
 Message = dict[str, str]

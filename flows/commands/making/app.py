@@ -82,7 +82,7 @@ def build(
 ) -> None:
     """Build a dataset: from source videos to a release. Run it again to continue or to extend."""
     if dry_run:
-        from flows.commands.making import dry_run as forecast
+        from flows.commands.making.estimate import dry_run as forecast
 
         forecast.show(recipe, out, source=source, as_json=json_)
         return

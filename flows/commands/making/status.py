@@ -16,10 +16,10 @@ from catalog.errors import EditmillError
 from catalog.layout import MARKER
 from catalog.storage import open_storage
 from flows.commands.releasing.log import Entry, entries, said
-from flows.runtime import signals
 from flows.runtime.monitoring import status as build_status
 from flows.runtime.monitoring.progress import clock, kept_line, stage_table
 from flows.runtime.monitoring.status import SECONDS, Status, alive
+from flows.runtime.stopping import signals
 
 
 def main(root: str, *, watch: bool, as_json: bool) -> None:

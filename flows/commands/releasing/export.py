@@ -10,8 +10,8 @@ from rich.console import Console
 
 import catalog
 from catalog.export.formats import FORMATS, format_named
+from catalog.export.pairs.splits import parse_splits
 from catalog.export.run import WHOLE, Exported, export
-from catalog.export.splits import parse_splits
 
 
 def names() -> list[str]:

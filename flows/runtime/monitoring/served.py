@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from experts.batching import reduced
 from experts.write.chat.usage import Usage
 from flows.recipe import Recipe
-from flows.runtime.servers import served_models
+from flows.runtime.servers.models import served_models
 
 
 def usage(recipe: Recipe) -> dict[str, Usage]:

@@ -13,15 +13,15 @@ from typing import Any
 
 import catalog
 from catalog.storage.location import Versioned
-from flows.runtime.commits import Commits
 from flows.runtime.context import BuildRun, Context, context_of
 from flows.runtime.monitoring.seen import seen
 from flows.runtime.monitoring.stats import Stats
+from flows.runtime.results.commits import Commits
 from flows.runtime.running.report import Made, Reporting
 from flows.runtime.selection import select
-from flows.runtime.servers import settle
+from flows.runtime.servers.models import settle
 from flows.runtime.shard import Shard, remember
-from flows.runtime.stopping import stopped_by_signals
+from flows.runtime.stopping.by_signals import stopped_by_signals
 from flows.runtime.worker import limit_gpu_memory, limit_threads
 
 Stage = Callable[[Context, Sequence[Any]], list[Any]]

@@ -11,10 +11,10 @@ import pytest
 
 import catalog
 from catalog.errors import EditmillError
-from catalog.export.preferred import preferred
-from catalog.export.selection import select
+from catalog.export.pairs.preferred import preferred
+from catalog.export.pairs.selection import select
+from catalog.export.pairs.splits import MADE_OF, parse_splits, split_of, with_splits
 from catalog.export.shapes import Needs, Shape
-from catalog.export.splits import MADE_OF, parse_splits, split_of, with_splits
 from catalog.records import schema, to_row
 from catalog.releases import Catalog
 from tests.catalog.export.conftest import SECOND, Export

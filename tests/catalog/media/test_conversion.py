@@ -7,8 +7,9 @@ import numpy as np
 import pytest
 from av.video.reformatter import ColorRange, Colorspace, Interpolation, VideoReformatter
 
-from catalog.media import conversion, iter_frames, read_video
-from catalog.media.conversion import RgbConverter, to_rgb
+from catalog.media import iter_frames, read_video
+from catalog.media.colour import conversion
+from catalog.media.colour.conversion import RgbConverter, to_rgb
 from catalog.media.picture import Orientation, PictureFormat, read_format
 
 EXACT = (

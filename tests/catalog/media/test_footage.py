@@ -169,7 +169,7 @@ def test_hdr_is_shown_as_sdr(tmp_path, name, transfer):
 
 
 def test_highlights_are_rolled_off_not_cut():
-    from catalog.media.hdr import to_sdr
+    from catalog.media.colour.hdr import to_sdr
 
     ramp = np.linspace(0, 0.75, 256) * 65535  # PQ up to about 1000 cd/m²
     grey = np.repeat(ramp[None, :, None], 3, -1).astype(np.uint16)
@@ -432,7 +432,7 @@ def test_what_may_pass_is_told_from_what_stays(tmp_path, monkeypatch):
 
 @pytest.mark.usefixtures("in_process")
 def test_a_picture_that_fills_the_memory_is_refused(write, scene, monkeypatch):
-    from catalog.media import index
+    from catalog.media.demux import index
 
     monkeypatch.setattr(index, "MAX_PIXELS", 5000)
     with pytest.raises(BadInput, match="too large"):

@@ -7,7 +7,7 @@ import numpy as np
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalog.media.timing import Timing, timing
+from catalog.media.demux.timing import Timing, timing
 
 MS = Fraction(1, 1000)
 

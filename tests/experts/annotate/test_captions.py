@@ -6,9 +6,9 @@ import pytest
 from experts.annotate.clip import describe
 from experts.annotate.tracking.tracker import TrackedObject
 from experts.write.checks import check
+from experts.write.language.templates import all_from_templates
 from experts.write.prompts import note
 from experts.write.request import WriteRequest
-from experts.write.templates import all_from_templates
 
 FRAMES, HEIGHT, WIDTH = 8, 100, 100
 PLAIN = np.full((FRAMES, HEIGHT, WIDTH, 3), 90, np.uint8)

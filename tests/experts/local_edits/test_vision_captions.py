@@ -12,7 +12,7 @@ from catalog.errors import BadInput
 from experts.local_edits.captions import LocalCaptions, Region
 from experts.local_edits.vision_captions import GREY, VisionRegionCaptioner, _prompts, cut_out
 from experts.providers.models import Models
-from experts.write.chat.vision import Question
+from experts.write.chat.vision.question import Question
 
 GOOD = _prompts()["examples"][0]
 

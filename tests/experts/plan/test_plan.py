@@ -16,7 +16,7 @@ from experts.plan.referring import refer
 from experts.plan.rules import Planning
 from experts.plan.view import HOLE_MARGIN, edit_size, removal_context, view, windows
 from flows.recipe import Clips
-from flows.stages.ingest import cuts
+from flows.stages.clips.ingest import cuts
 
 PAN = [value for t in range(64) for value in (4.0 * t, 0.0)]
 CLIP = Clip("c1", "s1", "uri", "MIT", "media/aa/a.mp4", 0, 64, 25.0, 854, 480, camera=PAN)

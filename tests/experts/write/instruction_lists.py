@@ -10,9 +10,9 @@ from collections.abc import Iterator
 
 from experts.annotate.captions.labels import caption
 from experts.edit.tasks import TASKS
-from experts.write.clauses import enhance
+from experts.write.language.clauses import enhance
+from experts.write.language.templates import all_from_templates
 from experts.write.request import WriteRequest, shows_caption
-from experts.write.templates import all_from_templates
 
 LABELS = (
     "dog",

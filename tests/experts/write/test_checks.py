@@ -7,11 +7,11 @@ from hypothesis import strategies as st
 from experts.annotate.captions.labels import caption
 from experts.edit.tasks import TASKS
 from experts.write.checks import check, normalise, words_of
-from experts.write.clauses import clause_words, enhance
-from experts.write.grammar import GENERAL, GRAMMARS, OPENERS, VERBS
-from experts.write.nouns import COCO_LABELS, definite, indefinite, plural
+from experts.write.language.clauses import clause_words, enhance
+from experts.write.language.grammar import GENERAL, GRAMMARS, OPENERS, VERBS
+from experts.write.language.nouns import COCO_LABELS, definite, indefinite, plural
+from experts.write.language.templates import all_from_templates, fill, templates
 from experts.write.request import WriteRequest
-from experts.write.templates import all_from_templates, fill, templates
 
 REMOVE_DOG = WriteRequest("object_removal", "dog")
 REMOVE_DOGS = WriteRequest("object_removal", "dog", count=2)

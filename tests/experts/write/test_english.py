@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 
 from experts.annotate.captions.labels import caption
 from experts.edit.tasks import TASKS
-from experts.write.agreement import disagreements
 from experts.write.checks import check, words_of
-from experts.write.clauses import clause_words, enhance
-from experts.write.nouns import COCO_LABELS, definite, indefinite, several
+from experts.write.language.agreement import disagreements
+from experts.write.language.clauses import clause_words, enhance
+from experts.write.language.nouns import COCO_LABELS, definite, indefinite, several
+from experts.write.language.templates import all_from_templates
 from experts.write.request import WriteRequest, in_a_sentence, shows_caption
-from experts.write.templates import all_from_templates
 from tests.experts.write.instruction_lists import listed, requests
 
 GOLDEN = Path(__file__).with_name("golden") / "instructions.txt"

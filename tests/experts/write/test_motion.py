@@ -5,10 +5,10 @@ import dataclasses
 import pytest
 
 from experts.write.checks import check
-from experts.write.clauses import clause_words, enhance
+from experts.write.language.clauses import clause_words, enhance
+from experts.write.language.templates import all_from_templates
 from experts.write.motion import contradicts_motion
 from experts.write.request import Motion, WriteRequest
-from experts.write.templates import all_from_templates
 
 LABELLED = ("object_removal", "object_addition", "object_swap", "object_grounding")
 

@@ -13,9 +13,9 @@ import pytest
 from numpy.typing import NDArray
 
 from catalog.errors import BadInput
-from experts.write.chat.openai_vision import OpenAIVisionChat
 from experts.write.chat.server import NoAnswer
-from experts.write.chat.vision import Question, VisionChat, answers
+from experts.write.chat.vision.openai_vision import OpenAIVisionChat
+from experts.write.chat.vision.question import Question, VisionChat, answers
 from tests.experts.write.chat_server import Answer, Fake, choices
 
 

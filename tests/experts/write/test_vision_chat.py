@@ -1,4 +1,4 @@
-"""What a vision-language model in this process promises: see `experts.write.chat.vision`."""
+"""What a vision-language model in this process promises: `experts.write.chat.vision.question`."""
 
 import functools
 import json
@@ -9,8 +9,8 @@ import numpy as np
 import pytest
 
 from catalog.errors import EditmillError
-from experts.write.chat.transformers_vision import TransformersVisionChat
-from experts.write.chat.vision import Question, VisionChat
+from experts.write.chat.vision.question import Question, VisionChat
+from experts.write.chat.vision.transformers_vision import TransformersVisionChat
 from tests.checkpoints import blip2, qwen2_5_vl, qwen3_vl
 from tests.experts.model_lifecycle import check_bad_checkpoint, check_lifecycle
 

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from experts.write.chat.vision import Question
+from experts.write.chat.vision.question import Question
 from filters.base import PairSample
 
 Frames = NDArray[np.uint8]

@@ -8,7 +8,7 @@ import json
 
 import pytest
 
-from experts.write.chat.vision import Question
+from experts.write.chat.vision.question import Question
 from filters.vlm.best_of import best_of
 from filters.vlm.judge import VlmJudge
 from tests.filters.vlm.scripted import ScriptedChat, brighter, removal

@@ -14,7 +14,7 @@ from catalog.policy import Policy
 from catalog.records import SCORES, VLM_SCORES
 from experts.edit.tasks import TASKS
 from experts.write.chat.server import NoAnswer
-from experts.write.chat.vision import Question, VisionChat
+from experts.write.chat.vision.question import Question, VisionChat
 from filters.vlm import prompts
 from filters.vlm.judge import VlmJudge, judgement_in, preference_in
 from filters.vlm.judgement import Judgement, PairJudge, verdicts

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from catalog.errors import EditmillError
-from experts.write.chat.shown import shown
+from experts.write.chat.vision.shown import shown
 from filters.base import PairSample
 from filters.vlm.reward_model import RewardModel, expected_grades
 from tests.checkpoints import vefx_reward

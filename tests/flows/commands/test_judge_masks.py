@@ -21,8 +21,8 @@ from flows.recipe import parse
 from flows.runtime.context import context
 from flows.stages.edit import Edit
 from flows.stages.instruct import InstructedEdit
-from flows.stages.judge import _pair
-from flows.stages.samples import masks_of
+from flows.stages.judging.judge import _pair
+from flows.stages.judging.samples import masks_of
 from tests.flows.tiny_training import FRAMES, HEIGHT, WIDTH, write_catalog, write_pairs
 
 RECIPE = "name: tiny\nsources: [{kind: folder, path: v}]\nplan: {weights: {deblur: 1}}\n"

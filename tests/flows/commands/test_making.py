@@ -16,9 +16,10 @@ from experts import weights
 from experts.annotate.tracking.detect import Detection
 from experts.edit.tasks import TASKS
 from experts.plan.rules import Planning
-from flows.commands.making import costs, footage
+from flows.commands.making import footage
+from flows.commands.making.estimate import costs
+from flows.commands.making.estimate.forecast import expected_edits
 from flows.commands.making.footage import Objects, probed
-from flows.commands.making.forecast import expected_edits
 from flows.commands.making.init import recipe_name
 from flows.commands.making.recipe_text import OF_CLIPS, OF_OBJECTS, recipe_text
 from flows.commands.making.tasks import MADE

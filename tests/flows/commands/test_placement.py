@@ -9,7 +9,13 @@ import pytest
 
 from experts.diffusion.specs import BASE_GIB
 from experts.providers import provider
-from flows.commands.making.placement import COGVIDEOX, StageOnGpu, gpu_hours, lines, placement
+from flows.commands.making.estimate.placement import (
+    COGVIDEOX,
+    StageOnGpu,
+    gpu_hours,
+    lines,
+    placement,
+)
 from flows.recipe import Recipe, parse
 
 VACE = {"provider": "wan_vace", "offload": True}

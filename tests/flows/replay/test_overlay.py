@@ -13,7 +13,7 @@ from catalog.storage.location import Versioned
 from catalog.storage.media import MediaStore
 from catalog.tables import Tables
 from flows.replay.overlay import NO_INPUT, OverlaidProducts, OverlaidTables, Overlay
-from flows.runtime.journal import FAILED
+from flows.runtime.results.journal import FAILED
 
 
 @pytest.fixture

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from catalog.errors import BadInput
-from flows.runtime.hosts import Hosts
+from flows.runtime.servers.hosts import Hosts
 from flows.sources.http import NoUsableAnswer, Unavailable
 
 

@@ -7,8 +7,8 @@ import pytest
 from catalog.errors import BadInput, EditmillError
 from catalog.keys import digest
 from flows.recipe import parse
-from flows.runtime import journal
 from flows.runtime.context import Context, Stopped, context, context_of, findable
+from flows.runtime.results import journal
 
 RECIPE = "name: tiny\nsources: [{kind: folder, path: v}]\nplan: {weights: {deblur: 1}}\n"
 

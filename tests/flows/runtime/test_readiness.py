@@ -16,10 +16,11 @@ from catalog.records import Clip
 from experts.providers import slots
 from flows import needs
 from flows.recipe import parse
-from flows.runtime import journal, servers
 from flows.runtime.context import Context, context
+from flows.runtime.results import journal
+from flows.runtime.servers import models as servers
 from flows.sources.source import SourceFile
-from flows.stages import look
+from flows.stages.clips import look
 from tests.experts.write.chat_server import Fake
 
 MODELS = {

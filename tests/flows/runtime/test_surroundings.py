@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from flows.runtime import signals
+from flows.runtime.stopping import signals
 
 REPOSITORY = Path(__file__).parents[3]
 COMMAND = [sys.executable, "-P", "-m", "flows.cli"]

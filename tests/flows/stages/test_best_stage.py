@@ -15,9 +15,9 @@ from filters.base import PairSample
 from filters.vlm.judge import VlmJudge
 from flows.recipe import parse
 from flows.runtime.context import Context, context
-from flows.stages import best
 from flows.stages.edit import Edit
 from flows.stages.instruct import InstructedEdit
+from flows.stages.judging import best
 from flows.stages.plan import _attempts_at
 from tests.filters.vlm.scripted import ScriptedChat, brighter, removal
 from tests.flows.tiny_training import FRAMES, HEIGHT, WIDTH, write_catalog

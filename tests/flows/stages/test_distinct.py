@@ -15,8 +15,8 @@ from flows.runtime.context import Context, context
 from flows.runtime.selection import parts, select, settle
 from flows.sources import local_files
 from flows.sources.source import SourceFile
-from flows.stages import ingest, look
-from flows.stages.distinct import Distinct
+from flows.stages.clips import ingest, look
+from flows.stages.clips.distinct import Distinct
 
 pytestmark = pytest.mark.weights
 

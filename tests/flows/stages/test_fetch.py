@@ -13,12 +13,12 @@ from catalog.errors import BadInput
 from catalog.keeping.garbage import collect
 from catalog.records import Source
 from flows.recipe import parse
-from flows.runtime.answers import KeptAnswers, end_rounds
 from flows.runtime.context import Context, Stopped, context
-from flows.runtime.hosts import AWAY_AFTER
+from flows.runtime.results.answers import KeptAnswers, end_rounds
+from flows.runtime.servers.hosts import AWAY_AFTER
 from flows.sources.http import NoUsableAnswer
 from flows.sources.source import RemoteVideo, SourceFile
-from flows.stages import fetch, ingest, look
+from flows.stages.clips import fetch, ingest, look
 
 RECIPE = "name: x\nsources: [{kind: folder, path: none}]\nplan: {weights: {deblur: 1}}\n"
 

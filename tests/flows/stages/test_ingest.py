@@ -14,7 +14,7 @@ from flows.recipe import parse
 from flows.runtime.context import Context, context
 from flows.sources import local_files
 from flows.sources.source import SourceFile
-from flows.stages import ingest, look
+from flows.stages.clips import ingest, look
 
 pytestmark = pytest.mark.weights
 

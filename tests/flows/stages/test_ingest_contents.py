@@ -20,7 +20,7 @@ from flows.runtime.context import Context, context
 from flows.runtime.selection import parts, select, settle
 from flows.sources import local_files
 from flows.sources.copies import joined
-from flows.stages import ingest, look
+from flows.stages.clips import ingest, look
 
 
 class OneShot:

@@ -9,7 +9,7 @@ from catalog.keys import file_digest
 from flows.recipe import parse
 from flows.runtime.context import context
 from flows.sources import local_files
-from flows.stages import ingest, look
+from flows.stages.clips import ingest, look
 
 pytestmark = pytest.mark.weights
 

@@ -15,7 +15,7 @@ from experts.write.request import request_for
 from flows.recipe import parse
 from flows.runtime.context import Context, context
 from flows.stages import bank, edit, plan
-from flows.stages.judge import _licence
+from flows.stages.judging.judge import _licence
 
 pytestmark = pytest.mark.weights
 

@@ -19,10 +19,10 @@ from experts.edit.job import Side
 from filters.vlm.judge import VlmJudge
 from flows.recipe import parse
 from flows.runtime.context import Context, context
-from flows.stages import judge, vlm
 from flows.stages.edit import Edit
 from flows.stages.instruct import InstructedEdit
-from flows.stages.samples import Samples
+from flows.stages.judging import judge, vlm
+from flows.stages.judging.samples import Samples
 from tests.checkpoints import vefx_reward
 from tests.filters.vlm.scripted import ScriptedChat, grades, removal
 from tests.flows.tiny_training import FRAMES, HEIGHT, WIDTH, write_catalog

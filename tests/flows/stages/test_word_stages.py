@@ -16,7 +16,8 @@ from catalog.records import Clip
 from experts.annotate.clip import AnnotatedClip
 from flows.recipe import parse
 from flows.runtime.context import Context, context
-from flows.stages import caption, ideas, plan
+from flows.stages import ideas, plan
+from flows.stages.clips import caption
 from tests.flows.hub_models import CAPTION, LOOKS, REPLACEMENTS, ScriptedServer
 from tests.flows.tiny_training import write_catalog
 

@@ -17,8 +17,8 @@ from experts.annotate.captions.description import Description
 from experts.annotate.captions.vlm import VisionCaptioner, VlmCaptions
 from experts.providers import Choice
 from experts.providers.choice import choice_of
-from experts.write.chat.shown import shown
-from experts.write.chat.vision import Question, VisionChat
+from experts.write.chat.vision.question import Question, VisionChat
+from experts.write.chat.vision.shown import shown
 from tests.checkpoints import blip2
 
 GOOD = prompts.prompts()["examples"][0]

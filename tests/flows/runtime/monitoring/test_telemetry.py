@@ -21,11 +21,11 @@ from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanE
 from catalog.errors import EditmillError
 from experts import memory
 from flows.recipe import parse
-from flows.runtime import journal
 from flows.runtime.context import Context, context
 from flows.runtime.monitoring import metrics as metrics_of_builds
 from flows.runtime.monitoring import telemetry
 from flows.runtime.monitoring.seen import seen
+from flows.runtime.results import journal
 from flows.runtime.shard import Shard
 from tests.flows.otlp_receiver import receiver
 

@@ -13,8 +13,8 @@ from prefect import flow
 
 from catalog.errors import BadInput, EditmillError
 from catalog.keys import digest
-from flows.runtime import journal
 from flows.runtime.context import BuildRun, Context
+from flows.runtime.results import journal
 from flows.runtime.running.work import Work, work_of
 
 drivers: dict[str, Callable[[Work], Any]] = {}

@@ -13,10 +13,10 @@ import pytest
 
 from catalog.errors import EditmillError
 from flows.recipe import Recipe, parse
-from flows.runtime.branch import on_branch
 from flows.runtime.context import Context, Stopped, context
 from flows.runtime.orchestration.client import using
 from flows.runtime.orchestration.server import Server
+from flows.runtime.results.branch import on_branch
 from flows.runtime.running.runner import runner_for
 from flows.runtime.running.work import Work
 from flows.runtime.shard import Shard

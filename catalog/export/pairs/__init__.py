@@ -1,0 +1,1 @@
+"""Which pairs an export holds, in which split, and what its index says of them."""

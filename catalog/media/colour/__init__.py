@@ -1,0 +1,1 @@
+"""Decoded frames as the RGB that a player shows."""

@@ -1,0 +1,1 @@
+"""A video's container: its streams, packets, timing, and the index of its frames."""

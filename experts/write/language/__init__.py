@@ -1,0 +1,1 @@
+"""English: what commands, nouns and clauses of instructions may look like."""

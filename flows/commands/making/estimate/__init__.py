@@ -1,0 +1,1 @@
+"""`build --dry-run`: what a build would make, cost and need."""

@@ -1,0 +1,265 @@
+"""What a build would make and take, in words: `editmill build --dry-run`. Writes nothing."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from rich.console import Console
+from rich.table import Table
+
+from catalog.errors import EditmillError
+from experts.devices import cuda_device
+from experts.edit.tasks import TASKS, expert_for
+from experts.providers import provider
+from experts.providers.requirements import Requirement
+from experts.weights import Entry
+from flows.commands.machine.recipe_models import provider_table
+from flows.commands.making.estimate import costs, placement
+from flows.commands.making.estimate.forecast import Forecast, forecast, whole
+from flows.commands.making.known import Known, known
+from flows.needs import files, needed
+from flows.recipe import Recipe
+from flows.request import recipe_for
+from flows.runtime.pinned import pinned
+from flows.runtime.servers.models import served_models
+from flows.sources.stock.section import StockSection
+
+MB, GB = 1e6, 1e9
+REFUSALS = 5
+"""Files that cannot be read that are named; the rest is counted."""
+
+
+def show(recipe_name: str, out: str, *, source: Path | None, as_json: bool) -> None:
+    """Prints the estimate. Raises EditmillError for a recipe, folder or sample that is not there,
+    and where `out` is a catalog that cannot be read."""
+    recipe = recipe_for(recipe_name, source)
+    expected = forecast(recipe)
+    document = _document(recipe, out, expected)
+    if as_json:
+        print(json.dumps(document))
+        return
+    console = Console(highlight=False, soft_wrap=True)
+    for line in _lines(recipe, expected, document):
+        console.print(line, markup=False)
+    if expected.edits:
+        console.print(_edit_table(expected))
+    console.print(_model_table(document["models"]))
+    if with_checkpoints := [each for each in needed(recipe) if each.checkpoint]:
+        console.print(provider_table(with_checkpoints))
+
+
+def _document(recipe: Recipe, out: str, expected: Forecast) -> dict[str, Any]:
+    entries = files(recipe)
+    cores = os.cpu_count() or 1
+    had = known(out, expected.footage.videos)
+    return {
+        "recipe": recipe.name,
+        "out": str(out),
+        "there": had.rows,
+        "known": had.sources,
+        "forgotten": had.forgotten,
+        "new_seconds": round(_new_seconds(expected, had), 1),
+        "sources": len(expected.footage.videos),
+        "source_seconds": round(expected.footage.seconds, 1),
+        "refused": expected.footage.refused,
+        "absent": expected.absent,
+        "left_out": expected.notes,
+        "problems": _problems(recipe, out),
+        "clips": expected.clips,
+        "edits": whole(expected.edits),
+        "records": round(expected.records),
+        "bytes": round(expected.bytes),
+        "core_seconds": {part: round(spent, 1) for part, spent in expected.seconds.items()},
+        "unmeasured": expected.unmeasured,
+        "gpu": placement.lines(recipe, expected.edits, _gpu_memory(recipe)),
+        "providers": [dataclasses.asdict(each) for each in needed(recipe) if each.checkpoint],
+        "wall_seconds": round(expected.core_seconds / max(1, min(recipe.run.workers, cores))),
+        "servers": _servers(recipe),
+        "weights": _weights(needed(recipe), entries),
+        "models": [
+            {
+                "name": entry.name,
+                "what": entry.what,
+                "licence": entry.licence,
+                "bytes": entry.size,
+                "present": entry.present,
+            }
+            for entry in entries
+        ],
+        "download_bytes": sum(entry.size for entry in entries if not entry.present),
+    }
+
+
+def _gpu_memory(recipe: Recipe) -> int | None:
+    """Bytes of this machine's GPU, looked for only where the recipe uses one."""
+    device = cuda_device() if placement.placement(recipe) else None
+    return None if device is None else device.memory
+
+
+def _problems(recipe: Recipe, out: str) -> list[str]:
+    """What the build would end with at once: a model or a checkpoint that is not there."""
+    found = []
+    try:
+        pinned(recipe, out)
+    except EditmillError as error:
+        found.append(str(error))
+    for task, weight in recipe.plan.weights.items():
+        if weight and TASKS[task].checkpoint and recipe.models.depth is None:
+            try:
+                _ = expert_for(task).version
+            except EditmillError as error:
+                found.append(str(error))
+    for each in needed(recipe):
+        if each.fault or each.install:
+            found.append(
+                each.fault or f"{each.slot}: {each.name} needs {each.library}; {each.install}"
+            )
+        elif each.state == "no commit":
+            found.append(provider(each.slot, each.name).without_commit)
+    for section in recipe.sources:
+        if isinstance(section, StockSection):
+            try:
+                section.check_key()
+            except EditmillError as error:
+                found.append(str(error))
+    return list(dict.fromkeys(found))
+
+
+def _servers(recipe: Recipe) -> list[dict[str, str]]:
+    """The servers that the build would ask; none is asked."""
+    return [
+        {"slot": slot, "model": model.name, "address": model.address}
+        for slot, model in served_models(recipe)
+    ]
+
+
+def _weights(rows: Sequence[Requirement], entries: Sequence[Entry]) -> dict[str, int]:
+    """Bytes on disk of all that the build opens, those of it that are not here yet, and of how many
+    checkpoints no size is known."""
+    sizes = {(each.checkpoint, each.size): each.state == "here" for each in rows if each.checkpoint}
+    here = [entry.size for entry in entries if entry.present]
+    here += [size for (_, size), is_here in sizes.items() if is_here]
+    missing = [entry.size for entry in entries if not entry.present]
+    missing += [size for (_, size), is_here in sizes.items() if not is_here]
+    return {
+        "bytes": sum(here) + sum(missing),
+        "missing_bytes": sum(missing),
+        "unknown": sum(not size for _, size in sizes),
+    }
+
+
+def _lines(recipe: Recipe, expected: Forecast, document: dict[str, Any]) -> list[str]:
+    refused = expected.footage.refused
+    lines = [
+        f"{recipe.name}: {document['sources']} sources, {expected.footage.seconds / 60:.1f} "
+        f"minutes of footage → {expected.clips} clips → "
+        + (
+            f"{round(expected.records)} local-editing records at most"
+            if recipe.records is not None
+            else f"{sum(document['edits'].values())} edits"
+        )
+    ]
+    lines += [f"As it is, the build would refuse: {problem}" for problem in document["problems"]]
+    if expected.absent:
+        lines.append(
+            f"Not counted, since they must be downloaded first: {', '.join(expected.absent)}"
+        )
+    if refused:
+        lines += ["Cannot be read:", *(f"  {reason}" for reason in refused[:REFUSALS])]
+        lines += [f"  and {len(refused) - REFUSALS} more"] if len(refused) > REFUSALS else []
+    lines += expected.notes
+    if any(document["there"].values()) or document["forgotten"]:
+        lines += _there(expected, document)
+    lines.append(_time(recipe, expected, document))
+    lines.append(
+        f"Disk: about {expected.bytes / MB:.0f} MB of media in {document['out']}. Memory: up to "
+        f"{costs.MEMORY_GIB} GiB with two workers."
+    )
+    lines.append(_weights_line(document["weights"]))
+    if document["servers"]:
+        asked = (f"{s['slot']}: {s['model']} at {s['address']}" for s in document["servers"])
+        lines.append(f"Servers that are asked: {', '.join(asked)}.")
+    lines += document["gpu"]
+    lines.append(
+        "Estimated as if each video were one shot and as many objects suited as on the samples; "
+        "times were measured on two cores (infra/bench/results)."
+    )
+    return lines
+
+
+def _weights_line(sizes: dict[str, int]) -> str:
+    unknown = f", and {sizes['unknown']} checkpoints of unknown size" if sizes["unknown"] else ""
+    missing = sizes["missing_bytes"]
+    fetched = f"{missing / GB:.1f} GB of it still to be fetched" if missing else "all of it here"
+    return f"Weights: {sizes['bytes'] / GB:.1f} GB on disk{unknown}, {fetched}."
+
+
+def _new_seconds(expected: Forecast, had: Known) -> float:
+    """Seconds of footage that the catalog neither has nor refuses."""
+    old = {*had.sources, *had.forgotten}
+    videos = expected.footage.videos
+    return float(sum(video.info.duration for video in videos if video.file.name not in old))
+
+
+def _there(expected: Forecast, document: dict[str, Any]) -> list[str]:
+    """What of it is there already, what is new, and what will be refused."""
+    there = ", ".join(f"{count} {table}" for table, count in document["there"].items() if count)
+    had, gone = len(document["known"]), document["forgotten"]
+    new = document["sources"] - had - len(gone)
+    lines = [f"{document['out']} holds {there or 'nothing'} already. "]
+    lines[0] += f"By name, {had} of the {document['sources']} sources are in it and {new} are new"
+    if had and expected.footage.seconds:
+        share = document["new_seconds"] / expected.footage.seconds
+        spent = share * expected.core_seconds / 60
+        lines[0] += (
+            f"; what is finished is not made again, so of the time below about {spent:.0f} "
+            "core-minutes are for what is new, if the recipe stayed the same"
+        )
+    lines[0] += "."
+    if gone:
+        named = ", ".join(gone[:REFUSALS]) + (" …" if len(gone) > REFUSALS else "")
+        lines.append(f"Forgotten, so the build refuses them: {named}")
+    return lines
+
+
+def _time(recipe: Recipe, expected: Forecast, document: dict[str, Any]) -> str:
+    text = (
+        f"Time: about {expected.core_seconds / 60:.0f} core-minutes, "
+        f"{document['wall_seconds'] / 60:.0f} minutes with {recipe.run.workers} "
+        f"worker{'s' * (recipe.run.workers != 1)}"
+    )
+    if recipe.records is not None:
+        text += ", without the records themselves, which were not measured"
+    if expected.unmeasured:
+        text += f"; not measured: {', '.join(expected.unmeasured)}"
+    return text + "."
+
+
+def _edit_table(expected: Forecast) -> Table:
+    table = Table(box=None, header_style="dim", pad_edge=False)
+    table.add_column("task")
+    table.add_column("edits", justify="right")
+    table.add_column("core-minutes", justify="right")
+    for task, count in expected.edits.items():
+        spent = f"{expected.seconds[task] / 60:.1f}" if task in expected.seconds else "?"
+        table.add_row(task, f"{count:.0f}" if count >= 0.5 else "< 1", spent)
+    return table
+
+
+def _model_table(models: list[dict[str, Any]]) -> Table:
+    missing = sum(model["bytes"] for model in models if not model["present"])
+    told = f"{missing / MB:.0f} MB to download" if missing else "all here"
+    table = Table(box=None, header_style="dim", pad_edge=False)
+    table.add_column(f"models and samples ({told})")
+    table.add_column("MB", justify="right")
+    table.add_column("")
+    table.add_column("licence", overflow="fold")
+    for model in models:
+        here = "here" if model["present"] else "missing"
+        table.add_row(model["name"], f"{model['bytes'] / MB:.1f}", here, model["licence"])
+    return table

@@ -1,0 +1,1 @@
+"""What must be there and answer: weights, models on servers, and hosts of footage."""

@@ -1,0 +1,1 @@
+"""A build that is interrupted ends in good order."""

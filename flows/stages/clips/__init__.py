@@ -1,0 +1,1 @@
+"""From sources to annotated clips: fetch, look, ingest, annotate and caption."""

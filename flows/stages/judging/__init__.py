@@ -1,0 +1,1 @@
+"""Which pairs are kept: filters, the VLM judge, and the best of several attempts."""

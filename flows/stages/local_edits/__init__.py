@@ -1,0 +1,1 @@
+"""Local-edit records, which are drawn from clips instead of made by experts."""
