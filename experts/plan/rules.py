@@ -25,7 +25,9 @@ class Planning(Part):
     )
     min_area: float = Field(default=0.004, gt=0)  # share of the frame; below, nobody sees the edit
     wanted_area: float = Field(default=0.02, gt=0)  # share that makes an object worth looking at
-    max_area: float = Field(default=0.30, le=1)  # above, too little is left to fill a removal from
+    max_area: float = Field(
+        default=0.30, le=1
+    )  # of a removal; above, too little is left to fill it
     max_invented: float = Field(default=0.003, ge=0, le=1)  # of the frame, painted unseen by anyone
     # dB, 20·log10(RMSE / 255): how far off a removal's fill may be expected to be.
     max_fill_error: float = Field(default=-17.0, le=0)

@@ -194,7 +194,7 @@ def _phrase(
 ) -> str | None:
     """The object's referring expression in this crop; None if it does not suit the task there."""
     area = track.area * clip.width * clip.height / (crop.width * crop.height)
-    if not rules.min_area <= area <= rules.max_area:
+    if area < rules.min_area or (task.uncovers and area > rules.max_area):
         return None
     boxes = boxes_of(track)[alive]
     if task.plural:  # none needs to be told apart

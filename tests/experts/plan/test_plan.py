@@ -265,6 +265,36 @@ def test_a_person_takes_the_bag_along() -> None:
     assert taken["person"] == ["p", "b"]
 
 
+def moved(name: str, label: str, boxes: list[tuple[float, float, float, float]]) -> Track:
+    """An object with these boxes, frame by frame."""
+    return dataclasses.replace(
+        track(name, 400), label=label, boxes=[value for box in boxes for value in box]
+    )
+
+
+def test_a_rider_goes_with_the_mount_and_takes_the_bag_along() -> None:
+    places = [4.0 * t for t in range(64)]
+    bicycle = moved("b", "bicycle", [(x, 260.0, x + 110, 330.0) for x in places])
+    rider = moved("r", "person", [(x + 25, 190.0, x + 85, 320.0) for x in places])
+    bag = moved("h", "backpack", [(x + 20, 200.0, x + 45, 240.0) for x in places])
+    walker = moved("w", "person", [(x / 2 + 60, 190.0, x / 2 + 100, 325.0) for x in places])
+    near = moved("n", "person", [(x + 20, 200.0, x + 80, 370.0) for x in places])  # nearer than it
+    scene = [bicycle, rider, bag, walker, near]
+    assert attached(bicycle, scene, slice(0, 33)) == [rider, bag]
+    assert attached(rider, scene, slice(0, 33)) == [bicycle, bag]
+    assert bicycle not in attached(walker, scene, slice(0, 33))
+    assert attached(bicycle, [bicycle, walker, near], slice(0, 33)) == []
+
+
+def test_only_what_is_uncovered_must_be_small() -> None:
+    close = dataclasses.replace(track("t1", 400), area=0.4, boxes=[200.0, 60.0, 640.0, 430.0] * 64)
+    clip = dataclasses.replace(CLIP, camera=[0.0] * 128)
+    assert view(clip, close, [close], TASKS["local_style_transfer"], RULES)
+    assert view(clip, close, [close], TASKS["object_removal"], RULES) is None
+    loose = RULES.model_copy(update={"max_area": 0.5, "max_invented": 1.0})
+    assert view(clip, close, [close], TASKS["object_removal"], loose)
+
+
 @pytest.mark.parametrize("spoilt", ["confidence", "size"])
 def test_an_object_half_lost_for_a_while_is_not_edited(spoilt: str) -> None:
     whole = track("t1", 400)
