@@ -30,6 +30,26 @@ class LakefsServer:
     access_key: str
     secret_key: str = field(repr=False)
     folder: Path = Path()
+    process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> None:
+        """Start it, with all it had when it was stopped."""
+        # The shell ends the server when its own input closes, which this process's death does too.
+        guard = 'exec 3<&0; "$@" </dev/null 3<&- & read -r _ <&3; kill -9 $!; wait'
+        config = str(self.folder / "lakefs.yaml")
+        with (self.folder / "output").open("wb") as output:
+            self.process = subprocess.Popen(
+                ["sh", "-c", guard, "sh", str(lakefs_binary()), "--config", config, "run"],
+                stdin=subprocess.PIPE, stdout=output, stderr=subprocess.STDOUT,
+                env={"PATH": os.environ["PATH"], "HOME": str(self.folder)},
+            )  # fmt: skip
+        _wait_until_healthy(f"{self.endpoint}/_health", self.folder / "output")
+
+    def stop(self) -> None:
+        """End it as a power cut does."""
+        if self.process is not None and self.process.stdin is not None:
+            self.process.stdin.close()
+            self.process.wait(timeout=30)
 
     def client(self):
         import lakefs
@@ -74,16 +94,14 @@ def lakefs_binary() -> Path:
 @contextmanager
 def running_lakefs(folder: Path) -> Iterator[LakefsServer]:
     """A lakeFS that keeps all it has in `folder`; skips the test where there is no binary."""
-    binary = lakefs_binary()
-    if not binary.exists():
+    if not lakefs_binary().exists():
         missing = "no lakeFS server here; `make lakefs` compiles it where Go is installed"
         if os.environ.get(REQUIRED):
             pytest.fail(missing)
         pytest.skip(missing)
     access_key, secret_key = secrets.token_hex(10), secrets.token_hex(20)
     port = _free_port()
-    config = folder / "lakefs.yaml"
-    config.write_text(yaml.safe_dump({
+    (folder / "lakefs.yaml").write_text(yaml.safe_dump({
         "listen_address": f"127.0.0.1:{port}",
         "database": {"type": "local", "local": {"path": str(folder / "metadata")}},
         "blockstore": {"type": "local", "local": {"path": str(folder / "objects")}},
@@ -95,22 +113,12 @@ def running_lakefs(folder: Path) -> Iterator[LakefsServer]:
         "security": {"audit_check_url": "", "check_latest_version": False},
         "logging": {"level": "ERROR", "output": [str(folder / "lakefs.log")]},
     }))  # fmt: skip
-    # The shell ends the server when its own input closes, which this process's death does too.
-    guard = 'exec 3<&0; "$@" </dev/null 3<&- & read -r _ <&3; kill -9 $!; wait'
-    with (folder / "output").open("wb") as output:
-        process = subprocess.Popen(
-            ["sh", "-c", guard, "sh", str(binary), "--config", str(config), "run"],
-            stdin=subprocess.PIPE, stdout=output, stderr=subprocess.STDOUT,
-            env={"PATH": os.environ["PATH"], "HOME": str(folder)},
-        )  # fmt: skip
-    assert process.stdin is not None
+    server = LakefsServer(f"http://127.0.0.1:{port}", access_key, secret_key, folder)
     try:
-        endpoint = f"http://127.0.0.1:{port}"
-        _wait_until_healthy(f"{endpoint}/_health", folder / "output")
-        yield LakefsServer(endpoint, access_key, secret_key, folder)
+        server.start()
+        yield server
     finally:
-        process.stdin.close()
-        process.wait(timeout=30)
+        server.stop()
         shutil.rmtree(folder, ignore_errors=True)
 
 

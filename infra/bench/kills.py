@@ -58,9 +58,9 @@ run: {{shard_size: 1, runner: {runner}}}
 """
 
 
-def journal(root: Path) -> set[tuple[str, str]]:
-    """Stage and key of every product that is stored."""
-    pages = root.glob("work/*/*/*/*.json")
+def journal(root: str) -> set[tuple[str, str]]:
+    """Stage and key of every product that a folder holds."""
+    pages = Path(root).glob("work/*/*/*/*.json")
     return {(page.parents[2].name, key) for page in pages for key in json.loads(page.read_text())}
 
 
@@ -74,7 +74,7 @@ def drive(recipe: str, out: str, told: Path) -> None:
 
     asked = request(recipe, out)
     ctx = context(out, asked.recipe)
-    known = journal(Path(out))
+    known = journal(out)
     with told.open("a", encoding="utf-8", buffering=1) as file:
 
         def note(result: RecordResult) -> None:
@@ -86,16 +86,17 @@ def drive(recipe: str, out: str, told: Path) -> None:
 
 
 class Builds:
-    """Runs of one build, in processes of their own. `told` has a line per record made."""
+    """Runs of one build, in processes of their own, into the catalog `out`, by default one in
+    `folder`. `told` has a line per record made."""
 
-    def __init__(self, folder: Path, name: str, runner: str) -> None:
-        self.out, self.told = folder / name, folder / f"{name}.told"
+    def __init__(self, folder: Path, name: str, runner: str, out: str = "") -> None:
+        self.out, self.told = out or str(folder / name), folder / f"{name}.told"
         self._recipe, self._log = folder / f"{name}.yaml", folder / f"{name}.log"
         self._recipe.write_text(RECIPE.format(videos=folder / "videos", runner=runner))
         self.told.touch()
 
     def start(self) -> subprocess.Popen[bytes]:
-        command = [sys.executable, __file__, "--drive", str(self._recipe), str(self.out)]
+        command = [sys.executable, __file__, "--drive", str(self._recipe), self.out]
         with self._log.open("ab") as log:
             return subprocess.Popen([*command, str(self.told)], stdout=log, stderr=log)
 
@@ -110,8 +111,12 @@ class Builds:
             begun = begun or (time.monotonic() if self.told.stat().st_size else 0.0)
             time.sleep(0.1)
         if process.returncode:
-            raise SystemExit(f"the build failed:\n{self._log.read_text()[-2000:]}")
+            raise SystemExit(f"the build failed:\n{self.log()}")
         return time.monotonic() - begun
+
+    def log(self) -> str:
+        """The end of what the builds printed."""
+        return self._log.read_text()[-2000:]
 
 
 def footage(folder: Path, count: int) -> None:
@@ -164,7 +169,7 @@ def disturbed(builds: Builds, kills: int, seconds: float, dice: random.Random) -
     return killed
 
 
-def difference(one: Path, other: Path) -> list[str]:
+def difference(one: str, other: str) -> list[str]:
     """What of the tables' rows differs between two catalogs."""
     found = []
     for table in TABLES:
@@ -174,7 +179,7 @@ def difference(one: Path, other: Path) -> list[str]:
     return found
 
 
-def _rows(root: Path, table: str) -> pl.DataFrame:
+def _rows(root: str, table: str) -> pl.DataFrame:
     rows = catalog.open(root).table(table).collect()
     rows = rows.drop([name for name in MADE_ANEW if name in rows.columns])
     return rows.select(sorted(rows.columns)).sort(rows.columns[0])
