@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 
 from catalog.records import Clip, Track
 from experts.annotate.tracking.kinds import VEHICLE, alike
+from experts.plan.attached import MOUNTS
 from experts.plan.framing import Boxes, Crop, area_of, boxes_of, present
 from experts.write.language.nouns import GOING
 from experts.write.travel import scene_places
@@ -62,9 +63,6 @@ EITHER_HALF = 0.25
 
 HASTE = 1.6
 """Own heights a second: who goes faster does not walk (as in experts.local_edits.captions)."""
-
-UNDER_THEM = frozenset(("bicycle", "motorcycle", "skateboard", "surfboard", "horse", "skis"))
-"""What a person rides, who does not walk then."""
 
 REACH = 12
 """Frames to either side for which something that was seen in one frame is taken to be there: half
@@ -237,7 +235,7 @@ def _rides(track: Track, tracks: Sequence[Track], alive: slice) -> bool:
     """Whether something to ride on is under the object, or about it, in half of the frames."""
     own = boxes_of(track)[alive]
     for other in tracks:
-        if other.label in UNDER_THEM:
+        if other.label in MOUNTS:
             boxes = boxes_of(other)[alive]
             across = np.minimum(own[:, 2], boxes[:, 2]) - np.maximum(own[:, 0], boxes[:, 0])
             down = np.minimum(own[:, 3], boxes[:, 3]) - np.maximum(own[:, 1], boxes[:, 1])
