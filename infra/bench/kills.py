@@ -3,7 +3,7 @@
     python infra/bench/kills.py --kills 50                 # the driver, on threads
     python infra/bench/kills.py --kills 50 --runner ray    # the driver, or one of its workers
 
-SIGKILL comes after a random part of what is left to do, or before anything is done. In the end the
+SIGKILL comes at random instants spread over the records, or before anything is done. In the end the
 tables must have the same rows, media hashes, scores and verdicts included, and no row besides; and
 a record may have been made again only if it was in hand when a kill came. What is counted as made
 anew is what the driver was told of (`Context.on_result`) and did not find in the journal.
@@ -21,6 +21,7 @@ import sys
 import tempfile
 import time
 from collections import Counter
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -104,15 +105,10 @@ class Builds:
         """Stage, record and key of what was made so far, again if it was made again."""
         return [tuple(json.loads(line)) for line in self.told.read_text().splitlines()]
 
-    def finish(self) -> float:
-        """Builds to the end; seconds from the first record on."""
-        process, begun = self.start(), 0.0
-        while process.poll() is None:
-            begun = begun or (time.monotonic() if self.told.stat().st_size else 0.0)
-            time.sleep(0.1)
-        if process.returncode:
+    def finish(self) -> None:
+        """Builds to the end."""
+        if self.start().wait():
             raise SystemExit(f"the build failed:\n{self.log()}")
-        return time.monotonic() - begun
 
     def log(self) -> str:
         """The end of what the builds printed."""
@@ -144,29 +140,45 @@ def kill(process: subprocess.Popen[bytes], dice: random.Random) -> str:
     return "driver"
 
 
-def disturbed(builds: Builds, kills: int, seconds: float, dice: random.Random) -> Counter[str]:
-    """Runs the build until it was killed so often, then to its end; what was killed."""
+def disturbed(builds: Builds, kills: int, records: int, dice: random.Random) -> Counter[str]:
+    """Runs a build of so many records until it was killed so often, and then to its end; what was
+    killed. The kills are spread over the records, each up to a second after one of them."""
     killed: Counter[str] = Counter()
     while killed.total() < kills:
-        process, before = builds.start(), builds.told.stat().st_size
-        early = dice.random() < IN_STARTUP
-        pause = dice.uniform(0, 15) if early else dice.uniform(0, 2 * seconds / kills)
-        since = time.monotonic() if early else None
+        process, due = builds.start(), _due(builds, kills - killed.total(), records, dice)
         while process.poll() is None:
-            if since is None and builds.told.stat().st_size > before:
-                since = time.monotonic()
-            if since is not None and time.monotonic() - since >= pause:
+            if due():
                 which = kill(process, dice)
                 killed[which] += 1
                 print(f"kill {killed.total()} of {kills}: {which}", flush=True)
-                since = time.monotonic()  # a build goes on without a worker
+                if killed.total() == kills and which == "worker":
+                    break  # the build goes on without it
+                due = _due(builds, kills - killed.total(), records, dice)
             time.sleep(0.02)
-        if process.returncode == 0:
+        if process.wait() not in (0, -signal.SIGKILL):
+            raise SystemExit(f"the build failed by itself:\n{builds.log()}")
+        if process.returncode == 0 and killed.total() < kills:
             raise SystemExit("the build ended before it was killed often enough; use more clips")
-        if process.returncode != -signal.SIGKILL:
-            raise SystemExit(f"the build failed by itself: {process.returncode}")
     builds.finish()
     return killed
+
+
+def _due(builds: Builds, kills: int, records: int, dice: random.Random) -> Callable[[], bool]:
+    """Whether the next kill is due: some seconds from now, or after some of the records left."""
+    if dice.random() < IN_STARTUP:
+        then = time.monotonic() + dice.uniform(0, 15)
+        return lambda: time.monotonic() >= then
+    made = len(set(builds.made()))
+    goal = made + dice.uniform(0, (records - made) / max(kills, 1))
+    pause, reached = dice.random(), 0.0
+
+    def due() -> bool:
+        nonlocal reached
+        if not reached and len(set(builds.made())) >= goal:
+            reached = time.monotonic()
+        return bool(reached) and time.monotonic() - reached >= pause
+
+    return due
 
 
 def difference(one: str, other: str) -> list[str]:
@@ -200,10 +212,10 @@ def main() -> None:
         folder = Path(temporary)
         footage(folder / "videos", options.clips)
         whole = Builds(folder, "undisturbed", options.runner)
-        seconds = whole.finish()
-        print(f"undisturbed: {seconds:.0f} s", flush=True)
+        whole.finish()
+        print(f"undisturbed: {len(whole.made())} records", flush=True)
         broken = Builds(folder, "killed", options.runner)
-        killed = disturbed(broken, options.kills, seconds, random.Random(options.seed))
+        killed = disturbed(broken, options.kills, len(whole.made()), random.Random(options.seed))
         differs = difference(whole.out, broken.out)
         made = Counter(broken.made())
         again = sum(made.values()) - len(made)

@@ -21,8 +21,8 @@ IN_HAND = 2
 def test_a_build_that_is_killed_and_restarted_is_the_undisturbed_one(tmp_path: Path) -> None:
     footage(tmp_path / "videos", 2)
     whole, broken = (Builds(tmp_path, name, "threads") for name in ("undisturbed", "killed"))
-    half = whole.finish() / 2  # so that it never ends before it was killed often enough
-    killed = disturbed(broken, KILLS, half, random.Random(0))
+    whole.finish()
+    killed = disturbed(broken, KILLS, len(whole.made()), random.Random(0))
     assert killed == {"driver": KILLS}
     assert difference(whole.out, broken.out) == []
     made = Counter(broken.made())
