@@ -12,18 +12,14 @@ from experts.providers import Choice
 from experts.providers.models import Models
 from experts.providers.requirements import Requirement, requirement
 from experts.serving import COGVIDEOX, provider_of
+from flows.needs import STAGES, USED_BY, slots_of
 from flows.recipe import Recipe
 
-TOGETHER = {
-    "look": ("shots",),
-    "caption": ("captions",),
-    "annotate": ("detect", "track"),
-    "instruct": ("write",),
-    "judge": ("encode",),
-    "judge by a model": ("judge",),
-    "local_edit": ("region_captions", "flow"),
+LEFT_OUT = {
+    "pairs": ("draw", "local_edit"),
+    "records": ("bank", "ideas", "edit", "instruct", "judge", "vlm", "best"),
 }
-"""Slots whose models a stage has loaded at the same time. The edit stage has those of a task."""
+"""Stages that a recipe of this product has not."""
 
 MINUTES = {"remover": 1.0, "inpainter": 2.0, "local_stylizer": 3.0}
 """Of an RTX 4090, per edit of 33 frames at 336×592, by trained expert (Señorita-2M, Sec. 3; two of
@@ -41,16 +37,16 @@ class StageOnGpu:
 
 def placement(recipe: Recipe) -> list[StageOnGpu]:
     """The stages that use a GPU, in their order; models of different rows take turns on it."""
-    made = "records" if recipe.records is not None else "pairs"
-    left_out = {"pairs": ("local_edit",), "records": ("instruct", "judge", "judge by a model")}
+    left_out = LEFT_OUT["records" if recipe.records is not None else "pairs"]
     found = []
-    for stage, slots in TOGETHER.items():
-        if stage == "instruct" and made == "pairs":
+    for stage in STAGES:
+        if stage in left_out or (stage == "best" and recipe.plan.best_of == 1):
+            continue
+        if stage == "edit":  # a task's own, and not all that the stage opens
             found += _edits(recipe)
-        if stage not in left_out[made]:
-            found.append(
-                _stage(stage, [n for slot in slots for n in _of_slot(recipe.models, slot)])
-            )
+            continue
+        slots = [slot for slot in USED_BY if slot in slots_of(stage) and slot != "footage"]
+        found.append(_stage(stage, [n for slot in slots for n in _of_slot(recipe.models, slot)]))
     return [each for each in found if each.models]
 
 
