@@ -40,6 +40,11 @@ MADE_ANEW = ("created", "seconds")
 IN_STARTUP = 0.2
 """Share of the kills that come before a build has done anything."""
 
+STARTUP_SECONDS = 5.0
+
+SPREAD = 0.8
+"""Share of the records over which the kills are spread: some are made while one is on its way."""
+
 RAYS_OWN = ("ray::Dash", "ray::Runtime")
 """Processes of a Ray node that are no workers; without them the node ends."""
 
@@ -166,10 +171,10 @@ def disturbed(builds: Builds, kills: int, records: int, dice: random.Random) -> 
 def _due(builds: Builds, kills: int, records: int, dice: random.Random) -> Callable[[], bool]:
     """Whether the next kill is due: some seconds from now, or after some of the records left."""
     if dice.random() < IN_STARTUP:
-        then = time.monotonic() + dice.uniform(0, 15)
+        then = time.monotonic() + dice.uniform(0, STARTUP_SECONDS)
         return lambda: time.monotonic() >= then
     made = len(set(builds.made()))
-    goal = made + dice.uniform(0, (records - made) / max(kills, 1))
+    goal = made + SPREAD * dice.uniform(0, (records - made) / max(kills, 1))
     pause, reached = dice.random(), 0.0
 
     def due() -> bool:
