@@ -13,8 +13,6 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from filters.features.evidence import evidence
-
 RING = 10
 """px around the mask that show what the made region should look like."""
 
@@ -52,7 +50,6 @@ def artefact_measures(real: Plane, made: Plane, mask: Plane | None) -> list[floa
         *_tones(real[few], made[few], *regions),
         *_coverage(real[few], made[few], *regions),
         *_stillness(before, after, inside, ring),
-        *evidence(before, after, inside, ring),
     ]
 
 

@@ -1,111 +1,272 @@
 """Does what was filled in agree with the frames that show what is there?
 
 Where an object or a hole moves, other frames of the real side show the place that it hides. All
-frames are warped to the middle one along the camera's motion; the median, per pixel, of the frames
-that show it is taken as the background. The fill is compared with the background, and so are the
-real side's surroundings of the hole: how well they agree is how well a right fill can agree on this
-footage.
+frames are brought to the middle one (filters.features.registration); what a hole hides at a time is
+taken from the frames nearest in time, before and after, that show the place. How well that predicts
+is measured on this footage itself: the holes are laid over places that are known, and the known is
+predicted in the same way. A right fill is predicted as well as the known is.
 """
 
 from __future__ import annotations
 
-from itertools import pairwise
+from collections.abc import Sequence
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from experts.annotate.motion.camera import Transform, accumulate, fit_transform, track_corners
-
-LEAST_FRAMES = 3
-"""Frames that must show a pixel: of fewer, a median is no better than one."""
+from experts.annotate.motion.camera import Transform
+from filters.features.registration import moved
 
 LEAST_SHARE = 0.05
 """Share of the hole that other frames must show; below it there is too little to compare."""
 
+LEAST_PIXELS = 40
+"""And pixels of all frames, in hole and control alike."""
+
 OUTSIDE = 0.02
 """Mask value, 0–1, below which a pixel is outside: resizing the mask smears its rim."""
 
-_TINY = 0.004
-"""Luma 0–1: a grey level, below which a difference may be compression's."""
+TINY = 1.5 / 255
+"""Colour 0–1: a difference that may be compression's."""
+
+MARKED = 6 / 255
+"""Colour 0–1 by which the real side must depart from the background to be an object there."""
+
+Colours = NDArray[np.float32]
+"""[T, h, w, 3], 0–1."""
 
 Plane = NDArray[np.float32]
-Matrix = NDArray[np.float64]
 
-FIGURES = 4
+EVIDENCE_MEASURES = (
+    "wrong",  # log: fill's difference from what is nearest in time, over the control's
+    "beyond",  # log: how far the fill is outside of all that is shown there, over the control's
+    "next",  # log: the same where the next frame or the one before shows the place
+    "beyond_worst",  # of the worst sixth of the frames
+    "beyond_cells",  # of the worst tenth of the places
+    "left",  # share of the object that is left, by regression of the fill on it: 0 none, 1 all
+    "left_most",  # of the frames with most of it
+    "left_least",
+    "left_places",  # share of the object's pixels that are nearer to the object than to what it hides
+    "left_times",  # share of the frames in which most of the object is left
+    "detail",  # log: the fill's fine detail over what is shown there
+    "detail_worst",
+    "spread",  # log: how much the frames before and after differ on what is hidden
+    "hidden",  # share of the hole that no other frame shows
+    "object",  # log: how far the real side is from what it hides, over the control's
+)
 
 
-def evidence(real: Plane, made: Plane, inside: Plane, ring: Plane) -> list[float]:
-    """FIGURES of luma planes [T, h, w], 0–1, for a hole `inside` and its surroundings `ring`.
-
-    They are the fill's mean difference from the background over the surroundings' difference from
-    it, the same of its worst tenth, its fine detail over the background's (all three logarithms),
-    and the share of the hole that other frames show. Zeros where that is too little.
+def evidence(
+    real: Colours,
+    made: Colours,
+    inside: Plane,
+    warps: Sequence[Transform],
+    size: tuple[int, int],
+) -> list[float]:
+    """The figures of EVIDENCE_MEASURES for a hole `inside` [T, h, w], 0–1. `warps` and `size` (width, height)
+    bring the frames to the middle one's place. Zeros, but for `hidden`, where too little is shown.
     """
-    outside = inside < OUTSIDE
-    if outside.all() or not outside.any() or not (inside > 0.5).any():
-        return [0.0] * FIGURES
-    warps = _to_middle(real, outside)
-    size = real.shape[2], real.shape[1]
-
-    def moved(plane: Plane) -> Plane:
-        """All frames warped to the middle one; NaN where they don't reach."""
-        blank = (float("nan"),) * 4
-        return np.stack(
-            [
-                cv2.warpAffine(p, m, size, flags=cv2.INTER_LINEAR, borderValue=blank)
-                for p, m in zip(plane, warps, strict=True)
-            ]
-        )
-
-    seen_real, seen_made = moved(real), moved(made)
-    hole, around = moved(inside), moved(ring)
-    free = np.where(hole < OUTSIDE, seen_real, np.nan)  # NaN compares as False: not seen
-    count = np.isfinite(free).sum(0)
-    known = count >= LEAST_FRAMES
-    truth = np.full(known.shape, np.nan, np.float32)
-    truth[known] = _median(free[:, known], count[known])
-    filled = (hole > 0.9) & known & np.isfinite(seen_made)
-    beside = (around > 0.5) & known & np.isfinite(seen_real)
-    share = float(filled.sum() / max(1, int((hole > 0.9).sum())))
-    if share < LEAST_SHARE or not beside.any():
-        return [0.0] * (FIGURES - 1) + [share]
-    wrong, usual = np.abs(seen_made - truth)[filled], np.abs(seen_real - truth)[beside]
-    worst = [float(np.quantile(each, 0.9)) for each in (wrong, usual)]
-    fine = np.stack([np.abs(cv2.Laplacian(frame, cv2.CV_32F)) for frame in seen_made])
-    there = np.broadcast_to(np.abs(cv2.Laplacian(truth, cv2.CV_32F)), fine.shape)
-    both = filled & np.isfinite(fine) & np.isfinite(there)
-    detail = _log(float(fine[both].mean()), float(there[both].mean())) if both.any() else 0.0
+    nothing = [0.0] * len(EVIDENCE_MEASURES)
+    nothing[EVIDENCE_MEASURES.index("hidden")] = 1.0
+    if not (inside > 0.5).any():
+        return nothing
+    before, after = (moved(side, warps, size) for side in (real, made))
+    held = moved(inside, warps, size)
+    free = held < OUTSIDE  # NaN, beyond the frame, compares as False
+    hole = held > 0.9
+    known = np.where(free[..., None], before, np.nan)
+    shown = _Shown(known, hole)
+    share = shown.where.sum() / max(1, int(hole.sum()))
+    nothing[EVIDENCE_MEASURES.index("hidden")] = 1 - float(share)
+    if share < LEAST_SHARE or shown.where.sum() < LEAST_PIXELS:
+        return nothing
+    control = _control(known, hole, free)
+    if control is None:
+        return nothing
+    usual_near, usual_next, usual_beyond, usual_detail = control
+    wrong, beyond = shown.near_error(after), shown.beyond(after)
+    object_beyond = shown.beyond(before)
+    weight = shown.where.astype(np.float32)
+    per_frame = _per_frame(beyond, weight)
+    detail = _detail(after, shown)
     return [
-        _log(float(wrong.mean()), float(usual.mean())),
-        _log(worst[0], worst[1]),
-        detail,
-        share,
+        _log(_mean(wrong, weight), usual_near),
+        _log(_mean(beyond, weight), usual_beyond),
+        _log(_mean(wrong, weight * shown.next), usual_next) if shown.next.any() else 0.0,
+        _log(_ends(per_frame, weight)[1], usual_beyond),
+        _log(_worst_cells(beyond, weight), usual_beyond),
+        *_left(before, after, shown),
+        detail[0] - usual_detail,
+        detail[1] - usual_detail,
+        _log(_mean(shown.spread(), weight), usual_near),
+        1 - float(share),
+        _log(_mean(object_beyond, weight), usual_beyond),
     ]
 
 
-def _median(values: Plane, count: NDArray[np.intp]) -> Plane:
-    """[N] of [T, N] with NaNs, `count` of which are none; tenfold faster than numpy's."""
-    ordered = np.sort(values, axis=0)  # NaNs come last
-    ends = (np.take_along_axis(ordered, k[None], axis=0)[0] for k in ((count - 1) // 2, count // 2))
-    return np.asarray(sum(ends) / 2, np.float32)
+class _Shown:
+    """What frames before and after show of the places in a hole [T, h, w].
+
+    `earlier`, `later` [T, h, w, 3]: colours of the nearest such frames, NaN where there is none;
+    `where` [T, h, w]: in the hole, and shown.
+    """
+
+    def __init__(self, known: Colours, hole: NDArray[np.bool_]) -> None:
+        self.earlier, age = _carried(known)
+        later, until = _carried(known[::-1])
+        self.later, until = later[::-1], until[::-1]
+        self.where = hole & (np.isfinite(age) | np.isfinite(until))
+        self.next = self.where & ((age == 1) | (until == 1))
+        self.first = np.where(np.nan_to_num(age, nan=1e9) <= np.nan_to_num(until, nan=1e9), 0, 1)
+        self.near = np.where(self.first[..., None] == 0, self.earlier, self.later)
+        low, high = np.fmin(self.earlier, self.later), np.fmax(self.earlier, self.later)
+        kernel = np.ones((3, 3), np.uint8)  # registration is off by a pixel at most
+        self.low = np.stack([cv2.erode(np.nan_to_num(f, nan=2.0), kernel) for f in low])
+        self.high = np.stack([cv2.dilate(np.nan_to_num(f, nan=-2.0), kernel) for f in high])
+
+    def near_error(self, side: Colours) -> Plane:
+        return np.asarray(np.nan_to_num(np.abs(side - self.near).mean(-1)), np.float32)
+
+    def beyond(self, side: Colours) -> Plane:
+        """How far a side is outside of all that the nearest frames show within a pixel."""
+        off = np.maximum(np.maximum(side - self.high, self.low - side), 0)
+        return np.asarray(np.nan_to_num(off.mean(-1)), np.float32)
+
+    def spread(self) -> Plane:
+        return np.asarray(np.nan_to_num(np.abs(self.earlier - self.later).mean(-1)), np.float32)
 
 
-def _to_middle(real: Plane, outside: NDArray[np.bool_]) -> list[Matrix]:
-    """Per frame the 2×3 matrix that warps it to the middle frame."""
-    greys = np.rint(real * 255).astype(np.uint8)
-    steps = [_step(a, b, free) for (a, b), free in zip(pairwise(greys), outside[:-1], strict=True)]
-    from_first = accumulate(steps)
-    middle = from_first[len(real) // 2]
-    return [(middle @ np.linalg.inv(m))[:2] for m in from_first]
+def _carried(known: Colours) -> tuple[Colours, Plane]:
+    """Per time and place the last colour known before it, and how many frames ago."""
+    colours, ages = np.full_like(known, np.nan), np.full(known.shape[:3], np.nan, np.float32)
+    for t in range(1, len(known)):
+        seen = np.isfinite(known[t - 1, ..., 0])
+        colours[t] = np.where(seen[..., None], known[t - 1], colours[t - 1])
+        ages[t] = np.where(seen, 1, ages[t - 1] + 1)
+    return colours, ages
 
 
-def _step(a: NDArray[np.uint8], b: NDArray[np.uint8], outside: NDArray[np.bool_]) -> Transform:
-    """The camera's motion from `a` to `b`, over closer corners and in narrower windows than the
-    defaults, since these planes are smaller."""
-    corners = track_corners(a, b, outside, max_corners=120, spacing=4, window=11)
-    return fit_transform(*corners, inlier_px=0.7, static_px=0.3, static_share=0.4)
+def _control(
+    known: Colours, hole: NDArray[np.bool_], free: NDArray[np.bool_]
+) -> tuple[float, float, float, float] | None:
+    """Errors of the prediction of known places, under holes of the same shapes and motion laid
+    beside the real ones: mean difference, the same one frame away, mean beyond, log of fine detail. None if there are none."""
+    areas = hole.sum((1, 2))
+    step = max(4, int(0.8 * np.sqrt(areas[areas > 0].mean())))
+    near, near_next, beyond, detail, pixels, pixels_next = 0.0, 0.0, 0.0, [], 0.0, 0.0
+    for dy, dx in ((0, step), (0, -step), (step, 0), (-step, 0)):
+        other = _shifted(hole, dy, dx)
+        hidden = np.where(other[..., None], np.nan, known)
+        shown = _Shown(hidden, other & free)
+        weight = shown.where.astype(np.float32)
+        total = float(weight.sum())
+        if total < LEAST_PIXELS:
+            continue
+        error = shown.near_error(known) * weight
+        near += float(error.sum())
+        near_next += float((error * shown.next).sum())
+        pixels_next += float(shown.next.sum())
+        beyond += float((shown.beyond(known) * weight).sum())
+        detail.append(_detail(known, shown)[0])
+        pixels += total
+    if not pixels:
+        return None
+    return (
+        near / pixels,
+        near_next / max(1.0, pixels_next),
+        beyond / pixels,
+        float(np.mean(detail)),
+    )
+
+
+def _shifted(mask: NDArray[np.bool_], dy: int, dx: int) -> NDArray[np.bool_]:
+    out = np.zeros_like(mask)
+    height, width = mask.shape[1:]
+    to_y, to_x = slice(max(0, dy), height + min(0, dy)), slice(max(0, dx), width + min(0, dx))
+    of_y, of_x = slice(max(0, -dy), height + min(0, -dy)), slice(max(0, -dx), width + min(0, -dx))
+    out[:, to_y, to_x] = mask[:, of_y, of_x]
+    return out
+
+
+def _left(before: Colours, after: Colours, shown: _Shown) -> list[float]:
+    """How much of the object is left: the fill as background plus a share of the object."""
+    full = np.nan_to_num(before - shown.near)
+    rest = np.nan_to_num(after - shown.near)
+    marked = shown.where & (shown.beyond(before) > MARKED)
+    if marked.sum() < LEAST_PIXELS:
+        return [0.0] * 5
+    power = (full**2).sum(-1) * marked
+    common = (full * rest).sum(-1) * marked
+    whole = float(common.sum() / (power.sum() + 1e-6))
+    counts = marked.sum((1, 2))
+    frames = counts > max(4, 0.2 * counts.max())
+    shares = common.sum((1, 2))[frames] / (power.sum((1, 2))[frames] + 1e-6)
+    few = max(1, len(shares) // 6)
+    ordered = np.sort(shares)
+    to_object = np.nan_to_num(np.abs(after - before).mean(-1))
+    to_background = shown.near_error(after)
+    nearer = marked & (to_object < 0.5 * to_background)
+    return [
+        whole,
+        float(ordered[-few:].mean()),
+        float(ordered[:few].mean()),
+        float(nearer.sum() / marked.sum()),
+        float((shares > 0.5).mean()),
+    ]
+
+
+def _detail(side: Colours, shown: _Shown) -> tuple[float, float]:
+    """Log of the side's fine detail over that of what is shown: of all, and of the worst frames."""
+    fine, there, inner = [], [], []
+    for t in range(len(side)):
+        a, b = side[t].mean(-1), shown.near[t].mean(-1)
+        fine.append(np.abs(cv2.Laplacian(a, cv2.CV_32F)))
+        there.append(np.abs(cv2.Laplacian(b, cv2.CV_32F)))
+        inner.append(
+            (cv2.erode(shown.where[t].astype(np.uint8), np.ones((3, 3), np.uint8)) > 0)
+            & np.isfinite(fine[-1])
+            & np.isfinite(there[-1])
+        )
+    a, b, where = np.stack(fine), np.stack(there), np.stack(inner)
+    if where.sum() < LEAST_PIXELS:
+        return 0.0, 0.0
+    whole = _log(float(a[where].mean()), float(b[where].mean()))
+    per = [
+        _log(float(x[m].mean()), float(y[m].mean()))
+        for x, y, m in zip(a, b, where, strict=True)
+        if m.sum() >= 12
+    ]
+    if not per:
+        return whole, whole
+    return whole, float(np.sort(per)[: max(1, len(per) // 6)].mean())
+
+
+def _mean(plane: Plane, weight: Plane) -> float:
+    return float((plane * weight).sum() / (weight.sum() + 1e-6))
+
+
+def _per_frame(plane: Plane, weight: Plane) -> Plane:
+    return np.asarray((plane * weight).sum((1, 2)) / (weight.sum((1, 2)) + 1e-6), np.float32)
+
+
+def _ends(per_frame: Plane, weight: Plane) -> tuple[float, float]:
+    """Mean of the least and of the greatest sixth of the frames that show enough."""
+    counts = weight.sum((1, 2))
+    values = np.sort(per_frame[counts > max(4, 0.2 * counts.max())])
+    few = max(1, len(values) // 6)
+    return float(values[:few].mean()), float(values[-few:].mean())
+
+
+def _worst_cells(plane: Plane, weight: Plane, cells: tuple[int, int] = (12, 9)) -> float:
+    """Mean of the worst tenth of cells of the picture, over all frames."""
+    area = cv2.INTER_AREA
+    held = np.stack([cv2.resize(w, cells, interpolation=area) for w in weight])
+    value = np.stack([cv2.resize(p * w, cells, interpolation=area) for p, w in zip(plane, weight, strict=True)])
+    full = held > 0.25 * held.max()
+    values = np.sort(value[full] / held[full])
+    return float(values[-max(1, len(values) // 10) :].mean())
 
 
 def _log(a: float, b: float) -> float:
-    return float(np.log((a + _TINY) / (b + _TINY)))
+    return float(np.log((a + TINY) / (b + TINY)))

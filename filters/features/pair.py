@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from filters.base import PairSample
 from filters.encoder.base import Encoder, Encoding
+from filters.features.agreement import KnownCameras, agreement
 from filters.features.artefacts import artefact_measures
 from filters.features.pixels import KnownPlanes, measure_planes, planes_of
 
@@ -21,13 +22,15 @@ class PairFeatures:
 
     `pixels` [T, 2, len(PIXEL_MEASURES)]: inside the mask, then around it; without one, twice all.
     `artefacts`: measures of the artefacts that failed edits show, over all frames (see
-    filters.features.artefacts).
+    filters.features.artefacts). `agreement`: how the made side agrees with the footage's other
+    frames and with its motion (filters.features.agreement).
     """
 
     source: Encoding
     target: Encoding
     pixels: NDArray[np.float32]
     artefacts: NDArray[np.float32]
+    agreement: NDArray[np.float32]
 
 
 def describe(
@@ -46,7 +49,8 @@ def describe(
     encoded = dict(zip(sides, encoder.encode(list(sides.values())), strict=True))
     with ThreadPoolExecutor(workers) as pool:
         known: KnownPlanes = {}
-        measures = pool.map(lambda sample: _measures(sample, known), samples)
+        cameras: KnownCameras = {}
+        measures = pool.map(lambda sample: _measures(sample, known, cameras), samples)
         return [
             PairFeatures(encoded[id(s.source), id(s.mask)], encoded[id(s.target), id(s.mask)], *m)
             for s, m in zip(samples, measures, strict=True)
@@ -54,9 +58,10 @@ def describe(
 
 
 def _measures(
-    sample: PairSample, known: KnownPlanes
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    sample: PairSample, known: KnownPlanes, cameras: KnownCameras
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
     before, after, inside = planes_of(sample.source, sample.target, sample.mask, known)
     real, made = (after, before) if sample.made == "source" else (before, after)
     found = np.array(artefact_measures(real.rgb, made.rgb, inside), np.float32)
-    return measure_planes(before, after, inside), found
+    agreed = np.array(agreement(sample, real.rgb, made.rgb, inside, cameras), np.float32)
+    return measure_planes(before, after, inside), found, agreed
