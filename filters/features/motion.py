@@ -39,6 +39,7 @@ MOTION_MEASURES = (
     "crossing",  # log: change where the hole comes or goes over that around
     "crossing_most",
     "crossing_calm",  # log: change where the hole comes or goes over that inside
+    "crossing_calm_half",  # of the half of the clip where it is greatest
     "outside",  # log: the made side's change outside of the mask over the footage's there
     "outside_least",
 )
@@ -95,15 +96,21 @@ def motion(
         _average(cross),
         _most(cross),
         _average(cross_calm),
+        _half(cross_calm),
         _average(outside),
         -_most(-outside),
     ]
 
 
 def _steps(side: Colours) -> Plane:
-    """[T − 1, h, w]: change from frame to frame, grain averaged out over 3×3 px."""
-    change = np.diff(side, axis=0)
-    return np.stack([np.abs(cv2.blur(c, (3, 3))).mean(-1) for c in change])
+    """[T − 1, h, w]: change from frame to frame, grain averaged out over 3×3 px; NaN at and beside
+    what is NaN in the side [T, h, w, 3]."""
+    out = []
+    for change in np.diff(side, axis=0):
+        missing = np.isnan(change[..., 0]).astype(np.float32)
+        calm = np.abs(cv2.blur(np.nan_to_num(change), (3, 3))).mean(-1)
+        out.append(np.where(cv2.blur(missing, (3, 3)) > 0, np.nan, calm))
+    return np.asarray(np.stack(out), np.float32)
 
 
 def _means(change: Plane, where: NDArray[np.bool_], least: int = 12) -> Plane:
@@ -139,6 +146,15 @@ def _any(values: Plane) -> bool:
 
 def _average(values: Plane) -> float:
     return float(np.nanmean(values)) if _any(values) else 0.0
+
+
+def _half(values: Plane) -> float:
+    """Greatest mean of half of the steps in a row."""
+    count = len(values) // 2
+    if not _any(values) or count < 1:
+        return _average(values)
+    runs = [_average(values[i : i + count]) for i in range(len(values) - count + 1)]
+    return max(runs)
 
 
 def _most(values: Plane) -> float:

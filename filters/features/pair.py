@@ -17,20 +17,27 @@ from filters.features.pixels import KnownPlanes, measure_planes, planes_of
 
 
 @dataclass(frozen=True, slots=True)
-class PairFeatures:
-    """Per frame, T of them: the encoder's view of both sides, and pixel measures.
+class Measures:
+    """What is measured of a pair's pixels, over T frames; no network is asked.
 
     `pixels` [T, 2, len(PIXEL_MEASURES)]: inside the mask, then around it; without one, twice all.
     `artefacts`: measures of the artefacts that failed edits show, over all frames (see
-    filters.features.artefacts). `agreement`: how the made side agrees with the footage's other
-    frames and with its motion (filters.features.agreement).
+    filters.features.artefacts). `agreement` [len(AGREEMENT_MEASURES)]: how the made side agrees
+    with the footage's other frames and with its motion (filters.features.agreement).
     """
 
-    source: Encoding
-    target: Encoding
     pixels: NDArray[np.float32]
     artefacts: NDArray[np.float32]
     agreement: NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class PairFeatures:
+    """The encoder's view of both sides, per frame, and the measures of their pixels."""
+
+    source: Encoding
+    target: Encoding
+    measures: Measures
 
 
 def describe(
@@ -47,21 +54,26 @@ def describe(
         for frames in (s.source, s.target)
     }
     encoded = dict(zip(sides, encoder.encode(list(sides.values())), strict=True))
+    return [
+        PairFeatures(encoded[id(s.source), id(s.mask)], encoded[id(s.target), id(s.mask)], measures)
+        for s, measures in zip(samples, measures_of(samples, workers), strict=True)
+    ]
+
+
+def measures_of(samples: Sequence[PairSample], workers: int = 1) -> list[Measures]:
+    """Measures of each pair, by `workers` threads. A side shared by several samples (the same
+    array) is prepared once."""
+    known: KnownPlanes = {}
+    cameras: KnownCameras = {}
     with ThreadPoolExecutor(workers) as pool:
-        known: KnownPlanes = {}
-        cameras: KnownCameras = {}
-        measures = pool.map(lambda sample: _measures(sample, known, cameras), samples)
-        return [
-            PairFeatures(encoded[id(s.source), id(s.mask)], encoded[id(s.target), id(s.mask)], *m)
-            for s, m in zip(samples, measures, strict=True)
-        ]
+        return list(pool.map(lambda sample: _measured(sample, known, cameras), samples))
 
 
-def _measures(
-    sample: PairSample, known: KnownPlanes, cameras: KnownCameras
-) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+def _measured(sample: PairSample, known: KnownPlanes, cameras: KnownCameras) -> Measures:
     before, after, inside = planes_of(sample.source, sample.target, sample.mask, known)
     real, made = (after, before) if sample.made == "source" else (before, after)
-    found = np.array(artefact_measures(real.rgb, made.rgb, inside), np.float32)
-    agreed = np.array(agreement(sample, real.rgb, made.rgb, inside, cameras), np.float32)
-    return measure_planes(before, after, inside), found, agreed
+    return Measures(
+        measure_planes(before, after, inside),
+        np.array(artefact_measures(real.rgb, made.rgb, inside), np.float32),
+        np.array(agreement(sample, real.rgb, made.rgb, inside, cameras), np.float32),
+    )

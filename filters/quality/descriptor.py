@@ -9,7 +9,7 @@ the course of their cosines; the pixel measures are the same with both.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -17,21 +17,27 @@ from numpy.typing import NDArray
 from filters.base import PairSample
 from filters.encoder.base import Encoder, Encoding
 from filters.encoder.embedded import LEVEL_CHANNELS, REGIONS, EmbeddedEncoding
-from filters.features import PIXEL_MEASURES, PairFeatures
+from filters.features import AGREEMENT_MEASURES, PIXEL_MEASURES, Measures, PairFeatures
 
 GROUPS: Mapping[str, str] = {
     "object_removal": "fill",
     "object_addition": "fill",
-    "object_swap": "fill",
+    "object_swap": "swap",
     "local_style_transfer": "local restyle",
     "global_style_transfer": "restyle",
 }
 """Tasks whose edits fail in the same ways share a group. What follows from footage by arithmetic
 has none: it is checked (filters.construction)."""
 
+BY_MEASURES = frozenset({"fill", "swap"})
+"""Groups that are judged by measures of pixels alone."""
+
 GROUP_NAMES = tuple(dict.fromkeys(GROUPS.values()))
 
-VERSION = 1
+AGREEMENT_COLUMNS = slice(len(GROUP_NAMES), len(GROUP_NAMES) + len(AGREEMENT_MEASURES))
+"""Where a descriptor, whatever the encoder, holds filters.features.AGREEMENT_MEASURES."""
+
+VERSION = 2
 """Counts up whenever the descriptor of a pair changes: a model trained on another is refused."""
 
 _TINY = 1e-3
@@ -54,12 +60,29 @@ def features_version(encoder: Encoder) -> str:
     return f"{VERSION}+{encoder.version}"
 
 
-def descriptor(features: PairFeatures, sample: PairSample) -> Vector:
-    """[F] float32: the task's group one-hot, then the comparisons."""
-    real, made, pixels = features.source, features.target, features.pixels
+def measures_descriptor(measures: Measures, sample: PairSample) -> Vector:
+    """[F] float32: the task's group one-hot, then what the pixels say. No encoder is asked: whether
+    a fill shows what is behind the object is a question to the footage, not to a network's view of
+    it, which differs from clip to clip."""
+    pixels = measures.pixels
     if sample.made == "source":
-        real, made, pixels = made, real, pixels[:, :, _SWAPPED]
+        pixels = pixels[:, :, _SWAPPED]
     values = [float(GROUPS.get(sample.task) == name) for name in GROUP_NAMES]
+    values += measures.agreement.tolist()
+    values += _pixel_changes(pixels)
+    values += measures.artefacts.tolist()
+    return np.array(values, np.float32)
+
+
+def descriptor(features: PairFeatures, sample: PairSample) -> Vector:
+    """The same and, for groups that are not BY_MEASURES, how the encoder's views compare."""
+    base = measures_descriptor(features.measures, sample)
+    if GROUPS.get(sample.task) in BY_MEASURES:
+        return base
+    real, made = features.source, features.target
+    if sample.made == "source":
+        real, made = made, real
+    values: list[float] = []
     if isinstance(real, EmbeddedEncoding) and isinstance(made, EmbeddedEncoding):
         values.append(float(not np.array_equal(made.levels[:, 0], made.levels[:, 1])))
         values += _level_motion(real, made)
@@ -71,9 +94,13 @@ def descriptor(features: PairFeatures, sample: PairSample) -> Vector:
         values.append(float(sample.mask is not None and bool(sample.mask.any())))
         values += clip_features(real, made)
         values += _embedding_changes(real, made)
-    values += _pixel_changes(pixels)
-    values += features.artefacts.tolist()
-    return np.array(values, np.float32)
+    return np.concatenate([base, np.array(values, np.float32)])
+
+
+def stacked(rows: Sequence[Vector]) -> Vector:
+    """Descriptors as a matrix [n, F]; what a short one lacks is 0."""
+    width = max(len(row) for row in rows)
+    return np.stack([np.pad(row, (0, width - len(row))) for row in rows])
 
 
 def _swapped_columns() -> list[int]:

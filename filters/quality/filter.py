@@ -11,15 +11,21 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
 from catalog.errors import EditmillError
 from catalog.policy import Threshold
 from filters.base import ABSTAINED, NOT_MEASURED, PairSample, Verdict
 from filters.construction import CONSTRUCTED
 from filters.encoder.base import Encoder
-from filters.features import PairFeatures, describe
-from filters.quality.descriptor import descriptor, features_version
+from filters.features import PairFeatures, describe, measures_of
+from filters.quality.descriptor import (
+    BY_MEASURES,
+    GROUPS,
+    Vector,
+    descriptor,
+    features_version,
+    measures_descriptor,
+    stacked,
+)
 from filters.quality.model import QualityModel
 from filters.rules import QUALITY_THRESHOLD
 
@@ -104,20 +110,41 @@ class QualityFilter:
             self._model = None
 
     def judge(self, samples: Sequence[PairSample]) -> list[Verdict]:
-        """One verdict per sample, in order."""
-        return self.verdicts(samples, describe(samples, self.encoder))
+        """One verdict per sample, in order. The encoder is only asked where a task needs it."""
+        rows: list[Vector | None] = [None] * len(samples)
+        of_pixels = [i for i, s in enumerate(samples) if GROUPS.get(s.task) in BY_MEASURES]
+        others = [i for i, s in enumerate(samples) if self._estimates(s) and i not in of_pixels]
+        for i, measures in zip(of_pixels, measures_of([samples[i] for i in of_pixels]), strict=True):
+            rows[i] = measures_descriptor(measures, samples[i])
+        for i, found in zip(
+            others, describe([samples[i] for i in others], self.encoder), strict=True
+        ):
+            rows[i] = descriptor(found, samples[i])
+        return self._decided(samples, rows)
 
     def verdicts(
         self, samples: Sequence[PairSample], features: Sequence[PairFeatures]
     ) -> list[Verdict]:
         """The same from features already computed."""
+        rows = [
+            descriptor(f, s) if self._estimates(s) else None
+            for f, s in zip(features, samples, strict=True)
+        ]
+        return self._decided(samples, rows)
+
+    def _estimates(self, sample: PairSample) -> bool:
+        return sample.task not in CONSTRUCTED
+
+    def _decided(
+        self, samples: Sequence[PairSample], rows: Sequence[Vector | None]
+    ) -> list[Verdict]:
         out = [Verdict(True, None, NOT_MEASURED)] * len(samples)
-        estimated = [i for i, s in enumerate(samples) if s.task not in CONSTRUCTED]
+        estimated = [i for i, s in enumerate(samples) if self._estimates(s)]
         if self.abstains:
             for i in estimated:
                 out[i] = Verdict(True, None, ABSTAINED)
         elif estimated:
-            x = np.stack([descriptor(features[i], samples[i]) for i in estimated])
+            x = stacked([row for row in rows if row is not None])
             scores = self._loaded().score(x, [samples[i].source_id for i in estimated])
             for i, score in zip(estimated, scores, strict=True):
                 out[i] = self._verdict(samples[i].task, float(score))

@@ -33,16 +33,18 @@ MAX_DEPARTURE = 6.0
 """Standard deviations at which departures are cut: footage unlike the training footage must not
 saturate a hidden unit."""
 
-_FORMAT = "editmill-quality-3"
+_FORMAT = "editmill-quality-4"
 
 Matrix = NDArray[np.float64]
 
 
 @dataclass(frozen=True, slots=True)
 class Mlp:
-    """One classifier of a fold: the descriptor columns that it sees [C], and per layer the weights
-    [inputs, outputs] and biases [outputs]. The first layer has 2·C inputs, the last one output."""
+    """One classifier of a fold: the task groups that it judges (numbers of GROUP_NAMES), the
+    descriptor columns that it sees [C], and per layer the weights [inputs, outputs] and biases
+    [outputs]. The first layer has 2·C inputs, the last one output."""
 
+    groups: frozenset[int]
     columns: NDArray[np.int64]
     weights: tuple[Matrix, ...]
     biases: tuple[Matrix, ...]
@@ -70,15 +72,24 @@ class Fold:
     mlps: tuple[Mlp, ...]
 
     def departures(self, x: NDArray) -> Matrix:
-        """Descriptors [n, F] → departures from the group's good edits, standard deviations."""
+        """Descriptors [n, F] or shorter ones → departures from the group's good edits, standard
+        deviations."""
         group = group_index(x)
+        x = np.pad(x, ((0, 0), (0, self.centre.shape[1] - x.shape[1])))
         z = (x - self.centre[group]) / self.scale[group]
         return np.clip(z, -MAX_DEPARTURE, MAX_DEPARTURE)
 
     def logit(self, x: NDArray) -> Matrix:
-        """[n]: mean log odds of the fold's MLPs from descriptors [n, F]."""
-        departures = self.departures(x)
-        return np.mean([mlp.logit(departures) for mlp in self.mlps], axis=0)
+        """[n]: mean log odds of the MLPs that judge the row's group, from descriptors [n, F]; 0
+        where none does."""
+        departures, group = self.departures(x), group_index(x)
+        total, votes = np.zeros(len(x)), np.zeros(len(x))
+        for mlp in self.mlps:
+            rows = np.flatnonzero(np.isin(group, list(mlp.groups)))
+            if len(rows):
+                total[rows] += mlp.logit(departures[rows])
+                votes[rows] += 1
+        return total / np.maximum(votes, 1)
 
 
 def inputs(departures: Matrix) -> Matrix:
@@ -97,14 +108,14 @@ def group_index(x: NDArray) -> NDArray[np.int64]:
 class QualityModel:
     """The ensemble.
 
-    `features` is the version of the descriptors it was trained on. `offset` is added to the
-    log odds. `metrics` are what the training measured (filters.quality.training.evaluation) and
+    `features` is the version of the descriptors it was trained on. `offsets` are added to the log
+    odds, one for each of GROUP_NAMES. `metrics` are what the training measured (filters.quality.training.evaluation) and
     `trained_with` what the training pairs were made from and by.
     """
 
     folds: tuple[Fold, ...]
     features: str
-    offset: float = 0.0
+    offsets: tuple[float, ...] = (0.0,) * len(GROUP_NAMES)
     metrics: Mapping[str, Any] = field(default_factory=dict)
     trained_with: Mapping[str, Any] = field(default_factory=dict)
 
@@ -120,7 +131,9 @@ class QualityModel:
                 "every part of the quality model was trained on this pair's footage; train one "
                 "that is cross-fitted by source: editmill train quality --out quality.safetensors"
             )
-        return (votes * may_vote).sum(0) / may_vote.sum(0) + self.offset
+        offsets = np.array([*self.offsets, 0.0])[group_index(x)]
+        out: Matrix = (votes * may_vote).sum(0) / may_vote.sum(0) + offsets
+        return out
 
     def score(self, x: NDArray, source_ids: Sequence[str]) -> Matrix:
         """[n], 0–1: the same as a probability that the edit is good."""
@@ -141,9 +154,13 @@ class QualityModel:
         head = {
             "format": _FORMAT,
             "features": self.features,
-            "offset": self.offset,
+            "offsets": list(self.offsets),
             "folds": [
-                {"trained_on": sorted(f.trained_on), "layers": [len(m.weights) for m in f.mlps]}
+                {
+                    "trained_on": sorted(f.trained_on),
+                    "layers": [len(m.weights) for m in f.mlps],
+                    "groups": [sorted(m.groups) for m in f.mlps],
+                }
                 for f in self.folds
             ],
             "metrics": dict(self.metrics),
@@ -179,11 +196,14 @@ class QualityModel:
                         tensor(f"{i}.scale"),
                         tuple(
                             Mlp(
+                                frozenset(groups),
                                 file.get_tensor(f"{i}.{j}.columns").astype(np.int64),
                                 tuple(tensor(f"{i}.{j}.{k}.weight") for k in range(layers)),
                                 tuple(tensor(f"{i}.{j}.{k}.bias") for k in range(layers)),
                             )
-                            for j, layers in enumerate(fold["layers"])
+                            for j, (layers, groups) in enumerate(
+                                zip(fold["layers"], fold["groups"], strict=True)
+                            )
                         ),
                     )
                     for i, fold in enumerate(head["folds"])
@@ -193,7 +213,13 @@ class QualityModel:
                 f"{path}: not a quality model of this version ({type(error).__name__}); "
                 + _make(path)
             ) from None
-        return cls(folds, head["features"], head["offset"], head["metrics"], head["trained_with"])
+        return cls(
+            folds,
+            head["features"],
+            tuple(head["offsets"]),
+            head["metrics"],
+            head["trained_with"],
+        )
 
 
 def _make(path: Path) -> str:

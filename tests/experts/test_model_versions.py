@@ -41,7 +41,7 @@ def test_the_quality_filters_is_of_its_encoder_too(monkeypatch: pytest.MonkeyPat
     model = QualityModel((), "any")
     before = QualityFilter(EmbeddedEncoder(), model).version
     assert (
-        QualityFilter(EmbeddedEncoder(), dataclasses.replace(model, offset=1.0)).version != before
+        QualityFilter(EmbeddedEncoder(), dataclasses.replace(model, offsets=(1.0,) * 4)).version != before
     )
     monkeypatch.setattr(EmbeddedEncoder, "version", "2+other")
     assert QualityFilter(EmbeddedEncoder(), model).version != before

@@ -138,7 +138,7 @@ def model(clip, moving, box) -> QualityModel:
         pair = PairSample(
             "local_style_transfer", source, target, box, source_id="ab"[i % 2], made="target"
         )
-        good.append((f"clip {i}", pair))
+        good.append((f"clip {i}", "good", pair))
     examples = training_set(good, 0, clip)
     assert len(set(examples.kinds)) > 3
     features = features_version(clip)

@@ -141,28 +141,71 @@ def half_done(
 def frozen(
     real: Frames, made: Frames, mask: Mask, rng: np.random.Generator, strength: float
 ) -> Frames:
-    """The made region is static from some frame on, while the footage moves."""
+    """The made region, or now and then the whole made side, is static from some frame on, while
+    the footage moves; or it only moves every few frames."""
     frames = len(made)
-    first = round((0.5 - 0.45 * strength) * frames)
-    stopped = np.concatenate([made[:first], np.repeat(made[first : first + 1], frames, 0)])
-    return _blend(made, stopped[:frames], _soft(mask, made))
+    if rng.random() < 0.25:
+        held = int(rng.integers(3, 6))
+        order = np.arange(frames) // held * held
+    else:
+        order = np.minimum(np.arange(frames), round((0.5 - 0.5 * strength) * frames))
+    stopped = made[order]
+    return stopped if rng.random() < 0.2 else _blend(made, stopped, _soft(mask, made))
+
+
+def untouched(
+    real: Frames, made: Frames, mask: Mask, rng: np.random.Generator, strength: float
+) -> Frames:
+    """Nothing was done, or next to nothing."""
+    if rng.random() < 0.5:
+        return real
+    return _blend(made, real, (0.7 + 0.2 * strength) * _soft(mask, made))
+
+
+def blank(
+    real: Frames, made: Frames, mask: Mask, rng: np.random.Generator, strength: float
+) -> Frames:
+    """The region is black, white, or one flat colour, in all frames or in the later ones."""
+    where = np.ones(made.shape[:3], bool) if mask is None else mask
+    kind = rng.random()
+    if kind < 0.5:
+        colour = np.full(3, 12 * (1 - strength))
+    elif kind < 0.6:
+        colour = np.full(3, 255.0)
+    else:
+        colour = made[where].mean(0) if where.any() else np.full(3, 128.0)
+    flat = np.broadcast_to(np.rint(colour).astype(np.uint8), made.shape)
+    weight = _soft(mask, made)
+    if rng.random() < 0.3:
+        weight[: len(made) // 2] = 0
+    return _blend(made, np.ascontiguousarray(flat), weight)
+
+
+def inpainted(
+    real: Frames, made: Frames, mask: Mask, rng: np.random.Generator, strength: float
+) -> Frames:
+    """The hole is closed from its rim, each frame by itself (Telea 2004); without a mask, a smear.
+    """
+    if mask is None:
+        return smear(real, made, mask, rng, strength)
+    grown = np.stack([cv2.dilate(m.astype(np.uint8), np.ones((3, 3), np.uint8)) for m in mask]) > 0
+    fill = _closed(real, grown)
+    return _blend(made, fill, _soft(mask, made))
 
 
 def colour_collapse(
     real: Frames, made: Frames, mask: Mask, rng: np.random.Generator, strength: float
 ) -> Frames:
-    """Colours break down: posterised, burnt out, blocks of noise, or almost black."""
-    kind = int(rng.integers(4))
+    """Colours break down: posterised, burnt out, or blocks of noise."""
+    kind = int(rng.integers(3))
     if kind == 0:
         step = int(64 + 48 * strength)
         broken = (made // step * step + step // 2).clip(0, 255).astype(np.uint8)
     elif kind == 1:
         gain = 2.5 + 2.0 * strength
         broken = np.clip((made.astype(np.float32) - 128) * gain + 150, 0, 255).astype(np.uint8)
-    elif kind == 2:
-        broken = _blocks(made, mask, rng, strength)
     else:
-        broken = (made * (0.15 - 0.15 * strength)).astype(np.uint8)
+        broken = _blocks(made, mask, rng, strength)
     return _blend(made, broken, _soft(mask, made))
 
 
@@ -174,6 +217,9 @@ BREAKAGES: Mapping[str, Breakage] = {
     "flicker": flicker,
     "half_done": half_done,
     "frozen": frozen,
+    "untouched": untouched,
+    "blank": blank,
+    "inpainted": inpainted,
     "colour_collapse": colour_collapse,
 }
 
@@ -231,17 +277,18 @@ def _filled_from_rim(real: Frames, mask: NDArray[np.bool_], share: float) -> Fra
     """The real side with the masks' inside inpainted from a rim of `share` of the extent."""
     rim = 2 * max(1, round(share * _extent(mask, real))) + 1
     brush = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (rim, rim))
-    half = (
-        real.shape[2] // 2,
-        real.shape[1] // 2,
-    )  # an inpainted fill is soft anyway, and this is quick
+    return _closed(real, np.stack([cv2.erode(m.astype(np.uint8), brush) for m in mask]) > 0)
+
+
+def _closed(real: Frames, mask: NDArray[np.bool_]) -> Frames:
+    """Inpainted frame by frame at half the size: such a fill is soft anyway, and this is quick."""
+    half = real.shape[2] // 2, real.shape[1] // 2
     out = []
     for frame, where in zip(real, mask, strict=True):
-        inner = cv2.erode(where.astype(np.uint8), brush)
-        small = cv2.resize(inner, half, interpolation=cv2.INTER_NEAREST)
+        small = cv2.resize(where.astype(np.uint8), half, interpolation=cv2.INTER_NEAREST)
         fill = cv2.inpaint(cv2.resize(frame, half), small, 3, cv2.INPAINT_TELEA)
         fill = cv2.resize(fill, real.shape[2:0:-1], interpolation=cv2.INTER_CUBIC)
-        out.append(np.where(inner[..., None] > 0, fill, frame))
+        out.append(np.where(where[..., None], fill, frame))
     return np.stack(out)
 
 

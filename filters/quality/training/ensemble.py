@@ -19,22 +19,31 @@ from sklearn.neural_network import MLPClassifier
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from catalog.errors import EditmillError
-from filters.quality.descriptor import GROUP_NAMES
+from filters.quality.descriptor import AGREEMENT_COLUMNS, BY_MEASURES, GROUP_NAMES
 from filters.quality.model import Fold, Matrix, Mlp, QualityModel, group_index, inputs
 from filters.rules import QUALITY_THRESHOLD
 
 
 @dataclass(frozen=True, slots=True)
 class MlpSettings:
-    """Hidden layers, share of the descriptor's columns that are drawn, and MLPClassifier's alpha
-    (L2 penalty)."""
+    """Task groups that an MLP is trained on and judges, hidden layers, MLPClassifier's alpha (L2
+    penalty), and shares of the descriptor's columns that are drawn: `agreement` of those that say
+    how the sides agree (filters.quality.descriptor.AGREEMENT_COLUMNS), `columns` of the others
+    that such a group has."""
 
+    groups: frozenset[str]
     hidden: tuple[int, ...]
-    columns: float
     alpha: float
+    agreement: float
+    columns: float
 
 
-MLPS = 10 * (MlpSettings((16,), 0.25, 0.1), MlpSettings((16,), 0.25, 0.03))
+STYLES = frozenset(GROUP_NAMES) - BY_MEASURES
+
+MLPS = 8 * (
+    MlpSettings(BY_MEASURES, (16,), 0.3, 0.8, 0.15),
+    MlpSettings(STYLES, (16,), 0.1, 0.5, 0.2),
+)
 """Of every fold. Many small MLPs that see few columns each differ more than fewer large ones, and
 more of them fit into 1 MB: see infra/bench/results/quality.md."""
 
@@ -47,17 +56,17 @@ def fit(
     features: str,
     *,
     mlps: Sequence[MlpSettings] = MLPS,
-    max_folds: int = 10,
+    max_folds: int = 8,
     epochs: int = 40,
-    good_kept: float = 0.9,
+    good_kept: float = 0.93,
     threshold: float = QUALITY_THRESHOLD,
 ) -> QualityModel:
     """A model from descriptors x [n, F], labels [n] (True: a good edit) and source ids; `features`
     is the version of the descriptors.
 
     The defaults were chosen by infra/bench/quality.py on held-out sources, but for two: `good_kept`
-    is the share of the good edits, scored by folds that were not trained on their footage, that is
-    to reach `threshold` (a choice: a tenth may be lost); `threshold` is Señorita-2M's.
+    is the share of the good edits of each task group, scored by folds that were not trained on their
+    footage, that is to reach `threshold` (a choice); `threshold` is Señorita-2M's.
 
     Raises EditmillError unless there are two sources and both labels.
     """
@@ -76,11 +85,20 @@ def fit(
             continue
         trained_on = frozenset(str(s) for s in set(of_row[rows]))
         blank = Fold(trained_on, *normal(x, rows, labels), mlps=())
-        fitted = [fit_mlp(how, blank, x, labels, rows, rng, epochs)[0] for how in mlps]
+        fitted = [
+            fit_mlp(how, blank, x, labels, rows, rng, epochs)[0]
+            for how in mlps
+            if len(set(labels[_of_groups(how.groups, x, rows)].tolist())) == 2
+        ]
         folds.append(dataclasses.replace(blank, mlps=tuple(fitted)))
     model = QualityModel(tuple(folds), features)
-    lowest = float(np.quantile(model.logit(x, sources)[labels], 1 - good_kept))
-    return dataclasses.replace(model, offset=math.log(threshold / (1 - threshold)) - lowest)
+    logits, group = model.logit(x, sources), group_index(x)
+    offsets = []
+    for g in range(len(GROUP_NAMES)):
+        own = logits[labels & (group == g)]
+        lowest = float(np.quantile(own, 1 - good_kept)) if len(own) else 0.0
+        offsets.append(math.log(threshold / (1 - threshold)) - lowest)
+    return dataclasses.replace(model, offsets=tuple(offsets))
 
 
 def fit_mlp(
@@ -93,8 +111,8 @@ def fit_mlp(
     epochs: int,
 ) -> tuple[Mlp, MLPClassifier]:
     """One MLP on a balanced bootstrap of `rows`, and the scikit-learn classifier that it is."""
-    count = max(1, round(settings.columns * x.shape[1]))
-    columns = np.sort(rng.choice(x.shape[1], count, replace=False))
+    columns = _drawn_columns(settings, x, rng)
+    rows = _of_groups(settings.groups, x, rows)
     good, failed = rows[labels[rows]], rows[~labels[rows]]
     each = max(len(good), len(failed))
     drawn = np.concatenate([rng.choice(good, each), rng.choice(failed, each)])
@@ -112,7 +130,31 @@ def fit_mlp(
         classifier.fit(inputs(fold.departures(x[drawn])[:, columns]), labels[drawn])
     classifier.coefs_ = [_stored(w) for w in classifier.coefs_]
     classifier.intercepts_ = [_stored(b) for b in classifier.intercepts_]
-    return Mlp(columns, tuple(classifier.coefs_), tuple(classifier.intercepts_)), classifier
+    groups = frozenset(GROUP_NAMES.index(name) for name in settings.groups)
+    return Mlp(groups, columns, tuple(classifier.coefs_), tuple(classifier.intercepts_)), classifier
+
+
+def _of_groups(
+    groups: frozenset[str], x: NDArray, rows: NDArray[np.int64]
+) -> NDArray[np.int64]:
+    """Of `rows` those whose task is of one of the groups."""
+    return rows[np.isin(group_index(x[rows]), [GROUP_NAMES.index(name) for name in groups])]
+
+
+def _drawn_columns(
+    settings: MlpSettings, x: NDArray, rng: np.random.Generator
+) -> NDArray[np.int64]:
+    """Of descriptors [n, F], in order. What is 0 in all of a group's rows is not drawn."""
+    every = np.arange(x.shape[1])
+    used = every[x[_of_groups(settings.groups, x, np.arange(len(x)))].any(0)]
+    agreement = np.intersect1d(every[AGREEMENT_COLUMNS], used)
+    others = np.setdiff1d(used, agreement)
+    drawn = [
+        rng.choice(of, max(1, round(share * len(of))), replace=False)
+        for of, share in ((agreement, settings.agreement), (others, settings.columns))
+        if len(of)
+    ]
+    return np.sort(np.concatenate(drawn))
 
 
 def _stored(values: NDArray) -> Matrix:

@@ -87,10 +87,18 @@ def _origins(frames: Frames, size: tuple[int, int]) -> list[Plane]:
     return [grid + flow.calc(now, before, None) for before, now in itertools.pairwise(greys)]
 
 
-def translated_masks(mask: NDArray[np.bool_], count: int, rng: np.random.Generator) -> Masks:
-    """The mask [h, w] moved at constant speed through `count` frames or, as often, static."""
+def translated_masks(
+    mask: NDArray[np.bool_],
+    count: int,
+    rng: np.random.Generator,
+    *,
+    fastest: float = 0.025,
+    static: float = 0.25,
+) -> Masks:
+    """The mask [h, w] moved at constant speed through `count` frames, by at most `fastest` of the
+    picture's sides a frame; with the probability `static` it stands still."""
     height, width = mask.shape
-    speed = rng.uniform(-0.012, 0.012, 2) * (width, height) * (rng.random() < 0.5)
+    speed = rng.uniform(-fastest, fastest, 2) * (width, height) * (rng.random() >= static)
     out = []
     for t in range(count):
         matrix = np.array([[1, 0, speed[0] * t], [0, 1, speed[1] * t]], np.float32)

@@ -20,8 +20,14 @@ from numpy.typing import NDArray
 from catalog.media import read_video, write_video
 from filters.base import Frames, PairSample
 from filters.encoder.base import Encoder
-from filters.features import describe
-from filters.quality.descriptor import descriptor
+from filters.features import describe, measures_of
+from filters.quality.descriptor import (
+    BY_MEASURES,
+    GROUPS,
+    descriptor,
+    measures_descriptor,
+    stacked,
+)
 from filters.quality.training.breakages import BREAKAGES, Breakage
 
 GOOD = "good"
@@ -49,20 +55,27 @@ class TrainingSet:
 
 
 def training_set(
-    good: Iterable[tuple[str, PairSample]], seed: int, encoder: Encoder
+    pairs: Iterable[tuple[str, str, PairSample]], seed: int, encoder: Encoder
 ) -> TrainingSet:
-    """From (clip id, good pair). Frames are dropped as soon as they are described."""
+    """From (clip id, kind, pair), of which the good ones are broken as well. Frames are dropped as
+    soon as they are described."""
     rng = np.random.default_rng(seed)
     queue: list[str] = []
     rows: list[NDArray[np.float32]] = []
     facts: list[tuple[str, str, str, str]] = []
-    for clip, pair in good:
-        versions = with_broken(pair, rng, queue)
-        features = describe([sample for _, sample in versions], encoder)
-        rows += [descriptor(f, pair) for f in features]
+    for clip, kind, pair in pairs:
+        if kind == GOOD:
+            versions = with_broken(pair, rng, queue)
+        else:
+            versions = [(kind, stored(pair))]
+        samples = [sample for _, sample in versions]
+        if GROUPS.get(pair.task) in BY_MEASURES:
+            rows += [measures_descriptor(m, pair) for m in measures_of(samples)]
+        else:
+            rows += [descriptor(f, pair) for f in describe(samples, encoder)]
         facts += [(kind, pair.task, pair.source_id, clip) for kind, _ in versions]
     kinds, tasks, sources, clips = zip(*facts, strict=True)
-    return TrainingSet(np.stack(rows), kinds, tasks, sources, clips)
+    return TrainingSet(stacked(rows), kinds, tasks, sources, clips)
 
 
 def with_broken(
@@ -73,8 +86,8 @@ def with_broken(
     Kinds are taken from `queue`, refilled in random order when it is empty: over many pairs every
     kind comes up equally often. One that would not be visible on this pair goes back to the queue.
     """
-    stored = dataclasses.replace(pair, source=encoded(pair.source), target=encoded(pair.target))
-    out = [(GOOD, stored)]
+    right = stored(pair)
+    out = [(GOOD, right)]
     unfit: list[str] = []
     while len(out) <= broken_per_good and len(unfit) < len(BREAKAGES):
         if not queue:
@@ -84,7 +97,7 @@ def with_broken(
         if broken is None:
             unfit.append(kind)
         else:
-            out.append((kind, _with_made(stored, encoded(broken))))
+            out.append((kind, _with_made(right, encoded(broken))))
     queue[:0] = unfit
     return out
 
@@ -103,6 +116,11 @@ def broken_side(
         mask = mask > 0
     frames = breakage(fitting, made, mask, rng, strength)
     return frames if _visible(made, frames, mask) else None
+
+
+def stored(pair: PairSample) -> PairSample:
+    """The pair as read from files."""
+    return dataclasses.replace(pair, source=encoded(pair.source), target=encoded(pair.target))
 
 
 def _with_made(pair: PairSample, frames: Frames) -> PairSample:

@@ -40,7 +40,9 @@ def test_shows_and_leaves_its_input_alone(kind, masked, moving, box):
         assert worst > 4, (kind, strength, worst)
 
 
-@pytest.mark.parametrize("kind", [k for k in BREAKAGES if k != "wrong_mask"])
+@pytest.mark.parametrize(
+    "kind", [k for k in BREAKAGES if k not in ("wrong_mask", "frozen", "untouched")]
+)
 def test_outside_the_mask_nothing_changes(kind, moving, box):
     target = _edit(moving, box)
     for seed in range(4):
@@ -65,10 +67,21 @@ def test_wrong_mask_leaves_the_place_untouched_and_edits_another(moving, box):
     assert restored > 0.25
 
 
-def test_frozen_stands_still_from_some_frame_on(moving):
-    broken = frozen(moving, moving, None, np.random.default_rng(0), 1.0)
-    assert (broken[-1] == broken[1]).all() and (broken[0] == moving[0]).all()
-    assert (moving[-1] != moving[1]).any()
+def test_frozen_repeats_its_frames(moving):
+    distinct = set()
+    for seed in range(8):
+        broken = frozen(moving, moving, None, np.random.default_rng(seed), 1.0)
+        assert (broken[0] == moving[0]).all()
+        distinct.add(len({frame.tobytes() for frame in broken}))
+    assert min(distinct) == 1 and 1 < max(distinct) < len(moving) / 2  # from the start, or in jumps
+
+
+def test_a_frozen_region_leaves_its_surroundings_alone_but_for_whole_frames(moving, box):
+    whole = 0
+    for seed in range(20):
+        broken = frozen(moving, moving, box, np.random.default_rng(seed), 1.0)
+        whole += bool((broken[~box] != moving[~box]).any())
+    assert 0 < whole < 10
 
 
 def test_half_done_is_source_where_undone_and_target_elsewhere(moving):

@@ -54,4 +54,4 @@ def test_a_pasted_object_is_static_or_drifts_and_is_never_lost():
         masks = translated_masks(mask, FRAMES, np.random.default_rng(seed))
         assert masks.any(axis=(1, 2)).all() and np.array_equal(masks[0], mask)
         moved += not np.array_equal(masks[-1], mask)
-    assert 4 < moved < 16
+    assert 10 < moved < 20  # a quarter stands still

@@ -13,7 +13,8 @@ from filters.quality.descriptor import features_version
 from filters.quality.model import SHIPPED, QualityModel
 from filters.quality.training.ensemble import MLPS
 from filters.quality.training.evaluation import agreement, describe_metrics
-from filters.quality.training.good_edits import MADE_BY_EXPERTS, GoodEdits, paste
+from filters.quality.training.good_edits import MADE_BY_EXPERTS, GoodEdits
+from filters.quality.training.removals import paste
 from filters.quality.training.synthetic_masks import blob_masks
 from filters.quality.training.train import SAMPLES, sample_pairs, train
 from filters.quality.training.training_set import GOOD, training_set, with_broken
@@ -31,7 +32,7 @@ def trained(encoder):
     told: list[str] = []
     examples = sample_pairs(encoder, TWO, edits=SMALL, tell=told.append)
     assert told
-    return examples, train(examples, encoder, mlps=MLPS[:1], samples=TWO)
+    return examples, train(examples, encoder, mlps=MLPS[:2], samples=TWO)
 
 
 def test_a_small_training_makes_a_measured_model(trained, encoder, tmp_path):
@@ -48,14 +49,14 @@ def test_a_small_training_makes_a_measured_model(trained, encoder, tmp_path):
 
 def test_trained_again_it_agrees_and_another_seeds_model_need_not(trained, encoder):
     examples, model = trained
-    again = train(examples, encoder, mlps=MLPS[:1], samples=TWO)
+    again = train(examples, encoder, mlps=MLPS[:2], samples=TWO)
     assert agreement(model, again, examples).as_dict() == {
         "holds": True,
         "same_verdict": 1.0,
         "score_difference": 0.0,
         "auc": [pytest.approx(model.metrics["auc_unseen_sources"], abs=1e-4)] * 2,
     }
-    flipped = dataclasses.replace(model, offset=model.offset - 20)  # rejects everything
+    flipped = dataclasses.replace(model, offsets=tuple(o - 20 for o in model.offsets))  # rejects everything
     assert not agreement(model, flipped, examples).holds()
 
 
@@ -89,6 +90,7 @@ def _removals_of_pasted_objects(footage):
             pasted = paste(frames, masks, rng)
             yield (
                 clip,
+                GOOD,
                 PairSample(
                     "object_removal", pasted, frames, masks, source_id=source, made="target"
                 ),

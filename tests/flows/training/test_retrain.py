@@ -85,7 +85,7 @@ def trainings(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, Path | None]]:
         assert encoder == "embedded"
         number = len(given)
         given.append((footage, present))
-        model = dataclasses.replace(QualityModel.load(SHIPPED), offset=float(number))
+        model = dataclasses.replace(QualityModel.load(SHIPPED), offsets=(float(number),) * 4)
         return Candidate(model.to_bytes(), {"auc": 0.99}, AUCS[number], 0.9, 7)
 
     monkeypatch.setitem(CANDIDATES, "quality", train)
@@ -124,7 +124,7 @@ def test_only_what_is_better_is_promoted_and_the_next_build_gets_it_pinned(
     # The present model is what each is compared with, and what is new is learnt first.
     compared = [present for _, present in trainings]
     assert compared[:2] == [None, None] and compared[2] == compared[3] is not None
-    assert QualityModel.load(compared[2]).offset == 1.0
+    assert QualityModel.load(compared[2]).offsets[0] == 1.0
     assert [footage[0][0] for footage, _ in trainings[2:]] == [
         digest("source", 4),
         digest("source", 5),
@@ -132,7 +132,7 @@ def test_only_what_is_better_is_promoted_and_the_next_build_gets_it_pinned(
 
     dataset = catalog.open(root)
     _, judge, *_ = filters_for(build, EmbeddedEncoder(), dataset)
-    assert judge._loaded().offset == 1.0  # type: ignore[attr-defined]
+    assert judge._loaded().offsets[0] == 1.0  # type: ignore[attr-defined]
     rows = trained.versions(dataset, "quality")
     assert [row.promoted for row in rows] == [False, True, False, False]
     assert {row.kind for row in rows} == {"filter"} and rows[1].data_ref == "v2"

@@ -1,0 +1,182 @@
+"""How often the quality filter drops what is right and keeps what is broken, on footage that neither
+its training nor its thresholds saw. The result is in infra/bench/results/quality.md.
+
+    python infra/bench/quality_unseen.py [--only tuned_on | reported_on] [--footage VIDEO ...]
+        [--windows 5] [--tasks object_removal object_swap] [--sheets FOLDER]
+
+Cases are those of infra/bench/quality_cases.py, judged by the real filter and the model it ships.
+Sources of `tuned_on` (infra/bench/split.toml) are judged by the folds that were not trained on them,
+so each is held out in turn; those of `reported_on`, and videos given by --footage, no training saw.
+A breakage that does not show on a case is left out of it.
+"""
+
+from __future__ import annotations
+
+import argparse
+import dataclasses
+import hashlib
+import sys
+import tempfile
+import time
+from collections import defaultdict
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import cv2
+import numpy as np
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+from catalog.keys import file_digest
+from catalog.media import write_video
+from catalog.media.image import write_png
+from experts.base import Frames
+from experts.weights import fetch
+from filters.base import PairSample
+from filters.encoder.embedded import EmbeddedEncoder
+from filters.quality.filter import QualityFilter
+from filters.quality.model import SHIPPED
+from filters.samples import stored_sample
+from infra.bench.quality_cases import BROKEN, SHAPES, Case, composite, visible, windows
+from infra.bench.split import split
+
+RIGHT = "right"
+FAMILIES = {
+    "frozen": ("frozen", "frozen late", "frozen frame"),
+    "untouched": ("untouched",),
+    "half-done": ("half of the time", "half of the region"),
+    "black": ("black",),
+    "smeared": ("smeared", "smeared along", "inpainted"),
+    "others": ("ghost", "residue", "flicker", "wrong place", "colours"),
+}
+TASKS = ("object_removal", "object_addition", "object_swap")
+
+
+def cases(
+    name: str, path: Path, donors: Sequence[Frames], count: int
+) -> Iterator[tuple[int, Case, Case]]:
+    """A source's cases, each with another object in the same place, for swaps."""
+    found = list(windows(path, count))
+    for i in range(max(count, 1)):
+        footage = found[i % len(found)]
+        seed = int(hashlib.sha256(name.encode()).hexdigest()[:6], 16)
+        shape = SHAPES[(i + seed) % len(SHAPES)]
+        one, other = (
+            composite(name, footage, donor, shape, np.random.default_rng((seed, i)))
+            for donor in donors
+        )
+        yield i, one, other
+
+
+def versions(case: Case, made: Frames, seed: int) -> Iterator[tuple[str, Frames]]:
+    """The right made side, and all broken ones that show."""
+    yield RIGHT, made
+    rng = np.random.default_rng(seed)
+    for kind, broken in BROKEN.items():
+        frames = broken(case.frames, made, case.masks, rng)
+        if visible(made, frames, case.masks):
+            yield kind, frames
+
+
+def samples(task: str, case: Case, made: Frames, source_id: str, seed: int) -> dict[str, PairSample]:
+    """By kind, as a build would store and read them. The real side is the composite."""
+    out: dict[str, PairSample] = {}
+    with tempfile.TemporaryDirectory() as folder:
+        real = Path(folder) / "real.mp4"
+        write_video(real, case.frames, fps=24)
+        for kind, frames in versions(case, made, seed):
+            path = Path(folder) / "made.mp4"
+            write_video(path, frames, fps=24)
+            sides = (real, path) if task == "object_removal" else (path, real)
+            sample = stored_sample(
+                task=task, source=sides[0], target=sides[1], masks=case.masks, prompt="",
+                label="", instruction="", source_id=source_id, sizes=(case.truth.shape[1:3],) * 2,
+            )  # fmt: skip
+            if out:  # the same arrays: what is measured of the real side is measured once
+                first = out[RIGHT]
+                shared = "source" if task == "object_removal" else "target"
+                sample = dataclasses.replace(
+                    sample, mask=first.mask, **{shared: getattr(first, shared)}
+                )
+            out[kind] = sample
+    return out
+
+
+def sheet(found: dict[str, PairSample], scores: dict[str, float], path: Path) -> None:
+    """All versions of a case at three of their frames, with their scores."""
+    rows = []
+    for kind, sample in found.items():
+        real, made = sample.sides
+        picked = [f for t in (2, 8, 14) for f in (real[t], made[t])]
+        row = np.hstack([cv2.resize(f, (240, 240 * f.shape[0] // f.shape[1])) for f in picked])
+        cv2.putText(row, f"{kind} {scores[kind]:.2f}", (6, 16), 0, 0.5, (255, 40, 40), 1)
+        rows.append(row)
+    write_png(path, np.vstack(rows))
+
+
+def report(title: str, found: Sequence[tuple[str, str, str, bool]]) -> None:
+    """Rows of (task, source, kind, kept) as a table: dropped of the right, kept of the broken."""
+    print(f"\n{title}: {len({row[1] for row in found})} sources")
+    for task in dict.fromkeys(row[0] for row in found):
+        kept: dict[str, list[bool]] = defaultdict(list)
+        for _, _, kind, keep in (row for row in found if row[0] == task):
+            kept[kind].append(keep)
+        right = kept.pop(RIGHT)
+        print(f"  {task}: {1 - np.mean(right):.1%} of {len(right)} right ones dropped; kept of")
+        for family, kinds in FAMILIES.items():
+            every = [k for kind in kinds for k in kept[kind]]
+            each = ", ".join(f"{k} {np.mean(kept[k]):.1%}" for k in kinds if kept[k])
+            if every:
+                print(f"    {family:<10} {np.mean(every):6.1%} of {len(every):<4} ({each})")
+    for source in dict.fromkeys(row[1] for row in found):
+        own = [row for row in found if row[1] == source]
+        right = [not row[3] for row in own if row[2] == RIGHT]
+        bad = [row[3] for row in own if row[2] != RIGHT]
+        wrong = sorted({row[2] for row in own if row[2] != RIGHT and row[3]})
+        print(
+            f"    {source:<20} right dropped {sum(right)}/{len(right)}, broken kept "
+            f"{sum(bad)}/{len(bad)} {', '.join(wrong)}"
+        )
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
+    parser.add_argument("--only", choices=("tuned_on", "reported_on"))
+    parser.add_argument("--footage", type=Path, nargs="*", default=[], metavar="VIDEO")
+    parser.add_argument("--windows", type=int, default=5)
+    parser.add_argument("--tasks", nargs="*", choices=TASKS, default=["object_removal", TASKS[2]])
+    parser.add_argument("--model", type=Path, default=SHIPPED)
+    parser.add_argument("--sheets", type=Path)
+    options = parser.parse_args()
+    known = split()
+    parts = {
+        "tuned_on": [(name, fetch(name)) for name in known.tuned_on],
+        "reported_on": [(name, fetch(name)) for name in known.reported_on]
+        + [(path.stem, path) for path in options.footage],
+    }
+    judge = QualityFilter(EmbeddedEncoder(), options.model)
+    donors = {name: next(windows(fetch(name), 1)) for name in ("clip_city", "clip_bigbuckbunny", "clip_bikes")}
+    for part, sources in parts.items():
+        if options.only not in (None, part):
+            continue
+        rows: list[tuple[str, str, str, bool]] = []
+        for name, path in sources:
+            start = time.process_time()
+            others = [frames for donor, frames in donors.items() if donor != name][:2]
+            for i, one, other in cases(name, path, others, options.windows):
+                for task in options.tasks:
+                    made = other.frames if task == "object_swap" else one.truth
+                    found = samples(task, one, made, file_digest(path), i)
+                    verdicts = judge.judge(list(found.values()))
+                    rows += [
+                        (task, name, kind, v.keep) for kind, v in zip(found, verdicts, strict=True)
+                    ]
+                    if options.sheets:
+                        scores = {k: v.score or 0.0 for k, v in zip(found, verdicts, strict=True)}
+                        sheet(found, scores, options.sheets / f"{name}-{i}-{task}.png")
+            print(f"{part} {name}: {time.process_time() - start:.0f} core-s", flush=True)
+        report(part, rows)
+
+
+if __name__ == "__main__":
+    main()
