@@ -6,23 +6,34 @@ away and of what registration is off by.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from experts.annotate.motion.camera import Transform
 from filters.base import PairSample
 from filters.encoder.views import view_boxes
-from filters.features.evidence import EVIDENCE_MEASURES, evidence
+from filters.features.evidence import EVIDENCE_MEASURES, Background, evidence
 from filters.features.motion import MOTION_MEASURES, motion
 from filters.features.registration import camera_steps, to_middle
 
 AGREEMENT_MEASURES = (*EVIDENCE_MEASURES, *MOTION_MEASURES)
 
-KnownCameras = dict[tuple[int, int], list[Transform]]
-"""Camera motion of a real side by the identities of its frames and of the mask."""
-
 Colours = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Footage:
+    """What is known of a real side and a mask, whatever was made of them."""
+
+    real: Colours
+    inside: NDArray[np.float32]
+    background: Background | None  # None without a mask
+
+
+KnownFootage = dict[tuple[int, int, int], Footage]
+"""By the identities of the real side's frames and of the mask, and by height."""
 
 
 def agreement(
@@ -30,29 +41,39 @@ def agreement(
     real: Colours,
     made: Colours,
     inside: NDArray[np.float32] | None,
-    cameras: KnownCameras,
+    known: KnownFootage,
 ) -> list[float]:
     """AGREEMENT_MEASURES of a pair, from planes [T, h, w, 3] of both sides and [T, h, w] of the
-    mask, 0–1, cut and scaled as filters.features.pixels does. The camera's motion is kept in
-    `cameras` for other pairs that share real side and mask."""
+    mask, 0–1, cut and scaled as filters.features.pixels does. What the real side tells is kept in
+    `known` for other pairs that share it and the mask."""
     height, width = real.shape[1:3]
     size = max(1, width // 2), max(1, height // 2)
-    before, after = _scaled(real, size), _scaled(made, size)
-    if inside is None or sample.mask is None:
-        nowhere = np.zeros(before.shape[:3], np.float32)
-        still = [np.eye(3)] * len(before)
-        return [0.0] * len(EVIDENCE_MEASURES) + motion(before, after, nowhere, still, size)
-    footage = sample.sides[0]
-    key = id(footage), id(sample.mask)
-    if key not in cameras:
-        cameras[key] = camera_steps(footage, sample.mask)
-    box = view_boxes(np.asarray(sample.mask.any(axis=0, keepdims=True)))[0]
-    warps, canvas = to_middle(cameras[key], box, size)
-    where = _scaled(inside, size)
+    key = id(sample.sides[0]), id(sample.mask), height
+    if key not in known:
+        known[key] = _footage(sample, real, inside, size)
+    footage = known[key]
+    after = _scaled(made, size)
+    if footage.background is None:
+        still = [np.eye(3)] * len(after)
+        moves = motion(footage.real, after, footage.inside, still, size)
+        return [0.0] * len(EVIDENCE_MEASURES) + moves
+    warps, canvas = footage.background.warps, footage.background.size
     return [
-        *evidence(before, after, where, warps, canvas),
-        *motion(before, after, where, warps, canvas),
+        *evidence(footage.background, after),
+        *motion(footage.real, after, footage.inside, warps, canvas),
     ]
+
+
+def _footage(
+    sample: PairSample, real: Colours, inside: NDArray[np.float32] | None, size: tuple[int, int]
+) -> Footage:
+    before = _scaled(real, size)
+    if inside is None or sample.mask is None:
+        return Footage(before, np.zeros(before.shape[:3], np.float32), None)
+    box = view_boxes(np.asarray(sample.mask.any(axis=0, keepdims=True)))[0]
+    warps, canvas = to_middle(camera_steps(sample.sides[0], sample.mask), box, size)
+    where = _scaled(inside, size)
+    return Footage(before, where, Background(before, where, warps, canvas))
 
 
 def _scaled(planes: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:

@@ -57,51 +57,55 @@ EVIDENCE_MEASURES = (
 )
 
 
-def evidence(
-    real: Colours,
-    made: Colours,
-    inside: Plane,
-    warps: Sequence[Transform],
-    size: tuple[int, int],
-) -> list[float]:
-    """The figures of EVIDENCE_MEASURES for a hole `inside` [T, h, w], 0–1. `warps` and `size` (width, height)
-    bring the frames to the middle one's place. Zeros, but for `hidden`, where too little is shown.
+class Background:
+    """What the real side tells of a hole: what lies behind it, and how well that is known.
+
+    `inside` [T, h, w] is the hole, 0–1; `warps` and `size` (width, height) bring the frames of the
+    real side [T, h, w, 3], 0–1, to the middle one's place. `control` is None where too little of
+    the hole, or of its surroundings, is shown by other frames.
     """
-    nothing = [0.0] * len(EVIDENCE_MEASURES)
-    nothing[EVIDENCE_MEASURES.index("hidden")] = 1.0
-    if not (inside > 0.5).any():
-        return nothing
-    before, after = (moved(side, warps, size) for side in (real, made))
-    held = moved(inside, warps, size)
-    free = held < OUTSIDE  # NaN, beyond the frame, compares as False
-    hole = held > 0.9
-    known = np.where(free[..., None], before, np.nan)
-    shown = _Shown(known, hole)
-    share = shown.where.sum() / max(1, int(hole.sum()))
-    nothing[EVIDENCE_MEASURES.index("hidden")] = 1 - float(share)
-    if share < LEAST_SHARE or shown.where.sum() < LEAST_PIXELS:
-        return nothing
-    control = _control(known, hole, free)
+
+    def __init__(
+        self, real: Colours, inside: Plane, warps: Sequence[Transform], size: tuple[int, int]
+    ) -> None:
+        self.warps, self.size = warps, size
+        self.real = moved(real, warps, size)
+        held = moved(inside, warps, size)
+        free = held < OUTSIDE  # NaN, beyond the frame, compares as False
+        hole = held > 0.9
+        known = np.where(free[..., None], self.real, np.nan)
+        self.shown = _Shown(known, hole)
+        count = int(self.shown.where.sum())
+        share = count / max(1, int(hole.sum()))
+        self.hidden = 1 - share
+        enough = share >= LEAST_SHARE and count >= LEAST_PIXELS
+        self.control = _control(known, hole, free) if enough else None
+
+
+def evidence(background: Background, made: Colours) -> list[float]:
+    """EVIDENCE_MEASURES of the made side [T, h, w, 3], 0–1, in a hole. Zeros, but for `hidden`,
+    where too little is shown."""
+    control, shown = background.control, background.shown
     if control is None:
-        return nothing
+        nothing = dict.fromkeys(EVIDENCE_MEASURES, 0.0) | {"hidden": background.hidden}
+        return list(nothing.values())
     usual_near, usual_next, usual_beyond, usual_detail = control
+    after = moved(made, background.warps, background.size)
     wrong, beyond = shown.near_error(after), shown.beyond(after)
-    object_beyond = shown.beyond(before)
     weight = shown.where.astype(np.float32)
-    per_frame = _per_frame(beyond, weight)
     detail = _detail(after, shown)
     return [
         _log(_mean(wrong, weight), usual_near),
         _log(_mean(beyond, weight), usual_beyond),
         _log(_mean(wrong, weight * shown.next), usual_next) if shown.next.any() else 0.0,
-        _log(_ends(per_frame, weight)[1], usual_beyond),
+        _log(_worst_frames(beyond, weight), usual_beyond),
         _log(_worst_cells(beyond, weight), usual_beyond),
-        *_left(before, after, shown),
+        *_left(background.real, after, shown),
         detail[0] - usual_detail,
         detail[1] - usual_detail,
         _log(_mean(shown.spread(), weight), usual_near),
-        1 - float(share),
-        _log(_mean(object_beyond, weight), usual_beyond),
+        background.hidden,
+        _log(_mean(shown.beyond(background.real), weight), usual_beyond),
     ]
 
 
@@ -126,15 +130,15 @@ class _Shown:
         self.high = np.stack([cv2.dilate(np.nan_to_num(f, nan=-2.0), kernel) for f in high])
 
     def near_error(self, side: Colours) -> Plane:
-        return np.asarray(np.nan_to_num(np.abs(side - self.near).mean(-1)), np.float32)
+        return np.asarray(np.nan_to_num(_grey(np.abs(side - self.near))), np.float32)
 
     def beyond(self, side: Colours) -> Plane:
         """How far a side is outside of all that the nearest frames show within a pixel."""
         off = np.maximum(np.maximum(side - self.high, self.low - side), 0)
-        return np.asarray(np.nan_to_num(off.mean(-1)), np.float32)
+        return np.asarray(np.nan_to_num(_grey(off)), np.float32)
 
     def spread(self) -> Plane:
-        return np.asarray(np.nan_to_num(np.abs(self.earlier - self.later).mean(-1)), np.float32)
+        return np.asarray(np.nan_to_num(_grey(np.abs(self.earlier - self.later))), np.float32)
 
 
 def _carried(known: Colours) -> tuple[Colours, Plane]:
@@ -196,15 +200,15 @@ def _left(before: Colours, after: Colours, shown: _Shown) -> list[float]:
     marked = shown.where & (shown.beyond(before) > MARKED)
     if marked.sum() < LEAST_PIXELS:
         return [0.0] * 5
-    power = (full**2).sum(-1) * marked
-    common = (full * rest).sum(-1) * marked
+    power = 3 * _grey(full**2) * marked
+    common = 3 * _grey(full * rest) * marked
     whole = float(common.sum() / (power.sum() + 1e-6))
     counts = marked.sum((1, 2))
     frames = counts > max(4, 0.2 * counts.max())
     shares = common.sum((1, 2))[frames] / (power.sum((1, 2))[frames] + 1e-6)
     few = max(1, len(shares) // 6)
     ordered = np.sort(shares)
-    to_object = np.nan_to_num(np.abs(after - before).mean(-1))
+    to_object = np.nan_to_num(_grey(np.abs(after - before)))
     to_background = shown.near_error(after)
     nearer = marked & (to_object < 0.5 * to_background)
     return [
@@ -220,7 +224,7 @@ def _detail(side: Colours, shown: _Shown) -> tuple[float, float]:
     """Log of the side's fine detail over that of what is shown: of all, and of the worst frames."""
     fine, there, inner = [], [], []
     for t in range(len(side)):
-        a, b = side[t].mean(-1), shown.near[t].mean(-1)
+        a, b = _grey(side[t]), _grey(shown.near[t])
         fine.append(np.abs(cv2.Laplacian(a, cv2.CV_32F)))
         there.append(np.abs(cv2.Laplacian(b, cv2.CV_32F)))
         inner.append(
@@ -246,16 +250,17 @@ def _mean(plane: Plane, weight: Plane) -> float:
     return float((plane * weight).sum() / (weight.sum() + 1e-6))
 
 
-def _per_frame(plane: Plane, weight: Plane) -> Plane:
-    return np.asarray((plane * weight).sum((1, 2)) / (weight.sum((1, 2)) + 1e-6), np.float32)
-
-
-def _ends(per_frame: Plane, weight: Plane) -> tuple[float, float]:
-    """Mean of the least and of the greatest sixth of the frames that show enough."""
+def _worst_frames(plane: Plane, weight: Plane) -> float:
+    """Mean of the greatest sixth of the frames that show enough."""
     counts = weight.sum((1, 2))
+    per_frame = (plane * weight).sum((1, 2)) / (counts + 1e-6)
     values = np.sort(per_frame[counts > max(4, 0.2 * counts.max())])
-    few = max(1, len(values) // 6)
-    return float(values[:few].mean()), float(values[-few:].mean())
+    return float(values[-max(1, len(values) // 6) :].mean())
+
+
+def _grey(colours: Colours) -> Plane:
+    """Mean of the three channels; several times faster than numpy's along the last axis."""
+    return np.asarray((colours[..., 0] + colours[..., 1] + colours[..., 2]) / 3, np.float32)
 
 
 def _worst_cells(plane: Plane, weight: Plane, cells: tuple[int, int] = (12, 9)) -> float:

@@ -108,7 +108,7 @@ def _steps(side: Colours) -> Plane:
     out = []
     for change in np.diff(side, axis=0):
         missing = np.isnan(change[..., 0]).astype(np.float32)
-        calm = np.abs(cv2.blur(np.nan_to_num(change), (3, 3))).mean(-1)
+        calm = np.abs(cv2.blur(np.nan_to_num(change), (3, 3))) @ np.full(3, 1 / 3, np.float32)
         out.append(np.where(cv2.blur(missing, (3, 3)) > 0, np.nan, calm))
     return np.asarray(np.stack(out), np.float32)
 

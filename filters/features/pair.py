@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from filters.base import PairSample
 from filters.encoder.base import Encoder, Encoding
-from filters.features.agreement import KnownCameras, agreement
+from filters.features.agreement import KnownFootage, agreement
 from filters.features.artefacts import artefact_measures
 from filters.features.pixels import KnownPlanes, measure_planes, planes_of
 
@@ -64,16 +64,16 @@ def measures_of(samples: Sequence[PairSample], workers: int = 1) -> list[Measure
     """Measures of each pair, by `workers` threads. A side shared by several samples (the same
     array) is prepared once."""
     known: KnownPlanes = {}
-    cameras: KnownCameras = {}
+    footage: KnownFootage = {}
     with ThreadPoolExecutor(workers) as pool:
-        return list(pool.map(lambda sample: _measured(sample, known, cameras), samples))
+        return list(pool.map(lambda sample: _measured(sample, known, footage), samples))
 
 
-def _measured(sample: PairSample, known: KnownPlanes, cameras: KnownCameras) -> Measures:
+def _measured(sample: PairSample, known: KnownPlanes, footage: KnownFootage) -> Measures:
     before, after, inside = planes_of(sample.source, sample.target, sample.mask, known)
     real, made = (after, before) if sample.made == "source" else (before, after)
     return Measures(
         measure_planes(before, after, inside),
         np.array(artefact_measures(real.rgb, made.rgb, inside), np.float32),
-        np.array(agreement(sample, real.rgb, made.rgb, inside, cameras), np.float32),
+        np.array(agreement(sample, real.rgb, made.rgb, inside, footage), np.float32),
     )

@@ -1,4 +1,5 @@
-"""Rejects failed edits by the score of a trained model (filters.quality.model).
+"""Rejects failed edits: what is plain by checks (filters.quality.checks), the rest by the score of
+a trained model (filters.quality.model).
 
 Señorita-2M (quality filter) trains such an ensemble of classifiers on hand-labelled pairs. Here the
 labels are made: good edits, and the same edits broken on purpose (filters.quality.training).
@@ -8,6 +9,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +18,8 @@ from catalog.policy import Threshold
 from filters.base import ABSTAINED, NOT_MEASURED, PairSample, Verdict
 from filters.construction import CONSTRUCTED
 from filters.encoder.base import Encoder
-from filters.features import PairFeatures, describe, measures_of
+from filters.features import Measures, PairFeatures, describe, measures_of
+from filters.quality.checks import Limits, fault
 from filters.quality.descriptor import (
     BY_MEASURES,
     GROUPS,
@@ -33,11 +36,12 @@ EDIT_FAILED = "edit_failed"
 
 
 class QualityFilter:
-    """Keeps a pair whose score reaches the threshold; the score is the probability of a good edit.
+    """Keeps a pair without a plain fault whose score reaches the threshold; the score is the
+    probability of a good edit.
 
     Tasks that filters.construction checks are not measured: there is nothing to estimate. `model`
     is a model or the path of one, read when it is first needed; with None (an encoder that no model
-    was trained for) the filter abstains. `thresholds` overrides per task.
+    was trained for) the filter abstains. `thresholds` overrides per task; `limits` are the checks'.
     """
 
     name = "quality"
@@ -48,10 +52,13 @@ class QualityFilter:
         model: QualityModel | Path | None,
         threshold: float = QUALITY_THRESHOLD,
         thresholds: Mapping[str, float] | None = None,
+        *,
+        limits: Limits = Limits(),
     ) -> None:
         self.encoder = encoder
         self.threshold = threshold
         self.thresholds = dict(thresholds or {})
+        self.limits = limits
         self._path = model if isinstance(model, Path) else None
         self._model = None if isinstance(model, Path) else model
         self.abstains = model is None
@@ -83,7 +90,7 @@ class QualityFilter:
     @property
     def version(self) -> str:
         """Changes with the model and with the encoder that its features come from."""
-        return f"2+{self.encoder.version}+{self.model_version}"
+        return f"3+{self.encoder.version}+{self.model_version}"
 
     @property
     def cut(self) -> Threshold:
@@ -111,47 +118,51 @@ class QualityFilter:
 
     def judge(self, samples: Sequence[PairSample]) -> list[Verdict]:
         """One verdict per sample, in order. The encoder is only asked where a task needs it."""
-        rows: list[Vector | None] = [None] * len(samples)
-        of_pixels = [i for i, s in enumerate(samples) if GROUPS.get(s.task) in BY_MEASURES]
-        others = [i for i, s in enumerate(samples) if self._estimates(s) and i not in of_pixels]
-        for i, measures in zip(of_pixels, measures_of([samples[i] for i in of_pixels]), strict=True):
-            rows[i] = measures_descriptor(measures, samples[i])
-        for i, found in zip(
-            others, describe([samples[i] for i in others], self.encoder), strict=True
-        ):
-            rows[i] = descriptor(found, samples[i])
-        return self._decided(samples, rows)
+        described: list[_Described | None] = [None] * len(samples)
+        estimated = [i for i, s in enumerate(samples) if s.task not in CONSTRUCTED]
+        of_pixels = [i for i in estimated if GROUPS.get(samples[i].task) in BY_MEASURES]
+        for i, found in zip(of_pixels, measures_of([samples[i] for i in of_pixels]), strict=True):
+            described[i] = _Described(samples[i], found, measures_descriptor(found, samples[i]))
+        others = [i for i in estimated if i not in of_pixels]
+        seen = describe([samples[i] for i in others], self.encoder)
+        for i, features in zip(others, seen, strict=True):
+            described[i] = _described(samples[i], features)
+        return self._verdicts(described)
 
     def verdicts(
         self, samples: Sequence[PairSample], features: Sequence[PairFeatures]
     ) -> list[Verdict]:
         """The same from features already computed."""
-        rows = [
-            descriptor(f, s) if self._estimates(s) else None
-            for f, s in zip(features, samples, strict=True)
+        return self._verdicts(
+            [
+                None if s.task in CONSTRUCTED else _described(s, f)
+                for s, f in zip(samples, features, strict=True)
+            ]
+        )
+
+    def _verdicts(self, described: Sequence[_Described | None]) -> list[Verdict]:
+        """None: not measured."""
+        estimated = [each for each in described if each is not None]
+        if self.abstains or not estimated:
+            verdicts = [Verdict(True, None, ABSTAINED)] * len(estimated)
+        else:
+            x = stacked([each.descriptor for each in estimated])
+            scores = self._loaded().score(x, [each.sample.source_id for each in estimated])
+            verdicts = [
+                self._verdict(each, float(score))
+                for each, score in zip(estimated, scores, strict=True)
+            ]
+        judged = iter(verdicts)
+        return [
+            Verdict(True, None, NOT_MEASURED) if each is None else next(judged)
+            for each in described
         ]
-        return self._decided(samples, rows)
 
-    def _estimates(self, sample: PairSample) -> bool:
-        return sample.task not in CONSTRUCTED
-
-    def _decided(
-        self, samples: Sequence[PairSample], rows: Sequence[Vector | None]
-    ) -> list[Verdict]:
-        out = [Verdict(True, None, NOT_MEASURED)] * len(samples)
-        estimated = [i for i, s in enumerate(samples) if self._estimates(s)]
-        if self.abstains:
-            for i in estimated:
-                out[i] = Verdict(True, None, ABSTAINED)
-        elif estimated:
-            x = stacked([row for row in rows if row is not None])
-            scores = self._loaded().score(x, [samples[i].source_id for i in estimated])
-            for i, score in zip(estimated, scores, strict=True):
-                out[i] = self._verdict(samples[i].task, float(score))
-        return out
-
-    def _verdict(self, task: str, score: float) -> Verdict:
-        keep = score >= self.thresholds.get(task, self.threshold)
+    def _verdict(self, described: _Described, score: float) -> Verdict:
+        plain = fault(described.sample, described.measures, self.limits)
+        if plain:
+            return Verdict(False, score, plain, final=True)
+        keep = score >= self.thresholds.get(described.sample.task, self.threshold)
         return Verdict(keep, score, "" if keep else EDIT_FAILED)
 
     def _loaded(self) -> QualityModel:
@@ -159,3 +170,16 @@ class QualityFilter:
             assert self._path is not None
             self._model = QualityModel.load(self._path)
         return self._model
+
+
+@dataclass(frozen=True, slots=True)
+class _Described:
+    """A pair to be judged."""
+
+    sample: PairSample
+    measures: Measures
+    descriptor: Vector
+
+
+def _described(sample: PairSample, features: PairFeatures) -> _Described:
+    return _Described(sample, features.measures, descriptor(features, sample))

@@ -1,0 +1,136 @@
+"""Plain faults are found, and what only resembles one is not."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from filters.base import FRAMES, PairSample
+from filters.features import measures_of
+from filters.quality.checks import FROZEN, SMEARED, UNTOUCHED, Limits, fault
+
+Frames = NDArray[np.uint8]
+SIZE = 160, 256
+
+
+def scene(pan: float, noise: float = 1.0) -> Frames:
+    """Footage [17, 160, 256, 3] of a camera that pans by `pan` px a frame, with a sensor's noise."""
+    rng = np.random.default_rng(0)
+    coarse = cv2.GaussianBlur(rng.random((SIZE[0], SIZE[1] + 120, 3), np.float32), (0, 0), 2)
+    wide = 255 * (coarse - coarse.min()) / np.ptp(coarse)
+    frames = [wide[:, round(pan * t) : round(pan * t) + SIZE[1]] for t in range(FRAMES)]
+    noisy = np.stack(frames) + rng.normal(0, noise, (FRAMES, *SIZE, 3))
+    return np.clip(np.rint(noisy), 0, 255).astype(np.uint8)
+
+
+@pytest.fixture(scope="module")
+def masks() -> NDArray[np.bool_]:
+    found = np.zeros((FRAMES, *SIZE), bool)
+    for t in range(FRAMES):
+        found[t, 50:110, 40 + 7 * t : 80 + 7 * t] = True
+    return found
+
+
+def removal(truth: Frames, masks: NDArray[np.bool_], fill: Frames) -> PairSample:
+    """Of a checkered object."""
+    board = (np.indices(SIZE).sum(0) // 8 % 2 * 200 + 20).astype(np.uint8)
+    real = np.where(masks[..., None], board[None, ..., None], truth)
+    made = np.where(masks[..., None], fill, truth)
+    return PairSample("object_removal", real, made, masks, made="target")
+
+
+def reason(sample: PairSample, limits: Limits = Limits()) -> str:
+    return fault(sample, measures_of([sample])[0], limits)
+
+
+def both_ways(sample: PairSample) -> list[PairSample]:
+    """As a removal, and as an addition: the same pair read backwards."""
+    addition = dataclasses.replace(
+        sample, task="object_addition", source=sample.target, target=sample.source, made="source"
+    )
+    return [sample, addition]
+
+
+@pytest.mark.parametrize("pan", [0.0, 3.0])
+def test_a_right_removal_has_no_fault(pan: float, masks) -> None:
+    truth = scene(pan)
+    for sample in both_ways(removal(truth, masks, truth)):
+        assert reason(sample) == ""
+
+
+@pytest.mark.parametrize("part", ["all", "later frames", "lower half"])
+def test_what_was_left_as_it_was_is_untouched(part: str, masks) -> None:
+    truth = scene(3.0)
+    real = removal(truth, masks, truth).source
+    undone = np.zeros(masks.shape, bool)
+    if part == "all":
+        undone[:] = True
+    elif part == "later frames":
+        undone[9:] = True
+    else:
+        undone[:, 80:] = True
+    fill = np.where(undone[..., None], real, truth)
+    for sample in both_ways(removal(truth, masks, fill)):
+        assert reason(sample) == UNTOUCHED
+
+
+def test_a_style_that_stops_midway_is_untouched(masks) -> None:
+    footage = scene(3.0)
+    painted = 255 - footage
+    styled = PairSample("global_style_transfer", footage, painted, made="target")
+    assert reason(styled) == ""
+    stopped = np.concatenate([painted[:11], footage[11:]])
+    assert reason(dataclasses.replace(styled, target=stopped)) == UNTOUCHED
+    local = PairSample(
+        "local_style_transfer", footage, np.where(masks[..., None], painted, footage), masks,
+        made="target",
+    )  # fmt: skip
+    assert reason(local) == ""
+    gone = masks & (np.arange(FRAMES) < 8)[:, None, None]  # the object leaves the picture
+    left = dataclasses.replace(
+        local, target=np.where(gone[..., None], painted, footage), mask=gone
+    )
+    assert reason(left) == ""
+
+
+@pytest.mark.parametrize("task", ["object_removal", "global_style_transfer"])
+def test_frames_that_repeat_while_the_footage_moves_are_frozen(task: str, masks) -> None:
+    truth = scene(3.0)
+    if task == "object_removal":
+        sample = removal(truth, masks, truth)
+    else:
+        sample = PairSample(task, truth, 255 - truth, made="target")
+    every_third = np.arange(FRAMES) // 3 * 3
+    for order in (np.zeros(FRAMES, int), np.minimum(np.arange(FRAMES), 9), every_third):
+        assert reason(dataclasses.replace(sample, target=sample.target[order])) == FROZEN
+
+
+def test_what_repeats_because_the_footage_does_is_not_frozen(masks) -> None:
+    twice = np.arange(FRAMES) // 2 * 2  # 30 frames a second from 15
+    truth = scene(3.0)[twice]
+    held = masks[twice]
+    assert reason(removal(truth, held, truth)) == ""
+    assert reason(PairSample("global_style_transfer", truth, 255 - truth, made="target")) == ""
+
+
+def test_a_fill_of_what_stands_still_may_repeat_itself(masks) -> None:
+    truth = scene(0.0)
+    assert reason(removal(truth, masks, np.repeat(truth[:1], FRAMES, 0))) == ""
+
+
+@pytest.mark.parametrize("fill", ["flat", "smeared"])
+def test_a_fill_without_detail_is_smeared_unless_there_is_none(fill: str, masks) -> None:
+    def filled(truth: Frames) -> Frames:
+        if fill == "flat":
+            return np.full_like(truth, 128)
+        return np.stack([cv2.GaussianBlur(frame, (0, 0), 8) for frame in truth])
+
+    truth = scene(3.0)
+    assert reason(removal(truth, masks, filled(truth))) == SMEARED
+    smooth = np.stack([cv2.GaussianBlur(frame, (0, 0), 8) for frame in truth])
+    assert reason(removal(smooth, masks, smooth)) == ""
+    assert reason(removal(truth, masks, filled(truth)), Limits(blurred=-20)) == ""
