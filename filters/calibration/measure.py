@@ -29,7 +29,7 @@ from filters.encoder.base import Encoder, Encoding
 from filters.encoder.embedded import EmbeddedEncoder
 from filters.features import describe
 from filters.quality.training.good_edits import GoodEdits
-from filters.quality.training.training_set import encoded
+from filters.quality.training.training_set import GOOD, encoded
 from filters.roc import auc
 from filters.subtle import MEASURED, similarity
 
@@ -178,8 +178,8 @@ def _labelled(
 def _subtle(encoder: Encoder, clips: Sequence[tuple[str, Path]], seed: int) -> Measured:
     rng = np.random.default_rng(seed)
     real, same = [], []
-    for _, pair in GoodEdits(windows=1).pairs(clips, seed):
-        if pair.task in MEASURED:
+    for _, kind, pair in GoodEdits(windows=1).pairs(clips, seed):
+        if kind == GOOD and pair.task in MEASURED:
             real.append(_similarity(pair, encoder))
             noisy = pair.source + rng.normal(0, NOISE, pair.source.shape)
             for target in (encoded(pair.source), np.clip(np.rint(noisy), 0, 255).astype(np.uint8)):

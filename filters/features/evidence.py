@@ -47,7 +47,7 @@ EVIDENCE_MEASURES = (
     "left",  # share of the object that is left, by regression of the fill on it: 0 none, 1 all
     "left_most",  # of the frames with most of it
     "left_least",
-    "left_places",  # share of the object's pixels that are nearer to the object than to what it hides
+    "left_places",  # share of the object's pixels nearer to the object than to what it hides
     "left_times",  # share of the frames in which most of the object is left
     "detail",  # log: the fill's fine detail over what is shown there
     "detail_worst",
@@ -155,7 +155,8 @@ def _control(
     known: Colours, hole: NDArray[np.bool_], free: NDArray[np.bool_]
 ) -> tuple[float, float, float, float] | None:
     """Errors of the prediction of known places, under holes of the same shapes and motion laid
-    beside the real ones: mean difference, the same one frame away, mean beyond, log of fine detail. None if there are none."""
+    beside the real ones: mean difference, the same one frame away, mean beyond, log of fine
+    detail. None if there are none."""
     areas = hole.sum((1, 2))
     step = max(4, int(0.8 * np.sqrt(areas[areas > 0].mean())))
     near, near_next, beyond, detail, pixels, pixels_next = 0.0, 0.0, 0.0, [], 0.0, 0.0
@@ -267,7 +268,7 @@ def _worst_cells(plane: Plane, weight: Plane, cells: tuple[int, int] = (12, 9)) 
     """Mean of the worst tenth of cells of the picture, over all frames."""
     area = cv2.INTER_AREA
     held = np.stack([cv2.resize(w, cells, interpolation=area) for w in weight])
-    value = np.stack([cv2.resize(p * w, cells, interpolation=area) for p, w in zip(plane, weight, strict=True)])
+    value = np.stack([cv2.resize(p, cells, interpolation=area) for p in plane * weight])
     full = held > 0.25 * held.max()
     values = np.sort(value[full] / held[full])
     return float(values[-max(1, len(values) // 10) :].mean())

@@ -52,8 +52,8 @@ def motion(
     warps: Sequence[Transform],
     size: tuple[int, int],
 ) -> list[float]:
-    """The figures of MOTION_MEASURES, for sides [T, h, w, 3] and a mask [T, h, w], all 0–1; `warps` and
-    `size` as in filters.features.evidence."""
+    """MOTION_MEASURES of sides [T, h, w, 3] and a mask [T, h, w], all 0–1; `warps` and `size` as in
+    filters.features.evidence."""
     before, after = (_steps(side) for side in (real, made))
     scene = _steps(moved(made, warps, size))
     held = inside > 0.5

@@ -47,7 +47,10 @@ class Limits:
     blurred: float = -1.1
 
 
-def fault(sample: PairSample, measures: Measures, limits: Limits = Limits()) -> str:
+LIMITS = Limits()
+
+
+def fault(sample: PairSample, measures: Measures, limits: Limits = LIMITS) -> str:
     """The first plain fault's reason, or nothing."""
     group = GROUPS.get(sample.task)
     found = dict(zip(AGREEMENT_MEASURES, measures.agreement.tolist(), strict=True))

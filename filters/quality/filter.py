@@ -19,7 +19,7 @@ from filters.base import ABSTAINED, NOT_MEASURED, PairSample, Verdict
 from filters.construction import CONSTRUCTED
 from filters.encoder.base import Encoder
 from filters.features import Measures, PairFeatures, describe, measures_of
-from filters.quality.checks import Limits, fault
+from filters.quality.checks import LIMITS, Limits, fault
 from filters.quality.descriptor import (
     BY_MEASURES,
     GROUPS,
@@ -53,7 +53,7 @@ class QualityFilter:
         threshold: float = QUALITY_THRESHOLD,
         thresholds: Mapping[str, float] | None = None,
         *,
-        limits: Limits = Limits(),
+        limits: Limits = LIMITS,
     ) -> None:
         self.encoder = encoder
         self.threshold = threshold

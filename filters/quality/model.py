@@ -109,8 +109,9 @@ class QualityModel:
     """The ensemble.
 
     `features` is the version of the descriptors it was trained on. `offsets` are added to the log
-    odds, one for each of GROUP_NAMES. `metrics` are what the training measured (filters.quality.training.evaluation) and
-    `trained_with` what the training pairs were made from and by.
+    odds, one for each of GROUP_NAMES. `metrics` are what the training measured
+    (filters.quality.training.evaluation) and `trained_with` what the training pairs were made from
+    and by.
     """
 
     folds: tuple[Fold, ...]

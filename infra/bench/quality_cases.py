@@ -113,7 +113,7 @@ def _frozen(real: Frames, made: Frames, masks: Masks, rng: np.random.Generator) 
 
 def _frozen_late(real: Frames, made: Frames, masks: Masks, rng: np.random.Generator) -> Frames:
     half = len(made) // 2
-    return _inside(made, np.concatenate([made[:half], np.repeat(made[half:][:1], half + 1, 0)]), masks)
+    return _inside(made, made[np.minimum(np.arange(len(made)), half)], masks)
 
 
 def _frozen_frame(real: Frames, made: Frames, masks: Masks, rng: np.random.Generator) -> Frames:
@@ -183,7 +183,9 @@ def _residue(real: Frames, made: Frames, masks: Masks, rng: np.random.Generator)
 
 
 def _flicker(real: Frames, made: Frames, masks: Masks, rng: np.random.Generator) -> Frames:
-    gains = 1 + rng.choice([-1, 1], (len(made), 1, 1, 1)) * rng.uniform(0.12, 0.3, (len(made), 1, 1, 1))
+    gains = 1 + rng.choice([-1, 1], (len(made), 1, 1, 1)) * rng.uniform(
+        0.12, 0.3, (len(made), 1, 1, 1)
+    )
     return _inside(made, np.clip(made * gains, 0, 255).astype(np.uint8), masks)
 
 

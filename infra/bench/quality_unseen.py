@@ -1,12 +1,13 @@
-"""How often the quality filter drops what is right and keeps what is broken, on footage that neither
-its training nor its thresholds saw. The result is in infra/bench/results/quality.md.
+"""How often the quality filter drops what is right and keeps what is broken, on footage that
+neither its training nor its thresholds saw. The result is in infra/bench/results/quality.md.
 
     python infra/bench/quality_unseen.py [--only tuned_on | reported_on] [--footage VIDEO ...]
         [--windows 5] [--tasks object_removal object_swap] [--sheets FOLDER]
 
 Cases are those of infra/bench/quality_cases.py, judged by the real filter and the model it ships.
-Sources of `tuned_on` (infra/bench/split.toml) are judged by the folds that were not trained on them,
-so each is held out in turn; those of `reported_on`, and videos given by --footage, no training saw.
+Sources of `tuned_on` (infra/bench/split.toml) are judged by the folds that were not trained on
+them, so each is held out in turn; those of `reported_on`, and videos given by --footage, no
+training saw.
 A breakage that does not show on a case is left out of it.
 """
 
@@ -49,6 +50,9 @@ FAMILIES = {
     "smeared": ("smeared", "smeared along", "inpainted"),
     "others": ("ghost", "residue", "flicker", "wrong place", "colours"),
 }
+DONORS = ("clip_city", "clip_bigbuckbunny", "clip_bikes")
+"""Footage that objects are textured with."""
+
 TASKS = ("object_removal", "object_addition", "object_swap")
 
 
@@ -78,7 +82,9 @@ def versions(case: Case, made: Frames, seed: int) -> Iterator[tuple[str, Frames]
             yield kind, frames
 
 
-def samples(task: str, case: Case, made: Frames, source_id: str, seed: int) -> dict[str, PairSample]:
+def samples(
+    task: str, case: Case, made: Frames, source_id: str, seed: int
+) -> dict[str, PairSample]:
     """By kind, as a build would store and read them. The real side is the composite."""
     out: dict[str, PairSample] = {}
     with tempfile.TemporaryDirectory() as folder:
@@ -155,7 +161,10 @@ def main() -> None:
         + [(path.stem, path) for path in options.footage],
     }
     judge = QualityFilter(EmbeddedEncoder(), options.model)
-    donors = {name: next(windows(fetch(name), 1)) for name in ("clip_city", "clip_bigbuckbunny", "clip_bikes")}
+    donors = {
+        name: next(windows(fetch(name), 1))
+        for name in ("clip_city", "clip_bigbuckbunny", "clip_bikes")
+    }
     for part, sources in parts.items():
         if options.only not in (None, part):
             continue

@@ -39,10 +39,9 @@ def test_heds_is_the_same_on_every_processor(monkeypatch: pytest.MonkeyPatch) ->
 
 def test_the_quality_filters_is_of_its_encoder_too(monkeypatch: pytest.MonkeyPatch) -> None:
     model = QualityModel((), "any")
+    changed = dataclasses.replace(model, offsets=(1.0,) * 4)
     before = QualityFilter(EmbeddedEncoder(), model).version
-    assert (
-        QualityFilter(EmbeddedEncoder(), dataclasses.replace(model, offsets=(1.0,) * 4)).version != before
-    )
+    assert QualityFilter(EmbeddedEncoder(), changed).version != before
     monkeypatch.setattr(EmbeddedEncoder, "version", "2+other")
     assert QualityFilter(EmbeddedEncoder(), model).version != before
 

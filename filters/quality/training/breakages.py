@@ -184,8 +184,7 @@ def blank(
 def inpainted(
     real: Frames, made: Frames, mask: Mask, rng: np.random.Generator, strength: float
 ) -> Frames:
-    """The hole is closed from its rim, each frame by itself (Telea 2004); without a mask, a smear.
-    """
+    """The hole is closed from its rim, each frame by itself (Telea 2004); without one, a smear."""
     if mask is None:
         return smear(real, made, mask, rng, strength)
     grown = np.stack([cv2.dilate(m.astype(np.uint8), np.ones((3, 3), np.uint8)) for m in mask]) > 0

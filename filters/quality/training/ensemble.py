@@ -65,7 +65,7 @@ def fit(
     is the version of the descriptors.
 
     The defaults were chosen by infra/bench/quality.py on held-out sources, but for two: `good_kept`
-    is the share of the good edits of each task group, scored by folds that were not trained on their
+    is the share of each task group's good edits, scored by folds that were not trained on their
     footage, that is to reach `threshold` (a choice); `threshold` is Señorita-2M's.
 
     Raises EditmillError unless there are two sources and both labels.
@@ -134,9 +134,7 @@ def fit_mlp(
     return Mlp(groups, columns, tuple(classifier.coefs_), tuple(classifier.intercepts_)), classifier
 
 
-def _of_groups(
-    groups: frozenset[str], x: NDArray, rows: NDArray[np.int64]
-) -> NDArray[np.int64]:
+def _of_groups(groups: frozenset[str], x: NDArray, rows: NDArray[np.int64]) -> NDArray[np.int64]:
     """Of `rows` those whose task is of one of the groups."""
     return rows[np.isin(group_index(x[rows]), [GROUP_NAMES.index(name) for name in groups])]
 

@@ -11,7 +11,7 @@ from __future__ import annotations
 import contextlib
 import dataclasses
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -54,7 +54,7 @@ class GoodEdits:
     crops: int = 2
     least_crop: float = 0.7
     long_side: int = 480
-    composites: Composites = Composites()
+    composites: Composites = field(default_factory=Composites)
 
     def pairs(
         self, videos: Sequence[tuple[str, Path]], seed: int

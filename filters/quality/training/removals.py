@@ -1,4 +1,4 @@
-"""Removals and swaps with known truth: an object is pasted onto footage, which is what is behind it.
+"""Removals and swaps with known truth: an object is pasted onto footage, which is behind it.
 
 A right one shows the footage. Others are the remover's own results, labelled by how far they are
 from it.
@@ -67,9 +67,7 @@ class Composites:
         other = paste(frames, smaller if smaller.any((1, 2)).all() else masks, rng)
         return PairSample("object_swap", other, real, widened(masks, rng), made="source")
 
-    def removed(
-        self, frames: Frames, rng: np.random.Generator
-    ) -> tuple[PairSample, bool | None]:
+    def removed(self, frames: Frames, rng: np.random.Generator) -> tuple[PairSample, bool | None]:
         """A remover's result, and whether it is right; None where nobody could say."""
         masks = self._masks(frames, rng)
         pasted = paste(frames, masks, rng)

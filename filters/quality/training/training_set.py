@@ -64,10 +64,7 @@ def training_set(
     rows: list[NDArray[np.float32]] = []
     facts: list[tuple[str, str, str, str]] = []
     for clip, kind, pair in pairs:
-        if kind == GOOD:
-            versions = with_broken(pair, rng, queue)
-        else:
-            versions = [(kind, stored(pair))]
+        versions = with_broken(pair, rng, queue) if kind == GOOD else [(kind, stored(pair))]
         samples = [sample for _, sample in versions]
         if GROUPS.get(pair.task) in BY_MEASURES:
             rows += [measures_descriptor(m, pair) for m in measures_of(samples)]

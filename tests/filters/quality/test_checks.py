@@ -11,14 +11,14 @@ from numpy.typing import NDArray
 
 from filters.base import FRAMES, PairSample
 from filters.features import measures_of
-from filters.quality.checks import FROZEN, SMEARED, UNTOUCHED, Limits, fault
+from filters.quality.checks import FROZEN, LIMITS, SMEARED, UNTOUCHED, Limits, fault
 
 Frames = NDArray[np.uint8]
 SIZE = 160, 256
 
 
 def scene(pan: float, noise: float = 1.0) -> Frames:
-    """Footage [17, 160, 256, 3] of a camera that pans by `pan` px a frame, with a sensor's noise."""
+    """Footage [17, 160, 256, 3] of a camera that pans by `pan` px a frame, noisy."""
     rng = np.random.default_rng(0)
     coarse = cv2.GaussianBlur(rng.random((SIZE[0], SIZE[1] + 120, 3), np.float32), (0, 0), 2)
     wide = 255 * (coarse - coarse.min()) / np.ptp(coarse)
@@ -43,7 +43,7 @@ def removal(truth: Frames, masks: NDArray[np.bool_], fill: Frames) -> PairSample
     return PairSample("object_removal", real, made, masks, made="target")
 
 
-def reason(sample: PairSample, limits: Limits = Limits()) -> str:
+def reason(sample: PairSample, limits: Limits = LIMITS) -> str:
     return fault(sample, measures_of([sample])[0], limits)
 
 
@@ -91,9 +91,7 @@ def test_a_style_that_stops_midway_is_untouched(masks) -> None:
     )  # fmt: skip
     assert reason(local) == ""
     gone = masks & (np.arange(FRAMES) < 8)[:, None, None]  # the object leaves the picture
-    left = dataclasses.replace(
-        local, target=np.where(gone[..., None], painted, footage), mask=gone
-    )
+    left = dataclasses.replace(local, target=np.where(gone[..., None], painted, footage), mask=gone)
     assert reason(left) == ""
 
 

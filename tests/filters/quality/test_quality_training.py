@@ -56,7 +56,9 @@ def test_trained_again_it_agrees_and_another_seeds_model_need_not(trained, encod
         "score_difference": 0.0,
         "auc": [pytest.approx(model.metrics["auc_unseen_sources"], abs=1e-4)] * 2,
     }
-    flipped = dataclasses.replace(model, offsets=tuple(o - 20 for o in model.offsets))  # rejects everything
+    flipped = dataclasses.replace(
+        model, offsets=tuple(o - 20 for o in model.offsets)
+    )  # rejects everything
     assert not agreement(model, flipped, examples).holds()
 
 

@@ -193,7 +193,7 @@ def test_a_filters_training_is_real(
     """On two tiny sources; both models are measured on the same pairs or frames."""
     root, settings = str(tmp_path / "catalog"), tmp_path / "small.yaml"
     monkeypatch.setattr(quality, "GoodEdits", functools.partial(GoodEdits, crops=1))  # half of them
-    settings.write_text("{samples: [], windows: 1, mlps_per_fold: 1, frames: 2}\n")
+    settings.write_text("{samples: [], windows: 1, mlps_per_fold: 2, frames: 2}\n")
     release_footage(root, range(2))
     with using(Server(None).connect(threading.Event(), lambda line: None)):
         found: Any = retrain(root, name, least_new=1, config=settings)
