@@ -33,6 +33,9 @@ class Limits:
       what was edited, where both show the same
     - `repeated`, `moving`, luma 0–1, and `repeated_share`: steps in which the made side repeats its
       frame while the footage moves
+    - `jumps`, `calm`: of a removal, log of the fill's change where the hole comes or goes over that
+      within it, in the half of the clip where it is greatest, and log of the change within over that
+      around it: a fill that repeats itself while the footage moves on
     - `blurred`: log of a fill's fine detail over that of what other frames show there
     """
 
@@ -44,6 +47,8 @@ class Limits:
     repeated: float = 0.4 * LEVEL
     moving: float = 2.0 * LEVEL
     repeated_share: float = 0.25
+    jumps: float = 0.85
+    calm: float = -0.2
     blurred: float = -1.1
 
 
@@ -62,6 +67,9 @@ def fault(sample: PairSample, measures: Measures, limits: Limits = LIMITS) -> st
         return FROZEN
     if group == "fill" and found["detail"] < limits.blurred:
         return SMEARED
+    jumps = found["crossing_calm_half"] > limits.jumps and found["calm"] < limits.calm
+    if group == "fill" and jumps:
+        return FROZEN
     return ""
 
 

@@ -107,6 +107,14 @@ def test_frames_that_repeat_while_the_footage_moves_are_frozen(task: str, masks)
         assert reason(dataclasses.replace(sample, target=sample.target[order])) == FROZEN
 
 
+@pytest.mark.parametrize("since", [0, 8])
+def test_a_fill_that_stops_while_the_camera_moves_is_frozen(since: int, masks) -> None:
+    truth = scene(3.0)
+    stopped = truth[np.minimum(np.arange(FRAMES), since)]
+    for sample in both_ways(removal(truth, masks, stopped)):
+        assert reason(sample) == FROZEN
+
+
 def test_what_repeats_because_the_footage_does_is_not_frozen(masks) -> None:
     twice = np.arange(FRAMES) // 2 * 2  # 30 frames a second from 15
     truth = scene(3.0)[twice]
@@ -131,4 +139,4 @@ def test_a_fill_without_detail_is_smeared_unless_there_is_none(fill: str, masks)
     assert reason(removal(truth, masks, filled(truth))) == SMEARED
     smooth = np.stack([cv2.GaussianBlur(frame, (0, 0), 8) for frame in truth])
     assert reason(removal(smooth, masks, smooth)) == ""
-    assert reason(removal(truth, masks, filled(truth)), Limits(blurred=-20)) == ""
+    assert reason(removal(truth, masks, filled(truth)), Limits(blurred=-20, jumps=20)) == ""
