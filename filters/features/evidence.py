@@ -42,6 +42,7 @@ EVIDENCE_MEASURES = (
     "wrong",  # log: fill's difference from what is nearest in time, over the control's
     "beyond",  # log: how far the fill is outside of all that is shown there, over the control's
     "next",  # log: the same where the next frame or the one before shows the place
+    "next_half",  # of the half of the clip where it is greatest
     "beyond_worst",  # of the worst sixth of the frames
     "beyond_cells",  # of the worst tenth of the places
     "left",  # share of the object that is left, by regression of the fill on it: 0 none, 1 all
@@ -50,7 +51,8 @@ EVIDENCE_MEASURES = (
     "left_places",  # share of the object's pixels nearer to the object than to what it hides
     "left_times",  # share of the frames in which most of the object is left
     "detail",  # log: the fill's fine detail over what is shown there
-    "detail_worst",
+    "detail_worst",  # of the sixth of the frames with the least
+    "detail_along",  # across or down, whichever is less: a smear in one direction
     "spread",  # log: how much the frames before and after differ on what is hidden
     "hidden",  # share of the hole that no other frame shows
     "object",  # log: how far the real side is from what it hides, over the control's
@@ -98,11 +100,13 @@ def evidence(background: Background, made: Colours) -> list[float]:
         _log(_mean(wrong, weight), usual_near),
         _log(_mean(beyond, weight), usual_beyond),
         _log(_mean(wrong, weight * shown.next), usual_next) if shown.next.any() else 0.0,
+        _half(wrong, shown.next, usual_next),
         _log(_worst_frames(beyond, weight), usual_beyond),
         _log(_worst_cells(beyond, weight), usual_beyond),
         *_left(background.real, after, shown),
-        detail[0] - usual_detail,
-        detail[1] - usual_detail,
+        detail[0] - usual_detail[0],
+        detail[1] - usual_detail[0],
+        detail[2] - usual_detail[2],
         _log(_mean(shown.spread(), weight), usual_near),
         background.hidden,
         _log(_mean(shown.beyond(background.real), weight), usual_beyond),
@@ -153,10 +157,10 @@ def _carried(known: Colours) -> tuple[Colours, Plane]:
 
 def _control(
     known: Colours, hole: NDArray[np.bool_], free: NDArray[np.bool_]
-) -> tuple[float, float, float, float] | None:
+) -> tuple[float, float, float, NDArray[np.float64]] | None:
     """Errors of the prediction of known places, under holes of the same shapes and motion laid
-    beside the real ones: mean difference, the same one frame away, mean beyond, log of fine
-    detail. None if there are none."""
+    beside the real ones: mean difference, the same one frame away, mean beyond, and
+    `_detail`. None if there are none."""
     areas = hole.sum((1, 2))
     step = max(4, int(0.8 * np.sqrt(areas[areas > 0].mean())))
     near, near_next, beyond, detail, pixels, pixels_next = 0.0, 0.0, 0.0, [], 0.0, 0.0
@@ -173,7 +177,7 @@ def _control(
         near_next += float((error * shown.next).sum())
         pixels_next += float(shown.next.sum())
         beyond += float((shown.beyond(known) * weight).sum())
-        detail.append(_detail(known, shown)[0])
+        detail.append(_detail(known, shown))
         pixels += total
     if not pixels:
         return None
@@ -181,7 +185,7 @@ def _control(
         near / pixels,
         near_next / max(1.0, pixels_next),
         beyond / pixels,
-        float(np.mean(detail)),
+        np.mean(detail, axis=0),
     )
 
 
@@ -221,30 +225,51 @@ def _left(before: Colours, after: Colours, shown: _Shown) -> list[float]:
     ]
 
 
-def _detail(side: Colours, shown: _Shown) -> tuple[float, float]:
-    """Log of the side's fine detail over that of what is shown: of all, and of the worst frames."""
-    fine, there, inner = [], [], []
-    for t in range(len(side)):
-        a, b = _grey(side[t]), _grey(shown.near[t])
-        fine.append(np.abs(cv2.Laplacian(a, cv2.CV_32F)))
-        there.append(np.abs(cv2.Laplacian(b, cv2.CV_32F)))
-        inner.append(
-            (cv2.erode(shown.where[t].astype(np.uint8), np.ones((3, 3), np.uint8)) > 0)
-            & np.isfinite(fine[-1])
-            & np.isfinite(there[-1])
-        )
-    a, b, where = np.stack(fine), np.stack(there), np.stack(inner)
+def _detail(side: Colours, shown: _Shown) -> tuple[float, float, float]:
+    """Log of the side's fine detail over that of what is shown: of all, of the worst frames, and
+    across or down, whichever is less."""
+    kernel = np.ones((3, 3), np.uint8)
+    where = np.stack([cv2.erode(m.astype(np.uint8), kernel) for m in shown.where]) > 0
+    across, down = (
+        (np.abs(_second(_grey(side), axis)), np.abs(_second(_grey(shown.near), axis)))
+        for axis in (2, 1)
+    )
+    where &= np.isfinite(across[0] + across[1] + down[0] + down[1])
     if where.sum() < LEAST_PIXELS:
-        return 0.0, 0.0
-    whole = _log(float(a[where].mean()), float(b[where].mean()))
-    per = [
-        _log(float(x[m].mean()), float(y[m].mean()))
-        for x, y, m in zip(a, b, where, strict=True)
+        return 0.0, 0.0, 0.0
+    fine, there = (a + b for a, b in zip(across, down, strict=True))
+    whole = _log(float(fine[where].mean()), float(there[where].mean()))
+    per_frame = [
+        _log(float(a[m].mean()), float(b[m].mean()))
+        for a, b, m in zip(fine, there, where, strict=True)
         if m.sum() >= 12
     ]
-    if not per:
-        return whole, whole
-    return whole, float(np.sort(per)[: max(1, len(per) // 6)].mean())
+    least = np.sort(per_frame)[: max(1, len(per_frame) // 6)] if per_frame else [whole]
+    along = (_log(float(a[where].mean()), float(b[where].mean())) for a, b in (across, down))
+    return whole, float(np.mean(least)), min(along)
+
+
+def _second(planes: Plane, axis: int) -> Plane:
+    """Second difference along an axis of [T, h, w], NaN at its ends."""
+    out = np.full_like(planes, np.nan)
+    inner = np.diff(planes, 2, axis=axis)
+    if axis == 2:
+        out[:, :, 1:-1] = inner
+    else:
+        out[:, 1:-1] = inner
+    return out
+
+
+def _half(plane: Plane, where: NDArray[np.bool_], usual: float) -> float:
+    """Log of the mean over `where`, in the half of the clip where it is greatest, over `usual`."""
+    sums, counts = (plane * where).sum((1, 2)), where.sum((1, 2))
+    length = max(1, len(plane) // 2)
+    means = [
+        float(sums[t : t + length].sum() / counts[t : t + length].sum())
+        for t in range(len(plane) - length + 1)
+        if counts[t : t + length].sum() >= LEAST_PIXELS
+    ]
+    return _log(max(means), usual) if means else 0.0
 
 
 def _mean(plane: Plane, weight: Plane) -> float:

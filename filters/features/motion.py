@@ -30,10 +30,12 @@ MOTION_MEASURES = (
     "drifts_more",  # less the same of the footage around it
     "drifts_most",  # of the sixth of the steps with the most
     "calm",  # log: change inside over that around
+    "calm_half",  # of the half of the clip where it is least
     "calm_least",  # of the sixth of the steps with the least
     "calm_busy",  # of the places that change most: the best twentieth of pixels
     "repeats",  # share of the steps in which the inside repeats and what is around it does not
     "here",  # log: change inside over that of the same places while they are seen
+    "here_half",
     "here_least",
     "here_busy",
     "crossing",  # log: change where the hole comes or goes over that around
@@ -87,10 +89,12 @@ def motion(
         _average(drift - drift_around),
         _most(drift - drift_around),
         _average(calm),
+        -_half(-calm),
         -_most(-calm),
         _busy(after, both, after, near),
         float(np.nanmean(np.where(np.isfinite(calm), repeats, np.nan))) if _any(calm) else 0.0,
         _average(place),
+        -_half(-place),
         -_most(-place),
         _busy(after, here, np.broadcast_to(usual, after.shape), here),
         _average(cross),

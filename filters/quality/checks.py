@@ -34,8 +34,8 @@ class Limits:
     - `repeated`, `moving`, luma 0–1, and `repeated_share`: steps in which the made side repeats its
       frame while the footage moves
     - `jumps`, `calm`: of a removal, log of the fill's change where the hole comes or goes over that
-      within it, in the half of the clip where it is greatest, and log of the change within over that
-      around it: a fill that repeats itself while the footage moves on
+      within it, in the half of the clip where it is greatest, and log of the change within over
+      that around it: a fill that repeats itself while the footage moves on
     - `blurred`: log of a fill's fine detail over that of what other frames show there
     """
 

@@ -40,10 +40,11 @@ class MlpSettings:
 
 STYLES = frozenset(GROUP_NAMES) - BY_MEASURES
 
-MLPS = 8 * (
-    MlpSettings(BY_MEASURES, (16,), 0.3, 0.8, 0.15),
-    MlpSettings(STYLES, (16,), 0.1, 0.5, 0.2),
-)
+_FILLS = MlpSettings(BY_MEASURES, (16,), 0.3, 0.8, 0.15)
+_SWAPS = MlpSettings(frozenset({"swap"}), (16,), 0.3, 0.9, 0.4)
+_STYLES = MlpSettings(STYLES, (16,), 0.1, 0.5, 0.2)
+
+MLPS = (*5 * (_FILLS, _STYLES, _SWAPS), *3 * (_FILLS,))
 """Of every fold. Many small MLPs that see few columns each differ more than fewer large ones, and
 more of them fit into 1 MB: see infra/bench/results/quality.md."""
 
@@ -56,7 +57,7 @@ def fit(
     features: str,
     *,
     mlps: Sequence[MlpSettings] = MLPS,
-    max_folds: int = 8,
+    max_folds: int = 7,
     epochs: int = 40,
     good_kept: float = 0.93,
     threshold: float = QUALITY_THRESHOLD,

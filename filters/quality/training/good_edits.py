@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
+import zlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -46,10 +47,14 @@ class GoodEdits:
     - `crops` of each clip, each at least `least_crop` of its sides, are edited: more scenes from
       few sources
     - `long_side`, px: size at which footage is read, as filters see it, but for what crops take
+    - styles, which are slow, are painted on every `styled_every`-th clip, and the remover, which is
+      slower, is asked on every `removed_every`-th
     - `composites`: how removals and swaps are made
     """
 
-    windows: int = 3
+    windows: int = 6
+    styled_every: int = 2
+    removed_every: int = 6
     strides: tuple[int, ...] = (2, 4)
     crops: int = 2
     least_crop: float = 0.7
@@ -61,35 +66,38 @@ class GoodEdits:
     ) -> Iterator[tuple[str, str, PairSample]]:
         """Pairs of all task groups from videos (source id, path): the clip's id, the kind (GOOD, or
         what is wrong with it), the pair."""
-        for number, (source_id, path) in enumerate(videos):
+        for source_id, path in videos:
+            number = zlib.crc32(source_id.encode())  # a source's pairs are the same in any company
             for k in range(self.windows):
                 rng = np.random.default_rng((seed, number, k))
                 frames = self._window(path, k, rng)
                 for part in range(self.crops):
-                    turn = number + k + part
+                    turn = number % 2 + k + part
                     crop = self._crop(frames, rng)
                     crop = filmed(crop, rng)
-                    for kind, pair in self._edits(crop, k + part, turn, part == 0, rng):
+                    for kind, pair in self._edits(crop, k, turn, part == 0, rng):
                         pair = dataclasses.replace(pair, source_id=source_id)
                         yield f"{source_id}:{k}", kind, pair
 
     def _edits(
         self, frames: Frames, window: int, turn: int, first: bool, rng: np.random.Generator
     ) -> Iterator[tuple[str, PairSample]]:
-        """Edits of one crop. `turn` picks among tasks; what experts make, which is slow, is only
-        made of the `first` crop of a clip."""
+        """Edits of one crop. `turn` picks among tasks; what experts make is only made of the
+        `first` crop of a clip."""
         yield GOOD, self.composites.removal(frames, window, rng)[turn % 2]
-        if first:
+        if not first:
+            yield GOOD, self.composites.swap(frames, rng)
+            return
+        if window % self.styled_every == 0:
             for pair in _local_styles(frames, turn, rng, painted=turn % 2 == 1):
                 yield GOOD, pair
             style = str(rng.choice([s.name for s in STYLES]))
             made = _made("global_style_transfer", frames, None, rng, style=style).frames
             yield GOOD, PairSample("global_style_transfer", frames, made, made="target")
+        if window % self.removed_every == 0:
             removed, right = self.composites.removed(frames, rng)
             if right is not None:
                 yield GOOD if right else POOR_FILL, removed
-        else:
-            yield GOOD, self.composites.swap(frames, rng)
 
     def _window(self, path: Path, k: int, rng: np.random.Generator) -> Frames:
         """FRAMES frames from the k-th part of the video."""

@@ -6,7 +6,6 @@ from it.
 
 from __future__ import annotations
 
-import dataclasses
 from dataclasses import dataclass
 
 import cv2
@@ -17,7 +16,7 @@ from experts.edit.tasks import expert_for
 from filters.base import PairSample
 from filters.quality.training.synthetic_masks import object_masks, translated_masks
 
-RIGHT_DB, WRONG_DB = 27.0, 20.0
+RIGHT_DB, WRONG_DB = 24.0, 17.0
 """PSNR within the mask from which a remover's result counts as right, and up to which as wrong. In
 between nobody could say; such results are left out. Choices."""
 
@@ -69,7 +68,8 @@ class Composites:
 
     def removed(self, frames: Frames, rng: np.random.Generator) -> tuple[PairSample, bool | None]:
         """A remover's result, and whether it is right; None where nobody could say."""
-        masks = self._masks(frames, rng)
+        first = object_masks(frames[:1], rng, areas=self.areas)[0]
+        masks = translated_masks(first, len(frames), rng, static=0)  # what is behind can be known
         pasted = paste(frames, masks, rng)
         expert = expert_for("object_removal")
         expert.load()
@@ -79,7 +79,7 @@ class Composites:
         error = float(((result.frames[masks].astype(np.float32) - frames[masks]) ** 2).mean())
         psnr = 10 * np.log10(255**2 / max(error, 1e-6))
         right = True if psnr >= RIGHT_DB else False if psnr <= WRONG_DB else None
-        return dataclasses.replace(pair), right
+        return pair, right
 
     def _masks(self, frames: Frames, rng: np.random.Generator) -> Masks:
         first = object_masks(frames[:1], rng, areas=self.areas)[0]

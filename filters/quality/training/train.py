@@ -19,7 +19,7 @@ from filters.quality.model import QualityModel
 from filters.quality.training.ensemble import MLPS, MlpSettings, fit
 from filters.quality.training.evaluation import evaluate
 from filters.quality.training.good_edits import MADE_BY_EXPERTS, GoodEdits
-from filters.quality.training.training_set import TrainingSet, training_set
+from filters.quality.training.training_set import TrainingSet, joined, training_set
 
 SAMPLES = (
     "clip_motorway",
@@ -59,14 +59,21 @@ def sample_pairs(
     videos = [(weights.entry(name).sha256, weights.fetch(name)) for name in samples]
     own = {source for source, _ in videos}
     more = [video for video in footage if video[0] not in own]
-    pairs = (edits or GoodEdits()).pairs([*videos, *more], seed)
-    return training_set(_counted(pairs, tell), seed, encoder)
+    made = edits or GoodEdits()
+    return joined(
+        [
+            training_set(_counted(made.pairs([video], seed), video[0], tell), seed, encoder)
+            for video in (*videos, *more)
+        ]
+    )
 
 
-def _counted(pairs: Iterable[T], tell: Callable[[str], None], every: int = 10) -> Iterator[T]:
+def _counted(
+    pairs: Iterable[T], source: str, tell: Callable[[str], None], every: int = 10
+) -> Iterator[T]:
     for count, pair in enumerate(pairs):
         if count % every == 0:
-            tell(f"{count} edits made, broken and described")
+            tell(f"{source[:8]}: {count} edits made, broken and described")
         yield pair
 
 

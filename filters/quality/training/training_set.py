@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import tempfile
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -52,6 +52,16 @@ class TrainingSet:
     def good(self) -> NDArray[np.bool_]:
         """Labels [n]: True for a good edit."""
         return np.array([kind == GOOD for kind in self.kinds])
+
+
+def joined(sets: Sequence[TrainingSet]) -> TrainingSet:
+    """Several sets as one; what a descriptor of some lacks is 0."""
+    x = stacked([row for each in sets for row in each.x])
+    facts = (
+        tuple(value for each in sets for value in getattr(each, name))
+        for name in ("kinds", "tasks", "sources", "clips")
+    )
+    return TrainingSet(x, *facts)
 
 
 def training_set(

@@ -35,7 +35,7 @@ class FilterSettings(Part):
 
     samples: tuple[str, ...] = SAMPLES  # clips by slot of experts/weights/weights.toml
     max_sources: int = Field(default=20, ge=1)  # of the catalog; each takes about a minute
-    windows: int = Field(default=3, ge=1)  # quality: clips taken from each video
+    windows: int = Field(default=6, ge=1)  # quality: clips taken from each video
     mlps_per_fold: int = Field(default=len(MLPS), ge=2, le=len(MLPS))  # quality
     frames: int = Field(default=3, ge=1)  # alignment: of each clip, painted in every style
     seed: int = 0

@@ -68,7 +68,7 @@ def train_quality(
     out: Path | None = None,
     compare_with: Path | None = None,
     samples: tuple[str, ...] = SAMPLES,
-    windows: int = 3,
+    windows: int = 6,
     mlps_per_fold: int = len(MLPS),
     seed: int = 0,
     encoder: str | dict[str, Any] = EMBEDDED,

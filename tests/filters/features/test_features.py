@@ -78,7 +78,7 @@ def test_describing_a_batch_is_describing_one_by_one(encoder, moving, box):
         (alone,) = describe([sample], encoder)
         assert np.array_equal(alone.target.levels, one.target.levels)
         assert np.array_equal(alone.source.embedding, one.source.embedding)
-        assert np.array_equal(alone.pixels, one.pixels)
+        assert np.array_equal(alone.measures.pixels, one.measures.pixels)
     assert together[0].source is together[2].source  # encoded once
 
 
