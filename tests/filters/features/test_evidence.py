@@ -123,3 +123,39 @@ def test_a_pair_read_backwards_is_measured_alike(task: str) -> None:
     back = PairSample(task, sample.target, sample.source, sample.mask, made="source")
     one, other = measures_of([sample, back])
     assert np.allclose(one.agreement, other.agreement, atol=1e-6)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("frames", [2, 3, 5, 17])
+@pytest.mark.parametrize("case", ["usual", "empty at times", "everywhere", "one pixel", "no mask"])
+def test_whatever_the_mask_measures_are_numbers(frames: int, case: str) -> None:
+    sample = removal(4.0)
+    mask = sample.mask[:frames].copy()
+    if case == "empty at times":
+        mask[::2] = False
+    elif case == "everywhere":
+        mask[:] = True
+    elif case == "one pixel":
+        mask[:] = False
+        mask[:, 80, 100] = True
+    short = PairSample(
+        sample.task,
+        sample.source[:frames],
+        sample.target[:frames],
+        None if case == "no mask" else mask,
+        made="target",
+    )
+    (measures,) = measures_of([short])
+    assert measures.agreement.shape == (len(AGREEMENT_MEASURES),)
+    assert np.isfinite(measures.agreement).all() and np.abs(measures.agreement).max() < 50
+
+
+def test_measures_alone_are_measures_in_company() -> None:
+    samples = [removal(4.0), removal(4.0, fill=blurred(4.0)), removal(0.0)]
+    samples[1] = PairSample(
+        "object_removal", samples[0].source, samples[1].target, samples[0].mask, made="target"
+    )  # shares its real side with the first
+    for sample, together in zip(samples, measures_of(samples), strict=True):
+        (alone,) = measures_of([sample])
+        assert np.array_equal(alone.agreement, together.agreement)
+        assert np.array_equal(alone.artefacts, together.artefacts)

@@ -23,15 +23,15 @@ SETTINGS = (
 
 @pytest.fixture(scope="module")
 def described():
-    """Descriptors [120, 80] of four sources, of which a few columns tell good from failed; the
+    """Descriptors [240, 80] of four sources, of which a few columns tell good from failed; the
     groups take turns."""
     rng = np.random.default_rng(0)
-    x = rng.normal(size=(120, 80)).astype(np.float32)
-    x[:, : len(GROUP_NAMES)] = np.eye(len(GROUP_NAMES))[rng.integers(len(GROUP_NAMES), size=120)]
-    labels = rng.random(120) < 0.4
+    x = rng.normal(size=(240, 80)).astype(np.float32)
+    x[:, : len(GROUP_NAMES)] = np.eye(len(GROUP_NAMES))[np.arange(240) // 4 % 4]
+    labels = rng.random(240) < 0.4
     x[:, 8] += 3 * labels
     x[:, 50] -= 3 * labels
-    sources = [f"source{i % 4}" for i in range(120)]
+    sources = [f"source{i % 4}" for i in range(240)]
     return x, labels, sources
 
 
