@@ -3,7 +3,7 @@ result is in infra/bench/results/quality.md.
 
     python infra/bench/quality.py --pairs pairs.npz [--only VARIANT ...]
 
-Making the training pairs takes some ten minutes of one core; they are kept in the file and used
+Making the training pairs is what takes long; they are kept in the file and used
 again. How the filter fares on footage of no training: infra/bench/quality_unseen.py.
 """
 

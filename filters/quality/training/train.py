@@ -1,7 +1,7 @@
 """Training the quality model on edits of the sample clips, from footage to a measured model.
 
-On one core, making the training pairs takes about five minutes and fitting one, of which two thirds
-are for the second model that is only measured.
+Most of the time goes into making the training pairs; of fitting, half is for the second model that
+is only measured.
 """
 
 from __future__ import annotations
