@@ -75,7 +75,8 @@ def train_quality(
 ) -> dict[str, Any]:
     """Train the quality filter on edits of sample clips, good ones and ones broken on purpose.
 
-    With the defaults this makes the model that is shipped. Returns its `metrics` and, where another model was named, the `agreement` with it.
+    With the defaults this makes the model that is shipped. Returns its `metrics` and, where another
+    model was named, the `agreement` with it.
 
     Args:
         out: The safetensors file to write the model to. A recipe judges with it by
