@@ -16,6 +16,7 @@ import numpy as np
 
 from catalog.media import crop_resize, fit_size, probe, read_video
 from experts.base import Frames, Masks
+from infra.bench.rendered.load import scene
 
 FRAMES = 33  # SPEC: local edits
 SIZE = (336, 592)  # SPEC: local edits, (h, w)
@@ -97,6 +98,16 @@ def composite(
         out[t] = np.rint(footage[t] * (1 - alpha) + moved * alpha).astype(np.uint8)
         masks[t] = cv2.dilate((alpha[..., 0] > 0).astype(np.uint8), grow) > 0
     return Case(source, shape.name, footage, out, masks)
+
+
+def rendered_case(name: str) -> Case:
+    """A rendered scene (infra/bench/rendered) with and without its object. The mask holds the
+    object's shadow and reflection as well: outside of it, both sides show the same."""
+    found = scene(name)
+    grow = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * MASK_MARGIN + 1,) * 2)
+    masks = np.stack([cv2.dilate(m.astype(np.uint8), grow) for m in found.affected()]) > 0
+    truth = _inside(found.with_object, found.without, masks)
+    return Case(name, "rendered", truth, found.with_object, masks)
 
 
 Broken = Callable[[Frames, Frames, Masks, np.random.Generator], Frames]

@@ -1,14 +1,15 @@
 """How often the quality filter drops what is right and keeps what is broken, on footage that
 neither its training nor its thresholds saw. The result is in infra/bench/results/quality.md.
 
-    python infra/bench/quality_unseen.py [--only tuned_on | reported_on] [--footage VIDEO ...]
-        [--windows 5] [--tasks object_removal object_swap] [--sheets FOLDER]
+    python infra/bench/quality_unseen.py [--only tuned_on reported_on rendered]
+        [--footage VIDEO ...] [--windows 3] [--model FILE] [--sheets FOLDER]
 
-Cases are those of infra/bench/quality_cases.py, judged by the real filter and the model it ships.
-Sources of `tuned_on` (infra/bench/split.toml) are judged by the folds that were not trained on
-them, so each is held out in turn; those of `reported_on`, and videos given by --footage, no
-training saw.
-A breakage that does not show on a case is left out of it.
+Cases are those of infra/bench/quality_cases.py, judged by the real filter and the model it ships:
+removals of all windows, swaps and additions of each source's first. Sources of `tuned_on`
+(infra/bench/split.toml) are judged by the folds that were not trained on them, so each is held out
+in turn; those of `reported_on`, videos given by --footage and the rendered scenes no training saw.
+A breakage that does not show on a case is left out of it. A case takes 12 core-seconds, for the
+most part to write and read its sixteen videos.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 
 import cv2
@@ -29,16 +30,25 @@ import numpy as np
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from catalog.keys import file_digest
-from catalog.media import write_video
+from catalog.media import sample_frames, write_video
 from catalog.media.image import write_png
 from experts.base import Frames
 from experts.weights import fetch
-from filters.base import PairSample
+from filters.base import FRAMES, PairSample
 from filters.encoder.embedded import EmbeddedEncoder
 from filters.quality.filter import QualityFilter
 from filters.quality.model import SHIPPED
-from filters.samples import stored_sample
-from infra.bench.quality_cases import BROKEN, SHAPES, Case, composite, visible, windows
+from filters.samples import LONG_SIDE, pair_sample
+from infra.bench.quality_cases import (
+    BROKEN,
+    SHAPES,
+    Case,
+    composite,
+    rendered_case,
+    visible,
+    windows,
+)
+from infra.bench.rendered.load import names as rendered_scenes
 from infra.bench.split import split
 
 RIGHT = "right"
@@ -53,23 +63,46 @@ FAMILIES = {
 DONORS = ("clip_city", "clip_bigbuckbunny", "clip_bikes")
 """Footage that objects are textured with."""
 
-TASKS = ("object_removal", "object_addition", "object_swap")
+REMOVAL, SWAP, ADDITION = "object_removal", "object_swap", "object_addition"
+
+PARTS = ("tuned_on", "reported_on", "rendered")
 
 
-def cases(
-    name: str, path: Path, donors: Sequence[Frames], count: int
-) -> Iterator[tuple[int, Case, Case]]:
-    """A source's cases, each with another object in the same place, for swaps."""
+Cases = Iterator[tuple[int, str, Case, Frames]]
+"""Number, task, case, and the right made side."""
+
+
+def cases(name: str, path: Path, donors: Mapping[str, Frames], count: int) -> Cases:
+    """Of a source's windows; a swap puts another object in the same place."""
+    others = [frames for donor, frames in donors.items() if donor != name][:2]
     found = list(windows(path, count))
-    for i in range(max(count, 1)):
-        footage = found[i % len(found)]
-        seed = int(hashlib.sha256(name.encode()).hexdigest()[:6], 16)
+    seed = int(hashlib.sha256(name.encode()).hexdigest()[:6], 16)
+    for i in range(count):
         shape = SHAPES[(i + seed) % len(SHAPES)]
         one, other = (
-            composite(name, footage, donor, shape, np.random.default_rng((seed, i)))
-            for donor in donors
+            composite(name, found[i % len(found)], donor, shape, np.random.default_rng((seed, i)))
+            for donor in others
         )
-        yield i, one, other
+        yield i, REMOVAL, one, one.truth
+        if i == 0:
+            yield i, SWAP, one, other.frames
+            yield i, ADDITION, one, one.truth
+
+
+def sources(part: str, footage: Sequence[Path], count: int) -> Iterator[tuple[str, str, Cases]]:
+    """Name, source id and cases of each source of a part."""
+    if part == "rendered":
+        for name in rendered_scenes():
+            case = rendered_case(name)
+            yield name, name, iter([(0, REMOVAL, case, case.truth)])
+        return
+    donors = {name: next(windows(fetch(name), 1)) for name in DONORS}
+    slots = split().tuned_on if part == "tuned_on" else split().reported_on
+    paths = {name: fetch(name) for name in slots}
+    if part == "reported_on":
+        paths |= {path.stem: path for path in footage}
+    for name, path in paths.items():
+        yield name, file_digest(path), cases(name, path, donors, count)
 
 
 def versions(case: Case, made: Frames, seed: int) -> Iterator[tuple[str, Frames]]:
@@ -88,23 +121,23 @@ def samples(
     """By kind, as a build would store and read them. The real side is the composite."""
     out: dict[str, PairSample] = {}
     with tempfile.TemporaryDirectory() as folder:
-        real = Path(folder) / "real.mp4"
-        write_video(real, case.frames, fps=24)
-        for kind, frames in versions(case, made, seed):
-            path = Path(folder) / "made.mp4"
+        path = Path(folder) / "side.mp4"
+
+        def stored(frames: Frames) -> Frames:
             write_video(path, frames, fps=24)
-            sides = (real, path) if task == "object_removal" else (path, real)
-            sample = stored_sample(
+            return sample_frames(path, FRAMES, LONG_SIDE)
+
+        real, mask = stored(case.frames), None
+        for kind, frames in versions(case, made, seed):
+            read = stored(frames)
+            sides = (real, read) if task == REMOVAL else (read, real)
+            sample = pair_sample(
                 task=task, source=sides[0], target=sides[1], masks=case.masks, prompt="",
                 label="", instruction="", source_id=source_id, sizes=(case.truth.shape[1:3],) * 2,
             )  # fmt: skip
-            if out:  # the same arrays: what is measured of the real side is measured once
-                first = out[RIGHT]
-                shared = "source" if task == "object_removal" else "target"
-                sample = dataclasses.replace(
-                    sample, mask=first.mask, **{shared: getattr(first, shared)}
-                )
-            out[kind] = sample
+            mask = sample.mask if mask is None else mask
+            # The same arrays: what is measured of the real side is measured once.
+            out[kind] = dataclasses.replace(sample, mask=mask)
     return out
 
 
@@ -147,42 +180,24 @@ def report(title: str, found: Sequence[tuple[str, str, str, bool]]) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("--only", choices=("tuned_on", "reported_on"))
+    parser.add_argument("--only", nargs="*", choices=PARTS, default=PARTS)
     parser.add_argument("--footage", type=Path, nargs="*", default=[], metavar="VIDEO")
-    parser.add_argument("--windows", type=int, default=5)
-    parser.add_argument("--tasks", nargs="*", choices=TASKS, default=["object_removal", TASKS[2]])
+    parser.add_argument("--windows", type=int, default=3)
     parser.add_argument("--model", type=Path, default=SHIPPED)
     parser.add_argument("--sheets", type=Path)
     options = parser.parse_args()
-    known = split()
-    parts = {
-        "tuned_on": [(name, fetch(name)) for name in known.tuned_on],
-        "reported_on": [(name, fetch(name)) for name in known.reported_on]
-        + [(path.stem, path) for path in options.footage],
-    }
     judge = QualityFilter(EmbeddedEncoder(), options.model)
-    donors = {
-        name: next(windows(fetch(name), 1))
-        for name in ("clip_city", "clip_bigbuckbunny", "clip_bikes")
-    }
-    for part, sources in parts.items():
-        if options.only not in (None, part):
-            continue
+    for part in options.only:
         rows: list[tuple[str, str, str, bool]] = []
-        for name, path in sources:
+        for name, source_id, own in sources(part, options.footage, options.windows):
             start = time.process_time()
-            others = [frames for donor, frames in donors.items() if donor != name][:2]
-            for i, one, other in cases(name, path, others, options.windows):
-                for task in options.tasks:
-                    made = other.frames if task == "object_swap" else one.truth
-                    found = samples(task, one, made, file_digest(path), i)
-                    verdicts = judge.judge(list(found.values()))
-                    rows += [
-                        (task, name, kind, v.keep) for kind, v in zip(found, verdicts, strict=True)
-                    ]
-                    if options.sheets:
-                        scores = {k: v.score or 0.0 for k, v in zip(found, verdicts, strict=True)}
-                        sheet(found, scores, options.sheets / f"{name}-{i}-{task}.png")
+            for i, task, case, made in own:
+                found = samples(task, case, made, source_id, i)
+                verdicts = dict(zip(found, judge.judge(list(found.values())), strict=True))
+                rows += [(task, name, kind, v.keep) for kind, v in verdicts.items()]
+                if options.sheets:
+                    scores = {kind: v.score or 0.0 for kind, v in verdicts.items()}
+                    sheet(found, scores, options.sheets / f"{name}-{i}-{task}.png")
             print(f"{part} {name}: {time.process_time() - start:.0f} core-s", flush=True)
         report(part, rows)
 
