@@ -28,7 +28,7 @@ from filters.quality.training.training_set import TrainingSet
 
 
 def _of(fills: MlpSettings, count: int = 8) -> Sequence[MlpSettings]:
-    return count * (fills, MlpSettings(STYLES, (16,), 0.1, 0.5, 0.2))
+    return count * (fills, MlpSettings(STYLES, (16,), 1.0, 0.5, 0.2))
 
 
 VARIANTS: dict[str, Sequence[MlpSettings]] = {

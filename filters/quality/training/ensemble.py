@@ -42,9 +42,9 @@ STYLES = frozenset(GROUP_NAMES) - BY_MEASURES
 
 _FILLS = MlpSettings(BY_MEASURES, (16,), 0.3, 0.8, 0.15)
 _SWAPS = MlpSettings(frozenset({"swap"}), (16,), 0.3, 0.9, 0.4)
-_STYLES = MlpSettings(STYLES, (16,), 0.1, 0.5, 0.2)
+_STYLES = MlpSettings(STYLES, (16,), 1.0, 0.5, 0.2)
 
-MLPS = (*5 * (_FILLS, _STYLES, _SWAPS), *3 * (_FILLS,))
+MLPS = (*3 * (_FILLS, _STYLES, _SWAPS), *5 * (_FILLS, _STYLES))
 """Of every fold. Many small MLPs that see few columns each differ more than fewer large ones, and
 more of them fit into 1 MB: see infra/bench/results/quality.md."""
 

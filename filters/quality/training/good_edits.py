@@ -54,7 +54,7 @@ class GoodEdits:
 
     windows: int = 6
     styled_every: int = 2
-    removed_every: int = 6
+    removed_every: int = 3
     strides: tuple[int, ...] = (2, 4)
     crops: int = 2
     least_crop: float = 0.7
