@@ -16,6 +16,7 @@ import tempfile
 import time
 from collections.abc import Callable
 from pathlib import Path
+from typing import get_origin, get_type_hints
 
 import numpy as np
 import polars as pl
@@ -52,6 +53,7 @@ def generated(count: int, seed: int) -> pl.DataFrame:
         return pl.Series([row.tobytes().hex() for row in rng.integers(0, 256, (n, 16), np.uint8)])
 
     clips = ids(-(-count // PER_PART))[np.arange(count) // PER_PART]
+    documents = {name for name, kind in get_type_hints(Pair).items() if get_origin(kind) is dict}
     columns: dict[str, object] = {}
     for name, dtype in schema(Pair).items():
         if name == "pair_id":
@@ -60,7 +62,7 @@ def generated(count: int, seed: int) -> pl.DataFrame:
             columns[name] = clips
         elif name == "task":
             columns[name] = np.array([f"task_{n}" for n in range(18)])[rng.integers(0, 18, count)]
-        elif name in ("params", "filter_versions"):
+        elif name in documents:
             columns[name] = ["{}"] * count
         elif name.endswith("_reason"):
             columns[name] = [""] * count
