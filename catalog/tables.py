@@ -25,7 +25,7 @@ from deltalake.exceptions import CommitFailedError, DeltaError
 from polars.exceptions import PanicException, PolarsError
 
 from catalog.delta import writing
-from catalog.delta.parts import EMPTY, fingerprint
+from catalog.delta.parts import EMPTY, MANY_COMMITS, fingerprint
 from catalog.delta.table import StoredTable
 from catalog.delta.writing import PART, WRITER
 from catalog.errors import EditmillError
@@ -124,6 +124,7 @@ class Tables:
             else:
                 writing.append(delta, frame, stale)
             writing.join_if_many(delta)
+            stored.parts(delta).index(delta.version(), MANY_COMMITS)
             return len(frame)
 
         written = self._commit(table, attempt) if wanted else 0

@@ -4,6 +4,11 @@ Rows are written in parts: all that one clip (or source, or stage) gave. The com
 part records an application transaction: the part's name, and a fingerprint of its rows as the
 version. So a part that is there already is known at once, whatever the table's size, and two
 writers of one part conflict, of which Delta lets one through.
+
+Delta keeps every transaction in its checkpoints, which it reads to open a table and writes anew
+every hundred commits: at a million parts seconds each time. So the table's checkpoints hold none
+(:data:`FORGETS`), and the fingerprints lie in an index beside the log
+(:mod:`catalog.delta.part_index`).
 """
 
 from __future__ import annotations
@@ -12,6 +17,7 @@ import hashlib
 import json
 import re
 import threading
+import time
 from collections.abc import Collection, Mapping, Sequence
 from io import BytesIO
 from typing import Any
@@ -19,6 +25,7 @@ from typing import Any
 import polars as pl
 from deltalake import CommitProperties, Transaction
 
+from catalog.delta.part_index import PartIndex
 from catalog.storage.location import Storage
 
 EMPTY = 0
@@ -27,8 +34,12 @@ EMPTY = 0
 COUNT = "parts"
 """In a commit's information: how many parts it writes."""
 
-_NONE = pl.DataFrame(schema={"appId": pl.String, "version": pl.Int64, "hash": pl.UInt64})
-_SEED = 0
+FORGETS = {"delta.setTransactionRetentionDuration": "interval 0 seconds"}
+"""The table's property: its checkpoints hold no transaction. Those of older catalogs hold all."""
+
+MANY_COMMITS = 100
+"""From so many commits on that the index does not cover, it takes them in."""
+
 _CHECKPOINT = re.compile(r"(\d{20})\.checkpoint\.parquet")
 
 
@@ -42,21 +53,26 @@ def fingerprint(rows: Sequence[Mapping[str, Any]]) -> int:
 
 def committing(fingerprints: Mapping[str, int]) -> CommitProperties:
     """For the commit that writes these parts."""
+    now = int(time.time() * 1000)  # without it a transaction is never forgotten
     return CommitProperties(
         custom_metadata={COUNT: str(len(fingerprints))},
-        app_transactions=[Transaction(part, value) for part, value in fingerprints.items()],
+        app_transactions=[Transaction(part, value, now) for part, value in fingerprints.items()],
     )
 
 
 class Parts:
-    """The fingerprints of a table's parts; the log is read once, then what was added to it."""
+    """The fingerprints of a table's parts: of its first versions from the index, then as the log
+    tells, which is read once, then what was added to it."""
 
-    def __init__(self, storage: Storage, log: str) -> None:
+    def __init__(self, storage: Storage, table: str, forgets: bool) -> None:
+        """`table` is the key of the table's folder; `forgets` tells that it has the property
+        :data:`FORGETS`."""
         self._storage = storage
-        self._log = log  # key of the folder `_delta_log`
+        self._log = f"{table}/_delta_log"
+        self._forgets = forgets
+        self._index = PartIndex(storage, table)
         self.version = -1  # the last that was read
-        self._checkpoint = _NONE  # by hash; columns take a fifth of what a dictionary would
-        self._since: dict[str, int] = {}
+        self._since: dict[str, int] = {}  # what the index lacks
         self._lock = threading.Lock()
 
     def of(self, names: Collection[str], version: int) -> dict[str, int]:
@@ -64,36 +80,34 @@ class Parts:
         `version`, or of a later one that was asked for before."""
         with self._lock:
             self._catch_up(version)
-            found = self._in_checkpoint(list(names))
+            found = self._index.of([name for name in names if name not in self._since])
             return found | {name: self._since[name] for name in names if name in self._since}
 
     def filled(self, version: int) -> set[str]:
         """All parts that have rows, as of the table's `version`."""
         with self._lock:
             self._catch_up(version)
-            written = self._checkpoint.select("appId", "version")
-            every = dict(written.iter_rows()) | self._since
+            every = self._index.all() | self._since
             return {name for name, value in every.items() if value != EMPTY}
 
-    def _in_checkpoint(self, names: Sequence[str]) -> dict[str, int]:
-        """By binary search in the hashes."""
-        known = self._checkpoint
-        if not names or known.is_empty():
-            return {}
-        wanted = pl.Series(names, dtype=pl.String).hash(_SEED)
-        rows = known["hash"].search_sorted(wanted, "left").clip(0, len(known) - 1)
-        found, shared = {}, []
-        for name, its_hash, row in zip(names, wanted, known[rows].iter_rows(), strict=True):
-            if row[0] == name:
-                found[name] = row[1]
-            elif row[2] == its_hash:  # another name's too
-                shared.append(name)
-        rest = known.filter(pl.col("appId").is_in(shared)) if shared else _NONE
-        return found | dict(rest.select("appId", "version").iter_rows())
+    def index(self, version: int, many: int = 1) -> None:
+        """Have the index cover the table's `version` where it lacks so many commits."""
+        with self._lock:
+            self._catch_up(version)
+            if version - self._index.last < many:
+                return
+            if self.version > version:
+                return
+            if not self._index.add(self._since, version):
+                self.version = -1  # all is read again
+            self._since = {}
 
     def _catch_up(self, version: int) -> None:
-        if version - self.version > 1:
-            self._start_at_checkpoint(version)
+        if self.version < 0:
+            self._index.open(version)
+            self.version = self._index.last
+            if self.version < 0 and not self._forgets:
+                self._start_at_checkpoint(version)
         for each in range(self.version + 1, version + 1):
             commit = self._storage.read(f"{self._log}/{each:020}.json") or b""
             for line in commit.splitlines():
@@ -105,10 +119,9 @@ class Parts:
         names = (each.key.rpartition("/")[2] for each in self._storage.list(self._log))
         found = [int(m[1]) for name in names if (m := _CHECKPOINT.fullmatch(name))]
         newest = max((v for v in found if v <= version), default=-1)
-        if newest <= self.version:
+        if newest < 0:
             return
         data = self._storage.read(f"{self._log}/{newest:020}.checkpoint.parquet") or b""
         rows = pl.read_parquet(BytesIO(data), columns=["txn"]).drop_nulls()["txn"].struct.unnest()
-        hashed = rows.select("appId", "version", hash=pl.col("appId").hash(_SEED))
-        self._checkpoint, self._since = hashed.sort("hash"), {}
+        self._since = dict(rows.select("appId", "version").iter_rows())
         self.version = newest

@@ -15,7 +15,7 @@ from deltalake.exceptions import DeltaError, TableNotFoundError
 
 from catalog.delta.integrity import check_data, check_log, check_rows, damaged
 from catalog.delta.object_integrity import check_objects, damaged_object
-from catalog.delta.parts import Parts
+from catalog.delta.parts import FORGETS, Parts
 from catalog.storage.files import unwritable
 from catalog.storage.folder import FolderStorage
 from catalog.storage.location import Storage
@@ -24,6 +24,7 @@ SPARE = 1 << 20
 """Bytes that must be free beside a commit's own rows, for the row groups it rewrites."""
 
 CONFIGURATION: dict[str, str] = {
+    **FORGETS,
     # Delta forgets commits after 30 days unless told otherwise; a release must stay readable.
     "delta.enableExpiredLogCleanup": "false",
     "delta.logRetentionDuration": "interval 36500 days",
@@ -122,7 +123,8 @@ class StoredTable:
     def parts(self, delta: DeltaTable) -> Parts:
         """What is known of its parts."""
         if self._parts is None or delta.version() < self._parts.version:  # it was made anew
-            self._parts = Parts(self._storage, f"{self._key}/_delta_log")
+            forgets = FORGETS.items() <= delta.metadata().configuration.items()
+            self._parts = Parts(self._storage, self._key, forgets)
         return self._parts
 
     def find_damage(self, version: int | None = None) -> None:

@@ -20,10 +20,9 @@ from typing import get_origin, get_type_hints
 
 import numpy as np
 import polars as pl
-from deltalake import CommitProperties, Transaction, write_deltalake
 
 import catalog
-from catalog.delta.writing import PART, WRITER
+from catalog.delta.writing import PART, append
 from catalog.policy import Policy, Threshold
 from catalog.records import Pair, from_row, schema
 from catalog.releases import Catalog
@@ -85,15 +84,13 @@ def filled(folder: Path, rows: int) -> Catalog:
     """A catalog of so many pairs, written as builds would have written it, in fewer commits."""
     dataset = catalog.open(folder, create=True).select("bench", RECIPE, POLICY, "bench")
     dataset.become_main()
-    delta = dataset.tables._at("pairs").create(columns("pairs"))
+    stored = dataset.tables._at("pairs")
+    delta = stored.create(columns("pairs"))
     for first in range(0, rows, STEP):
         frame = generated(min(STEP, rows - first), first)
-        parts = [Transaction(part, 1) for part in frame[PART].unique()]
-        written = CommitProperties(app_transactions=parts)
-        write_deltalake(
-            delta, frame, mode="append", commit_properties=written, writer_properties=WRITER
-        )
+        append(delta, frame, dict.fromkeys(frame[PART].unique(), 1))
     delta.create_checkpoint()
+    stored.parts(delta).index(delta.version())
     return dataset
 
 
