@@ -26,20 +26,20 @@ MIN_SIDE = 64
 """px, least width and height of a video: the models of the stages take nothing smaller."""
 
 
-def probe(path: str | Path) -> VideoInfo:
+def probe(path: str | Path, min_side: int = MIN_SIDE) -> VideoInfo:
     """The properties of the video at `path`, from reading all its packets without decoding them.
 
     Raises BadInput: `missing_file`, `unreadable_file`, `corrupt_video` (unreadable, or shorter
     than its header says), `no_video_stream`, `unsupported_codec`, `no_frames`, `too_large`,
-    `too_small` (a side under 64 px), `decode_limit` (of time, memory or packets),
+    `too_small` (a side under `min_side` px), `decode_limit` (of time, memory or packets),
     `decoder_crash`, `decode_stalled` (not final).
     """
     info = _info(Path(path), *state_of(path))
-    if min(info.width, info.height) < MIN_SIDE:
+    if min(info.width, info.height) < min_side:
         raise BadInput(
             "too_small",
             f"{path}: {info.width}x{info.height} is too small; use a video of at least "
-            f"{MIN_SIDE} px on each side",
+            f"{min_side} px on each side",
         )
     return info
 

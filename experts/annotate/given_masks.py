@@ -11,7 +11,7 @@ import numpy as np
 
 from catalog import media
 from catalog.errors import BadInput, EditmillError
-from catalog.media.sides import SHAPES
+from catalog.media.sides import one_shape
 from experts.annotate.rules import Annotate
 from experts.annotate.tracking.detect import Detection, Detector
 from experts.annotate.tracking.segment import Segmenter
@@ -54,7 +54,7 @@ def read(where: str, frames: int, height: int, width: int, of: int | None = None
             "mask_length",
             f"{where}: {len(masks)} mask{plural} for {of or frames} frames; give one per frame",
         )
-    if abs(masks.shape[2] / masks.shape[1] * height / width - 1) > SHAPES:
+    if not one_shape((masks.shape[2], masks.shape[1]), (width, height)):
         raise BadInput(
             "mask_shape",
             f"{where}: masks of {masks.shape[2]}×{masks.shape[1]} do not fit a video of "

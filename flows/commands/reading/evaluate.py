@@ -18,6 +18,7 @@ from rich.text import Text
 import catalog
 from catalog import media
 from catalog.errors import BadInput, EditmillError
+from catalog.media import sides
 from catalog.query import Queries
 from experts.annotate import given_masks
 from experts.annotate.motion.flow import FlowEstimator
@@ -152,8 +153,7 @@ def evaluate_pair(
     if mask is not None:
         reader = partial(_given, mask)
     subject = Subject(source, target, task or "", "target", prompt, reader)
-    for path in (source, target):
-        media.probe(path)  # before any weight is opened
+    sides.probe(source, target)  # before any weight is opened
     tools = _instruments(clip, recipe)
     report = Report(tools.encoder)
     report.pairs.append((target.name, subject, measure(subject, tools)))

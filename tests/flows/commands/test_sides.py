@@ -72,10 +72,31 @@ def test_a_single_frame_is_too_short(judged, write, scene):
     assert error.value.reason == "too_short"
 
 
+def test_a_source_may_be_as_small_as_that_of_an_upscaling_pair(write, scene):
+    source, target = write("a.mp4", scene(4, 44, 80)), write("b.mp4", scene(4, 180, 320))
+    assert sides.probe(source, target)[0].height == 44
+    for small, large in ((target, source), (write("c.mp4", scene(4, 18, 32)), target)):
+        with pytest.raises(BadInput, match="too small; use a video of at least") as error:
+            sides.probe(small, large)
+        assert error.value.reason == "too_small"
+
+
 def test_what_both_sides_are(write, scene):
     source, target = write("a.mp4", scene(4, 192, 256)), write("b.mp4", scene(4, 96, 128))
     before, after = sides.probe(source, target)
     assert (before.width, after.width) == (256, 128)
+
+
+@pytest.mark.parametrize("factor", [2, 4, 8])
+@pytest.mark.parametrize("size", [(640, 360), (592, 336), (854, 480), (1080, 1920), (650, 358)])
+def test_the_small_side_of_an_upscaling_pair_is_one(size: tuple[int, int], factor: int):
+    small = tuple(2 * round(length / factor / 2) for length in size)
+    assert sides.one_shape(small, size) and sides.one_shape(size, small)
+
+
+@pytest.mark.parametrize(("one", "other"), [((80, 44), (80, 60)), ((640, 360), (640, 376))])
+def test_another_picture_is_none(one: tuple[int, int], other: tuple[int, int]):
+    assert not sides.one_shape(one, other)
 
 
 def same(path: Path) -> Path:
