@@ -137,6 +137,12 @@ class Catalog(Queries):
         """All releases, the oldest first."""
         return releases_in(self.storage, self.format)
 
+    def tags(self) -> list[str]:
+        """The tags of all releases; no release is read."""
+        if self.format == 1:  # where they are rows
+            return [release.tag for release in self.releases()]
+        return tags_in(self.storage)
+
     def next_tag(self) -> str:
         """The tag after the last of v1, v2 …"""
         self.refuse_old_format()

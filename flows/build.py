@@ -89,7 +89,7 @@ def run(ctx: Context, asked: Request, connection: Connection, least_kept: float 
             there = parts(ctx.catalog.tables)
             _make(ctx, connection)
             others = settle(ctx.catalog.tables, there, keep=ctx.incomplete)
-        before = {release.tag for release in ctx.catalog.releases()}
+        before = ctx.catalog.tags()
         outcome = product.publish(ctx, asked.tag, others)
         spent = served.together(served.since(asked_before, served.usage(ctx.recipe)), ctx.usage)
         outcome.notes += served.notes(spent)

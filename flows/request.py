@@ -8,6 +8,7 @@ from pathlib import Path
 
 import flows
 from catalog.keys import digest, file_digest
+from catalog.layout import release_key
 from catalog.releases import check_tag
 from experts.edit.tasks import TASKS, expert_for
 from experts.providers import Choice
@@ -96,8 +97,8 @@ def finished(ctx: Context, asked: Request) -> Outcome | None:
         return None
     outcome = Outcome(**found)
     # Whoever removed the tables or the report wants them back.
-    released = any(release.tag == outcome.release for release in ctx.catalog.releases())
-    if not (released and ctx.catalog.storage.exists(REPORT)):
+    storage = ctx.catalog.storage
+    if not (storage.exists(release_key(outcome.release)) and storage.exists(REPORT)):
         return None
     return dataclasses.replace(outcome, notes=[*outcome.notes, *asked.sources.notes])
 

@@ -54,7 +54,7 @@ class Card:
 
 def card(of: Card) -> str:
     """The card as Markdown; the same export has the same card."""
-    release = next((r for r in of.dataset.releases() if r.tag == of.dataset.ref), None)
+    release = of.dataset.released
     parts = [
         *(_head(of) if of.format.hub else ()),
         f"# {sum(of.counts.values())} {_noun(of)} for {of.format.reader}",

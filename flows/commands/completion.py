@@ -62,8 +62,7 @@ def refs(ctx: typer.Context, incomplete: str) -> list[str]:
     with suppress(EditmillError, OSError):
         import catalog
 
-        releases = catalog.open(_catalog(ctx)).releases()
-        return _beginning(("main", *(r.tag for r in releases)), incomplete)
+        return _beginning(("main", *catalog.open(_catalog(ctx)).tags()), incomplete)
     return _beginning(("main",), incomplete)
 
 

@@ -47,7 +47,7 @@ def release(
     ctx.catalog = select(ctx.catalog, ctx.recipe)
     ctx.catalog.refuse_if_unfinished()
     product = pairs if ctx.recipe.records is None else local_edits
-    before = {each.tag for each in ctx.catalog.releases()}
+    before = ctx.catalog.tags()
     outcome = product.publish(ctx, tag)
     if not outcome.release:
         raise EditmillError(f"{out}: has nothing to release; run a build first")

@@ -53,7 +53,7 @@ def news(
     """
     now = keys(opening.open(dataset.storage, release.tag))
     versions = trained.versions(dataset, model)
-    tags = {each.tag for each in dataset.releases()}
+    tags = dataset.tags()
     before = versions[-1].data_ref if versions else ""
     known = keys(opening.open(dataset.storage, before)) if before in tags else set()
     return News(release.tag, frozenset(now - known), len(now))

@@ -198,3 +198,13 @@ def test_the_log_is_read_once_for_all_releases_of_a_recipe(at, monkeypatch):
     at.tables.compact({})
     assert at.release("r5", "the same").tag == "r5"
     assert len(read) <= 2
+
+
+def test_tags_are_told_without_reading_releases(tmp_path):
+    dataset = catalog.open(tmp_path, create=True)
+    dataset.tables.put("failures", {"a": [Failure("f", "edit", "pair", "slow", "")]})
+    assert dataset.tags() == []
+    dataset.release("v1", "{}")
+    dataset.release("other", '{"name": "other"}')
+    (tmp_path / "releases" / "v1.json").write_text("{")
+    assert dataset.tags() == ["other", "v1"]
