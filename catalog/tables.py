@@ -25,6 +25,7 @@ from deltalake.exceptions import CommitFailedError, DeltaError
 from polars.exceptions import PanicException, PolarsError
 
 from catalog.delta import writing
+from catalog.delta.disk_dict import DiskDict
 from catalog.delta.parts import EMPTY, MANY_COMMITS, fingerprint
 from catalog.delta.table import StoredTable
 from catalog.delta.writing import PART, WRITER
@@ -75,7 +76,7 @@ class Tables:
         self.selection = selection
         self.pinned = pinned
         self.without = sorted(without)
-        self.written: dict[str, dict[str, int]] = {}  # by table and part, since this was made
+        self._written: dict[str, DiskDict] = {}  # fingerprints by table and part
         self._tables: dict[str, StoredTable] = {}
         self._changing: dict[str, tuple[int, Sequence[int]]] = {}  # newest known, that change rows
         self._lock = threading.RLock()  # writers of one process wait instead of losing races
@@ -128,15 +129,27 @@ class Tables:
             return len(frame)
 
         written = self._commit(table, attempt) if wanted else 0
-        with self._lock:
-            self.written.setdefault(table, {}).update(wanted)
+        self.note_written({table: {p: value for p, value in wanted.items() if value != EMPTY}})
         return written
 
+    def written(self, table: str) -> dict[str, int]:
+        """The fingerprints of the parts with rows that were put since these tables were opened, or
+        since :meth:`forget_written`."""
+        with self._lock:
+            return dict(self._written[table].items()) if table in self._written else {}
+
     def note_written(self, parts: Mapping[str, Mapping[str, int]]) -> None:
-        """Another process wrote these, by table and part, for whoever has these tables open."""
+        """These were put, by table and part; by another process, for whoever has these tables
+        open."""
         with self._lock:
             for table, fingerprints in parts.items():
-                self.written.setdefault(table, {}).update(fingerprints)
+                if fingerprints:
+                    self._written.setdefault(table, DiskDict()).update(fingerprints)
+
+    def forget_written(self) -> None:
+        """What was put so far is of no interest any more."""
+        with self._lock:
+            self._written.clear()
 
     def drop(self, table: str, parts: Iterable[str]) -> int:
         """Remove the rows of these parts; return how many parts had any."""

@@ -20,11 +20,12 @@ from typing import Any, TypeVar
 from prefect import flow
 
 from catalog.records import Clip
-from experts.local_edits.draw import with_donors
-from experts.plan.donors import Bank
+from experts.annotate.clip import AnnotatedClip
+from experts.local_edits.draw import DraftedClip, with_donors
 from experts.serving import generates
 from flows.runtime.context import BuildRun
 from flows.runtime.results.answers import KeptAnswers
+from flows.runtime.running.batches import in_batches
 from flows.runtime.running.work import Work, work_of
 from flows.runtime.shard import Shard
 from flows.runtime.stopping.by_signals import stopped_by_signals
@@ -35,7 +36,9 @@ from flows.stages import bank, plan
 from flows.stages.clips import annotate, fetch, ingest, look
 from flows.stages.clips.distinct import Distinct
 from flows.stages.clips.look import Look
+from flows.stages.donor_index import DonorIndex
 from flows.stages.local_edits import draw, local_edit
+from flows.stages.recorded import ClipReference
 from flows.stages.tasks import (
     annotate_shard,
     bank_shard,
@@ -47,6 +50,7 @@ from flows.stages.tasks import (
     judge_shard,
     local_edit_shard,
     look_shard,
+    plan_donated_swaps_shard,
     plan_shard,
     plan_swaps_shard,
 )
@@ -67,6 +71,12 @@ def shards(records: Sequence[R], size: int) -> list[Shard[R]]:
     return [Shard(records[i : i + size]) for i in range(0, len(records), size)]
 
 
+def _shards_or_none(records: Sequence[R], size: int) -> list[Shard[R]]:
+    """Of no records an empty shard, which no task is submitted for: whoever asks for the next shard
+    of clips has an answer after a bounded number of tasks, so that a batch can end there."""
+    return shards(records, size) or [Shard()]
+
+
 @flow(name="pairs", persist_result=False, validate_parameters=False)
 def make_pairs(build: BuildRun) -> None:
     """Makes every pair that the recipe asks for."""
@@ -79,23 +89,43 @@ def make_pairs(build: BuildRun) -> None:
 def _pairs(work: Work) -> None:
     ctx, recipe = work.ctx, work.ctx.recipe
     swaps = bool(recipe.plan.weights.get("object_swap"))
-    donated = swaps and not generates(recipe.experts, "object_swap", recipe.models)
+    painted = swaps and generates(recipe.experts, "object_swap", recipe.models)
+    donated = swaps and not painted
     line = _Line(work)
-    annotated: list[Any] = []
-    banked: list[Any] = []
-    for clips in _clips(work):
-        for shard in shards(clips, ctx.recipe.run.shard_size):
+    with DonorIndex() as index:
+        banked: deque[Any] = deque()
+
+        def bank_next(most: int) -> None:
+            while len(banked) > most:
+                index.add(work.records(banked.popleft()))
+
+        def take(shard: Shard[Clip]) -> None:
+            if not shard:
+                return
             ctx.stats.expect(plan.STAGE, len(shard))
-            annotated.append(work.submit(annotate_shard, shard))
-            line.follow(work.submit(plan_shard, annotated[-1]))
+            annotated = work.submit(annotate_shard, shard)
+            line.follow(work.submit(plan_shard, annotated))
+            if painted:
+                line.follow(work.submit(plan_swaps_shard, annotated))
             if donated:
                 ctx.stats.expect(bank.STAGE, len(shard))
-                banked.append(work.submit(bank_shard, annotated[-1]))
-    # A donor may come from any clip, so swaps are planned once all have been looked at.
-    donors = Bank([candidate for future in banked for candidate in work.records(future)])
-    for future in annotated if swaps else ():
-        line.follow(work.submit(plan_swaps_shard, (future, donors)))
-    line.finish()
+                banked.append(work.submit(bank_shard, annotated))
+                bank_next(IN_LINE * work.runner.workers)
+
+        def finish() -> None:
+            bank_next(0)
+            line.finish()
+
+        in_batches(work, "clips", _clips(work), take, finish)
+        if not donated:
+            return
+        # A donor may come from any clip, so these are planned once all have been looked at.
+        sample = bank.keep_sample(ctx, index.sample())
+
+        def take_swaps(given: tuple[Shard[ClipReference], list[ClipReference]]) -> None:
+            line.follow(work.submit(plan_donated_swaps_shard, (*given, sample)))
+
+        in_batches(work, "swaps", index.shards(), take_swaps, line.finish)
 
 
 @flow(name="local-edits", persist_result=False, validate_parameters=False)
@@ -110,42 +140,59 @@ def _local_edits(work: Work) -> None:
     ctx = work.ctx
     rules, size = ctx.recipe.records, ctx.recipe.run.shard_size
     assert rules is not None
-    annotated = [
-        work.submit(annotate_shard, shard)
-        for clips in _clips(work)
-        for shard in shards(clips, size)
-    ]
+    most = IN_LINE * work.runner.workers
+    found: list[AnnotatedClip] = []
+    annotated: deque[Any] = deque()
+    made: deque[Any] = deque()
+
+    def take(clips: Shard[Clip]) -> None:
+        if clips:
+            annotated.append(work.submit(annotate_shard, clips))
+            find(most)
+
+    def find(left: int) -> None:
+        while len(annotated) > left:
+            found.extend(work.records(annotated.popleft()))
+
+    in_batches(work, "clips", _clips(work), take, lambda: find(0))
     # A deletion takes its mask from another source, so all must be annotated by now.
-    found = [clip for future in annotated for clip in work.records(future)]
     lent = with_donors(found, rules, ctx.recipe.seed)
     ctx.stats.expect(draw.STAGE, len(lent))
-    drawn = [work.submit(draw_shard, shard) for shard in shards(lent, size)]
-    made = [work.submit(local_edit_shard, shard) for shard in drawn]
-    for future in drawn:
-        drafted = work.records(future)
-        ctx.stats.expect(local_edit.STAGE, sum(len(clip.drafts) for clip in drafted))
-    for future in made:
-        work.records(future)
+
+    def take_lent(shard: Shard[DraftedClip]) -> None:
+        drawn = work.submit(draw_shard, shard)
+        made.append((drawn, work.submit(local_edit_shard, drawn)))
+        end(most)
+
+    def end(left: int) -> None:
+        while len(made) > left:
+            drawn, edited = made.popleft()
+            drafted = work.records(drawn)
+            ctx.stats.expect(local_edit.STAGE, sum(len(clip.drafts) for clip in drafted))
+            work.records(edited)
+
+    in_batches(work, "records", shards(lent, size), take_lent, lambda: end(0))
 
 
-def _clips(work: Work) -> Iterator[Sequence[Clip]]:
-    """The clips of each shard of sources, as they come."""
-    distinct = Distinct(work.ctx)
-    submitted = (work.submit(ingest_shard, looks) for looks in _looks(work, distinct))
+def _clips(work: Work) -> Iterator[Shard[Clip]]:
+    """The clips of the sources in shards, as they come; some shards are empty."""
+    ctx = work.ctx
+    distinct = Distinct(ctx)
+    submitted = (looks and work.submit(ingest_shard, looks) for looks in _looks(work, distinct))
     for clips in _results(work, submitted):
-        work.ctx.stats.expect(annotate.STAGE, len(clips))
-        yield clips
+        ctx.stats.expect(annotate.STAGE, len(clips))
+        yield from _shards_or_none(clips, ctx.recipe.run.shard_size)
     distinct.write_names()
 
 
 def _looks(work: Work, distinct: Distinct) -> Iterator[Sequence[Look]]:
     """The sources to be cut, each video once, in shards."""
     ctx = work.ctx
-    submitted = (work.submit(look_shard, files) for files in _files(work))
+    submitted = (files and work.submit(look_shard, files) for files in _files(work))
     for looks in _results(work, submitted):
-        if used := distinct.take(looks):
-            ctx.stats.expect(ingest.STAGE, len(used))
-            yield used
+        used = distinct.take(looks)
+        ctx.stats.expect(ingest.STAGE, len(used))
+        yield used
     for rest in shards(distinct.rest(), ctx.recipe.run.shard_size):
         ctx.stats.expect(ingest.STAGE, len(rest))
         yield rest
@@ -169,18 +216,23 @@ def _files(work: Work) -> Iterator[Sequence[SourceFile]]:
     submitted = (work.submit(fetch_shard, shard) for shard in shards(elsewhere, together))
     for files in _results(work, submitted):
         ctx.stats.expect(look.STAGE, len(files))
-        yield from shards(files, ctx.recipe.run.shard_size)
+        yield from _shards_or_none(files, ctx.recipe.run.shard_size)
 
 
 def _results(work: Work, submitted: Iterator[Any]) -> Iterator[Any]:
-    """The results of tasks in their order; a bounded number of them is ahead."""
+    """The results of tasks in their order, none of what is no task; a bounded number is ahead."""
     ahead: deque[Any] = deque()
+
+    def next_result() -> Sequence[Any]:
+        future = ahead.popleft()
+        return work.records(future) if future else []
+
     for future in submitted:
         ahead.append(future)
         if len(ahead) > AHEAD * work.runner.workers:
-            yield work.records(ahead.popleft())
+            yield next_result()
     while ahead:
-        yield work.records(ahead.popleft())
+        yield next_result()
 
 
 class _Line:

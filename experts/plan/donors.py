@@ -67,17 +67,26 @@ class Candidate:
     appearances: tuple[Appearance, ...]
 
 
-class Bank:
-    """All candidates of a build; their poses are cached.
+def rank(track_id: str) -> str:
+    """By which objects of one label are sampled, the lowest first."""
+    return digest("donor", track_id)
 
-    Not a dataclass: Prefect traverses every number of one that is handed to a task.
+
+class Bank:
+    """Candidates; their poses are cached.
+
+    It offers a source what a bank of the whole build would where it holds the objects of that
+    source, and of each label the MAX_PER_LABEL that come first by :func:`rank`. `sample` is a bank
+    of the latter, whose candidates are this one's, too, and keep their poses there.
     """
 
-    def __init__(self, candidates: Sequence[Candidate]) -> None:
-        self._by_track = {c.track.track_id: c for c in candidates}
+    def __init__(self, candidates: Sequence[Candidate], sample: Bank | None = None) -> None:
+        self._known = sample
+        among: dict[str, Candidate] = sample._by_track if sample is not None else {}
+        self._by_track = {c.track.track_id: c for c in candidates} | among
         self._by_source: dict[str, list[Candidate]] = defaultdict(list)
         by_label: dict[str, list[Candidate]] = defaultdict(list)
-        for candidate in sorted(candidates, key=lambda c: digest("donor", c.track.track_id)):
+        for candidate in sorted(self._by_track.values(), key=lambda c: rank(c.track.track_id)):
             self._by_source[candidate.clip.source_id].append(candidate)
             by_label[candidate.track.label].append(candidate)
         self._sample = [c for label in sorted(by_label) for c in by_label[label][:MAX_PER_LABEL]]
@@ -103,10 +112,15 @@ class Bank:
         that source, which are the most alike, and MAX_PER_LABEL of each label of the others."""
         others = (c for c in self._sample if c.clip.source_id != source_id)
         for candidate in (*self._by_source.get(source_id, ()), *others):
-            key = candidate.track.track_id, frames
-            if key not in self._windows:
-                self._windows[key] = list(_windows(candidate, frames, rules))
-            yield from self._windows[key]
+            yield from self._windows_of(candidate, frames, rules)
+
+    def _windows_of(self, candidate: Candidate, frames: int, rules: Planning) -> list[DonorWindow]:
+        key = candidate.track.track_id, frames
+        if self._known is not None and candidate.track.track_id in self._known._by_track:
+            return self._known._windows_of(candidate, frames, rules)
+        if key not in self._windows:
+            self._windows[key] = list(_windows(candidate, frames, rules))
+        return self._windows[key]
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import catalog
 from catalog.releases import Catalog
@@ -61,6 +61,7 @@ class Context:
     readiness: Readiness = field(init=False)  # of weights and servers
     rounds: dict[str, int] = field(default_factory=dict)  # of searches: see KeptAnswers
     usage: dict[str, Usage] = field(default_factory=dict)  # of served models, by other processes
+    donors: Any = None  # the sample that swaps choose from, once read (flows.stages.bank)
     on_result: Callable[[RecordResult], None] | None = None  # is told what stages have of records
 
     def __post_init__(self) -> None:

@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping
 from importlib.metadata import version
 
+from catalog.delta.disk_dict import DiskDict
 from catalog.keys import digest
 from catalog.policy import Policy
 from catalog.releases import Catalog
@@ -52,24 +53,28 @@ def select(opened: Catalog, recipe: Recipe) -> Catalog:
     return opened.select(name, description, policy, version("editmill"))
 
 
-Parts = Mapping[str, set[str]]
+PartsByTable = Mapping[str, DiskDict]
+"""Of the tables that stages fill, the parts with rows; on disk, since a build may add to many."""
 
 
-def parts(tables: Tables) -> Parts:
-    """Which parts each table has now."""
-    return {table: tables.parts(table) for table in FILLED}
+def parts(tables: Tables) -> PartsByTable:
+    """What the tables hold now."""
+    found = {table: DiskDict() for table in FILLED}
+    for table, names in found.items():
+        names.update(dict.fromkeys(tables.parts(table), 1))
+    return found
 
 
-def settle(tables: Tables, before: Parts, keep: bool = False) -> list[str]:
+def settle(tables: Tables, before: PartsByTable, keep: bool = False) -> list[str]:
     """Remove the parts of `before` that the build did not come to: footage that is gone, a clip
     that is cut otherwise; with `keep`, where not all footage could be listed, none. Returns those
     that another build of the recipe is writing meanwhile.
     """
     others: set[str] = set()
     for table in FILLED:
-        asked = set(tables.written.get(table, ()))
+        there, asked = {name for name, _ in before[table].items()}, set(tables.written(table))
         if keep:
-            asked |= before[table]
-        tables.drop(table, before[table] - asked)
+            asked |= there
+        tables.drop(table, there - asked)
         others |= tables.parts(table) - asked
     return sorted(others)

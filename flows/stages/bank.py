@@ -1,36 +1,49 @@
-"""Annotated clips in, candidates out: the bank of objects that swaps take their donors from.
+"""Annotated clips in, references to them out: the bank of objects that swaps take donors from.
 
-Appearances in a few frames per clip are enough, so this costs about a second a clip.
+Appearances in a few frames per clip are enough, so this costs about a second a clip. They stay in
+the journal. Whoever plans the swaps of a shard reads the candidates of its sources, and a sample of
+all others that each process reads once.
 """
 
 from __future__ import annotations
 
 import dataclasses
+import threading
 from collections.abc import Sequence
+from typing import Any
 
 from catalog import media
 from catalog.keys import digest
 from experts.annotate.clip import AnnotatedClip
 from experts.edit.swap.appearance import STRIDE, VERSION, Appearance, appearance_of
-from experts.plan.donors import Candidate
+from experts.plan.donors import Bank, Candidate
 from flows.runtime.context import Context
 from flows.runtime.results import journal
 from flows.runtime.results.journal import Document
+from flows.stages.recorded import ClipReference, recorded, reference
 
 STAGE = "bank"
 
+SAMPLE = "donors"
+"""The journal's stage that keeps which clips a sample has."""
 
-def run(ctx: Context, shard: Sequence[AnnotatedClip]) -> list[Candidate]:
-    """Every object of the shard's clips, with its appearances."""
+
+def run(ctx: Context, shard: Sequence[AnnotatedClip]) -> list[ClipReference]:
+    """Those of the shard's clips whose objects' appearances are in the journal now."""
     documents = journal.run(
         ctx,
         STAGE,
         shard,
-        key=lambda a: digest(VERSION, STRIDE, a.clip.video, [(t.masks, t.label) for t in a.tracks]),
+        key=_key,
         page=lambda a: a.clip.clip_id,
         work=lambda batch: [_appearances(ctx, annotated) for annotated in batch],
         name=lambda annotated: annotated.clip.clip_id,
     )
+    return [reference(annotated) for annotated, _ in documents]
+
+
+def candidates(ctx: Context, clips: Sequence[AnnotatedClip]) -> list[Candidate]:
+    """Every object of clips that have been through :func:`run`, with its appearances."""
     return [
         Candidate(
             annotated.clip,
@@ -38,9 +51,50 @@ def run(ctx: Context, shard: Sequence[AnnotatedClip]) -> list[Candidate]:
             tuple(annotated.tracks),
             tuple(Appearance(**row) for row in rows),
         )
-        for annotated, document in documents
-        for track, rows in zip(annotated.tracks, document["appearances"], strict=True)
+        for annotated in clips
+        for track, rows in zip(annotated.tracks, _known(ctx, annotated), strict=True)
     ]
+
+
+def keep_sample(ctx: Context, clips: Sequence[ClipReference]) -> str:
+    """The key under which any worker finds these clips, whose objects are offered to all."""
+    document = {"clips": [dataclasses.asdict(each) for each in clips]}
+    key = digest(document)
+    if ctx.catalog.products.get(SAMPLE, key) is None:
+        ctx.catalog.products.put(SAMPLE, key, document)
+    return key
+
+
+def bank_of(ctx: Context, sources: Sequence[AnnotatedClip], sample: str) -> Bank:
+    """The bank that offers the sources of these clips what a bank of the whole build would;
+    `sources` are all clips of these sources, `sample` is as :func:`keep_sample` returned it."""
+    with _reading:
+        if ctx.donors is None:
+            document = ctx.catalog.products.get(SAMPLE, sample) or {}
+            clips = recorded(ctx, (_reference(row) for row in document["clips"]))
+            ctx.donors = Bank(candidates(ctx, clips))
+    return Bank(candidates(ctx, sources), ctx.donors)
+
+
+_reading = threading.Lock()
+
+
+def _reference(row: dict[str, Any]) -> ClipReference:
+    tracks = tuple((track, label) for track, label in row["tracks"])
+    return ClipReference(row["clip_id"], row["source_id"], tracks)
+
+
+def _key(annotated: AnnotatedClip) -> str:
+    tracks = [(track.masks, track.label) for track in annotated.tracks]
+    return digest(VERSION, STRIDE, annotated.clip.video, tracks)
+
+
+def _known(ctx: Context, annotated: AnnotatedClip) -> list[list[dict[str, Any]]]:
+    """Per track its appearances; none where looking at the clip has failed."""
+    page = ctx.catalog.products.page(STAGE, annotated.clip.clip_id)
+    document = page.get(_key(annotated)) or _appearances(ctx, annotated)
+    found: list[list[dict[str, Any]]] = document["appearances"]
+    return found
 
 
 def _appearances(ctx: Context, annotated: AnnotatedClip) -> Document:

@@ -2,7 +2,8 @@
 
 A plan depends on its clip, the clip's tracks and the recipe alone, so it is drawn again at no cost
 and always comes out the same. A swap also depends on the objects of other clips: more footage may
-bring a better donor. So swaps are planned apart, once all clips are annotated.
+bring a better donor. So swaps are planned apart, once all clips are annotated; those that a model
+paints need no donor.
 """
 
 from __future__ import annotations
@@ -18,7 +19,8 @@ from experts.plan.draw import draw, draw_swaps
 from experts.plan.planners import NO_DONORS, Scene
 from experts.serving import EMBEDDED, generates, provider_of
 from flows.runtime.context import Context
-from flows.stages import ideas
+from flows.stages import bank, ideas
+from flows.stages.recorded import ClipReference, recorded
 
 STAGE = "plan"
 SWAPS = "/swaps"
@@ -44,9 +46,24 @@ def run(ctx: Context, shard: Sequence[AnnotatedClip]) -> list[PlannedClip]:
     return planned
 
 
-def run_swaps(ctx: Context, shard: Sequence[AnnotatedClip], bank: Bank) -> list[PlannedClip]:
-    """The shard's clips with their swaps, which take their donors from `bank`."""
-    return _planned(ctx, shard, bank, draw_swaps, SWAPS)
+def run_swaps(
+    ctx: Context, shard: Sequence[AnnotatedClip], donors: Bank = NO_DONORS
+) -> list[PlannedClip]:
+    """The shard's clips with their swaps, which take their donors from `donors`."""
+    return _planned(ctx, shard, donors, draw_swaps, SWAPS)
+
+
+def run_donated_swaps(
+    ctx: Context,
+    shard: Sequence[ClipReference],
+    sources: Sequence[ClipReference],
+    sample: str,
+) -> list[PlannedClip]:
+    """The shard's clips with their swaps; `sources` are all clips of their sources, `sample` names
+    the clips whose objects are offered to all (:mod:`flows.stages.bank`)."""
+    clips = {each.clip.clip_id: each for each in recorded(ctx, sources)}
+    donors = bank.bank_of(ctx, list(clips.values()), sample)
+    return run_swaps(ctx, [clips[each.clip_id] for each in shard], donors)
 
 
 def part(plan: Plan) -> str:
@@ -64,7 +81,7 @@ def _attempts_at(ctx: Context, plan: Plan) -> int:
 def _planned(
     ctx: Context,
     shard: Sequence[AnnotatedClip],
-    bank: Bank,
+    donors: Bank,
     drawn: Callable[[Scene, int], list[Plan]],
     suffix: str,
 ) -> list[PlannedClip]:
@@ -80,7 +97,7 @@ def _planned(
             annotated.clip,
             annotated.tracks,
             recipe.plan,
-            bank,
+            donors,
             generated,
             replacements=idea.replacements,
             looks=idea.looks,

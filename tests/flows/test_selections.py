@@ -19,7 +19,7 @@ from experts.edit.degrade.deblur import Blurring
 from flows.recipe import parse
 from flows.release.tag import publish_release
 from flows.runtime.context import Context, context
-from flows.runtime.selection import Parts, parts, select, settle
+from flows.runtime.selection import PartsByTable, parts, select, settle
 from flows.stages import edit, plan
 from flows.stages.edit import Edit
 from flows.stages.instruct import InstructedEdit
@@ -46,7 +46,7 @@ class Build:
         self.ctx: Context = context(root, recipe)
         self.ctx.catalog = select(self.ctx.catalog, recipe)
         self.ctx.catalog.become_main()
-        self.before: Parts = parts(self.ctx.catalog.tables)
+        self.before: PartsByTable = parts(self.ctx.catalog.tables)
 
     def make(self, names: str) -> Build:
         """All stages after the annotation, of the clips `ab`."""

@@ -16,6 +16,7 @@ from experts.write.chat.usage import Usage
 from flows.runtime.context import Context
 from flows.runtime.monitoring import served
 from flows.runtime.monitoring.stats import Stats, TaskCount
+from flows.runtime.selection import FILLED
 from flows.runtime.shard import Shard
 
 
@@ -61,7 +62,7 @@ class Reporting:
         ctx.stats = Stats(workers=ctx.recipe.run.workers)
         ctx.notes.clear()
         ctx.worth_retrying = False
-        ctx.catalog.tables.written = {}
+        ctx.catalog.tables.forget_written()
         self._began = time.time()
         self._asked = served.usage(ctx.recipe)
 
@@ -72,7 +73,7 @@ class Reporting:
             tasks=stats.tasks,
             span=(self._began, time.time()),
             peak_memory_mb=stats.peak_memory_mb,
-            written=ctx.catalog.tables.written,
+            written={table: ctx.catalog.tables.written(table) for table in FILLED},
             notes=tuple(ctx.notes),
             worth_retrying=ctx.worth_retrying,
             usage=served.since(self._asked, served.usage(ctx.recipe)),

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
+from weakref import WeakSet
 
 from flows.runtime.context import BuildRun, Context, Stopped, findable
 from flows.runtime.every import every
 from flows.runtime.running.report import Made
 from flows.runtime.running.resources import resources
 from flows.runtime.running.runner import Runner
+from flows.runtime.shard import Shard
 
 POLL_SECONDS = 0.5
 """Between two looks at which tasks of other processes have ended."""
@@ -30,6 +32,9 @@ class Work:
 
     def __init__(self, ctx: Context, runner: Runner) -> None:
         self.ctx, self.runner = ctx, runner
+        self.submitted = 0
+        self.batch: Callable[[], None] = lambda: None  # what the present batch does
+        self._unsettled: WeakSet[Any] = WeakSet()  # futures of this batch, while anybody has them
         self._open: dict[int, Any] = {}  # futures whose report was not taken in yet, by identity
         self._lock = threading.Lock()
 
@@ -37,12 +42,14 @@ class Work:
         """The future of a task over a shard: records, or futures of them."""
         with self.runner.asking_for(resources(self.ctx.recipe, task.name)):
             future = task.submit(self.ctx.run, shard)
+        self.submitted += 1
+        self._unsettled.add(future)
         if self.runner.remote:
             with self._lock:
                 self._open[id(future)] = future
         return future
 
-    def records(self, future: Any) -> list[Any]:
+    def records(self, future: Any) -> Shard[Any]:
         """Waits for the task's records. Raises what it raised, and Stopped where it was stopped."""
         try:
             made = future.result()
@@ -53,6 +60,13 @@ class Work:
             raise
         self._take(future, made)
         return made.records
+
+    def settle(self) -> None:
+        """Waits for the tasks whose futures somebody still has, which may be asked for their
+        records later: a runner lets go of tasks that wait when their flow ends."""
+        for future in list(self._unsettled):
+            future.wait()
+        self._unsettled.clear()
 
     @contextmanager
     def findable(self) -> Iterator[None]:

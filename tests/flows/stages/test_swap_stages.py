@@ -14,7 +14,9 @@ from experts.plan.donors import Bank
 from experts.write.request import request_for
 from flows.recipe import parse
 from flows.runtime.context import Context, context
+from flows.runtime.shard import Shard
 from flows.stages import bank, edit, plan
+from flows.stages.donor_index import DonorIndex
 from flows.stages.judging.judge import _licence
 
 pytestmark = pytest.mark.weights
@@ -55,7 +57,16 @@ def known_clip(ctx: Context, name: str, colour: tuple[int, int, int]) -> Annotat
 def swapped(tmp_path_factory: pytest.TempPathFactory) -> tuple[Context, list[edit.Edit]]:
     ctx = context(tmp_path_factory.mktemp("swap") / "catalog", parse(RECIPE, "tiny"))
     shard = [known_clip(ctx, "red", (190, 40, 40)), known_clip(ctx, "green", (40, 150, 60))]
-    planned = plan.run_swaps(ctx, shard, Bank(bank.run(ctx, shard)))
+    ctx.catalog.tables.put("clips", {each.clip.clip_id: [each.clip] for each in shard})
+    ctx.catalog.tables.put("tracks", {each.clip.clip_id: each.tracks for each in shard})
+    banked = Shard(bank.run(ctx, shard))
+    with DonorIndex() as index:
+        index.add(banked)
+        sample = bank.keep_sample(ctx, index.sample())
+        ((again, sources),) = index.shards()
+    assert (again, again.name) == (banked, banked.name)
+    planned = plan.run_donated_swaps(ctx, again, sources, sample)
+    assert planned == plan.run_swaps(ctx, shard, Bank(bank.candidates(ctx, shard)))
     return ctx, edit.run(ctx, planned)
 
 

@@ -77,7 +77,7 @@ def test_the_driver_knows_what_its_tasks_did(ctx: Context) -> None:
     assert (stage.done, stage.failed, stage.reused) == (5, 1, 1)  # 4 = 2·2 was known
     assert ctx.stats.tasks["doubling"].made == 4
     assert "doubled" in ctx.notes
-    assert "edit/-4" in ctx.catalog.tables.written["failures"]
+    assert "edit/-4" in ctx.catalog.tables.written("failures")
     rows = ctx.catalog.failures().collect()
     assert rows["message"].to_list() == ["-4: is negative"]
     assert 0 <= ctx.stats.orchestration_share() <= 1

@@ -1,0 +1,87 @@
+"""Which clips a build's shards have, and the sample of objects that swaps may take: a table on disk
+with an index, since a build has any number of clips and the driver no room for them.
+
+It is this build's, so that a clip that an earlier one made of footage now gone lends nothing.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator
+from types import TracebackType
+
+from experts.plan.donors import MAX_PER_LABEL, rank
+from flows.runtime.shard import Shard
+from flows.stages.recorded import ClipReference
+
+_TABLES = """
+create table clips (shard text, clip text primary key, source text, tracks text);
+create index by_source on clips (source);
+create table shards (number integer primary key, name text);
+create table objects (label text, rank text, clip text, track text);
+create index by_label on objects (label, rank);
+"""
+
+
+class DonorIndex:
+    """A context manager; for one thread."""
+
+    def __init__(self) -> None:
+        self._rows = sqlite3.connect("", isolation_level=None)  # a temporary file of SQLite's
+        self._rows.executescript(_TABLES)
+
+    def add(self, shard: Shard[ClipReference]) -> None:
+        """A shard's clips, whose objects may be donors."""
+        self._rows.execute("begin")
+        self._rows.execute("insert into shards (name) values (?)", (shard.name,))
+        for clip in shard:
+            row = (shard.name, clip.clip_id, clip.source_id, json.dumps(clip.tracks))
+            self._rows.execute("insert or replace into clips values (?, ?, ?, ?)", row)
+            self._rows.executemany(
+                "insert into objects values (?, ?, ?, ?)",
+                [(label, rank(track), clip.clip_id, track) for track, label in clip.tracks],
+            )
+        self._rows.execute("commit")
+
+    def sample(self) -> list[ClipReference]:
+        """The clips of the objects that are offered to every source: MAX_PER_LABEL of each label,
+        the first by rank."""
+        clips: dict[str, None] = {}
+        for (label,) in self._rows.execute("select distinct label from objects order by label"):
+            found = self._rows.execute(
+                "select clip from objects where label = ? order by rank limit ?",
+                (label, MAX_PER_LABEL),
+            )
+            clips |= dict.fromkeys(clip for (clip,) in found)
+        return [each for clip in clips for each in self._clips("clip = ?", clip)]
+
+    def shards(self) -> Iterator[tuple[Shard[ClipReference], list[ClipReference]]]:
+        """Every shard in the order in which it was added, with all clips of its sources."""
+        last = 0
+        while row := self._rows.execute(
+            "select number, name from shards where number > ? order by number", (last,)
+        ).fetchone():
+            last, name = row
+            shard = Shard(self._clips("shard = ?", name), name)
+            sources = dict.fromkeys(clip.source_id for clip in shard)
+            yield shard, [each for s in sources for each in self._clips("source = ?", s)]
+
+    def _clips(self, where: str, value: str) -> Iterable[ClipReference]:
+        found = self._rows.execute(
+            f"select clip, source, tracks from clips where {where} order by rowid", (value,)
+        )
+        for clip, source, tracks in found.fetchall():
+            pairs = tuple((track, label) for track, label in json.loads(tracks))
+            yield ClipReference(clip, source, pairs)
+
+    def __enter__(self) -> DonorIndex:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._rows.close()

@@ -1,0 +1,218 @@
+"""How a build's own costs grow with it: the driver's memory and the time per clip, from 100 clips
+to 10 000, and how four Ray workers share sleep-bound records.
+
+    python infra/bench/scale.py grow [--clips 100 1000 10000]
+    python infra/bench/scale.py ray [--clips 64]
+
+Records are synthetic (infra/bench/scale_stages.py): no model, no pixel, and so what is measured is
+the build: Prefect, the journal, the tables, the driver. Each build is a process of its own that
+made a smaller one first, so that imports, servers and caches do not count. Memory is the driver's
+resident set, which on threads is the worker's too. A finished build is resumed twice: by the same
+command, which finds its outcome, and with that forgotten, from the journal.
+The result is in infra/bench/results/scale.md.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from pathlib import Path
+
+import psutil
+
+sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+
+WARM = 64
+"""Clips of the build that a measured one is preceded by."""
+
+RECIPE = """
+name: {name}
+seed: 1
+sources: [{{kind: folder, path: {videos}, licence: CC0-1.0}}]
+clips: {{max_frames: 49, min_frames: 33, per_source: 1}}
+plan: {{edits_per_clip: 1, swaps_per_clip: 1, frames: 33, weights: {{deblur: 1, object_swap: 1}}}}
+run: {{shard_size: {shard}, workers: {workers}, runner: {runner}}}
+"""
+
+
+def footage(folder: Path, count: int) -> None:
+    """Files that only their names and contents tell apart."""
+    folder.mkdir(parents=True)
+    for k in range(count):
+        (folder / f"{k:06}.mp4").write_text(f"{folder.name} {k} " + "." * (k % 997))
+
+
+class Memory:
+    """This process's resident set, MiB, sampled while open: at the start, the most, at the end."""
+
+    def __enter__(self) -> Memory:
+        self._ended = threading.Event()
+        self.first = self.most = self.last = self._now()
+        self._thread = threading.Thread(target=self._watch, daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._ended.set()
+        self._thread.join()
+        self.last = self._now()
+
+    def _watch(self) -> None:
+        while not self._ended.wait(0.25):
+            self.most = max(self.most, self._now())
+
+    @staticmethod
+    def _now() -> float:
+        return psutil.Process().memory_info().rss / 2**20
+
+
+def cores() -> float:
+    """Core-seconds of this process and its children, Prefect's server among them, so far."""
+    own = psutil.Process()
+    times = [each.cpu_times() for each in (own, *own.children(recursive=True))]
+    return sum(each.user + each.system for each in times)
+
+
+def build(recipe: Path, out: Path) -> dict[str, float]:
+    """Builds in this process; seconds, and MiB while its shards were made and in all."""
+    from flows import build as building
+    from flows.request import finished, request
+    from flows.runtime.context import context
+    from flows.runtime.orchestration.server import Server
+
+    begun = time.monotonic()
+    asked = request(str(recipe), out)
+    ctx = context(out, asked.recipe)
+    if finished(ctx, asked) is not None:
+        return {"found": time.monotonic() - begun}
+    connection = Server(None).connect(ctx.stop, print)
+    made: dict[str, float] = {}
+    make = building._make
+
+    def measured(*given: object) -> None:
+        start, spent = time.monotonic(), cores()
+        with Memory() as memory:
+            make(*given)  # type: ignore[arg-type]
+        made.update(
+            making=time.monotonic() - start,
+            cores=cores() - spent,
+            most=memory.most,
+            first=memory.first,
+            last=memory.last,
+        )
+
+    building._make = measured  # type: ignore[assignment]
+    try:
+        with Memory() as memory:
+            outcome = building.run(ctx, asked, connection)
+    finally:
+        building._make = make
+    stats = ctx.stats.in_order
+    return {
+        **made,
+        "whole": time.monotonic() - begun,
+        "most_in_all": memory.most,
+        "pairs": outcome.totals["made"],
+        "failed": sum(stage.failed for stage in stats),
+        "reused": sum(stage.reused for stage in stats),
+        "own": sum(stage.besides for stage in stats),
+    }
+
+
+def one(folder: Path, clips: int, runner: str, workers: int, shard: int, name: str) -> None:
+    """A measured build, in this process, after a small one; prints its figures as JSON."""
+    from flows.release import pairs as release_pairs
+    from infra.bench import scale_stages
+
+    scale_stages.use()
+    release_pairs.write_report = lambda out, *_, **__: Path(out).write_text("")  # type: ignore
+    small = folder / f"warm-{time.monotonic_ns()}"
+    for videos, count in ((small / "videos", WARM), (folder / "videos", clips)):
+        if not videos.is_dir():
+            footage(videos, count)
+        recipe = videos.parent / "recipe.yaml"
+        recipe.write_text(
+            RECIPE.format(name=name, videos=videos, shard=shard, workers=workers, runner=runner)
+        )
+        figures = build(recipe, videos.parent / "catalog")
+    print(json.dumps({"clips": clips, **{k: round(v, 3) for k, v in figures.items()}}), flush=True)
+
+
+def child(folder: Path, clips: int, **how: object) -> dict[str, float]:
+    """:func:`one` in a process of its own."""
+    options = [f"--{key}={value}" for key, value in how.items()]
+    command = [sys.executable, __file__, "one", f"--folder={folder}", f"--clips={clips}", *options]
+    told = subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout
+    line = told.strip().splitlines()[-1]
+    print(line, flush=True)
+    found: dict[str, float] = json.loads(line)
+    return found
+
+
+def forget_outcome(catalog: Path) -> None:
+    """The build must be carried out again, from its journal."""
+    (catalog / "report.html").unlink()
+
+
+def grow(sizes: list[int], shard: int, resume: bool) -> None:
+    """Builds of these sizes, each made, found and resumed."""
+    made = {}
+    for clips in sizes:
+        with tempfile.TemporaryDirectory(prefix="editmill-scale-") as temporary:
+            folder = Path(temporary)
+            made[clips] = child(folder, clips, shard=shard)
+            if resume:
+                child(folder, clips, shard=shard)
+                forget_outcome(folder / "catalog")
+                child(folder, clips, shard=shard)
+    least, most = made[min(sizes)], made[max(sizes)]
+    per_clip = [each["making"] / each["clips"] for each in (most, least)]
+    print(
+        f"{min(sizes)} to {max(sizes)} clips: memory {most['most'] / least['most']:.3f} of before, "
+        f"time per clip {per_clip[0] / per_clip[1]:.3f}"
+    )
+
+
+def ray(clips: int, hundredths: int) -> None:
+    """One worker and four, alternating."""
+    seconds: dict[int, list[float]] = {1: [], 4: []}
+    for _ in range(3):
+        for workers, taken in seconds.items():
+            with tempfile.TemporaryDirectory(prefix="editmill-scale-") as temporary:
+                how = {"runner": "ray", "workers": workers, "shard": 4}
+                how |= {"name": f"sleep-{hundredths}"}
+                taken.append(child(Path(temporary), clips, **how)["making"])
+    one_worker, four = (statistics.median(seconds[n]) for n in (1, 4))
+    print(f"four workers: {one_worker / four:.2f} times one")
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawTextHelpFormatter
+    )
+    parser.add_argument("what", choices=("grow", "ray", "one"))
+    parser.add_argument("--clips", type=int, nargs="+", default=[])
+    parser.add_argument("--shard", type=int, default=32)
+    parser.add_argument("--folder", type=Path)
+    parser.add_argument("--runner", default="threads")
+    parser.add_argument("--workers", type=int, default=2)
+    parser.add_argument("--name", default="awake")
+    parser.add_argument("--hundredths", type=int, default=50)
+    parser.add_argument("--no-resume", action="store_true")
+    given = parser.parse_args()
+    if given.what == "one":
+        one(given.folder, *given.clips, given.runner, given.workers, given.shard, given.name)
+    elif given.what == "ray":
+        ray(*(given.clips or [64]), given.hundredths)
+    else:
+        grow(given.clips or [100, 1000, 10_000], given.shard, not given.no_resume)
+
+
+if __name__ == "__main__":
+    main()
