@@ -82,8 +82,9 @@ class Bank:
 
     def __init__(self, candidates: Sequence[Candidate], sample: Bank | None = None) -> None:
         self._known = sample
-        among: dict[str, Candidate] = sample._by_track if sample is not None else {}
-        self._by_track = {c.track.track_id: c for c in candidates} | among
+        self._by_track: dict[str, Candidate] = {c.track.track_id: c for c in candidates}
+        if sample is not None:
+            self._by_track |= sample._by_track
         self._by_source: dict[str, list[Candidate]] = defaultdict(list)
         by_label: dict[str, list[Candidate]] = defaultdict(list)
         for candidate in sorted(self._by_track.values(), key=lambda c: rank(c.track.track_id)):
