@@ -219,7 +219,8 @@ class Stats:
         """Share of the wall time that was orchestration, 0–1: no task running, or a task outside
         its records' work (divided by the workers that could run beside it)."""
         wall, besides = self.wall_seconds(), sum(each.besides for each in self.in_order)
-        return max(0.0, (wall - self._in_tasks + besides / self.workers) / wall)
+        share = (wall - self._in_tasks + besides / self.workers) / wall
+        return min(max(share, 0.0), 1.0)  # the parts are measured apart, some microseconds off
 
     def wall_seconds(self) -> float:
         return time.monotonic() - self.started

@@ -101,7 +101,7 @@ def test_what_it_says_is_kept_apart_and_said_once(
     assert (removal.vlm_order_score, removal.vlm_order_reason) == (None, "not_measured")
     assert (deblur.vlm_render_score, deblur.vlm_render_reason) == (None, "not_measured")
     assert removal.filter_versions["vlm_render"] == removal.filter_versions["vlm_motion"]
-    assert not removal.keep and removal.reason in ("edit_failed", "subtle")  # nothing was removed
+    assert not removal.keep and removal.reason == "untouched"
     assert ctx.stats.stages[vlm.STAGE].done == 2
 
     again = _context(root, checkpoint)
