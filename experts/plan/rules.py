@@ -29,8 +29,9 @@ class Planning(Part):
         default=0.30, le=1
     )  # of a removal; above, too little is left to fill it
     max_invented: float = Field(default=0.003, ge=0, le=1)  # of the frame, painted unseen by anyone
-    # dB, 20·log10(RMSE / 255): how far off a removal's fill may be expected to be.
-    max_fill_error: float = Field(default=-17.0, le=0)
+    # dB, 20·log10(RMSE / 255): how far off a removal's fill may be expected to be. Looked at on the
+    # sources to tune on: above -20 most are broken (infra/bench/results/removal.md).
+    max_fill_error: float = Field(default=-20.0, le=0)
     removal_span: int = Field(default=33, ge=0)  # frames to each side that a removal looks at, too
     min_score: float = Field(default=0.6, ge=0, le=1)  # the detector's; below are reflections, too
     # The same over all keyframes, as captions ask it (experts.annotate.captions.labels).
