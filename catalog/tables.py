@@ -40,7 +40,8 @@ ATTEMPTS = 30
 """Tries of one commit before giving up; with the pauses below this is about 25 s of contention."""
 
 MISSED = 4
-"""Tries of one commit on lakeFS, where objects that are there may not be found (:meth:`_open`)."""
+"""Tries of one commit in an object store, which may be away for a minute, or, on lakeFS, not find
+objects that are there (:meth:`_open`)."""
 
 LONGEST_PAUSE = 2.0  # s, between two tries
 
@@ -308,7 +309,7 @@ class Tables:
                 raise
             except (DeltaError, OSError) as error:
                 self.find_damage(table)
-                if isinstance(self.storage, Versioned) and tries < MISSED:
+                if not isinstance(self.storage, FolderStorage) and tries < MISSED:
                     continue
                 raise unwritable(self._at(table).uri, error) from None
         raise AssertionError("unreachable")

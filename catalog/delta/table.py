@@ -148,20 +148,29 @@ class StoredTable:
     def _open_anew(self, version: int | None) -> DeltaTable | None:
         if self.folder is not None:
             check_log(self.folder, version)
-        location = self._storage.table(self._name)
-        options = dict(location.options) or None
         try:
-            delta = _ReadablyNamed(location.uri, version=version, storage_options=options)
+            delta = self._read_log(version)
         except TableNotFoundError:
             if version is not None:  # a release has it
                 raise damaged_object(self._storage, self._key, "is missing") from None
             return None
-        except (DeltaError, OSError) as error:
-            what = f"cannot be read ({str(error).splitlines()[0]})"
-            if self.folder is not None:
-                raise damaged(self.folder, what) from None
-            check_objects(self._storage, self._key, None)
-            raise damaged_object(self._storage, self._key, what) from None
         if self.folder is None:
             check_objects(self._storage, self._key, delta)
         return delta
+
+    def _read_log(self, version: int | None) -> DeltaTable:
+        location = self._storage.table(self._name)
+        options = dict(location.options) or None
+        for again in (True, False):
+            try:
+                return _ReadablyNamed(location.uri, version=version, storage_options=options)
+            except TableNotFoundError:
+                raise
+            except (DeltaError, OSError) as error:
+                what = f"cannot be read ({str(error).splitlines()[0]})"
+                if self.folder is not None:
+                    raise damaged(self.folder, what) from None
+                check_objects(self._storage, self._key, None)  # waits for a service that is away
+                if not again:
+                    raise damaged_object(self._storage, self._key, what) from None
+        raise AssertionError("unreachable")

@@ -40,5 +40,14 @@ def recorded(ctx: Context, references: Iterable[ClipReference]) -> list[Annotate
 
 
 def _rows(ctx: Context, table: str, kind: type, clip_ids: Sequence[str]) -> list:
-    found = ctx.catalog.tables.scan(table).filter(pl.col("clip_id").is_in(clip_ids))
-    return [from_row(kind, row) for row in found.collect().iter_rows(named=True)]
+    tables = ctx.catalog.tables
+
+    def found() -> pl.DataFrame:
+        return tables.scan(table).filter(pl.col("clip_id").is_in(clip_ids)).collect()
+
+    try:
+        rows = found()
+    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError):
+        tables.find_damage(table)  # waits for a storage that is away
+        rows = found()
+    return [from_row(kind, row) for row in rows.iter_rows(named=True)]

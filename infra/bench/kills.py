@@ -24,6 +24,7 @@ from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
+import cv2
 import numpy as np
 import polars as pl
 import psutil
@@ -121,12 +122,14 @@ class Builds:
 
 
 def footage(folder: Path, count: int) -> None:
-    """Synthetic videos: a texture under a moving camera."""
+    """Synthetic videos: soft clouds under a moving camera, which nobody takes for a screen."""
     folder.mkdir()
     for k in range(count):
         rng = np.random.default_rng(k)
-        texture = rng.integers(0, 255, (20, 50, 3), dtype=np.uint8).repeat(16, 0).repeat(16, 1)
-        frames = np.stack([texture[2 * t : 2 * t + 160, 3 * t : 3 * t + 256] for t in range(36)])
+        octaves = [rng.uniform(0, 1, (5 * n, 11 * n, 3)) / n for n in (1, 2, 4, 8)]
+        clouds = sum(cv2.resize(one, (880, 400), interpolation=cv2.INTER_CUBIC) for one in octaves)
+        picture = np.clip(80 * clouds + 40, 0, 255).astype(np.uint8)
+        frames = np.stack([picture[2 * t : 2 * t + 160, 3 * t : 3 * t + 256] for t in range(36)])
         write_video(folder / f"{k:02}.mp4", frames, fps=25)
 
 
@@ -187,8 +190,8 @@ def _due(builds: Builds, kills: int, records: int, dice: random.Random) -> Calla
 
 
 def difference(one: str, other: str) -> list[str]:
-    """What of the tables' rows differs between two catalogs."""
-    found = []
+    """What of the tables' rows differs between two catalogs, which must have some."""
+    found = [] if len(_rows(one, "pairs")) else ["there are no pairs to compare"]
     for table in TABLES:
         rows = [_rows(root, table) for root in (one, other)]
         if not rows[0].equals(rows[1]):

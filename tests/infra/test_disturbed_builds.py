@@ -19,7 +19,7 @@ IN_HAND = 2
 
 @pytest.mark.timeout(600)
 def test_a_build_that_is_killed_and_restarted_is_the_undisturbed_one(tmp_path: Path) -> None:
-    footage(tmp_path / "videos", 2)
+    footage(tmp_path / "videos", 1)
     whole, broken = (Builds(tmp_path, name, "threads") for name in ("undisturbed", "killed"))
     whole.finish()
     killed = disturbed(broken, KILLS, len(whole.made()), random.Random(0))
@@ -39,4 +39,4 @@ def test_a_build_waits_for_a_storage_that_is_away(
             monkeypatch.setenv(name, value)
         monkeypatch.setenv("EDITMILL_STORAGE_CACHE", str(tmp_path / "local copies"))
         uri = storages(server)[1]
-        assert differs(tmp_path, server, uri, clips=2, seconds=3) == []
+        assert differs(tmp_path, server, uri, clips=1, seconds=3) == []
