@@ -26,8 +26,8 @@ check: .venv/.ready  ## lint, types, import rules
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
 
 bench: .venv/.ready  ## the figures of the README
-	$(BIN)/python infra/bench/removal.py
-	$(BIN)/python infra/bench/stability.py
+	$(BIN)/python infra/bench/removal/run.py
+	$(BIN)/python infra/bench/judging/stability.py
 
 lakefs:  ## compile the lakeFS server of the tests, kept in the user's cache (four minutes, Go)
 	infra/lakefs/build.sh

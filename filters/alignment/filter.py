@@ -53,9 +53,9 @@ OBJECTS: Mapping[str, Calibration] = {
     "object_addition": Calibration(auc=0.868, threshold=-0.07),
     "object_swap": Calibration(auc=0.868, threshold=-0.07),
 }
-"""ConSE on efficientnet_lite0+minilm, by infra/bench/alignment.py: 47 real objects of the sample
-clips, their labels against those of absent things; the threshold keeps 95 % of the former and
-rejects 22 % of the latter. Both tasks ask the same: does the real target show the thing?"""
+"""ConSE on efficientnet_lite0+minilm, by infra/bench/judging/alignment.py: 47 real objects of the
+sample clips, their labels against those of absent things; the threshold keeps 95 % of the former
+and rejects 22 % of the latter. Both tasks ask the same: does the real target show the thing?"""
 
 
 class AlignmentFilter:

@@ -1,4 +1,4 @@
-"""A part of infra/bench/fuzz.py: nothing that is damaged or hostile ends in more than a reason."""
+"""A part of infra/bench/builds/fuzz.py: nothing damaged or hostile ends in more than a reason."""
 
 import os
 import re
@@ -11,7 +11,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 def test_damaged_and_hostile_inputs_end_in_reasons() -> None:
     done = subprocess.run(
-        [sys.executable, "infra/bench/fuzz.py", "--videos", "200", "--recipes", "100"],
+        [sys.executable, "infra/bench/builds/fuzz.py", "--videos", "200", "--recipes", "100"],
         cwd=ROOT,
         env={**os.environ, "PYTHONPATH": str(ROOT)},
         capture_output=True,

@@ -1,4 +1,4 @@
-"""The short runs of `infra/bench/kills.py` and `infra/bench/away.py`."""
+"""The short runs of `infra/bench/builds/kills.py` and `infra/bench/builds/away.py`."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from infra.bench.away import differs, storages
-from infra.bench.kills import Builds, difference, disturbed, footage
+from infra.bench.builds.away import differs, storages
+from infra.bench.builds.kills import Builds, difference, disturbed, footage
 from tests.servers import running_lakefs
 
 KILLS = 2

@@ -100,7 +100,7 @@ def _homography(
     before: NDArray[np.uint8], after: NDArray[np.uint8], hole: NDArray[np.bool_]
 ) -> Transform:
     """The camera's, at full size, since it brings pixels: more and closer corners than a path
-    needs. A third of them at rest makes a camera that stands (`infra/bench/removal.py`)."""
+    needs. A third of them at rest makes a camera that stands (`infra/bench/removal/run.py`)."""
     corners = track_corners(
         before, after, ~hole, max_corners=600, quality=0.005, spacing=6, window=15
     )

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from experts.base import Frames, Masks
 from experts.edit.remover.background_flow import BackgroundFlow
 
-# Set by hand and measured by infra/bench/removal.py; gray values are of 255.
+# Set by hand and measured by infra/bench/removal/run.py; gray values are of 255.
 RING_PX = 12  # width of the ring of known pixels around the hole
 RING_GAP_PX = 2  # its distance from the hole: gradients there need known neighbours
 ROW = (

@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from experts.edit.remover.gather import OUTLIER, Samples
 
-# Set by hand and measured by infra/bench/removal.py.
+# Set by hand and measured by infra/bench/removal/run.py.
 NOISE = 2.0  # gray values; deviation of the codec's and the sensor's noise in every sample
 ROUNDS = 2  # of reweighting
 NEAREST = 7  # samples whose median the mean starts from

@@ -19,7 +19,7 @@ from experts.base import Frames, Masks
 from experts.edit.matte import alpha, foreground_colours, signed_distance
 from experts.masks.geometry import box_of, dilate
 
-# Set by hand and measured by the `cross` cases of infra/bench/removal.py.
+# Set by hand and measured by the `cross` cases of infra/bench/removal/run.py.
 
 WHOLE = 0.85
 """Share of its usual area from which on an object counts as seen whole."""

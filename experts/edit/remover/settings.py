@@ -1,5 +1,5 @@
 """What can be set about the remover. Defaults are set by hand and measured by
-`infra/bench/removal.py`."""
+`infra/bench/removal/run.py`."""
 
 from __future__ import annotations
 

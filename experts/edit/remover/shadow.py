@@ -25,7 +25,7 @@ from experts.edit.remover.merge import merge
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShadowDetector:
     """Its settings. The defaults are set by hand and measured by the `shadow` cases of
-    `infra/bench/removal.py`. Gray values are of 255."""
+    `infra/bench/removal/run.py`. Gray values are of 255."""
 
     reach: float = 0.7
     """How far from its object a shadow is looked for, share of the object's longer side."""

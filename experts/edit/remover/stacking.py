@@ -29,7 +29,7 @@ be hidden on purpose: about what a smooth fill is off by on textured footage."""
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class GridSettings:
-    """The grid's. Defaults are measured by `infra/bench/removal.py` on the clips to tune on."""
+    """The grid's. Defaults are measured by `infra/bench/removal/run.py` on the clips to tune on."""
 
     cell_px: int = 24
     """Side of a cell."""

@@ -65,9 +65,9 @@ def fit(
     """A model from descriptors x [n, F], labels [n] (True: a good edit) and source ids; `features`
     is the version of the descriptors.
 
-    The defaults were chosen by infra/bench/quality.py on held-out sources, but for two: `good_kept`
-    is the share of each task group's good edits, scored by folds that were not trained on their
-    footage, that is to reach `threshold` (a choice); `threshold` is Señorita-2M's.
+    The defaults were chosen by infra/bench/quality/run.py on held-out sources, but for two:
+    `good_kept` is the share of each task group's good edits, scored by folds that were not trained
+    on their footage, that is to reach `threshold` (a choice); `threshold` is Señorita-2M's.
 
     Raises EditmillError unless there are two sources and both labels.
     """

@@ -1,10 +1,10 @@
 """What a build's parts cost, as measured on two cores with the embedded experts.
 
-Core-seconds per edit are those of `infra/bench/throughput.py` in infra/bench/results/embedded.md,
-less the 4.2 that it adds to each edit as its share of ingest, annotation and planning. Of two tasks
-that share a map or a removal, the one made first is charged for it there; here both are, since a
-clip seldom draws both. HED and scribbles are taken times .57 and .65, as 8-bit HED made them
-(infra/bench/results/throughput.md).
+Core-seconds per edit are those of `infra/bench/builds/throughput.py` in
+infra/bench/results/embedded.md, less the 4.2 that it adds to each edit as its share of ingest,
+annotation and planning. Of two tasks that share a map or a removal, the one made first is charged
+for it there; here both are, since a clip seldom draws both. HED and scribbles are taken times .57
+and .65, as 8-bit HED made them (infra/bench/results/throughput.md).
 """
 
 from __future__ import annotations

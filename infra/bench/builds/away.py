@@ -1,6 +1,6 @@
 """Takes a catalog's storage away in the middle of a build, and compares what comes of it.
 
-    python infra/bench/away.py --seconds 60      # on the S3 gateway of a lakeFS, and on lakeFS
+    python infra/bench/builds/away.py --seconds 60  # on the S3 gateway of a lakeFS, and on lakeFS
 
 The server is killed while records are made and started again after so many seconds. The build must
 end by itself as one does in a folder that nobody disturbed: the same rows, media hashes, scores and
@@ -16,9 +16,9 @@ import tempfile
 import time
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
-from infra.bench.kills import Builds, difference, footage
+from infra.bench.builds.kills import Builds, difference, footage
 from tests.servers import LakefsServer, running_lakefs
 
 RECORDS = 2

@@ -1,6 +1,6 @@
 """What a search of 10 000 results costs, and that kills repeat nothing.
 
-    python infra/bench/sources.py [--results 10000] [--kills 12] [--folder FOLDER]
+    python infra/bench/builds/sources.py [--results 10000] [--kills 12] [--folder FOLDER]
 
 Against a server of this machine with the APIs of Pexels and Pixabay and files of 200 bytes, in a
 process of its own. *Needed* are the pages of the results and one request a file. *In hand* is a
@@ -27,7 +27,7 @@ from multiprocessing.connection import Connection
 from pathlib import Path
 from typing import Any
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 sys.path.insert(0, str(ROOT))
 
 from tests.flows.sources.answers import KeptAnswers  # noqa: E402

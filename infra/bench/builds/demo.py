@@ -1,6 +1,6 @@
 """The demo's time: to the first judged pair, to the end, core-seconds by stage, memory.
 
-    python infra/bench/demo.py [--recipe embedded] [--before CHECKOUT] [--out FOLDER]
+    python infra/bench/builds/demo.py [--recipe embedded] [--before CHECKOUT] [--out FOLDER]
 
 Each state builds the recipe once in an empty folder, one after the other, with what it needs
 fetched before. `--before` names a checkout of an earlier state to compare with. Core-seconds are
@@ -23,7 +23,7 @@ from pathlib import Path
 
 import polars as pl
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 POLL_SECONDS = 1.0
 
 

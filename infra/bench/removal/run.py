@@ -17,9 +17,9 @@ the PSNR is over mask and shadow; in the `cross` cases a second object, which st
 the truth, is occluded by the first; ours is given the masks of what is visible of it, as by the
 tracker.
 
-    python infra/bench/removal.py            # the table
-    python infra/bench/removal.py --json     # the same, for machines
-    python infra/bench/removal.py --case pan --sheets out/    # some cases, with contact sheets
+    python infra/bench/removal/run.py            # the table
+    python infra/bench/removal/run.py --json     # the same, for machines
+    python infra/bench/removal/run.py --case pan --sheets out/    # some cases, with contact sheets
 """
 
 from __future__ import annotations
@@ -35,13 +35,13 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
 from catalog.media import crop_resize, fit_size, read_video
 from experts.base import EditRequest, Frames, Masks
 from experts.edit.remover import Remover
 from experts.weights import fetch
-from infra.bench.removal_cases import CASES, Case
+from infra.bench.removal.cases import CASES, Case
 
 FRAMES = 33  # SPEC: local edits
 SIZE = (336, 592)  # SPEC: local edits, (h, w)

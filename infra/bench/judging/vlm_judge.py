@@ -1,7 +1,7 @@
 """How well a judge tells good edits from the same edits broken on purpose.
 
-    python infra/bench/vlm_judge.py --judge '{provider: openai, base_url: …, model: …}' [--pairs 40]
-    python infra/bench/vlm_judge.py --scripted   # shows that it runs; its figures mean nothing
+    python infra/bench/judging/vlm_judge.py --judge '{provider: openai, …}' [--pairs 40]
+    python infra/bench/judging/vlm_judge.py --scripted  # shows that it runs, no more
 
 Good edits and breakages are those that the quality filter learns from (filters.quality.training),
 of footage that is fetched. Printed per dimension: AUC of good against broken, and how often the
@@ -39,7 +39,7 @@ from filters.vlm.config import judge_for
 from filters.vlm.judgement import GRADED, Judgement, PairJudge
 from filters.vlm.rules import Vlm
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 sys.path.insert(0, str(ROOT))
 
 from tests.filters.vlm.vision_server import Videos, vision_server  # noqa: E402

@@ -1,10 +1,10 @@
 """How often the quality filter drops what is right and keeps what is broken, on footage that
 neither its training nor its thresholds saw. The result is in infra/bench/results/quality.md.
 
-    python infra/bench/quality_unseen.py [--only tuned_on reported_on rendered]
+    python infra/bench/quality/unseen.py [--only tuned_on reported_on rendered]
         [--footage VIDEO ...] [--windows 3] [--model FILE] [--sheets FOLDER]
 
-Cases are those of infra/bench/quality_cases.py, judged by the real filter and the model it ships:
+Cases are those of infra/bench/quality/cases.py, judged by the real filter and the model it ships:
 removals of all windows, swaps and additions of each source's first. Sources of `tuned_on`
 (infra/bench/split.toml) are judged by the folds that were not trained on them, so each is held out
 in turn; those of `reported_on`, videos given by --footage and the rendered scenes no training saw.
@@ -27,7 +27,7 @@ from pathlib import Path
 import cv2
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
 from catalog.keys import file_digest
 from catalog.media import sample_frames, write_video
@@ -39,7 +39,7 @@ from filters.encoder.embedded import EmbeddedEncoder
 from filters.quality.filter import QualityFilter
 from filters.quality.model import SHIPPED
 from filters.samples import LONG_SIDE, pair_sample
-from infra.bench.quality_cases import (
+from infra.bench.quality.cases import (
     BROKEN,
     SHAPES,
     Case,

@@ -1,6 +1,6 @@
 """How still the global stylizer keeps a style: flow-warping error against per-frame stylization.
 
-    python infra/bench/stability.py [--clips clip_city …] [--styles starry_swirls …] [--json]
+    python infra/bench/judging/stability.py [--clips clip_city …] [--styles dusk …] [--json]
 
 For each clip and style: Ewarp (×10⁻³ MSE, `experts.edit.style.temporal.warp_error`) of the source,
 of the network run frame by frame, and of the stylizer. The stylizer follows the same flow (DIS)
@@ -22,7 +22,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
 from catalog.media import fit_size, probe, read_video
 from experts.annotate.motion.flow import Flow, consistent

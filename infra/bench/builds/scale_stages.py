@@ -201,7 +201,7 @@ def _installed(run: Callable[[Context, Any], Any]) -> Callable[[Context, Any], A
     """The stage, in whichever worker it runs."""
 
     def stage(ctx: Context, given: Any) -> Any:
-        from infra.bench import scale_stages
+        from infra.bench.builds import scale_stages
 
         scale_stages.install()
         return run(ctx, given)

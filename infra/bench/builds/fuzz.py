@@ -1,6 +1,6 @@
 """Thousands of damaged and hostile videos and recipes: each ends in frames, or in a reason.
 
-    python infra/bench/fuzz.py [--videos 2000] [--recipes 500] [--seed 17] [--keep FOLDER]
+    python infra/bench/builds/fuzz.py [--videos 2000] [--recipes 500] [--seed 17] [--keep FOLDER]
 
 The videos are a dozen and a half of tiny ones, of as many containers and codecs, which the bench
 encodes itself; each is then mutated (`mutated`): bits flipped, bytes cut off, out, doubled or put
@@ -35,7 +35,7 @@ from pathlib import Path
 import av
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
 from catalog.errors import BadInput, EditmillError
 from catalog.media import iter_frames, probe

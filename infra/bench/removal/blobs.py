@@ -7,10 +7,10 @@ grain. The clip is the truth. As in `removal.py` the fill is compared by its PSN
 with the better of Telea's method frame by frame and the median over time; `fill_error`, what the
 remover believes to be off by, with what it really is, by their rank correlation (Spearman).
 
-    python infra/bench/removal_blobs.py                          # both halves of the split
-    python infra/bench/removal_blobs.py --footage dance.mp4 promenade.mp4  # reported on as well
-    python infra/bench/removal_blobs.py --only waves --sheets out/
-    python infra/bench/removal_blobs.py --half rendered     # infra/bench/rendered
+    python infra/bench/removal/blobs.py                          # both halves of the split
+    python infra/bench/removal/blobs.py --footage dance.mp4 promenade.mp4  # reported on as well
+    python infra/bench/removal/blobs.py --only waves --sheets out/
+    python infra/bench/removal/blobs.py --half rendered     # infra/bench/rendered
 
 Rows of the sources that things were chosen on and of those that are only reported on are kept
 apart, and the gap between them is printed. Of the rendered scenes, which nothing was chosen on
@@ -30,13 +30,13 @@ import cv2
 import numpy as np
 from scipy.stats import spearmanr
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
 from catalog.media import crop_resize, fit_size, read_video
 from experts.base import EditRequest, Frames, Masks
 from experts.edit.remover import Remover
 from experts.weights import fetch
-from infra.bench.removal import FRAMES, MASK_MARGIN, SIZE, psnr, telea, temporal_median
+from infra.bench.removal.run import FRAMES, MASK_MARGIN, SIZE, psnr, telea, temporal_median
 from infra.bench.rendered.load import names as scene_names
 from infra.bench.rendered.load import scene
 from infra.bench.split import split

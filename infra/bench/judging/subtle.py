@@ -1,6 +1,6 @@
 """Calibrates the subtle-change filter: what similarity do invisible edits have, what do real ones?
 
-    python infra/bench/subtle.py [--seed 0]
+    python infra/bench/judging/subtle.py [--seed 0]
 
 Invisible: footage encoded again (CRF 17 and 28), slight noise, 2 % brighter. Real: good pairs of
 the quality filter's training set. Prints both distributions per task and what a threshold costs.

@@ -11,9 +11,9 @@ profile. Per pair:
 Ingest, annotation, the bank of donors and planning are shared out evenly among all edits. What is
 loaded once per process is loaded before.
 
-    python infra/bench/throughput.py            # the table
-    python infra/bench/throughput.py --json     # the same, for machines
-    python infra/bench/throughput.py --clips 4  # of each sample, not 2
+    python infra/bench/builds/throughput.py            # the table
+    python infra/bench/builds/throughput.py --json     # the same, for machines
+    python infra/bench/builds/throughput.py --clips 4  # of each sample, not 2
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
 from experts.edit.tasks import TASKS
 from experts.instances import loaded, ready, shared

@@ -1,6 +1,6 @@
 """How many right pairs does the construction filter reject, and how many broken ones does it find?
 
-    python infra/bench/construction.py clip_squirrel dance.mp4 promenade.mp4 [--cache FOLDER]
+    python infra/bench/judging/construction.py clip_squirrel dance.mp4 … [--cache FOLDER]
 
 Footage is a sample clip's name or a file; name none that a threshold was chosen on. Each gives
 WINDOWS plain windows and one of every kind in KINDS. The tasks' real experts edit them, both sides
@@ -24,7 +24,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
 from catalog import media
 from catalog.errors import BadInput

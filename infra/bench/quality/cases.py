@@ -1,7 +1,7 @@
 """The quality bench's cases: right edits of footage, and the same edits broken as an expert may.
 
 A removal's truth is the footage itself: an object is composited onto it, textured by other footage,
-with an outline that sways, as `infra/bench/removal_cases.py` does. Nothing here is shared with the
+with an outline that sways, as `infra/bench/removal/cases.py` does. Nothing here is shared with the
 filter's training (`filters/quality/training`), whose objects and breakages are others.
 """
 

@@ -1,7 +1,7 @@
 """Kills a build at random instants, restarts it, and compares it with one that nobody disturbed.
 
-    python infra/bench/kills.py --kills 50                 # the driver, on threads
-    python infra/bench/kills.py --kills 50 --runner ray    # the driver, or one of its workers
+    python infra/bench/builds/kills.py --kills 50               # the driver, on threads
+    python infra/bench/builds/kills.py --kills 50 --runner ray  # the driver, or one of its workers
 
 SIGKILL comes at random instants spread over the records, or before anything is done. In the end the
 tables must have the same rows, media hashes, scores and verdicts included, and no row besides; and
@@ -29,7 +29,7 @@ import numpy as np
 import polars as pl
 import psutil
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
 import catalog
 from catalog.media import write_video

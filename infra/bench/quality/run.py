@@ -1,10 +1,10 @@
 """Compares ensembles for the quality filter: size, AUC on sources they never saw, shares kept. The
 result is in infra/bench/results/quality.md.
 
-    python infra/bench/quality.py --pairs pairs.npz [--only VARIANT ...]
+    python infra/bench/quality/run.py --pairs pairs.npz [--only VARIANT ...]
 
 Making the training pairs is what takes long; they are kept in the file and used
-again. How the filter fares on footage of no training: infra/bench/quality_unseen.py.
+again. How the filter fares on footage of no training: infra/bench/quality/unseen.py.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from pathlib import Path
 
 import numpy as np
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
 from filters.encoder.embedded import EmbeddedEncoder
 from filters.quality.descriptor import BY_MEASURES

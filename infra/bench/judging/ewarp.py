@@ -1,7 +1,7 @@
 """Does an edit flicker? Flow-warping error of the expert's side of every kept pair over the real
 side's, task by task.
 
-    python infra/bench/ewarp.py editmill-demo [--json]
+    python infra/bench/judging/ewarp.py editmill-demo [--json]
 
 Ewarp is `experts.edit.style.temporal.warp_error` (×10⁻³ MSE), along the real side's optical flow;
 where the edit changes what moves (removal, addition, swap) each side's along its own. A ratio of 1
@@ -24,7 +24,7 @@ import cv2
 import numpy as np
 import polars as pl
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
 import catalog
 from catalog.media import crop_resize, read_video

@@ -1,6 +1,6 @@
 """Measures how well the alignment filter tells matched from swapped prompts.
 
-    python infra/bench/alignment.py
+    python infra/bench/judging/alignment.py
 
 Styles: trains the probes as `editmill train alignment` does and prints what was measured.
 Objects: ConSE, trained on none of this, on real objects found by the detector, with their label

@@ -1,14 +1,14 @@
 """How a build's own costs grow with it: the driver's memory and the time per clip, from 100 clips
 to 10 000, and how four Ray workers share sleep-bound records.
 
-    python infra/bench/scale.py grow [--clips 100 1000 10000]
-    python infra/bench/scale.py ray [--clips 64]
+    python infra/bench/builds/scale.py grow [--clips 100 1000 10000]
+    python infra/bench/builds/scale.py ray [--clips 64]
 
-Records are synthetic (infra/bench/scale_stages.py): no model, no pixel, and so what is measured is
-the build: Prefect, the journal, the tables, the driver. Each build is a process of its own that
-made a smaller one first, so that imports, servers and caches do not count. Memory is the driver's
-resident set, which on threads is the worker's too. A finished build is resumed twice: by the same
-command, which finds its outcome, and with that forgotten, from the journal.
+Records are synthetic (infra/bench/builds/scale_stages.py): no model, no pixel, and so what is
+measured is the build: Prefect, the journal, the tables, the driver. Each build is a process of its
+own that made a smaller one first, so that imports, servers and caches do not count. Memory is the
+driver's resident set, which on threads is the worker's too. A finished build is resumed twice: by
+the same command, which finds its outcome, and with that forgotten, from the journal.
 The result is in infra/bench/results/scale.md.
 """
 
@@ -26,7 +26,7 @@ from pathlib import Path
 
 import psutil
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
+sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
 WARM = 64
 """Clips of the build that a measured one is preceded by."""
@@ -128,7 +128,7 @@ def build(recipe: Path, out: Path) -> dict[str, float]:
 def one(folder: Path, clips: int, runner: str, workers: int, shard: int, name: str) -> None:
     """A measured build, in this process, after a small one; prints its figures as JSON."""
     from flows.release import pairs as release_pairs
-    from infra.bench import scale_stages
+    from infra.bench.builds import scale_stages
 
     scale_stages.use()
     release_pairs.write_report = lambda out, *_, **__: Path(out).write_text("")  # type: ignore
