@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 from experts.annotate.motion.camera import Transform, fit_transform, track_corners, transform_flow
 from experts.annotate.motion.flow import Flow, consistent, flow
 from experts.base import Frames, Masks
-from experts.edit.remover.diffuse import diffuse
+from experts.edit.remover.fills.diffuse import diffuse
 
 FLOW_MARGIN = 8
 """px around a hole without trusted flow: DIS matches patches of 8 px, which mix object and

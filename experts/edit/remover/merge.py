@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from experts.edit.remover.gather import OUTLIER, Samples
+from experts.edit.remover.fills.gather import OUTLIER, Samples
 
 # Set by hand and measured by infra/bench/removal/run.py.
 NOISE = 2.0  # gray values; deviation of the codec's and the sensor's noise in every sample

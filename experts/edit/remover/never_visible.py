@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from experts.base import Frames, Masks
 from experts.edit.remover.background_flow import BackgroundFlow
-from experts.edit.remover.gather import disc, hole_and_ring, inside_frame, sample
+from experts.edit.remover.fills.gather import disc, hole_and_ring, inside_frame, sample
 from experts.edit.remover.seam import match_rim
 
 MIN_INPAINTED_PX = 64

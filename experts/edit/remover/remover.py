@@ -25,14 +25,14 @@ from numpy.typing import NDArray
 from catalog.errors import BadInput
 from experts.annotate.motion.camera import camera_path
 from experts.base import EditRequest, EditResult, Frames, Masks
-from experts.edit.remover.along_flows import coarse_fill, fill_along_flows
 from experts.edit.remover.background_flow import MeasuredFlow, measure
-from experts.edit.remover.gather import disc
-from experts.edit.remover.migan import Migan
+from experts.edit.remover.fills.along_flows import coarse_fill, fill_along_flows
+from experts.edit.remover.fills.gather import disc
+from experts.edit.remover.fills.migan import Migan
+from experts.edit.remover.fills.stacked_fill import EXACT, StackedFill, decibels
 from experts.edit.remover.never_visible import fill_never_visible
 from experts.edit.remover.occlusion import OccludedObject, occluded_objects, restore_occluded
 from experts.edit.remover.settings import RemoverSettings
-from experts.edit.remover.stacked_fill import EXACT, StackedFill, decibels
 from experts.edit.settings import version_with
 from experts.licences import of_weights
 from experts.threads import per_call

@@ -7,8 +7,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from experts.edit.remover.diffuse import diffuse
-from experts.edit.remover.gather import PixelSet
+from experts.edit.remover.fills.diffuse import diffuse
+from experts.edit.remover.fills.gather import PixelSet
 
 SMOOTH_PX = (
     3.0  # deviation of the Gaussian that averages the difference along the ring, against noise

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 
 from experts.base import Frames, Masks
 from experts.edit.remover.background_flow import BackgroundFlow
-from experts.edit.remover.gather import LUMA, disc, gather, hole_and_ring
+from experts.edit.remover.fills.gather import LUMA, disc, gather, hole_and_ring
 from experts.edit.remover.merge import merge
 
 

@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 from catalog.errors import BadInput
 from experts.base import EditRequest, EditResult, Frames, Masks
 from experts.edit.remover import RemovalResult, Remover
-from experts.edit.remover.stacked_fill import decibels
+from experts.edit.remover.fills.stacked_fill import decibels
 from experts.edit.settings import version_with
 from experts.edit.swap.compositing import add_noise, composite, cut_out, share_inside
 from experts.edit.swap.harmonization import Harmonization, harmonization

@@ -10,8 +10,8 @@ from catalog.errors import BadInput
 from experts.base import EditRequest, Frames, Masks
 from experts.edit.remover import Remover, RemoverSettings, TemporalContext
 from experts.edit.remover.background_flow import BackgroundFlow
-from experts.edit.remover.diffuse import diffuse
-from experts.edit.remover.gather import Samples
+from experts.edit.remover.fills.diffuse import diffuse
+from experts.edit.remover.fills.gather import Samples
 from experts.edit.remover.merge import merge
 from experts.edit.remover.never_visible import fill_never_visible
 

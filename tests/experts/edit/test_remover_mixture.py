@@ -9,10 +9,10 @@ from scipy.stats import spearmanr
 
 from experts.base import EditRequest, Frames, Masks
 from experts.edit.remover import Remover
-from experts.edit.remover.candidates import StaticBackground
-from experts.edit.remover.gather import hole_and_ring
+from experts.edit.remover.fills.candidates import StaticBackground
+from experts.edit.remover.fills.gather import hole_and_ring
+from experts.edit.remover.fills.stacked_fill import EXACT, decibels
 from experts.edit.remover.held_out import held_out
-from experts.edit.remover.stacked_fill import EXACT, decibels
 from experts.edit.remover.stacking import ErrorGrid, GridSettings
 
 SHAPE = (8, 96, 144)

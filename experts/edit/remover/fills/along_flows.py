@@ -10,7 +10,7 @@ import numpy as np
 
 from experts.base import Frames, Masks
 from experts.edit.remover.background_flow import BackgroundFlow
-from experts.edit.remover.gather import OUTLIER, gather, hole_and_ring
+from experts.edit.remover.fills.gather import OUTLIER, gather, hole_and_ring
 from experts.edit.remover.merge import merge
 from experts.edit.remover.never_visible import telea
 from experts.edit.remover.seam import match_rim

@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from experts.base import Frames, Masks
 from experts.edit.remover.background_flow import BackgroundFlow
-from experts.edit.remover.diffuse import diffuse
-from experts.edit.remover.gather import PixelSet, Samples, gather
+from experts.edit.remover.fills.diffuse import diffuse
+from experts.edit.remover.fills.gather import PixelSet, Samples, gather
 from experts.edit.remover.merge import merge
 from experts.edit.remover.seam import match_rim
 

@@ -16,14 +16,14 @@ from numpy.typing import NDArray
 
 from experts.base import Frames, Masks
 from experts.edit.remover.background_flow import BackgroundFlow, MeasuredFlow
-from experts.edit.remover.candidates import (
+from experts.edit.remover.fills.candidates import (
     ALONG_FLOWS,
     NAMES,
     SPATIAL,
     StaticBackground,
     candidates,
 )
-from experts.edit.remover.gather import RING_GAP_PX, RING_PX, PixelSet, disc, hole_and_ring
+from experts.edit.remover.fills.gather import RING_GAP_PX, RING_PX, PixelSet, disc, hole_and_ring
 from experts.edit.remover.held_out import held_out
 from experts.edit.remover.settings import RemoverSettings
 from experts.edit.remover.stacking import ErrorGrid
