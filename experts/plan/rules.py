@@ -26,9 +26,7 @@ class Planning(Part):
     min_area: float = Field(default=0.004, gt=0)  # share of the frame; below, nobody sees the edit
     wanted_area: float = Field(default=0.02, gt=0)  # share that makes an object worth looking at
     max_area: float = Field(default=0.30, le=1)  # of a removal; above, too little is left around it
-    # Share of the frame that a removal may paint though no frame shows it. `max_fill_error` says
-    # whether it is good; this spares the time of edits that would be refused by that anyway.
-    max_invented: float = Field(default=0.03, ge=0, le=1)
+    max_invented: float = Field(default=0.003, ge=0, le=1)  # of the frame, painted unseen by anyone
     # dB, 20·log10(RMSE / 255): how far off a removal's fill may be expected to be. Looked at on the
     # sources to tune on: above -20 most are broken (infra/bench/results/removal.md).
     max_fill_error: float = Field(default=-20.0, le=0)

@@ -146,7 +146,7 @@ def test_references_tell_instances_apart() -> None:
 
 
 def test_what_hides_its_background_throughout_is_not_removed() -> None:
-    rules = RULES.model_copy(update={"weights": {"object_removal": 1.0}, "max_invented": 0.003})
+    rules = RULES.model_copy(update={"weights": {"object_removal": 1.0}})
     tracks = [track("t1", 400)]
     still = dataclasses.replace(CLIP, camera=[0.0] * 128)
     assert draw(Scene(still, tracks, rules), 0) == []
