@@ -11,7 +11,7 @@ from contextlib import suppress
 from datetime import timedelta
 from pathlib import Path
 from threading import Lock
-from typing import TypeVar
+from typing import Any, TypeVar
 from urllib.parse import quote
 
 import obstore
@@ -21,7 +21,7 @@ from obstore.store import S3Store
 from catalog.errors import EditmillError
 from catalog.storage.access import Access, s3_access
 from catalog.storage.cache import Cache, cache_folder, cache_limit
-from catalog.storage.faults import error_code, storage_error, tries
+from catalog.storage.faults import error_code, may_pass, storage_error, tries
 from catalog.storage.files import temporary_name, unwritable
 from catalog.storage.location import Stored, TableLocation
 from catalog.storage.uploads import Uploads
@@ -107,6 +107,7 @@ class ObjectStorage:
         self._uploads = Uploads(self._send)
         self._fetching = [Lock() for _ in range(64)]  # one download of an object at a time
         self._found = False  # whether the bucket is known to be there
+        self._answered = False
 
     @property
     def uri(self) -> str:
@@ -161,10 +162,21 @@ class ObjectStorage:
         return self._find(lambda: obstore.head(self._store, key)) is not None
 
     def list(self, prefix: str) -> Iterator[Stored]:
-        pages = iter(obstore.list(self._store, prefix.strip("/") or None))
-        while page := self._ask(lambda: next(pages, None)):
+        folder, last, pages = prefix.strip("/") or None, None, None
+
+        def next_page() -> Any:
+            nonlocal pages
+            try:  # a listing that broke off does not go on: another one begins behind the last key
+                pages = pages or iter(obstore.list(self._store, folder, offset=last))
+                return next(pages, None)
+            except BaseException:
+                pages = None
+                raise
+
+        while page := self._ask(next_page):
             for found in page:
                 yield Stored(found["path"], found["size"], found["last_modified"].timestamp())
+            last = page[-1]["path"]
 
     def delete(self, keys: Iterable[str]) -> None:
         keys = list(keys)
@@ -220,15 +232,21 @@ class ObjectStorage:
         raise fault
 
     def _ask(self, request: Callable[[], T]) -> T:
-        """The answer to a request.
+        """The answer to a request. A service that has answered before and is away now is waited
+        for; obstore itself gives up after some seconds.
 
         What it raises has no other exception behind it, as an answer's text may repeat the keys.
         """
         refuse_after_fork()
-        try:
-            return request()
-        except (BaseError, OSError) as error:
-            fault = self._fault(error)
+        for _ in tries(self.retry_seconds if self._answered else 0):
+            try:
+                answer = request()
+                self._answered = True
+                return answer
+            except (BaseError, OSError) as error:
+                fault = self._fault(error)
+                if not may_pass(error):
+                    break
         raise fault
 
     def _find(self, request: Callable[[], T]) -> T | None:

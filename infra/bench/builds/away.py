@@ -4,7 +4,7 @@
 
 The server is killed while records are made and started again after so many seconds. The build must
 end by itself as one does in a folder that nobody disturbed: the same rows, media hashes, scores and
-verdicts included. The result is in infra/bench/results/kills.md.
+verdicts included. What was seen is in infra/bench/results/kills.md.
 """
 
 from __future__ import annotations

@@ -7,7 +7,7 @@ SIGKILL comes at random instants spread over the records, or before anything is 
 tables must have the same rows, media hashes, scores and verdicts included, and no row besides; and
 a record may have been made again only if it was in hand when a kill came. What is counted as made
 anew is what the driver was told of (`Context.on_result`) and did not find in the journal.
-The result is in infra/bench/results/kills.md.
+What was seen is in infra/bench/results/kills.md.
 """
 
 from __future__ import annotations
