@@ -4,10 +4,7 @@ from __future__ import annotations
 
 import sqlite3
 import threading
-from collections.abc import Collection, Mapping
-
-AT_ONCE = 500
-"""Names of one statement; SQLite takes 999 at least."""
+from collections.abc import Mapping
 
 
 class DiskDict:
@@ -31,33 +28,12 @@ class DiskDict:
             )
             self._rows.execute("commit")
 
-    def some(self, names: Collection[str]) -> dict[str, int]:
-        """The entries of these names that are there."""
-        found: dict[str, int] = {}
-        listed = [_bytes(name) for name in names]
-        for start in range(0, len(listed), AT_ONCE):
-            asked = listed[start : start + AT_ONCE]
-            places = ",".join("?" * len(asked))
-            found.update(
-                self._select(f"select name, value from entries where name in ({places})", asked)
-            )
-        return found
-
     def items(self) -> list[tuple[str, int]]:
         """All entries; in memory, so for the end of a build."""
-        return self._select("select name, value from entries", ())
-
-    def clear(self) -> None:
-        """As `dict.clear`."""
-        with self._lock:
-            if self._rows is not None:
-                self._rows.execute("delete from entries")
-
-    def _select(self, query: str, values: Collection[bytes]) -> list[tuple[str, int]]:
         with self._lock:
             if self._rows is None:
                 return []
-            found = self._rows.execute(query, tuple(values)).fetchall()
+            found = self._rows.execute("select name, value from entries").fetchall()
         return [(name.decode("utf-8", "surrogatepass"), value) for name, value in found]
 
 

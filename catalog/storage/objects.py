@@ -162,21 +162,8 @@ class ObjectStorage:
         return self._find(lambda: obstore.head(self._store, key)) is not None
 
     def list(self, prefix: str) -> Iterator[Stored]:
-        folder, last, pages = prefix.strip("/") or None, None, None
-
-        def next_page() -> Any:
-            nonlocal pages
-            try:  # a listing that broke off does not go on: another one begins behind the last key
-                pages = pages or iter(obstore.list(self._store, folder, offset=last))
-                return next(pages, None)
-            except BaseException:
-                pages = None
-                raise
-
-        while page := self._ask(next_page):
-            for found in page:
-                yield Stored(found["path"], found["size"], found["last_modified"].timestamp())
-            last = page[-1]["path"]
+        for found in self._listed(prefix.strip("/") or None):
+            yield Stored(found["path"], found["size"], found["last_modified"].timestamp())
 
     def delete(self, keys: Iterable[str]) -> None:
         keys = list(keys)
@@ -222,7 +209,7 @@ class ObjectStorage:
         fault: EditmillError | None = None
         try:
             with draft.open("wb") as file:
-                while (chunk := self._ask(lambda: next(chunks, None))) is not None:
+                while (chunk := self._ask(lambda: next(chunks, None), again=False)) is not None:
                     file.write(chunk)
             return self.cache.add(key, draft)
         except OSError as error:
@@ -231,14 +218,32 @@ class ObjectStorage:
             draft.unlink(missing_ok=True)
         raise fault
 
-    def _ask(self, request: Callable[[], T]) -> T:
+    def _listed(self, folder: str | None) -> Iterator[Any]:
+        """What obstore says of each object."""
+        last, pages = None, None
+
+        def next_page() -> Any:
+            nonlocal pages
+            try:  # a listing that broke off does not go on: another one begins behind the last key
+                pages = pages or iter(obstore.list(self._store, folder, offset=last))
+                return next(pages, None)
+            except BaseException:
+                pages = None
+                raise
+
+        while page := self._ask(next_page):
+            yield from page
+            last = page[-1]["path"]
+
+    def _ask(self, request: Callable[[], T], again: bool = True) -> T:
         """The answer to a request. A service that has answered before and is away now is waited
-        for; obstore itself gives up after some seconds.
+        for, as obstore itself gives up after some seconds; not with `again` off: where `request`
+        reads on in an answer, what comes after a break would be taken for all.
 
         What it raises has no other exception behind it, as an answer's text may repeat the keys.
         """
         refuse_after_fork()
-        for _ in tries(self.retry_seconds if self._answered else 0):
+        for _ in tries(self.retry_seconds if again and self._answered else 0):
             try:
                 answer = request()
                 self._answered = True
@@ -270,8 +275,7 @@ class ObjectStorage:
     def _find_bucket(self) -> None:
         """Make sure that an object is missing, and not the bucket: a HEAD does not tell."""
         if not self._found:
-            pages = iter(obstore.list(self._store, chunk_size=1))
-            self._ask(lambda: next(pages, None))
+            self._ask(lambda: next(iter(obstore.list(self._store, chunk_size=1)), None))
             self._found = True
 
     def _fault(self, error: Exception) -> EditmillError:

@@ -15,8 +15,6 @@ from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
-import obstore
-
 from catalog.errors import EditmillError
 from catalog.storage.access import Access, lakefs_access
 from catalog.storage.cache import Cache
@@ -118,11 +116,8 @@ class LakefsStorage(ObjectStorage):
 
     def _logs(self) -> dict[str, str]:
         """The objects of all tables' logs, each with what tells its content."""
-        pages = iter(obstore.list(self._store, "tables"))
-        found: dict[str, str] = {}
-        while page := self._ask(lambda: next(pages, None)):
-            found |= {each["path"]: each["e_tag"] or "" for each in page if _LOG in each["path"]}
-        return found
+        listed = self._listed("tables")
+        return {each["path"]: each["e_tag"] or "" for each in listed if _LOG in each["path"]}
 
     def commit(self, message: str, metadata: Mapping[str, str]) -> bool:
         self.flush()

@@ -205,6 +205,17 @@ def test_a_get_that_breaks_in_the_middle_is_tried_again(bucket, proxy):
     assert proxy.cuts == 2
 
 
+def test_a_get_that_always_breaks_is_an_error_and_no_shorter_file(bucket, proxy):
+    bucket.open().write(KEY, os.urandom(12_000_000))
+    storage = bucket.open(endpoint=proxy.endpoint, retry_seconds=3)
+    assert storage.exists(KEY)  # it has answered, so its requests are tried again
+    proxy.after, proxy.cut_answers = 100_000, -1
+    with pytest.raises(EditmillError, match="a request failed"):
+        storage.local(KEY)
+    proxy.cut_answers = 0
+    assert storage.local(KEY).stat().st_size == 12_000_000
+
+
 def test_a_put_that_always_breaks_leaves_nothing_and_the_file_waits(bucket, proxy):
     storage = bucket.open(endpoint=proxy.endpoint, retry_seconds=0.3)
     content = os.urandom(2_000_000)
