@@ -49,8 +49,8 @@ def no_weights(monkeypatch: pytest.MonkeyPatch) -> None:
 def registered(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[object]:
     """`registered(commit)`: the registry with one more detector."""
     folder = tmp_path / "providers"
-    shutil.copytree(Path(experts.providers.__file__).parent, folder)
-    own = folder / "detect.toml"
+    shutil.copytree(Path(experts.providers.__file__).parent / "slots", folder / "slots")
+    own = folder / "slots" / "detect.toml"
     before = own.read_text("utf-8")
 
     def with_commit(commit: str) -> None:
