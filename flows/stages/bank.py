@@ -58,7 +58,7 @@ def candidates(ctx: Context, clips: Sequence[AnnotatedClip]) -> list[Candidate]:
 
 def keep_sample(ctx: Context, clips: Sequence[ClipReference]) -> str:
     """The key under which any worker finds these clips, whose objects are offered to all."""
-    document = {"clips": [dataclasses.asdict(each) for each in clips]}
+    document = {"clips": [each.row() for each in clips]}
     key = digest(document)
     if ctx.catalog.products.get(SAMPLE, key) is None:
         ctx.catalog.products.put(SAMPLE, key, document)
@@ -71,17 +71,12 @@ def bank_of(ctx: Context, sources: Sequence[AnnotatedClip], sample: str) -> Bank
     with _reading:
         if ctx.donors is None:
             document = ctx.catalog.products.get(SAMPLE, sample) or {}
-            clips = recorded(ctx, (_reference(row) for row in document["clips"]))
+            clips = recorded(ctx, map(ClipReference.of_row, document["clips"]))
             ctx.donors = Bank(candidates(ctx, clips))
     return Bank(candidates(ctx, sources), ctx.donors)
 
 
 _reading = threading.Lock()
-
-
-def _reference(row: dict[str, Any]) -> ClipReference:
-    tracks = tuple((track, label) for track, label in row["tracks"])
-    return ClipReference(row["clip_id"], row["source_id"], tracks)
 
 
 def _key(annotated: AnnotatedClip) -> str:

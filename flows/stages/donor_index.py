@@ -16,7 +16,7 @@ from flows.runtime.shard import Shard
 from flows.stages.recorded import ClipReference
 
 _TABLES = """
-create table clips (shard text, clip text primary key, source text, tracks text);
+create table clips (shard text, clip text primary key, source text, reference text);
 create index by_source on clips (source);
 create table shards (number integer primary key, name text);
 create table objects (label text, rank text, clip text, track text);
@@ -36,11 +36,12 @@ class DonorIndex:
         self._rows.execute("begin")
         self._rows.execute("insert into shards (name) values (?)", (shard.name,))
         for clip in shard:
-            row = (shard.name, clip.clip_id, clip.source_id, json.dumps(clip.tracks))
+            own = clip.clip
+            row = (shard.name, own.clip_id, own.source_id, json.dumps(clip.row()))
             self._rows.execute("insert or replace into clips values (?, ?, ?, ?)", row)
             self._rows.executemany(
                 "insert into objects values (?, ?, ?, ?)",
-                [(label, rank(track), clip.clip_id, track) for track, label in clip.tracks],
+                [(label, rank(track), own.clip_id, track) for track, label in clip.tracks],
             )
         self._rows.execute("commit")
 
@@ -64,16 +65,15 @@ class DonorIndex:
         ).fetchone():
             last, name = row
             shard = Shard(self._clips("shard = ?", name), name)
-            sources = dict.fromkeys(clip.source_id for clip in shard)
+            sources = dict.fromkeys(each.clip.source_id for each in shard)
             yield shard, [each for s in sources for each in self._clips("source = ?", s)]
 
     def _clips(self, where: str, value: str) -> Iterable[ClipReference]:
         found = self._rows.execute(
-            f"select clip, source, tracks from clips where {where} order by rowid", (value,)
+            f"select reference from clips where {where} order by rowid", (value,)
         )
-        for clip, source, tracks in found.fetchall():
-            pairs = tuple((track, label) for track, label in json.loads(tracks))
-            yield ClipReference(clip, source, pairs)
+        for (row,) in found.fetchall():
+            yield ClipReference.of_row(json.loads(row))
 
     def __enter__(self) -> DonorIndex:
         return self

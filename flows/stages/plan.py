@@ -63,7 +63,7 @@ def run_donated_swaps(
     the clips whose objects are offered to all (:mod:`flows.stages.bank`)."""
     clips = {each.clip.clip_id: each for each in recorded(ctx, sources)}
     donors = bank.bank_of(ctx, list(clips.values()), sample)
-    return run_swaps(ctx, [clips[each.clip_id] for each in shard], donors)
+    return run_swaps(ctx, [clips[each.clip.clip_id] for each in shard], donors)
 
 
 def part(plan: Plan) -> str:

@@ -1,53 +1,43 @@
-"""Annotated clips by their ids, read from the tables: so a task is given a clip by reference."""
+"""Annotated clips by reference, so that a task may be given any number of them."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+import dataclasses
+from collections.abc import Iterable
 from dataclasses import dataclass
+from typing import Any
 
-import polars as pl
-
-from catalog.records import Clip, Track, from_row
+from catalog.records import Clip, from_row, to_row
 from experts.annotate.clip import AnnotatedClip
 from flows.runtime.context import Context
+from flows.stages.clips import annotate
 
 
 @dataclass(frozen=True, slots=True)
 class ClipReference:
-    """An annotated clip of a build: its id, its source's, and each track's id and label, in the
-    order in which the clip has them (a table need not keep it, and edits are drawn by it)."""
+    """A clip, without its camera's path, and each of its tracks' id and label."""
 
-    clip_id: str
-    source_id: str
+    clip: Clip
     tracks: tuple[tuple[str, str], ...]
+
+    def row(self) -> dict[str, Any]:
+        """As JSON holds it."""
+        return {"clip": to_row(self.clip), "tracks": [list(track) for track in self.tracks]}
+
+    @classmethod
+    def of_row(cls, row: dict[str, Any]) -> ClipReference:
+        """What `row` wrote."""
+        tracks = tuple((track, label) for track, label in row["tracks"])
+        return cls(from_row(Clip, row["clip"]), tracks)
 
 
 def reference(annotated: AnnotatedClip) -> ClipReference:
     """What another task finds the clip by."""
     tracks = tuple((track.track_id, track.label) for track in annotated.tracks)
-    return ClipReference(annotated.clip.clip_id, annotated.clip.source_id, tracks)
+    return ClipReference(dataclasses.replace(annotated.clip, camera=[]), tracks)
 
 
 def recorded(ctx: Context, references: Iterable[ClipReference]) -> list[AnnotatedClip]:
-    """The clips as this build wrote them, in this order, each once."""
-    asked = {each.clip_id: each for each in references}
-    clips = {clip.clip_id: clip for clip in _rows(ctx, "clips", Clip, list(asked))}
-    tracks = {track.track_id: track for track in _rows(ctx, "tracks", Track, list(asked))}
-    return [
-        AnnotatedClip(clips[clip_id], [tracks[track_id] for track_id, _ in each.tracks])
-        for clip_id, each in asked.items()
-    ]
-
-
-def _rows(ctx: Context, table: str, kind: type, clip_ids: Sequence[str]) -> list:
-    tables = ctx.catalog.tables
-
-    def found() -> pl.DataFrame:
-        return tables.scan(table).filter(pl.col("clip_id").is_in(clip_ids)).collect()
-
-    try:
-        rows = found()
-    except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError):
-        tables.find_damage(table)  # waits for a storage that is away
-        rows = found()
-    return [from_row(kind, row) for row in rows.iter_rows(named=True)]
+    """The clips as this build annotated them, in this order, each once."""
+    asked = {each.clip.clip_id: each.clip for each in references}
+    return [annotate.again(ctx, clip) for clip in asked.values()]

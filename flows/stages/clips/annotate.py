@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 from collections.abc import Sequence
 
+from catalog.errors import EditmillError
 from catalog.keys import digest
 from catalog.media import read_video
 from catalog.records import Clip, Track, from_row, to_row
@@ -28,8 +29,7 @@ CAPTION_BY = "labels"
 
 def run(ctx: Context, shard: Sequence[Clip]) -> list[AnnotatedClip]:
     """The shard's clips, captioned, each with its tracks."""
-    recipe = ctx.recipe
-    tracker = tracker_for(recipe.models, recipe.annotate, recipe.run.threads, recipe.run.workers)
+    tracker = _tracker(ctx)
     reader: Prefetcher[Clip, Frames] = Prefetcher(
         lambda clip: read_video(ctx.catalog.media.path(clip.video))
     )
@@ -38,13 +38,7 @@ def run(ctx: Context, shard: Sequence[Clip]) -> list[AnnotatedClip]:
             ctx,
             STAGE,
             caption.run(ctx, shard),
-            key=lambda clip: digest(
-                (VERSION, clip.clip_id, clip.video),
-                (recipe.annotate.model_dump(), tracker.version),
-                clip.labels,
-                recipe.records is not None,
-                *([clip.phrases] if clip.phrases else ()),
-            ),
+            key=lambda clip: key(ctx, clip),
             page=lambda clip: clip.clip_id,
             work=lambda batch: [
                 _document(ctx, clip, decoded.take(clip), tracker) for clip in batch
@@ -56,6 +50,35 @@ def run(ctx: Context, shard: Sequence[Clip]) -> list[AnnotatedClip]:
     ctx.catalog.tables.put("clips", {a.clip.clip_id: [a.clip] for a in annotated})
     ctx.catalog.tables.put("tracks", {a.clip.clip_id: a.tracks for a in annotated})
     return annotated
+
+
+def again(ctx: Context, clip: Clip) -> AnnotatedClip:
+    """A clip that has been through :func:`run`, from the journal: what that costs does not grow
+    with the build, as looking for its rows in the tables would. Its camera's path may be missing.
+    """
+    document = ctx.catalog.products.page(STAGE, clip.clip_id).get(key(ctx, clip))
+    if document is None:
+        raise EditmillError(
+            f"{ctx.uri}: what was found in clip {clip.clip_id} is gone from the journal; run again"
+        )
+    return _annotated(clip, document)
+
+
+def key(ctx: Context, clip: Clip) -> str:
+    """Where the journal has what is found in the clip; all that it depends on."""
+    recipe = ctx.recipe
+    return digest(
+        (VERSION, clip.clip_id, clip.video),
+        (recipe.annotate.model_dump(), _tracker(ctx).version),
+        clip.labels,
+        recipe.records is not None,
+        *([clip.phrases] if clip.phrases else ()),
+    )
+
+
+def _tracker(ctx: Context) -> Tracker:
+    recipe = ctx.recipe
+    return tracker_for(recipe.models, recipe.annotate, recipe.run.threads, recipe.run.workers)
 
 
 def _annotated(clip: Clip, document: Document) -> AnnotatedClip:

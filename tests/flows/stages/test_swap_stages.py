@@ -1,5 +1,6 @@
 """A swap through the stages: two clips of known people, the bank, the plan, the edit, the words."""
 
+import dataclasses
 from pathlib import Path
 
 import cv2
@@ -7,7 +8,8 @@ import numpy as np
 import pytest
 
 from catalog import media
-from catalog.records import Clip, Track
+from catalog.errors import EditmillError
+from catalog.records import Clip, Track, to_row
 from experts.annotate.clip import AnnotatedClip
 from experts.edit.tasks import TASKS
 from experts.plan.donors import Bank
@@ -16,8 +18,10 @@ from flows.recipe import parse
 from flows.runtime.context import Context, context
 from flows.runtime.shard import Shard
 from flows.stages import bank, edit, plan
+from flows.stages.clips import annotate
 from flows.stages.donor_index import DonorIndex
 from flows.stages.judging.judge import _licence
+from flows.stages.recorded import ClipReference, recorded
 
 pytestmark = pytest.mark.weights
 
@@ -57,8 +61,10 @@ def known_clip(ctx: Context, name: str, colour: tuple[int, int, int]) -> Annotat
 def swapped(tmp_path_factory: pytest.TempPathFactory) -> tuple[Context, list[edit.Edit]]:
     ctx = context(tmp_path_factory.mktemp("swap") / "catalog", parse(RECIPE, "tiny"))
     shard = [known_clip(ctx, "red", (190, 40, 40)), known_clip(ctx, "green", (40, 150, 60))]
-    ctx.catalog.tables.put("clips", {each.clip.clip_id: [each.clip] for each in shard})
-    ctx.catalog.tables.put("tracks", {each.clip.clip_id: each.tracks for each in shard})
+    for each in shard:  # as the stage before leaves them; no table is read
+        document = {"tracks": list(map(to_row, each.tracks)), "caption": "", "camera": []}
+        page = ctx.catalog.products.page(annotate.STAGE, each.clip.clip_id)
+        page.put({annotate.key(ctx, each.clip): document})
     banked = Shard(bank.run(ctx, shard))
     with DonorIndex() as index:
         index.add(banked)
@@ -111,6 +117,13 @@ def test_the_words_are_asked_for_both(swapped) -> None:
     made = swapped[1][0]
     wanted = request_for(made.plan, made.clip)
     assert (wanted.other, wanted.label) == ("person in green", "person in red")
+
+
+def test_a_clip_that_is_gone_from_the_journal_is_named(swapped) -> None:
+    ctx = swapped[0]
+    gone = dataclasses.replace(swapped[1][0].clip, clip_id="gone")
+    with pytest.raises(EditmillError, match="clip gone is gone from the journal; run again"):
+        recorded(ctx, [ClipReference(gone, ())])
 
 
 def test_both_clips_licences_hold() -> None:
