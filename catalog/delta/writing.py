@@ -15,8 +15,12 @@ PART = "part"
 """The column that says which part a row is of; readers do not see it."""
 
 MANY_FILES = 128
-"""From so many files on, a table's small ones are joined by the next commit: opening a table takes
-time for each of its files, and a shard adds one."""
+"""From so many small files on, a table's small ones are joined by the next commit: opening a table
+takes time for each of its files, and a shard adds one."""
+
+JOINED_BYTES = 16 << 20
+"""Of the files that they are joined to, at most. Whoever writes a file, or reads it, holds some
+times its size in memory: of 9 600 clips' tracks in one file of 25 MB, 130 and 70 MB."""
 
 ROW_GROUP = 1 << 16
 """Rows of a row group at most: what reading a single row costs. Smaller ones compress less."""
@@ -68,11 +72,15 @@ def remove(
 
 
 def join_if_many(delta: DeltaTable) -> None:
-    """Join the table's small files where there are many, unless somebody else does just now."""
+    """Join the table's small files where there are many, unless somebody else does just now. Any
+    two that are small fit into one."""
     delta.update_incremental()
-    if len(delta.file_uris()) >= MANY_FILES:
+    sizes = pl.DataFrame(delta.get_add_actions())["size_bytes"]
+    if (sizes <= JOINED_BYTES // 2).sum() >= MANY_FILES:
         with suppress(CommitFailedError):
-            delta.optimize.compact(writer_properties=WRITER)
+            delta.optimize.compact(
+                target_size=JOINED_BYTES, max_concurrent_tasks=1, writer_properties=WRITER
+            )
 
 
 def any_of(values: Collection[str], column: str = PART) -> str:
