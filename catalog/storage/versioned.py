@@ -32,8 +32,12 @@ _REF = re.compile(r"[A-Za-z0-9_][A-Za-z0-9_.-]*")  # a branch, or a tag to read
 
 _LOG = "/_delta_log/"
 
-MERGE_TRIES = 20
-"""How often a merge is tried while others write to its destination; a try takes some 30 ms."""
+MERGE_SECONDS = 60.0
+"""How long a merge is tried while others write to its destination. A try takes some 30 ms, on a
+machine that has much else to do ten times that; a build's end may wait for a minute."""
+
+LONGEST_PAUSE = 1.0
+"""Seconds between two tries at most; on average they begin at a twentieth of that, and double."""
 
 _PASSING = {423, 429, 500, 502, 503, 504}
 """Answers after which a request is tried again: the server or the branch is busy."""
@@ -180,7 +184,8 @@ class LakefsStorage(ObjectStorage):
         strategy: str | None = None,
     ) -> None:
         settings = {"message": message, "metadata": dict(metadata), "strategy": strategy}
-        for _ in range(MERGE_TRIES):
+        given_up, pause = time.monotonic() + MERGE_SECONDS, LONGEST_PAUSE / 10
+        while time.monotonic() < given_up:
             try:
                 self._request(
                     lambda: self._repository.ref(source).merge_into(destination, **settings)
@@ -196,9 +201,11 @@ class LakefsStorage(ObjectStorage):
                     ) from None
                 if "dirty branch" not in refusal.said:
                     raise
-            # A merge wants committed what was written to the destination directly.
+            time.sleep(random.uniform(0, pause))
+            pause = min(2 * pause, LONGEST_PAUSE)
+            # A merge wants committed what was written to the destination directly, and follows at
+            # once, before more is.
             self._commit(destination, f"Status of builds, before {source} is merged", {})
-            time.sleep(random.uniform(0, 0.1))
         raise EditmillError(
             f"lakefs://{self.bucket}/{destination}: is being written to all the time, so that "
             f"{source} cannot be merged; run the build again when that has ended"
