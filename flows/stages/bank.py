@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import threading
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from typing import Any
 
 from catalog import media
@@ -42,8 +42,11 @@ def run(ctx: Context, shard: Sequence[AnnotatedClip]) -> list[ClipReference]:
     return [reference(annotated) for annotated, _ in documents]
 
 
-def candidates(ctx: Context, clips: Sequence[AnnotatedClip]) -> list[Candidate]:
-    """Every object of clips that have been through :func:`run`, with its appearances."""
+def candidates(
+    ctx: Context, clips: Sequence[AnnotatedClip], only: Container[str] | None = None
+) -> list[Candidate]:
+    """The objects of clips that have been through :func:`run`, with their appearances, which take
+    some 20 kB each: all, or those of the tracks of these ids."""
     return [
         Candidate(
             annotated.clip,
@@ -53,11 +56,13 @@ def candidates(ctx: Context, clips: Sequence[AnnotatedClip]) -> list[Candidate]:
         )
         for annotated in clips
         for track, rows in zip(annotated.tracks, _known(ctx, annotated), strict=True)
+        if only is None or track.track_id in only
     ]
 
 
 def keep_sample(ctx: Context, clips: Sequence[ClipReference]) -> str:
-    """The key under which any worker finds these clips, whose objects are offered to all."""
+    """The key under which any worker finds these clips, whose objects, as far as they are named
+    here, are offered to all."""
     document = {"clips": [each.row() for each in clips]}
     key = digest(document)
     if ctx.catalog.products.get(SAMPLE, key) is None:
@@ -71,8 +76,9 @@ def bank_of(ctx: Context, sources: Sequence[AnnotatedClip], sample: str) -> Bank
     with _reading:
         if ctx.donors is None:
             document = ctx.catalog.products.get(SAMPLE, sample) or {}
-            clips = recorded(ctx, map(ClipReference.of_row, document["clips"]))
-            ctx.donors = Bank(candidates(ctx, clips))
+            clips = [ClipReference.of_row(row) for row in document["clips"]]
+            offered = {track for clip in clips for track, _ in clip.tracks}
+            ctx.donors = Bank(candidates(ctx, recorded(ctx, clips), offered))
     return Bank(candidates(ctx, sources), ctx.donors)
 
 

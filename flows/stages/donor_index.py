@@ -6,6 +6,7 @@ It is this build's, so that a clip that an earlier one made of footage now gone 
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import sqlite3
 from collections.abc import Iterable, Iterator
@@ -46,16 +47,21 @@ class DonorIndex:
         self._rows.execute("commit")
 
     def sample(self) -> list[ClipReference]:
-        """The clips of the objects that are offered to every source: MAX_PER_LABEL of each label,
-        the first by rank."""
-        clips: dict[str, None] = {}
+        """The objects that are offered to every source, and no others of their clips:
+        MAX_PER_LABEL of each label, the first by rank."""
+        tracks: dict[str, list[tuple[str, str]]] = {}
         for (label,) in self._rows.execute("select distinct label from objects order by label"):
             found = self._rows.execute(
-                "select clip from objects where label = ? order by rank limit ?",
+                "select clip, track from objects where label = ? order by rank limit ?",
                 (label, MAX_PER_LABEL),
             )
-            clips |= dict.fromkeys(clip for (clip,) in found)
-        return [each for clip in clips for each in self._clips("clip = ?", clip)]
+            for clip, track in found:
+                tracks.setdefault(clip, []).append((track, label))
+        return [
+            dataclasses.replace(each, tracks=tuple(offered))
+            for clip, offered in tracks.items()
+            for each in self._clips("clip = ?", clip)
+        ]
 
     def shards(self) -> Iterator[tuple[Shard[ClipReference], list[ClipReference]]]:
         """Every shard in the order in which it was added, with all clips of its sources."""
