@@ -2,6 +2,7 @@
 
 import dataclasses
 import multiprocessing
+import random
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
@@ -126,6 +127,19 @@ def test_small_files_are_joined_by_themselves(tmp_path, monkeypatch):
     assert len(ids(at)) == 30
     assert at.put("failures", {"p3": [failure("3", "changed")]}) == 1
     assert len(ids(at)) == 30
+
+
+def test_joined_files_stay_small(tmp_path, monkeypatch):
+    monkeypatch.setattr(writing, "MANY_FILES", 8)
+    monkeypatch.setattr(writing, "JOINED_BYTES", 40_000)
+    at, dice = Tables(tmp_path), random.Random(1)
+    for n in range(40):  # of some 6 kB each, which cannot be pressed
+        at.put("failures", {f"p{n}": [failure(str(n), dice.randbytes(4000).hex())]})
+    delta = DeltaTable(str(tmp_path / "tables" / "failures"))
+    sizes = pl.DataFrame(delta.get_add_actions())["size_bytes"]
+    assert sizes.max() <= 40_000 and (sizes > 20_000).sum() >= 4
+    assert (sizes <= 20_000).sum() < 8
+    assert len(ids(at)) == 40
 
 
 def test_a_commit_reads_no_row(tmp_path, monkeypatch):
