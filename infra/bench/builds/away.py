@@ -37,14 +37,15 @@ def differs(folder: Path, server: LakefsServer, uri: str, clips: int, seconds: f
     whole, broken = Builds(folder, "undisturbed", "threads"), Builds(folder, "away", "threads", uri)
     whole.finish()
     build = broken.start()
-    while build.poll() is None and len(broken.made()) < RECORDS:
+    while build.is_alive() and len(broken.made()) < RECORDS:
         time.sleep(0.05)
-    if build.poll() is not None:
+    if not build.is_alive():
         return [f"the build ended before its storage went:\n{broken.log()}"]
     server.stop()
     time.sleep(seconds)
     server.start()
-    if build.wait():
+    build.join()
+    if build.exitcode:
         return [f"the build failed:\n{broken.log()}"]
     return difference(whole.out, broken.out)
 

@@ -3,7 +3,10 @@
     python infra/bench/builds/kills.py --kills 50               # the driver, on threads
     python infra/bench/builds/kills.py --kills 50 --runner ray  # the driver, or one of its workers
 
-SIGKILL comes at random instants spread over the records, or before anything is done. In the end the
+SIGKILL comes at random instants spread over the records, or before anything is done. Every build is
+a process of its own, forked from one that has imported all it needs, and by default all report to
+one Prefect server: so a restart takes a second or two of a core, and most kills meet records in the
+making. With `--own-server` each starts its own, as `editmill build` does. In the end the
 tables must have the same rows, media hashes, scores and verdicts included, and no row besides; and
 a record may have been made again only if it was in hand when a kill came. What is counted as made
 anew is what the driver was told of (`Context.on_result`) and did not find in the journal.
@@ -14,14 +17,17 @@ from __future__ import annotations
 
 import argparse
 import json
+import multiprocessing
+import os
 import random
 import signal
-import subprocess
 import sys
 import tempfile
 import time
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, nullcontext
+from multiprocessing.process import BaseProcess
 from pathlib import Path
 
 import cv2
@@ -71,8 +77,24 @@ def journal(root: str) -> set[tuple[str, str]]:
     return {(page.parents[2].name, key) for page in pages for key in json.loads(page.read_text())}
 
 
-def drive(recipe: str, out: str, told: Path) -> None:
+PRELOADED = ("__main__", "flows.build", "flows.runtime.running.ray")
+"""What a build's process has imported when it begins; nothing of it has started a thread."""
+
+
+def drive(
+    recipe: str,
+    out: str,
+    told: Path,
+    log: Path,
+    server: str | None,
+    environment: Mapping[str, str],
+) -> None:
     """Carries the build out and writes a line for each record that it has not found done."""
+    os.setsid()  # Ctrl-C is for the bench
+    os.environ.update(environment)
+    with log.open("ab") as printed:
+        for stream in (1, 2):
+            os.dup2(printed.fileno(), stream)
     from flows import build
     from flows.request import request
     from flows.runtime.context import context
@@ -89,23 +111,31 @@ def drive(recipe: str, out: str, told: Path) -> None:
                 file.write(json.dumps([result.stage, result.record, result.key]) + "\n")
 
         ctx.on_result = note
-        build.run(ctx, asked, Server(None).connect(ctx.stop, print))
+        build.run(ctx, asked, Server(server).connect(ctx.stop, print))
 
 
 class Builds:
     """Runs of one build, in processes of their own, into the catalog `out`, by default one in
-    `folder`. `told` has a line per record made."""
+    `folder`. `told` has a line per record made. `server` is the address of the Prefect server that
+    they report to; None: each has its own."""
 
-    def __init__(self, folder: Path, name: str, runner: str, out: str = "") -> None:
+    def __init__(
+        self, folder: Path, name: str, runner: str, out: str = "", server: str | None = None
+    ) -> None:
         self.out, self.told = out or str(folder / name), folder / f"{name}.told"
         self._recipe, self._log = folder / f"{name}.yaml", folder / f"{name}.log"
         self._recipe.write_text(RECIPE.format(videos=folder / "videos", runner=runner))
+        self._server = server
         self.told.touch()
+        self._log.touch()
+        self._processes = multiprocessing.get_context("forkserver")
+        self._processes.set_forkserver_preload(list(PRELOADED))
 
-    def start(self) -> subprocess.Popen[bytes]:
-        command = [sys.executable, __file__, "--drive", str(self._recipe), self.out]
-        with self._log.open("ab") as log:
-            return subprocess.Popen([*command, str(self.told)], stdout=log, stderr=log)
+    def start(self) -> BaseProcess:
+        given = (str(self._recipe), self.out, self.told, self._log, self._server)
+        process = self._processes.Process(target=drive, args=(*given, dict(os.environ)))
+        process.start()
+        return process
 
     def made(self) -> list[tuple[str, str, str]]:
         """Stage, record and key of what was made so far, again if it was made again."""
@@ -113,12 +143,27 @@ class Builds:
 
     def finish(self) -> None:
         """Builds to the end."""
-        if self.start().wait():
+        process = self.start()
+        process.join()
+        if process.exitcode:
             raise SystemExit(f"the build failed:\n{self.log()}")
 
     def log(self) -> str:
         """The end of what the builds printed."""
         return self._log.read_text()[-2000:]
+
+
+@contextmanager
+def prefect_server() -> Iterator[str]:
+    """The address of one that runs meanwhile."""
+    from flows.runtime.orchestration.server import Embedded
+
+    server = Embedded()
+    server.wait()
+    try:
+        yield server.url
+    finally:
+        server.close()
 
 
 def footage(folder: Path, count: int) -> None:
@@ -133,7 +178,7 @@ def footage(folder: Path, count: int) -> None:
         write_video(folder / f"{k:02}.mp4", frames, fps=25)
 
 
-def kill(process: subprocess.Popen[bytes], dice: random.Random) -> str:
+def kill(process: BaseProcess, dice: random.Random) -> str:
     """Kills the driver or, where it has some, a worker; which of them."""
     workers = [
         each
@@ -143,8 +188,8 @@ def kill(process: subprocess.Popen[bytes], dice: random.Random) -> str:
     if workers and dice.random() < 0.5:
         dice.choice(workers).send_signal(signal.SIGKILL)
         return "worker"
-    process.send_signal(signal.SIGKILL)
-    process.wait()
+    process.kill()
+    process.join()
     return "driver"
 
 
@@ -154,7 +199,7 @@ def disturbed(builds: Builds, kills: int, records: int, dice: random.Random) -> 
     killed: Counter[str] = Counter()
     while killed.total() < kills:
         process, due = builds.start(), _due(builds, kills - killed.total(), records, dice)
-        while process.poll() is None:
+        while process.is_alive():
             if due():
                 which = kill(process, dice)
                 killed[which] += 1
@@ -163,9 +208,10 @@ def disturbed(builds: Builds, kills: int, records: int, dice: random.Random) -> 
                     break  # the build goes on without it
                 due = _due(builds, kills - killed.total(), records, dice)
             time.sleep(0.02)
-        if process.wait() not in (0, -signal.SIGKILL):
+        process.join()
+        if process.exitcode not in (0, -signal.SIGKILL):
             raise SystemExit(f"the build failed by itself:\n{builds.log()}")
-        if process.returncode == 0 and killed.total() < kills:
+        if process.exitcode == 0 and killed.total() < kills:
             raise SystemExit("the build ended before it was killed often enough; use more clips")
     builds.finish()
     return killed
@@ -211,18 +257,18 @@ def main() -> None:
     parser.add_argument("--runner", choices=("threads", "ray"), default="threads")
     parser.add_argument("--clips", type=int, default=24)
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--drive", nargs=3, help=argparse.SUPPRESS)
+    parser.add_argument("--own-server", action="store_true", help="of each build")
     options = parser.parse_args()
-    if options.drive:
-        drive(options.drive[0], options.drive[1], Path(options.drive[2]))
-        return
-    with tempfile.TemporaryDirectory() as temporary:
+    with (
+        tempfile.TemporaryDirectory() as temporary,
+        nullcontext() if options.own_server else prefect_server() as server,
+    ):
         folder = Path(temporary)
         footage(folder / "videos", options.clips)
-        whole = Builds(folder, "undisturbed", options.runner)
+        whole = Builds(folder, "undisturbed", options.runner, server=server)
         whole.finish()
         print(f"undisturbed: {len(whole.made())} records", flush=True)
-        broken = Builds(folder, "killed", options.runner)
+        broken = Builds(folder, "killed", options.runner, server=server)
         killed = disturbed(broken, options.kills, len(whole.made()), random.Random(options.seed))
         differs = difference(whole.out, broken.out)
         made = Counter(broken.made())
