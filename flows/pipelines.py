@@ -15,13 +15,12 @@ from __future__ import annotations
 
 from collections import deque
 from collections.abc import Iterator, Sequence
+from itertools import islice
 from typing import Any, TypeVar
 
 from prefect import flow
 
 from catalog.records import Clip
-from experts.annotate.clip import AnnotatedClip
-from experts.local_edits.draw import DraftedClip, with_donors
 from experts.serving import generates
 from flows.runtime.context import BuildRun
 from flows.runtime.results.answers import KeptAnswers
@@ -38,6 +37,7 @@ from flows.stages.clips.distinct import Distinct
 from flows.stages.clips.look import Look
 from flows.stages.donor_index import DonorIndex
 from flows.stages.local_edits import draw, local_edit
+from flows.stages.local_edits.mask_index import BorrowingClip, MaskIndex
 from flows.stages.recorded import ClipReference
 from flows.stages.tasks import (
     annotate_shard,
@@ -69,6 +69,12 @@ IN_LINE = 8
 def shards(records: Sequence[R], size: int) -> list[Shard[R]]:
     """Slices of at most `size` records."""
     return [Shard(records[i : i + size]) for i in range(0, len(records), size)]
+
+
+def _in_shards(records: Iterator[R], size: int) -> Iterator[Shard[R]]:
+    """As :func:`shards`, of records that are not there all at once."""
+    while shard := Shard(islice(records, size)):
+        yield shard
 
 
 def _shards_or_none(records: Sequence[R], size: int) -> list[Shard[R]]:
@@ -141,7 +147,6 @@ def _local_edits(work: Work) -> None:
     rules, size = ctx.recipe.records, ctx.recipe.run.shard_size
     assert rules is not None
     most = IN_LINE * work.runner.workers
-    found: list[AnnotatedClip] = []
     annotated: deque[Any] = deque()
     made: deque[Any] = deque()
 
@@ -152,14 +157,9 @@ def _local_edits(work: Work) -> None:
 
     def find(left: int) -> None:
         while len(annotated) > left:
-            found.extend(work.records(annotated.popleft()))
+            index.add(work.records(annotated.popleft()))
 
-    in_batches(work, "clips", _clips(work), take, lambda: find(0))
-    # A deletion takes its mask from another source, so all must be annotated by now.
-    lent = with_donors(found, rules, ctx.recipe.seed)
-    ctx.stats.expect(draw.STAGE, len(lent))
-
-    def take_lent(shard: Shard[DraftedClip]) -> None:
+    def take_borrowing(shard: Shard[BorrowingClip]) -> None:
         drawn = work.submit(draw_shard, shard)
         made.append((drawn, work.submit(local_edit_shard, drawn)))
         end(most)
@@ -171,7 +171,12 @@ def _local_edits(work: Work) -> None:
             ctx.stats.expect(local_edit.STAGE, sum(len(clip.drafts) for clip in drafted))
             work.records(edited)
 
-    in_batches(work, "records", shards(lent, size), take_lent, lambda: end(0))
+    with MaskIndex(rules, ctx.recipe.seed) as index:
+        in_batches(work, "clips", _clips(work), take, lambda: find(0))
+        # A deletion takes its mask from another source, so all must be annotated by now.
+        ctx.stats.expect(draw.STAGE, len(index))
+        borrowing = _in_shards(index.clips(), size)
+        in_batches(work, "records", borrowing, take_borrowing, lambda: end(0))
 
 
 def _clips(work: Work) -> Iterator[Shard[Clip]]:

@@ -7,7 +7,6 @@ the mask of an object of another source.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import cycle, islice
 from typing import Any
@@ -18,22 +17,12 @@ from catalog.errors import BadInput
 from catalog.keys import digest
 from catalog.media import fit_size
 from catalog.records import Clip, LocalEdit, Track
-from experts.annotate.clip import AnnotatedClip
+from experts.local_edits.donors import MaskDonor, deletions, images, wanted
 from experts.local_edits.rules import Records
-from experts.plan.framing import Crop, boxes_of, widest
+from experts.plan.framing import Crop, widest
 
-VERSION = "1"
+VERSION = "2"
 """Rises whenever the same clip and recipe may give other drafts."""
-
-
-@dataclass(frozen=True, slots=True)
-class MaskDonor:
-    """An object whose mask may be pasted: it is in one piece for `frames` frames from `first`."""
-
-    clip: Clip
-    track: Track
-    first: int
-    frames: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,23 +34,6 @@ class DraftedClip:
     donors: dict[str, MaskDonor]  # by track
     drafts: list[LocalEdit]
     drawable: frozenset[str]  # tracks whose label is in the footage's vocabulary
-
-
-def with_donors(annotated: Sequence[AnnotatedClip], rules: Records, seed: int) -> list[DraftedClip]:
-    """Every clip with as many donors from other sources as it has deletions, no drafts yet.
-
-    Each donor is ranked for each clip by a hash, so that more footage changes few of the choices.
-    """
-    donors = [d for a in annotated for track in a.named if (d := _donor(a.clip, track, rules))]
-    wanted = _deletions(rules.per_clip, rules) + _deletions(_images(rules), rules)
-    drafted = []
-    for a in annotated:
-        others = [d for d in donors if d.clip.source_id != a.clip.source_id]
-        others.sort(key=lambda d: digest("donor", seed, a.clip.clip_id, d.track.track_id))
-        chosen = {d.track.track_id: d for d in others[:wanted]}
-        drawable = frozenset(track.track_id for track in a.named)
-        drafted.append(DraftedClip(a.clip, a.tracks, chosen, [], drawable))
-    return drafted
 
 
 def draw(drafted: DraftedClip, rules: Records, seed: int) -> list[LocalEdit]:
@@ -85,20 +57,12 @@ def draw(drafted: DraftedClip, rules: Records, seed: int) -> list[LocalEdit]:
     rng = np.random.default_rng(int(digest("draw", seed, clip.clip_id)[:16], 16))
     donors = cycle(drafted.donors.values())  # few lend more than once
     drafts = []
-    for subset, count in (("video", rules.per_clip), ("image", _images(rules))):
-        deletions = _deletions(count, rules) if drafted.donors else 0
-        drafts += _objects(drafted, subset, count - deletions, rules, rng, seed)
-        for donor in islice(donors, deletions):
+    for subset, count in (("video", rules.per_clip), ("image", images(rules))):
+        removed = deletions(count, rules) if drafted.donors else 0
+        drafts += _objects(drafted, subset, count - removed, rules, rng, seed)
+        for donor in islice(donors, removed):
             drafts.append(_deletion(clip, donor, subset, rules, rng, seed))
     return drafts
-
-
-def _images(rules: Records) -> int:
-    return round(rules.per_clip * rules.images_per_video)
-
-
-def _deletions(count: int, rules: Records) -> int:
-    return round(count * rules.weights.get("deletion", 0) / sum(rules.weights.values()))
 
 
 def frame(clip: Clip, rules: Records) -> Crop:
@@ -111,26 +75,6 @@ def size(clip: Clip, rules: Records) -> tuple[int, int]:
     scale = min(1.0, rules.lines / min(clip.width, clip.height))
     height, width = round(clip.height * scale), round(clip.width * scale)
     return fit_size(clip.width, clip.height, height, width)
-
-
-def _donor(clip: Clip, track: Track, rules: Records) -> MaskDonor | None:
-    """The longest stretch in which the object is whole; none for what hardly shows."""
-    if not _wanted(track, rules, slice(track.first_frame, track.last_frame + 1)):
-        return None
-    all_of_it = Crop(0, 0, clip.width, clip.height, (clip.width, clip.height))
-    best, start = (0, 0), 0
-    for k, box in enumerate(boxes_of(track)):
-        if box[2] <= box[0] or all_of_it.leaves(box):
-            start = k + 1
-        elif k + 1 - start > best[1]:
-            best = (start, k + 1 - start)
-    return MaskDonor(clip, track, *best) if best[1] else None
-
-
-def _wanted(track: Track, rules: Records, alive: slice) -> bool:
-    found = track.score >= rules.min_score
-    sure = float(np.mean(track.confidence[alive])) >= rules.min_confidence
-    return found and sure and rules.min_area <= track.area <= rules.max_area
 
 
 def _objects(
@@ -152,7 +96,7 @@ def _objects(
             first, frames = 0, 1 if track.first_frame == 0 else 0
         elif frames < rules.min_seconds * clip.fps:
             continue
-        if frames and _wanted(track, rules, slice(first, first + frames)):
+        if frames and wanted(track, rules, slice(first, first + frames)):
             found.append((track, first, frames))
     weights = {task: w for task, w in rules.weights.items() if task != "deletion"}
     choices = [(task, kind, *where) for task in weights for kind in rules.kinds for where in found]

@@ -17,7 +17,8 @@ from experts.annotate.motion import statistics as motion
 from experts.annotate.motion.camera import accumulate
 from experts.base import Masks
 from experts.local_edits.captions import DELETION, LocalCaptioner, Region
-from experts.local_edits.draw import DraftedClip, MaskDonor
+from experts.local_edits.donors import MaskDonor
+from experts.local_edits.draw import DraftedClip
 from experts.local_edits.paste import find_place, paste, relative_to_first
 from experts.local_edits.rules import Records
 from experts.local_edits.working import WorkingClip

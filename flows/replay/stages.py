@@ -13,7 +13,7 @@ import polars as pl
 from catalog.errors import EditmillError
 from catalog.records import Clip, Plan, Track, from_row
 from experts.annotate.clip import AnnotatedClip
-from experts.local_edits.draw import DraftedClip, with_donors
+from experts.local_edits.draw import DraftedClip
 from experts.plan.donors import Bank
 from experts.serving import generates
 from flows.replay.target import Target
@@ -22,6 +22,7 @@ from flows.stages import bank, edit, ideas, instruct, plan
 from flows.stages.clips import annotate, caption
 from flows.stages.judging import best, judge, vlm
 from flows.stages.local_edits import draw, local_edit
+from flows.stages.local_edits.mask_index import lend
 from flows.stages.plan import SWAPS, PlannedClip
 
 
@@ -132,6 +133,6 @@ def _planned(ctx: Context, what: Target) -> list[list[PlannedClip]]:
 def _with_donors(ctx: Context, what: Target) -> list[DraftedClip]:
     if ctx.recipe.records is None:
         raise EditmillError(f"{ctx.uri}: its recipe makes pairs, and so has no such stage")
-    drafted = with_donors(_annotated(ctx), ctx.recipe.records, ctx.recipe.seed)
+    drafted = lend(_annotated(ctx), ctx.recipe.records, ctx.recipe.seed)
     by_clip = {each.clip.clip_id: each for each in drafted}
     return [by_clip[clip] for clip in what.clips if clip in by_clip]

@@ -47,5 +47,5 @@ plan_donated_swaps_shard = stage_task(
 edit_shard = stage_task(edit.STAGE, edit.run)
 instruct_shard = stage_task(instruct.STAGE, instruct.run)
 judge_shard = stage_task(judge.STAGE, judge.run)
-draw_shard = stage_task(draw.STAGE, draw.run)
+draw_shard = stage_task(draw.STAGE, draw.run_borrowing)
 local_edit_shard = stage_task(local_edit.STAGE, local_edit.run)

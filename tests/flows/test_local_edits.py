@@ -17,7 +17,7 @@ from catalog.records import Clip, LocalEdit, Track
 from catalog.samples.local_edit import read
 from experts.annotate.clip import AnnotatedClip
 from experts.local_edits.captions import DELETION
-from experts.local_edits.draw import DraftedClip, with_donors
+from experts.local_edits.draw import DraftedClip
 from experts.local_edits.draw import draw as draw_records
 from experts.local_edits.make import exact_masks
 from experts.local_edits.working import WorkingClip
@@ -27,6 +27,7 @@ from experts.weights import fetch
 from flows.recipe import parse
 from flows.runtime.context import Context, context
 from flows.stages.local_edits import draw, local_edit
+from flows.stages.local_edits.mask_index import lend
 
 HEIGHT, WIDTH, FRAMES, FPS = 144, 256, 20, 10
 RECIPE = """
@@ -71,7 +72,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> tuple[Context, list[Draft
     ctx = context(tmp_path_factory.mktemp("local") / "catalog", parse(RECIPE, "tiny"))
     clips = [known_clip(ctx, "one", (200, 30, 30), 6), known_clip(ctx, "other", (30, 60, 200), 3)]
     assert ctx.recipe.records is not None
-    scenes = draw.run(ctx, with_donors(clips, ctx.recipe.records, ctx.recipe.seed))
+    scenes = draw.run(ctx, lend(clips, ctx.recipe.records, ctx.recipe.seed))
     local_edit.run(ctx, scenes)
     return ctx, scenes
 
@@ -186,7 +187,7 @@ def test_a_pasted_mask_rides_on_the_background(tmp_path: Path) -> None:
     with ctx.catalog.media.writing(".mp4") as video:
         media.write_video(video.path, frames, FPS, crf=10)
     clip = Clip("pan", "source-pan", "pan", "MIT", video.ref, 0, FRAMES, FPS, WIDTH, HEIGHT)
-    scenes = with_donors([AnnotatedClip(clip, []), lender], ctx.recipe.records, 0)[:1]
+    scenes = lend([AnnotatedClip(clip, []), lender], ctx.recipe.records, 0)[:1]
     edits = local_edit.run(ctx, draw.run(ctx, scenes))
     assert [e.propagation for e in edits] == ["background"]
     exact = exact_masks(

@@ -10,8 +10,17 @@ from catalog.records import LocalEdit, from_row, to_row
 from experts.local_edits.draw import VERSION, DraftedClip, draw
 from flows.runtime.context import Context
 from flows.runtime.results import journal
+from flows.stages.local_edits.mask_index import BorrowingClip, with_lent
+from flows.stages.recorded import recorded
 
 STAGE = "draw"
+
+
+def run_borrowing(ctx: Context, shard: Sequence[BorrowingClip]) -> list[DraftedClip]:
+    """The shard's clips with their drafts, all clips that they refer to read from the journal."""
+    referred = recorded(ctx, (each for clip in shard for each in clip.references))
+    clips = {each.clip.clip_id: each for each in referred}
+    return run(ctx, [with_lent(each, clips) for each in shard])
 
 
 def run(ctx: Context, shard: Sequence[DraftedClip]) -> list[DraftedClip]:
