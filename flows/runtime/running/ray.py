@@ -6,14 +6,14 @@ import logging
 import os
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, suppress
-from typing import Any
+from typing import Any, Self
 
 import ray
 from prefect.task_runners import TaskRunner
 from prefect_ray import RayTaskRunner
 from prefect_ray.context import remote_options
 
-from catalog.errors import EditmillError
+from catalog.errors import EditmillError, one_line
 from flows.recipe import Recipe
 from flows.runtime.orchestration.settings import is_loopback
 from flows.runtime.running.resources import Resources
@@ -21,6 +21,35 @@ from flows.runtime.running.resources import Resources
 RETRIES = 3
 """Times that a task whose worker died (killed, out of memory) is given to another. It continues
 from the journal, so only the records that were in hand are computed again."""
+
+
+STARTS = 3
+"""Times that a cluster on this machine is started: Ray gives it 30 s, and a machine may be busy."""
+
+
+class _Tasks(RayTaskRunner):
+    """Prefect's, which says in a line why there is no cluster."""
+
+    def __enter__(self) -> Self:
+        for left in reversed(range(1 if self.address else STARTS)):
+            try:
+                return super().__enter__()
+            except Exception as error:
+                self._started = False
+                ray.shutdown()
+                if left:
+                    continue
+                why = one_line(str(error)) or type(error).__name__
+                if self.address:
+                    raise EditmillError(
+                        f"run.ray_address: no Ray cluster answers at {self.address} ({why}); "
+                        "start it, or leave the address out"
+                    ) from None
+                raise EditmillError(
+                    f"run.runner: Ray does not start on this machine ({why}); run again when less "
+                    "else runs here, or set `runner: threads`"
+                ) from None
+        raise AssertionError("unreachable")
 
 
 class Ray:
@@ -44,7 +73,7 @@ class Ray:
             quiet |= own
         # What Ray will do by default: leave a worker without GPUs its CUDA_VISIBLE_DEVICES.
         os.environ.setdefault("RAY_ACCEL_ENV_VAR_OVERRIDE_ON_ZERO", "0")
-        self.tasks: TaskRunner[Any] = RayTaskRunner(address=address, init_kwargs=quiet)
+        self.tasks: TaskRunner[Any] = _Tasks(address=address, init_kwargs=quiet)
         self._threads = recipe.run.threads
         self._workers = workers
 

@@ -66,7 +66,8 @@ class Threads:
 def runner_for(recipe: Recipe, workers: int) -> Runner:
     """The recipe's runner; with threads, for `workers` shards at a time.
 
-    Raises EditmillError where Ray is asked for and not installed, or no cluster answers.
+    Raises EditmillError where Ray is asked for and not installed; its `tasks` do when they are
+    entered and no cluster answers.
     """
     if recipe.run.runner == "threads":
         return Threads(workers)
