@@ -9,7 +9,7 @@ one Prefect server: so a restart takes a second or two of a core, and most kills
 making. With `--own-server` each starts its own, as `editmill build` does. In the end the
 tables must have the same rows, media hashes, scores and verdicts included, and no row besides; and
 a record may have been made again only if it was in hand when a kill came. What is counted as made
-anew is what the driver was told of (`Context.on_result`) and did not find in the journal.
+is what a stage gave to the journal, in whichever process.
 What was seen is in infra/bench/results/kills.md.
 """
 
@@ -29,6 +29,7 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, nullcontext
 from multiprocessing.process import BaseProcess
 from pathlib import Path
+from typing import Any
 
 import cv2
 import numpy as np
@@ -39,6 +40,14 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
 import catalog
 from catalog.media import write_video
+from catalog.products import Page
+from flows import build
+from flows.recipe import Recipe
+from flows.request import request
+from flows.runtime.context import context
+from flows.runtime.orchestration.server import Embedded, Server
+from flows.runtime.results import journal
+from flows.runtime.running.runner import Runner, runner_for
 
 TABLES = ("sources", "clips", "tracks", "plans", "pairs", "scores", "failures")
 MADE_ANEW = ("created", "seconds")
@@ -71,13 +80,33 @@ run: {{shard_size: 1, runner: {runner}}}
 """
 
 
-def journal(root: str) -> set[tuple[str, str]]:
-    """Stage and key of every product that a folder holds."""
-    pages = Path(root).glob("work/*/*/*/*.json")
-    return {(page.parents[2].name, key) for page in pages for key in json.loads(page.read_text())}
+TOLD = "EDITMILL_BENCH_TOLD"
+"""The variable by which a worker's process knows where to tell what is made in it."""
 
 
-PRELOADED = ("__main__", "flows.build", "flows.runtime.running.ray")
+def tell_what_is_made() -> None:
+    """From now on, this process writes a line for each product of a stage: stage, page and key."""
+    told, save = Path(os.environ[TOLD]), journal._Saving.save
+
+    def telling(self: Any, page: Page, products: dict[str, Any]) -> None:
+        save(self, page, products)
+        lines = [json.dumps([page._stage, page._name, key]) for key in products]
+        with told.open("a", encoding="utf-8") as file:
+            file.write("".join(f"{line}\n" for line in lines))
+
+    journal._Saving.save = telling  # type: ignore[method-assign]
+
+
+def _runner_for(recipe: Recipe, workers: int) -> Runner:
+    """The recipe's runner, whose workers tell what is made in them."""
+    found = runner_for(recipe, workers)
+    if found.remote:
+        hook = "infra.bench.builds.kills.tell_what_is_made"
+        found.tasks.init_kwargs["runtime_env"] = {"worker_process_setup_hook": hook}  # type: ignore[attr-defined]
+    return found
+
+
+PRELOADED = ("__main__", "flows.runtime.running.ray")
 """What a build's process has imported when it begins; nothing of it has started a thread."""
 
 
@@ -89,29 +118,18 @@ def drive(
     server: str | None,
     environment: Mapping[str, str],
 ) -> None:
-    """Carries the build out and writes a line for each record that it has not found done."""
+    """Carries the build out and writes a line for each record made."""
     os.setsid()  # Ctrl-C is for the bench
     os.environ.update(environment)
     with log.open("ab") as printed:
         for stream in (1, 2):
             os.dup2(printed.fileno(), stream)
-    from flows import build
-    from flows.request import request
-    from flows.runtime.context import context
-    from flows.runtime.orchestration.server import Server
-    from flows.runtime.results.record_result import RecordResult
-
+    os.environ |= {TOLD: str(told), "PYTHONPATH": sys.path[0]}  # of workers, too
+    tell_what_is_made()
+    build.runner_for = _runner_for
     asked = request(recipe, out)
     ctx = context(out, asked.recipe)
-    known = journal(out)
-    with told.open("a", encoding="utf-8", buffering=1) as file:
-
-        def note(result: RecordResult) -> None:
-            if result.document is not None and (result.stage, result.key) not in known:
-                file.write(json.dumps([result.stage, result.record, result.key]) + "\n")
-
-        ctx.on_result = note
-        build.run(ctx, asked, Server(server).connect(ctx.stop, print))
+    build.run(ctx, asked, Server(server).connect(ctx.stop, print))
 
 
 class Builds:
@@ -138,7 +156,7 @@ class Builds:
         return process
 
     def made(self) -> list[tuple[str, str, str]]:
-        """Stage, record and key of what was made so far, again if it was made again."""
+        """Stage, page and key of what was made so far, again if it was made again."""
         return [tuple(json.loads(line)) for line in self.told.read_text().splitlines()]
 
     def finish(self) -> None:
@@ -156,8 +174,6 @@ class Builds:
 @contextmanager
 def prefect_server() -> Iterator[str]:
     """The address of one that runs meanwhile."""
-    from flows.runtime.orchestration.server import Embedded
-
     server = Embedded()
     server.wait()
     try:
