@@ -9,9 +9,16 @@ from contextlib import AbstractContextManager, suppress
 from typing import Any, Self
 
 import ray
+from prefect.exceptions import CrashedRun
 from prefect.task_runners import TaskRunner
 from prefect_ray import RayTaskRunner
 from prefect_ray.context import remote_options
+from ray.exceptions import (
+    LocalRayletDiedError,
+    NodeDiedError,
+    OutOfMemoryError,
+    WorkerCrashedError,
+)
 
 from catalog.errors import EditmillError, one_line
 from flows.recipe import Recipe
@@ -22,6 +29,8 @@ RETRIES = 3
 """Times that a task whose worker died (killed, out of memory) is given to another. It continues
 from the journal, so only the records that were in hand are computed again."""
 
+
+_DEATHS = WorkerCrashedError | OutOfMemoryError | NodeDiedError | LocalRayletDiedError
 
 STARTS = 3
 """Times that a cluster on this machine is started: Ray gives it 30 s, and a machine may be busy."""
@@ -106,6 +115,18 @@ class Ray:
             return []
         ready, _ = ray.wait(list(by_reference), num_returns=len(by_reference), timeout=0)
         return [by_reference[each] for each in ready]
+
+    def died(self, error: Exception) -> str:
+        found: BaseException | None = error
+        while found is not None:
+            if isinstance(found, CrashedRun | _DEATHS):
+                return (
+                    f"its worker died {RETRIES + 1} times, out of memory or killed; let fewer work "
+                    "at a time (run.workers) or on a larger machine, and run again: it continues "
+                    "where it was"
+                )
+            found = getattr(found, "cause", None) or found.__cause__
+        return ""
 
     def stop(self, futures: Iterable[Any]) -> None:
         """Interrupts the tasks, which end with the record in hand."""

@@ -38,6 +38,10 @@ class Runner(Protocol):
         """Those that have ended, in whatever way."""
         ...
 
+    def died(self, error: Exception) -> str:
+        """In a line, that the error is a worker's death, and what to do; "" where it is not."""
+        ...
+
     def stop(self, futures: Iterable[Any]) -> None:
         """Lets the tasks of these futures end with the record in hand, and those that have not
         begun not begin."""
@@ -58,6 +62,9 @@ class Threads:
 
     def ended(self, futures: Sequence[Any]) -> list[Any]:
         return []
+
+    def died(self, error: Exception) -> str:
+        return ""  # whoever would be told died with it
 
     def stop(self, futures: Iterable[Any]) -> None:
         pass

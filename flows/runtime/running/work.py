@@ -6,8 +6,9 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
-from weakref import WeakSet
+from weakref import WeakKeyDictionary, WeakSet
 
+from catalog.errors import EditmillError
 from flows.runtime.context import BuildRun, Context, Stopped, findable
 from flows.runtime.every import every
 from flows.runtime.running.report import Made
@@ -35,6 +36,7 @@ class Work:
         self.submitted = 0
         self.batch: Callable[[], None] = lambda: None  # what the present batch does
         self._unsettled: WeakSet[Any] = WeakSet()  # futures of this batch, while anybody has them
+        self._stages: WeakKeyDictionary[Any, str] = WeakKeyDictionary()  # of futures
         self._open: dict[int, Any] = {}  # futures whose report was not taken in yet, by identity
         self._lock = threading.Lock()
 
@@ -44,6 +46,7 @@ class Work:
             future = task.submit(self.ctx.run, shard)
         self.submitted += 1
         self._unsettled.add(future)
+        self._stages[future] = task.name
         if self.runner.remote:
             with self._lock:
                 self._open[id(future)] = future
@@ -56,8 +59,9 @@ class Work:
         except Exception as error:
             if self.ctx.stop.is_set() and self.runner.remote:  # what an interrupted task raises
                 raise Stopped from None
-            self.ctx.fail(error)
-            raise
+            told = self._told(future, error)
+            self.ctx.fail(told)
+            raise told from error
         self._take(future, made)
         return made.records
 
@@ -108,4 +112,9 @@ class Work:
                 with self._lock:
                     self._open.pop(id(future), None)
                 if not self.ctx.stop.is_set():
-                    self.ctx.fail(error)
+                    self.ctx.fail(self._told(future, error))
+
+    def _told(self, future: Any, error: Exception) -> Exception:
+        """What ended a task: what it raised, or one of ours where it could raise nothing."""
+        died = self.runner.died(error)
+        return EditmillError(f"{self._stages.get(future, 'a stage')}: {died}") if died else error

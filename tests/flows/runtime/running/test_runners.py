@@ -4,6 +4,7 @@ in its own words, a stop lets go."""
 from __future__ import annotations
 
 import os
+import re
 import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -123,6 +124,19 @@ def test_a_worker_that_dies_loses_and_repeats_nothing(tmp_path: Path) -> None:
 
     pid, value = drive(ctx, driver)
     assert mark.exists() and pid != os.getpid() and value == 2
+
+
+def test_a_worker_that_dies_at_each_try_ends_the_build_in_a_line(tmp_path: Path) -> None:
+    ctx = context(tmp_path / "catalog", recipe("ray"))
+
+    def driver(work: Work) -> None:
+        first = work.submit(task(stages.doomed, "plan"), of(1))
+        work.records(work.submit(task(stages.doubled), first))
+
+    with pytest.raises((EditmillError, Stopped)):  # whichever looks first, the poll or the driver
+        drive(ctx, driver)
+    assert isinstance(ctx.error, EditmillError)
+    assert re.match(r"(plan|edit): its worker died 4 times, out of memory", str(ctx.error))
 
 
 def test_an_address_needs_a_server_that_its_workers_reach(tmp_path: Path) -> None:
