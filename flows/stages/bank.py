@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import dataclasses
 import threading
+from array import array
 from collections.abc import Container, Sequence
 from typing import Any
 
@@ -78,11 +79,31 @@ def bank_of(ctx: Context, sources: Sequence[AnnotatedClip], sample: str) -> Bank
             document = ctx.catalog.products.get(SAMPLE, sample) or {}
             clips = [ClipReference.of_row(row) for row in document["clips"]]
             offered = {track for clip in clips for track, _ in clip.tracks}
-            ctx.donors = Bank(candidates(ctx, recorded(ctx, clips), offered))
+            ctx.donors = Bank(
+                [
+                    candidate
+                    for annotated in map(_packed, recorded(ctx, clips))
+                    for candidate in candidates(ctx, [annotated], offered)
+                ]
+            )
     return Bank(candidates(ctx, sources), ctx.donors)
 
 
 _reading = threading.Lock()
+
+
+def _packed(annotated: AnnotatedClip) -> AnnotatedClip:
+    """The same, its tracks' numbers in arrays: what stays in memory takes a fifth of what lists of
+    Python's floats do."""
+    tracks = [
+        dataclasses.replace(
+            track,
+            boxes=array("d", track.boxes),  # type: ignore[arg-type]
+            confidence=array("d", track.confidence),  # type: ignore[arg-type]
+        )
+        for track in annotated.tracks
+    ]
+    return dataclasses.replace(annotated, tracks=tracks)
 
 
 def _key(annotated: AnnotatedClip) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -37,7 +37,8 @@ def reference(annotated: AnnotatedClip) -> ClipReference:
     return ClipReference(dataclasses.replace(annotated.clip, camera=[]), tracks)
 
 
-def recorded(ctx: Context, references: Iterable[ClipReference]) -> list[AnnotatedClip]:
-    """The clips as this build annotated them, in this order, each once."""
+def recorded(ctx: Context, references: Iterable[ClipReference]) -> Iterator[AnnotatedClip]:
+    """The clips as this build annotated them, in this order, each once, read one by one."""
     asked = {each.clip.clip_id: each.clip for each in references}
-    return [annotate.again(ctx, clip) for clip in asked.values()]
+    for clip in asked.values():
+        yield annotate.again(ctx, clip)

@@ -123,7 +123,7 @@ def test_a_clip_that_is_gone_from_the_journal_is_named(swapped) -> None:
     ctx = swapped[0]
     gone = dataclasses.replace(swapped[1][0].clip, clip_id="gone")
     with pytest.raises(EditmillError, match="clip gone is gone from the journal; run again"):
-        recorded(ctx, [ClipReference(gone, ())])
+        list(recorded(ctx, [ClipReference(gone, ())]))
 
 
 def test_both_clips_licences_hold() -> None:
