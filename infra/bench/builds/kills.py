@@ -217,9 +217,11 @@ def disturbed(builds: Builds, kills: int, records: int, dice: random.Random) -> 
         process, due = builds.start(), _due(builds, kills - killed.total(), records, dice)
         while process.is_alive():
             if due():
+                made = builds.made()
                 which = kill(process, dice)
                 killed[which] += 1
-                print(f"kill {killed.total()} of {kills}: {which}", flush=True)
+                after = made[-1][0] if made else "nothing"
+                print(f"kill {killed.total()} of {kills}: {which}, after {after}", flush=True)
                 if killed.total() == kills and which == "worker":
                     break  # the build goes on without it
                 due = _due(builds, kills - killed.total(), records, dice)

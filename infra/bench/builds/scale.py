@@ -31,6 +31,9 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 WARM = 64
 """Clips of the build that a measured one is preceded by."""
 
+WARM_ASLEEP = 8
+"""The same, where records sleep: enough for each of four workers to have run every stage."""
+
 RECIPE = """
 name: {name}
 seed: 1
@@ -94,6 +97,11 @@ def build(recipe: Path, out: Path) -> dict[str, float]:
     connection = Server(None).connect(ctx.stop, print)
     made: dict[str, float] = {}
     make = building._make
+    work, works = building.Work, []
+
+    def kept(*given: object) -> object:
+        works.append(work(*given))  # type: ignore[arg-type]
+        return works[-1]
 
     def measured(*given: object) -> None:
         start, spent = time.monotonic(), cores()
@@ -107,13 +115,15 @@ def build(recipe: Path, out: Path) -> dict[str, float]:
             last=memory.last,
         )
 
+    building.Work = kept  # type: ignore[assignment,misc]
     building._make = measured  # type: ignore[assignment]
     try:
         with Memory() as memory:
             outcome = building.run(ctx, asked, connection)
     finally:
-        building._make = make
+        building._make, building.Work = make, work  # type: ignore[misc]
     stats = ctx.stats.in_order
+    own = sum(stage.besides for stage in stats)
     return {
         **made,
         "whole": time.monotonic() - begun,
@@ -121,7 +131,8 @@ def build(recipe: Path, out: Path) -> dict[str, float]:
         "pairs": outcome.totals["made"],
         "failed": sum(stage.failed for stage in stats),
         "reused": sum(stage.reused for stage in stats),
-        "own": sum(stage.besides for stage in stats),
+        "own": own,
+        "own_a_task": own / max(works[0].submitted, 1),
     }
 
 
@@ -131,9 +142,14 @@ def one(folder: Path, clips: int, runner: str, workers: int, shard: int, name: s
     from infra.bench.builds import scale_stages
 
     scale_stages.use()
+    if runner == "ray":  # its start is no part of what workers share
+        import ray
+
+        ray.init(num_cpus=workers, include_dashboard=False, log_to_driver=False)
     release_pairs.write_report = lambda out, *_, **__: Path(out).write_text("")  # type: ignore
     small = folder / f"warm-{time.monotonic_ns()}"
-    for videos, count in ((small / "videos", WARM), (folder / "videos", clips)):
+    warm = WARM_ASLEEP if name.startswith(scale_stages.ASLEEP) else WARM
+    for videos, count in ((small / "videos", warm), (folder / "videos", clips)):
         if not videos.is_dir():
             footage(videos, count)
         recipe = videos.parent / "recipe.yaml"
@@ -179,10 +195,10 @@ def grow(sizes: list[int], shard: int, resume: bool) -> None:
     )
 
 
-def ray(clips: int, hundredths: int) -> None:
-    """One worker and four, alternating."""
+def ray(clips: int, hundredths: int, times: int) -> None:
+    """One worker and four, alternating, each so many times."""
     seconds: dict[int, list[float]] = {1: [], 4: []}
-    for _ in range(3):
+    for _ in range(times):
         for workers, taken in seconds.items():
             with tempfile.TemporaryDirectory(prefix="editmill-scale-") as temporary:
                 how = {"runner": "ray", "workers": workers, "shard": 4}
@@ -204,12 +220,13 @@ def main() -> None:
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--name", default="awake")
     parser.add_argument("--hundredths", type=int, default=50)
+    parser.add_argument("--times", type=int, default=3)
     parser.add_argument("--no-resume", action="store_true")
     given = parser.parse_args()
     if given.what == "one":
         one(given.folder, *given.clips, given.runner, given.workers, given.shard, given.name)
     elif given.what == "ray":
-        ray(*(given.clips or [64]), given.hundredths)
+        ray(*(given.clips or [64]), given.hundredths, given.times)
     else:
         grow(given.clips or [100, 1000, 10_000], given.shard, not given.no_resume)
 
