@@ -46,11 +46,12 @@ SYSTEM: Clock = _System()
 
 
 def wait(seconds: float, clock: Clock, check_stop: Callable[[], None]) -> None:
-    """Wait so long; `check_stop` is called all the while and may raise."""
-    until = clock.now() + seconds
+    """Wait so long, whatever the time of day does meanwhile; `check_stop` is called all the while
+    and may raise."""
     check_stop()
-    while (left := until - clock.now()) > 0:
-        clock.sleep(min(left, SLICE))
+    while seconds > 0:
+        clock.sleep(min(seconds, SLICE))
+        seconds -= SLICE
         check_stop()
 
 

@@ -25,6 +25,7 @@ from flows.sources.http import (
 from flows.sources.http.addresses import is_public, resolve
 from flows.sources.http.connections import Connections
 from flows.sources.http.transport import Transport
+from flows.sources.http.waiting import wait
 from tests.flows.sources.stock_server import FastClock, StockServer, cut, reply
 
 HOME = ("127.0.0.1", "localhost")
@@ -88,6 +89,19 @@ def test_a_body_cut_short_and_one_that_is_no_json_are_asked_again(
     with client(clock) as http:
         assert http.get_json(f"{stock.url}/files/1/a.mp4", {}, go) == {"fine": 1}
     assert len(stock.requests) == 5
+
+
+@pytest.mark.parametrize("jump", [-3600.0, 3600.0])
+def test_a_wait_is_as_long_as_asked_though_the_time_of_day_is_set_meanwhile(jump: float) -> None:
+    class SetClock(FastClock):
+        def sleep(self, seconds: float) -> None:
+            super().sleep(seconds)
+            if len(self.waits) == 3:
+                self.time += jump
+
+    clock = SetClock()
+    wait(10.2, clock, lambda: None)
+    assert sum(clock.waits) == pytest.approx(10.2)
 
 
 def test_a_server_that_is_not_there(clock: FastClock) -> None:
