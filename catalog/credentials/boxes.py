@@ -13,6 +13,8 @@ from typing import Any, BinaryIO
 
 import numpy as np
 
+from catalog.storage.files import copy_range
+
 OFFSETS: dict[bytes, np.dtype[Any]] = {b"stco": np.dtype(">u4"), b"co64": np.dtype(">u8")}
 """Tables of chunk offsets, and what they hold after version, flags and count (8 bytes)."""
 
@@ -22,9 +24,6 @@ PARENTS = (b"trak", b"mdia", b"minf", b"stbl")
 OTHER_OFFSETS = frozenset((b"moof", b"sidx", b"mfra", b"meta", b"saio"))
 """Boxes that tell places in the file in other ways: of fragmented, still or encrypted media, which
 an expert does not make."""
-
-COPIED_AT_ONCE = 1 << 20
-"""Bytes in memory."""
 
 
 class NotAnMp4(Exception):
@@ -51,22 +50,17 @@ def insert(box: bytes, source: BinaryIO, target: BinaryIO) -> int:
         there = b" ".join(each.type for each in boxes).decode("latin-1")
         raise NotAnMp4(f"its boxes are {there!r}, not those of an ftyp, a moov and an mdat")
     place = boxes[0].end
+    source.seek(0)
+    copy_range(source, target, place)
+    target.write(box)
     for each in boxes:
-        source.seek(each.start)
         if each.type == b"moov":
+            copy_range(source, target, each.start)  # what lies between, in one piece
             moov = bytearray(source.read(each.end - each.start))
             _move(memoryview(moov)[each.content - each.start :], len(box))
             target.write(moov)
-        else:
-            _copy(source, target, each.end)
-        if each.start == 0:
-            target.write(box)
+    copy_range(source, target, boxes[-1].end)
     return place
-
-
-def _copy(source: BinaryIO, target: BinaryIO, end: int) -> None:
-    while data := source.read(min(COPIED_AT_ONCE, end - source.tell())):
-        target.write(data)
 
 
 def _boxes(file: BinaryIO) -> Iterator[_Box]:

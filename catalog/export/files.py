@@ -10,7 +10,6 @@ import csv
 import io
 import itertools
 import json
-import shutil
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -18,7 +17,7 @@ from typing import Any, Literal, Protocol
 
 from catalog.errors import EditmillError
 from catalog.export.shapes import Shape
-from catalog.storage.files import beside, replacing
+from catalog.storage.files import beside, copy_file, replacing
 
 White = Literal["edited", "kept"]
 """What white means in a mask: the region that the edit makes, or the one it leaves alone."""
@@ -89,7 +88,7 @@ class Original:
             if self.signed_for:
                 media.signs.sign(path, temporary, self.signed_for)
             else:
-                shutil.copyfile(path, temporary)
+                copy_file(path, temporary)
 
 
 @dataclass(frozen=True, slots=True)

@@ -10,13 +10,18 @@ import os
 from collections import Counter
 from collections.abc import Iterable
 from concurrent.futures import FIRST_COMPLETED, Future, ThreadPoolExecutor, wait
-from contextlib import suppress
+from contextlib import nullcontext, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+from threading import Semaphore
 
 from catalog.export.files import Encoded, File, Media, Original
 from catalog.export.shard import Tar
 from catalog.storage.files import sweep, unwritable
+
+PER_CORE = 4
+"""Files made at once per core: copies wait for the disk most of their time
+(infra/bench/results/export.md)."""
 
 AHEAD = 8
 """Files per worker that are in hand at most: an export of a million pairs makes no list of them."""
@@ -49,16 +54,18 @@ def place(files: Iterable[File], out: Path, media: Media, link: bool) -> Placed:
     Raises EditmillError, in one line, at the first file that cannot be made.
     """
     placed = Placed()
-    workers = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
-    with ThreadPoolExecutor(workers or 1, thread_name_prefix="export") as pool:
+    cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count()
+    workers = (cores or 1) * PER_CORE
+    computed = Semaphore(cores or 1)
+    with ThreadPoolExecutor(workers, thread_name_prefix="export") as pool:
         pending: set[Future[tuple[str, bool, bool, int]]] = set()
         try:
             for file in files:
-                if len(pending) >= (workers or 1) * AHEAD:
+                if len(pending) >= workers * AHEAD:
                     done, pending = wait(pending, return_when=FIRST_COMPLETED)
                     _count(placed, done)
                 placed.signed += _signed(file)
-                pending.add(pool.submit(_make, file, out, media, link))
+                pending.add(pool.submit(_make, file, out, media, link, computed))
             _count(placed, wait(pending).done)
         finally:
             pool.shutdown(cancel_futures=True)
@@ -87,8 +94,11 @@ def _count(placed: Placed, done: Iterable[Future[tuple[str, bool, bool, int]]]) 
         placed.bytes += size
 
 
-def _make(file: File, out: Path, media: Media, link: bool) -> tuple[str, bool, bool, int]:
-    """Kind, whether it was made now, whether as a link, and its size in bytes."""
+def _make(
+    file: File, out: Path, media: Media, link: bool, computed: Semaphore
+) -> tuple[str, bool, bool, int]:
+    """Kind, whether it was made now, whether as a link, and its size in bytes. `computed` bounds
+    the files in hand that are no copies: an encoded one holds frames, a shard has threads."""
     final = out / file.path
     if (size := _size(final)) is not None:
         return file.what, False, False, size
@@ -103,7 +113,8 @@ def _make(file: File, out: Path, media: Media, link: bool) -> tuple[str, bool, b
         and _link(media.find(file.ref), final)
     )
     if not linked:
-        file.write(final, media)
+        with nullcontext() if isinstance(file, Original) else computed:
+            file.write(final, media)
     return file.what, True, linked, final.stat().st_size
 
 

@@ -165,7 +165,7 @@ def test_a_full_disk_is_one_line(
     def full(*_: Any) -> None:
         raise OSError(28, os.strerror(28))
 
-    monkeypatch.setattr("shutil.copyfile", full)
+    monkeypatch.setattr("catalog.export.files.copy_file", full)
     with pytest.raises(EditmillError, match="the disk is full") as told:
         run("vefx", tmp_path / "out", link=False)
     assert "\n" not in str(told.value)

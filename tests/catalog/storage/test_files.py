@@ -2,10 +2,14 @@
 
 import errno
 import os
+import resource
+import signal
+from pathlib import Path
 
 import pytest
 
 from catalog.errors import EditmillError
+from catalog.storage import files
 from catalog.storage.files import replacing, unwritable, write_bytes
 
 
@@ -43,3 +47,38 @@ def test_a_folder_in_the_way(tmp_path):
     (tmp_path / "a").mkdir()
     with pytest.raises(EditmillError, match="cannot be written"):
         write_bytes(tmp_path / "a", b"x")
+
+
+@pytest.mark.parametrize("by_kernel", [True, False])
+@pytest.mark.parametrize("size", [10, 3 * files.COPIED_AT_ONCE + 5])
+def test_a_range_is_copied_to_where_the_target_stands(
+    tmp_path: Path, size: int, by_kernel: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refused(*_: object) -> int:
+        raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
+
+    if not by_kernel:
+        monkeypatch.setattr(os, "copy_file_range", refused, raising=False)
+    content = os.urandom(size)
+    path, copied = tmp_path / "path", tmp_path / "copied"
+    path.write_bytes(content)
+    with path.open("rb") as source, copied.open("wb") as target:
+        assert source.read(3) == content[:3]
+        target.write(b"head ")
+        files.copy_range(source, target, size - 2)
+        assert source.read() == content[-2:]
+        target.write(b" tail")
+    assert copied.read_bytes() == b"head " + content[3:-2] + b" tail"
+
+
+def test_a_disk_that_is_full_while_the_kernel_copies_is_told(tmp_path: Path) -> None:
+    path, soft = tmp_path / "path", resource.getrlimit(resource.RLIMIT_FSIZE)
+    path.write_bytes(os.urandom(1 << 16))
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 15, soft[1]))
+    try:
+        with pytest.raises(OSError, match=os.strerror(errno.EFBIG)):
+            files.copy_file(path, tmp_path / "copied")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, soft)
+        signal.signal(signal.SIGXFSZ, before)
