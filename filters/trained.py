@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 import tempfile
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from pathlib import Path
@@ -23,12 +23,17 @@ from catalog.query import Queries
 from catalog.records import ModelRow
 from catalog.releases import Catalog
 from catalog.storage import open_storage
+from experts.providers import Choice
+from experts.providers.choice import choice_of
 from filters.rules import LATEST, Filters
 
 KIND = "filter"
 
 MODEL = "model.safetensors"
 """A version's file; what is in it is the filter's own."""
+
+EMBEDDED = "embedded"
+"""The provider of the slot `encode` that the shipped models were trained on."""
 
 NAMED_BY = {"quality": "quality_model", "alignment": "style_probes"}
 """By filter, the key of a recipe's `filters` section that names its model."""
@@ -52,9 +57,29 @@ class TrainedModel:
     promoted: bool
 
 
-def pinned(rules: Filters, root: str | Path) -> Filters:
-    """`rules` with `latest` replaced by the version it means now in the catalog at `root`, so that
-    a release says which one judged; by the shipped model where none was promoted yet.
+def versions(dataset: Queries, name: str, encoder: Choice) -> list[ModelRow]:
+    """All versions that judge by this encoder's features, the oldest first."""
+    wanted = encoder.decisions()
+    return [row for row in trained.versions(dataset, name) if _encoder_of(row) == wanted]
+
+
+def promoted(rows: Sequence[ModelRow]) -> ModelRow | None:
+    """The one of these versions that was promoted last; None where there is none."""
+    return next((row for row in reversed(rows) if row.promoted), None)
+
+
+def _encoder_of(row: ModelRow) -> dict[str, Any] | None:
+    """What decides its features; None for an encoder that this editmill does not know."""
+    try:
+        return choice_of("encode", row.config.get("encoder", EMBEDDED)).decisions()
+    except ValueError:
+        return None
+
+
+def pinned(rules: Filters, encoder: Choice, root: str | Path) -> Filters:
+    """`rules` with `latest` replaced by the version it means now in the catalog at `root` for this
+    encoder, so that a release says which one judged. Where none was promoted yet it is None: the
+    shipped model, which is the embedded encoder's; with another the filter abstains and says so.
 
     Raises EditmillError where a named version is not there.
     """
@@ -63,16 +88,16 @@ def pinned(rules: Filters, root: str | Path) -> Filters:
     if not wanted:
         return rules
     dataset = catalog.open(root) if open_storage(root).exists(MARKER) else None
-    versions: dict[str, str | None] = {}
+    found: dict[str, str | None] = {}
     for key, given in wanted.items():
         name = next(name for name, by in NAMED_BY.items() if by == key)
-        row = None if dataset is None else trained.latest(dataset, name)
+        row = None if dataset is None else promoted(versions(dataset, name, encoder))
         if given != LATEST:
-            versions[key] = given
+            found[key] = given
             file_of(given, dataset)
         else:
-            versions[key] = row.model_id if row else None
-    return rules.model_copy(update=versions)
+            found[key] = row.model_id if row else None
+    return rules.model_copy(update=found)
 
 
 def file_of(model: str | Path | None, dataset: Queries | None) -> Path | None:

@@ -12,9 +12,12 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import pytest
 import yaml
+
+from catalog.storage.versioned import LakefsStorage
 
 ROOT = Path(__file__).parents[1]
 
@@ -165,6 +168,15 @@ def lakefs_uri(lakefs_server: LakefsServer, monkeypatch: pytest.MonkeyPatch, tmp
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("EDITMILL_STORAGE_CACHE", str(tmp_path / "local copies"))
     return f"lakefs://{lakefs_server.repository()}"
+
+
+def commits(storage: LakefsStorage) -> list[Any]:
+    """The last commits of a branch, the newest first, as lakeFS' own client has them."""
+    from lakefs import Client, Repository
+
+    access = storage.access
+    client = Client(host=access.endpoint, username=access.key_id, password=access.secret)
+    return list(Repository(storage.bucket, client=client).branch(storage.ref).log(max_amount=10))
 
 
 @pytest.fixture(params=["folder", "s3", "lakefs"])

@@ -21,7 +21,7 @@ _CHECKPOINT = re.compile(r"_delta_log/(\d{20})\.checkpoint\.parquet")
 
 def check_objects(storage: Storage, key: str, delta: DeltaTable | None) -> None:
     """Raises EditmillError, naming the object and the remedy, where a reader of the table at `key`
-    would miss a commit or, once it is opened, a data file."""
+    would miss a commit or, once it is opened, a data file; and where the keys may not read it."""
     sizes = {each.key.removeprefix(f"{key}/"): each.size for each in storage.list(key)}
     commits = {int(m[1]): size for name, size in sizes.items() if (m := _COMMIT.fullmatch(name))}
     last = max(commits, default=-1) if delta is None else delta.version()
@@ -34,6 +34,8 @@ def check_objects(storage: Storage, key: str, delta: DeltaTable | None) -> None:
             what = "is empty" if v in commits else "is missing"
             raise damaged_object(storage, f"{key}/_delta_log/{v:020}.json", what)
     if delta is None:
+        if last in commits:
+            storage.read(f"{key}/_delta_log/{last:020}.json")  # keys that may only list fail here
         return
     files = pl.DataFrame(delta.get_add_actions()).select("path", "size_bytes")
     for name, size in files.iter_rows():

@@ -128,10 +128,15 @@ class StoredTable:
         return self._parts
 
     def find_damage(self, version: int | None = None) -> None:
-        """Read all of it; raises EditmillError, naming the file, where one cannot be read."""
+        """Read all of it; raises EditmillError, naming the file, where one cannot be read. In an
+        object store only the log is asked for: whether it may still be read."""
         delta = self.open(version)
-        if delta is not None and self.folder is not None:
+        if delta is None:
+            return
+        if self.folder is not None:
             check_rows(self.folder, delta)
+        else:
+            check_objects(self._storage, self._key, None)
 
     def refuse_if_full(self, size: float) -> None:
         """Delta's writer panics on a full disk, with a trace on the terminal: ask beforehand."""

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 from typing import Protocol, runtime_checkable
 
@@ -29,16 +28,6 @@ class TableLocation:
 
     uri: str
     options: Mapping[str, str] = field(default_factory=dict, repr=False)  # may hold secrets
-
-
-@dataclass(frozen=True, slots=True)
-class Commit:
-    """A commit of a storage with version control."""
-
-    id: str
-    message: str
-    created: datetime  # UTC
-    metadata: Mapping[str, str]
 
 
 class Storage(Protocol):
@@ -141,8 +130,4 @@ class Versioned(Storage, Protocol):
 
     def delete_branch(self) -> None:
         """Delete this branch, if it is there."""
-        ...
-
-    def log(self, limit: int) -> list[Commit]:
-        """The last `limit` commits of this branch, the newest first."""
         ...

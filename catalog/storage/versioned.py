@@ -11,7 +11,6 @@ import random
 import re
 import time
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime
 from functools import cached_property
 from typing import TYPE_CHECKING, TypeVar
 
@@ -19,7 +18,6 @@ from catalog.errors import EditmillError
 from catalog.storage.access import Access, lakefs_access
 from catalog.storage.cache import Cache
 from catalog.storage.faults import error_code, tries
-from catalog.storage.location import Commit
 from catalog.storage.objects import RETRY_SECONDS, ObjectStorage
 
 if TYPE_CHECKING:
@@ -151,19 +149,6 @@ class LakefsStorage(ObjectStorage):
         except _Refusal as refusal:
             if refusal.status != 404 or "branch" not in refusal.said:
                 raise
-
-    def log(self, limit: int) -> list[Commit]:
-        branch = self._branch
-        found = self._request(lambda: list(branch.log(max_amount=limit)))
-        return [
-            Commit(
-                commit.id,
-                commit.message,
-                datetime.fromtimestamp(commit.creation_date, UTC),
-                dict(commit.metadata or {}),
-            )
-            for commit in found
-        ]
 
     def _commit(self, ref: str, message: str, metadata: Mapping[str, str]) -> bool:
         branch = self._repository.branch(ref)

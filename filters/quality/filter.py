@@ -70,8 +70,8 @@ class QualityFilter:
             return ""
         return (
             f"{self.name}: no model was trained on {self.encoder.scale}, so it abstains; train one "
-            f"with `editmill train quality --encoder … --out FILE` and name it as the recipe's "
-            "filters.quality_model"
+            "with `editmill train quality --encoder … --out FILE` and name it as the recipe's "
+            "filters.quality_model, or with `editmill retrain quality` and say `latest` there"
         )
 
     @property

@@ -22,7 +22,7 @@ def pinned(recipe: Recipe, root: str | Path) -> Recipe:
     return recipe.model_copy(
         update={
             "experts": serving.pinned(recipe.experts, root),
-            "filters": trained.pinned(recipe.filters, root),
+            "filters": trained.pinned(recipe.filters, recipe.models.encode, root),
         }
     )
 

@@ -6,12 +6,12 @@ is what the newest release has and it has not.
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from catalog import opening, trained
+from catalog import opening
 from catalog.query import Queries
-from catalog.records import Release
+from catalog.records import ModelRow, Release
 from catalog.releases import Catalog
 from flows.release.since import recipe_name
 from flows.training.retraining import Retraining
@@ -44,15 +44,17 @@ def newest_release(dataset: Catalog, recipe: str | None = None) -> Release | Non
 
 
 def news(
-    dataset: Catalog, release: Release, model: str, keys: Callable[[Queries], set[str]]
+    dataset: Catalog,
+    release: Release,
+    versions: Sequence[ModelRow],
+    keys: Callable[[Queries], set[str]],
 ) -> News:
-    """What the `model` (an expert or filter) has not learnt from; `keys` are those of the records
-    that it learns from.
+    """What the newest of an expert's or filter's `versions` has not learnt from; `keys` are those
+    of the records that it learns from.
 
     All of it counts where nothing was trained yet, or not on a release that is still there.
     """
     now = keys(opening.open(dataset.storage, release.tag))
-    versions = trained.versions(dataset, model)
     tags = dataset.tags()
     before = versions[-1].data_ref if versions else ""
     known = keys(opening.open(dataset.storage, before)) if before in tags else set()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from pathlib import Path
 
+from catalog import trained
 from catalog.errors import EditmillError
 from catalog.query import Queries
 from catalog.records import Release
@@ -35,7 +36,7 @@ def retrained_expert(
             return set()
         return {record.key for record in found}
 
-    found = news(dataset, release, name, keys)
+    found = news(dataset, release, trained.versions(dataset, name), keys)
     records = recipe.spec.learns_from.replace("_", " ")
     if len(found.new) < max(least_new, 1):
         return found.too_few(name, records, least_new)

@@ -13,8 +13,7 @@ from experts.instances import ready
 from experts.providers import Choice, chosen
 from experts.providers.choice import choice_of
 from filters.encoder.base import Encoder
-
-EMBEDDED = "embedded"
+from filters.trained import EMBEDDED
 
 Named = str | dict[str, Any]
 """A provider of the slot `encode`, or a mapping with `provider` and its options, as a recipe's
@@ -23,7 +22,7 @@ Named = str | dict[str, Any]
 
 def encoder_named(given: Named) -> Encoder:
     """The encoder, loaded. Raises EditmillError, one line, where it cannot be had."""
-    encoder: Encoder = ready(chosen(_choice(given)))
+    encoder: Encoder = ready(chosen(choice_named(given)))
     return encoder
 
 
@@ -46,11 +45,12 @@ def from_option(text: str) -> Named:
         raise EditmillError(
             f"--encoder {text}: is no YAML; give a name, or {{provider: open_clip, checkpoint: …}}"
         ) from None
-    _choice(given)
+    choice_named(given)
     return given
 
 
-def _choice(given: Named) -> Choice:
+def choice_named(given: Named) -> Choice:
+    """The choice for the slot `encode`. Raises EditmillError, one line, where it is none."""
     try:
         return choice_of("encode", given)
     except ValueError as error:

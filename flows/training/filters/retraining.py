@@ -8,14 +8,14 @@ from typing import Any
 
 import polars as pl
 
-from catalog import opening, trained
+from catalog import opening
 from catalog.query import Queries
 from catalog.records import Release
 from catalog.releases import Catalog
 from experts import weights
-from filters.trained import TrainedModel, file_of, register
+from filters.trained import TrainedModel, file_of, promoted, register, versions
 from flows.training.filters.candidates import AUC_MARGIN, CANDIDATES, Candidate, FilterSettings
-from flows.training.filters.encoders import EMBEDDED, Named
+from flows.training.filters.encoders import EMBEDDED, Named, choice_named
 from flows.training.filters.footage import footage_of, sources_of
 from flows.training.news import news
 from flows.training.retraining import Retraining
@@ -36,13 +36,14 @@ def retrained_filter(
     """Train the filter's model on the release's footage if it has `least_new` new sources, for
     judging by `encoder`'s features, compare it with the present one, and register it; promoted if
     its AUC is `margin` higher."""
-    found = news(dataset, release, name, sources_of)
+    known = versions(dataset, name, choice_named(encoder))
+    found = news(dataset, release, known, sources_of)
     if len(found.new) < max(least_new, 1):
         return found.too_few(name, "sources", least_new)
     learnt_from = opening.open(dataset.storage, release.tag)
     footage = footage_of(learnt_from, found.new, settings.max_sources)
     own = [source for source, _ in footage]
-    present = trained.latest(dataset, name)
+    present = promoted(known)
     file = file_of(present.model_id, dataset) if present else None
     candidate = CANDIDATES[name](settings, footage, file, encoder)
     reason = candidate.verdict(AUC_MARGIN if margin is None else margin)

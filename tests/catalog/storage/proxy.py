@@ -6,8 +6,15 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from urllib.parse import urlsplit
 
-_BODY = b"<Error><Code>NoSuchKey</Code><Message>The key does not exist</Message></Error>"
-_NOT_FOUND = b"HTTP/1.1 404 Not Found\r\nContent-Length: %d\r\n\r\n%s" % (len(_BODY), _BODY)
+
+
+def _answer(status: bytes, code: bytes) -> bytes:
+    body = b"<Error><Code>%s</Code><Message>Not for these keys</Message></Error>" % code
+    return b"HTTP/1.1 %s\r\nContent-Length: %d\r\n\r\n%s" % (status, len(body), body)
+
+
+_NOT_FOUND = _answer(b"404 Not Found", b"NoSuchKey")
+_DENIED = _answer(b"403 Forbidden", b"AccessDenied")
 
 
 class Proxy:
@@ -15,7 +22,8 @@ class Proxy:
 
     `cut_requests` and `cut_answers` say how many more connections are ended as soon as that many
     bytes (`after`) went to the server or came back: 0 for none, -1 for all. `missed` are ends of
-    paths that the next request for each does not find, though they are there.
+    paths that the next request for each does not find, though they are there; `denied` is a part
+    of paths whose objects may be listed but not read.
     """
 
     def __init__(self, target: str) -> None:
@@ -27,6 +35,7 @@ class Proxy:
         self.after = 0
         self.cuts = 0
         self.missed: list[str] = []
+        self.denied = ""
         threading.Thread(target=self._accept, daemon=True).start()
 
     def close(self) -> None:
@@ -48,6 +57,9 @@ class Proxy:
                 if source_asks and self._misses(data):
                     source.sendall(_NOT_FOUND)
                     continue
+                if source_asks and self._denies(data):
+                    source.sendall(_DENIED)
+                    continue
                 if getattr(self, count) and passed > self.after:
                     setattr(self, count, getattr(self, count) - 1)
                     self.cuts += 1
@@ -63,6 +75,11 @@ class Proxy:
         if found is not None:
             self.missed.remove(found)
         return found is not None
+
+    def _denies(self, data: bytes) -> bool:
+        method, _, rest = data.partition(b" ")
+        path = rest.partition(b" ")[0].decode(errors="replace").partition("?")[0]
+        return bool(self.denied) and method in (b"GET", b"HEAD") and self.denied in path
 
 
 @contextmanager

@@ -13,8 +13,11 @@ from functools import partial
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import polars as pl
 import pytest
+from deltalake import write_deltalake
 
+from catalog.delta.table import StoredTable
 from catalog.errors import EditmillError
 from catalog.storage.access import Access
 from catalog.storage.cache import Cache
@@ -322,7 +325,6 @@ def test_a_branch_and_a_repository_that_are_not_there(lakefs_server, tmp_path):
         raised = every_request(storage)
         requests = {
             "commit": partial(storage.commit, "m", {}),
-            "log": partial(storage.log, 1),
             "tag": partial(storage.tag, "v1"),
         }
         for name, request in requests.items():
@@ -338,6 +340,7 @@ def test_a_branch_and_a_repository_that_are_not_there(lakefs_server, tmp_path):
 def test_a_forked_process_does_not_wait_for_ever(s3_uri):
     code = """
 import os, sys
+from catalog.delta.table import StoredTable
 from catalog.errors import EditmillError
 from catalog.storage import open_storage
 storage = open_storage(sys.argv[1])
@@ -360,3 +363,19 @@ assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 2
 """
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
     subprocess.run([sys.executable, "-c", code, s3_uri], env=env, check=True, timeout=60)
+
+
+def test_keys_that_may_list_and_not_read_are_told_so(bucket, proxy):
+    """And not that a table is damaged, which nothing but a copy would mend."""
+    rows = pl.DataFrame({"n": [1, 2]})
+    table = bucket.open().table("s1/pairs")
+    write_deltalake(table.uri, rows, storage_options=dict(table.options))
+    stored = StoredTable(bucket.open(endpoint=proxy.endpoint), "s1/pairs")
+    assert stored.open() is not None
+    proxy.denied = "/tables/"
+    for again in (stored, StoredTable(bucket.open(endpoint=proxy.endpoint), "s1/pairs")):
+        with pytest.raises(EditmillError, match="access denied .403.* may not do this") as caught:
+            again.find_damage()
+        assert "restore" not in str(caught.value) and "\n" not in str(caught.value)
+    proxy.denied = ""
+    assert stored.open() is not None

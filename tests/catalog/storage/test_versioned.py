@@ -4,7 +4,6 @@ import pickle
 import sys
 import time
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
 
 import polars as pl
 import pytest
@@ -13,6 +12,7 @@ from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 from catalog.errors import EditmillError
 from catalog.storage import open_storage
 from catalog.storage.versioned import LakefsStorage
+from tests.servers import commits
 
 
 @pytest.fixture
@@ -59,11 +59,10 @@ def test_a_build_is_seen_when_it_is_merged(main):
     assert rows(main, "s1/pairs") == [1, 2, 3]
     assert main.local("media/ab/abcd.bin").read_bytes() == b"content"
     build.merge_into_main("Again", {})  # nothing to do
-    last, *before = main.log(10)
+    last, *before = commits(main)
     assert last.message == "Build 1" and last.metadata["pairs"] == "3"
-    assert abs(last.created - datetime.now(UTC)).total_seconds() < 60
     assert [commit.message for commit in before[:2]] == ["Build 1", "Shard 0"]
-    assert before[1].metadata == {"recipe": "r1"} and len(main.log(2)) == 2
+    assert before[1].metadata == {"recipe": "r1"}
 
 
 def test_a_tag_keeps_what_it_names(main, lakefs_uri):
@@ -90,7 +89,7 @@ def test_an_interrupted_build_goes_on_where_it_was(main):
     again = main.branch("build")
     assert again.read("work/edit/ab/1.json") == b"done"
     assert again.read("catalog.json") == b"{}"
-    assert again.log(1)[0].message == "Take in main"
+    assert commits(again)[0].message == "Take in main"
     again.merge_into_main("Build", {})
     assert main.read("work/edit/ab/1.json") == b"done"
     again.delete_branch()
@@ -170,7 +169,7 @@ def test_wrong_keys_and_a_server_that_is_gone(main, monkeypatch):
     monkeypatch.setenv("LAKECTL_CREDENTIALS_SECRET_ACCESS_KEY", "wrong-secret")
     wrong = open_storage(main.uri)
     with pytest.raises(EditmillError, match="the keys are wrong; check LAKECTL") as caught:
-        wrong.log(1)
+        wrong.commit("x", {})
     assert "wrong-secret" not in str(caught.value) and caught.value.__context__ is None
     monkeypatch.setenv("LAKECTL_SERVER_ENDPOINT_URL", "http://127.0.0.1:9")
     gone = LakefsStorage(main.bucket, retry_seconds=0.2)
@@ -182,7 +181,7 @@ def test_without_the_package(main, monkeypatch):
     main.write("a", b"a")  # objects need none
     monkeypatch.setitem(sys.modules, "lakefs", None)
     for request in (
-        lambda: main.commit("x", {}), lambda: main.log(1), lambda: main.tag("v1"),
+        lambda: main.commit("x", {}), lambda: main.tag("v1"),
         lambda: main.branch("build"), lambda: main.merge_into_main("x", {}),
     ):  # fmt: skip
         with pytest.raises(EditmillError, match=r"pip install 'editmill\[lakefs\]'"):

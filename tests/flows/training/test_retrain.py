@@ -24,17 +24,21 @@ from filters.encoder.embedded import EmbeddedEncoder
 from filters.quality.model import SHIPPED, QualityModel
 from filters.quality.training.good_edits import GoodEdits
 from filters.rules import Filters
+from experts.providers.choice import choice_of
 from filters.trained import NAMED_BY, pinned
 from flows.runtime.orchestration.client import using
 from flows.runtime.orchestration.server import Server
 from flows.training import retrain as module
 from flows.training.filters import quality
-from flows.training.filters.candidates import CANDIDATES, Candidate
+from flows.training.filters.candidates import CANDIDATES, Candidate, FilterSettings
+from flows.training.filters.retraining import retrained_filter
 from flows.training.retrain import retrain
 from tests.checkpoints import open_clip
+from tests.servers import commits
 from tests.flows.tiny_training import release_footage, write_base, write_catalog
 from tests.flows.training.test_training_flows import TINY
 
+ENCODER = choice_of("encode", "embedded")
 AUCS = (0.904, 0.906, 0.89, 0.95)
 
 
@@ -97,13 +101,13 @@ def test_only_what_is_better_is_promoted_and_the_next_build_gets_it_pinned(
 ) -> None:
     root, latest = storage_uri, Filters(quality_model="latest")
     release_footage(root, range(2))
-    assert pinned(latest, root).quality_model is None  # the shipped one, until one is promoted
+    assert pinned(latest, ENCODER, root).quality_model is None  # the shipped one, until one is promoted
 
     worse = outcome(retrain.fn(root, "quality", least_new=1))
     assert (worse["promoted"], worse["reason"]) == (False, "not_better")  # by .004, another seed's
-    assert pinned(latest, root).quality_model is None
+    assert pinned(latest, ENCODER, root).quality_model is None
     first = Filters(quality_model=worse["model_id"])  # it can be named all the same
-    assert pinned(first, root) == first
+    assert pinned(first, ENCODER, root) == first
 
     assert not outcome(retrain.fn(root, "quality", least_new=1))["model_id"]  # nothing new since
     release_footage(root, range(2, 4))
@@ -113,14 +117,14 @@ def test_only_what_is_better_is_promoted_and_the_next_build_gets_it_pinned(
         f"{outcome(better)['model_id']}: promoted; AUC 0.9060, shipped: 0.9000 (on 7 held-out "
         "sources)"
     )
-    build = pinned(latest, root)
+    build = pinned(latest, ENCODER, root)
     assert build.quality_model == outcome(better)["model_id"]
 
     release_footage(root, range(4, 5))
     assert outcome(retrain.fn(root, "quality", least_new=1))["reason"] == "not_better"
     release_footage(root, range(5, 6))
     assert not outcome(retrain.fn(root, "quality", least_new=1, margin=0.06))["promoted"]
-    assert pinned(latest, root) == build
+    assert pinned(latest, ENCODER, root) == build
     # The present model is what each is compared with, and what is new is learnt first.
     compared = [present for _, present in trainings]
     assert compared[:2] == [None, None] and compared[2] == compared[3] is not None
@@ -140,16 +144,16 @@ def test_only_what_is_better_is_promoted_and_the_next_build_gets_it_pinned(
     # A source that has to be forgotten leads to what was trained on it.
     assert trained.seen(dataset.storage, digest("source", 2)) == sorted(r.path for r in rows[1:])
     if isinstance(dataset.storage, Versioned):
-        assert dataset.storage.log(1)[0].message.endswith("held-out sources)")
+        assert commits(dataset.storage)[0].message.endswith("held-out sources)")
 
 
 def test_a_version_that_is_not_there_is_refused_before_a_build(tmp_path: Path) -> None:
     asked = Filters(quality_model="quality@0123456789ab")
     with pytest.raises(EditmillError, match="build first and train with: editmill retrain"):
-        pinned(asked, tmp_path / "none")
+        pinned(asked, ENCODER, tmp_path / "none")
     release_footage(str(tmp_path / "catalog"), range(1))
     with pytest.raises(EditmillError, match=r"no version '0123456789ab'.*there are: none"):
-        pinned(asked, tmp_path / "catalog")
+        pinned(asked, ENCODER, tmp_path / "catalog")
     with pytest.raises(ValueError, match="there is no file alignment@0123456789ab"):
         Filters(quality_model="alignment@0123456789ab")  # another filter's
 
@@ -181,6 +185,16 @@ def test_a_filter_is_trained_for_the_encoder_of_the_recipe(
     assert asked == [clip, clip]
     row = trained.versions(catalog.open(root), "quality")[-1]
     assert row.config["encoder"] == clip
+    # A version is one encoder's: `latest` of another is another, and learns from all there is.
+    on_clip, latest = choice_of("encode", {**clip, "device": "cpu"}), Filters(quality_model="latest")
+    assert pinned(latest, on_clip, root).quality_model == row.model_id
+    assert pinned(latest, ENCODER, root).quality_model is None
+    other = retrained_filter(
+        catalog.open(root), catalog.open(root).releases()[-1], "quality", FilterSettings(), 3, None
+    )
+    assert other.promoted and other.new == 3 and asked[-1] == "embedded"
+    assert pinned(latest, ENCODER, root).quality_model == other.model_id
+    assert pinned(latest, on_clip, root).quality_model == row.model_id
     with pytest.raises(EditmillError, match="open_clip the filter has nothing to train"):
         retrain.fn(root, "alignment", str(mine), least_new=1)
 
