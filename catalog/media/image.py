@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalog.errors import EditmillError
+from catalog.media.isolation.picture import decoded
 from catalog.storage.files import write_bytes
 
 Picture = NDArray[np.uint8]
@@ -16,15 +17,9 @@ Picture = NDArray[np.uint8]
 
 
 def read_image(path: Path) -> Picture:
-    """An image as RGB [H, W, 3]. Raises EditmillError where it cannot be read."""
-    try:
-        data = np.frombuffer(path.read_bytes(), np.uint8)
-    except OSError:
-        data = np.zeros(0, np.uint8)
-    image = cv2.imdecode(data, cv2.IMREAD_COLOR) if data.size else None
-    if image is None:
-        raise EditmillError(f"{path}: not an image that can be read; give a PNG or JPEG")
-    return np.ascontiguousarray(image[..., ::-1])
+    """An image as RGB [H, W, 3], decoded in a process of its own. Raises EditmillError where it
+    cannot be read."""
+    return np.ascontiguousarray(decoded(path)[..., ::-1])
 
 
 def write_png(path: Path, picture: Picture) -> None:

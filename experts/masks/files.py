@@ -21,14 +21,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import av
 import cv2
 import numpy as np
-from av.video.codeccontext import VideoCodecContext
 from numpy.typing import NDArray
 
 from catalog import media
 from catalog.errors import BadInput
+from catalog.media.isolation.picture import decoded, palette_indices
 from experts.base import Masks
 
 log = logging.getLogger("editmill")
@@ -49,7 +48,6 @@ MAX_GREY_SHARE = 1 / 3
 """Share of pixels in the middle half of the levels: a mask has only its edges there, a photograph
 has most."""
 
-_PNG_PALETTE = 3  # the colour type, byte 25 of the file
 _REMEDY = "make the object white and all else black"
 
 Levels = NDArray[np.uint8] | NDArray[np.uint16]
@@ -75,8 +73,8 @@ def from_images(path: Path) -> Masks:
     """The masks [T, H, W] in a folder of images, in the order of the numbers in their names (1, 2,
     10), or in one image.
 
-    Raises BadInput: `no_masks`, `mask_numbers` (they skip or repeat), `corrupt_image`, `mask_shape`
-    (they differ), `unclear_mask` (see the module's head).
+    Raises BadInput: `no_masks`, `mask_numbers` (they skip or repeat), `mask_shape` (they differ),
+    `unclear_mask` (see the module's head), and as :func:`decoded`.
     """
     files = [path] if path.is_file() else _files(path)
     images = [_image(file) for file in files]
@@ -145,17 +143,7 @@ def _natural(name: str) -> list[str | int]:
 
 def _image(file: Path) -> Levels:
     """[H, W, 1, 3 or 4], colours as blue, green, red, alpha."""
-    try:
-        data = np.frombuffer(file.read_bytes(), np.uint8)
-    except OSError as error:
-        raise BadInput(
-            "unreadable_file", f"{file}: cannot be read ({error.strerror})", final=False
-        ) from None
-    image = cv2.imdecode(data, cv2.IMREAD_UNCHANGED) if data.size else None
-    if image is None:
-        raise BadInput("corrupt_image", f"{file}: not a readable image; write it again as PNG")
-    if image.dtype not in (np.uint8, np.uint16):
-        raise BadInput("unclear_mask", f"{file}: has {image.dtype} levels; save it with 8 bits")
+    image: Levels = decoded(file, cv2.IMREAD_UNCHANGED)
     return image[..., None] if image.ndim == 2 else image
 
 
@@ -176,13 +164,8 @@ def _check_palettes(where: Path, files: Sequence[Path], masks: Masks) -> None:
     """Raises BadInput where a coloured palette's index 0 is not what is black: tools that write
     ids write the background as 0."""
     for file, mask in zip(files, masks, strict=True):
-        data = file.read_bytes()
-        if not data.startswith(b"\x89PNG") or data[25] != _PNG_PALETTE:
-            continue
-        decoder = av.CodecContext.create("png", "r")
-        assert isinstance(decoder, VideoCodecContext)
-        frame = decoder.decode(av.Packet(data))[0]
-        if ((frame.to_ndarray()[0] != 0) != mask).any():
+        indices = palette_indices(file)
+        if indices is not None and ((indices != 0) != mask).any():
             raise _unclear(
                 where, f"in {file.name}'s palette black and the index 0 are not the same"
             )

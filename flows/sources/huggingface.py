@@ -6,23 +6,25 @@ https://huggingface.co/docs/datasets/video_dataset
 
 from __future__ import annotations
 
+import base64
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Literal
 
-import polars as pl
 from pydantic import Field
 
-from catalog.errors import BadInput, EditmillError, one_line
+from catalog.errors import BadInput, EditmillError
 from catalog.keys import digest
+from catalog.media.isolation import reader
 from catalog.storage.files import replacing
 from catalog.validated import Part
 from flows.sources.files.file import FileRange, State, changed, refuse_too_large
 from flows.sources.files.local import LocalFile
 from flows.sources.files.paths import NoSuchFile, files
 from flows.sources.http import MOST_BYTES
-from flows.sources.links import table
+from flows.sources.links import reading, table
 from flows.sources.links.video_column import VideoColumn, video_column
 from flows.sources.rounds import ListSection, Remarks
 from flows.sources.source import Answers, RemoteVideo
@@ -30,8 +32,6 @@ from flows.sources.suffixes import FOOTAGE
 
 METADATA = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
 """What names the videos of a video folder; its `file_name`s are relative to the folder it is in."""
-
-PIECE = 1 << 20
 
 
 class Columns(Part):
@@ -82,17 +82,15 @@ class DatasetSources(ListSection):
     ) -> Iterator[RemoteVideo]:
         file = LocalFile(path)
         state = file.state(answers.check_stop)
-        frame = table.opened((str(path),), None, answers.check_stop)
-        schema = table.schema(frame, str(path))
-        video = video_column(path, schema, self.columns.video)
-        columns = self._wanted(path, schema.names())
+        listed = table.opened((str(path),), None, answers.check_stop)
+        there = listed.columns()
+        video = video_column(path, there, self.columns.video)
+        columns = self._wanted(path, list(there))
         if not video.holds_bytes:
             columns["video"] = video.name
         content = digest(str(path), state.size, state.version)
-        rows = table.rows(frame.with_row_index("#"), ["#", *columns.values()], str(path))
-        for number, *values in rows:
-            texts = ("" if value is None else str(value).strip() for value in values)
-            row = dict(zip(columns, texts, strict=True))
+        for first, *texts in listed.rows([reading.NUMBER, *columns.values()]):
+            number, row = int(first), dict(zip(columns, texts, strict=True))
             if video.holds_bytes:
                 # The videos are not read to list them, nor are their names, which lie among them.
                 place = f"{path.relative_to(root).with_suffix('').as_posix()}/{number:06d}"
@@ -122,8 +120,8 @@ class DatasetSources(ListSection):
         for role, column in given.items():
             if role in self.columns.model_fields_set and column not in there:
                 raise EditmillError(
-                    f"{path}: has no column {column!r}, only {', '.join(there)}; correct `columns` "
-                    "in the recipe"
+                    f"{path}: has no column {column!r}, only {reading.named(there)}; correct "
+                    "`columns` in the recipe"
                 )
         return {role: column for role, column in given.items() if column in there}
 
@@ -154,34 +152,22 @@ class Cell:
         """See :class:`flows.sources.source.Address`."""
         if self.table.state(check_stop) != self.state:
             raise changed(self.table.uri)
-        data, path = self._read()
-        if data is None and path:
-            *_, address = _located(path, self.table.path.parent, self.root, check_stop)
-            address.download(to, check_stop)
-            return
-        if not data:
-            raise BadInput("empty_file", f"{self.uri}: the video has no bytes; replace it")
-        refuse_too_large(self.uri, len(data), self.most_bytes)
-        with replacing(to) as draft, draft.open("wb") as written:
-            for start in range(0, len(data), PIECE):
-                check_stop()
-                written.write(memoryview(data)[start : start + PIECE])
-
-    def _read(self) -> tuple[bytes | None, str]:
-        """The video's bytes, or the path of its file."""
-        frame = pl.scan_parquet(self.table.path, glob=False)
-        try:
-            value = frame.slice(self.row, 1).select(self.column.name).collect().item()
-        except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
-            what = one_line(str(error).split("\n\n")[0])
-            raise BadInput(
-                "unreadable_file",
-                f"{self.uri}: cannot be read ({what}); fetch the dataset anew",
-                final=not isinstance(error, OSError),
-            ) from None
-        if isinstance(value, dict):
-            return value.get("bytes"), value.get("path") or ""
-        return value, ""
+        place = str(self.table.path)
+        given = {"path": place, "row": self.row, "column": self.column.name, "uri": self.uri}
+        found = reader.read(f"{reading.__name__}:cell", given, self.uri, check_stop=check_stop)
+        with closing(found):
+            size, path = next(found)
+            if size is None and path:
+                *_, address = _located(path, self.table.path.parent, self.root, check_stop)
+                address.download(to, check_stop)
+                return
+            if not size:
+                raise BadInput("empty_file", f"{self.uri}: the video has no bytes; replace it")
+            refuse_too_large(self.uri, size, self.most_bytes)
+            with replacing(to) as draft, draft.open("wb") as written:
+                for piece in found:
+                    check_stop()
+                    written.write(base64.b64decode(piece))
 
 
 Found = tuple[str, str, FileRange | Cell]

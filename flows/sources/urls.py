@@ -21,7 +21,7 @@ from catalog.keys import file_digest
 from catalog.storage.files import replacing
 from catalog.validated import Part
 from flows.sources.http import MOST_BYTES, Client, download, host_of
-from flows.sources.links import table
+from flows.sources.links import reading, table
 from flows.sources.links.stable import stable_link
 from flows.sources.rounds import ListSection, Remarks
 from flows.sources.source import Answers, RemoteVideo
@@ -60,12 +60,10 @@ class UrlSources(ListSection):
 
     def videos(self, answers: Answers, remarks: Remarks) -> Iterator[RemoteVideo]:
         where = self.where()
-        frame = table.opened(self._files(), self.query, answers.check_stop)
-        there = table.schema(frame, where).names()
-        wanted = self._wanted(there, where)
-        for row in table.rows(frame, list(wanted.values()), where):
-            texts = ("" if value is None else str(value).strip() for value in row)
-            video = self._video(dict(zip(wanted, texts, strict=True)), remarks)
+        links = table.opened(self._files(), self.query, answers.check_stop)
+        wanted = self._wanted(list(links.columns()), where)
+        for row in links.rows(list(wanted.values())):
+            video = self._video(dict(zip(wanted, row, strict=True)), remarks)
             if video is not None:
                 yield video
 
@@ -79,7 +77,7 @@ class UrlSources(ListSection):
             asked_for = role == "url" or role in self.columns.model_fields_set
             if asked_for and column not in there:
                 raise EditmillError(
-                    f"{where}: has no column {column!r}, only {', '.join(there)}; name the "
+                    f"{where}: has no column {column!r}, only {reading.named(there)}; name the "
                     f"one with {role} in the recipe: columns: {{{role}: …}}"
                 )
         return {role: column for role, column in given.items() if column in there}

@@ -91,12 +91,17 @@ METER = Meter()
 """Of this process: a decoding process reads one video at a time."""
 
 
-def restrict(limits: Limits) -> None:
-    """Hold this process to its memory, to few open files and to small ones, and keep no core."""
+def restrict(limits: Limits, files: int = 64) -> None:
+    """Hold this process to its memory, to `files` open ones and to small ones, and keep no core."""
     _bound(resource.RLIMIT_AS, limits.memory)
-    _bound(resource.RLIMIT_NOFILE, 64)
+    _bound(resource.RLIMIT_NOFILE, files)
     _bound(resource.RLIMIT_FSIZE, 64 << 20)  # numba keeps its compiled loop in a file
     _bound(resource.RLIMIT_CORE, 0)
+
+
+def bound_cpu(seconds: float) -> None:
+    """End this process (SIGXCPU) once it has used so many seconds of CPU time more."""
+    _bound(resource.RLIMIT_CPU, math.ceil(time.process_time() + seconds))
 
 
 def _bound(what: int, most: int) -> None:

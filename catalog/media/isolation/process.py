@@ -37,8 +37,6 @@ getrusage(2) tells will not do: behind an exec it is that of the process that st
 _HERE = str(Path(catalog.__file__).parent.parent)
 """Goes first in the child's path: a user's folder may have a `catalog.py`."""
 
-_START = "import sys; sys.path[:] = {path!r}; from catalog.media.isolation.child import main; "
-
 
 class DecodingProcess:
     """A child process that decodes one video at a time. Not safe under threads."""
@@ -56,11 +54,11 @@ class DecodingProcess:
         main = f"main({its.fileno()}, {life}, {dataclasses.asdict(limits)!r})"
         try:
             self._child = subprocess.Popen(
-                [sys.executable, "-P", "-c", _START.format(path=[_HERE, *sys.path]) + main],
+                [sys.executable, "-P", "-c", program("child") + main],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 pass_fds=(its.fileno(), life),
-                env=_environment(os.environ),
+                env=environment(os.environ),
                 process_group=0,  # Ctrl-C is for this process, which ends that one
             )
         except BaseException:
@@ -236,6 +234,13 @@ class DecodingProcess:
         )
 
 
-def _environment(given: Mapping[str, str]) -> dict[str, str]:
+def program(module: str) -> str:
+    """The beginning of a child's program: it imports `main` of this package's module."""
+    path = f"import sys; sys.path[:] = {[_HERE, *sys.path]!r}; "
+    return f"{path}from catalog.media.isolation.{module} import main; "
+
+
+def environment(given: Mapping[str, str]) -> dict[str, str]:
+    """The variables that a child is given."""
     passed = {name: given[name] for name in PASSED if name in given}
     return {**passed, "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}

@@ -7,7 +7,6 @@ from contextlib import contextmanager, suppress
 from urllib.parse import urlsplit
 
 
-
 def _answer(status: bytes, code: bytes) -> bytes:
     body = b"<Error><Code>%s</Code><Message>Not for these keys</Message></Error>" % code
     return b"HTTP/1.1 %s\r\nContent-Length: %d\r\n\r\n%s" % (status, len(body), body)

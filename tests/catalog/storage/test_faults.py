@@ -374,7 +374,7 @@ def test_keys_that_may_list_and_not_read_are_told_so(bucket, proxy):
     assert stored.open() is not None
     proxy.denied = "/tables/"
     for again in (stored, StoredTable(bucket.open(endpoint=proxy.endpoint), "s1/pairs")):
-        with pytest.raises(EditmillError, match="access denied .403.* may not do this") as caught:
+        with pytest.raises(EditmillError, match=r"access denied .403.* may not do this") as caught:
             again.find_damage()
         assert "restore" not in str(caught.value) and "\n" not in str(caught.value)
     proxy.denied = ""

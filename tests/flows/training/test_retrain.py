@@ -19,12 +19,12 @@ from catalog.errors import EditmillError
 from catalog.keys import digest
 from catalog.storage.location import Versioned
 from experts.diffusion.specs import TRAINABLE
+from experts.providers.choice import choice_of
 from filters.config import filters_for
 from filters.encoder.embedded import EmbeddedEncoder
 from filters.quality.model import SHIPPED, QualityModel
 from filters.quality.training.good_edits import GoodEdits
 from filters.rules import Filters
-from experts.providers.choice import choice_of
 from filters.trained import NAMED_BY, pinned
 from flows.runtime.orchestration.client import using
 from flows.runtime.orchestration.server import Server
@@ -34,9 +34,9 @@ from flows.training.filters.candidates import CANDIDATES, Candidate, FilterSetti
 from flows.training.filters.retraining import retrained_filter
 from flows.training.retrain import retrain
 from tests.checkpoints import open_clip
-from tests.servers import commits
 from tests.flows.tiny_training import release_footage, write_base, write_catalog
 from tests.flows.training.test_training_flows import TINY
+from tests.servers import commits
 
 ENCODER = choice_of("encode", "embedded")
 AUCS = (0.904, 0.906, 0.89, 0.95)
@@ -101,7 +101,9 @@ def test_only_what_is_better_is_promoted_and_the_next_build_gets_it_pinned(
 ) -> None:
     root, latest = storage_uri, Filters(quality_model="latest")
     release_footage(root, range(2))
-    assert pinned(latest, ENCODER, root).quality_model is None  # the shipped one, until one is promoted
+    assert (
+        pinned(latest, ENCODER, root).quality_model is None
+    )  # the shipped one, until one is promoted
 
     worse = outcome(retrain.fn(root, "quality", least_new=1))
     assert (worse["promoted"], worse["reason"]) == (False, "not_better")  # by .004, another seed's
@@ -186,7 +188,10 @@ def test_a_filter_is_trained_for_the_encoder_of_the_recipe(
     row = trained.versions(catalog.open(root), "quality")[-1]
     assert row.config["encoder"] == clip
     # A version is one encoder's: `latest` of another is another, and learns from all there is.
-    on_clip, latest = choice_of("encode", {**clip, "device": "cpu"}), Filters(quality_model="latest")
+    on_clip, latest = (
+        choice_of("encode", {**clip, "device": "cpu"}),
+        Filters(quality_model="latest"),
+    )
     assert pinned(latest, on_clip, root).quality_model == row.model_id
     assert pinned(latest, ENCODER, root).quality_model is None
     other = retrained_filter(

@@ -1,0 +1,197 @@
+"""Functions that read a user's files, run in a process of their own: what a hostile or damaged file
+does to a library, it does to that process.
+
+A function is named `module:function`, is a generator of what JSON can hold, and gets arguments of
+that kind; bytes go as base64 (:func:`pieces`). The process has the limits of a decoding process and
+its sandbox, and is used again while all goes well.
+"""
+
+from __future__ import annotations
+
+import atexit
+import base64
+import dataclasses
+import os
+import signal
+import socket
+import subprocess
+import sys
+import threading
+from collections.abc import Callable, Generator, Iterator
+from pathlib import Path
+from typing import Any
+
+from catalog.errors import BadInput, EditmillError
+from catalog.media.isolation.limits import Limits
+from catalog.media.isolation.messages import JSON, Channel, Message
+from catalog.media.isolation.process import MOST_USED, WAIT, environment, program
+
+LIMITS = Limits(seconds=600.0)
+"""Of one call: a list of ten million links is read in half a minute."""
+
+PIECE = 8 << 20
+"""Bytes that are sent at once."""
+
+
+def read(
+    function: str,
+    arguments: dict[str, Any],
+    what: object,
+    *,
+    limits: Limits = LIMITS,
+    check_stop: Callable[[], None] = lambda: None,
+) -> Generator[Any, None, None]:
+    """What the function yields, called in a process of its own; `what` names the file in errors.
+
+    `check_stop` is called once a second. Raises EditmillError, in one line: the function's own, and
+    where the process died or came to a limit.
+    """
+    process = _taken(limits)
+    try:
+        yield from process.answers(function, arguments, what, check_stop)
+    finally:
+        if process.ended and limits == LIMITS and process.used <= MOST_USED:
+            with _lock:
+                _idle.append(process)
+        else:
+            process.close()
+
+
+def pieces(data: bytes) -> Iterator[str]:
+    """Bytes as JSON can hold them; :func:`base64.b64decode` reads each."""
+    for start in range(0, len(data), PIECE):
+        yield base64.b64encode(data[start : start + PIECE]).decode()
+
+
+class _Process:
+    """A process that reads. Not safe under threads."""
+
+    def __init__(self, limits: Limits) -> None:
+        self._limits = limits
+        self.ended = False  # the last call, well or with an error
+        self.used = 0  # bytes of memory behind it
+        ours, its = socket.socketpair()
+        life, self._life = os.pipe()
+        given = (its.fileno(), life, dataclasses.asdict(limits))
+        code = program("reader_child") + f"main{given!r}"
+        try:
+            self._child = subprocess.Popen(
+                [sys.executable, "-P", "-c", code],
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                pass_fds=(its.fileno(), life),
+                env={**environment(os.environ), **_BOUNDS},
+                process_group=0,  # Ctrl-C is for this process, which ends that one
+            )
+        except BaseException:
+            ours.close()
+            os.close(self._life)
+            raise
+        finally:
+            its.close()
+            os.close(life)
+        ours.settimeout(limits.silence)
+        self._channel = Channel(ours)
+
+    def answers(
+        self, function: str, arguments: dict[str, Any], what: object, check_stop: Callable[[], None]
+    ) -> Iterator[Any]:
+        self.ended = False
+        try:
+            call = {"function": function, "arguments": arguments, "folder": str(Path.cwd())}
+            self._channel.send(Message(JSON, data=call))
+            while (message := self._channel.next()) is not None:
+                check_stop()
+                if message.kind != JSON:  # it is alive
+                    continue
+                answer = message.data
+                if "found" in answer:
+                    yield answer["found"]
+                    continue
+                self.used, self.ended = int(answer["used"]), True
+                if "error" in answer:
+                    raise _error(what, *answer["error"])
+                return
+        except TimeoutError:
+            raise EditmillError(
+                f"{what}: nothing came of it for {self._limits.silence:.0f} s; see that its disk "
+                "answers"
+            ) from None
+        except (OSError, ValueError, TypeError, KeyError, RecursionError):
+            pass  # it died, or says what no such process says
+        raise self._died(what)
+
+    def close(self) -> None:
+        self._channel.close()
+        if self._life >= 0:
+            os.close(self._life)
+            self._life = -1
+        self._child.kill()
+        self._child.wait(WAIT)
+
+    def forget(self) -> None:
+        """Close this process's ends, in a fork of the process that started it."""
+        self._channel.close()
+        os.close(self._life)
+        self._child.returncode = 0  # it is no child of this process
+
+    def _died(self, what: object) -> EditmillError:
+        try:
+            code = self._child.wait(WAIT)
+        except subprocess.TimeoutExpired:
+            return EditmillError(f"{what}: confuses its reader; leave it out")
+        if code == -signal.SIGXCPU:
+            return EditmillError(
+                f"{what}: was not read in {self._limits.seconds:.0f} s of CPU time; split it"
+            )
+        name = signal.Signals(-code).name if code < 0 else f"code {code}"
+        return EditmillError(
+            f"{what}: crashes its reader, or needs more than {self._limits.memory >> 20} MiB "
+            f"({name}); split it, write it anew, or leave it out"
+        )
+
+
+MOST_PIXELS = 1 << 26
+"""Of a picture: 8192 x 8192."""
+
+_BOUNDS = {
+    "POLARS_MAX_THREADS": "2",  # each of them reserves memory
+    "OPENCV_IO_MAX_IMAGE_PIXELS": str(MOST_PIXELS),
+}
+
+_idle: list[_Process] = []
+_lock = threading.Lock()
+
+
+def _taken(limits: Limits) -> _Process:
+    if limits == LIMITS:
+        with _lock:
+            while _idle:
+                process = _idle.pop()
+                if process._child.poll() is None:
+                    return process
+                process.close()
+    return _Process(limits)
+
+
+def _error(what: object, kind: str, message: str, reason: str, final: bool) -> EditmillError:
+    if kind == "BadInput":
+        return BadInput(reason, message, final=final)
+    return EditmillError(message if kind == "EditmillError" else f"{what}: {message}")
+
+
+def _close_all() -> None:
+    with _lock:
+        while _idle:
+            _idle.pop().close()
+
+
+def _forget_all() -> None:
+    global _lock
+    _lock = threading.Lock()
+    while _idle:
+        _idle.pop().forget()
+
+
+atexit.register(_close_all)
+os.register_at_fork(after_in_child=_forget_all)
