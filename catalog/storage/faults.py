@@ -27,6 +27,7 @@ _REFUSED = {
     "InvalidAccessKeyId": "there is no such key; check the access key",
     "SignatureDoesNotMatch": "the secret key is wrong; check it",
     "InvalidToken": "the session token is wrong; get a new one or unset it",
+    "MissingFields": "no keys were sent; set them",  # lakeFS' word for it
     "RequestTimeTooSkewed": "this machine's clock is off; set it",
 }
 

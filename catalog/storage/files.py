@@ -93,11 +93,17 @@ def beside(path: str | Path) -> Iterator[Path]:
 def write_bytes(path: Path, data: bytes) -> None:
     """Write `data` to `path` atomically and durably; the folder is made if need be."""
     with replacing(path) as temporary:
-        temporary.parent.mkdir(parents=True, exist_ok=True)
-        with temporary.open("wb") as file:
-            file.write(data)
-            file.flush()
-            os.fsync(file.fileno())
+        write_durably(temporary, data)
+
+
+def write_durably(path: Path, data: bytes) -> None:
+    """Write `data` to `path`, and wait until the disk has it; the folder is made if need be.
+    Raises OSError."""
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with path.open("wb") as file:
+        file.write(data)
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def move(path: Path, final: Path, scratch: Path) -> None:

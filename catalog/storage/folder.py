@@ -9,7 +9,13 @@ from contextlib import suppress
 from pathlib import Path
 
 from catalog.errors import EditmillError
-from catalog.storage.files import move, temporary_name, unwritable, write_bytes
+from catalog.storage.files import (
+    move,
+    temporary_name,
+    unwritable,
+    write_bytes,
+    write_durably,
+)
 from catalog.storage.location import Stored, TableLocation
 
 _NO_TABLES = re.compile(r"%[0-9A-Fa-f]{2}|[\[\]|^\\]")
@@ -41,8 +47,8 @@ class FolderStorage:
     def create(self, key: str, data: bytes) -> bool:
         path = self.root / key
         whole = path.with_name(temporary_name(".tmp"))
-        write_bytes(whole, data)
         try:
+            write_durably(whole, data)
             os.link(whole, path)  # unlike a rename, fails where somebody was first
         except FileExistsError:
             return False

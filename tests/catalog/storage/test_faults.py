@@ -148,6 +148,7 @@ def test_wrong_keys(bucket):
         (403, "InvalidAccessKeyId", "there is no such key"),
         (403, "SignatureDoesNotMatch", "the secret key is wrong"),
         (403, "RequestTimeTooSkewed", "clock is off"),
+        (400, "MissingFields", "no keys were sent; set them"),
         (418, "Strange", "answered with an error"),
         (503, "SlowDown", "answered with an error"),
     ],

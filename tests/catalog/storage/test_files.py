@@ -11,6 +11,7 @@ import pytest
 from catalog.errors import EditmillError
 from catalog.storage import files
 from catalog.storage.files import replacing, unwritable, write_bytes
+from catalog.storage.folder import FolderStorage
 
 
 def test_a_file_is_replaced_or_stays(tmp_path):
@@ -82,3 +83,14 @@ def test_a_disk_that_is_full_while_the_kernel_copies_is_told(tmp_path: Path) -> 
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, soft)
         signal.signal(signal.SIGXFSZ, before)
+
+
+def test_what_is_created_is_named_as_itself_where_the_disk_is_full(tmp_path, monkeypatch):
+    def full(*_: object) -> None:
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "fsync", full)
+    for write in (FolderStorage(tmp_path).create, FolderStorage(tmp_path).write):
+        with pytest.raises(EditmillError, match=r"/releases/v1\.json: cannot be written: the disk"):
+            write("releases/v1.json", b"{}")
+    assert [path.name for path in tmp_path.rglob("*")] == ["releases"]
