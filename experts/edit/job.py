@@ -196,7 +196,8 @@ def refuse_invention(plan: Plan, result: EditResult, most: float) -> None:
     if result.masks is None:
         return
     # A swap covers most of what its removal invents: only what lies bare may be seen.
-    share = result.info.get("exposed", result.info.get("by_migan", 0.0)) * result.masks.mean()
+    masked = np.count_nonzero(result.masks) / result.masks.size  # `mean` takes nine times as long
+    share = result.info.get("exposed", result.info.get("by_migan", 0.0)) * masked
     if share > most:
         raise BadInput(
             "background_unseen",
