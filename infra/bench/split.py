@@ -1,8 +1,10 @@
 """Which sources things are chosen on and which are only reported on (split.toml).
 
-from infra.bench.split import split
+from infra.bench.split import rendered_split, split
 for name in split().reported_on:
     path = experts.weights.fetch(name)
+for name in rendered_split().reported_on:
+    made = infra.bench.rendered.load.scene(name)
 """
 
 from __future__ import annotations
@@ -26,8 +28,16 @@ class Split:
 
 
 def split(path: Path = SPLIT) -> Split:
-    """The written split. Raises EditmillError if a source stands in both tables."""
-    tables = tomllib.loads(path.read_text(encoding="utf-8"))
+    """That of real footage. Raises EditmillError if a source stands in both tables."""
+    return _checked(tomllib.loads(path.read_text(encoding="utf-8")), path)
+
+
+def rendered_split(path: Path = SPLIT) -> Split:
+    """That of the rendered scenes (infra/bench/rendered). Raises as `split` does."""
+    return _checked(tomllib.loads(path.read_text(encoding="utf-8"))["rendered"], path)
+
+
+def _checked(tables: Mapping[str, Mapping[str, str]], path: Path) -> Split:
     both = sorted(tables["tuned_on"].keys() & tables["reported_on"].keys())
     if both:
         raise EditmillError(

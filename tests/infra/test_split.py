@@ -8,7 +8,8 @@ import pytest
 
 from catalog.errors import EditmillError
 from experts import weights
-from infra.bench.split import split
+from infra.bench.rendered.load import table
+from infra.bench.split import rendered_split, split
 
 
 def test_every_footage_slot_is_on_one_side() -> None:
@@ -18,6 +19,12 @@ def test_every_footage_slot_is_on_one_side() -> None:
     assert named == clips
     assert len([name for name in reported if name.startswith("clip_")]) >= 5
     assert all(kind for kind in (*tuned.values(), *reported.values()))
+
+
+def test_every_rendered_scene_is_on_one_side() -> None:
+    found = rendered_split()
+    assert {*found.tuned_on, *found.reported_on} == set(table())
+    assert all(kind for kind in (*found.tuned_on.values(), *found.reported_on.values()))
 
 
 def test_nothing_shipped_is_made_of_what_is_reported_on() -> None:
@@ -36,3 +43,6 @@ def test_a_source_on_both_sides_is_refused(tmp_path: Path) -> None:
     file.write_text('[tuned_on]\na = "x"\nb = "y"\n[reported_on]\nb = "z"\n')
     with pytest.raises(EditmillError, match="b is tuned on and reported on"):
         split(file)
+    file.write_text('[rendered.tuned_on]\na = "x"\n[rendered.reported_on]\na = "z"\n')
+    with pytest.raises(EditmillError, match="a is tuned on and reported on"):
+        rendered_split(file)

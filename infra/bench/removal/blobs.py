@@ -10,11 +10,11 @@ remover believes to be off by, with what it really is, by their rank correlation
     python infra/bench/removal/blobs.py                          # both halves of the split
     python infra/bench/removal/blobs.py --footage dance.mp4 promenade.mp4  # reported on as well
     python infra/bench/removal/blobs.py --only waves --sheets out/
-    python infra/bench/removal/blobs.py --half rendered     # infra/bench/rendered
+    python infra/bench/removal/blobs.py --half rendered_reported_on rendered_tuned_on
 
 Rows of the sources that things were chosen on and of those that are only reported on are kept
-apart, and the gap between them is printed. Of the rendered scenes, which nothing was chosen on
-either, the object is a real one, with its shadow, and the truth is the scene without it.
+apart, and the gap between them is printed. In the rendered scenes (infra/bench/rendered) the object
+is a modelled one, with its shadow, and the truth is the scene without it.
 """
 
 from __future__ import annotations
@@ -37,11 +37,11 @@ from experts.base import EditRequest, Frames, Masks
 from experts.edit.remover import Remover
 from experts.weights import fetch
 from infra.bench.removal.run import FRAMES, MASK_MARGIN, SIZE, psnr, telea, temporal_median
-from infra.bench.rendered.load import names as scene_names
 from infra.bench.rendered.load import scene
-from infra.bench.split import split
+from infra.bench.split import rendered_split, split
 
-RENDERED = "rendered"
+RENDERED = "rendered_"
+HALVES = ("tuned_on", "reported_on", RENDERED + "tuned_on", RENDERED + "reported_on")
 START = 0.25  # of the source's frames, where its window starts
 
 
@@ -93,9 +93,17 @@ def blob(clip: Frames, donor: Frames, seed: int) -> tuple[Frames, Masks]:
     return frames, masks
 
 
+def sources_of(half: str) -> dict[str, str]:
+    """Short name → slot or scene, of one of the HALVES."""
+    if half.startswith(RENDERED):
+        scenes = getattr(rendered_split(), half.removeprefix(RENDERED))
+        return {name: name for name in scenes}
+    return {name.removeprefix("clip_"): name for name in getattr(split(), half)}
+
+
 def case(half: str, name: str, sources: Mapping[str, str]) -> tuple[Frames, Frames, Masks]:
     """Truth, frames and masks of a source of the `half`."""
-    if half == RENDERED:
+    if half.startswith(RENDERED):
         made = scene(name)
         kernel = np.ones((2 * MASK_MARGIN + 1,) * 2, np.uint8)
         grown = np.stack([cv2.dilate(m.astype(np.uint8), kernel) > 0 for m in made.masks])
@@ -155,20 +163,16 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--footage", type=Path, nargs="*", default=[], help="videos, reported on")
     parser.add_argument("--only", default="", help="only the sources whose name holds this text")
-    parser.add_argument("--half", choices=("tuned_on", "reported_on", RENDERED))
+    parser.add_argument("--half", choices=HALVES, nargs="+", default=HALVES)
     parser.add_argument("--sheets", type=Path, help="write contact sheets into this folder")
     args = parser.parse_args()
-    halves = {
-        half: {name.removeprefix("clip_"): name for name in getattr(split(), half)}
-        for half in ("tuned_on", "reported_on")
-    }
-    halves[RENDERED] = {name: name for name in scene_names()}
+    halves = {half: sources_of(half) for half in HALVES}
     halves["reported_on"] |= {path.stem: str(path) for path in args.footage}
     remover = Remover(threads=1)
     remover.load()
     done: dict[str, list[Scored]] = {}
     for half, sources in halves.items():
-        wanted = [n for n in sources if args.only in n] if args.half in (None, half) else []
+        wanted = [n for n in sources if args.only in n] if half in args.half else []
         if wanted:
             print(f"{half:<18}  telea  median   ours   gain  expected   core-s")
         for name in wanted:

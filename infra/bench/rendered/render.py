@@ -44,7 +44,9 @@ def blender(name: str, folder: Path) -> None:
     subprocess.run([*script, "--", name, str(folder)], check=True, stdout=subprocess.DEVNULL)
     for version in folder.glob("*/"):  # Blender goes on where the disk is full
         if len({path.stat().st_size for path in version.iterdir()}) != 1:
-            raise SystemExit(f"{version}: files are cut short; is the disk full? Render it again")
+            raise SystemExit(
+                f"{version}: files are cut short; is the disk full? Delete them, render again"
+            )
     (folder / "done").touch()
 
 

@@ -127,7 +127,10 @@ def _mark(prop: Object) -> None:
 
 
 def _write(folder: Path) -> None:
-    """Render all frames, each with all its passes as one file."""
+    """Render all frames, each with all its passes as one file, unless they are there: Blender 3.4
+    crashes now and then, and the next run goes on with the versions that are missing."""
+    if len(list(folder.glob("*.exr"))) == FRAMES:
+        return
     bpy.context.scene.render.filepath = f"{folder}/"
     bpy.ops.render.render(animation=True)
 
