@@ -16,6 +16,7 @@ from filters.features import AGREEMENT_MEASURES, PIXEL_MEASURES, Measures
 from filters.quality.descriptor import BY_MEASURES, GROUPS
 
 UNTOUCHED, FROZEN, SMEARED = "untouched", "frozen", "smeared"
+STRUCTURE_LOST = "structure_lost"
 
 LEVEL = 1 / 255
 
@@ -37,6 +38,8 @@ class Limits:
       within it, in the half of the clip where it is greatest, and log of the change within over
       that around it: a fill that repeats itself while the footage moves on
     - `blurred`: log of a fill's fine detail over that of what other frames show there
+    - `shared_edges`: of a whole clip's style, correlation of both sides' gradients, whichever sign:
+      below it the style's own pattern has drowned what was filmed
     """
 
     left: float = 0.35
@@ -50,6 +53,7 @@ class Limits:
     jumps: float = 0.85
     calm: float = -0.2
     blurred: float = -1.1
+    shared_edges: float = 0.35
 
 
 LIMITS = Limits()
@@ -70,6 +74,8 @@ def fault(sample: PairSample, measures: Measures, limits: Limits = LIMITS) -> st
     jumps = found["crossing_calm_half"] > limits.jumps and found["calm"] < limits.calm
     if group == "fill" and jumps:
         return FROZEN
+    if group == "restyle" and _shared_edges(measures) < limits.shared_edges:
+        return STRUCTURE_LOST
     return ""
 
 
@@ -82,6 +88,12 @@ def _unchanged(sample: PairSample, measures: Measures, limits: Limits) -> bool:
     if same.all():
         return True
     return bool(same.mean() >= limits.unchanged_share and np.median(change[~same]) > limits.changed)
+
+
+def _shared_edges(measures: Measures) -> float:
+    """The median over the frames; of a negative it is 1, too."""
+    every = measures.pixels[:, 0, PIXEL_MEASURES.index("shared_edges")]
+    return float(np.abs(np.median(every)))
 
 
 def _repeats(sample: PairSample, measures: Measures, limits: Limits) -> bool:

@@ -90,7 +90,7 @@ class QualityFilter:
     @property
     def version(self) -> str:
         """Changes with the model and with the encoder that its features come from."""
-        return f"3+{self.encoder.version}+{self.model_version}"
+        return f"4+{self.encoder.version}+{self.model_version}"
 
     @property
     def cut(self) -> Threshold:

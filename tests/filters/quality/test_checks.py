@@ -11,7 +11,15 @@ from numpy.typing import NDArray
 
 from filters.base import FRAMES, PairSample
 from filters.features import measures_of
-from filters.quality.checks import FROZEN, LIMITS, SMEARED, UNTOUCHED, Limits, fault
+from filters.quality.checks import (
+    FROZEN,
+    LIMITS,
+    SMEARED,
+    STRUCTURE_LOST,
+    UNTOUCHED,
+    Limits,
+    fault,
+)
 
 Frames = NDArray[np.uint8]
 SIZE = 160, 256
@@ -93,6 +101,19 @@ def test_a_style_that_stops_midway_is_untouched(masks) -> None:
     gone = masks & (np.arange(FRAMES) < 8)[:, None, None]  # the object leaves the picture
     left = dataclasses.replace(local, target=np.where(gone[..., None], painted, footage), mask=gone)
     assert reason(left) == ""
+
+
+@pytest.mark.parametrize("share", [0.0, 0.1, 0.5, 1.0])
+def test_a_style_whose_pattern_drowns_the_scene_has_lost_its_structure(share: float, masks) -> None:
+    footage, pattern = scene(3.0), np.roll(scene(3.0)[..., ::-1], (37, 61), (1, 2))
+    mixed = np.rint(share * (255 - footage) + (1 - share) * pattern).astype(np.uint8)
+    styled = PairSample("global_style_transfer", footage, mixed, made="target")
+    assert reason(styled) == (STRUCTURE_LOST if share < 0.2 else "")
+    local = PairSample(
+        "local_style_transfer", footage, np.where(masks[..., None], mixed, footage), masks,
+        made="target",
+    )  # fmt: skip
+    assert reason(local) == ""  # a statue may lose what its cloth showed
 
 
 @pytest.mark.parametrize("task", ["object_removal", "global_style_transfer"])
