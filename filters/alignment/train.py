@@ -29,6 +29,10 @@ held out once."""
 FALSE_REJECTIONS = 0.05
 """Share of matched prompts that a threshold may reject: a choice."""
 
+SWAPPED_KEPT = 0.01
+"""Share of swapped prompts that it may let through to reject fewer of the matched: a choice. Where
+the two are far apart, a threshold right below the matched rejects what other footage shows."""
+
 
 def train(
     encoder: EmbeddedEncoder,
@@ -174,18 +178,25 @@ def _measured(
     # A clip's rejections are counted at the threshold that the other clips give.
     rejected = rejected_swapped = 0
     for held in ids:
-        others = np.concatenate([scores[i][0] for i in ids if i != held])
-        threshold = np.quantile(others, FALSE_REJECTIONS)
+        others = [scores[i] for i in ids if i != held]
+        threshold = _threshold(*(np.concatenate(side) for side in zip(*others, strict=True)))
         rejected += int((scores[held][0] < threshold).sum())
         rejected_swapped += int((scores[held][1] < threshold).sum())
     found = Measured(
         auc=auc(matched, swapped),
-        threshold=float(np.quantile(matched, FALSE_REJECTIONS)),
+        threshold=_threshold(matched, swapped),
         false_rejections=rejected / len(matched),
         swapped_rejected=rejected_swapped / len(swapped),
         examples=len(matched),
     )
     return _fit(painted, descriptions, region, found)
+
+
+def _threshold(matched: NDArray[np.float64], swapped: NDArray[np.float64]) -> float:
+    """The least score that is kept."""
+    return float(
+        min(np.quantile(matched, FALSE_REJECTIONS), np.quantile(swapped, 1 - SWAPPED_KEPT))
+    )
 
 
 def _held_out(

@@ -99,7 +99,7 @@ def snow() -> Scene:
 
 
 def forest() -> Scene:
-    """A hand-held walk among trunks and leaves; somebody crosses between the trees."""
+    """A hand-held walk among trunks and leaves; somebody walks before them."""
     daylight(48, 25, sun=0.8, sky=0.35)
     ground(
         surface([(0.05, 0.03, 0.015), (0.2, 0.12, 0.05), (0.12, 0.16, 0.04)], scale=5, bump=0.8),
