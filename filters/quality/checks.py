@@ -13,6 +13,7 @@ import numpy as np
 
 from filters.base import PairSample
 from filters.features import AGREEMENT_MEASURES, PIXEL_MEASURES, Measures
+from filters.features.pixels import planes_of
 from filters.quality.descriptor import BY_MEASURES, GROUPS
 
 UNTOUCHED, FROZEN, SMEARED = "untouched", "frozen", "smeared"
@@ -38,8 +39,8 @@ class Limits:
       within it, in the half of the clip where it is greatest, and log of the change within over
       that around it: a fill that repeats itself while the footage moves on
     - `blurred`: log of a fill's fine detail over that of what other frames show there
-    - `shared_edges`: of a whole clip's style, correlation of both sides' gradients, whichever sign:
-      below it the style's own pattern has drowned what was filmed
+    - `edges_kept`: of a whole clip's style, how much stronger its edges are along the footage's
+      strongest than elsewhere (see `edges_kept`)
     """
 
     left: float = 0.35
@@ -53,7 +54,7 @@ class Limits:
     jumps: float = 0.85
     calm: float = -0.2
     blurred: float = -1.1
-    shared_edges: float = 0.35
+    edges_kept: float = 1.5
 
 
 LIMITS = Limits()
@@ -74,7 +75,7 @@ def fault(sample: PairSample, measures: Measures, limits: Limits = LIMITS) -> st
     jumps = found["crossing_calm_half"] > limits.jumps and found["calm"] < limits.calm
     if group == "fill" and jumps:
         return FROZEN
-    if group == "restyle" and _shared_edges(measures) < limits.shared_edges:
+    if group == "restyle" and edges_kept(sample) < limits.edges_kept:
         return STRUCTURE_LOST
     return ""
 
@@ -90,10 +91,19 @@ def _unchanged(sample: PairSample, measures: Measures, limits: Limits) -> bool:
     return bool(same.mean() >= limits.unchanged_share and np.median(change[~same]) > limits.changed)
 
 
-def _shared_edges(measures: Measures) -> float:
-    """The median over the frames; of a negative it is 1, too."""
-    every = measures.pixels[:, 0, PIXEL_MEASURES.index("shared_edges")]
-    return float(np.abs(np.median(every)))
+def edges_kept(sample: PairSample, strongest: float = 0.1) -> float:
+    """Where the footage's gradients are the `strongest`, the mean of the made side's along them,
+    over the mean of the made side's anywhere; the median over the frames. A pattern that knows
+    nothing of the footage has 2/π, footage itself 2 to 6; whether contrast is reversed and what is
+    painted on flat ground between its edges count little.
+    """
+    real, made, _ = planes_of(*sample.sides, None, {})
+    steep = np.hypot(real.dx, real.dy)
+    strong = steep >= np.quantile(steep, 1 - strongest, axis=(1, 2), keepdims=True)
+    along = np.abs(real.dx * made.dx + real.dy * made.dy) / np.maximum(steep, LEVEL)
+    painted = np.hypot(made.dx, made.dy).mean(axis=(1, 2))
+    kept = np.where(strong, along, 0).sum(axis=(1, 2)) / strong.sum(axis=(1, 2))
+    return float(np.median(kept / np.maximum(painted, LEVEL)))
 
 
 def _repeats(sample: PairSample, measures: Measures, limits: Limits) -> bool:
