@@ -29,7 +29,7 @@ held out once."""
 FALSE_REJECTIONS = 0.05
 """Share of matched prompts that a threshold may reject: a choice."""
 
-SWAPPED_KEPT = 0.002
+SWAPPED_KEPT = 0.01
 """Share of swapped prompts that it may let through to reject fewer of the matched: a choice. Where
 the two are far apart, a threshold right below the matched rejects right styles on other footage."""
 

@@ -113,9 +113,9 @@ def test_the_shipped_probes_are_of_these_styles_and_measured(encoder):
     assert set(probes.metrics) == set(REGION)
     for of in probes.metrics.values():
         assert alignment.ABSTAIN_BELOW < of["auc"] <= 1 and 0 < of["threshold"] < 1
-        # Counted on clips that had no say in the threshold, so near to 5 % but not at it
-        assert 0 < of["false_rejections"] < 0.15
-        assert of["swapped_rejected"] > 0.5
+        # Counted on clips that had no say in the threshold
+        assert 0 <= of["false_rejections"] < 0.1
+        assert of["swapped_rejected"] > 0.95
 
 
 @pytest.mark.weights
