@@ -15,6 +15,7 @@ from filters.encoder.embedded import EmbeddedEncoder
 from filters.judge import FeatureFilter
 from filters.quality import model as quality_model
 from filters.quality.filter import QualityFilter
+from filters.quality.limits import Limits
 from filters.rules import Filters
 from filters.subtle import SubtleFilter
 from filters.trained import file_of
@@ -46,7 +47,13 @@ def filters_for(
         alignment = ClipAlignmentFilter(encoder, rules.alignment_per_task)
     return (
         ConstructionFilter(rules.construction),
-        QualityFilter(encoder, quality, rules.quality, rules.quality_per_task),
+        QualityFilter(
+            encoder,
+            quality,
+            rules.quality,
+            rules.quality_per_task,
+            limits=Limits(**rules.quality_limits),
+        ),
         alignment,
         SubtleFilter(encoder, rules.subtle),
     )

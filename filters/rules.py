@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +11,7 @@ from pydantic import Field, field_serializer, field_validator
 from catalog.errors import printable
 from catalog.validated import Part
 from filters.construction import CHECKS, constants_of
+from filters.quality.limits import Limits
 from filters.vlm.rules import Vlm
 
 QUALITY_THRESHOLD = 0.6
@@ -33,6 +35,9 @@ class Filters(Part):
 
     quality: float = Field(default=QUALITY_THRESHOLD, ge=0, le=1)  # Señorita-2M
     quality_per_task: dict[str, float] = Field(default_factory=dict)
+    quality_limits: dict[str, float] = Field(  # of plain faults: filters.quality.limits
+        default_factory=dict, exclude_if=lambda limits: not limits
+    )
     quality_model: QualityVersion | Path | None = None  # or `editmill train quality --out FILE`
     alignment_per_task: dict[str, float] = Field(default_factory=dict)
     style_probes: AlignmentVersion | Path | None = None  # or `editmill train alignment --out …`
@@ -51,6 +56,17 @@ class Filters(Part):
                 "`editmill retrain` prints it"
             )
         return model
+
+    @field_validator("quality_limits")
+    @classmethod
+    def _known_limits(cls, given: dict[str, float]) -> dict[str, float]:
+        known = tuple(field.name for field in dataclasses.fields(Limits))
+        for name in given:
+            if name not in known:
+                raise ValueError(
+                    f"plain faults have no limit {name!r}; there are: {', '.join(known)}"
+                )
+        return given
 
     @field_serializer("quality_model", "style_probes", when_used="json")
     def _printable(self, model: str | Path | None) -> str | None:

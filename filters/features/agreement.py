@@ -16,6 +16,7 @@ from filters.base import PairSample
 from filters.encoder.views import view_boxes
 from filters.features.evidence import EVIDENCE_MEASURES, Background, evidence
 from filters.features.motion import MOTION_MEASURES, motion
+from filters.features.plain import Gradients, fill_figures
 from filters.features.registration import camera_steps, to_middle
 
 AGREEMENT_MEASURES = (*EVIDENCE_MEASURES, *MOTION_MEASURES)
@@ -30,6 +31,7 @@ class Footage:
     real: Colours
     inside: NDArray[np.float32]
     background: Background | None  # None without a mask
+    gradients: Gradients | None
 
 
 KnownFootage = dict[tuple[int, int, int], Footage]
@@ -42,10 +44,11 @@ def agreement(
     made: Colours,
     inside: NDArray[np.float32] | None,
     known: KnownFootage,
-) -> list[float]:
-    """AGREEMENT_MEASURES of a pair, from planes [T, h, w, 3] of both sides and [T, h, w] of the
-    mask, 0–1, cut and scaled as filters.features.pixels does. What the real side tells is kept in
-    `known` for other pairs that share it and the mask."""
+) -> tuple[list[float], dict[str, float]]:
+    """AGREEMENT_MEASURES of a pair and figures of its fill (filters.features.plain), from planes
+    [T, h, w, 3] of both sides and [T, h, w] of the mask, 0–1, cut and scaled as
+    filters.features.pixels does. What the real side tells is kept in `known` for other pairs that
+    share it and the mask."""
     height, width = real.shape[1:3]
     size = max(1, width // 2), max(1, height // 2)
     key = id(sample.sides[0]), id(sample.mask), height
@@ -53,15 +56,16 @@ def agreement(
         known[key] = _footage(sample, real, inside, size)
     footage = known[key]
     after = _scaled(made, size)
-    if footage.background is None:
+    if footage.background is None or footage.gradients is None:
         still = [np.eye(3)] * len(after)
         moves = motion(footage.real, after, footage.inside, still, size)
-        return [0.0] * len(EVIDENCE_MEASURES) + moves
+        return [0.0] * len(EVIDENCE_MEASURES) + moves, {}
     warps, canvas = footage.background.warps, footage.background.size
-    return [
+    measures = [
         *evidence(footage.background, after),
         *motion(footage.real, after, footage.inside, warps, canvas),
     ]
+    return measures, fill_figures(footage.background, footage.gradients, after)
 
 
 def _footage(
@@ -69,11 +73,12 @@ def _footage(
 ) -> Footage:
     before = _scaled(real, size)
     if inside is None or sample.mask is None:
-        return Footage(before, np.zeros(before.shape[:3], np.float32), None)
+        return Footage(before, np.zeros(before.shape[:3], np.float32), None, None)
     box = view_boxes(np.asarray(sample.mask.any(axis=0, keepdims=True)))[0]
     warps, canvas = to_middle(camera_steps(sample.sides[0], sample.mask), box, size)
     where = _scaled(inside, size)
-    return Footage(before, where, Background(before, where, warps, canvas))
+    background = Background(before, where, warps, canvas)
+    return Footage(before, where, background, Gradients.of(background))
 
 
 def _scaled(planes: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:

@@ -27,6 +27,18 @@ BINS = 32
 STRIDE = 2
 """Every second frame is looked at for what does not depend on time."""
 
+TONES = (
+    "black",  # shares of pixels: all channels empty
+    "white",  # all full
+    "burnt",  # one channel full
+    "crushed",  # one empty
+    "garish",  # one full and another empty
+    "fewest",  # entropy, nats, of the tones of the channel with the fewest
+    "entropy",  # mean over the channels
+    "flat",  # share of pixels without fine detail
+    "even",  # the fine detail's mean over its root mean square
+)
+
 _TINY = 1e-4
 
 Plane = NDArray[np.float32]
@@ -126,34 +138,36 @@ def _bands(real: Plane, made: Plane, inside: Plane, ring: Plane) -> list[float]:
 def _tones(real: Plane, made: Plane, inside: Plane, ring: Plane) -> list[float]:
     """Colour collapse: tones missing, burnt, black, or in flat patches."""
 
-    def facts(side: Plane, weight: Plane) -> NDArray[np.float64]:
-        red, green, blue = side[..., 0], side[..., 1], side[..., 2]
-        lowest = np.minimum(np.minimum(red, green), blue)  # tenfold faster than .min(-1)
-        highest = np.maximum(np.maximum(red, green), blue)
-        entropies = []
-        for channel in range(3):
-            bins = np.minimum(side[..., channel] * BINS, BINS - 1).astype(int).ravel()
-            share = np.bincount(bins, weight.ravel(), BINS) / (weight.sum() + _TINY)
-            entropies.append(-(share * np.log(share + 1e-9)).sum())
-        fine = np.abs(np.stack([cv2.Laplacian(f, cv2.CV_32F) for f in side[..., 1]]))
-        mean = _mean(fine, weight)
-        return np.array(
-            [
-                _mean((highest < 0.06).astype(np.float32), weight),
-                _mean((lowest > 0.94).astype(np.float32), weight),
-                _mean((highest > 0.97).astype(np.float32), weight),
-                _mean((lowest < 0.03).astype(np.float32), weight),
-                _mean(((highest > 0.9) & (lowest < 0.1)).astype(np.float32), weight),
-                min(entropies),
-                float(np.mean(entropies)),
-                _mean((fine < 0.01).astype(np.float32), weight),
-                mean / (np.sqrt(_mean(fine**2, weight)) + _TINY),
-            ]
-        )
-
-    before, after = facts(real, inside), facts(made, inside)
-    around = after if ring is inside else facts(made, ring)
+    before, after = tones(real, inside), tones(made, inside)
+    around = after if ring is inside else tones(made, ring)
     return [float(v) for v in (*after, *(after - before), *(after - around))]
+
+
+def tones(side: Plane, weight: Plane) -> NDArray[np.float64]:
+    """TONES of a side [T, h, w, 3] where `weight` [T, h, w] says."""
+    red, green, blue = side[..., 0], side[..., 1], side[..., 2]
+    lowest = np.minimum(np.minimum(red, green), blue)  # tenfold faster than .min(-1)
+    highest = np.maximum(np.maximum(red, green), blue)
+    entropies = []
+    for channel in range(3):
+        bins = np.minimum(side[..., channel] * BINS, BINS - 1).astype(int).ravel()
+        share = np.bincount(bins, weight.ravel(), BINS) / (weight.sum() + _TINY)
+        entropies.append(-(share * np.log(share + 1e-9)).sum())
+    fine = np.abs(np.stack([cv2.Laplacian(f, cv2.CV_32F) for f in side[..., 1]]))
+    mean = _mean(fine, weight)
+    return np.array(
+        [
+            _mean((highest < 0.06).astype(np.float32), weight),
+            _mean((lowest > 0.94).astype(np.float32), weight),
+            _mean((highest > 0.97).astype(np.float32), weight),
+            _mean((lowest < 0.03).astype(np.float32), weight),
+            _mean(((highest > 0.9) & (lowest < 0.1)).astype(np.float32), weight),
+            min(entropies),
+            float(np.mean(entropies)),
+            _mean((fine < 0.01).astype(np.float32), weight),
+            mean / (np.sqrt(_mean(fine**2, weight)) + _TINY),
+        ]
+    )
 
 
 def _coverage(real: Plane, made: Plane, inside: Plane, ring: Plane) -> list[float]:

@@ -64,7 +64,8 @@ class Background:
 
     `inside` [T, h, w] is the hole, 0–1; `warps` and `size` (width, height) bring the frames of the
     real side [T, h, w, 3], 0–1, to the middle one's place. `control` is None where too little of
-    the hole, or of its surroundings, is shown by other frames.
+    the hole, or of its surroundings, is shown by other frames. `marked` [T, h, w] are the object's
+    pixels: those in the hole at which the real side is unlike what other frames show.
     """
 
     def __init__(
@@ -73,15 +74,16 @@ class Background:
         self.warps, self.size = warps, size
         self.real = moved(real, warps, size)
         held = moved(inside, warps, size)
-        free = held < OUTSIDE  # NaN, beyond the frame, compares as False
-        hole = held > 0.9
-        known = np.where(free[..., None], self.real, np.nan)
-        self.shown = _Shown(known, hole)
+        self.free = held < OUTSIDE  # NaN, beyond the frame, compares as False
+        self.hole = held > 0.9
+        known = np.where(self.free[..., None], self.real, np.nan)
+        self.shown = _Shown(known, self.hole)
+        self.marked = self.shown.where & (self.shown.beyond(self.real) > MARKED)
         count = int(self.shown.where.sum())
-        share = count / max(1, int(hole.sum()))
+        share = count / max(1, int(self.hole.sum()))
         self.hidden = 1 - share
         enough = share >= LEAST_SHARE and count >= LEAST_PIXELS
-        self.control = _control(known, hole, free) if enough else None
+        self.control = _control(known, self.hole, self.free) if enough else None
 
 
 def evidence(background: Background, made: Colours) -> list[float]:
@@ -103,7 +105,7 @@ def evidence(background: Background, made: Colours) -> list[float]:
         _half(wrong, shown.next, usual_next),
         _log(_worst_frames(beyond, weight), usual_beyond),
         _log(_worst_cells(beyond, weight), usual_beyond),
-        *_left(background.real, after, shown),
+        *_left(background, after),
         detail[0] - usual_detail[0],
         detail[1] - usual_detail[0],
         detail[2] - usual_detail[2],
@@ -121,8 +123,8 @@ class _Shown:
     """
 
     def __init__(self, known: Colours, hole: NDArray[np.bool_]) -> None:
-        self.earlier, age = _carried(known)
-        later, until = _carried(known[::-1])
+        self.earlier, age = carried(known)
+        later, until = carried(known[::-1])
         self.later, until = later[::-1], until[::-1]
         self.where = hole & (np.isfinite(age) | np.isfinite(until))
         self.next = self.where & ((age == 1) | (until == 1))
@@ -134,18 +136,18 @@ class _Shown:
         self.high = np.stack([cv2.dilate(np.nan_to_num(f, nan=-2.0), kernel) for f in high])
 
     def near_error(self, side: Colours) -> Plane:
-        return np.asarray(np.nan_to_num(_grey(np.abs(side - self.near))), np.float32)
+        return np.asarray(np.nan_to_num(grey(np.abs(side - self.near))), np.float32)
 
     def beyond(self, side: Colours) -> Plane:
         """How far a side is outside of all that the nearest frames show within a pixel."""
         off = np.maximum(np.maximum(side - self.high, self.low - side), 0)
-        return np.asarray(np.nan_to_num(_grey(off)), np.float32)
+        return np.asarray(np.nan_to_num(grey(off)), np.float32)
 
     def spread(self) -> Plane:
-        return np.asarray(np.nan_to_num(_grey(np.abs(self.earlier - self.later))), np.float32)
+        return np.asarray(np.nan_to_num(grey(np.abs(self.earlier - self.later))), np.float32)
 
 
-def _carried(known: Colours) -> tuple[Colours, Plane]:
+def carried(known: Colours) -> tuple[Colours, Plane]:
     """Per time and place the last colour known before it, and how many frames ago."""
     colours, ages = np.full_like(known, np.nan), np.full(known.shape[:3], np.nan, np.float32)
     for t in range(1, len(known)):
@@ -198,22 +200,22 @@ def _shifted(mask: NDArray[np.bool_], dy: int, dx: int) -> NDArray[np.bool_]:
     return out
 
 
-def _left(before: Colours, after: Colours, shown: _Shown) -> list[float]:
+def _left(background: Background, after: Colours) -> list[float]:
     """How much of the object is left: the fill as background plus a share of the object."""
+    before, shown, marked = background.real, background.shown, background.marked
     full = np.nan_to_num(before - shown.near)
     rest = np.nan_to_num(after - shown.near)
-    marked = shown.where & (shown.beyond(before) > MARKED)
     if marked.sum() < LEAST_PIXELS:
         return [0.0] * 5
-    power = 3 * _grey(full**2) * marked
-    common = 3 * _grey(full * rest) * marked
+    power = 3 * grey(full**2) * marked
+    common = 3 * grey(full * rest) * marked
     whole = float(common.sum() / (power.sum() + 1e-6))
     counts = marked.sum((1, 2))
     frames = counts > max(4, 0.2 * counts.max())
     shares = common.sum((1, 2))[frames] / (power.sum((1, 2))[frames] + 1e-6)
     few = max(1, len(shares) // 6)
     ordered = np.sort(shares)
-    to_object = np.nan_to_num(_grey(np.abs(after - before)))
+    to_object = np.nan_to_num(grey(np.abs(after - before)))
     to_background = shown.near_error(after)
     nearer = marked & (to_object < 0.5 * to_background)
     return [
@@ -231,7 +233,7 @@ def _detail(side: Colours, shown: _Shown) -> tuple[float, float, float]:
     kernel = np.ones((3, 3), np.uint8)
     where = np.stack([cv2.erode(m.astype(np.uint8), kernel) for m in shown.where]) > 0
     across, down = (
-        (np.abs(_second(_grey(side), axis)), np.abs(_second(_grey(shown.near), axis)))
+        (np.abs(_second(grey(side), axis)), np.abs(_second(grey(shown.near), axis)))
         for axis in (2, 1)
     )
     where &= np.isfinite(across[0] + across[1] + down[0] + down[1])
@@ -284,7 +286,7 @@ def _worst_frames(plane: Plane, weight: Plane) -> float:
     return float(values[-max(1, len(values) // 6) :].mean())
 
 
-def _grey(colours: Colours) -> Plane:
+def grey(colours: Colours) -> Plane:
     """Mean of the three channels; several times faster than numpy's along the last axis."""
     return np.asarray((colours[..., 0] + colours[..., 1] + colours[..., 2]) / 3, np.float32)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -14,6 +14,10 @@ from filters.encoder.base import Encoder, Encoding
 from filters.features.agreement import KnownFootage, agreement
 from filters.features.artefacts import artefact_measures
 from filters.features.pixels import KnownPlanes, measure_planes, planes_of
+from filters.features.plain import style_figures
+
+STYLES = frozenset({"global_style_transfer", "local_style_transfer"})
+"""Tasks whose made side shows the same as the real one, and moves as it does."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,12 +27,14 @@ class Measures:
     `pixels` [T, 2, len(PIXEL_MEASURES)]: inside the mask, then around it; without one, twice all.
     `artefacts`: measures of the artefacts that failed edits show, over all frames (see
     filters.features.artefacts). `agreement` [len(AGREEMENT_MEASURES)]: how the made side agrees
-    with the footage's other frames and with its motion (filters.features.agreement).
+    with the footage's other frames and with its motion (filters.features.agreement). `plain`: by
+    name, what only filters.quality.checks looks at (filters.features.plain).
     """
 
     pixels: NDArray[np.float32]
     artefacts: NDArray[np.float32]
     agreement: NDArray[np.float32]
+    plain: Mapping[str, float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,8 +78,12 @@ def measures_of(samples: Sequence[PairSample], workers: int = 1) -> list[Measure
 def _measured(sample: PairSample, known: KnownPlanes, footage: KnownFootage) -> Measures:
     before, after, inside = planes_of(sample.source, sample.target, sample.mask, known)
     real, made = (after, before) if sample.made == "source" else (before, after)
+    agrees, plain = agreement(sample, real.rgb, made.rgb, inside, footage)
+    if sample.task in STYLES:
+        plain = style_figures(real.rgb, made.rgb, inside)
     return Measures(
         measure_planes(before, after, inside),
         np.array(artefact_measures(real.rgb, made.rgb, inside), np.float32),
-        np.array(agreement(sample, real.rgb, made.rgb, inside, footage), np.float32),
+        np.array(agrees, np.float32),
+        plain,
     )

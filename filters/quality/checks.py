@@ -7,55 +7,20 @@ its score, for the reason that the check is named by.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 
 import numpy as np
 
 from filters.base import PairSample
 from filters.features import AGREEMENT_MEASURES, PIXEL_MEASURES, Measures
 from filters.features.pixels import planes_of
+from filters.quality.colours import names_a_colour
 from filters.quality.descriptor import BY_MEASURES, GROUPS
+from filters.quality.limits import Limits
 
 UNTOUCHED, FROZEN, SMEARED = "untouched", "frozen", "smeared"
 STRUCTURE_LOST = "structure_lost"
-
-LEVEL = 1 / 255
-
-
-@dataclass(frozen=True, slots=True)
-class Limits:
-    """Where a fault is plain. Chosen on the footage that infra/bench/split.toml says may be tuned
-    on; infra/bench/results/quality.md has what right and broken edits reach there and elsewhere.
-
-    - `left`: of a removal, share of the object's pixels that are still nearer to the object than to
-      what other frames show there
-    - `unchanged`, `changed`, colour 0–1, and `unchanged_share`: of the frames, at least that share
-      differs from the footage by no more than a codec's noise while the others differ plainly
-    - `stopped`: log of the made side's change from frame to frame over the footage's, outside of
-      what was edited, where both show the same
-    - `repeated`, `moving`, luma 0–1, and `repeated_share`: steps in which the made side repeats its
-      frame while the footage moves
-    - `jumps`, `calm`: of a removal, log of the fill's change where the hole comes or goes over that
-      within it, in the half of the clip where it is greatest, and log of the change within over
-      that around it: a fill that repeats itself while the footage moves on
-    - `blurred`: log of a fill's fine detail over that of what other frames show there
-    - `edges_kept`: of a whole clip's style, how much stronger its edges are along the footage's
-      strongest than elsewhere (see `edges_kept`)
-    """
-
-    left: float = 0.35
-    unchanged: float = 1.5 * LEVEL
-    changed: float = 8 * LEVEL
-    unchanged_share: float = 0.2
-    stopped: float = -0.25
-    repeated: float = 0.4 * LEVEL
-    moving: float = 2.0 * LEVEL
-    repeated_share: float = 0.25
-    jumps: float = 0.85
-    calm: float = -0.2
-    blurred: float = -1.1
-    edges_kept: float = 1.5
-
+COLOURLESS, COLOURS_LOST = "colourless", "colours_lost"
 
 LIMITS = Limits()
 
@@ -64,19 +29,48 @@ def fault(sample: PairSample, measures: Measures, limits: Limits = LIMITS) -> st
     """The first plain fault's reason, or nothing."""
     group = GROUPS.get(sample.task)
     found = dict(zip(AGREEMENT_MEASURES, measures.agreement.tolist(), strict=True))
-    remains = group == "fill" and found["left_places"] > limits.left
+    found |= measures.plain
+    remains = group == "fill" and _remains(found, limits)
     if remains or _unchanged(sample, measures, limits):
         return UNTOUCHED
     stopped = sample.mask is not None and found["outside"] < limits.stopped
-    if stopped or _repeats(sample, measures, limits):
+    if stopped or _repeats(sample, measures, limits) or found.get("still", 0.0) >= limits.still:
         return FROZEN
-    if group == "fill" and found["detail"] < limits.blurred:
+    if group == "fill" and _smeared(found, limits):
         return SMEARED
-    jumps = found["crossing_calm_half"] > limits.jumps and found["calm"] < limits.calm
-    if group == "fill" and jumps:
+    if group == "fill" and _jumps(found, limits):
         return FROZEN
     if group == "restyle" and edges_kept(sample) < limits.edges_kept:
         return STRUCTURE_LOST
+    return _colours(sample, found, limits)
+
+
+def _remains(found: Mapping[str, float], limits: Limits) -> bool:
+    """Whether too much of the object is left."""
+    return found.get("kept", 0.0) > limits.kept or found["left_places"] > limits.left
+
+
+def _smeared(found: Mapping[str, float], limits: Limits) -> bool:
+    """Whether a fill lacks fine detail, or the gradients of one direction."""
+    return found["detail"] < limits.blurred or found.get("flattened", 0.0) < limits.flattened
+
+
+def _jumps(found: Mapping[str, float], limits: Limits) -> bool:
+    """Whether a fill stands while the footage moves on, and so jumps at its rim."""
+    seen = found["here"] != 0  # else no place of the hole is ever seen for two steps
+    return (
+        found["crossing_calm_half"] > limits.jumps
+        and found["calm"] < limits.calm
+        and not (seen and found["here_half"] > limits.calmer)
+    )
+
+
+def _colours(sample: PairSample, found: Mapping[str, float], limits: Limits) -> str:
+    """What is wrong with a style's colours, if anything is."""
+    if found.get("garish", 0.0) > limits.garish or found.get("tones", 0.0) < limits.tones:
+        return COLOURS_LOST
+    if names_a_colour(sample.prompt) and found.get("colourful", 1.0) < limits.colourful:
+        return COLOURLESS
     return ""
 
 

@@ -7,6 +7,7 @@ labels are made: good edits, and the same edits broken on purpose (filters.quali
 
 from __future__ import annotations
 
+import dataclasses
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -14,12 +15,13 @@ from pathlib import Path
 from typing import Any
 
 from catalog.errors import EditmillError
+from catalog.keys import digest
 from catalog.policy import Threshold
 from filters.base import ABSTAINED, NOT_MEASURED, PairSample, Verdict
 from filters.construction import CONSTRUCTED
 from filters.encoder.base import Encoder
 from filters.features import Measures, PairFeatures, describe, measures_of
-from filters.quality.checks import LIMITS, Limits, fault
+from filters.quality.checks import LIMITS, fault
 from filters.quality.descriptor import (
     BY_MEASURES,
     GROUPS,
@@ -29,6 +31,7 @@ from filters.quality.descriptor import (
     measures_descriptor,
     stacked,
 )
+from filters.quality.limits import Limits
 from filters.quality.model import QualityModel
 from filters.rules import QUALITY_THRESHOLD
 
@@ -89,8 +92,10 @@ class QualityFilter:
 
     @property
     def version(self) -> str:
-        """Changes with the model and with the encoder that its features come from."""
-        return f"4+{self.encoder.version}+{self.model_version}"
+        """Changes with the model, with the encoder that its features come from, and with limits
+        that are not the usual ones."""
+        limits = "" if self.limits == LIMITS else f"+{digest(dataclasses.astuple(self.limits))[:8]}"
+        return f"4+{self.encoder.version}+{self.model_version}{limits}"
 
     @property
     def cut(self) -> Threshold:

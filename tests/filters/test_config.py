@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import shutil
 from pathlib import Path
 
@@ -32,6 +33,17 @@ def test_a_recipe_can_name_another_model_and_thresholds(tmp_path: Path) -> None:
     with pytest.raises(EditmillError, match=str(own)):
         _ = quality.version
     assert rules.model_dump(mode="json")["quality_model"] == own.as_posix()
+
+
+def test_a_recipe_can_move_the_limits_of_plain_faults() -> None:
+    _, usual, _, _ = filters_for(Filters(), EmbeddedEncoder())
+    rules = Filters(quality_limits={"flattened": -0.8})
+    _, quality, _, _ = filters_for(rules, EmbeddedEncoder())
+    assert quality.limits == dataclasses.replace(usual.limits, flattened=-0.8)
+    assert quality.version != usual.version  # what was judged by other limits is judged again
+    assert "quality_limits" not in Filters().model_dump(mode="json")
+    with pytest.raises(EditmillError, match=r"plain faults have no limit 'flat'.* flattened,"):
+        validated(Filters, {"quality_limits": {"flat": 1}}, "recipe")
 
 
 @pytest.mark.parametrize("key", ["quality_model", "style_probes"])

@@ -50,13 +50,14 @@ SHAPES = (
 @dataclass(frozen=True)
 class Case:
     """Footage without the object (the truth) and with it, uint8 [T, h, w, 3], and the object's mask
-    [T, h, w], a little wider than the object, as masks are."""
+    [T, h, w], a little wider than the object, as masks are. `prompt` says what a style asks for."""
 
     source: str
     name: str
     truth: Frames
     frames: Frames
     masks: Masks
+    prompt: str = ""
 
 
 def windows(path: Path, count: int) -> Iterator[Frames]:

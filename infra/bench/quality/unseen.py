@@ -2,10 +2,11 @@
 neither its training nor its thresholds saw. The result is in infra/bench/results/quality.md.
 
     python infra/bench/quality/unseen.py [--only tuned_on reported_on rendered]
-        [--footage VIDEO ...] [--windows 3] [--model FILE] [--sheets FOLDER]
+        [--footage VIDEO ...] [--windows 3] [--model FILE] [--sheets FOLDER] [--tasks TASK ...]
 
-Cases are those of infra/bench/quality/cases.py, judged by the real filter and the model it ships:
-removals of all windows, swaps and additions of each source's first. Sources of `tuned_on`
+Cases are those of infra/bench/quality/{cases,styles}.py, judged by the real filter and the model it
+ships: removals of all windows, the same read backwards as additions, and of each real source's
+first window a swap, a style of all and one of the object. Sources of `tuned_on`
 (infra/bench/split.toml) are judged by the folds that were not trained on them, so each is held out
 in turn; those of `reported_on`, videos given by --footage and the rendered scenes no training saw.
 A breakage that does not show on a case is left out of it. A case takes 12 core-seconds, for the
@@ -34,7 +35,7 @@ from catalog.media import sample_frames, write_video
 from catalog.media.image import write_png
 from experts.base import Frames
 from experts.weights import fetch
-from filters.base import FRAMES, PairSample
+from filters.base import FRAMES, PairSample, Verdict
 from filters.encoder.embedded import EmbeddedEncoder
 from filters.quality.filter import QualityFilter
 from filters.quality.model import SHIPPED
@@ -48,6 +49,7 @@ from infra.bench.quality.cases import (
     visible,
     windows,
 )
+from infra.bench.quality.styles import GLOBAL, LOCAL, STYLES_BROKEN, style_cases
 from infra.bench.rendered.load import names as rendered_scenes
 from infra.bench.split import split
 
@@ -58,12 +60,15 @@ FAMILIES = {
     "half-done": ("half of the time", "half of the region"),
     "black": ("black",),
     "smeared": ("smeared", "smeared along", "inpainted"),
-    "others": ("ghost", "residue", "flicker", "wrong place", "colours"),
+    "colours lost": ("colours", "grey", "garish"),
+    "others": ("ghost", "residue", "flicker", "wrong place"),
 }
 DONORS = ("clip_city", "clip_bigbuckbunny", "clip_bikes")
 """Footage that objects are textured with."""
 
 REMOVAL, SWAP, ADDITION = "object_removal", "object_swap", "object_addition"
+
+TASKS = (REMOVAL, ADDITION, SWAP, GLOBAL, LOCAL)
 
 PARTS = ("tuned_on", "reported_on", "rendered")
 
@@ -86,7 +91,8 @@ def cases(name: str, path: Path, donors: Mapping[str, Frames], count: int) -> Ca
         yield i, REMOVAL, one, one.truth
         if i == 0:
             yield i, SWAP, one, other.frames
-            yield i, ADDITION, one, one.truth
+            for task, case, made in style_cases(one, seed):
+                yield i, task, case, made
 
 
 def sources(part: str, footage: Sequence[Path], count: int) -> Iterator[tuple[str, str, Cases]]:
@@ -109,7 +115,7 @@ def versions(case: Case, made: Frames, seed: int) -> Iterator[tuple[str, Frames]
     """The right made side, and all broken ones that show."""
     yield RIGHT, made
     rng = np.random.default_rng(seed)
-    for kind, broken in BROKEN.items():
+    for kind, broken in (STYLES_BROKEN if case.prompt else BROKEN).items():
         frames = broken(case.frames, made, case.masks, rng)
         if visible(made, frames, case.masks):
             yield kind, frames
@@ -130,9 +136,10 @@ def samples(
         real, mask = stored(case.frames), None
         for kind, frames in versions(case, made, seed):
             read = stored(frames)
-            sides = (real, read) if task == REMOVAL else (read, real)
+            sides = (read, real) if task == SWAP else (real, read)
+            masks = None if task == GLOBAL else case.masks
             sample = pair_sample(
-                task=task, source=sides[0], target=sides[1], masks=case.masks, prompt="",
+                task=task, source=sides[0], target=sides[1], masks=masks, prompt=case.prompt,
                 label="", instruction="", source_id=source_id, sizes=(case.truth.shape[1:3],) * 2,
             )  # fmt: skip
             mask = sample.mask if mask is None else mask
@@ -141,14 +148,26 @@ def samples(
     return out
 
 
-def sheet(found: dict[str, PairSample], scores: dict[str, float], path: Path) -> None:
-    """All versions of a case at three of their frames, with their scores."""
+def additions(removals: Mapping[str, PairSample]) -> dict[str, PairSample]:
+    """The same pairs read backwards, as a build makes its additions."""
+    return {
+        kind: dataclasses.replace(
+            sample, task=ADDITION, source=sample.target, target=sample.source, made="source"
+        )
+        for kind, sample in removals.items()
+    }
+
+
+def sheet(found: dict[str, PairSample], verdicts: dict[str, Verdict], path: Path) -> None:
+    """All versions of a case at three of their frames, with their scores and reasons."""
     rows = []
     for kind, sample in found.items():
         real, made = sample.sides
         picked = [f for t in (2, 8, 14) for f in (real[t], made[t])]
         row = np.hstack([cv2.resize(f, (240, 240 * f.shape[0] // f.shape[1])) for f in picked])
-        cv2.putText(row, f"{kind} {scores[kind]:.2f}", (6, 16), 0, 0.5, (255, 40, 40), 1)
+        verdict = verdicts[kind]
+        said = f"{kind} {verdict.score or 0.0:.2f} {verdict.reason}"
+        cv2.putText(row, said, (6, 16), 0, 0.5, (255, 40, 40), 1)
         rows.append(row)
     write_png(path, np.vstack(rows))
 
@@ -183,6 +202,7 @@ def main() -> None:
     parser.add_argument("--only", nargs="*", choices=PARTS, default=PARTS)
     parser.add_argument("--footage", type=Path, nargs="*", default=[], metavar="VIDEO")
     parser.add_argument("--windows", type=int, default=3)
+    parser.add_argument("--tasks", nargs="*", choices=TASKS, default=TASKS)
     parser.add_argument("--model", type=Path, default=SHIPPED)
     parser.add_argument("--sheets", type=Path)
     options = parser.parse_args()
@@ -192,12 +212,16 @@ def main() -> None:
         for name, source_id, own in sources(part, options.footage, options.windows):
             start = time.process_time()
             for i, task, case, made in own:
-                found = samples(task, case, made, source_id, i)
-                verdicts = dict(zip(found, judge.judge(list(found.values())), strict=True))
-                rows += [(task, name, kind, v.keep) for kind, v in verdicts.items()]
+                if task not in options.tasks:
+                    continue
+                found = {task: samples(task, case, made, source_id, i)}
+                if task == REMOVAL:
+                    found[ADDITION] = additions(found[REMOVAL])
+                for kind_of, pairs in found.items():
+                    verdicts = dict(zip(pairs, judge.judge(list(pairs.values())), strict=True))
+                    rows += [(kind_of, name, kind, v.keep) for kind, v in verdicts.items()]
                 if options.sheets:
-                    scores = {kind: v.score or 0.0 for kind, v in verdicts.items()}
-                    sheet(found, scores, options.sheets / f"{name}-{i}-{task}.png")
+                    sheet(pairs, verdicts, options.sheets / f"{name}-{i}-{task}.png")
             print(f"{part} {name}: {time.process_time() - start:.0f} core-s", flush=True)
         report(part, rows)
 

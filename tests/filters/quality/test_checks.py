@@ -11,15 +11,8 @@ from numpy.typing import NDArray
 
 from filters.base import FRAMES, PairSample
 from filters.features import measures_of
-from filters.quality.checks import (
-    FROZEN,
-    LIMITS,
-    SMEARED,
-    STRUCTURE_LOST,
-    UNTOUCHED,
-    Limits,
-    fault,
-)
+from filters.quality.checks import FROZEN, LIMITS, SMEARED, STRUCTURE_LOST, UNTOUCHED, fault
+from filters.quality.limits import Limits
 
 Frames = NDArray[np.uint8]
 SIZE = 160, 256
@@ -161,3 +154,65 @@ def test_a_fill_without_detail_is_smeared_unless_there_is_none(fill: str, masks)
     smooth = np.stack([cv2.GaussianBlur(frame, (0, 0), 8) for frame in truth])
     assert reason(removal(smooth, masks, smooth)) == ""
     assert reason(removal(truth, masks, filled(truth)), Limits(blurred=-20, jumps=20)) == ""
+
+
+@pytest.mark.parametrize("angle", [0, 35, 90])
+def test_a_fill_smeared_in_one_direction_is_smeared(angle: int, masks) -> None:
+    truth = scene(3.0)
+    line = np.zeros((15, 15), np.float32)
+    reach = 7 * np.array([np.cos(np.radians(angle)), np.sin(np.radians(angle))])
+    ends = [tuple(np.rint(7 + side * reach).astype(int).tolist()) for side in (-1, 1)]
+    cv2.line(line, ends[0], ends[1], 1.0)
+    fill = np.stack([cv2.filter2D(frame, -1, line / line.sum()) for frame in truth])
+    for sample in both_ways(removal(truth, masks, fill)):
+        assert reason(sample) == SMEARED
+        assert reason(sample, Limits(flattened=-20)) == ""  # nothing else finds it
+
+
+def test_a_fill_may_be_as_soft_as_good_removers_leave_it(masks) -> None:
+    truth = scene(3.0)
+    soft = np.stack([cv2.GaussianBlur(frame, (0, 0), 0.6) for frame in truth])
+    assert reason(removal(truth, masks, soft)) == ""
+
+
+def behind_posts(truth: Frames, masks: NDArray[np.bool_]) -> tuple[Frames, NDArray[np.bool_]]:
+    """Footage with posts before the object that pass twice as fast as what is behind it, and the
+    object's visible part."""
+    out, seen = truth.copy(), masks.copy()
+    for t in range(FRAMES):
+        for x in range(-6 * t % 44 - 44, SIZE[1], 44):
+            post = slice(max(0, x), max(0, x + 16))
+            out[t, :, post] = (96, 70, 40)
+            seen[t, :, post] = False
+    return out, seen
+
+
+def test_what_passes_before_the_object_is_not_the_object(masks) -> None:
+    footage, seen = behind_posts(scene(3.0), masks)
+    board = np.array([150, 140, 100], np.uint8)  # far from the posts' colour, near to the scene's
+    real = np.where(seen[..., None], board, footage).astype(np.uint8)
+    right = PairSample("object_removal", real, footage, seen, made="target")
+    assert measures_of([right])[0].plain["kept"] < LIMITS.kept
+    assert reason(right) != UNTOUCHED
+    undone = seen & (np.arange(SIZE[0]) >= 72)[None, :, None]
+    half = np.where(undone[..., None], real, footage)
+    assert reason(dataclasses.replace(right, target=half)) == UNTOUCHED
+
+
+def test_what_moves_beside_a_fill_does_not_freeze_it() -> None:
+    """A camera that stands before rustling leaves, and someone who walks by beside the hole."""
+    rng = np.random.default_rng(1)
+    still = scene(0.0)
+    rustle = rng.normal(0, 14, (FRAMES, *SIZE, 1))
+    rustle = np.stack([cv2.GaussianBlur(r, (0, 0), 2)[..., None] for r in rustle]) * 4
+    truth = np.clip(still + rustle, 0, 255).astype(np.uint8)
+    masks = np.zeros((FRAMES, *SIZE), bool)
+    for t in range(FRAMES):
+        masks[t, 50:110, 60 + 5 * t : 100 + 5 * t] = True
+        walker = slice(102 + 5 * t, 130 + 5 * t)
+        truth[t, 40:120, walker] = rng.integers(0, 255, (80, 28, 3))[:, : SIZE[1] - walker.start]
+    sample = removal(truth, masks, truth)
+    assert reason(sample) == ""
+    assert reason(sample, Limits(calmer=20)) == FROZEN  # by how it jumps at its rim alone
+    frozen = removal(truth, masks, np.repeat(truth[:1], FRAMES, 0))
+    assert reason(frozen) == FROZEN

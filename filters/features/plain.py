@@ -1,0 +1,148 @@
+"""Figures that filters.quality.checks compares with limits, and that no trained model sees: a new
+one changes no descriptor.
+
+Of removals, additions and swaps they say what a fill keeps of the object, and whether it has the
+gradients that other frames show there: a smear takes them away in one direction, or in all. Of
+styles, whether what moves in the footage moves, and what became of its colours.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import cv2
+import numpy as np
+from numpy.typing import NDArray
+
+from filters.features.artefacts import TONES, tones
+from filters.features.evidence import LEAST_PIXELS, TINY, Background, carried, grey
+from filters.features.registration import moved
+
+SAME = 6 / 255
+"""Mean difference of colours, 0–1, up to which an object's pixel is the footage's own: of nine
+untouched sides of footage that may be tuned on, stored by the codec, all such pixels were."""
+
+MOVES = 5 / 255
+"""Change of luma from frame to frame, 0–1, averaged over 5×5 px, from which a place of the footage
+moves: twice what grain and codec change there."""
+
+LEAST_MOVING = 0.01
+"""Share of the edited region that must move in a step for it to be looked at."""
+
+STANDS = 0.12
+"""Share of the footage's change, where that moves, below which the made side stands still."""
+
+Colours = NDArray[np.float32]
+"""[T, h, w, 3], 0–1."""
+
+Plane = NDArray[np.float32]
+
+
+@dataclass(frozen=True, slots=True)
+class Gradients:
+    """What other frames show of the gradients in a hole: `near` [T, h, w, 2], from the frame
+    nearest in time that shows the place and all beside it, and `where` [T, h, w] that is known."""
+
+    near: NDArray[np.float32]
+    where: NDArray[np.bool_]
+
+    @classmethod
+    def of(cls, background: Background) -> Gradients:
+        """Carried themselves instead of taken from carried colours, which have seams where one
+        frame's end and another's begin."""
+        known = _gradients(np.where(background.free, grey(background.real), np.nan))
+        padded = np.concatenate([known, known[..., :1]], -1)  # as colours are carried: by threes
+        earlier, age = carried(padded)
+        later, until = (each[::-1] for each in carried(padded[::-1]))
+        first = np.nan_to_num(age, nan=1e9) <= np.nan_to_num(until, nan=1e9)
+        near = np.where(first[..., None], earlier, later)[..., :2]
+        inner = [cv2.erode(m.astype(np.uint8), np.ones((3, 3), np.uint8)) for m in background.hole]
+        return cls(near, (np.stack(inner) > 0) & np.isfinite(near[..., 0]))
+
+
+def fill_figures(background: Background, gradients: Gradients, made: Colours) -> dict[str, float]:
+    """Of the made side [T, h, w, 3] in a hole; none where other frames show too little of it.
+
+    - `kept`: share of the object's pixels that are still the footage's own, and unlike what it
+      hides
+    - `flattened`: log of the gradients' size over what other frames show of them, in the direction
+      in which most is lost
+    """
+    if background.control is None:
+        return {}
+    after = moved(made, background.warps, background.size)
+    out = {"flattened": _flattened(gradients, after)}
+    marked = background.marked
+    if marked.sum() >= LEAST_PIXELS:
+        to_object = np.nan_to_num(grey(np.abs(after - background.real)))
+        limit = np.minimum(SAME, 0.5 * background.shown.near_error(after))
+        out["kept"] = float((marked & (to_object < limit)).sum() / marked.sum())
+    return out
+
+
+def style_figures(real: Colours, made: Colours, inside: Plane | None) -> dict[str, float]:
+    """Of sides [T, h, w, 3] and a mask [T, h, w], all 0–1, or None for the whole picture.
+
+    - `still`: share of the steps in which what moves in the footage stands still on the made side
+    - `garish`: share of the pixels with one channel full and another empty, less the footage's
+    - `tones`: entropy, nats, of the channel with the fewest tones, less the footage's
+    - `colourful`: saturation, 0–1, that a tenth of the region exceeds, in the sixth of the frames
+      with the least
+    """
+    weight = np.ones(made.shape[:3], np.float32) if inside is None else inside
+    few = slice(None, None, 2)  # what does not depend on time
+    before, after = (tones(side[few], weight[few]) for side in (real, made))
+    change = dict(zip(TONES, after - before, strict=True))
+    spread = made.max(-1) - made.min(-1)
+    saturation = [
+        float(np.quantile(s[w > 0.5], 0.9))
+        for s, w in zip(spread, weight, strict=True)
+        if (w > 0.5).sum() >= LEAST_PIXELS
+    ]
+    least = np.sort(saturation)[: max(1, len(saturation) // 6)]
+    return {
+        "still": _still(real, made, weight > 0.5),
+        "garish": float(change["garish"]),
+        "tones": float(change["fewest"]),
+        "colourful": float(least.mean()) if len(least) else 1.0,
+    }
+
+
+def _gradients(planes: Plane) -> NDArray[np.float32]:
+    """Central differences across and down, [T, h, w, 2]; NaN where a neighbour is missing."""
+    out = np.full((*planes.shape, 2), np.nan, np.float32)
+    out[:, 1:-1, 1:-1, 0] = (planes[:, 1:-1, 2:] - planes[:, 1:-1, :-2]) / 2
+    out[:, 1:-1, 1:-1, 1] = (planes[:, 2:, 1:-1] - planes[:, :-2, 1:-1]) / 2
+    out[~np.isfinite(out).all(-1)] = np.nan
+    return out
+
+
+def _flattened(gradients: Gradients, made: Colours) -> float:
+    """Least generalised eigenvalue of the made side's structure tensor to that of what is shown:
+    the direction in which the largest share of the gradients' energy is gone, at any angle."""
+    found = _gradients(grey(made))
+    where = gradients.where & np.isfinite(found[..., 0])
+    if where.sum() < LEAST_PIXELS:
+        return 0.0
+    made_tensor, shown_tensor = (
+        side[where].T @ side[where] / where.sum() + TINY**2 * np.eye(2)
+        for side in (found.astype(np.float64), gradients.near.astype(np.float64))
+    )
+    root = np.linalg.inv(np.linalg.cholesky(shown_tensor))
+    return float(0.5 * np.log(np.linalg.eigvalsh(root @ made_tensor @ root.T)[0]))
+
+
+def _still(real: Colours, made: Colours, inside: NDArray[np.bool_]) -> float:
+    before, after = (
+        np.stack([cv2.blur(step, (5, 5)) for step in np.abs(np.diff(grey(side), axis=0))])
+        for side in (real, made)
+    )
+    both = inside[1:] & inside[:-1]
+    moving = both & (before > MOVES)
+    counts = moving.sum((1, 2))
+    looked_at = (counts >= LEAST_PIXELS) & (counts >= LEAST_MOVING * both.sum((1, 2)))
+    still = [
+        after[t][moving[t]].mean() < STANDS * before[t][moving[t]].mean()
+        for t in np.flatnonzero(looked_at)
+    ]
+    return float(np.sum(still) / len(before)) if still else 0.0

@@ -1,0 +1,116 @@
+"""A style that stands still or loses its colours is found; one that is pale or flat is not."""
+
+from __future__ import annotations
+
+import dataclasses
+
+import cv2
+import numpy as np
+import pytest
+from numpy.typing import NDArray
+
+from filters.base import FRAMES, PairSample
+from filters.features import measures_of
+from filters.quality.checks import COLOURLESS, COLOURS_LOST, FROZEN, LIMITS, fault
+from filters.quality.colours import names_a_colour
+from filters.quality.limits import Limits
+
+Frames = NDArray[np.uint8]
+SIZE = 160, 256
+TASKS = ("global_style_transfer", "local_style_transfer")
+
+
+@pytest.fixture(scope="module")
+def footage() -> Frames:
+    """A fixed camera: a ball rolls by, all else stands still."""
+    rng = np.random.default_rng(0)
+    coarse = cv2.GaussianBlur(rng.random((*SIZE, 3), np.float32), (0, 0), 4)
+    frames = np.repeat((255 * (coarse - coarse.min()) / np.ptp(coarse))[None], FRAMES, 0)
+    for t, frame in enumerate(frames):
+        cv2.circle(frame, (60 + 8 * t, 80), 22, (220, 190, 40), -1)
+        cv2.circle(frame, (60 + 8 * t, 74), 6, (30, 60, 200), -1)
+    noisy = frames + rng.normal(0, 1, frames.shape)
+    return np.clip(np.rint(noisy), 0, 255).astype(np.uint8)
+
+
+def styled(task: str, footage: Frames, painted: Frames, prompt: str = "") -> PairSample:
+    """Painted as a whole, or where the ball rolls."""
+    mask = None
+    if task == "local_style_transfer":
+        mask = np.zeros((FRAMES, *SIZE), bool)
+        mask[:, 50:110, 30:230] = True
+        painted = np.where(mask[..., None], painted, footage)
+    return PairSample(task, footage, painted.astype(np.uint8), mask, prompt, made="target")
+
+
+def warm(footage: Frames) -> Frames:
+    """A right style: other colours, half the contrast."""
+    return (0.5 * footage[..., [0, 2, 1]] + np.array([90, 50, 20])).astype(np.uint8)
+
+
+def reason(sample: PairSample, limits: Limits = LIMITS) -> str:
+    return fault(sample, measures_of([sample])[0], limits)
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_style_that_stands_while_little_moves_is_frozen(task: str, footage: Frames) -> None:
+    painted = warm(footage)
+    assert reason(styled(task, footage, painted)) == ""
+    for order in (np.zeros(FRAMES, int), np.minimum(np.arange(FRAMES), 8)):
+        stopped = styled(task, footage, painted[order])
+        assert reason(stopped) == FROZEN
+        assert reason(stopped, Limits(still=2, stopped=-20, repeated_share=2)) == ""
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_a_style_of_footage_that_stands_may_stand(task: str, footage: Frames) -> None:
+    still = np.repeat(footage[:1], FRAMES, 0)
+    assert reason(styled(task, still, warm(still))) == ""
+
+
+def burnt(painted: Frames) -> Frames:
+    return np.clip((painted.astype(np.float32) - 128) * 8 + 128, 0, 255).astype(np.uint8)
+
+
+def in_blocks(painted: Frames) -> Frames:
+    """A third of the blocks have pure colours, as after an overflow."""
+    rng = np.random.default_rng(2)
+    out = painted.copy()
+    for frame in out:
+        hit = np.kron(rng.random((10, 16)) < 0.33, np.ones((16, 16))) > 0
+        pure = np.kron(rng.integers(0, 2, (10, 16, 3)) * 255, np.ones((16, 16, 1)))
+        frame[hit] = pure[hit]
+    return out
+
+
+def in_three_tones(painted: Frames) -> Frames:
+    return painted // 86 * 86 + 43
+
+
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("broken", [burnt, in_blocks, in_three_tones])
+def test_colours_that_break_down_are_lost(task: str, broken, footage: Frames) -> None:
+    sample = styled(task, footage, broken(warm(footage)))
+    assert reason(sample) == COLOURS_LOST
+    assert reason(sample, Limits(garish=2, tones=-20)) == ""
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_what_is_to_have_a_colour_is_colourless_in_grey(task: str, footage: Frames) -> None:
+    grey = np.repeat(warm(footage).mean(-1, keepdims=True), 3, -1)
+    later = warm(footage).astype(np.float32)
+    later[9:] = grey[9:]
+    for painted in (grey, later):
+        wanted = styled(task, footage, painted, "a painting in crimson, ochre and sky blue")
+        assert reason(wanted) == COLOURLESS
+        assert reason(dataclasses.replace(wanted, prompt="a graphite pencil sketch")) == ""
+    pale = 0.8 * grey + 0.2 * warm(footage)
+    assert reason(styled(task, footage, pale, "a pale ice-blue wash painting")) == ""
+
+
+def test_prompts_that_name_a_colour() -> None:
+    assert names_a_colour("a pale ice-blue wash painting")
+    assert names_a_colour("A Golden statue of a person")
+    assert not names_a_colour("a bored clown, drawn as a graphite pencil sketch")
+    assert not names_a_colour("a black and white photograph")
+    assert not names_a_colour("")
