@@ -16,7 +16,7 @@ from filters.features import AGREEMENT_MEASURES, PIXEL_MEASURES, Measures
 from filters.features.pixels import planes_of
 from filters.quality.colours import names_a_colour
 from filters.quality.descriptor import BY_MEASURES, GROUPS
-from filters.quality.limits import Limits
+from filters.quality.limits import LEVEL, Limits
 
 UNTOUCHED, FROZEN, SMEARED = "untouched", "frozen", "smeared"
 STRUCTURE_LOST = "structure_lost"
