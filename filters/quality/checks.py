@@ -40,9 +40,10 @@ def fault(sample: PairSample, measures: Measures, limits: Limits = LIMITS) -> st
         return SMEARED
     if group == "fill" and _jumps(found, limits):
         return FROZEN
-    if group == "restyle" and edges_kept(sample) < limits.edges_kept:
-        return STRUCTURE_LOST
-    return _colours(sample, found, limits)
+    if spoilt := _colours(sample, found, limits):
+        return spoilt
+    lost = group == "restyle" and edges_kept(sample) < limits.edges_kept
+    return STRUCTURE_LOST if lost else ""
 
 
 def _remains(found: Mapping[str, float], limits: Limits) -> bool:
