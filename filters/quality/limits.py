@@ -55,6 +55,6 @@ class Limits:
     flattened: float = -0.45
     still: float = 0.25
     garish: float = 0.12
-    tones: float = -1.4
+    tones: float = -1.8
     edges_kept: float = 1.5
     colourful: float = 0.05
