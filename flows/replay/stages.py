@@ -49,7 +49,7 @@ def run_plan(ctx: Context, what: Target) -> None:
     if recipe.plan.weights.get("object_swap"):
         donated = not generates(recipe.experts, "object_swap", recipe.models)
         clips = _annotated(ctx) if donated else []
-        kept = {each.clip_id for each in bank.run(ctx, clips)}
+        kept = {each.clip.clip_id for each in bank.run(ctx, clips)}
         donors = bank.candidates(ctx, [each for each in clips if each.clip.clip_id in kept])
         plan.run_swaps(ctx, shard, Bank(donors))
 
