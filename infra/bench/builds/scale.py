@@ -52,11 +52,13 @@ def footage(folder: Path, count: int) -> None:
 
 
 class Memory:
-    """This process's resident set, MiB, sampled while open: at the start, the most, at the end."""
+    """This process's resident set, MiB, sampled while open: at the start, the most, at the end; and
+    the most of it that no file stands behind, which a system short of memory cannot take away."""
 
     def __enter__(self) -> Memory:
         self._ended = threading.Event()
-        self.first = self.most = self.last = self._now()
+        self.most = self.anonymous = 0.0
+        self.first = self.last = self._now()
         self._thread = threading.Thread(target=self._watch, daemon=True)
         self._thread.start()
         return self
@@ -68,11 +70,13 @@ class Memory:
 
     def _watch(self) -> None:
         while not self._ended.wait(0.25):
-            self.most = max(self.most, self._now())
+            self._now()
 
-    @staticmethod
-    def _now() -> float:
-        return psutil.Process().memory_info().rss / 2**20
+    def _now(self) -> float:
+        used = psutil.Process().memory_info()
+        self.anonymous = max(self.anonymous, (used.rss - used.shared) / 2**20)
+        self.most = max(self.most, used.rss / 2**20)
+        return used.rss / 2**20
 
 
 def cores() -> float:
@@ -111,6 +115,7 @@ def build(recipe: Path, out: Path) -> dict[str, float]:
             making=time.monotonic() - start,
             cores=cores() - spent,
             most=memory.most,
+            anonymous=memory.anonymous,
             first=memory.first,
             last=memory.last,
         )
