@@ -8,6 +8,7 @@ from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, suppress
 from typing import Any, Self
 
+import psutil
 import ray
 from prefect.exceptions import CrashedRun
 from prefect.task_runners import TaskRunner
@@ -46,6 +47,7 @@ class _Tasks(RayTaskRunner):
             except Exception as error:
                 self._started = False
                 ray.shutdown()
+                _end_half_started()
                 if left:
                     continue
                 why = one_line(str(error)) or type(error).__name__
@@ -59,6 +61,14 @@ class _Tasks(RayTaskRunner):
                     "else runs here, or set `runner: threads`"
                 ) from None
         raise AssertionError("unreachable")
+
+
+def _end_half_started() -> None:
+    """What a start that failed has left of a cluster, which Ray itself ends with this process."""
+    for each in psutil.Process().children():
+        with suppress(psutil.Error):
+            if each.name() in ("raylet", "gcs_server"):
+                each.kill()
 
 
 class Ray:

@@ -1,5 +1,9 @@
 """A Ray cluster that does not start: tried again on this machine, and named in a line."""
 
+import shutil
+import subprocess
+from pathlib import Path
+
 import pytest
 
 from catalog.errors import EditmillError
@@ -45,3 +49,24 @@ def test_a_cluster_is_started_again_or_named(
     else:
         assert tasks.__enter__() is tasks
     assert len(tried) == (1 if more else 3)
+
+
+def test_what_a_failed_start_left_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    sleep = shutil.which("sleep") or "/bin/sleep"
+    started = [tmp_path / name for name in ("raylet", "server")]
+    for program in started:
+        shutil.copy(sleep, program)
+    left, other = (subprocess.Popen([program, "600"]) for program in started)
+
+    def init(*_: object, **__: object) -> None:
+        raise Exception("too slow")
+
+    monkeypatch.setattr(ray, "is_initialized", lambda: False)
+    monkeypatch.setattr(ray, "init", init)
+    try:
+        with pytest.raises(EditmillError):
+            runner_for(parse(RECIPE.format(more=""), "tiny"), 2).tasks.__enter__()
+        assert left.wait(10) == -9 and other.poll() is None
+    finally:
+        left.kill()
+        other.kill()
