@@ -63,12 +63,12 @@ class Products:
         self._lock = threading.Lock()
         self._upgraded = storage.exists(UPGRADED)
 
-    def page(self, stage: str, name: str) -> Page:
+    def page(self, stage: str, name: str) -> ProductPage:
         """The page as it is stored now; an empty one where there is none, or none that is whole."""
         for part in (stage, name):
             if not _NAME.fullmatch(part):
                 raise ValueError(f"{part!r} is no stage or page: letters, digits, '_', '.', '-'")
-        return Page(self, stage, name)
+        return ProductPage(self, stage, name)
 
     def get(self, stage: str, key: str) -> Document | None:
         """The document on a page of its own; None where there is none."""
@@ -154,7 +154,7 @@ class Products:
         return found if isinstance(found, dict) else {}
 
 
-class Page:
+class ProductPage:
     """One stage's products of one clip."""
 
     def __init__(self, products: Products, stage: str, name: str) -> None:

@@ -34,7 +34,7 @@ NOT_MEASURED = "not_measured"
 
 
 @dataclass(frozen=True, slots=True)
-class PairSample:
+class PairFrames:
     """What filters see of a pair: FRAMES evenly spaced frames per side, long side at most 480 px.
 
     `source`, `target` uint8 RGB [17, h, w, 3] (the two sides may differ in size);
@@ -91,4 +91,4 @@ class Filter(Protocol):
 
     def close(self) -> None: ...
 
-    def judge(self, samples: Sequence[PairSample]) -> list[Verdict]: ...
+    def judge(self, samples: Sequence[PairFrames]) -> list[Verdict]: ...

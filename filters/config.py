@@ -15,7 +15,7 @@ from filters.encoder.embedded import EmbeddedEncoder
 from filters.judge import FeatureFilter
 from filters.quality import model as quality_model
 from filters.quality.filter import QualityFilter
-from filters.quality.limits import Limits
+from filters.quality.limits import FaultLimits
 from filters.rules import Filters
 from filters.subtle import SubtleFilter
 from filters.trained import file_of
@@ -52,7 +52,7 @@ def filters_for(
             quality,
             rules.quality,
             rules.quality_per_task,
-            limits=Limits(**rules.quality_limits),
+            limits=FaultLimits(**rules.quality_limits),
         ),
         alignment,
         SubtleFilter(encoder, rules.subtle),

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from catalog.policy import Policy, Threshold
-from filters.base import Filter, PairSample, Verdict
+from filters.base import Filter, PairFrames, Verdict
 from filters.encoder.base import Encoder
 from filters.features import PairFeatures, describe
 
@@ -20,12 +20,12 @@ class FeatureFilter(Filter, Protocol):
         ...
 
     def verdicts(
-        self, samples: Sequence[PairSample], features: Sequence[PairFeatures]
+        self, samples: Sequence[PairFrames], features: Sequence[PairFeatures]
     ) -> list[Verdict]: ...
 
 
 def judge(
-    samples: Sequence[PairSample], filters: Sequence[FeatureFilter], encoder: Encoder
+    samples: Sequence[PairFrames], filters: Sequence[FeatureFilter], encoder: Encoder
 ) -> list[dict[str, Verdict]]:
     """Per sample every filter's verdict by the filter's name, in the filters' order.
 

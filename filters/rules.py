@@ -11,7 +11,7 @@ from pydantic import Field, field_serializer, field_validator
 from catalog.errors import printable
 from catalog.validated import Part
 from filters.construction import CHECKS, constants_of
-from filters.quality.limits import Limits
+from filters.quality.limits import FaultLimits
 from filters.vlm.rules import Vlm
 
 QUALITY_THRESHOLD = 0.6
@@ -60,7 +60,7 @@ class Filters(Part):
     @field_validator("quality_limits")
     @classmethod
     def _known_limits(cls, given: dict[str, float]) -> dict[str, float]:
-        known = tuple(field.name for field in dataclasses.fields(Limits))
+        known = tuple(field.name for field in dataclasses.fields(FaultLimits))
         for name in given:
             if name not in known:
                 raise ValueError(

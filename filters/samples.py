@@ -7,10 +7,10 @@ import numpy as np
 from catalog import media
 from experts.base import Frames, Masks
 from experts.edit.tasks import TASKS
-from filters.base import PairSample
+from filters.base import PairFrames
 
 LONG_SIDE = 480
-"""px of the long side that filters look at (`filters.base.PairSample`)."""
+"""px of the long side that filters look at (`filters.base.PairFrames`)."""
 
 
 def pair_sample(
@@ -24,7 +24,7 @@ def pair_sample(
     instruction: str,
     source_id: str,
     sizes: tuple[tuple[int, int], tuple[int, int]],
-) -> PairSample:
+) -> PairFrames:
     """A filter's view of a pair: `source` and `target` uint8 [FRAMES, h, w, 3]; `masks` bool
     [T, H, W] of any size and length are brought to the target's frames; `sizes` are the stored
     (height, width) of source and target, px."""
@@ -33,6 +33,6 @@ def pair_sample(
         picked = masks[np.linspace(0, len(masks) - 1, len(target)).round().astype(int)]
         mask = media.crop_resize(picked, target.shape[1:3])
     made = TASKS[task].made_side
-    return PairSample(
+    return PairFrames(
         task, source, target, mask, prompt, label, instruction, source_id, sizes, made=made
     )

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalog.policy import Threshold
-from filters.base import ABSTAINED, NOT_MEASURED, PairSample, Verdict
+from filters.base import ABSTAINED, NOT_MEASURED, PairFrames, Verdict
 from filters.calibration import how_to_calibrate, thresholds_of
 from filters.encoder.base import Encoder, Encoding
 from filters.features import PairFeatures, describe
@@ -101,17 +101,17 @@ class SubtleFilter:
     def close(self) -> None:
         """The encoder is shared: whoever made it closes it."""
 
-    def judge(self, samples: Sequence[PairSample]) -> list[Verdict]:
+    def judge(self, samples: Sequence[PairFrames]) -> list[Verdict]:
         """One verdict per sample, in order."""
         return self.verdicts(samples, describe(samples, self.encoder))
 
     def verdicts(
-        self, samples: Sequence[PairSample], features: Sequence[PairFeatures]
+        self, samples: Sequence[PairFrames], features: Sequence[PairFeatures]
     ) -> list[Verdict]:
         """The same from features already computed."""
         return [self._verdict(s, f) for s, f in zip(samples, features, strict=True)]
 
-    def _verdict(self, sample: PairSample, features: PairFeatures) -> Verdict:
+    def _verdict(self, sample: PairFrames, features: PairFeatures) -> Verdict:
         if sample.task not in MEASURED:
             return Verdict(True, None, NOT_MEASURED)
         score = similarity(features.source, features.target)

@@ -20,14 +20,14 @@ from flows.release import local_edits as release_local_edits
 from flows.release import pairs as release_pairs
 from flows.release.live import filling
 from flows.release.outcome import Outcome
-from flows.request import Request, finished, has_remote_sources, remember, request
+from flows.request import BuildRequest, finished, has_remote_sources, remember, request
 from flows.runtime.context import Context, Stopped, context
 from flows.runtime.monitoring import logs, served, telemetry
 from flows.runtime.monitoring.progress import lines
 from flows.runtime.monitoring.status import kept_up
 from flows.runtime.orchestration.client import Connection, using
 from flows.runtime.orchestration.run_log import tell
-from flows.runtime.orchestration.server import Server
+from flows.runtime.orchestration.server import OrchestrationServer
 from flows.runtime.results.answers import end_rounds
 from flows.runtime.results.branch import committed, on_branch
 from flows.runtime.running.runner import runner_for
@@ -66,7 +66,7 @@ def build(
     done = finished(ctx, asked)
     if done is None:
         ctx.readiness.of_new(ctx.catalog)
-        connection = Server(asked.recipe.run.server).connect(ctx.stop, tell)
+        connection = OrchestrationServer(asked.recipe.run.server).connect(ctx.stop, tell)
         with lines(ctx.stats, tell):
             done = run(ctx, asked, connection, least_kept)
     for line in done.summary():
@@ -74,7 +74,9 @@ def build(
     return Completed(message=done.line(), data=asdict(done))
 
 
-def run(ctx: Context, asked: Request, connection: Connection, least_kept: float = 0.0) -> Outcome:
+def run(
+    ctx: Context, asked: BuildRequest, connection: Connection, least_kept: float = 0.0
+) -> Outcome:
     """Carries a request out, reporting to the server at the other end of `connection`.
 
     Raises Stopped after Ctrl-C or SIGTERM, EditmillError when it cannot go on; in all cases every

@@ -67,7 +67,7 @@ def needed(recipe: Recipe, dataset: Catalog | None = None) -> list[Requirement]:
     return [*requirements.of_choices(recipe.choices()), *editors, *_beside(recipe)]
 
 
-def files(recipe: Recipe, slots: Collection[str] | None = None) -> list[weights.Entry]:
+def files(recipe: Recipe, slots: Collection[str] | None = None) -> list[weights.WeightsEntry]:
     """Of the weights manifest: those of the embedded models that serve `slots`; by default of all,
     and sample clips."""
     named = _weights(recipe)

@@ -20,7 +20,7 @@ from experts.plan.rules import Planning
 from experts.providers.choice import Choice
 from experts.providers.models import Models
 from experts.serving import ExpertChoice
-from filters.footage.rules import Footage
+from filters.footage.rules import FootageRules
 from filters.rules import Filters
 from flows.sources.bucket import BucketSources
 from flows.sources.folder import FolderSources
@@ -94,7 +94,7 @@ class Recipe(Part):
     name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
     seed: int = 0
     sources: tuple[Source, ...] = Field(min_length=1)
-    footage: Footage = Footage()
+    footage: FootageRules = FootageRules()
     clips: Clips = Clips()
     models: Models = Models()
     annotate: Annotate = Annotate()

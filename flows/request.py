@@ -26,7 +26,7 @@ STAGE = "build"
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class BuildRequest:
     """A build's recipe with pinned models, the catalog's folder, the tag of its release (None: the
     next of v1, v2 …), its sources on this machine as they are now, and the key of all that it
     depends on."""
@@ -45,7 +45,7 @@ def request(
     source: Path | None = None,
     tag: str | None = None,
     server: str | None = None,
-) -> Request:
+) -> BuildRequest:
     """The request for a shipped recipe or a YAML file.
 
     `source` replaces the recipe's sources by a folder, `server` its Prefect server. Raises
@@ -60,7 +60,7 @@ def request(
     recipe = pinned(recipe, out)
     sources = listing(recipe.sources)
     # Before there is a catalog: a checkpoint may lack.
-    return Request(recipe, str(out), tag, sources, _key(recipe, sources, tag))
+    return BuildRequest(recipe, str(out), tag, sources, _key(recipe, sources, tag))
 
 
 def recipe_for(recipe_name: str, source: Path | None) -> Recipe:
@@ -87,7 +87,7 @@ def _check_models(recipe: Recipe) -> None:
         StyleProbes.load(path)
 
 
-def finished(ctx: Context, asked: Request) -> Outcome | None:
+def finished(ctx: Context, asked: BuildRequest) -> Outcome | None:
     """What the same request came to before, if all of it is still there, and nothing can have been
     added elsewhere."""
     if has_remote_sources(asked.recipe):
@@ -108,7 +108,7 @@ def has_remote_sources(recipe: Recipe) -> bool:
     return any(isinstance(section, RemoteSection) for section in recipe.sources)
 
 
-def remember(ctx: Context, asked: Request, outcome: Outcome) -> None:
+def remember(ctx: Context, asked: BuildRequest, outcome: Outcome) -> None:
     """The same request need not be carried out again, unless some record is worth another try."""
     if not ctx.worth_retrying:
         ctx.catalog.products.put(STAGE, asked.key, dataclasses.asdict(outcome))

@@ -36,7 +36,7 @@ LINKS = (
 
 
 @dataclass(frozen=True, slots=True)
-class Card:
+class DatasetCard:
     """What a card is written from; `frame` has the exported rows with their `split`."""
 
     dataset: Catalog
@@ -52,7 +52,7 @@ class Card:
     signer: SigningIdentity | None = None
 
 
-def card(of: Card) -> str:
+def card(of: DatasetCard) -> str:
     """The card as Markdown; the same export has the same card."""
     release = of.dataset.released
     parts = [
@@ -74,7 +74,7 @@ def card(of: Card) -> str:
     return "\n\n".join(part.strip() for part in parts if part) + "\n"
 
 
-def _head(of: Card) -> Iterator[str]:
+def _head(of: DatasetCard) -> Iterator[str]:
     licences = {str(licence).lower() for licence in of.frame["licence"].unique()}
     known = licences.pop() if len(licences) == 1 else ""
     total = sum(of.counts.values())
@@ -96,11 +96,11 @@ def _head(of: Card) -> Iterator[str]:
     yield f"---\n{yaml.safe_dump(head, sort_keys=False)}---"
 
 
-def _has_masks(of: Card) -> bool:
+def _has_masks(of: DatasetCard) -> bool:
     return bool(of.frame.select((pl.col("mask").fill_null("") != "").any()).item())
 
 
-def _noun(of: Card) -> str:
+def _noun(of: DatasetCard) -> str:
     return {
         "pairs": "instruction pairs of videos",
         "preferences": "preference pairs of edited videos",
@@ -108,7 +108,7 @@ def _noun(of: Card) -> str:
     }[of.format.rows]
 
 
-def _origin(of: Card, release: Release | None) -> str:
+def _origin(of: DatasetCard, release: Release | None) -> str:
     made = f", released on {release.created_at[:10]}" if release else ", not a release: it may grow"
     lines = [
         f"Exported by editmill {_version()} as `{of.format.name}` from `{of.dataset.ref}`{made}."
@@ -124,7 +124,7 @@ def _origin(of: Card, release: Release | None) -> str:
     return "\n".join(lines)
 
 
-def _contents(of: Card) -> str:
+def _contents(of: DatasetCard) -> str:
     splits = list(of.counts)
     counts = of.frame.group_by("task", "split").len().sort("task")
     held = {(task, split): n for task, split, n in counts.iter_rows()}
@@ -153,7 +153,7 @@ def _contents(of: Card) -> str:
     return text
 
 
-def _videos(of: Card) -> str:
+def _videos(of: DatasetCard) -> str:
     lines = [f"Asked of the videos: {of.format.needs}."]
     if of.format.needs.alike:
         lines.append(
@@ -181,7 +181,7 @@ def _videos(of: Card) -> str:
     )
 
 
-def _credentials(of: Card) -> str:
+def _credentials(of: DatasetCard) -> str:
     if not of.signed or of.signer is None:
         return ""
     return (
@@ -195,7 +195,7 @@ def _credentials(of: Card) -> str:
     )
 
 
-def _filters(of: Card, release: Release | None) -> str:
+def _filters(of: DatasetCard, release: Release | None) -> str:
     if of.format.rows == "local_edits":
         return ""
     versions: dict[str, set[str]] = {}
@@ -230,7 +230,7 @@ def _settings(release: Release | None) -> str:
     )
 
 
-def _licences(of: Card) -> str:
+def _licences(of: DatasetCard) -> str:
     by = of.frame.group_by("licence", "source_uri").len().sort("licence", "source_uri")
     if len(by) <= MOST_SOURCES:
         text = table(("licence of the source", "source", "records"), by.iter_rows())
@@ -255,7 +255,7 @@ def _told(value: str | bool | int | None) -> str | int:
     return value
 
 
-def _models(of: Card, release: Release | None) -> str:
+def _models(of: DatasetCard, release: Release | None) -> str:
     columns = ("name", "version", "licence", "origin")
     models = of.dataset.models().select("model_id", *columns).collect()
     if release and release.models:

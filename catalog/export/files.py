@@ -56,7 +56,7 @@ class Media:
         return self.credentials
 
 
-class File(Protocol):
+class ExportFile(Protocol):
     """One file of an export at `path`, relative to its folder; `what` is how a summary counts it:
     `video`, `re-encoded video`, `mask`, `picture`, `shard` or `index`."""
 

@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any, Literal, Protocol
 
 from catalog.errors import EditmillError
-from catalog.export.files import Encoded, File, Masks, Original, White, csv_table, json_list
-from catalog.export.shapes import Needs, Shape, Side, shape_of
+from catalog.export.files import Encoded, ExportFile, Masks, Original, White, csv_table, json_list
+from catalog.export.shapes import Shape, Side, VideoNeeds, shape_of
 
 Rows = Literal["pairs", "preferences", "local_edits"]
 """What a format's records are: edited pairs, a kept pair with a rejected one of the same edit, or
@@ -22,7 +22,7 @@ _ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
 @dataclass(frozen=True, slots=True)
-class Record:
+class ExportRecord:
     """One row to be exported: `row` has the columns of `catalog.records.Pair`, or of `LocalEdit`;
     `shapes` are those of source and target in the export (of a pair). Where `signed`, generated
     videos get content credentials."""
@@ -61,7 +61,7 @@ class Record:
         else empty."""
         return self.id if self.signed and self.row["generated_side"] == side else ""
 
-    def video(self, side: Side, split: str) -> File:
+    def video(self, side: Side, split: str) -> ExportFile:
         """One side's video, as it is or brought to its shape."""
         path, ref = f"{split}/{self.name(side)}", self.row[f"{side}_video"]
         pair_id = self.signed_for(side)
@@ -70,12 +70,12 @@ class Record:
             return Encoded(path, ref, had, shape, signed_for=pair_id)
         return Original(path, ref, signed_for=pair_id)
 
-    def videos(self, split: str) -> Iterator[File]:
+    def videos(self, split: str) -> Iterator[ExportFile]:
         """Both sides."""
         yield self.video("source", split)
         yield self.video("target", split)
 
-    def mask(self, split: str, white: White = "edited") -> File:
+    def mask(self, split: str, white: White = "edited") -> ExportFile:
         """The mask track, of the target's shape; the catalog's are white where the edit is."""
         path, ref = f"{split}/{self.mask_name}", self.row["mask"]
         if white == "edited" and not self._is_changed("target"):
@@ -93,7 +93,7 @@ class Split(Protocol):
     folder: Path
     """Absolute: where the split's files lie."""
 
-    def __iter__(self) -> Iterator[Record]: ...
+    def __iter__(self) -> Iterator[ExportRecord]: ...
 
 
 class Format(ABC):
@@ -108,7 +108,7 @@ class Format(ABC):
     """What loads it."""
     writes: str
     """The files of a split, in a few words."""
-    needs: Needs
+    needs: VideoNeeds
     notes: tuple[str, ...]
     """Sentences for the card: how to point the consumer at the folder, what white means …"""
     mask_notes: tuple[str, ...] = ()
@@ -121,7 +121,7 @@ class Format(ABC):
     """Which files of a split Hugging Face loads, as a pattern; empty where it is not the reader."""
 
     @abstractmethod
-    def files(self, split: Split) -> Iterator[File]:
+    def files(self, split: Split) -> Iterator[ExportFile]:
         """The files of one split, its index last; their paths begin with the split's name."""
 
 
@@ -137,10 +137,10 @@ class JsonListed(Format):
     white: White = "edited"
 
     @abstractmethod
-    def entry(self, record: Record) -> dict[str, Any]:
+    def entry(self, record: ExportRecord) -> dict[str, Any]:
         """What the list says of a pair."""
 
-    def files(self, split: Split) -> Iterator[File]:
+    def files(self, split: Split) -> Iterator[ExportFile]:
         masked = False
         for record in split:
             yield from record.videos(split.name)
@@ -167,10 +167,10 @@ class CsvListed(Format):
     header: tuple[str, ...]
 
     @abstractmethod
-    def cells(self, record: Record) -> tuple[str, ...]:
+    def cells(self, record: ExportRecord) -> tuple[str, ...]:
         """A pair's row, in the order of the header."""
 
-    def files(self, split: Split) -> Iterator[File]:
+    def files(self, split: Split) -> Iterator[ExportFile]:
         for record in split:
             yield from record.videos(split.name)
         path = f"{split.name}/{self.listing.format(split=split.name)}"

@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from threading import Semaphore
 
-from catalog.export.files import Encoded, File, Media, Original
+from catalog.export.files import Encoded, ExportFile, Media, Original
 from catalog.export.shard import Tar
 from catalog.storage.files import sweep, unwritable
 
@@ -47,7 +47,7 @@ class Placed:
         self.bytes += other.bytes
 
 
-def place(files: Iterable[File], out: Path, media: Media, link: bool) -> Placed:
+def place(files: Iterable[ExportFile], out: Path, media: Media, link: bool) -> Placed:
     """Make the files below `out`. With `link` a medium that is taken as it is becomes a hard link
     to the catalog's file, or a copy where the file system has none; one that is signed is no link.
 
@@ -78,7 +78,7 @@ def sweep_all(out: Path) -> None:
         sweep(Path(folder))
 
 
-def _signed(file: File | tuple[str, bytes]) -> int:
+def _signed(file: ExportFile | tuple[str, bytes]) -> int:
     """How many videos with content credentials the file is or holds."""
     if isinstance(file, Tar):
         return sum(map(_signed, file.members))
@@ -95,7 +95,7 @@ def _count(placed: Placed, done: Iterable[Future[tuple[str, bool, bool, int]]]) 
 
 
 def _make(
-    file: File, out: Path, media: Media, link: bool, computed: Semaphore
+    file: ExportFile, out: Path, media: Media, link: bool, computed: Semaphore
 ) -> tuple[str, bool, bool, int]:
     """Kind, whether it was made now, whether as a link, and its size in bytes. `computed` bounds
     the files in hand that are no copies: an encoded one holds frames, a shard has threads."""

@@ -14,11 +14,11 @@ import polars.selectors as cs
 
 from catalog.credentials import SigningIdentity
 from catalog.errors import EditmillError
-from catalog.export.card import Card, card
+from catalog.export.card import DatasetCard, card
 from catalog.export.credentials import Credentials, Documents, identity_for
-from catalog.export.files import File, Media, Text, json_lines
-from catalog.export.format import Format, Record
-from catalog.export.pairs.selection import Selection, select
+from catalog.export.files import ExportFile, Media, Text, json_lines
+from catalog.export.format import ExportRecord, Format
+from catalog.export.pairs.selection import ExportSelection, select
 from catalog.export.pairs.splits import MADE_OF, with_splits
 from catalog.export.placing import Placed, place, sweep_all
 from catalog.export.shapes import Side, shape_of
@@ -85,11 +85,11 @@ class _Split:
         splits' folders."""
         return f"provenance/{self.name}.jsonl"
 
-    def __iter__(self) -> Iterator[Record]:
+    def __iter__(self) -> Iterator[ExportRecord]:
         for part in self.frame.iter_slices(_SLICE):
             for row in part.iter_rows(named=True):
                 shapes = _shapes(row, self.format) or {}
-                yield Record(row[self.frame.columns[0]], row, shapes, self.signed)
+                yield ExportRecord(row[self.frame.columns[0]], row, shapes, self.signed)
 
 
 def export(
@@ -137,7 +137,7 @@ def export(
     counts = {part.name: len(part.frame) for part in parts}
     held = dict(placed.kinds + Counter(index=1))  # this card too
     text = card(
-        Card(
+        DatasetCard(
             dataset, format, frame, where, dict(splits), counts, left_out, held,
             placed.signed, signer,
         )
@@ -147,7 +147,7 @@ def export(
     return _summary(dataset, format, out, counts, empty, left_out, placed)
 
 
-def _provenance(dataset: Catalog, part: _Split) -> File:
+def _provenance(dataset: Catalog, part: _Split) -> ExportFile:
     """A document per pair."""
     pairs = dataset.pairs().filter(pl.col("pair_id").is_in(part.pair_ids.to_list()))
     return json_lines(part.provenance, lambda: provenances(dataset, pairs.sort("pair_id")))
@@ -192,7 +192,7 @@ def _fitting(frame: pl.DataFrame, format: Format) -> tuple[pl.DataFrame, dict[st
 def _state(
     dataset: Catalog,
     format: Format,
-    selection: Selection,
+    selection: ExportSelection,
     where: str | None,
     splits: Mapping[str, float],
     signer: SigningIdentity | None,

@@ -41,7 +41,7 @@ def frame_shown(shape: Shape, seconds: float) -> int:
 
 
 @dataclass(frozen=True, slots=True)
-class Needs:
+class VideoNeeds:
     """What a consumer's loader asks of the two videos of a pair.
 
     Without `alike` both sides stay as the catalog has them. With it both get one shape: the

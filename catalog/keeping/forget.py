@@ -24,7 +24,7 @@ from catalog.errors import EditmillError
 from catalog.keeping.references import (
     MEDIA_COLUMNS,
     REFERENCE,
-    State,
+    SelectionState,
     compact,
     named_media,
     scans,
@@ -221,7 +221,9 @@ def _named_by_failure(source: Forgotten) -> pl.Expr:
     return file | last.is_in([*source.clips, *source.plans])
 
 
-def _with_ids(known: list[str], every: list[State], table: str, doomed: pl.Expr) -> list[str]:
+def _with_ids(
+    known: list[str], every: list[SelectionState], table: str, doomed: pl.Expr
+) -> list[str]:
     """These ids, and those of the table's doomed rows in any state; sorted."""
     key, ids = key_column(table), set(known)
     for _, frame in scans(every, table):

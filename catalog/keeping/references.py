@@ -31,19 +31,19 @@ _DIGEST = re.compile(r"media/[0-9a-f]{2}/([0-9a-f]{64})\.[0-9a-z]+")
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class SelectionState:
     """The tables of one selection, at a release's versions or as they are now."""
 
     tables: Tables
     release: Release | None = None
 
 
-def states(storage: Storage) -> list[State]:
+def states(storage: Storage) -> list[SelectionState]:
     """The newest state of every selection's tables, then every release's."""
     names = selections(storage) | {main_of(storage)[0].name}
-    newest = [State(Tables(storage, name)) for name in sorted(names)]
+    newest = [SelectionState(Tables(storage, name)) for name in sorted(names)]
     return newest + [
-        State(Tables(storage, each.selection, each.tables, each.without), each)
+        SelectionState(Tables(storage, each.selection, each.tables, each.without), each)
         for each in releases_in(storage)
     ]
 
@@ -63,7 +63,7 @@ def owner_of(key: str) -> str | None:
     return "" if first in TABLES else first
 
 
-def scans(every: list[State], table: str) -> Iterator[tuple[State, pl.LazyFrame]]:
+def scans(every: list[SelectionState], table: str) -> Iterator[tuple[SelectionState, pl.LazyFrame]]:
     """The table in each state in which it exists. What is the same in several comes once.
 
     Raises EditmillError where the table of a release is gone: it is not taken for an empty one.
@@ -79,7 +79,7 @@ def scans(every: list[State], table: str) -> Iterator[tuple[State, pl.LazyFrame]
             yield state, state.tables.scan(table)
 
 
-def _refuse_if_gone(state: State, table: str) -> None:
+def _refuse_if_gone(state: SelectionState, table: str) -> None:
     storage, selection = state.tables.storage, state.tables.selection
     assert state.release is not None
     if Tables(storage, selection).version(table) is None:

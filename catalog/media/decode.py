@@ -20,7 +20,7 @@ from catalog.errors import BadInput
 from catalog.media.demux.index import VideoInfo, state_of
 from catalog.media.isolation.pool import opened
 from catalog.media.picture import Frame, Size
-from catalog.media.reading import Request
+from catalog.media.reading import FrameRequest
 
 MIN_SIDE = 64
 """px, least width and height of a video: the models of the stages take nothing smaller."""
@@ -60,7 +60,7 @@ def iter_frames(
     Raises BadInput as :func:`probe` does (but for `too_small`), and `corrupt_video`, naming how
     many frames were good, if the decoder fails or reports damage.
     """
-    reading = opened(Request(str(path), first, count, stride, size=size))
+    reading = opened(FrameRequest(str(path), first, count, stride, size=size))
     return (frame for (frame,) in reading)
 
 
@@ -72,7 +72,7 @@ def iter_frames_and_samples(
 
     So one decode serves two readers. Raises BadInput as :func:`iter_frames` does.
     """
-    for frame, *sample in opened(Request(str(path), size=size, sample=(every, long_side))):
+    for frame, *sample in opened(FrameRequest(str(path), size=size, sample=(every, long_side))):
         yield frame, sample[0] if sample else None
 
 
@@ -84,7 +84,7 @@ def read_video(
     size: Size | None = None,
 ) -> Frame:
     """The frames :func:`iter_frames` yields, as one `[T, H, W, 3]` uint8 array."""
-    frames: Frame = opened(Request(str(path), first, count, stride, size=size)).read()
+    frames: Frame = opened(FrameRequest(str(path), first, count, stride, size=size)).read()
     return frames
 
 
@@ -94,7 +94,7 @@ def sample_frames(path: str | Path, n: int, long_side: int | None = None) -> Fra
     `long_side` shrinks frames (never enlarges them) to that many px on the longer side. Of a video
     with fewer than `n` frames some are repeated. Raises BadInput as :func:`iter_frames` does.
     """
-    frames: Frame = opened(Request(str(path), evenly=n, long_side=long_side)).read()
+    frames: Frame = opened(FrameRequest(str(path), evenly=n, long_side=long_side)).read()
     return frames
 
 
@@ -107,7 +107,7 @@ def read_masks(
     :func:`iter_frames` does.
     """
     masks: NDArray[np.bool_] = opened(
-        Request(str(path), first, count, size=size, masks=True)
+        FrameRequest(str(path), first, count, size=size, masks=True)
     ).read()
     return masks
 
@@ -115,11 +115,11 @@ def read_masks(
 def sample_masks(path: str | Path, n: int) -> NDArray[np.bool_]:
     """`n` masks, `[n, H, W]` bool, of the frames that :func:`sample_frames` gives of a video of the
     same length. Raises BadInput as :func:`iter_frames` does."""
-    masks: NDArray[np.bool_] = opened(Request(str(path), evenly=n, masks=True)).read()
+    masks: NDArray[np.bool_] = opened(FrameRequest(str(path), evenly=n, masks=True)).read()
     return masks
 
 
 @functools.lru_cache(maxsize=256)
 def _info(path: Path, _mtime_ns: int, _size: int) -> VideoInfo:
-    with contextlib.closing(opened(Request(str(path)))) as reading:
+    with contextlib.closing(opened(FrameRequest(str(path)))) as reading:
         return reading.info

@@ -40,7 +40,7 @@ MAX_LOST_AT_SPLICE = 100
 
 
 @dataclass(frozen=True, slots=True)
-class Request:
+class FrameRequest:
     """Which frames of a video to read, and as what.
 
     Frames `first, first + stride, …`, at most `count`; or `evenly` many, evenly spaced from the
@@ -73,7 +73,7 @@ class Reading:
     `catalog.media.decode` does.
     """
 
-    def __init__(self, request: Request) -> None:
+    def __init__(self, request: FrameRequest) -> None:
         self._request = request
         self._index = index_of(request.path)
         self._numbers = _frame_numbers(self._index, request)
@@ -130,7 +130,7 @@ class Reading:
 Convert = Callable[[VideoFrame, Frame], object]
 
 
-def _converters(index: Index, request: Request) -> Iterator[tuple[tuple[int, ...], Convert]]:
+def _converters(index: Index, request: FrameRequest) -> Iterator[tuple[tuple[int, ...], Convert]]:
     """Shape of, and conversion to, each picture of a frame."""
     size = request.size
     if request.long_side is not None:
@@ -156,7 +156,7 @@ def _write_mask(index: Index, frame: VideoFrame, mask: Frame) -> None:
     np.greater_equal(gray, 128, out=mask.view(bool))
 
 
-def _frame_numbers(index: Index, request: Request) -> Sequence[int]:
+def _frame_numbers(index: Index, request: FrameRequest) -> Sequence[int]:
     if request.evenly is not None:
         even = np.linspace(0, index.info.frames - 1, request.evenly)
         numbers: list[int] = np.rint(even).astype(int).tolist()

@@ -35,7 +35,7 @@ class Ingredient(TypedDict):
     clip_id: str
 
 
-class SourceFile(TypedDict):
+class SourceProvenance(TypedDict):
     """The video as it was found (a row of `sources`)."""
 
     source_id: str
@@ -65,7 +65,7 @@ class ClipCut(TypedDict):
     caption_by: str
 
 
-class TrackedObject(TypedDict):
+class ObjectProvenance(TypedDict):
     """The object that was edited (a row of `tracks`)."""
 
     track_id: str
@@ -95,7 +95,7 @@ class EditPlan(TypedDict):
     target_prompt: str
 
 
-class Model(TypedDict):
+class ModelProvenance(TypedDict):
     """A model whose version the pair names (a row of `models` or `trained`)."""
 
     model_id: str
@@ -103,12 +103,12 @@ class Model(TypedDict):
     origin: str
 
 
-class Edit(TypedDict):
+class EditProvenance(TypedDict):
     """How the generated side was made."""
 
     expert: str
     expert_version: str
-    models: list[Model]
+    models: list[ModelProvenance]
     generated_side: Literal["source", "target"]
     seed: int
     params: dict[str, Any]  # drawn with the plan, and measured while editing
@@ -117,14 +117,14 @@ class Edit(TypedDict):
     may_train: bool | None
 
 
-class Instruction(TypedDict):
+class InstructionProvenance(TypedDict):
     """The words, and who wrote them."""
 
     text: str
     enhanced: str
     by: str  # `model` or `template`
     model: str
-    models: list[Model]
+    models: list[ModelProvenance]
     phrasings: list[str]
 
 
@@ -135,10 +135,10 @@ class FilterScore(TypedDict):
     version: str
     score: float | None
     reason: str  # empty where it passed
-    models: list[Model]
+    models: list[ModelProvenance]
 
 
-class Verdict(TypedDict):
+class VerdictProvenance(TypedDict):
     """What follows from scores and policy."""
 
     keep: bool
@@ -170,13 +170,13 @@ class Provenance(TypedDict):
     task: str
     media: dict[str, Medium]  # `source`, `target`, and `mask` where there is one
     ingredients: list[Ingredient]
-    source: SourceFile | None
+    source: SourceProvenance | None
     clip: ClipCut | None
-    track: TrackedObject | None
+    track: ObjectProvenance | None
     plan: EditPlan | None
-    edit: Edit
-    instruction: Instruction
+    edit: EditProvenance
+    instruction: InstructionProvenance
     filters: list[FilterScore]
     policy: dict[str, Any] | None
-    verdict: Verdict
+    verdict: VerdictProvenance
     release: ReleasedAs | None

@@ -11,7 +11,7 @@ import re
 
 import polars as pl
 
-from catalog.provenance.document import Model
+from catalog.provenance.document import ModelProvenance
 
 _HASH = re.compile(r"[0-9a-f]{8,}")
 
@@ -28,7 +28,7 @@ class ModelIndex:
         known = set(footage.str.head(PREFIX))
         self.took_part: list[str] = []
         """Ids of all in `models`, sorted."""
-        self._by_hash: dict[str, list[Model]] = {}
+        self._by_hash: dict[str, list[ModelProvenance]] = {}
         for rows, took_part in ((models, True), (trained, False)):
             for row in rows.sort("model_id").iter_rows(named=True):
                 hashes = self.hashes(row["version"])
@@ -36,13 +36,13 @@ class ModelIndex:
                     continue
                 if took_part:
                     self.took_part.append(row["model_id"])
-                found = Model(
+                found = ModelProvenance(
                     model_id=row["model_id"], licence=row["licence"], origin=row["origin"]
                 )
                 for each in hashes:
                     self._by_hash.setdefault(each, []).append(found)
 
-    def named(self, version: str) -> list[Model]:
+    def named(self, version: str) -> list[ModelProvenance]:
         """The models that a version names."""
         found = [m for each in self.hashes(version) for m in self._by_hash.get(each, ())]
         return list({model["model_id"]: model for model in found}.values())

@@ -60,9 +60,9 @@ def _joined(dataset: Queries, pairs: pl.DataFrame) -> pl.DataFrame:
         pl.col("confidence").list.eval(pl.element().filter(pl.element() > 0)).list.mean().round(4)
     )
     for name, table, section, key in (
-        ("_source", dataset.sources(), doc.SourceFile, "source_id"),
+        ("_source", dataset.sources(), doc.SourceProvenance, "source_id"),
         ("_clip", dataset.clips(), doc.ClipCut, "clip_id"),
-        ("_track", tracks, doc.TrackedObject, "track_id"),
+        ("_track", tracks, doc.ObjectProvenance, "track_id"),
         ("_plan", dataset.table("plans"), doc.EditPlan, "plan_id"),
     ):
         keys = pairs.lazy().select(key).unique()
@@ -143,7 +143,7 @@ def _ingredients(row: Row, params: Row) -> list[doc.Ingredient]:
     return found
 
 
-def _edit(row: Row, params: Row, models: ModelIndex) -> doc.Edit:
+def _edit(row: Row, params: Row, models: ModelIndex) -> doc.EditProvenance:
     return {
         "expert": row["expert"],
         "expert_version": row["expert_version"],

@@ -35,7 +35,7 @@ class ScoreBar:
 
 
 @dataclass(frozen=True, slots=True)
-class Card:
+class PairCard:
     """What the template shows of a pair; `video_error` is set where there is no preview."""
 
     pair: Pair
@@ -79,9 +79,9 @@ def card(
     spans: dict[str, tuple[float, float]],
     media: Callable[[str], Path],
     page: Path,
-) -> Card:
+) -> PairCard:
     """The card of a pair with its preview, or with the reason why there is none."""
-    return Card(
+    return PairCard(
         pair=pair,
         preview=None if isinstance(made, str) else made,
         video_error=made if isinstance(made, str) else "",

@@ -19,7 +19,7 @@ _REFERENCE = re.compile(r"media/[0-9a-f]{2}/[0-9A-Za-z_-]{1,64}\.[0-9a-z]{1,8}")
 
 
 @dataclass(slots=True)
-class Draft:
+class MediaDraft:
     """A file being written in the store; `ref` is its reference once it is in."""
 
     path: Path
@@ -71,14 +71,14 @@ class MediaStore:
         self.storage.flush()
 
     @contextmanager
-    def writing(self, suffix: str) -> Iterator[Draft]:
+    def writing(self, suffix: str) -> Iterator[MediaDraft]:
         """Give a path to write to; on success the file is added and the draft's `ref` set.
 
         On an error nothing is left behind. What a killed process left is swept by the next writer.
         """
         folder = self.storage.scratch
         sweep(folder)
-        draft = Draft(folder / temporary_name(suffix))
+        draft = MediaDraft(folder / temporary_name(suffix))
         try:
             yield draft
             draft.ref = self.add(draft.path, suffix)

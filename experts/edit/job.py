@@ -68,7 +68,7 @@ KEPT_BYTES = 1 << 30
 each window is decoded by itself."""
 
 
-class Footage:
+class DecodedClip:
     """The last clip decoded, and its last window as it was shown and stored: a clip's edits share
     them, so its video is decoded once."""
 
@@ -151,7 +151,7 @@ class Footage:
         }
 
 
-def carry_out(job: Job, footage: Footage, expert: Expert) -> EditResult:
+def carry_out(job: Job, footage: DecodedClip, expert: Expert) -> EditResult:
     """What `expert` makes of the job; it is loaded first if need be.
 
     Raises BadInput (`no_mask`) where the object is not in the plan's crop, and whatever the expert
@@ -184,7 +184,7 @@ def carry_out(job: Job, footage: Footage, expert: Expert) -> EditResult:
         return expert.edit(request)
 
 
-def job_masks(footage: Footage, job: Job) -> Masks:
+def job_masks(footage: DecodedClip, job: Job) -> Masks:
     """Where any of the job's objects is: bool [T, H, W]."""
     masks: Masks = merged(footage.masks(job))
     return masks

@@ -58,7 +58,7 @@ OTHER_SOURCE_BONUS = 0.05
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class DonorCandidate:
     """An object that may be a donor, with its appearances; `tracks` are all of its clip's."""
 
     clip: Clip
@@ -80,24 +80,24 @@ class Bank:
     of the latter, whose candidates are this one's, too, and keep their poses there.
     """
 
-    def __init__(self, candidates: Sequence[Candidate], sample: Bank | None = None) -> None:
+    def __init__(self, candidates: Sequence[DonorCandidate], sample: Bank | None = None) -> None:
         self._known = sample
-        self._by_track: dict[str, Candidate] = {c.track.track_id: c for c in candidates}
+        self._by_track: dict[str, DonorCandidate] = {c.track.track_id: c for c in candidates}
         if sample is not None:
             self._by_track |= sample._by_track
-        self._by_source: dict[str, list[Candidate]] = defaultdict(list)
-        by_label: dict[str, list[Candidate]] = defaultdict(list)
+        self._by_source: dict[str, list[DonorCandidate]] = defaultdict(list)
+        by_label: dict[str, list[DonorCandidate]] = defaultdict(list)
         for candidate in sorted(self._by_track.values(), key=lambda c: rank(c.track.track_id)):
             self._by_source[candidate.clip.source_id].append(candidate)
             by_label[candidate.track.label].append(candidate)
         self._sample = [c for label in sorted(by_label) for c in by_label[label][:MAX_PER_LABEL]]
         self._windows: dict[tuple[str, int], list[DonorWindow]] = {}
 
-    def candidate(self, track: Track) -> Candidate | None:
+    def candidate(self, track: Track) -> DonorCandidate | None:
         """The track's, if it is in the bank."""
         return self._by_track.get(track.track_id)
 
-    def beside(self, candidate: Candidate) -> list[Candidate]:
+    def beside(self, candidate: DonorCandidate) -> list[DonorCandidate]:
         """The others of its clip."""
         found = (self.candidate(t) for t in candidate.tracks if t is not candidate.track)
         return [c for c in found if c is not None]
@@ -115,7 +115,9 @@ class Bank:
         for candidate in (*self._by_source.get(source_id, ()), *others):
             yield from self._windows_of(candidate, frames, rules)
 
-    def _windows_of(self, candidate: Candidate, frames: int, rules: Planning) -> list[DonorWindow]:
+    def _windows_of(
+        self, candidate: DonorCandidate, frames: int, rules: Planning
+    ) -> list[DonorWindow]:
         key = candidate.track.track_id, frames
         if self._known is not None and candidate.track.track_id in self._known._by_track:
             return self._known._windows_of(candidate, frames, rules)
@@ -128,7 +130,7 @@ class Bank:
 class DonorWindow:
     """A candidate from frame `first` of its clip on, and its pose in that window."""
 
-    candidate: Candidate
+    candidate: DonorCandidate
     first: int
     pose: Pose
 
@@ -188,7 +190,7 @@ def replacements(
 
 
 def _replacements(
-    candidate: Candidate, frames: int, task: Task, bank: Bank, rules: Planning
+    candidate: DonorCandidate, frames: int, task: Task, bank: Bank, rules: Planning
 ) -> list[Replacement]:
     clip, track, tracks = candidate.clip, candidate.track, candidate.tracks
     found: dict[str, Replacement] = {}
@@ -222,7 +224,7 @@ def _replacements(
 
 
 def _view(
-    candidate: Candidate,
+    candidate: DonorCandidate,
     label: str,
     colour: str,
     frames: int,
@@ -258,7 +260,7 @@ def draw_replacement(found: Sequence[Replacement], rng: np.random.Generator) -> 
     return best[int(rng.choice(len(best), p=weights / weights.sum()))]
 
 
-def _windows(candidate: Candidate, frames: int, rules: Planning) -> Iterator[DonorWindow]:
+def _windows(candidate: DonorCandidate, frames: int, rules: Planning) -> Iterator[DonorWindow]:
     track = candidate.track
     if track.score < rules.min_score:
         return
@@ -273,7 +275,7 @@ def _windows(candidate: Candidate, frames: int, rules: Planning) -> Iterator[Don
             yield DonorWindow(candidate, first, pose)
 
 
-def _pose(candidate: Candidate, first: int, frames: int) -> Pose | None:
+def _pose(candidate: DonorCandidate, first: int, frames: int) -> Pose | None:
     """The object's over these frames; None if its masks lose it, or part of it."""
     clip, alive = candidate.clip, slice(first, first + frames)
     boxes = boxes_of(candidate.track)[alive]
@@ -289,7 +291,7 @@ def _pose(candidate: Candidate, first: int, frames: int) -> Pose | None:
     return pose_of(candidate.track.label, boxes, camera, appearances, size, clip.fps)
 
 
-def _ridden(candidate: Candidate, alive: slice) -> bool:
+def _ridden(candidate: DonorCandidate, alive: slice) -> bool:
     """Whether the object is a rider or ridden: a rider cannot be cut out without what they ride."""
     label = candidate.track.label
     wanted = RIDDEN if label == "person" else ("person",) if label in RIDDEN else ()
@@ -311,7 +313,7 @@ def _same_rate(clip: Clip, other: Clip, label: str) -> bool:
     return label != "person" or fast <= MAX_RATE_RATIO * slow
 
 
-def _seen_twice(beside: Sequence[Candidate], donor: DonorWindow, shown: View) -> bool:
+def _seen_twice(beside: Sequence[DonorCandidate], donor: DonorWindow, shown: View) -> bool:
     """Whether the picture may already show the donor; `beside` are its clip's other objects."""
     for other in beside:
         there = _pose(other, shown.first, shown.frames)

@@ -55,7 +55,7 @@ class Scene:
 
 
 @dataclass(slots=True)
-class Draft:
+class EditDraft:
     """An edit before it gets its identity. `phrase` is the referring expression of its object,
     `count` how many objects are meant; the other fields are those of `catalog.records.Plan`."""
 
@@ -81,9 +81,9 @@ class Planner:
 
     def draft(
         self, scene: Scene, task: Task, track: Track | None, rng: np.random.Generator
-    ) -> Draft:
+    ) -> EditDraft:
         """The edit of one of these objects. What is left to chance is drawn from `rng`."""
-        return Draft(_view(scene, task, track))
+        return EditDraft(_view(scene, task, track))
 
 
 class GlobalStylePlanner(Planner):
@@ -91,9 +91,11 @@ class GlobalStylePlanner(Planner):
 
     def draft(
         self, scene: Scene, task: Task, track: Track | None, rng: np.random.Generator
-    ) -> Draft:
+    ) -> EditDraft:
         prompt, params = global_style(rng)
-        return Draft(_view(scene, task, track), prompt=prompt, target_prompt=prompt, params=params)
+        return EditDraft(
+            _view(scene, task, track), prompt=prompt, target_prompt=prompt, params=params
+        )
 
 
 class _OneObject(Planner):
@@ -109,7 +111,7 @@ class LocalStylePlanner(_OneObject):
 
     def draft(
         self, scene: Scene, task: Task, track: Track | None, rng: np.random.Generator
-    ) -> Draft:
+    ) -> EditDraft:
         assert track is not None
         shown = _view(scene, task, track)
         looks = scene.looks.get(track.label, ())
@@ -118,7 +120,7 @@ class LocalStylePlanner(_OneObject):
             prompt, params = indefinite(f"{look} {track.label}"), {"kind": "look", "look": look}
         else:
             prompt, params = local_adjectives(rng, track.label)
-        return Draft(shown, shown.phrase, prompt=prompt, target_prompt=prompt, params=params)
+        return EditDraft(shown, shown.phrase, prompt=prompt, target_prompt=prompt, params=params)
 
 
 class RemovalPlanner(_OneObject):
@@ -126,7 +128,7 @@ class RemovalPlanner(_OneObject):
 
     def draft(
         self, scene: Scene, task: Task, track: Track | None, rng: np.random.Generator
-    ) -> Draft:
+    ) -> EditDraft:
         assert track is not None
         shown = _view(scene, task, track)
         params = _with_attached(scene, track, shown.alive)
@@ -135,7 +137,7 @@ class RemovalPlanner(_OneObject):
             params["span"] = [seen.start, seen.stop - seen.start]
         if others := occluders(track, scene.tracks, seen):
             params["others"] = sorted(other.track_id for other in others)
-        return Draft(
+        return EditDraft(
             shown,
             shown.phrase,
             # Señorita-2M, remover: positive and negative prompt.
@@ -157,10 +159,10 @@ class SwapPlanner(Planner):
 
     def draft(
         self, scene: Scene, task: Task, track: Track | None, rng: np.random.Generator
-    ) -> Draft:
+    ) -> EditDraft:
         assert track is not None
         swap = draw_replacement(self._replacements(scene, task, track), rng)
-        return Draft(
+        return EditDraft(
             swap.shown,
             swap.label,
             # The remover's prompts: the object's place is cleared before the other is put there.
@@ -184,12 +186,12 @@ class GeneratedSwapPlanner(Planner):
 
     def draft(
         self, scene: Scene, task: Task, track: Track | None, rng: np.random.Generator
-    ) -> Draft:
+    ) -> EditDraft:
         assert track is not None
         possible = self._shown(scene, task, track)
         name = list(possible)[int(rng.integers(len(possible)))]
         shown = possible[name]
-        return Draft(
+        return EditDraft(
             shown,
             track.label,
             prompt=indefinite(name),
@@ -222,11 +224,11 @@ class GroundingPlanner(_OneObject):
 
     def draft(
         self, scene: Scene, task: Task, track: Track | None, rng: np.random.Generator
-    ) -> Draft:
+    ) -> EditDraft:
         assert track is not None
         shown = _view(scene, task, track)
         same = sorted(t.track_id for t in scene.tracks if alike(t.label, track.label))
-        return Draft(shown, shown.phrase, count=len(same), params={"tracks": same})
+        return EditDraft(shown, shown.phrase, count=len(same), params={"tracks": same})
 
 
 @functools.cache

@@ -2,7 +2,7 @@
 
 from experts.weights.manifest import (
     MANIFEST,
-    Entry,
+    WeightsEntry,
     cache_dir,
     entries,
     entry,
@@ -13,7 +13,7 @@ from experts.weights.manifest import (
 
 __all__ = [
     "MANIFEST",
-    "Entry",
+    "WeightsEntry",
     "cache_dir",
     "entries",
     "entry",

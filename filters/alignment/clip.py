@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 
 from catalog.policy import Threshold
 from filters.alignment.filter import MEASURED, TEXT_MISMATCH
-from filters.base import ABSTAINED, NOT_MEASURED, PairSample, Verdict
+from filters.base import ABSTAINED, NOT_MEASURED, PairFrames, Verdict
 from filters.calibration import how_to_calibrate, thresholds_of
 from filters.encoder.base import Encoder, Encoding
 from filters.features import PairFeatures, describe
@@ -58,12 +58,12 @@ class ClipAlignmentFilter:
     def close(self) -> None:
         """The encoder is shared: whoever made it closes it."""
 
-    def judge(self, samples: Sequence[PairSample]) -> list[Verdict]:
+    def judge(self, samples: Sequence[PairFrames]) -> list[Verdict]:
         """One verdict per sample, in order."""
         return self.verdicts(samples, describe(samples, self.encoder))
 
     def verdicts(
-        self, samples: Sequence[PairSample], features: Sequence[PairFeatures]
+        self, samples: Sequence[PairFrames], features: Sequence[PairFeatures]
     ) -> list[Verdict]:
         """The same from features already computed."""
         thresholds = self.thresholds
@@ -72,7 +72,7 @@ class ClipAlignmentFilter:
             for s, f in zip(samples, features, strict=True)
         ]
 
-    def _verdict(self, sample: PairSample, target: Encoding, least: float | None) -> Verdict:
+    def _verdict(self, sample: PairFrames, target: Encoding, least: float | None) -> Verdict:
         prompt = sample.prompt or sample.label
         if sample.task not in MEASURED or not prompt:
             return Verdict(True, None, NOT_MEASURED)

@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 from catalog.errors import EditmillError
 from catalog.policy import Threshold
 from filters.alignment.style_probe import SHIPPED, StyleProbes
-from filters.base import ABSTAINED, NOT_MEASURED, PairSample, Verdict
+from filters.base import ABSTAINED, NOT_MEASURED, PairFrames, Verdict
 from filters.encoder.embedded import EmbeddedEncoder, EmbeddedEncoding
 from filters.features import PairFeatures, describe
 
@@ -136,12 +136,12 @@ class AlignmentFilter:
             for task, found in known.items()
         }
 
-    def judge(self, samples: Sequence[PairSample]) -> list[Verdict]:
+    def judge(self, samples: Sequence[PairFrames]) -> list[Verdict]:
         """One verdict per sample, in order."""
         return self.verdicts(samples, describe(samples, self.encoder))
 
     def verdicts(
-        self, samples: Sequence[PairSample], features: Sequence[PairFeatures]
+        self, samples: Sequence[PairFrames], features: Sequence[PairFeatures]
     ) -> list[Verdict]:
         """The same from features already computed."""
         calibrations = self.calibrations()
@@ -151,7 +151,7 @@ class AlignmentFilter:
         ]
 
     def _verdict(
-        self, sample: PairSample, features: PairFeatures, calibration: Calibration | None
+        self, sample: PairFrames, features: PairFeatures, calibration: Calibration | None
     ) -> Verdict:
         if calibration is None or not (sample.prompt or sample.label):
             return Verdict(True, None, NOT_MEASURED)
@@ -161,7 +161,7 @@ class AlignmentFilter:
         keep = score >= calibration.threshold
         return Verdict(keep, score, "" if keep else TEXT_MISMATCH)
 
-    def score(self, sample: PairSample, features: PairFeatures) -> float | None:
+    def score(self, sample: PairFrames, features: PairFeatures) -> float | None:
         """How well the target fits the prompt; None if the prompt names nothing that the task's
         measure knows."""
         self.encoder.load()

@@ -37,7 +37,7 @@ Clips = Sequence[tuple[str, Path]]
 
 
 @dataclass(frozen=True, slots=True)
-class Example:
+class StyleExample:
     """One painted frame: its features [F] (a probe's, or a CLIP's embedding), the index of its
     style, the object's name if local."""
 
@@ -66,14 +66,14 @@ class StyleExamples:
 
     def of(
         self, clips: Clips, seed: int, tell: Callable[[str], None] = lambda line: None
-    ) -> dict[str, list[Example]]:
+    ) -> dict[str, list[StyleExample]]:
         """Task → its examples on all clips. `tell` gets a line per clip; what it raises ends the
         work."""
         rng = np.random.default_rng(seed)
         painter, stylizer = Painter(), LocalStylizer()
         stylizer.load()
         try:
-            out: dict[str, list[Example]] = {GLOBAL: [], LOCAL: []}
+            out: dict[str, list[StyleExample]] = {GLOBAL: [], LOCAL: []}
             for source_id, path in clips:
                 tell(f"painting every style on {path.name}")
                 out[GLOBAL] += self._global(source_id, path, painter)
@@ -83,16 +83,16 @@ class StyleExamples:
             painter.close()
             stylizer.close()
 
-    def _global(self, source_id: str, path: Path, painter: Painter) -> Iterator[Example]:
+    def _global(self, source_id: str, path: Path, painter: Painter) -> Iterator[StyleExample]:
         for frame, (index, style) in itertools.product(
             sample_frames(path, self.frames, self.long_side), enumerate(STYLES)
         ):
             (seen,) = self.encoder.encode([(painter.paint(frame, style)[None], None)])
-            yield Example(source_id, index, "", _features(seen, GLOBAL))
+            yield StyleExample(source_id, index, "", _features(seen, GLOBAL))
 
     def _local(
         self, source_id: str, path: Path, stylizer: LocalStylizer, rng: np.random.Generator
-    ) -> Iterator[Example]:
+    ) -> Iterator[StyleExample]:
         for frame, (index, (_, params)) in itertools.product(
             sample_frames(path, self.frames, self.long_side), enumerate(_local_styles())
         ):
@@ -104,7 +104,7 @@ class StyleExamples:
             except BadInput:  # the region has that colour already
                 continue
             (seen,) = self.encoder.encode([(made, mask)])
-            yield Example(source_id, index, label, _features(seen, LOCAL))
+            yield StyleExample(source_id, index, label, _features(seen, LOCAL))
 
 
 def _features(seen: Encoding, task: str) -> NDArray[np.float32]:

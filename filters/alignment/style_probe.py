@@ -50,7 +50,7 @@ _FORMAT = "editmill-style-probes-2"
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class ProbeDiscrimination:
     """How a probe tells matched from swapped prompts, on clips that it was not trained on.
 
     `threshold` is the least score that is kept; `false_rejections` and `swapped_rejected` are the
@@ -81,7 +81,7 @@ class StyleProbe:
     mean: NDArray[np.float32]
     scale: NDArray[np.float32]
     region: str
-    measured: Measured
+    measured: ProbeDiscrimination
 
     def probabilities(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
         """[K]: the styles' probabilities from the mean logits of frames' features [N, F]."""
@@ -163,7 +163,7 @@ class StyleProbes:
                     task: StyleProbe(
                         styles=tuple(fact["styles"]),
                         region=fact["region"],
-                        measured=Measured(**fact["measured"]),
+                        measured=ProbeDiscrimination(**fact["measured"]),
                         **{name: file.get_tensor(f"{task}.{name}") for name in _TENSORS},
                     )
                     for task, fact in head["tasks"].items()
@@ -186,7 +186,7 @@ def fit(
     labels: Sequence[int],
     styles: Sequence[str],
     region: str,
-    measured: Measured,
+    measured: ProbeDiscrimination,
     penalty: float = 0.02,
 ) -> StyleProbe:
     """A probe on features [N, F] that show the styles of these indices; three styles or more (two

@@ -17,8 +17,8 @@ from numpy.typing import NDArray
 from experts import weights
 from experts.edit.style.global_stylizer import GlobalStylizer
 from experts.edit.style.local_stylizer import LocalStylizer
-from filters.alignment.style_examples import Example, StyleExamples, styles
-from filters.alignment.style_probe import REGION, Measured, StyleProbe, StyleProbes, fit
+from filters.alignment.style_examples import StyleExample, StyleExamples, styles
+from filters.alignment.style_probe import REGION, ProbeDiscrimination, StyleProbe, StyleProbes, fit
 from filters.encoder.embedded import EmbeddedEncoder
 from filters.roc import auc
 
@@ -42,7 +42,7 @@ def train(
     footage: Sequence[tuple[str, Path]] = (),
     frames: int = 3,
     tell: Callable[[str], None] = lambda line: None,
-) -> tuple[StyleProbes, dict[str, list[Example]]]:
+) -> tuple[StyleProbes, dict[str, list[StyleExample]]]:
     """The probes of every task, with what was measured, and the examples they were trained on.
 
     `frames` of each sample clip, and of more `footage` (source ids and video files), are painted in
@@ -77,7 +77,7 @@ def trained_with(samples: Sequence[str] = SAMPLES, seed: int = 0) -> dict[str, A
 
 
 @dataclass(frozen=True, slots=True)
-class Agreement:
+class ProbeAgreement:
     """Per task, the share of the painted frames in which two probes find the same style likeliest,
     and by how much their thresholds differ."""
 
@@ -113,7 +113,7 @@ class Unseen:
 
 
 def on_unseen(
-    other: StyleProbes, painted: Mapping[str, Sequence[Example]], encoder: EmbeddedEncoder
+    other: StyleProbes, painted: Mapping[str, Sequence[StyleExample]], encoder: EmbeddedEncoder
 ) -> Unseen:
     """How probes trained on the painted frames and `other` ones judge the same unseen frames: of
     the new probes each clip is held out in turn, and the `other` ones were trained without it.
@@ -139,8 +139,8 @@ def on_unseen(
 
 
 def agreement(
-    one: StyleProbes, other: StyleProbes, painted: Mapping[str, Sequence[Example]]
-) -> Agreement:
+    one: StyleProbes, other: StyleProbes, painted: Mapping[str, Sequence[StyleExample]]
+) -> ProbeAgreement:
     """Of two tasks' probes on the painted frames."""
     same, apart = {}, {}
     for task, examples in painted.items():
@@ -150,7 +150,7 @@ def agreement(
         )
         same[task] = float((likeliest[0] == likeliest[1]).mean())
         apart[task] = abs(probes[0].measured.threshold - probes[1].measured.threshold)
-    return Agreement(same, apart)
+    return ProbeAgreement(same, apart)
 
 
 def describe_metrics(metrics: Mapping[str, Any]) -> str:
@@ -166,7 +166,7 @@ def describe_metrics(metrics: Mapping[str, Any]) -> str:
 
 
 def _measured(
-    painted: Sequence[Example],
+    painted: Sequence[StyleExample],
     descriptions: Sequence[str],
     region: str,
     encoder: EmbeddedEncoder,
@@ -182,7 +182,7 @@ def _measured(
         threshold = _threshold(*(np.concatenate(side) for side in zip(*others, strict=True)))
         rejected += int((scores[held][0] < threshold).sum())
         rejected_swapped += int((scores[held][1] < threshold).sum())
-    found = Measured(
+    found = ProbeDiscrimination(
         auc=auc(matched, swapped),
         threshold=_threshold(matched, swapped),
         false_rejections=rejected / len(matched),
@@ -200,20 +200,22 @@ def _threshold(matched: NDArray[np.float64], swapped: NDArray[np.float64]) -> fl
 
 
 def _held_out(
-    painted: Sequence[Example],
+    painted: Sequence[StyleExample],
     held: str,
     descriptions: Sequence[str],
     region: str,
     encoder: EmbeddedEncoder,
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Scores of one clip's frames with the prompt they were painted to, and with all others."""
-    probe = _fit([e for e in painted if e.source_id != held], descriptions, region, Measured())
+    probe = _fit(
+        [e for e in painted if e.source_id != held], descriptions, region, ProbeDiscrimination()
+    )
     return _scores(probe, [e for e in painted if e.source_id == held], descriptions, encoder)
 
 
 def _scores(
     probe: StyleProbe,
-    examples: Sequence[Example],
+    examples: Sequence[StyleExample],
     descriptions: Sequence[str],
     encoder: EmbeddedEncoder,
     unknown: float | None = None,
@@ -236,7 +238,10 @@ def _scores(
 
 
 def _fit(
-    painted: Sequence[Example], descriptions: Sequence[str], region: str, found: Measured
+    painted: Sequence[StyleExample],
+    descriptions: Sequence[str],
+    region: str,
+    found: ProbeDiscrimination,
 ) -> StyleProbe:
     x = np.stack([e.features for e in painted])
     return fit(x, [e.style for e in painted], descriptions, region, found)

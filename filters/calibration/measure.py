@@ -24,7 +24,7 @@ from filters.alignment.clip import text_similarity
 from filters.alignment.filter import ABSTAIN_BELOW
 from filters.alignment.style_examples import StyleExamples, styles
 from filters.alignment.train import FALSE_REJECTIONS, SAMPLES
-from filters.base import PairSample
+from filters.base import PairFrames
 from filters.encoder.base import Encoder, Encoding
 from filters.encoder.embedded import EmbeddedEncoder
 from filters.features import describe
@@ -52,7 +52,7 @@ NOISE = 2.0
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class CalibratedThreshold:
     """A threshold, the AUC of right against wrong pairs, and how many of each were seen."""
 
     threshold: float
@@ -76,7 +76,7 @@ def measure(
     *,
     frames: int = 3,
     tell: Told = lambda line: None,
-) -> dict[str, Measured]:
+) -> dict[str, CalibratedThreshold]:
     """Per task of the alignment filter, and for `subtle`, the threshold on this encoder.
 
     `samples` are slots of experts/weights/weights.toml, `frames` those of each clip that are
@@ -100,7 +100,7 @@ def measure(
     return found
 
 
-def recipe_lines(found: dict[str, Measured]) -> str:
+def recipe_lines(found: dict[str, CalibratedThreshold]) -> str:
     """What to write into a recipe: the `filters` section with what decides."""
     least = {
         task: round(each.threshold, 4)
@@ -115,7 +115,7 @@ def recipe_lines(found: dict[str, Measured]) -> str:
     return "\n".join(lines) if len(lines) > 1 else ""
 
 
-def as_dict(found: dict[str, Measured]) -> dict[str, Any]:
+def as_dict(found: dict[str, CalibratedThreshold]) -> dict[str, Any]:
     """JSON-able."""
     return {
         name: {**dataclasses.asdict(each), "decides": each.decides} for name, each in found.items()
@@ -124,7 +124,7 @@ def as_dict(found: dict[str, Measured]) -> dict[str, Any]:
 
 def _styles(
     encoder: Encoder, clips: Sequence[tuple[str, Path]], seed: int, frames: int, tell: Told
-) -> dict[str, Measured]:
+) -> dict[str, CalibratedThreshold]:
     painted = StyleExamples(encoder, frames=frames).of(clips, seed, tell)
     found = {}
     for task, descriptions in styles().items():
@@ -139,7 +139,7 @@ def _styles(
     return found
 
 
-def _objects(encoder: Encoder, clips: Sequence[tuple[str, Path]]) -> Measured:
+def _objects(encoder: Encoder, clips: Sequence[tuple[str, Path]]) -> CalibratedThreshold:
     seen = list(_labelled(encoder, clips))
     names = sorted({label for _, _, labels in seen for label in labels} | set(ABSENT))
     right, wrong = [], []
@@ -175,7 +175,7 @@ def _labelled(
         detector.close()
 
 
-def _subtle(encoder: Encoder, clips: Sequence[tuple[str, Path]], seed: int) -> Measured:
+def _subtle(encoder: Encoder, clips: Sequence[tuple[str, Path]], seed: int) -> CalibratedThreshold:
     rng = np.random.default_rng(seed)
     real, same = [], []
     for _, kind, pair in GoodEdits(windows=1).pairs(clips, seed):
@@ -185,14 +185,14 @@ def _subtle(encoder: Encoder, clips: Sequence[tuple[str, Path]], seed: int) -> M
             for target in (encoded(pair.source), np.clip(np.rint(noisy), 0, 255).astype(np.uint8)):
                 same.append(_similarity(dataclasses.replace(pair, target=target), encoder))
     above = auc(same, real)
-    return Measured(float(np.quantile(real, 1 - LOST)), above, len(real), len(same))
+    return CalibratedThreshold(float(np.quantile(real, 1 - LOST)), above, len(real), len(same))
 
 
-def _similarity(pair: PairSample, encoder: Encoder) -> float:
+def _similarity(pair: PairFrames, encoder: Encoder) -> float:
     (seen,) = describe([pair], encoder)
     return similarity(seen.source, seen.target)
 
 
-def _at_least(right: Sequence[float], wrong: Sequence[float]) -> Measured:
+def _at_least(right: Sequence[float], wrong: Sequence[float]) -> CalibratedThreshold:
     threshold = float(np.quantile(right, LOST))
-    return Measured(threshold, auc(right, wrong), len(right), len(wrong))
+    return CalibratedThreshold(threshold, auc(right, wrong), len(right), len(wrong))

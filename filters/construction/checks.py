@@ -6,7 +6,7 @@ import dataclasses
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Protocol
 
-from filters.base import NOT_MEASURED, PairSample, Verdict
+from filters.base import NOT_MEASURED, PairFrames, Verdict
 from filters.construction.depth import DepthMaps
 from filters.construction.detail import LessDetail
 from filters.construction.grey import GreyCopies
@@ -21,7 +21,7 @@ if TYPE_CHECKING:  # a recipe names checks, and should not import torch for that
 class Check(Protocol):
     """One family's check; its fields are its constants."""
 
-    def judge(self, sample: PairSample) -> Verdict: ...
+    def judge(self, sample: PairFrames) -> Verdict: ...
 
 
 CHECKS: Mapping[str, type[Any]] = {
@@ -83,17 +83,17 @@ class ConstructionFilter:
     def close(self) -> None:
         """Nothing to free."""
 
-    def judge(self, samples: Sequence[PairSample]) -> list[Verdict]:
+    def judge(self, samples: Sequence[PairFrames]) -> list[Verdict]:
         """One verdict per sample, in order."""
         return [self._verdict(sample) for sample in samples]
 
     def verdicts(
-        self, samples: Sequence[PairSample], features: Sequence[PairFeatures]
+        self, samples: Sequence[PairFrames], features: Sequence[PairFeatures]
     ) -> list[Verdict]:
         """The same: features are not looked at."""
         return self.judge(samples)
 
-    def _verdict(self, sample: PairSample) -> Verdict:
+    def _verdict(self, sample: PairFrames) -> Verdict:
         family = FAMILIES.get(sample.task)
         if family is None:
             return Verdict(True, None, NOT_MEASURED)

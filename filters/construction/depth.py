@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from filters.base import PairSample, Verdict
+from filters.base import PairFrames, Verdict
 from filters.construction.planes import FROZEN, chroma, luma, resized, size_of
 from filters.construction.verdict import EMPTY_MAP, NOT_GREY, verdict
 
@@ -24,7 +24,7 @@ class DepthMaps:
     moving: float = 4.0  # and of footage that moves, at least
     most_frozen: float = 0.15  # share of the frames
 
-    def judge(self, sample: PairSample) -> Verdict:
+    def judge(self, sample: PairFrames) -> Verdict:
         """Score: share of the frames in which the map moves, or the footage does not."""
         steps = []
         for side in sample.sides:

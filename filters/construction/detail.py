@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from filters.base import PairSample, Verdict
+from filters.base import PairFrames, Verdict
 from filters.construction.planes import (
     Bounds,
     Planes,
@@ -56,7 +56,7 @@ class LessDetail:
     most_astray: float = 0.01
     most_jump: float = 8.0  # levels by which a frame's light may jump where the target's does not
 
-    def judge(self, sample: PairSample) -> Verdict:
+    def judge(self, sample: PairFrames) -> Verdict:
         """Score: correlation of the two sides' coarse detail, −1…1."""
         real, made = sample.sides
         size = size_of(real, SIDE)
@@ -74,12 +74,12 @@ class LessDetail:
             (FLICKER, jumps(made, real) > self.most_jump),
         )
 
-    def _smaller(self, sample: PairSample) -> bool:
+    def _smaller(self, sample: PairFrames) -> bool:
         sizes = sample.sizes or (sample.source.shape[1:3], sample.target.shape[1:3])
         source, target = (height * width for height, width in sizes)
         return target >= self.fewer_pixels * source
 
-    def _sharp(self, sample: PairSample) -> bool:
+    def _sharp(self, sample: PairFrames) -> bool:
         real, made = sample.sides
         height, width = real.shape[1:3]
         fine = [band(luma(resized(side, (width, height))), *SHARP) for side in (made, real)]

@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from filters.base import Frames, PairSample, Verdict
+from filters.base import Frames, PairFrames, Verdict
 from filters.construction.planes import (
     CHROMA_SIDE,
     Bounds,
@@ -49,7 +49,7 @@ class GreyCopies:
     most_astray: float = 0.01
     most_jump: float = 8.0  # levels by which a frame's light may jump where the target's does not
 
-    def judge(self, sample: PairSample) -> Verdict:
+    def judge(self, sample: PairFrames) -> Verdict:
         """Score: correlation of the copy's light and what film would see of the target, −1…1."""
         real, made = sample.sides
         shown, expected = _light(made, real)

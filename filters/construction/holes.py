@@ -8,7 +8,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from filters.base import ABSTAINED, Frames, PairSample, Verdict
+from filters.base import ABSTAINED, Frames, PairFrames, Verdict
 from filters.construction.planes import resized
 from filters.construction.verdict import (
     EMPTY_MASK,
@@ -39,7 +39,7 @@ class Holes:
     least_right: float = 0.95  # share, of every frame, that is as it should be
     least_hidden: float = 0.05  # share of the hole in which the two sides differ
 
-    def judge(self, sample: PairSample) -> Verdict:
+    def judge(self, sample: PairFrames) -> Verdict:
         """Score: share that is right, of the hole or of its surroundings, whichever is worse."""
         if sample.mask is None:
             return Verdict(True, None, ABSTAINED)

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 import cv2
 import numpy as np
 
-from filters.base import Frames, PairSample, Verdict
+from filters.base import Frames, PairFrames, Verdict
 from filters.construction.planes import (
     Bounds,
     Planes,
@@ -55,7 +55,7 @@ class LineMaps:
     most_displaced: float = 0.012  # share of the long side: 2 px at planes.SIDE
     most_astray: float = 0.02
 
-    def judge(self, sample: PairSample) -> Verdict:
+    def judge(self, sample: PairFrames) -> Verdict:
         """Score: correlation of lines and gradients, −1…1."""
         real, made = sample.sides
         size = size_of(real)

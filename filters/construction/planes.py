@@ -53,7 +53,7 @@ LATE = 0.15
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """Within which a right pair's Agreement lies; measured per kind of edit."""
+    """Within which a right pair's agreement lies; measured per kind of edit."""
 
     agreement: float  # least mean of `simultaneous`
     distinct: float  # least
@@ -62,7 +62,7 @@ class Bounds:
 
 
 @dataclass(frozen=True, slots=True)
-class Agreement:
+class BandAgreement:
     """How two sides' bands agree. Frames in which the footage is FAINT are left out of [n].
 
     `simultaneous` [n]: correlation of frames of the same moment, −1…1. `distinct`: by how many
@@ -129,7 +129,7 @@ def band(planes: Planes, fine: float, coarse: float) -> Planes:
     return out
 
 
-def agreement(made: Planes, real: Planes, same: float = 1.0) -> Agreement:
+def agreement(made: Planes, real: Planes, same: float = 1.0) -> BandAgreement:
     """Of two sides' bands [T, h, w] of one size. Moments whose real frames correlate by `same` or
     more count as one: among them noise decides which agrees best."""
     (a, _), (b, contrast) = (_unit(planes) for planes in (made, real))
@@ -144,7 +144,7 @@ def agreement(made: Planes, real: Planes, same: float = 1.0) -> Agreement:
     static[1:] = (flat_a[1:] * flat_a[:-1]).sum(1)
     shown = contrast >= FAINT * np.median(contrast)
     distinct, displaced = _place(a, b)
-    return Agreement(
+    return BandAgreement(
         simultaneous[shown].astype(np.float64), distinct, displaced, astray[shown], static[shown]
     )
 

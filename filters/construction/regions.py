@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from filters.base import PairSample, Verdict
+from filters.base import PairFrames, Verdict
 from filters.construction.holes import cores, least
 from filters.construction.verdict import EMPTY_MAP, FULL_MAP, MAP_MISMATCH, verdict
 
@@ -25,7 +25,7 @@ class Regions:
     most_area: float = 0.9
     least_right: float = 0.9  # share, of every frame, that is as it should be
 
-    def judge(self, sample: PairSample) -> Verdict:
+    def judge(self, sample: PairFrames) -> Verdict:
         """Score: share of the objects that is painted or of the rest that is black, whichever is
         less; without a mask the share that is one or the other."""
         _, made = sample.sides

@@ -12,9 +12,9 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from filters.base import PairSample
+from filters.base import PairFrames
 from filters.encoder.views import view_boxes
-from filters.features.evidence import EVIDENCE_MEASURES, Background, evidence
+from filters.features.evidence import EVIDENCE_MEASURES, HiddenBackground, evidence
 from filters.features.motion import MOTION_MEASURES, motion
 from filters.features.plain import Gradients, fill_figures
 from filters.features.registration import camera_steps, to_middle
@@ -25,21 +25,21 @@ Colours = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
-class Footage:
+class RealSide:
     """What is known of a real side and a mask, whatever was made of them."""
 
     real: Colours
     inside: NDArray[np.float32]
-    background: Background | None  # None without a mask
+    background: HiddenBackground | None  # None without a mask
     gradients: Gradients | None
 
 
-KnownFootage = dict[tuple[int, int, int], Footage]
+KnownFootage = dict[tuple[int, int, int], RealSide]
 """By the identities of the real side's frames and of the mask, and by height."""
 
 
 def agreement(
-    sample: PairSample,
+    sample: PairFrames,
     real: Colours,
     made: Colours,
     inside: NDArray[np.float32] | None,
@@ -69,16 +69,16 @@ def agreement(
 
 
 def _footage(
-    sample: PairSample, real: Colours, inside: NDArray[np.float32] | None, size: tuple[int, int]
-) -> Footage:
+    sample: PairFrames, real: Colours, inside: NDArray[np.float32] | None, size: tuple[int, int]
+) -> RealSide:
     before = _scaled(real, size)
     if inside is None or sample.mask is None:
-        return Footage(before, np.zeros(before.shape[:3], np.float32), None, None)
+        return RealSide(before, np.zeros(before.shape[:3], np.float32), None, None)
     box = view_boxes(np.asarray(sample.mask.any(axis=0, keepdims=True)))[0]
     warps, canvas = to_middle(camera_steps(sample.sides[0], sample.mask), box, size)
     where = _scaled(inside, size)
-    background = Background(before, where, warps, canvas)
-    return Footage(before, where, background, Gradients.of(background))
+    background = HiddenBackground(before, where, warps, canvas)
+    return RealSide(before, where, background, Gradients.of(background))
 
 
 def _scaled(planes: NDArray[np.float32], size: tuple[int, int]) -> NDArray[np.float32]:

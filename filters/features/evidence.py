@@ -59,7 +59,7 @@ EVIDENCE_MEASURES = (
 )
 
 
-class Background:
+class HiddenBackground:
     """What the real side tells of a hole: what lies behind it, and how well that is known.
 
     `inside` [T, h, w] is the hole, 0–1; `warps` and `size` (width, height) bring the frames of the
@@ -86,7 +86,7 @@ class Background:
         self.control = _control(known, self.hole, self.free) if enough else None
 
 
-def evidence(background: Background, made: Colours) -> list[float]:
+def evidence(background: HiddenBackground, made: Colours) -> list[float]:
     """EVIDENCE_MEASURES of the made side [T, h, w, 3], 0–1, in a hole. Zeros, but for `hidden`,
     where too little is shown."""
     control, shown = background.control, background.shown
@@ -200,7 +200,7 @@ def _shifted(mask: NDArray[np.bool_], dy: int, dx: int) -> NDArray[np.bool_]:
     return out
 
 
-def _left(background: Background, after: Colours) -> list[float]:
+def _left(background: HiddenBackground, after: Colours) -> list[float]:
     """How much of the object is left: the fill as background plus a share of the object."""
     before, shown, marked = background.real, background.shown, background.marked
     full = np.nan_to_num(before - shown.near)

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from filters.base import PairSample
+from filters.base import PairFrames
 from filters.encoder.base import Encoder, Encoding
 from filters.features.agreement import KnownFootage, agreement
 from filters.features.artefacts import artefact_measures
@@ -47,7 +47,7 @@ class PairFeatures:
 
 
 def describe(
-    samples: Sequence[PairSample], encoder: Encoder, workers: int = 1
+    samples: Sequence[PairFrames], encoder: Encoder, workers: int = 1
 ) -> list[PairFeatures]:
     """Features of each pair. A side shared by several samples (the same array) is encoded once.
 
@@ -66,7 +66,7 @@ def describe(
     ]
 
 
-def measures_of(samples: Sequence[PairSample], workers: int = 1) -> list[Measures]:
+def measures_of(samples: Sequence[PairFrames], workers: int = 1) -> list[Measures]:
     """Measures of each pair, by `workers` threads. A side shared by several samples (the same
     array) is prepared once."""
     known: KnownPlanes = {}
@@ -75,7 +75,7 @@ def measures_of(samples: Sequence[PairSample], workers: int = 1) -> list[Measure
         return list(pool.map(lambda sample: _measured(sample, known, footage), samples))
 
 
-def _measured(sample: PairSample, known: KnownPlanes, footage: KnownFootage) -> Measures:
+def _measured(sample: PairFrames, known: KnownPlanes, footage: KnownFootage) -> Measures:
     before, after, inside = planes_of(sample.source, sample.target, sample.mask, known)
     real, made = (after, before) if sample.made == "source" else (before, after)
     agrees, plain = agreement(sample, real.rgb, made.rgb, inside, footage)

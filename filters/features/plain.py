@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from filters.features.artefacts import TONES, tones
-from filters.features.evidence import LEAST_PIXELS, TINY, Background, carried, grey
+from filters.features.evidence import LEAST_PIXELS, TINY, HiddenBackground, carried, grey
 from filters.features.registration import moved
 
 SAME = 6 / 255
@@ -47,7 +47,7 @@ class Gradients:
     where: NDArray[np.bool_]
 
     @classmethod
-    def of(cls, background: Background) -> Gradients:
+    def of(cls, background: HiddenBackground) -> Gradients:
         """Carried themselves instead of taken from carried colours, which have seams where one
         frame's end and another's begin."""
         known = _gradients(np.where(background.free, grey(background.real), np.nan))
@@ -60,7 +60,9 @@ class Gradients:
         return cls(near, (np.stack(inner) > 0) & np.isfinite(near[..., 0]))
 
 
-def fill_figures(background: Background, gradients: Gradients, made: Colours) -> dict[str, float]:
+def fill_figures(
+    background: HiddenBackground, gradients: Gradients, made: Colours
+) -> dict[str, float]:
     """Of the made side [T, h, w, 3] in a hole; none where other frames show too little of it.
 
     - `kept`: share of the object's pixels that are still the footage's own, and unlike what it

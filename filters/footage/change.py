@@ -12,7 +12,7 @@ from typing import NamedTuple
 
 import cv2
 
-from filters.footage.sampled import Gray, Sample
+from filters.footage.sampled import Gray, SampledFrame
 
 CHANGED_LEVELS = 6
 """Of 255: a pixel of the small picture that differs more has changed. A key frame of a still
@@ -48,7 +48,7 @@ class Slides(NamedTuple):
     last: Gray | None = None
     end: float = 0.0
 
-    def after(self, held: Sample, end: float) -> Slides:
+    def after(self, held: SampledFrame, end: float) -> Slides:
         """With one more hold, which began with `held` and lasted until `end`."""
         if end - held.time_s < SLIDE_SECONDS:
             return self
@@ -65,16 +65,16 @@ class ChangeMeasure:
     """Holds and motion, with three pictures kept: the last, and those of two holds."""
 
     def __init__(self) -> None:
-        self._first: Sample | None = None
-        self._previous: Sample | None = None
-        self._held: Sample | None = None  # the first frame of what is held now
+        self._first: SampledFrame | None = None
+        self._previous: SampledFrame | None = None
+        self._held: SampledFrame | None = None  # the first frame of what is held now
         self._slides = Slides()
         self._steps = 0
         self._static = 0
         self._cuts = 0
         self._motion = 0.0
 
-    def add(self, one: Sample) -> None:
+    def add(self, one: SampledFrame) -> None:
         if self._previous is None or self._held is None:
             self._first = self._previous = self._held = one
             return

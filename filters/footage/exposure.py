@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
-from filters.footage.sampled import Sample
+from filters.footage.sampled import SampledFrame
 
 BLACK_LEVEL = 24
 """Of 255, the largest of a pixel's three colours: a frame hardly any pixel of which reaches it is
@@ -22,7 +22,7 @@ class ExposureMeasure:
         self._black = 0
         self._luma = 0.0
 
-    def add(self, one: Sample) -> None:
+    def add(self, one: SampledFrame) -> None:
         self._frames += 1
         self._luma += float(one.small.mean())
         lit = np.count_nonzero(one.small_peak >= BLACK_LEVEL)

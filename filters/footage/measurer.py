@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from filters.footage.change import ChangeMeasure
 from filters.footage.exposure import ExposureMeasure
-from filters.footage.models import Models
+from filters.footage.models import FootageModels
 from filters.footage.overlay import OverlayMeasure
 from filters.footage.sampled import LONG_SIDE, sample, shrunk
 from filters.footage.screen import ScreenMeasure
@@ -26,7 +26,7 @@ class FootageMeasurer:
     for the models.
     """
 
-    def __init__(self, models: Models) -> None:
+    def __init__(self, models: FootageModels) -> None:
         self._models = models
         self._overlay = OverlayMeasure()
         self._parts = (ExposureMeasure(), ChangeMeasure(), ScreenMeasure())

@@ -13,7 +13,7 @@ from experts.instances import shared
 from filters.footage import nsfw
 from filters.footage.faces import FaceDetector
 from filters.footage.nsfw import CheckpointNsfw, OpenNsfw
-from filters.footage.rules import Footage
+from filters.footage.rules import FootageRules
 from filters.footage.text import TextDetector
 
 
@@ -27,7 +27,7 @@ class FrameModel(Model, Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Models:
+class FootageModels:
     """What serves each slot; None where the rules need nothing of it."""
 
     text: TextDetector | None = None
@@ -46,10 +46,10 @@ class Models:
         return " ".join(f"{model.name}-{model.version}" for model in self.used)
 
 
-def models_for(rules: Footage) -> Models:
+def models_for(rules: FootageRules) -> FootageModels:
     """This process's models for what the rules ask, not yet loaded."""
     text = rules.text is not None or rules.watermark is not None
-    return Models(
+    return FootageModels(
         text=shared(TextDetector) if text else None,
         faces=shared(FaceDetector) if rules.faces else None,
         nsfw=_nsfw() if rules.nsfw else None,
@@ -61,7 +61,7 @@ def _nsfw() -> FrameModel:
     return shared(CheckpointNsfw, where) if where else shared(OpenNsfw)
 
 
-def switched_off(rules: Footage) -> list[str]:
+def switched_off(rules: FootageRules) -> list[str]:
     """What the rules do not look for, a line each."""
     notes = []
     if not rules.nsfw:

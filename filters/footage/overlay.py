@@ -15,7 +15,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from filters.footage.sampled import Gray, Sample
+from filters.footage.sampled import Gray, SampledFrame
 
 MIN_FRAMES = 6
 """Differing frames below which nothing is said: by chance the edges of so few agree."""
@@ -64,7 +64,7 @@ class OverlayMeasure:
         self._sums: dict[str, Map] = {}
         self._brightest: Gray | None = None
 
-    def add(self, one: Sample) -> None:
+    def add(self, one: SampledFrame) -> None:
         if self._last is not None:
             difference = cv2.absdiff(one.small, self._last) > DIFFERENT_LEVELS
             if np.count_nonzero(difference) < DIFFERENT * difference.size:

@@ -20,7 +20,7 @@ FACES = 0.2
 """Share of the looked-at frames in which a face is seen; one of six may be a mistake."""
 
 
-class Footage(Part):
+class FootageRules(Part):
     """Each rule may be switched off with null. The defaults stand, where not said otherwise, in the
     gap that infra/bench/footage/run.py found between normal footage and each fault."""
 
@@ -38,7 +38,7 @@ class Footage(Part):
 
 
 def refusal(
-    measures: Mapping[str, float], rules: Footage, width: int, height: int, seconds: float
+    measures: Mapping[str, float], rules: FootageRules, width: int, height: int, seconds: float
 ) -> tuple[str, str] | None:
     """Why footage of `width`×`height` px and `seconds` is refused: reason and message; or None.
 

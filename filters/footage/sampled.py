@@ -20,7 +20,7 @@ Gray = NDArray[np.uint8]
 
 
 @dataclass(frozen=True, slots=True)
-class Sample:
+class SampledFrame:
     """One frame: when, and its luma [h, w] at LONG_SIDE; at SMALL_SIDE its luma and the largest of
     its three colours."""
 
@@ -30,11 +30,11 @@ class Sample:
     small_peak: Gray
 
 
-def sample(time_s: float, frame: NDArray[np.uint8]) -> Sample:
+def sample(time_s: float, frame: NDArray[np.uint8]) -> SampledFrame:
     """Of a frame, RGB [h, w, 3]; one larger than LONG_SIDE is scaled down first."""
     frame = shrunk(frame, LONG_SIDE)
     small = shrunk(frame, SMALL_SIDE)
-    return Sample(
+    return SampledFrame(
         time_s,
         cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY),
         cv2.cvtColor(small, cv2.COLOR_RGB2GRAY),

@@ -11,7 +11,7 @@ from __future__ import annotations
 import cv2
 import numpy as np
 
-from filters.footage.sampled import Sample
+from filters.footage.sampled import SampledFrame
 
 BLACK = 20
 """Of 255; a dark page's background is lighter (30 in common editors)."""
@@ -34,7 +34,7 @@ class ScreenMeasure:
         self._flat = 0.0
         self._drawn = 0.0
 
-    def add(self, one: Sample) -> None:
+    def add(self, one: SampledFrame) -> None:
         gray = one.gray
         right = cv2.absdiff(gray[:-1, 1:], gray[:-1, :-1])
         below = cv2.absdiff(gray[1:, :-1], gray[:-1, :-1])

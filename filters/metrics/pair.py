@@ -71,7 +71,7 @@ class Subject:
 
 
 @dataclass(frozen=True, slots=True)
-class Measured:
+class PairMetrics:
     """`values` per metric, None where not measured; `reasons` says why not."""
 
     values: dict[str, float | None]
@@ -103,7 +103,7 @@ class Instruments:
             self.lpips, self.without_lpips = None, str(error)
 
 
-def measure(subject: Subject, tools: Instruments) -> Measured:
+def measure(subject: Subject, tools: Instruments) -> PairMetrics:
     """Every metric of one pair.
 
     Raises BadInput for videos that cannot be read or do not belong together: `length_mismatch`,
@@ -124,7 +124,7 @@ def measure(subject: Subject, tools: Instruments) -> Measured:
         for name, value in values.items()
         if value is None
     }
-    return Measured(values, reasons, frames, height, width)
+    return PairMetrics(values, reasons, frames, height, width)
 
 
 class _Meter:

@@ -11,21 +11,21 @@ from collections.abc import Mapping
 
 import numpy as np
 
-from filters.base import PairSample
+from filters.base import PairFrames
 from filters.features import AGREEMENT_MEASURES, PIXEL_MEASURES, Measures
 from filters.features.pixels import planes_of
 from filters.quality.colours import names_a_colour
 from filters.quality.descriptor import BY_MEASURES, GROUPS
-from filters.quality.limits import LEVEL, Limits
+from filters.quality.limits import LEVEL, FaultLimits
 
 UNTOUCHED, FROZEN, SMEARED = "untouched", "frozen", "smeared"
 STRUCTURE_LOST = "structure_lost"
 COLOURLESS, COLOURS_LOST = "colourless", "colours_lost"
 
-LIMITS = Limits()
+LIMITS = FaultLimits()
 
 
-def fault(sample: PairSample, measures: Measures, limits: Limits = LIMITS) -> str:
+def fault(sample: PairFrames, measures: Measures, limits: FaultLimits = LIMITS) -> str:
     """The first plain fault's reason, or nothing."""
     group = GROUPS.get(sample.task)
     found = dict(zip(AGREEMENT_MEASURES, measures.agreement.tolist(), strict=True))
@@ -46,17 +46,17 @@ def fault(sample: PairSample, measures: Measures, limits: Limits = LIMITS) -> st
     return STRUCTURE_LOST if lost else ""
 
 
-def _remains(found: Mapping[str, float], limits: Limits) -> bool:
+def _remains(found: Mapping[str, float], limits: FaultLimits) -> bool:
     """Whether too much of the object is left."""
     return found.get("kept", 0.0) > limits.kept or found["left_places"] > limits.left
 
 
-def _smeared(found: Mapping[str, float], limits: Limits) -> bool:
+def _smeared(found: Mapping[str, float], limits: FaultLimits) -> bool:
     """Whether a fill lacks fine detail, or the gradients of one direction."""
     return found["detail"] < limits.blurred or found.get("flattened", 0.0) < limits.flattened
 
 
-def _jumps(found: Mapping[str, float], limits: Limits) -> bool:
+def _jumps(found: Mapping[str, float], limits: FaultLimits) -> bool:
     """Whether a fill stands while the footage moves on, and so jumps at its rim."""
     seen = found["here"] != 0  # else no place of the hole is ever seen for two steps
     return (
@@ -66,7 +66,7 @@ def _jumps(found: Mapping[str, float], limits: Limits) -> bool:
     )
 
 
-def _colours(sample: PairSample, found: Mapping[str, float], limits: Limits) -> str:
+def _colours(sample: PairFrames, found: Mapping[str, float], limits: FaultLimits) -> str:
     """What is wrong with a style's colours, if anything is."""
     if found.get("garish", 0.0) > limits.garish or found.get("tones", 0.0) < limits.tones:
         return COLOURS_LOST
@@ -75,7 +75,7 @@ def _colours(sample: PairSample, found: Mapping[str, float], limits: Limits) -> 
     return ""
 
 
-def _unchanged(sample: PairSample, measures: Measures, limits: Limits) -> bool:
+def _unchanged(sample: PairFrames, measures: Measures, limits: FaultLimits) -> bool:
     """Whether some frames are the footage's own while others were edited, or all are."""
     change = measures.pixels[:, 0, PIXEL_MEASURES.index("change")]
     if sample.mask is not None and sample.mask.any():
@@ -86,7 +86,7 @@ def _unchanged(sample: PairSample, measures: Measures, limits: Limits) -> bool:
     return bool(same.mean() >= limits.unchanged_share and np.median(change[~same]) > limits.changed)
 
 
-def edges_kept(sample: PairSample, strongest: float = 0.1) -> float:
+def edges_kept(sample: PairFrames, strongest: float = 0.1) -> float:
     """Where the footage's gradients are the `strongest`, the mean of the made side's along them,
     over the mean of the made side's anywhere; the median over the frames. A pattern that knows
     nothing of the footage has about 2/π, the footage itself 2.9 to 7.5 (of the sources to tune
@@ -101,7 +101,7 @@ def edges_kept(sample: PairSample, strongest: float = 0.1) -> float:
     return float(np.median(kept / np.maximum(painted, LEVEL)))
 
 
-def _repeats(sample: PairSample, measures: Measures, limits: Limits) -> bool:
+def _repeats(sample: PairFrames, measures: Measures, limits: FaultLimits) -> bool:
     """Whether frames repeat while the footage moves: where both sides show the same, or where a
     style was laid over what moves. Within a removal's mask what stands still may repeat itself."""
     region = 1 if GROUPS.get(sample.task) in BY_MEASURES else 0

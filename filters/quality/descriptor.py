@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from filters.base import PairSample
+from filters.base import PairFrames
 from filters.encoder.base import Encoder, Encoding
 from filters.encoder.embedded import LEVEL_CHANNELS, REGIONS, EmbeddedEncoding
 from filters.features import AGREEMENT_MEASURES, PIXEL_MEASURES, Measures, PairFeatures
@@ -60,7 +60,7 @@ def features_version(encoder: Encoder) -> str:
     return f"{VERSION}+{encoder.version}"
 
 
-def measures_descriptor(measures: Measures, sample: PairSample) -> Vector:
+def measures_descriptor(measures: Measures, sample: PairFrames) -> Vector:
     """[F] float32: the task's group one-hot, then what the pixels say. No encoder is asked: whether
     a fill shows what is behind the object is a question to the footage, not to a network's view of
     it, which differs from clip to clip."""
@@ -74,7 +74,7 @@ def measures_descriptor(measures: Measures, sample: PairSample) -> Vector:
     return np.array(values, np.float32)
 
 
-def descriptor(features: PairFeatures, sample: PairSample) -> Vector:
+def descriptor(features: PairFeatures, sample: PairFrames) -> Vector:
     """The same and, for groups that are not BY_MEASURES, how the encoder's views compare."""
     base = measures_descriptor(features.measures, sample)
     if GROUPS.get(sample.task) in BY_MEASURES:

@@ -17,7 +17,7 @@ from typing import Any
 from catalog.errors import EditmillError
 from catalog.keys import digest
 from catalog.policy import Threshold
-from filters.base import ABSTAINED, NOT_MEASURED, PairSample, Verdict
+from filters.base import ABSTAINED, NOT_MEASURED, PairFrames, Verdict
 from filters.construction import CONSTRUCTED
 from filters.encoder.base import Encoder
 from filters.features import Measures, PairFeatures, describe, measures_of
@@ -31,7 +31,7 @@ from filters.quality.descriptor import (
     measures_descriptor,
     stacked,
 )
-from filters.quality.limits import Limits
+from filters.quality.limits import FaultLimits
 from filters.quality.model import QualityModel
 from filters.rules import QUALITY_THRESHOLD
 
@@ -56,7 +56,7 @@ class QualityFilter:
         threshold: float = QUALITY_THRESHOLD,
         thresholds: Mapping[str, float] | None = None,
         *,
-        limits: Limits = LIMITS,
+        limits: FaultLimits = LIMITS,
     ) -> None:
         self.encoder = encoder
         self.threshold = threshold
@@ -121,7 +121,7 @@ class QualityFilter:
         if self._path is not None:
             self._model = None
 
-    def judge(self, samples: Sequence[PairSample]) -> list[Verdict]:
+    def judge(self, samples: Sequence[PairFrames]) -> list[Verdict]:
         """One verdict per sample, in order. The encoder is only asked where a task needs it."""
         described: list[_Described | None] = [None] * len(samples)
         estimated = [i for i, s in enumerate(samples) if s.task not in CONSTRUCTED]
@@ -135,7 +135,7 @@ class QualityFilter:
         return self._verdicts(described)
 
     def verdicts(
-        self, samples: Sequence[PairSample], features: Sequence[PairFeatures]
+        self, samples: Sequence[PairFrames], features: Sequence[PairFeatures]
     ) -> list[Verdict]:
         """The same from features already computed."""
         return self._verdicts(
@@ -181,10 +181,10 @@ class QualityFilter:
 class _Described:
     """A pair to be judged."""
 
-    sample: PairSample
+    sample: PairFrames
     measures: Measures
     descriptor: Vector
 
 
-def _described(sample: PairSample, features: PairFeatures) -> _Described:
+def _described(sample: PairFrames, features: PairFeatures) -> _Described:
     return _Described(sample, features.measures, descriptor(features, sample))

@@ -8,7 +8,7 @@ LEVEL = 1 / 255
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class FaultLimits:
     """Where a fault is plain. Chosen on the footage that infra/bench/split.toml says may be tuned
     on; infra/bench/results/quality.md has what right and broken edits reach there and elsewhere.
 

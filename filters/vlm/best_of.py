@@ -12,11 +12,11 @@ from __future__ import annotations
 import itertools
 from collections.abc import Sequence
 
-from filters.base import PairSample
+from filters.base import PairFrames
 from filters.vlm.judgement import PairJudge
 
 
-def best_of(attempts: Sequence[Sequence[PairSample]], judge: PairJudge) -> list[int]:
+def best_of(attempts: Sequence[Sequence[PairFrames]], judge: PairJudge) -> list[int]:
     """For each edit that was made several times, the index of its best attempt.
 
     The attempts of an edit are samples of the same footage, task and instruction, in the order of

@@ -19,9 +19,9 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 from catalog.errors import BadInput
-from experts.write.chat.server import NoAnswer
+from experts.write.chat.server import NoCompletion
 from experts.write.chat.vision.question import Question, VisionChat, answers
-from filters.base import ABSTAINED, NOT_MEASURED, PairSample
+from filters.base import ABSTAINED, NOT_MEASURED, PairFrames
 from filters.vlm import prompts
 from filters.vlm.judgement import GRADED, HIGHEST, LOWEST, Judgement
 from filters.vlm.rules import FRAMES, MAX_PIXELS, MAX_TOKENS
@@ -78,7 +78,7 @@ class VlmJudge:
     def close(self) -> None:
         """The model is shared: whoever made it closes it."""
 
-    def judgements(self, samples: Sequence[PairSample]) -> list[Judgement | BadInput]:
+    def judgements(self, samples: Sequence[PairFrames]) -> list[Judgement | BadInput]:
         """One per sample, in order; `not_measured` for tasks without a rubric and pairs without an
         instruction, BadInput for those that the model refuses (its own) or does not answer
         (`no_answer`, not final). Raises EditmillError where it answers none at all."""
@@ -89,7 +89,7 @@ class VlmJudge:
             found[i] = answer or Judgement(reason=ABSTAINED)
         return found
 
-    def prefer(self, candidates: Sequence[tuple[PairSample, PairSample]]) -> list[int]:
+    def prefer(self, candidates: Sequence[tuple[PairFrames, PairFrames]]) -> list[int]:
         """−1 where the first edit of the two is better, 1 the second, 0 for a tie. Raises as
         `judgements`, and BadInput where one of the comparisons has no answer."""
         asked = [i for i, (a, _) in enumerate(candidates) if a.task in prompts.FAMILIES]
@@ -129,7 +129,7 @@ class VlmJudge:
                     seed=seed,
                     max_tokens=self._max_tokens,
                 )
-            except NoAnswer:
+            except NoCompletion:
                 if seed == 0:
                     raise
                 break  # it has answered others: these cost no build

@@ -10,7 +10,7 @@ from typing import Any, Protocol, runtime_checkable
 from catalog.errors import BadInput
 from catalog.records import VLM_SCORES
 from experts.base import Model
-from filters.base import NOT_MEASURED, PairSample, Verdict
+from filters.base import NOT_MEASURED, PairFrames, Verdict
 
 LOWEST, HIGHEST = 1, 5
 """Of the scale of each graded dimension; 5 is the best."""
@@ -55,12 +55,12 @@ class Judgement:
 class PairJudge(Model, Protocol):
     """A model that judges edits. Same pairs, same machine: same judgements."""
 
-    def judgements(self, samples: Sequence[PairSample]) -> Sequence[Judgement | BadInput]:
+    def judgements(self, samples: Sequence[PairFrames]) -> Sequence[Judgement | BadInput]:
         """One per sample, in order; BadInput for one that cannot be judged now. Raises
         EditmillError where the model cannot be had."""
         ...
 
-    def prefer(self, candidates: Sequence[tuple[PairSample, PairSample]]) -> list[int]:
+    def prefer(self, candidates: Sequence[tuple[PairFrames, PairFrames]]) -> list[int]:
         """Which of two edits of the same footage by the same instruction is better, for each two:
         −1 the first, 1 the second, 0 where they tie or the model cannot tell. Raises BadInput where
         it gives no answer."""

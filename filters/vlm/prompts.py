@@ -12,7 +12,7 @@ from typing import Any
 
 from experts.write.chat.vision.question import Question
 from experts.write.chat.vision.shown import shown
-from filters.base import PairSample
+from filters.base import PairFrames
 from filters.vlm.judgement import GRADED, HIGHEST, LOWEST
 
 FAMILIES: Mapping[str, str] = {
@@ -68,7 +68,7 @@ def version() -> str:
     return hashlib.sha256(_file().read_bytes()).hexdigest()[:8]
 
 
-def question(sample: PairSample, frames: int, max_pixels: int) -> Question:
+def question(sample: PairFrames, frames: int, max_pixels: int) -> Question:
     """All that is asked about one pair, with its two videos."""
     source = shown(sample.source, frames, max_pixels)
     target = shown(sample.target, frames, max_pixels)
@@ -81,7 +81,7 @@ def question(sample: PairSample, frames: int, max_pixels: int) -> Question:
     return Question(text, (source, target), _system(), ANSWER)
 
 
-def comparison(a: PairSample, b: PairSample, frames: int, max_pixels: int) -> Question:
+def comparison(a: PairFrames, b: PairFrames, frames: int, max_pixels: int) -> Question:
     """Which of two edits of the same footage is better, with the footage and both edits."""
     videos = (a.sides[0], a.sides[1], b.sides[1])
     pictures = tuple(shown(video, frames, max_pixels) for video in videos)
@@ -90,7 +90,7 @@ def comparison(a: PairSample, b: PairSample, frames: int, max_pixels: int) -> Qu
     return Question(text, pictures, _prompts()["system"].strip(), PREFERENCE)
 
 
-def _filled(form: str, sample: PairSample, **gaps: object) -> str:
+def _filled(form: str, sample: PairFrames, **gaps: object) -> str:
     family = _prompts()["families"][FAMILIES[sample.task]]
     rubrics = {f"{name}_rubric": family[name] for name in GRADED}
     text: str = _prompts()[form]

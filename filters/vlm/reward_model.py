@@ -28,7 +28,7 @@ from experts.providers.bounds import Dtype
 from experts.providers.hub_model import AUTO, HubModel
 from experts.providers.pretrained import pretrained
 from experts.write.chat.vision.shown import shown
-from filters.base import NOT_MEASURED, Frames, PairSample
+from filters.base import NOT_MEASURED, Frames, PairFrames
 from filters.vlm.judgement import HIGHEST, LOWEST, Judgement
 from filters.vlm.prompts import FAMILIES
 from filters.vlm.rules import FRAMES, MAX_PIXELS
@@ -90,13 +90,13 @@ class RewardModel(HubModel):
         asked = digest(self._template(), (self._frames, self._max_pixels, self._fps))
         return f"{super().version}+{asked[:8]}"
 
-    def judgements(self, samples: Sequence[PairSample]) -> list[Judgement]:
+    def judgements(self, samples: Sequence[PairFrames]) -> list[Judgement]:
         """One per sample, in order; `not_measured` for tasks that are measured by construction
         and pairs without an instruction. Raises EditmillError where the model cannot be had."""
         self.load()
         return [self._judgement(sample) for sample in samples]
 
-    def prefer(self, candidates: Sequence[tuple[PairSample, PairSample]]) -> list[int]:
+    def prefer(self, candidates: Sequence[tuple[PairFrames, PairFrames]]) -> list[int]:
         """By the sum of the grades: −1 the first, 1 the second, 0 where they are equal."""
         self.load()
         totals = [
@@ -104,7 +104,7 @@ class RewardModel(HubModel):
         ]
         return [int(np.sign(second - first)) for first, second in totals]
 
-    def _judgement(self, sample: PairSample) -> Judgement:
+    def _judgement(self, sample: PairFrames) -> Judgement:
         if sample.task not in FAMILIES or not sample.instruction:
             return Judgement(reason=NOT_MEASURED)
         grades = self._grades(sample.source, sample.target, sample.instruction)

@@ -10,7 +10,7 @@ from typing import Any, cast
 from catalog.errors import EditmillError
 from experts.edit.tasks import EDITORS, TRAINED
 from filters.trained import NAMED_BY
-from flows.runtime.orchestration.server import Server
+from flows.runtime.orchestration.server import OrchestrationServer
 from flows.runtime.stopping import signals
 
 
@@ -30,7 +30,7 @@ def main(
     known = (*NAMED_BY, *TRAINED, *EDITORS)
     if name not in known:
         raise EditmillError(f"nothing trained is called {name!r}; use one of: {', '.join(known)}")
-    reports_to = Server(server)
+    reports_to = OrchestrationServer(server)
     # Imported late: this takes seconds, and the command's errors need none of it.
     from flows.runtime.orchestration.client import using
     from flows.runtime.orchestration.run_log import tell

@@ -12,7 +12,7 @@ from pathlib import Path
 from experts.diffusion.specs import EXPERTS
 from experts.diffusion.training import steps
 from experts.diffusion.training.run import TrainingResult
-from flows.runtime.orchestration.server import Server
+from flows.runtime.orchestration.server import OrchestrationServer
 from flows.runtime.stopping import signals
 from flows.training.experts.settings import opened
 
@@ -45,7 +45,7 @@ def main(
         with run.exclusive():
             steps.encode(run, _report)
         return
-    reports_to = Server(server)
+    reports_to = OrchestrationServer(server)
     from flows.runtime.orchestration.client import using
     from flows.training.experts.flow import flow_of
 

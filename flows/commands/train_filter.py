@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from catalog.errors import EditmillError
-from flows.runtime.orchestration.server import Server
+from flows.runtime.orchestration.server import OrchestrationServer
 from flows.runtime.stopping import signals
 from flows.training.filters.encoders import EMBEDDED, from_option
 
@@ -40,7 +40,7 @@ def main(
         raise EditmillError(
             "train: the shipped model is the embedded encoder's; give --check without --encoder"
         )
-    reports_to = Server(server)
+    reports_to = OrchestrationServer(server)
     # Imported late: this takes seconds, and the command's errors need none of it.
     from flows.runtime.orchestration.client import using
     from flows.runtime.orchestration.run_log import tell

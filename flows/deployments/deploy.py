@@ -23,7 +23,7 @@ from prefect.utilities.callables import parameter_schema
 from catalog.errors import EditmillError, one_line
 from flows.deployments import automations
 from flows.deployments.plan import Planned
-from flows.deployments.pools import Pool, queue_name
+from flows.deployments.pools import PoolPlan, queue_name
 
 TAG = "editmill"
 
@@ -56,8 +56,8 @@ def deploy(
     plan: Sequence[Planned],
     *,
     out: str,
-    pool: Pool,
-    gpu_pool: Pool,
+    pool: PoolPlan,
+    gpu_pool: PoolPlan,
     image: str | None = None,
     environment: Mapping[str, str] | None = None,
     working_dir: Path | None = None,
@@ -97,7 +97,9 @@ def server_errors(url: str) -> Iterator[None]:
         ) from None
 
 
-def _payload(each: Planned, out: str, pool: Pool, variables: Mapping[str, Any]) -> dict[str, Any]:
+def _payload(
+    each: Planned, out: str, pool: PoolPlan, variables: Mapping[str, Any]
+) -> dict[str, Any]:
     """What `create_deployment` takes, but for the flow, which is named by `flow_name`."""
     flow: Flow[..., Any] = load_flow_from_entrypoint(each.entrypoint)
     schedules = []

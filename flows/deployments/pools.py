@@ -19,7 +19,7 @@ PoolType = Literal["process", "docker", "kubernetes"]
 
 
 @dataclass(frozen=True, slots=True)
-class Pool:
+class PoolPlan:
     """A work pool and how many runs its workers may have at work together; None: any number."""
 
     name: str
@@ -37,12 +37,12 @@ def check_type(name: str) -> PoolType:
     )
 
 
-def gpu_pool(pool: Pool, gpus: int) -> Pool:
+def gpu_pool(pool: PoolPlan, gpus: int) -> PoolPlan:
     """The pool of what needs a GPU, beside `pool`: a run per GPU."""
-    return Pool(f"{pool.name}-gpu", pool.type, gpus)
+    return PoolPlan(f"{pool.name}-gpu", pool.type, gpus)
 
 
-def ensure(client: SyncPrefectClient, pool: Pool) -> None:
+def ensure(client: SyncPrefectClient, pool: PoolPlan) -> None:
     """Makes the pool if it is absent, and sets its limit.
 
     Raises EditmillError where a pool of that name has another type.
@@ -72,7 +72,7 @@ def queue_name(out: str) -> str:
     return f"catalog-{catalog_name(out)}"
 
 
-def ensure_queue(client: SyncPrefectClient, pool: Pool, out: str) -> None:
+def ensure_queue(client: SyncPrefectClient, pool: PoolPlan, out: str) -> None:
     """Makes the catalog's queue in the pool, with one slot."""
     name = queue_name(out)
     try:

@@ -25,7 +25,7 @@ from flows.deployments.events import (
 )
 from flows.release.outcome import Outcome
 from flows.release.outcome_page import outcome_page
-from flows.release.since import Made, made_by
+from flows.release.since import NewRecords, made_by
 from flows.runtime.context import Context
 from flows.runtime.every import every
 from flows.runtime.monitoring.progress import kept_line, stage_counts
@@ -157,7 +157,7 @@ def percent(stages: dict[str, StageStatus], order: tuple[str, ...]) -> float:
     return round(100 * total / len(order), 1)
 
 
-def _emit(ctx: Context, outcome: Outcome, made: Made, least_kept: float) -> None:
+def _emit(ctx: Context, outcome: Outcome, made: NewRecords, least_kept: float) -> None:
     resource = {
         "prefect.resource.id": catalog_resource(ctx.uri),
         "prefect.resource.name": ctx.uri,

@@ -16,13 +16,13 @@ from catalog.releases import Catalog
 from catalog.report.markdown import bullets, section, table
 from catalog.report.sheet import pair_strip
 from flows.release.outcome import Outcome
-from flows.release.since import Made
+from flows.release.since import NewRecords
 
 PAIRS_SHOWN = 6
 """Each takes some 20 kB of the server's database."""
 
 
-def outcome_page(dataset: Catalog, outcome: Outcome, made: Made) -> str:
+def outcome_page(dataset: Catalog, outcome: Outcome, made: NewRecords) -> str:
     """Counts per task and reason, where report and catalog lie, and some of the new pairs."""
     totals = outcome.totals
     what = "pairs" if outcome.product == "pairs" else "records"
@@ -59,7 +59,7 @@ def _uri(place: str) -> str:
     return place if "://" in place else Path(place).absolute().as_uri()
 
 
-def _pairs(dataset: Catalog, made: Made) -> Iterator[str]:
+def _pairs(dataset: Catalog, made: NewRecords) -> Iterator[str]:
     """Instruction and frames of new kept pairs, of as many tasks as there are; source above target.
 
     The pictures lie in the text itself: a Prefect server has no files, and may not reach ours."""

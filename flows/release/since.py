@@ -14,7 +14,7 @@ from flows.release.outcome import Outcome
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class NewRecords:
     """Pairs or local-editing records made since the release `since` (empty: there was none), and
     those of them that are kept."""
 
@@ -43,14 +43,14 @@ def recipe_name(release: Release) -> str:
 NOTHING = pl.Series(dtype=pl.String)
 
 
-def made_by(dataset: Catalog, outcome: Outcome) -> Made:
+def made_by(dataset: Catalog, outcome: Outcome) -> NewRecords:
     """What a build has made that was in no release of its recipe before."""
     if not outcome.release or outcome.unchanged:
-        return Made(outcome.release, NOTHING, NOTHING)
+        return NewRecords(outcome.release, NOTHING, NOTHING)
     return made_since(dataset, outcome.release, outcome.product)
 
 
-def made_since(dataset: Catalog, tag: str, product: str) -> Made:
+def made_since(dataset: Catalog, tag: str, product: str) -> NewRecords:
     """What the release `tag` has of `product` (`pairs` or `local_edits`) that is new in it: all of
     it where the recipe has no earlier release. A local-editing record is always kept."""
     releases = dataset.releases()
@@ -65,4 +65,4 @@ def made_since(dataset: Catalog, tag: str, product: str) -> Made:
     kept = pl.col("keep") if product == "pairs" else pl.lit(True)
     found = rows.select(key, kept.alias("keep")).collect()
     since = earlier[-1].tag if earlier else ""
-    return Made(since, found[key], found.filter(pl.col("keep"))[key])
+    return NewRecords(since, found[key], found.filter(pl.col("keep"))[key])

@@ -128,7 +128,7 @@ def _of_choice(choice: Choice) -> Iterator[ModelRow]:
         )
 
 
-def _of_slot(entry: weights.Entry) -> ModelRow:
+def _of_slot(entry: weights.WeightsEntry) -> ModelRow:
     origin = entry.sources[0]
     return ModelRow(
         model_id=f"{entry.name}@{entry.sha256[:12]}",

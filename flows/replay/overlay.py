@@ -9,7 +9,7 @@ from typing import Any
 import polars as pl
 
 import catalog
-from catalog.products import Document, Page, Products
+from catalog.products import Document, ProductPage, Products
 from catalog.releases import Catalog
 from catalog.storage.folder import FolderStorage
 from catalog.storage.location import Storage, Stored, TableLocation
@@ -105,12 +105,12 @@ class OverlaidProducts(Products):
         self.recorded = Products(storage)
         self._made: dict[tuple[str, str], dict[str, Document]] = {}
 
-    def page(self, stage: str, name: str) -> Page:
+    def page(self, stage: str, name: str) -> ProductPage:
         super().page(stage, name)  # refuses what is no name
         return _OverlaidPage(self, stage, name, self._made.setdefault((stage, name), {}))
 
 
-class _OverlaidPage(Page):
+class _OverlaidPage(ProductPage):
     def __init__(
         self, products: OverlaidProducts, stage: str, name: str, made: dict[str, Document]
     ) -> None:

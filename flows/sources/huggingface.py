@@ -20,7 +20,7 @@ from catalog.keys import digest
 from catalog.media.isolation import reader
 from catalog.storage.files import replacing
 from catalog.validated import Part
-from flows.sources.files.file import FileRange, State, changed, refuse_too_large
+from flows.sources.files.file import FileRange, FileState, changed, refuse_too_large
 from flows.sources.files.local import LocalFile
 from flows.sources.files.paths import NoSuchFile, files
 from flows.sources.http import MOST_BYTES
@@ -34,7 +34,7 @@ METADATA = ("metadata.csv", "metadata.jsonl", "metadata.parquet")
 """What names the videos of a video folder; its `file_name`s are relative to the folder it is in."""
 
 
-class Columns(Part):
+class DatasetColumns(Part):
     """What the columns are called. `video` may be left out where only one column can be meant; the
     others may be missing in the dataset."""
 
@@ -50,7 +50,7 @@ class DatasetSources(ListSection):
 
     kind: Literal["datasets"]
     path: str = Field(description="a dataset's folder, or a path or glob of its Parquet files")
-    columns: Columns = Columns()
+    columns: DatasetColumns = DatasetColumns()
 
     def places(self) -> tuple[str, ...]:
         return (self.path,)
@@ -134,7 +134,7 @@ class Cell:
     """
 
     table: LocalFile
-    state: State
+    state: FileState
     row: int
     column: VideoColumn
     root: Path

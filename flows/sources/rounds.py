@@ -17,7 +17,7 @@ from pydantic import Field
 
 from catalog.errors import EditmillError
 from catalog.keys import digest
-from flows.sources.files.file import NoAnswer
+from flows.sources.files.file import Unreachable
 from flows.sources.source import Answers, Listing, RemoteSection, RemoteVideo
 
 MOST_VIDEOS = 20_000_000
@@ -165,7 +165,7 @@ def chosen(
 def _while_answered(videos: Iterable[RemoteVideo], remarks: Remarks) -> Iterator[RemoteVideo]:
     try:
         yield from videos
-    except NoAnswer as error:
+    except Unreachable as error:
         remarks.notes.append(str(error))
         remarks.incomplete = True
 

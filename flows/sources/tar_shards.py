@@ -18,7 +18,7 @@ from pydantic import Field
 from catalog.errors import BadInput
 from catalog.keys import digest
 from catalog.validated import Part
-from flows.sources.files.file import File, FileRange, State
+from flows.sources.files.file import FileRange, FileState, ReadableFile
 from flows.sources.files.local import LocalFile
 from flows.sources.files.paths import files
 from flows.sources.files.tar import Member, TarIndex
@@ -36,7 +36,7 @@ _SAMPLE = re.compile(r"((?:.*/)?[^./][^./]*)\.([^/]+)")
 """WebDataset's own rule: a sample's key ends at the first dot of the name."""
 
 
-class Texts(Part):
+class RightsTexts(Part):
     """Where a sample tells its rights: a member's suffix and, in JSON, keys: `json.rights.name`."""
 
     licence: str | None = None
@@ -53,7 +53,7 @@ class TarSources(ListSection):
         description="tars: a folder, a glob, or shard-{000..099}.tar"
     )
     suffixes: tuple[str, ...] = Field(default=("mp4",), min_length=1)  # of videos: `src.mp4`
-    texts: Texts = Texts()
+    texts: RightsTexts = RightsTexts()
     hosts: tuple[str, ...] = ()  # that may lie on a private network
 
     def places(self) -> tuple[str, ...]:
@@ -83,7 +83,7 @@ class TarSources(ListSection):
     def _patterns(self) -> tuple[str, ...]:
         return (self.shards,) if isinstance(self.shards, str) else self.shards
 
-    def _index(self, shard: File, state: State, answers: Answers) -> dict[str, Any]:
+    def _index(self, shard: ReadableFile, state: FileState, answers: Answers) -> dict[str, Any]:
         """Where the shard's videos lie, by the answers or by its headers."""
         asked = self.suffixes, self.texts.model_dump()
         key = digest("tar", VERSION, shard.uri, state.size, state.version, *asked)
@@ -116,7 +116,9 @@ class TarSources(ListSection):
     def _texts(self) -> list[str]:
         return [text for text in self.texts.model_dump().values() if text]
 
-    def _videos(self, shard: File, state: State, videos: list[Any]) -> Iterator[RemoteVideo]:
+    def _videos(
+        self, shard: ReadableFile, state: FileState, videos: list[Any]
+    ) -> Iterator[RemoteVideo]:
         # A path of this machine means nothing elsewhere.
         place = shard.path.name if isinstance(shard, LocalFile) else shard.uri
         content = digest(shard.uri, state.size, state.version)

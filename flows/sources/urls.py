@@ -20,7 +20,7 @@ from catalog.errors import BadInput, EditmillError
 from catalog.keys import file_digest
 from catalog.storage.files import replacing
 from catalog.validated import Part
-from flows.sources.http import MOST_BYTES, Client, download, host_of
+from flows.sources.http import MOST_BYTES, HttpClient, download, host_of
 from flows.sources.links import reading, table
 from flows.sources.links.stable import stable_link
 from flows.sources.rounds import ListSection, Remarks
@@ -30,7 +30,7 @@ from flows.sources.suffixes import FOOTAGE
 _SHA256 = re.compile(r"[0-9a-fA-F]{64}")
 
 
-class Columns(Part):
+class ListColumns(Part):
     """What the columns of the list are called. All but `url` may be missing there."""
 
     url: str = "url"
@@ -49,7 +49,7 @@ class UrlSources(ListSection):
         description="a CSV, JSON lines or Parquet file, or several"
     )
     query: str | None = None  # over the table `links`
-    columns: Columns = Columns()
+    columns: ListColumns = ListColumns()
     hosts: tuple[str, ...] = ()  # that may lie on a private network
 
     def places(self) -> tuple[str, ...]:
@@ -131,5 +131,5 @@ class Link:
 
 
 @functools.lru_cache(maxsize=8)
-def _client(hosts: tuple[str, ...]) -> Client:
-    return Client(hosts)
+def _client(hosts: tuple[str, ...]) -> HttpClient:
+    return HttpClient(hosts)

@@ -17,7 +17,7 @@ from catalog import media
 from catalog.keys import digest
 from experts.annotate.clip import AnnotatedClip
 from experts.edit.swap.appearance import STRIDE, VERSION, Appearance, appearance_of
-from experts.plan.donors import Bank, Candidate
+from experts.plan.donors import Bank, DonorCandidate
 from flows.runtime.context import Context
 from flows.runtime.results import journal
 from flows.runtime.results.journal import Document
@@ -45,11 +45,11 @@ def run(ctx: Context, shard: Sequence[AnnotatedClip]) -> list[ClipReference]:
 
 def candidates(
     ctx: Context, clips: Sequence[AnnotatedClip], only: Container[str] | None = None
-) -> list[Candidate]:
+) -> list[DonorCandidate]:
     """The objects of clips that have been through :func:`run`, with their appearances, which take
     some 20 kB each: all, or those of the tracks of these ids."""
     return [
-        Candidate(
+        DonorCandidate(
             annotated.clip,
             track,
             tuple(annotated.tracks),

@@ -12,7 +12,7 @@ from catalog.keys import digest
 from catalog.records import Clip, Plan, Track
 from experts.base import Expert
 from experts.edit.job import (
-    Footage,
+    DecodedClip,
     Job,
     Side,
     carry_out,
@@ -64,7 +64,7 @@ class Edit:
 def run(ctx: Context, shard: Sequence[PlannedClip]) -> list[Edit]:
     """The shard's edits, clip by clip."""
     jobs = [Job(plan, p.clip, p.tracks) for p in shard for plan in p.plans]
-    footage = Footage(ctx.catalog, ctx.catalog.media)
+    footage = DecodedClip(ctx.catalog, ctx.catalog.media)
     recipe = ctx.recipe
     served = {
         task: serving(ctx.catalog, recipe.experts, task, recipe.models)
@@ -112,7 +112,7 @@ def _key(ctx: Context, job: Job, expert: Expert) -> str:
     )
 
 
-def _edit(ctx: Context, job: Job, footage: Footage, expert: Expert) -> Document:
+def _edit(ctx: Context, job: Job, footage: DecodedClip, expert: Expert) -> Document:
     result = carry_out(job, footage, expert)
     refuse_invention(job.plan, result, ctx.recipe.plan.max_invented)
     refuse_poor_fill(job.plan, result, ctx.recipe.plan.max_fill_error)

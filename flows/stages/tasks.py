@@ -8,7 +8,7 @@ from prefect import task
 from prefect.cache_policies import NO_CACHE
 
 from flows.runtime.context import BuildRun
-from flows.runtime.running.report import Made
+from flows.runtime.running.report import TaskResult
 from flows.runtime.running.worker import Stage, run_stage
 from flows.stages import bank, edit, instruct, plan
 from flows.stages.clips import annotate, fetch, ingest, look
@@ -25,7 +25,7 @@ LAST = (judge.STAGE, local_edit.STAGE)
 def stage_task(stage: str, run: Stage) -> Any:
     """A task that runs one stage on one shard, or on a shard and what goes with it."""
 
-    def shard_task(build: BuildRun, given: Any) -> Made:
+    def shard_task(build: BuildRun, given: Any) -> TaskResult:
         return run_stage(build, stage, run, given, first=stage in FIRST, last=stage in LAST)
 
     # The journal is the cache: it knows records, Prefect would only know whole shards.

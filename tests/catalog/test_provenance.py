@@ -112,17 +112,17 @@ def test_every_section_has_the_fields_it_declares(dataset: Catalog):
     made = only(catalog.open(dataset.root, ref="v1"))
     assert list(made) == list(Provenance.__annotations__)
     for section, declared in (
-        (made["source"], document.SourceFile),
+        (made["source"], document.SourceProvenance),
         (made["clip"], document.ClipCut),
-        (made["track"], document.TrackedObject),
+        (made["track"], document.ObjectProvenance),
         (made["plan"], document.EditPlan),
-        (made["edit"], document.Edit),
-        (made["instruction"], document.Instruction),
+        (made["edit"], document.EditProvenance),
+        (made["instruction"], document.InstructionProvenance),
         (made["release"], document.ReleasedAs),
         *((each, document.Ingredient) for each in made["ingredients"]),
         *((each, document.FilterScore) for each in made["filters"]),
         *((each, document.Medium) for each in made["media"].values()),
-        *((each, document.Model) for each in made["edit"]["models"]),
+        *((each, document.ModelProvenance) for each in made["edit"]["models"]),
     ):
         assert list(section) == list(declared.__annotations__)
 

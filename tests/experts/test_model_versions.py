@@ -20,7 +20,7 @@ from filters.quality.model import QualityModel
 
 @pytest.mark.parametrize("slot", Segmenter.slots)
 def test_the_segmenters_is_of_both_networks(slot: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    def changed(name: str) -> weights.Entry:
+    def changed(name: str) -> weights.WeightsEntry:
         entry = weights.entry(name)
         return dataclasses.replace(entry, sha256="0" * 64) if name == slot else entry
 

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from catalog.errors import EditmillError
-from filters.base import ABSTAINED, PairSample
+from filters.base import ABSTAINED, PairFrames
 from filters.calibration import thresholds_of
 from filters.config import filters_for, uncalibrated
 from filters.encoder.clip import OpenClipEncoder
@@ -46,17 +46,17 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Counted:
 
 
 @pytest.fixture(scope="module")
-def samples(moving, box) -> list[PairSample]:
+def samples(moving, box) -> list[PairFrames]:
     noise = np.random.default_rng(0).integers(0, 255, moving.shape, dtype=np.uint8)
     return [
-        PairSample("object_swap", moving, noise, box, "a red car", source_id="a", made="source"),
-        PairSample("global_style_transfer", moving, noise, prompt="oil", made="target"),
-        PairSample("object_removal", moving, moving.copy(), box, "a car", "car", made="target"),
-        PairSample("deblur", moving, noise, made="source"),
+        PairFrames("object_swap", moving, noise, box, "a red car", source_id="a", made="source"),
+        PairFrames("global_style_transfer", moving, noise, prompt="oil", made="target"),
+        PairFrames("object_removal", moving, moving.copy(), box, "a car", "car", made="target"),
+        PairFrames("deblur", moving, noise, made="source"),
     ]
 
 
-def rules(clip: OpenClipEncoder, samples: list[PairSample], offset: float) -> Filters:
+def rules(clip: OpenClipEncoder, samples: list[PairFrames], offset: float) -> Filters:
     """Thresholds that lie `offset` from what the first two samples score."""
     scored = judge(samples, filters_for(Filters(), clip), clip)
     least = {s.task: scored[i]["alignment"].score + offset for i, s in enumerate(samples[:2])}
@@ -135,7 +135,7 @@ def model(clip, moving, box) -> QualityModel:
         source = np.roll(moving, 7 * i, axis=2)
         target = source.copy()
         target[box] = np.clip(target[box].astype(int) + rng.integers(-60, 60), 0, 255)
-        pair = PairSample(
+        pair = PairFrames(
             "local_style_transfer", source, target, box, source_id="ab"[i % 2], made="target"
         )
         good.append((f"clip {i}", "good", pair))

@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from catalog.records import FILTER_SCORES
-from filters.base import Filter, PairSample, Verdict
+from filters.base import Filter, PairFrames, Verdict
 from filters.config import Filters, filters_for
 from filters.construction import CONSTRUCTED
 from filters.judge import judge
@@ -26,17 +26,17 @@ def samples(moving, box):
     other = np.ascontiguousarray(moving[:, ::-1])
     removed = {"prompt": "a car", "label": "car", "made": "target"}
     return [
-        PairSample("object_removal", moving, moving.copy(), box, source_id="a", **removed),
-        PairSample("object_removal", moving, noise, box, source_id="b", **removed),
-        PairSample("object_addition", other, moving, box, "a dog", source_id="a", made="source"),
-        PairSample("object_addition", other, moving, box, "a person", source_id="b", made="source"),
-        PairSample("local_style_transfer", moving, other, box, "a red car", "car", made="target"),
-        PairSample("global_style_transfer", moving, noise, prompt="watercolor", made="target"),
-        PairSample("deblur", moving, noise, source_id="b", made="source"),
-        PairSample("something_new", noise, moving, source_id="c", made="target"),
-        PairSample("canny_to_video", noise, moving, made="source"),
-        PairSample("inpainting", noise, moving, box, made="source"),
-        PairSample("inpainting", noise, moving, made="source"),
+        PairFrames("object_removal", moving, moving.copy(), box, source_id="a", **removed),
+        PairFrames("object_removal", moving, noise, box, source_id="b", **removed),
+        PairFrames("object_addition", other, moving, box, "a dog", source_id="a", made="source"),
+        PairFrames("object_addition", other, moving, box, "a person", source_id="b", made="source"),
+        PairFrames("local_style_transfer", moving, other, box, "a red car", "car", made="target"),
+        PairFrames("global_style_transfer", moving, noise, prompt="watercolor", made="target"),
+        PairFrames("deblur", moving, noise, source_id="b", made="source"),
+        PairFrames("something_new", noise, moving, source_id="c", made="target"),
+        PairFrames("canny_to_video", noise, moving, made="source"),
+        PairFrames("inpainting", noise, moving, box, made="source"),
+        PairFrames("inpainting", noise, moving, made="source"),
     ]
 
 

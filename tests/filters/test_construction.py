@@ -6,7 +6,7 @@ import cv2
 import numpy as np
 import pytest
 
-from filters.base import FRAMES, PairSample
+from filters.base import FRAMES, PairFrames
 from filters.construction import (
     BROKEN,
     CHECKS,
@@ -45,7 +45,7 @@ def other() -> np.ndarray:
 def _reason(task: str, real: np.ndarray, made: np.ndarray, mask=None, **constants) -> str:
     side = "target" if task.endswith("_detection") or task == "object_grounding" else "source"
     source, target = (real, made) if side == "target" else (made, real)
-    sample = PairSample(task, source, target, mask, made=side)
+    sample = PairFrames(task, source, target, mask, made=side)
     (verdict,) = ConstructionFilter({FAMILIES[task]: constants}).judge([sample])
     assert verdict.keep == (verdict.reason in ("", "abstained"))
     return verdict.reason
@@ -164,7 +164,7 @@ def test_what_did_not_lose_detail_or_all_of_it_has_its_reason(scene, other):
 
 def test_an_upscaling_whose_frames_were_sampled_at_one_size_goes_by_its_files(scene):
     sizes = ((540, 960), (1080, 1920))
-    sample = PairSample("upscaling", scene, scene, sizes=sizes, made="source")
+    sample = PairFrames("upscaling", scene, scene, sizes=sizes, made="source")
     assert ConstructionFilter().judge([sample])[0].keep
 
 
@@ -235,7 +235,7 @@ def test_constants_are_arguments(scene):
 
 
 def test_other_tasks_are_not_measured(scene):
-    sample = PairSample("object_removal", scene, scene, made="target")
+    sample = PairFrames("object_removal", scene, scene, made="target")
     (verdict,) = ConstructionFilter().judge([sample])
     assert verdict.keep and verdict.score is None and verdict.reason == "not_measured"
 

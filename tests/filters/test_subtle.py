@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from filters.base import PairSample
+from filters.base import PairFrames
 from filters.subtle import COARSE_SIDE, SubtleFilter, visible
 
 
@@ -45,7 +45,7 @@ def test_sides_of_different_size_are_compared():
 def test_an_identical_pair_is_dropped(encoder, footage):
     for frames in footage.values():
         (verdict,) = SubtleFilter(encoder).judge(
-            [PairSample("object_removal", frames, frames.copy(), made="target")]
+            [PairFrames("object_removal", frames, frames.copy(), made="target")]
         )
         assert not verdict.keep and verdict.reason == "subtle"
         assert verdict.score == pytest.approx(1, abs=1e-5)
@@ -57,7 +57,7 @@ def test_the_same_footage_encoded_again_is_dropped(encoder, footage):
 
     for frames in footage.values():
         (verdict,) = SubtleFilter(encoder).judge(
-            [PairSample("global_style_transfer", frames, encoded(frames), made="target")]
+            [PairFrames("global_style_transfer", frames, encoded(frames), made="target")]
         )
         assert not verdict.keep and verdict.reason == "subtle"
 
@@ -71,7 +71,7 @@ def test_a_strong_edit_of_a_small_object_is_kept(encoder, footage):
     target[mask] = footage["clip_bikes"][:, :30, :40].reshape(-1, 3)
     local, blind = (
         SubtleFilter(encoder).judge(
-            [PairSample("object_removal", frames, target, m, made="target")]
+            [PairFrames("object_removal", frames, target, m, made="target")]
         )[0]
         for m in (mask, None)
     )
@@ -82,7 +82,7 @@ def test_a_strong_edit_of_a_small_object_is_kept(encoder, footage):
 @pytest.mark.weights
 @pytest.mark.parametrize("task", ["deblur", "colorization", "inpainting", "hed_detection"])
 def test_what_follows_by_arithmetic_is_not_measured(encoder, moving, task):
-    (verdict,) = SubtleFilter(encoder).judge([PairSample(task, moving, moving, made="source")])
+    (verdict,) = SubtleFilter(encoder).judge([PairFrames(task, moving, moving, made="source")])
     assert verdict.keep and verdict.score is None and verdict.reason == "not_measured"
 
 

@@ -6,10 +6,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from catalog.export.files import File, Parquet
-from catalog.export.format import Format, Record, Split
+from catalog.export.files import ExportFile, Parquet
+from catalog.export.format import ExportRecord, Format, Split
 from catalog.export.pairs.facts import COLUMNS
-from catalog.export.shapes import Needs
+from catalog.export.shapes import VideoNeeds
 
 FIGURES = ("frames", "fps", "width", "height")
 
@@ -22,14 +22,14 @@ class HuggingFace(Format):
     writes = "metadata.parquet, source/, target/"
     mask_writes = "mask/"
     hub = "**"
-    needs = Needs()
+    needs = VideoNeeds()
     notes = (
         '`datasets.load_dataset("DIR")` gives the splits; decoding needs `torchcodec`, or '
         "`cast_column(…, Video(decode=False))` for paths.",
         "`mask` is null where a task has none, and white where the edit is (FFV1, lossless).",
     )
 
-    def files(self, split: Split) -> Iterator[File]:
+    def files(self, split: Split) -> Iterator[ExportFile]:
         for record in split:
             yield from record.videos(split.name)
             if record.has_mask:
@@ -37,7 +37,7 @@ class HuggingFace(Format):
         yield Parquet(f"{split.name}/metadata.parquet", lambda: map(_row, split))
 
 
-def _row(record: Record) -> dict[str, Any]:
+def _row(record: ExportRecord) -> dict[str, Any]:
     """Every row has every column, so that all splits have one schema; `*_file_name` is what a
     video folder calls a path."""
     row = record.row

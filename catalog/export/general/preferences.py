@@ -8,10 +8,10 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from catalog.export.files import File, Original, Parquet
-from catalog.export.format import Format, Record, Split
+from catalog.export.files import ExportFile, Original, Parquet
+from catalog.export.format import ExportRecord, Format, Split
 from catalog.export.pairs.facts import COLUMNS, REJECTED
-from catalog.export.shapes import Needs
+from catalog.export.shapes import VideoNeeds
 
 
 class Preferences(Format):
@@ -20,7 +20,7 @@ class Preferences(Format):
     writes = "metadata.parquet, source/, chosen/, rejected/"
     hub = "**"
     rows = "preferences"
-    needs = Needs()
+    needs = VideoNeeds()
     notes = (
         '`datasets.load_dataset("DIR")` gives `prompt` (the instruction), `source`, `chosen` and '
         "`rejected`; `rejected_reason` says what its filters found.",
@@ -31,7 +31,7 @@ class Preferences(Format):
         "without such a rejected one is left out.",
     )
 
-    def files(self, split: Split) -> Iterator[File]:
+    def files(self, split: Split) -> Iterator[ExportFile]:
         for record in split:
             generated: dict[str, str] = {}  # both are targets (catalog.export.pairs.preferred)
             if record.signed:
@@ -43,7 +43,7 @@ class Preferences(Format):
         yield Parquet(f"{split.name}/metadata.parquet", lambda: map(_row, split))
 
 
-def _paths(record: Record) -> dict[str, str]:
+def _paths(record: ExportRecord) -> dict[str, str]:
     """Where the media of these columns lie."""
     places = {"source_video": "source", "target_video": "chosen", "rejected_video": "rejected"}
     return {
@@ -52,7 +52,7 @@ def _paths(record: Record) -> dict[str, str]:
     }
 
 
-def _row(record: Record) -> dict[str, Any]:
+def _row(record: ExportRecord) -> dict[str, Any]:
     row, paths = record.row, _paths(record)
     columns = [c for c in (*COLUMNS, *REJECTED.values()) if c in row and c != "rejected_video"]
     return {

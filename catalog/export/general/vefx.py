@@ -3,15 +3,15 @@ instruction."""
 
 from __future__ import annotations
 
-from catalog.export.format import CsvListed, Record
-from catalog.export.shapes import Needs
+from catalog.export.format import CsvListed, ExportRecord
+from catalog.export.shapes import VideoNeeds
 
 
 class Vefx(CsvListed):
     name = "vefx"
     reader = "judges such as VEFX-Reward"
     writes = "edits.csv, source/, target/"
-    needs = Needs()
+    needs = VideoNeeds()
     notes = (
         "Paths are relative to the folder that the CSV lies in.",
         'To have rejected pairs judged too, name `keep` in the condition: `--where "keep or not '
@@ -21,5 +21,5 @@ class Vefx(CsvListed):
     listing = "edits.csv"
     header = ("original_video", "edited_video", "instruction")
 
-    def cells(self, record: Record) -> tuple[str, ...]:
+    def cells(self, record: ExportRecord) -> tuple[str, ...]:
         return record.name("source"), record.name("target"), record.text("instruction")

@@ -5,10 +5,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from catalog.export.files import File, Original
-from catalog.export.format import Format, Record, Split
+from catalog.export.files import ExportFile, Original
+from catalog.export.format import ExportRecord, Format, Split
 from catalog.export.pairs.facts import facts_json
-from catalog.export.shapes import Needs, Side
+from catalog.export.shapes import Side, VideoNeeds
 from catalog.export.shard import Member, Tar
 
 SIDES: dict[Side, str] = {"source": "src", "target": "tgt"}
@@ -23,7 +23,7 @@ class WebDataset(Format):
     reader = "WebDataset"
     writes = "<split>-<number>.tar"
     hub = "*.tar"
-    needs = Needs()
+    needs = VideoNeeds()
     notes = (
         '`webdataset.WebDataset(sorted(glob.glob("DIR/train/*.tar")), shardshuffle=False)`; a '
         "sample has `src.mp4`, `tgt.mp4`, `json`, and `mask.mkv` where the task has a mask, white "
@@ -33,7 +33,7 @@ class WebDataset(Format):
     def __init__(self, records_per_shard: int = 250) -> None:
         self.records_per_shard = records_per_shard
 
-    def files(self, split: Split) -> Iterator[File]:
+    def files(self, split: Split) -> Iterator[ExportFile]:
         members: list[Member] = []
         shard = held = 0
         for record in split:
@@ -50,7 +50,7 @@ def _name(split: Split, shard: int) -> str:
     return f"{split.name}/{split.name}-{shard:06d}.tar"
 
 
-def _sample(record: Record) -> Iterator[Member]:
+def _sample(record: ExportRecord) -> Iterator[Member]:
     row = record.row
     figures = {
         f"{side}_{name}": row[f"{side}_{name}"]

@@ -22,7 +22,7 @@ _SOURCE_IDS = r'"source_id": "([^"]+)"'
 
 
 @dataclass(frozen=True, slots=True)
-class Selection:
+class ExportSelection:
     """`frame` has the columns of the table, sorted by key, and `made_of`
     (:mod:`catalog.export.pairs.splits`); `digest` follows from its rows."""
 
@@ -31,7 +31,7 @@ class Selection:
     digest: str
 
 
-def select(dataset: Queries, rows: Rows, where: str | None) -> Selection:
+def select(dataset: Queries, rows: Rows, where: str | None) -> ExportSelection:
     """The rows to export that meet `where`, an SQL condition on their columns.
 
     Of pairs the kept ones, unless the condition itself names `keep`. Of preferences all that meet
@@ -66,7 +66,7 @@ def select(dataset: Queries, rows: Rows, where: str | None) -> Selection:
     if not len(frame):
         raise EditmillError(_nothing(dataset, rows, where))
     frame = frame.select(key, pl.exclude(key))
-    return Selection(frame, key, _digest(frame))
+    return ExportSelection(frame, key, _digest(frame))
 
 
 def _condition(where: str, table: str, columns: list[str]) -> pl.Expr:

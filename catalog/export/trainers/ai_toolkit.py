@@ -5,9 +5,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from catalog.export.files import File, Text
-from catalog.export.format import Format, Record, Split
-from catalog.export.shapes import Needs
+from catalog.export.files import ExportFile, Text
+from catalog.export.format import ExportRecord, Format, Split
+from catalog.export.shapes import VideoNeeds
 
 
 class AiToolkit(Format):
@@ -16,7 +16,7 @@ class AiToolkit(Format):
     name = "ai-toolkit"
     reader = "ai-toolkit"
     writes = "target/<id>.mp4 and .txt, source/<id>.mp4"
-    needs = Needs(alike=True, frame_step=4)
+    needs = VideoNeeds(alike=True, frame_step=4)
     notes = (
         "In the job's `datasets`: `folder_path: DIR/train/target`, `control_path: "
         "DIR/train/source`, `caption_ext: txt`, `num_frames:` as many as you train on.",
@@ -24,12 +24,12 @@ class AiToolkit(Format):
         "The caption is the instruction.",
     )
 
-    def files(self, split: Split) -> Iterator[File]:
+    def files(self, split: Split) -> Iterator[ExportFile]:
         for record in split:
             yield from record.videos(split.name)
             yield _caption(record, split)
 
 
-def _caption(record: Record, split: Split) -> Text:
+def _caption(record: ExportRecord, split: Split) -> Text:
     text = record.text("instruction")
     return Text(f"{split.name}/target/{record.id}.txt", lambda: [text], "caption")

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from catalog.export.format import JsonListed, Record
-from catalog.export.shapes import Needs
+from catalog.export.format import ExportRecord, JsonListed
+from catalog.export.shapes import VideoNeeds
 
 LTX_FPS = 24.0
 """Frames/s that the trainer resamples to (`--frame_rate` of examples/ltx2/model_training)."""
@@ -23,7 +23,7 @@ class WanVace(JsonListed):
     reader = "DiffSynth-Studio, Wan VACE"
     writes = "metadata.json, source/, target/"
     mask_writes = "metadata_masked.json, mask/"
-    needs = Needs(alike=True, frame_step=4)
+    needs = VideoNeeds(alike=True, frame_step=4)
     notes = (
         "Train with `--dataset_base_path DIR/train --dataset_metadata_path "
         "DIR/train/metadata.json --data_file_keys video,vace_video --extra_inputs vace_video`.",
@@ -38,7 +38,7 @@ class WanVace(JsonListed):
 
     mask_key = "vace_video_mask"
 
-    def entry(self, record: Record) -> dict[str, Any]:
+    def entry(self, record: ExportRecord) -> dict[str, Any]:
         return {
             "video": record.name("target"),
             "prompt": record.text("instruction"),
@@ -52,7 +52,7 @@ class WanFunControl(JsonListed):
     name = "diffsynth-fun-control"
     reader = "DiffSynth-Studio, Wan-Fun control"
     writes = "metadata.json, source/, target/"
-    needs = Needs(alike=True, frame_step=4)
+    needs = VideoNeeds(alike=True, frame_step=4)
     notes = (
         "Train with `--dataset_base_path DIR/train --dataset_metadata_path "
         "DIR/train/metadata.json --data_file_keys video,control_video --extra_inputs "
@@ -60,7 +60,7 @@ class WanFunControl(JsonListed):
         "`prompt` is the instruction. There is no `reference_image`: no pair has one.",
     )
 
-    def entry(self, record: Record) -> dict[str, Any]:
+    def entry(self, record: ExportRecord) -> dict[str, Any]:
         return {
             "video": record.name("target"),
             "prompt": record.text("instruction"),
@@ -74,7 +74,7 @@ class Ltx2InContext(JsonListed):
     name = "diffsynth-ltx2"
     reader = "DiffSynth-Studio, LTX-2 in-context LoRA"
     writes = "metadata.json, source/, target/"
-    needs = Needs(alike=True, frame_step=8, fps=LTX_FPS, multiple=32)
+    needs = VideoNeeds(alike=True, frame_step=8, fps=LTX_FPS, multiple=32)
     notes = (
         "Train with `--dataset_base_path DIR/train --dataset_metadata_path "
         "DIR/train/metadata.json --data_file_keys video,in_context_videos --extra_inputs "
@@ -83,7 +83,7 @@ class Ltx2InContext(JsonListed):
         "`prompt` is the instruction.",
     )
 
-    def entry(self, record: Record) -> dict[str, Any]:
+    def entry(self, record: ExportRecord) -> dict[str, Any]:
         return {
             "video": record.name("target"),
             "prompt": record.text("instruction"),

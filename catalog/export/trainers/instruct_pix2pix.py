@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from catalog.export.files import File, Still, json_lines
-from catalog.export.format import Format, Record, Split
-from catalog.export.shapes import Needs
+from catalog.export.files import ExportFile, Still, json_lines
+from catalog.export.format import ExportRecord, Format, Split
+from catalog.export.shapes import VideoNeeds
 
 
 class InstructPix2Pix(Format):
@@ -18,7 +18,7 @@ class InstructPix2Pix(Format):
     writes = "metadata.jsonl, input/, edited/ (PNG)"
     has_videos = False
     hub = "**"
-    needs = Needs(alike=True)
+    needs = VideoNeeds(alike=True)
     notes = (
         "Train with `--dataset_name DIR --original_image_column input_image --edit_prompt_column "
         "edit_prompt --edited_image_column edited_image`.",
@@ -28,7 +28,7 @@ class InstructPix2Pix(Format):
     def __init__(self, frames_per_pair: int = 3) -> None:
         self.frames_per_pair = frames_per_pair
 
-    def files(self, split: Split) -> Iterator[File]:
+    def files(self, split: Split) -> Iterator[ExportFile]:
         for record in split:
             for name, number in self.moments(record):
                 for folder, side in (("input", "source"), ("edited", "target")):
@@ -49,7 +49,7 @@ class InstructPix2Pix(Format):
             ),
         )
 
-    def moments(self, record: Record) -> Iterator[tuple[str, dict[str, int]]]:
+    def moments(self, record: ExportRecord) -> Iterator[tuple[str, dict[str, int]]]:
         """File names, and the frame's number on either side."""
         from catalog.export.shapes import frame_shown, shape_of
 

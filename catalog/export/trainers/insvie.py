@@ -6,15 +6,15 @@ to the CSV, takes the same frame numbers of both, and leaves out the first and l
 
 from __future__ import annotations
 
-from catalog.export.format import CsvListed, Record
-from catalog.export.shapes import Needs
+from catalog.export.format import CsvListed, ExportRecord
+from catalog.export.shapes import VideoNeeds
 
 
 class InsVie(CsvListed):
     name = "insvie"
     reader = "InsViE / CogVideo-SAT"
     writes = "train.csv, source/, target/"
-    needs = Needs(alike=True, frame_step=4)
+    needs = VideoNeeds(alike=True, frame_step=4)
     notes = (
         "Give the CSV's absolute path as the data folder, `train_video_root: [source, target]` and "
         "`skip_frms_num: 0`, so that all 4n+1 frames are used.",
@@ -25,7 +25,7 @@ class InsVie(CsvListed):
     listing = "{split}.csv"
     header = ("source_video", "source_caption", "instruction", "edited_caption", "folder")
 
-    def cells(self, record: Record) -> tuple[str, ...]:
+    def cells(self, record: ExportRecord) -> tuple[str, ...]:
         return (
             record.name("source").partition("/")[2],
             record.text("caption"),

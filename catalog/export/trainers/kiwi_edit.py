@@ -6,15 +6,15 @@ error and silently trains on another row drawn at random. Both sides are therefo
 
 from __future__ import annotations
 
-from catalog.export.format import CsvListed, Record
-from catalog.export.shapes import Needs
+from catalog.export.format import CsvListed, ExportRecord
+from catalog.export.shapes import VideoNeeds
 
 
 class KiwiEdit(CsvListed):
     name = "kiwi-edit"
     reader = "Kiwi-Edit"
     writes = "metadata.csv, source/, target/"
-    needs = Needs(alike=True, frame_step=4)
+    needs = VideoNeeds(alike=True, frame_step=4)
     notes = (
         "Train with `--dataset_base_path DIR/train --dataset_metadata_path "
         "DIR/train/metadata.csv --data_file_keys src_video,tgt_video`.",
@@ -24,5 +24,5 @@ class KiwiEdit(CsvListed):
 
     header = ("prompt", "src_video", "tgt_video")
 
-    def cells(self, record: Record) -> tuple[str, ...]:
+    def cells(self, record: ExportRecord) -> tuple[str, ...]:
         return record.text("instruction"), record.name("source"), record.name("target")

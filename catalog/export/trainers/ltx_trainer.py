@@ -9,8 +9,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from catalog.export.format import JsonListed, Record
-from catalog.export.shapes import Needs
+from catalog.export.format import ExportRecord, JsonListed
+from catalog.export.shapes import VideoNeeds
 
 FPS = 24.0
 """Frames/s that LTX-Video and LTX-2 generate at by default."""
@@ -23,7 +23,7 @@ class LtxTrainer(JsonListed):
     reader = "Lightricks LTX trainer"
     writes = "dataset.json, source/, target/"
     mask_writes = "dataset_masked.json, mask/"
-    needs = Needs(alike=True, frame_step=8, fps=FPS, multiple=32)
+    needs = VideoNeeds(alike=True, frame_step=8, fps=FPS, multiple=32)
     notes = (
         "Preprocess with `process_dataset.py DIR/train/dataset.json --resolution-buckets WxHxF` "
         "and train with `v2v_ic_lora.yaml`.",
@@ -40,7 +40,7 @@ class LtxTrainer(JsonListed):
     mask_key = "video_mask"
     white = "kept"
 
-    def entry(self, record: Record) -> dict[str, Any]:
+    def entry(self, record: ExportRecord) -> dict[str, Any]:
         return {
             "caption": record.text("instruction"),
             "video": record.name("target"),

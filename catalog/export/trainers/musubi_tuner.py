@@ -12,9 +12,9 @@ from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
-from catalog.export.files import File, Text, json_lines
+from catalog.export.files import ExportFile, Text, json_lines
 from catalog.export.format import Format, Split
-from catalog.export.shapes import Needs
+from catalog.export.shapes import VideoNeeds
 
 
 class MusubiTuner(Format):
@@ -23,7 +23,7 @@ class MusubiTuner(Format):
     name = "musubi-tuner"
     reader = "musubi-tuner"
     writes = "dataset.toml, pairs_<frames>f.jsonl, source/, target/"
-    needs = Needs(alike=True, frame_step=4)
+    needs = VideoNeeds(alike=True, frame_step=4)
     notes = (
         "Train with `--dataset_config DIR/train/dataset.toml`.",
         "The files hold absolute paths: move the folder, and they need replacing.",
@@ -31,7 +31,7 @@ class MusubiTuner(Format):
         "for, here the commonest size.",
     )
 
-    def files(self, split: Split) -> Iterator[File]:
+    def files(self, split: Split) -> Iterator[ExportFile]:
         sizes: Counter[tuple[int, int]] = Counter()
         lengths: set[int] = set()
         for record in split:
@@ -46,7 +46,7 @@ class MusubiTuner(Format):
         yield Text(f"{split.name}/dataset.toml", lambda: _toml(folder, sorted(lengths), size))
 
 
-def _listed(split: Split, frames: int) -> File:
+def _listed(split: Split, frames: int) -> ExportFile:
     return json_lines(
         f"{split.name}/pairs_{frames}f.jsonl",
         lambda: (

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from catalog.export.format import JsonListed, Record
-from catalog.export.shapes import Needs
+from catalog.export.format import ExportRecord, JsonListed
+from catalog.export.shapes import VideoNeeds
 
 
 class VideoXFun(JsonListed):
@@ -18,14 +18,14 @@ class VideoXFun(JsonListed):
     name = "videox-fun"
     reader = "VideoX-Fun, control training"
     writes = "metadata.json, source/, target/"
-    needs = Needs(alike=True, frame_step=4)
+    needs = VideoNeeds(alike=True, frame_step=4)
     notes = (
         "Train with `--train_data_dir DIR/train --train_data_meta DIR/train/metadata.json "
         "--video_sample_stride 1`; `--enable_bucket` keeps each video's own size.",
         "`text` is the instruction. There is no `object_file_path`: no pair has a subject image.",
     )
 
-    def entry(self, record: Record) -> dict[str, Any]:
+    def entry(self, record: ExportRecord) -> dict[str, Any]:
         return {
             "file_path": record.name("target"),
             "control_file_path": record.name("source"),

@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from catalog.export.files import File, Media, Original, json_lines
-from catalog.export.format import Format, Record, Split
-from catalog.export.shapes import Needs
+from catalog.export.files import ExportFile, Media, Original, json_lines
+from catalog.export.format import ExportRecord, Format, Split
+from catalog.export.shapes import VideoNeeds
 
 COLUMNS = ("label", "mask_kind", "propagation", "licence", "source_uri")
 
@@ -24,7 +24,7 @@ class Vivid(Format):
     reader = "trainers of VIVID's local editing"
     writes = "metadata.jsonl, x/, m/"
     rows = "local_edits"
-    needs = Needs()
+    needs = VideoNeeds()
     notes = (
         "x is `video`, m is `mask`, white where to edit; the masked input is x · (1 − m).",
         "`mask_kind` says which of the six kinds m is; a deletion has one sentence for all three "
@@ -32,10 +32,10 @@ class Vivid(Format):
         "Paths are relative to the folder that the JSON Lines lie in.",
     )
 
-    def files(self, split: Split) -> Iterator[File]:
+    def files(self, split: Split) -> Iterator[ExportFile]:
         for record in split:
             row, (x, m) = record.row, _names(record)
-            yield Window.of(row, f"{split.name}/{x}")
+            yield LocalEditWindow.of(row, f"{split.name}/{x}")
             if _is_image(record):
                 yield MaskStill(f"{split.name}/{m}", row["mask"])
             else:
@@ -43,16 +43,16 @@ class Vivid(Format):
         yield json_lines(f"{split.name}/metadata.jsonl", lambda: map(_entry, split))
 
 
-def _names(record: Record) -> tuple[str, str]:
+def _names(record: ExportRecord) -> tuple[str, str]:
     suffixes = ("png", "png") if _is_image(record) else ("mp4", "mkv")
     return f"x/{record.id}.{suffixes[0]}", f"m/{record.id}.{suffixes[1]}"
 
 
-def _is_image(record: Record) -> bool:
+def _is_image(record: ExportRecord) -> bool:
     return record.row["subset"] == "image"
 
 
-def _entry(record: Record) -> dict[str, Any]:
+def _entry(record: ExportRecord) -> dict[str, Any]:
     row, (x, m) = record.row, _names(record)
     entry = {
         "id": record.id,
@@ -71,7 +71,7 @@ def _entry(record: Record) -> dict[str, Any]:
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class LocalEditWindow:
     """x of a local-editing record (`catalog.records.LocalEdit`) as an MP4, or as a PNG where the
     path says so."""
 
@@ -85,7 +85,7 @@ class Window:
     what: str = "re-encoded video"
 
     @classmethod
-    def of(cls, row: Mapping[str, Any], path: str) -> Window:
+    def of(cls, row: Mapping[str, Any], path: str) -> LocalEditWindow:
         return cls(
             path, row["video"], row["first_frame"], row["frames"], row["fps"],
             tuple(row["crop"]), (row["height"], row["width"]),

@@ -16,17 +16,17 @@ import cv2
 import psutil
 
 from catalog.errors import BadInput, one_line
-from catalog.media.isolation.limits import LIMIT, METER, Limits, restrict
+from catalog.media.isolation.limits import LIMIT, METER, DecodingLimits, restrict
 from catalog.media.isolation.messages import ALIVE, CANCEL, FRAME, FREE, JSON, Channel, Message
 from catalog.media.isolation.sandbox import give_up_network_and_programs
 from catalog.media.isolation.shared import Memory, Slots
 from catalog.media.picture import Frame
-from catalog.media.reading import Reading, Request
+from catalog.media.reading import FrameRequest, Reading
 
 
 def main(sock: int, life: int, limits: dict[str, Any]) -> None:
     """Serve the parent at the other end of the socket `sock`; the pipe `life` ends with it."""
-    bounds = Limits(**limits)
+    bounds = DecodingLimits(**limits)
     give_up_network_and_programs()
     threading.Thread(target=_end_with, args=(life,), daemon=True).start()
     os.dup2(os.open(os.devnull, os.O_RDWR), 2)  # what libraries print of a file
@@ -49,7 +49,7 @@ class _Cancelled(Exception):
 
 
 class _Child:
-    def __init__(self, channel: Channel, limits: Limits) -> None:
+    def __init__(self, channel: Channel, limits: DecodingLimits) -> None:
         self._channel, self._limits = channel, limits
         self._reading: Reading | None = None
         self._memory: Memory | None = None
@@ -82,7 +82,7 @@ class _Child:
             os.chdir(asked["folder"])
         self._path = asked["open"]["path"]
         METER.begin(self._path)
-        self._reading = Reading(Request(**asked["open"]))
+        self._reading = Reading(FrameRequest(**asked["open"]))
         return {
             "info": dataclasses.asdict(self._reading.info),
             "count": self._reading.count,

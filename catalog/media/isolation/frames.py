@@ -13,7 +13,7 @@ from catalog.media.isolation.messages import Message
 from catalog.media.isolation.process import DecodingProcess
 from catalog.media.isolation.shared import Shape, Slots
 from catalog.media.picture import Frame
-from catalog.media.reading import Request, keep_freed_memory
+from catalog.media.reading import FrameRequest, keep_freed_memory
 
 
 class Frames:
@@ -25,7 +25,7 @@ class Frames:
     def __init__(
         self,
         process: DecodingProcess,
-        request: Request,
+        request: FrameRequest,
         give_back: Callable[[DecodingProcess], None],
     ) -> None:
         self._process: DecodingProcess | None = process
@@ -110,7 +110,7 @@ class Frames:
         return free
 
 
-def _most_frames(request: Request, frames: int) -> int:
+def _most_frames(request: FrameRequest, frames: int) -> int:
     if request.evenly is not None:
         return request.evenly
     return frames if request.count is None else min(frames, request.count)

@@ -16,7 +16,7 @@ LIMIT = "decode_limit"
 
 
 @dataclass(frozen=True, slots=True)
-class Limits:
+class DecodingLimits:
     """What decoding one video may cost.
 
     The defaults leave room for twelve hours of 8K: they end what never ends, and are no measure of
@@ -40,17 +40,17 @@ class Limits:
     """Seconds by the clock without a sign of life; what waits so long waits for a disk."""
 
 
-class Meter:
+class DecodingMeter:
     """Counts one reading's packets and CPU time, and says now and then that it goes on. There is no
     limit until :meth:`hold` sets one."""
 
     def __init__(self) -> None:
-        self._limits: Limits | None = None
+        self._limits: DecodingLimits | None = None
         self._alive: Callable[[], None] = lambda: None
         self._path: object = ""
         self._end = self._beat = math.inf
 
-    def hold(self, limits: Limits, alive: Callable[[], None]) -> None:
+    def hold(self, limits: DecodingLimits, alive: Callable[[], None]) -> None:
         """Hold readings to these limits, and call `alive` once a second while one goes on."""
         self._limits, self._alive = limits, alive
 
@@ -75,7 +75,7 @@ class Meter:
             self._renew(limits)
             self._alive()
 
-    def _renew(self, limits: Limits) -> None:
+    def _renew(self, limits: DecodingLimits) -> None:
         used = time.process_time()
         if used > self._end:
             raise BadInput(
@@ -87,11 +87,11 @@ class Meter:
         _bound(resource.RLIMIT_CPU, math.ceil(used) + limits.stall)
 
 
-METER = Meter()
+METER = DecodingMeter()
 """Of this process: a decoding process reads one video at a time."""
 
 
-def restrict(limits: Limits, files: int = 64) -> None:
+def restrict(limits: DecodingLimits, files: int = 64) -> None:
     """Hold this process to its memory, to `files` open ones and to small ones, and keep no core."""
     _bound(resource.RLIMIT_AS, limits.memory)
     _bound(resource.RLIMIT_NOFILE, files)

@@ -7,9 +7,9 @@ import os
 import threading
 
 from catalog.media.isolation.frames import Frames
-from catalog.media.isolation.limits import Limits
+from catalog.media.isolation.limits import DecodingLimits
 from catalog.media.isolation.process import DecodingProcess
-from catalog.media.reading import Request
+from catalog.media.reading import FrameRequest
 
 MOST_IDLE = 4
 """Processes that are kept while nothing is read: two shards at work read up to two videos at once
@@ -17,16 +17,16 @@ each. One takes 80 MB, and 200 MB once it has converted 400 frames of 1280x720
 (`catalog.media.colour.conversion`)."""
 
 
-class Pool:
+class DecodingPool:
     """Decoding processes, started when they are needed and used again. Safe under threads."""
 
-    def __init__(self, limits: Limits | None = None) -> None:
-        self._limits = limits or Limits()
+    def __init__(self, limits: DecodingLimits | None = None) -> None:
+        self._limits = limits or DecodingLimits()
         self._lock = threading.Lock()
         self._idle: list[DecodingProcess] = []
         self._busy: set[DecodingProcess] = set()
 
-    def opened(self, request: Request) -> Frames:
+    def opened(self, request: FrameRequest) -> Frames:
         """The video, opened in a process. Raises BadInput."""
         return Frames(self._taken(), request, self._give_back)
 
@@ -72,8 +72,8 @@ class Pool:
         process.close()
 
 
-_pool = Pool()
+_pool = DecodingPool()
 atexit.register(_pool.close)
 os.register_at_fork(after_in_child=_pool.forget)
 opened = _pool.opened
-"""See :meth:`Pool.opened`."""
+"""See :meth:`DecodingPool.opened`."""

@@ -15,10 +15,10 @@ from typing import Any
 
 import catalog
 from catalog.errors import BadInput, EditmillError
-from catalog.media.isolation.limits import LIMIT, Limits
+from catalog.media.isolation.limits import LIMIT, DecodingLimits
 from catalog.media.isolation.messages import CANCEL, FRAME, FREE, JSON, Channel, Message
 from catalog.media.isolation.shared import Memory, Shape, Slots, memory_bytes
-from catalog.media.reading import Request
+from catalog.media.reading import FrameRequest
 
 PASSED = (
     *("PATH", "HOME", "TMPDIR", "LANG", "LC_ALL", "LC_CTYPE", "VIRTUAL_ENV", "PYTHONHOME"),
@@ -41,7 +41,7 @@ _HERE = str(Path(catalog.__file__).parent.parent)
 class DecodingProcess:
     """A child process that decodes one video at a time. Not safe under threads."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: DecodingLimits) -> None:
         self._limits = limits
         self._memory: Memory | None = None
         self._slots: Slots | None = None
@@ -75,7 +75,7 @@ class DecodingProcess:
     def pid(self) -> int:
         return self._child.pid
 
-    def open(self, request: Request) -> dict[str, Any]:
+    def open(self, request: FrameRequest) -> dict[str, Any]:
         """What the process says about the video. Raises BadInput."""
         self._path = request.path
         folder = "" if Path(request.path).is_absolute() else str(Path.cwd())

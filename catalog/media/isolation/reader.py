@@ -22,11 +22,11 @@ from pathlib import Path
 from typing import Any
 
 from catalog.errors import BadInput, EditmillError
-from catalog.media.isolation.limits import Limits
+from catalog.media.isolation.limits import DecodingLimits
 from catalog.media.isolation.messages import JSON, Channel, Message
 from catalog.media.isolation.process import MOST_USED, WAIT, environment, program
 
-LIMITS = Limits(seconds=600.0)
+LIMITS = DecodingLimits(seconds=600.0)
 """Of one call: a list of ten million links is read in half a minute."""
 
 PIECE = 8 << 20
@@ -38,7 +38,7 @@ def read(
     arguments: dict[str, Any],
     what: object,
     *,
-    limits: Limits = LIMITS,
+    limits: DecodingLimits = LIMITS,
     check_stop: Callable[[], None] = lambda: None,
 ) -> Generator[Any, None, None]:
     """What the function yields, called in a process of its own; `what` names the file in errors.
@@ -66,7 +66,7 @@ def pieces(data: bytes) -> Iterator[str]:
 class _Process:
     """A process that reads. Not safe under threads."""
 
-    def __init__(self, limits: Limits) -> None:
+    def __init__(self, limits: DecodingLimits) -> None:
         self._limits = limits
         self.ended = False  # the last call, well or with an error
         self.used = 0  # bytes of memory behind it
@@ -163,7 +163,7 @@ _idle: list[_Process] = []
 _lock = threading.Lock()
 
 
-def _taken(limits: Limits) -> _Process:
+def _taken(limits: DecodingLimits) -> _Process:
     if limits == LIMITS:
         with _lock:
             while _idle:

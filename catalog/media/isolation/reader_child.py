@@ -14,7 +14,7 @@ from typing import Any
 import psutil
 
 from catalog.errors import BadInput, EditmillError, one_line
-from catalog.media.isolation.limits import Limits, bound_cpu, restrict
+from catalog.media.isolation.limits import DecodingLimits, bound_cpu, restrict
 from catalog.media.isolation.messages import ALIVE, JSON, Channel, Message
 from catalog.media.isolation.sandbox import give_up_network_and_programs
 
@@ -24,7 +24,7 @@ FILES = 4096
 
 def main(sock: int, life: int, limits: dict[str, Any]) -> None:
     """Serve the parent at the other end of the socket `sock`; the pipe `life` ends with it."""
-    bounds = Limits(**limits)
+    bounds = DecodingLimits(**limits)
     give_up_network_and_programs()
     threading.Thread(target=_end_with, args=(life,), daemon=True).start()
     os.dup2(os.open(os.devnull, os.O_RDWR), 2)  # what libraries print of a file

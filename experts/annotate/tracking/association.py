@@ -31,7 +31,7 @@ class Detected(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class DetectionCandidate:
     """A detection at working size."""
 
     label: str
@@ -49,15 +49,15 @@ def candidates(
     size: tuple[int, int],
     least_area: float,
     duplicate_iou: float,
-) -> list[Candidate]:
+) -> list[DetectionCandidate]:
     """Detections at working size (height, width), best first, of `least_area` px² or more, and of
     those that overlap by `duplicate_iou` or more only the best."""
     height, width = size
-    kept: list[Candidate] = []
+    kept: list[DetectionCandidate] = []
     for one in sorted(detections, key=lambda one: -one.score):
         x0, y0, x1, y1 = (float(value) * scale for value in one.box)
         box = (max(0.0, x0), max(0.0, y0), min(width, x1), min(height, y1))
-        candidate = Candidate(one.label, float(one.score), box)
+        candidate = DetectionCandidate(one.label, float(one.score), box)
         if candidate.area < least_area or box[2] <= box[0]:
             continue
         if all(box_iou(box, other.box) < duplicate_iou for other in kept):
@@ -75,10 +75,10 @@ def similarity(a: str, b: str, similar_label_factor: float) -> float:
 def associate(
     labels: Sequence[str],
     masks: Sequence[Mask],
-    detections: Sequence[Candidate],
+    detections: Sequence[DetectionCandidate],
     gate_iou: float,
     similar_label_factor: float,
-) -> dict[int, Candidate]:
+) -> dict[int, DetectionCandidate]:
     """Detections that continue tracks, by track number. `labels` and `masks` are the tracks', the
     masks propagated to the detections' frame."""
     pairs: list[tuple[float, int, int]] = []
@@ -89,7 +89,7 @@ def associate(
             overlap = 0.0 if box is None else likeness * box_iou(box, one.box)
             if overlap >= gate_iou:
                 pairs.append((overlap, i, j))
-    matches: dict[int, Candidate] = {}
+    matches: dict[int, DetectionCandidate] = {}
     taken: set[int] = set()
     for _, i, j in sorted(pairs, key=lambda pair: (-pair[0], *pair[1:])):
         if i not in matches and j not in taken:

@@ -11,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experts.annotate.tracking.association import (
-    Candidate,
     Detected,
+    DetectionCandidate,
     associate,
     candidates,
     reidentification,
@@ -20,7 +20,7 @@ from experts.annotate.tracking.association import (
 )
 from experts.annotate.tracking.between import Keyed, between, followed, mean_trust
 from experts.annotate.tracking.propagate import Span, trace
-from experts.annotate.tracking.results import Track, TrackedObject, resized, tracked_objects
+from experts.annotate.tracking.results import GrowingTrack, TrackedObject, resized, tracked_objects
 from experts.annotate.tracking.settings import TrackerSettings
 from experts.base import Frames
 from experts.masks.geometry import Box, Mask, box_iou, box_of, clean, iou
@@ -72,8 +72,8 @@ class TrackingRun:
         self.least_area = settings.min_area * self.height * self.width  # px
         self.embedding: Any = None  # of the keyframe visited last, if it was needed
         self.seen: dict[int, Sequence[Detected]] = {}
-        self.active: list[Track] = []
-        self.ended: list[Track] = []
+        self.active: list[GrowingTrack] = []
+        self.ended: list[GrowingTrack] = []
 
     # -- geometry ------------------------------------------------------------------------------
 
@@ -121,18 +121,18 @@ class TrackingRun:
             for track in self.active
         )
 
-    def _detect(self, keys: Sequence[int]) -> list[list[Candidate]]:
+    def _detect(self, keys: Sequence[int]) -> list[list[DetectionCandidate]]:
         found = self.detector.detect([self.frames[key] for key in keys], self.phrases)
         self.seen.update(zip(keys, found, strict=True))
         return [self._candidates(one) for one in found]
 
-    def _candidates(self, detections: Sequence[Detected]) -> list[Candidate]:
+    def _candidates(self, detections: Sequence[Detected]) -> list[DetectionCandidate]:
         size = (self.height, self.width)
         return candidates(
             detections, self.scale, size, self.least_area, self.settings.duplicate_iou
         )
 
-    def _visit(self, key: int, detections: list[Candidate], span: Span | None) -> None:
+    def _visit(self, key: int, detections: list[DetectionCandidate], span: Span | None) -> None:
         """To keyframe `key`, over the span that ends there: continue, lose and start tracks."""
         tracks, self.active = self.active, []
         propagated: list[Mask] = []
@@ -152,7 +152,7 @@ class TrackingRun:
             self.settings.gate_iou,
             self.settings.similar_label_factor,
         )
-        lost: list[Track] = []
+        lost: list[GrowingTrack] = []
         for number, (track, mask, trust) in enumerate(zip(tracks, propagated, trusts, strict=True)):
             assert span is not None
             old = Keyed(track.mask, track.quality)
@@ -176,7 +176,9 @@ class TrackingRun:
             self._extend(track, span, key, Keyed(track.mask, track.quality), None)
             self.ended.append(track)
 
-    def _update(self, track: Track, detection: Candidate | None, mask: Mask, trust: float) -> bool:
+    def _update(
+        self, track: GrowingTrack, detection: DetectionCandidate | None, mask: Mask, trust: float
+    ) -> bool:
         """Decode `track` anew at this keyframe; False if it is lost there.
 
         `mask` is what was propagated here, `trust` (0–1) how far it could be followed.
@@ -231,16 +233,16 @@ class TrackingRun:
     def _birth(
         self,
         key: int,
-        detection: Candidate,
+        detection: DetectionCandidate,
         mask: Mask,
         quality: float,
         span: Span | None,
         previous: Any,
-        lost: list[Track],
+        lost: list[GrowingTrack],
     ) -> None:
         """Begin a track at `key`, or re-identify a lost one as the detection; look backwards."""
         if span is None:
-            track = Track(detection.label, detection.score, mask, quality)
+            track = GrowingTrack(detection.label, detection.score, mask, quality)
             track.update(detection.label, detection.score)
             track.put(key, mask, quality)
             self.active.append(track)
@@ -257,7 +259,7 @@ class TrackingRun:
                 lost.remove(track)
                 self.active.append(self._join(track, span, key, old, detection))
                 return
-        track = Track(detection.label, detection.score, mask, quality)
+        track = GrowingTrack(detection.label, detection.score, mask, quality)
         track.update(detection.label, detection.score)
         begun: Keyed | None = None
         propagated = clean(followed(*span.from_last(mask, 0), self.settings.rim) >= 0.5)
@@ -276,8 +278,13 @@ class TrackingRun:
     # -- between keyframes ---------------------------------------------------------------------
 
     def _join(
-        self, track: Track, span: Span, key: int, old: Keyed, detection: Candidate | None = None
-    ) -> Track:
+        self,
+        track: GrowingTrack,
+        span: Span,
+        key: int,
+        old: Keyed,
+        detection: DetectionCandidate | None = None,
+    ) -> GrowingTrack:
         """Fill the span between a track's last end and its new one; the track that lives on.
 
         Where the two ends' propagations part on the way, that is a new track.
@@ -290,14 +297,14 @@ class TrackingRun:
             return track
         self._extend(track, span, key, old, None)
         self.ended.append(track)
-        successor = Track(track.label, track.score, track.mask, track.quality)
+        successor = GrowingTrack(track.label, track.score, track.mask, track.quality)
         if detection is not None:
             successor.update(detection.label, detection.score)
         self._extend(successor, span, key, None, new)
         return successor
 
     def _extend(
-        self, track: Track, span: Span, key: int, first: Keyed | None, last: Keyed | None
+        self, track: GrowingTrack, span: Span, key: int, first: Keyed | None, last: Keyed | None
     ) -> None:
         """Follow a track from its only end in the span that ends at `key` until it is lost."""
         for index, mask, confidence in between(span, first, last, self.settings, self.least_area):

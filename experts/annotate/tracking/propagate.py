@@ -36,7 +36,7 @@ CHANGE = 20.0
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class FlowStep:
     """The way between two neighbouring frames: flows px [H, W, 2], trusts 0 or 1 [H, W]."""
 
     ahead: Flow  # from the earlier to the later
@@ -45,12 +45,12 @@ class Step:
     back_trust: Soft
 
 
-def trace(frames: Sequence[NDArray[np.uint8]]) -> list[Step]:
+def trace(frames: Sequence[NDArray[np.uint8]]) -> list[FlowStep]:
     """The steps between neighbouring `frames`, uint8 RGB [H, W, 3] each."""
     steps = []
     for a, b in pairwise(cv2.cvtColor(frame, cv2.COLOR_RGB2GRAY) for frame in frames):
         ahead, back = flow(a, b), flow(b, a)
-        steps.append(Step(ahead, back, _trust(a, b, ahead, back), _trust(b, a, back, ahead)))
+        steps.append(FlowStep(ahead, back, _trust(a, b, ahead, back), _trust(b, a, back, ahead)))
     return steps
 
 
@@ -60,7 +60,7 @@ class Span:
     Its maps hold 24 bytes per pixel and frame (80 MB for 17 frames of 592×336) until dropped.
     """
 
-    def __init__(self, steps: Sequence[Step]) -> None:
+    def __init__(self, steps: Sequence[FlowStep]) -> None:
         self.length = len(steps) + 1
         height, width = steps[0].ahead.shape[:2]
         still = np.zeros((height, width, 2), np.float32)

@@ -39,7 +39,7 @@ class TrackedObject:
 
 
 @dataclass(slots=True, eq=False)
-class Track:
+class GrowingTrack:
     """A track while it grows; masks at working size, by frame."""
 
     label: str
@@ -64,7 +64,7 @@ class Track:
 
 
 def tracked_objects(
-    tracks: Sequence[Track],
+    tracks: Sequence[GrowingTrack],
     shape: tuple[int, int, int],
     settings: TrackLimits,
     seen: Sightings | None = None,
@@ -72,7 +72,7 @@ def tracked_objects(
     """The tracks that are long enough, at the clip's size `shape` (T, H, W): at most
     `settings.max_objects`, ranked by score × mean area × frames covered. `seen` is what they were
     detected among, if that is known."""
-    ranked: list[tuple[float, Track, int, int]] = []
+    ranked: list[tuple[float, GrowingTrack, int, int]] = []
     for track in tracks:
         good = [t for t, c in track.confidence.items() if c >= settings.min_confidence]
         if len(good) < min(settings.min_frames, shape[0]):
@@ -98,7 +98,7 @@ def _among(one: TrackedObject, objects: Sequence[TrackedObject], seen: Sightings
 
 
 def _tracked_object(
-    track: Track, first: int, last: int, shape: tuple[int, int, int]
+    track: GrowingTrack, first: int, last: int, shape: tuple[int, int, int]
 ) -> TrackedObject:
     frames, height, width = shape
     masks = np.zeros(shape, bool)

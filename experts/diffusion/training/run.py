@@ -24,7 +24,7 @@ from experts.diffusion.model.fingerprint import ENCODERS, TRANSFORMER, fingerpri
 from experts.diffusion.serving import ServingSettings
 from experts.diffusion.specs import ExpertSpec, Records
 from experts.diffusion.training.comparison import EvaluationSettings
-from experts.diffusion.training.data.catalog_clips import Record, collect, data_ref, split
+from experts.diffusion.training.data.catalog_clips import TrainableRecord, collect, data_ref, split
 from experts.diffusion.training.data.catalog_edits import local_edits, pairs
 from experts.diffusion.training.data.selection import RecordSelection
 from experts.diffusion.training.recipe import NOT_IN_WEIGHTS, TrainingRecipe
@@ -33,7 +33,9 @@ STAGE = "train"
 InitFrom = Literal["base", "latest"]
 """Initial weights: the base checkpoint's, or those of the version promoted last."""
 
-COLLECT: dict[Records, Callable[[Queries, ExpertSpec, RecordSelection, str], Sequence[Record]]] = {
+COLLECT: dict[
+    Records, Callable[[Queries, ExpertSpec, RecordSelection, str], Sequence[TrainableRecord]]
+] = {
     "clips": collect,
     "pairs": pairs,
     "local_edits": local_edits,
@@ -71,8 +73,8 @@ class TrainingRun:
     init_from: InitFrom
     base: Path
     encoders: str
-    train_records: list[Record]
-    held_out_records: list[Record]
+    train_records: list[TrainableRecord]
+    held_out_records: list[TrainableRecord]
     data_ref: str
     key: str
     workspace: Path

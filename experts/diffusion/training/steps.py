@@ -30,7 +30,7 @@ from experts.diffusion.sampling.schedule import scheduler
 from experts.diffusion.serving import Serving
 from experts.diffusion.training import loop
 from experts.diffusion.training.comparison import Comparison, Scores, compare
-from experts.diffusion.training.data.catalog_clips import Record
+from experts.diffusion.training.data.catalog_clips import TrainableRecord
 from experts.diffusion.training.data.encoders import CheckpointEncoders
 from experts.diffusion.training.data.examples import Examples, with_steps
 from experts.diffusion.training.data.prepare import INDEX, prepare
@@ -175,7 +175,9 @@ def _initial_model(run: TrainingRun) -> VideoEditor:
     return editor
 
 
-def _prepare(run: TrainingRun, records: Sequence[Record], part: str, report: Report) -> None:
+def _prepare(
+    run: TrainingRun, records: Sequence[TrainableRecord], part: str, report: Report
+) -> None:
     folder = run.folder / part
     folder.mkdir(parents=True, exist_ok=True)
     for kind in ("latents", "prompts"):  # encoded once for all trainings by these encoders

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from experts.edit.remover.fills.gather import OUTLIER, Samples
+from experts.edit.remover.fills.gather import OUTLIER, PixelSamples
 
 # Set by hand and measured by infra/bench/removal/run.py.
 NOISE = 2.0  # gray values; deviation of the codec's and the sensor's noise in every sample
@@ -14,7 +14,7 @@ NEAREST = 7  # samples whose median the mean starts from
 
 
 def merge(
-    samples: Samples,
+    samples: PixelSamples,
 ) -> tuple[NDArray[np.float32], NDArray[np.bool_], NDArray[np.float32]]:
     """The colour [N, 3] of each pixel, whether any frame saw it [N], and the samples' variance [N].
 
@@ -41,7 +41,7 @@ def merge(
     return colour, seen, variance
 
 
-def _median(samples: Samples) -> NDArray[np.float32]:
+def _median(samples: PixelSamples) -> NDArray[np.float32]:
     """Per channel the median of the nearest seen samples, [N, 3]; 0 where there is none."""
     rank = np.cumsum(samples.seen, axis=0, dtype=np.int16)
     nearest, n = min(NEAREST, len(rank)), rank.shape[1]

@@ -43,7 +43,7 @@ Weight = NDArray[np.float32]
 
 
 @dataclass(frozen=True, slots=True)
-class Step:
+class FrameMapping:
     """How the pixels of one frame are found in a neighbouring one."""
 
     flow: Flow
@@ -55,8 +55,8 @@ class Step:
 class Motion:
     """`back[t]` finds frame t+1's pixels in frame t, `ahead[t]` frame t's pixels in frame t+1."""
 
-    back: tuple[Step, ...]
-    ahead: tuple[Step, ...]
+    back: tuple[FrameMapping, ...]
+    ahead: tuple[FrameMapping, ...]
 
 
 def motion(frames: Frames) -> Motion:
@@ -69,14 +69,16 @@ def motion(frames: Frames) -> Motion:
     return Motion(tuple(back), tuple(ahead))
 
 
-def _step(here: NDArray[np.uint8], there: NDArray[np.uint8], to_there: Flow, to_here: Flow) -> Step:
+def _step(
+    here: NDArray[np.uint8], there: NDArray[np.uint8], to_there: Flow, to_here: Flow
+) -> FrameMapping:
     gap = _channel_mean(cv2.absdiff(here, warp(there, to_there)).astype(np.float32))
     gap = cv2.GaussianBlur(gap, (0, 0), 1.5)  # one noisy pixel is not a change
     alike = np.exp2(-np.square(gap / TOLERANCE))
     seen = consistent(to_there, to_here)
     # shrunk by a pixel and softened: a hard edge of trust would show as a seam
     sure = cv2.GaussianBlur(cv2.erode(seen.astype(np.float32), np.ones((3, 3))), (0, 0), 1.0)
-    return Step(to_there, seen, np.asarray(sure * alike, dtype=np.float32))
+    return FrameMapping(to_there, seen, np.asarray(sure * alike, dtype=np.float32))
 
 
 def denoise(frames: Frames, motion: Motion) -> Frames:
@@ -112,7 +114,7 @@ def steady(styled: Frames, motion: Motion, hold: float = HOLD) -> Frames:
     return made
 
 
-def _mix(own: Image, carried: Image, step: Step, hold: float) -> Image:
+def _mix(own: Image, carried: Image, step: FrameMapping, hold: float) -> Image:
     before = _resample(carried, step.flow)
     share = (hold * step.trust)[..., None]
     mixed = own + share * (before - own)

@@ -30,7 +30,7 @@ from experts.edit.video.painting import (
     painting,
 )
 from experts.edit.video.structure import Structure, StructureMap
-from experts.edit.video.windows import TEMPORAL, Window, windows
+from experts.edit.video.windows import TEMPORAL, ClipWindow, windows
 from experts.licences import OutputLicence, combined
 from experts.masks.feather import FEATHER, pasted
 from experts.providers.bounds import Dtype
@@ -217,7 +217,7 @@ class WanVACE(DiffusersModel):
         return given, info
 
     def _window(
-        self, window: Window, given: Frames, masks: Masks, asked: Painting, seed: int
+        self, window: ClipWindow, given: Frames, masks: Masks, asked: Painting, seed: int
     ) -> Frames:
         """The window's frames as the model makes them, [stop − start, H, W, 3]."""
         height, width = given.shape[1:3]

@@ -13,7 +13,7 @@ TEMPORAL = 4
 
 
 @dataclass(frozen=True, slots=True)
-class Window:
+class ClipWindow:
     """Frames `start` … `stop` of the clip, of which those before `done` are made already.
     `indices` are the frames that the model is given: the window, played back from its end where it
     is shorter than what the model makes."""
@@ -24,7 +24,7 @@ class Window:
     indices: NDArray[np.int64]
 
 
-def windows(length: int, frames: int, overlap: int) -> Iterator[Window]:
+def windows(length: int, frames: int, overlap: int) -> Iterator[ClipWindow]:
     """Windows that cover `length` frames, all of one size: at most `frames`, 4n + 1. Each shares at
     least `overlap` frames with the one before; the last one is flush with the end."""
     size = min(frames, -(-(length - 1) // TEMPORAL) * TEMPORAL + 1)
@@ -36,5 +36,5 @@ def windows(length: int, frames: int, overlap: int) -> Iterator[Window]:
         stop = min(start + size, length)
         inside = np.arange(start, stop)
         cycle = np.concatenate([inside, inside[-2:0:-1]])
-        yield Window(start, stop, done, np.resize(cycle, size))
+        yield ClipWindow(start, stop, done, np.resize(cycle, size))
         done = stop

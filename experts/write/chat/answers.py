@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from experts.write.chat.server import NoAnswer
+from experts.write.chat.server import NoCompletion
 
 WITHOUT_THINKING = (
     "name a model that answers without thinking first, or turn its thinking off on the server"
@@ -14,7 +14,7 @@ WITHOUT_THINKING = (
 def texts(document: dict[str, Any], n: int, where: str) -> list[str]:
     """At most `n` texts, in the order of the choices; fewer where the server gave fewer.
 
-    A choice that was refused or filtered is an empty text. Raises NoAnswer, naming `where`,
+    A choice that was refused or filtered is an empty text. Raises NoCompletion, naming `where`,
     for an answer that is none: without choices, of other types than the protocol's, or with no
     text in any choice, which a model that thinks first gives every time.
     """
@@ -25,7 +25,7 @@ def texts(document: dict[str, Any], n: int, where: str) -> list[str]:
     messages = [_message(choice, where) for choice in choices]
     found = [_content(message, where) for message in messages]
     if all(text is None for text in found):
-        raise NoAnswer(f"{where}: {_why(messages[0], choices[0])}")
+        raise NoCompletion(f"{where}: {_why(messages[0], choices[0])}")
     return [text or "" for text in found]
 
 
@@ -71,8 +71,8 @@ def _why(message: dict[str, Any], choice: dict[str, Any]) -> str:
     return "its answer holds no text; check that the model is one for chat"
 
 
-def _malformed(where: str, what: str) -> NoAnswer:
-    return NoAnswer(
+def _malformed(where: str, what: str) -> NoCompletion:
+    return NoCompletion(
         f"{where}: its answer {what}; name a server that speaks OpenAI's chat completions"
     )
 

@@ -20,7 +20,7 @@ import openai
 
 from catalog.errors import EditmillError
 from experts.write.chat import documents
-from experts.write.chat.server import NoAnswer, Refused, Server
+from experts.write.chat.server import ChatServer, NoCompletion, RequestRefused
 
 T = TypeVar("T")
 
@@ -53,13 +53,13 @@ class _Tries:
 _tries: ContextVar[_Tries] = ContextVar("tries")
 
 
-class Client:
+class ChatClient:
     """A server's client, which keeps its connections. It runs in an event loop of its own thread.
 
     Whoever asks first waits for its `turn`, of which there are `concurrency` for all threads.
     """
 
-    def __init__(self, server: Server, concurrency: int) -> None:
+    def __init__(self, server: ChatServer, concurrency: int) -> None:
         self.server = server
         self._http = _Bounded(server)
         self._openai = openai.AsyncOpenAI(
@@ -101,8 +101,8 @@ class Client:
     async def ask(self, path: str, body: dict[str, Any] | None = None) -> dict[str, Any]:
         """The JSON object that `path` answers, POSTed `body` if there is one.
 
-        Raises Refused where the server says no, NoAnswer where it gives nothing usable in time,
-        EditmillError where it cannot be reached or is none that speaks the protocol.
+        Raises RequestRefused where the server says no, NoCompletion where it gives nothing usable
+        in time, EditmillError where it cannot be reached or is none that speaks the protocol.
         """
         tries = _Tries(path, time.monotonic())
         _tries.set(tries)
@@ -128,7 +128,7 @@ class Client:
             return document
         what = documents.kind(document, answer.content)
         known = document is not None or documents.is_page(answer.content)
-        raise (EditmillError if known else NoAnswer)(
+        raise (EditmillError if known else NoCompletion)(
             f"{self.server.address}{path}: answered {self.server.shown(what)} instead of a JSON "
             f"object; {NOT_A_CHAT_SERVER}"
         )
@@ -149,8 +149,8 @@ class Client:
         if wait := answer.headers.get("retry-after"):
             what += f" (Retry-After: {self.server.shown(wait)})"
         if _passes(status, said):
-            return NoAnswer(f"{where}: {what} ({tries}); {_remedy(status)}")
-        return Refused(f"{where}: {what}; {_remedy(status)}", status, said)
+            return NoCompletion(f"{where}: {what} ({tries}); {_remedy(status)}")
+        return RequestRefused(f"{where}: {what}; {_remedy(status)}", status, said)
 
 
 _UNSAID = 499
@@ -164,7 +164,7 @@ class _Bounded(httpx2.AsyncClient):
     Raises EditmillError where the proxy that the environment names cannot be used.
     """
 
-    def __init__(self, server: Server) -> None:
+    def __init__(self, server: ChatServer) -> None:
         self._server = server
         try:
             super().__init__(
@@ -240,7 +240,7 @@ class _Bounded(httpx2.AsyncClient):
         return httpx2.Response(status, headers=headers, content=content, request=answer.request)
 
 
-def _broken(server: Server, fault: BaseException | None, tries: _Tries) -> EditmillError:
+def _broken(server: ChatServer, fault: BaseException | None, tries: _Tries) -> EditmillError:
     """The error for a request that came to no whole answer."""
     where = server.address + tries.path
     if isinstance(fault, httpx2.ConnectError):
@@ -253,11 +253,11 @@ def _broken(server: Server, fault: BaseException | None, tries: _Tries) -> Editm
             f"{where}: its answer is not encoded as it says ({fault}); {NOT_A_CHAT_SERVER}"
         )
     if isinstance(fault, httpx2.TimeoutException):
-        return NoAnswer(
+        return NoCompletion(
             f"{where}: gave no whole answer within {server.timeout:g} s ({tries}); look at the "
             "server's load, or allow it a longer timeout"
         )
-    return NoAnswer(
+    return NoCompletion(
         f"{where}: broke the connection off ({type(fault).__name__}) ({tries}); check the address "
         "and the server's log"
     )

@@ -6,10 +6,10 @@ import asyncio
 import time
 from typing import TYPE_CHECKING, Any
 
-from experts.write.chat.server import Refused
+from experts.write.chat.server import RequestRefused
 
 if TYPE_CHECKING:
-    from experts.write.chat.client import Client
+    from experts.write.chat.client import ChatClient
 
 IDENTIFYING = (
     "id",
@@ -26,11 +26,11 @@ A_CLOCK = 86_400
 """Seconds; `created` nearer to now than this may be the time of asking, as vLLM's is."""
 
 
-async def described(client: Client, model: str) -> dict[str, str | int] | None:
+async def described(client: ChatClient, model: str) -> dict[str, str | int] | None:
     """What identifies `model`; None where the server has no list, or says no more than its name.
 
     `created` counts unless it is only a clock: one that moves between two looks. A server that is
-    busy or away is waited for as long as for a text. Raises as `Client.ask`.
+    busy or away is waited for as long as for a text. Raises as `ChatClient.ask`.
     """
     said = await _entry(client, model)
     if said is None:
@@ -43,7 +43,7 @@ async def described(client: Client, model: str) -> dict[str, str | int] | None:
     return found if found.keys() - {"id", "owned_by"} else None
 
 
-async def _is_clock(created: int, client: Client, model: str) -> bool:
+async def _is_clock(created: int, client: ChatClient, model: str) -> bool:
     if abs(time.time() - created) > A_CLOCK:
         return False
     await asyncio.sleep(1.1)  # a clock of whole seconds has moved by then
@@ -51,10 +51,10 @@ async def _is_clock(created: int, client: Client, model: str) -> bool:
     return again is None or again.get("created") != created
 
 
-async def _entry(client: Client, model: str) -> dict[str, Any] | None:
+async def _entry(client: ChatClient, model: str) -> dict[str, Any] | None:
     try:
         listed = (await client.ask("/models")).get("data")
-    except Refused as refusal:
+    except RequestRefused as refusal:
         if refusal.status in LISTS_NOTHING:
             return None
         raise

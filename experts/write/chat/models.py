@@ -16,7 +16,7 @@ from catalog.keys import digest
 from experts.weights import entry, fetch
 from experts.write.chat.documents import MOST_QUOTED
 from experts.write.chat.served import TOO_LONG, response_format
-from experts.write.chat.usage import Meter, Usage
+from experts.write.chat.usage import Usage, UsageMeter
 from experts.write.prompts import Message
 
 TOP_P, MIN_P = 0.95, 0.05
@@ -101,7 +101,7 @@ class LlamaCppChat:
         self._slots: httpx.Client | None = None
         self._folder: tempfile.TemporaryDirectory[str] | None = None  # of saved states
         self._saved: set[str] = set()
-        self._meter = Meter()
+        self._meter = UsageMeter()
         self._lock = threading.Lock()
 
     @property

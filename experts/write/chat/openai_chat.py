@@ -10,11 +10,11 @@ from pydantic import NonNegativeFloat, PositiveFloat, PositiveInt
 
 from experts.write.chat.models import STOP, TOP_P
 from experts.write.chat.served import KEY_VARIABLE, REFUSES_REQUEST, ServedModel, key_from
-from experts.write.chat.server import Refused
+from experts.write.chat.server import RequestRefused
 from experts.write.prompts import Message
 
 if TYPE_CHECKING:
-    from experts.write.chat.client import Client
+    from experts.write.chat.client import ChatClient
 
 
 class OpenAIChat(ServedModel):
@@ -35,7 +35,7 @@ class OpenAIChat(ServedModel):
         max_tokens: int,
         schema: Mapping[str, Any] | None = None,
     ) -> list[list[str]]:
-        """See `ChatBackend`. Raises NoAnswer where none of the batch was answered."""
+        """See `ChatBackend`. Raises NoCompletion where none of the batch was answered."""
         settings = {
             "model": self.name,
             "temperature": temperature,
@@ -59,7 +59,7 @@ class OpenAIChat(ServedModel):
 
     async def _texts(
         self,
-        client: Client,
+        client: ChatClient,
         body: dict[str, Any],
         seed: int,
         n: int,
@@ -70,7 +70,7 @@ class OpenAIChat(ServedModel):
             try:
                 found = await self._ask(client, _seeded(body, seed) | {"n": n}, n, schema)
                 self._takes_n = len(found) == n
-            except Refused as refusal:
+            except RequestRefused as refusal:
                 # If `n` is what it refuses, it takes the same request without.
                 if self._takes_n or refusal.status not in REFUSES_REQUEST:
                     raise

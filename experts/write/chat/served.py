@@ -16,11 +16,11 @@ from catalog.errors import BadInput, EditmillError
 from catalog.keys import digest
 from experts.write.chat.answers import texts
 from experts.write.chat.identity import described
-from experts.write.chat.server import NoAnswer, Refused, Server, SomeRefused
-from experts.write.chat.usage import Meter, Usage
+from experts.write.chat.server import ChatServer, NoCompletion, RequestRefused, SomeRefused
+from experts.write.chat.usage import Usage, UsageMeter
 
 if TYPE_CHECKING:
-    from experts.write.chat.client import Client
+    from experts.write.chat.client import ChatClient
 
 COMPLETIONS = "/chat/completions"
 
@@ -59,9 +59,10 @@ class ServedModel:
     defaults outlast a rate limit of a minute, or a restart, and not a night.
     `price_per_million_input` and `price_per_million_output` are of tokens, in any currency.
 
-    Raises :class:`EditmillError` where the server cannot be reached or refuses, :class:`NoAnswer`
-    where it is there and gives no text; :class:`BadInput` (`context_full`), which is one record's
-    failure and not the build's, where a conversation is longer than the model's context.
+    Raises :class:`EditmillError` where the server cannot be reached or refuses,
+    :class:`NoCompletion` where it is there and gives no text; :class:`BadInput` (`context_full`),
+    which is one record's failure and not the build's, where a conversation is longer than the
+    model's context.
     """
 
     algorithm = 3
@@ -86,12 +87,12 @@ class ServedModel:
                 "that the server lists under /v1/models"
             )
         self.name = model
-        self._server = Server(
+        self._server = ChatServer(
             base_url, api_key, timeout=timeout, attempts=attempts, patience=patience
         )
         self._concurrency = concurrency
-        self._client: Client | None = None
-        self._meter = Meter(price_per_million_input, price_per_million_output)
+        self._client: ChatClient | None = None
+        self._meter = UsageMeter(price_per_million_input, price_per_million_output)
         self._takes_schema: bool | None = None  # None: untried
         self._identity = ""
         self._lock = threading.RLock()
@@ -141,30 +142,34 @@ class ServedModel:
         if client is not None:
             client.close()
 
-    def _opened(self) -> Client:
+    def _opened(self) -> ChatClient:
         with self._lock:
             if self._client is None:
-                from experts.write.chat.client import Client  # OpenAI's client takes half a second
+                from experts.write.chat.client import (
+                    ChatClient,  # OpenAI's client takes half a second
+                )
 
-                self._client = Client(self._server, self._concurrency)
+                self._client = ChatClient(self._server, self._concurrency)
             return self._client
 
-    def _all(self, questions: Sequence[Callable[[Client], Awaitable[T]]], nothing: T) -> list[T]:
+    def _all(
+        self, questions: Sequence[Callable[[ChatClient], Awaitable[T]]], nothing: T
+    ) -> list[T]:
         """What the questions come to, side by side; `nothing` for one without an answer, unless
-        none has one: then NoAnswer is raised.
+        none has one: then NoCompletion is raised.
 
         Where some cannot be taken, SomeRefused is raised once the others are answered: a server
         goes on with a request that is given up, and would be asked the same once more beside it.
         Any other error ends them all.
         """
         client = self._opened()
-        faults: list[NoAnswer] = []
+        faults: list[NoCompletion] = []
 
-        async def one(question: Callable[[Client], Awaitable[T]]) -> T | BadInput:
+        async def one(question: Callable[[ChatClient], Awaitable[T]]) -> T | BadInput:
             async with client.turn:
                 try:
                     return await question(client)
-                except NoAnswer as fault:
+                except NoCompletion as fault:
                     faults.append(fault)
                     return nothing
                 except BadInput as refusal:
@@ -193,7 +198,7 @@ class ServedModel:
         return answered
 
     async def _ask(
-        self, client: Client, body: dict[str, Any], n: int, schema: Mapping[str, Any] | None
+        self, client: ChatClient, body: dict[str, Any], n: int, schema: Mapping[str, Any] | None
     ) -> list[str]:
         """At most `n` texts. An answer that must follow a schema is constrained by the server, or,
         where the server does not do that, asked for in the conversation."""
@@ -205,7 +210,7 @@ class ServedModel:
                 document = await self._post(client, body | _constrained(schema))
                 self._takes_schema = True
                 return texts(document, n, where)
-            except Refused as refusal:
+            except RequestRefused as refusal:
                 # If the schema is what it refuses, it takes the same request without.
                 if self._takes_schema or refusal.status not in REFUSES_REQUEST:
                     raise
@@ -220,10 +225,10 @@ class ServedModel:
             )
         return texts(document, n, where)
 
-    async def _post(self, client: Client, body: dict[str, Any]) -> dict[str, Any]:
+    async def _post(self, client: ChatClient, body: dict[str, Any]) -> dict[str, Any]:
         try:
             document = await client.ask(COMPLETIONS, body)
-        except Refused as refusal:
+        except RequestRefused as refusal:
             if refusal.status in REFUSES_REQUEST and TOO_LONG.search(refusal.said):
                 # Not final: the server may be given a longer context, which no key tells.
                 raise BadInput(

@@ -13,7 +13,7 @@ from catalog.errors import BadInput, EditmillError
 from experts.write.chat.documents import MOST_QUOTED
 
 
-class Refused(EditmillError):
+class RequestRefused(EditmillError):
     """The server refuses this request for good; `status` is HTTP's, `said` its own words."""
 
     def __init__(self, message: str, status: int, said: str) -> None:
@@ -22,7 +22,7 @@ class Refused(EditmillError):
         self.said = said
 
 
-class NoAnswer(EditmillError):
+class NoCompletion(EditmillError):
     """The server is there and gave no usable answer, however often it was asked: it was too slow or
     too busy, broke off, or answered without a text. Another request may fare better."""
 
@@ -36,7 +36,7 @@ class SomeRefused(BadInput):
         self.answers = answers
 
 
-class Server:
+class ChatServer:
     """The server at `base_url` (`http://host:8000/v1`), with its key.
 
     `timeout` are seconds for a whole answer, `attempts` tries per request, and none is tried again

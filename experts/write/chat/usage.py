@@ -40,7 +40,7 @@ class Usage:
         )
 
 
-class Meter:
+class UsageMeter:
     """Sums the usage of one model over all threads; prices are per million tokens."""
 
     def __init__(

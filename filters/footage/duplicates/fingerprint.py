@@ -30,7 +30,7 @@ UNKNOWN = (1 << 64) - 1
 """Both masks of a video's first frame, which nothing is known to have come before."""
 
 
-class Sample(NamedTuple):
+class FrameHash(NamedTuple):
     """A frame: its time, its DCT hash, and which cells changed since the frame before it.
 
     `appearance`, `brighter` and `darker` are 64-bit numbers; both masks are 0 where nothing moved.
@@ -50,7 +50,7 @@ class Fingerprint:
     """
 
     digest: str
-    samples: tuple[Sample, ...]
+    samples: tuple[FrameHash, ...]
 
     def document(self) -> str:
         """As JSON, about 70 bytes a sample."""
@@ -67,7 +67,7 @@ class Fingerprint:
                 f"version {VERSION}; look at the video again"
             )
         samples = (
-            Sample(time, *(int(bits, 16) for bits in rest)) for time, *rest in found["samples"]
+            FrameHash(time, *(int(bits, 16) for bits in rest)) for time, *rest in found["samples"]
         )
         return cls(found["digest"], tuple(samples))
 
@@ -89,7 +89,7 @@ class Fingerprinter:
         self._horizontal, self._vertical = Borders(), Borders()
         self._cells: Integers | None = None
         self._hash: int | None = None
-        self._kept: list[tuple[int, int, Sample]] = []
+        self._kept: list[tuple[int, int, FrameHash]] = []
         """A heap of (bits that differ from the sample before, minus the time, sample)."""
 
     def add(self, time_s: float, frame: NDArray[np.uint8]) -> None:
@@ -112,9 +112,9 @@ class Fingerprinter:
             brighter, darker = changes(cells, self._cells)
         self._cells = cells
         if waves >= self._least_waves:
-            self._keep(Sample(time_ms, code, brighter, darker))
+            self._keep(FrameHash(time_ms, code, brighter, darker))
 
-    def _keep(self, sample: Sample) -> None:
+    def _keep(self, sample: FrameHash) -> None:
         before, self._hash = self._hash, sample.appearance
         change = 64 if before is None else (before ^ sample.appearance).bit_count()
         entry = (change, -sample.time_ms, sample)

@@ -9,7 +9,7 @@ from collections import defaultdict
 import numpy as np
 
 from filters.footage.duplicates.fingerprint import Fingerprint
-from filters.footage.duplicates.match import Matcher, Samples
+from filters.footage.duplicates.match import FingerprintColumns, Matcher
 
 HASH_BITS = 64
 
@@ -59,7 +59,7 @@ class DuplicateIndex:
 
     def find(self, fingerprint: Fingerprint) -> list[tuple[str, float]]:
         """Id and score (see `Matcher`) of each match; the best first, of equals the first added."""
-        asked = Samples.of(fingerprint)
+        asked = FingerprintColumns.of(fingerprint)
         scores = dict.fromkeys(self._by_digest.get(fingerprint.digest, ()), 1.0)
         for video in self._candidates(asked) - scores.keys():
             score = self.matcher.score_samples(asked, self._samples(video))
@@ -68,7 +68,7 @@ class DuplicateIndex:
         ranked = sorted(scores.items(), key=lambda found: (-found[1], found[0]))
         return [(self._ids[video], score) for video, score in ranked]
 
-    def _candidates(self, asked: Samples) -> set[int]:
+    def _candidates(self, asked: FingerprintColumns) -> set[int]:
         """Videos with a sample within `matcher.nearest` bits of one asked for, or of its mirror."""
         known = np.frombuffer(self._columns[1], np.uint64)
         codes = {*asked.appearance.tolist(), *asked.mirrored().appearance.tolist()}
@@ -89,9 +89,9 @@ class DuplicateIndex:
             found += [table[near] for near in values if near in table]
         return found
 
-    def _samples(self, video: int) -> Samples:
+    def _samples(self, video: int) -> FingerprintColumns:
         first = self._ends[video - 1] if video else 0
-        return Samples(
+        return FingerprintColumns(
             *(
                 np.array(column[first : self._ends[video]], column.typecode)
                 for column in self._columns

@@ -21,7 +21,7 @@ NO_MATCH = -1.0
 """The score of videos of which no samples can be compared."""
 
 
-class Samples(NamedTuple):
+class FingerprintColumns(NamedTuple):
     """A fingerprint's columns."""
 
     times_ms: NDArray[np.int64]
@@ -30,11 +30,11 @@ class Samples(NamedTuple):
     darker: Bits
 
     @classmethod
-    def of(cls, fingerprint: Fingerprint) -> Samples:
+    def of(cls, fingerprint: Fingerprint) -> FingerprintColumns:
         times, *bits = zip(*fingerprint.samples, strict=True) if fingerprint.samples else [()] * 4
         return cls(np.array(times, np.int64), *(np.array(column, np.uint64) for column in bits))
 
-    def mirrored(self) -> Samples:
+    def mirrored(self) -> FingerprintColumns:
         return self._replace(
             appearance=mirrored_appearance(self.appearance),
             brighter=mirrored_changes(self.brighter),
@@ -98,16 +98,16 @@ class Matcher:
         """How surely both are of one video, -1 to 1; the same whichever comes first."""
         if one.digest == other.digest:
             return 1.0
-        return self.score_samples(Samples.of(one), Samples.of(other))
+        return self.score_samples(FingerprintColumns.of(one), FingerprintColumns.of(other))
 
-    def score_samples(self, one: Samples, other: Samples) -> float:
+    def score_samples(self, one: FingerprintColumns, other: FingerprintColumns) -> float:
         """As `score`, but for the digests."""
         # The order decides how times are rounded; a fixed one gives the same score both ways.
         if tuple(map(bytes, one)) > tuple(map(bytes, other)):
             one, other = other, one
         return max(self._one_way(one, other), self._one_way(one, other.mirrored()))
 
-    def _one_way(self, one: Samples, other: Samples) -> float:
+    def _one_way(self, one: FingerprintColumns, other: FingerprintColumns) -> float:
         differing = np.bitwise_count(one.appearance[:, None] ^ other.appearance)
         if differing.size == 0 or differing.min() > self.nearest:
             return NO_MATCH
@@ -145,7 +145,9 @@ class Matcher:
         return best
 
 
-def _motion(one: Samples, other: Samples) -> tuple[NDArray[Any], NDArray[Any]]:
+def _motion(
+    one: FingerprintColumns, other: FingerprintColumns
+) -> tuple[NDArray[Any], NDArray[Any]]:
     """Of every pair of samples: cells that changed alike less those that changed contrarily, and
     cells that changed in either; none where the changes of one are not known.
     """

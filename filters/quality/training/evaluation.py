@@ -60,7 +60,7 @@ def _auc(scores: NDArray, good: NDArray[np.bool_]) -> float | None:
 
 
 @dataclass(frozen=True, slots=True)
-class Agreement:
+class ModelAgreement:
     """How two models judge the same pairs, each pair by folds not trained on its source.
 
     `same_verdict`: share of the pairs that both keep or both reject; `score_difference`: mean
@@ -96,14 +96,14 @@ def agreement(
     other: QualityModel,
     examples: TrainingSet,
     threshold: float = QUALITY_THRESHOLD,
-) -> Agreement:
+) -> ModelAgreement:
     """Of two models on the training pairs. Raises EditmillError where one of them was trained on a
     pair's footage in every fold."""
     good = examples.good
     scores = [model.score(examples.x, examples.sources) for model in (one, other)]
     kept = [s >= threshold for s in scores]
     aucs = [auc(s[good], s[~good]) for s in scores]
-    return Agreement(
+    return ModelAgreement(
         float((kept[0] == kept[1]).mean()),
         float(np.abs(scores[0] - scores[1]).mean()),
         (aucs[0], aucs[1]),

@@ -24,7 +24,7 @@ from experts.base import EditRequest, Frames, Masks
 from experts.edit.style.materials import MATERIALS
 from experts.edit.style.styles import STYLES
 from experts.edit.tasks import expert_for
-from filters.base import FRAMES, PairSample
+from filters.base import FRAMES, PairFrames
 from filters.quality.training.filming import filmed
 from filters.quality.training.removals import POOR_FILL, Composites
 from filters.quality.training.synthetic_masks import object_masks
@@ -63,7 +63,7 @@ class GoodEdits:
 
     def pairs(
         self, videos: Sequence[tuple[str, Path]], seed: int
-    ) -> Iterator[tuple[str, str, PairSample]]:
+    ) -> Iterator[tuple[str, str, PairFrames]]:
         """Pairs of all task groups from videos (source id, path): the clip's id, the kind (GOOD, or
         what is wrong with it), the pair."""
         for source_id, path in videos:
@@ -81,7 +81,7 @@ class GoodEdits:
 
     def _edits(
         self, frames: Frames, window: int, turn: int, first: bool, rng: np.random.Generator
-    ) -> Iterator[tuple[str, PairSample]]:
+    ) -> Iterator[tuple[str, PairFrames]]:
         """Edits of one crop. `turn` picks among tasks; what experts make is only made of the
         `first` crop of a clip."""
         yield GOOD, self.composites.removal(frames, window, rng)[turn % 2]
@@ -93,7 +93,7 @@ class GoodEdits:
                 yield GOOD, pair
             style = str(rng.choice([s.name for s in STYLES]))
             made = _made("global_style_transfer", frames, None, rng, style=style).frames
-            yield GOOD, PairSample("global_style_transfer", frames, made, made="target")
+            yield GOOD, PairFrames("global_style_transfer", frames, made, made="target")
         if window % self.removed_every == 0:
             removed, right = self.composites.removed(frames, rng)
             if right is not None:
@@ -130,7 +130,7 @@ def _made(
 
 def _local_styles(
     frames: Frames, turn: int, rng: np.random.Generator, painted: bool
-) -> Iterator[PairSample]:
+) -> Iterator[PairFrames]:
     """A new colour or material for a patch of the footage and, if `painted`, a style."""
     masks = object_masks(frames, rng)
     style = {"kind": "style", "style": str(rng.choice([s.name for s in STYLES]))}
@@ -141,4 +141,4 @@ def _local_styles(
     for params in [plain] + [style] * painted:
         with contextlib.suppress(BadInput):  # the region has that colour already
             made = _made("local_style_transfer", frames, masks, rng, **params).frames
-            yield PairSample("local_style_transfer", frames, made, masks, made="target")
+            yield PairFrames("local_style_transfer", frames, made, masks, made="target")

@@ -13,7 +13,7 @@ import numpy as np
 
 from experts.base import EditRequest, Frames, Masks
 from experts.edit.tasks import expert_for
-from filters.base import PairSample
+from filters.base import PairFrames
 from filters.quality.training.synthetic_masks import object_masks, translated_masks
 
 RIGHT_DB, WRONG_DB = 24.0, 17.0
@@ -42,7 +42,7 @@ class Composites:
 
     def removal(
         self, frames: Frames, turn: int, rng: np.random.Generator
-    ) -> tuple[PairSample, PairSample]:
+    ) -> tuple[PairFrames, PairFrames]:
         """The footage as the removal of an object pasted onto it, and the same as an addition."""
         static = rng.random() < self.static_share
         scene = frames[:1]
@@ -54,19 +54,19 @@ class Composites:
         clean = frames if turn % 2 else self._slightly_off(frames, masks, rng)
         if static:  # a remover takes the mean of many frames there: no noise is left
             clean = np.where(masks[..., None], scene, frames)
-        removal = PairSample("object_removal", pasted, clean, masks, made="target")
-        return removal, PairSample("object_addition", clean, pasted, masks, made="source")
+        removal = PairFrames("object_removal", pasted, clean, masks, made="target")
+        return removal, PairFrames("object_addition", clean, pasted, masks, made="source")
 
-    def swap(self, frames: Frames, rng: np.random.Generator) -> PairSample:
+    def swap(self, frames: Frames, rng: np.random.Generator) -> PairFrames:
         """One pasted object for another one of the same motion, no larger."""
         masks = self._masks(frames, rng)
         real = paste(frames, masks, rng)
         shrunk = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, [2 * int(rng.integers(0, 4)) + 1] * 2)
         smaller = np.stack([cv2.erode(m.astype(np.uint8), shrunk) for m in masks]) > 0
         other = paste(frames, smaller if smaller.any((1, 2)).all() else masks, rng)
-        return PairSample("object_swap", other, real, widened(masks, rng), made="source")
+        return PairFrames("object_swap", other, real, widened(masks, rng), made="source")
 
-    def removed(self, frames: Frames, rng: np.random.Generator) -> tuple[PairSample, bool | None]:
+    def removed(self, frames: Frames, rng: np.random.Generator) -> tuple[PairFrames, bool | None]:
         """A remover's result, and whether it is right; None where nobody could say."""
         first = object_masks(frames[:1], rng, areas=self.areas)[0]
         masks = translated_masks(first, len(frames), rng, static=0)  # what is behind can be known
@@ -75,7 +75,7 @@ class Composites:
         expert.load()
         result = expert.edit(EditRequest("object_removal", pasted, widened(masks, rng)))
         holes = masks if result.masks is None else result.masks
-        pair = PairSample("object_removal", pasted, result.frames, holes, made="target")
+        pair = PairFrames("object_removal", pasted, result.frames, holes, made="target")
         error = float(((result.frames[masks].astype(np.float32) - frames[masks]) ** 2).mean())
         psnr = 10 * np.log10(255**2 / max(error, 1e-6))
         right = True if psnr >= RIGHT_DB else False if psnr <= WRONG_DB else None

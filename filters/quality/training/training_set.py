@@ -18,7 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalog.media import read_video, write_video
-from filters.base import Frames, PairSample
+from filters.base import Frames, PairFrames
 from filters.encoder.base import Encoder
 from filters.features import describe, measures_of
 from filters.quality.descriptor import (
@@ -65,7 +65,7 @@ def joined(sets: Sequence[TrainingSet]) -> TrainingSet:
 
 
 def training_set(
-    pairs: Iterable[tuple[str, str, PairSample]], seed: int, encoder: Encoder
+    pairs: Iterable[tuple[str, str, PairFrames]], seed: int, encoder: Encoder
 ) -> TrainingSet:
     """From (clip id, kind, pair), of which the good ones are broken as well. Frames are dropped as
     soon as they are described."""
@@ -86,8 +86,8 @@ def training_set(
 
 
 def with_broken(
-    pair: PairSample, rng: np.random.Generator, queue: list[str], broken_per_good: int = 2
-) -> list[tuple[str, PairSample]]:
+    pair: PairFrames, rng: np.random.Generator, queue: list[str], broken_per_good: int = 2
+) -> list[tuple[str, PairFrames]]:
     """The pair as read from files and `broken_per_good` broken ones or fewer, each with its kind.
 
     Kinds are taken from `queue`, refilled in random order when it is empty: over many pairs every
@@ -110,7 +110,7 @@ def with_broken(
 
 
 def broken_side(
-    pair: PairSample, breakage: Breakage, rng: np.random.Generator, strength: float
+    pair: PairFrames, breakage: Breakage, rng: np.random.Generator, strength: float
 ) -> Frames | None:
     """The pair's made side, broken; None if the breakage would not be visible there."""
     real, made = pair.sides
@@ -125,12 +125,12 @@ def broken_side(
     return frames if _visible(made, frames, mask) else None
 
 
-def stored(pair: PairSample) -> PairSample:
+def stored(pair: PairFrames) -> PairFrames:
     """The pair as read from files."""
     return dataclasses.replace(pair, source=encoded(pair.source), target=encoded(pair.target))
 
 
-def _with_made(pair: PairSample, frames: Frames) -> PairSample:
+def _with_made(pair: PairFrames, frames: Frames) -> PairFrames:
     if pair.made == "source":
         return dataclasses.replace(pair, source=frames)
     return dataclasses.replace(pair, target=frames)

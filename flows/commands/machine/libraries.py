@@ -8,12 +8,12 @@ from collections import defaultdict
 from collections.abc import Callable
 
 from experts.providers import Provider, providers, slots
-from flows.commands.machine.check import Check
+from flows.commands.machine.check import SetupCheck
 
 
 def check_libraries(
     has: Callable[[str], bool] = lambda library: importlib.util.find_spec(library) is not None,
-) -> Check:
+) -> SetupCheck:
     """The providers beside the embedded ones. `has` says whether a library is installed."""
     needing = [p for slot in slots() for p in providers(slot).values() if p.needs.library]
     lacking: dict[str, list[Provider]] = defaultdict(list)
@@ -29,10 +29,10 @@ def check_libraries(
     count = len(needing) - sum(map(len, lacking.values()))
     found = f"{count} of {len(needing)} beside the embedded: {', '.join(versions) or 'no library'}"
     if not lacking:
-        return Check("models to choose", "ok", found)
+        return SetupCheck("models to choose", "ok", found)
     names = ", ".join(f"{p.slot}: {p.name}" for own in lacking.values() for p in own)
     extras = ",".join(sorted({p.needs.extra or "gpu" for own in lacking.values() for p in own}))
-    return Check(
+    return SetupCheck(
         "models to choose",
         "warn",
         f"{found}; not installed: {', '.join(sorted(lacking))}",

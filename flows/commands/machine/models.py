@@ -23,7 +23,7 @@ def models_table() -> list[dict[str, Any]]:
     return [row(entry) for entry in weights.entries()]
 
 
-def row(entry: weights.Entry) -> dict[str, Any]:
+def row(entry: weights.WeightsEntry) -> dict[str, Any]:
     """What is told of a slot; `size` in bytes."""
     return {
         "name": entry.name,
@@ -40,12 +40,12 @@ def row(entry: weights.Entry) -> dict[str, Any]:
     }
 
 
-def _origin(entry: weights.Entry) -> str:
+def _origin(entry: weights.WeightsEntry) -> str:
     first = entry.sources[0]
     return f"{first.kind}: {first.package} {first.version}"
 
 
-def fetch_missing(wanted: Iterable[weights.Entry]) -> None:
+def fetch_missing(wanted: Iterable[weights.WeightsEntry]) -> None:
     """Downloads those that are not in the cache, a few at a time, with a bar for each.
 
     Raises the first EditmillError met.

@@ -181,7 +181,7 @@ def _counted(checkpoints: int, files: int) -> str:
 def _print_rest(
     name: str,
     lacking: list[Requirement],
-    absent: list[weights.Entry],
+    absent: list[weights.WeightsEntry],
     tried: bool,
     console: Console,
 ) -> None:

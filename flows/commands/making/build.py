@@ -48,9 +48,9 @@ def main(
     # Imported late: this takes seconds, and a finished build needs none of it. The server starts
     # beside the other imports.
     console.print(f"Starting to build {asked.recipe.name} in {out} …", highlight=False)
-    from flows.runtime.orchestration.server import Server
+    from flows.runtime.orchestration.server import OrchestrationServer
 
-    to = Server(asked.recipe.run.server)
+    to = OrchestrationServer(asked.recipe.run.server)
     from flows import build
 
     logs.say(asked.recipe.run.log)

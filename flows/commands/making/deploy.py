@@ -53,7 +53,7 @@ def main(
     recipe, out = recipe_for_runs(recipe), catalog_for_runs(out)
     plan = planned(recipe, out, cron=cron, timezone=timezone, gpus=gpus, prefix=prefix)
     check(url, "or name another with --server")
-    cpu = pools.Pool(pool, kind, concurrency)
+    cpu = pools.PoolPlan(pool, kind, concurrency)
     gpu = pools.gpu_pool(cpu, gpus)
     own_file = Path(recipe).is_absolute()
     patient = using(Connection(url, threading.Event(), _tell))

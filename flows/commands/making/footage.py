@@ -31,7 +31,7 @@ class Video:
 
 
 @dataclass(frozen=True, slots=True)
-class Footage:
+class ReadableVideos:
     """The videos that can be read, and of the others the reason in a line each."""
 
     videos: list[Video]
@@ -52,7 +52,7 @@ class Objects:
     videos: dict[str, int] = field(default_factory=dict)
 
 
-def probed(files: Iterable[SourceFile]) -> Footage:
+def probed(files: Iterable[SourceFile]) -> ReadableVideos:
     """What each file is; its packets are read, its pictures are not decoded."""
     videos, refused = [], []
     for file in files:
@@ -63,7 +63,7 @@ def probed(files: Iterable[SourceFile]) -> Footage:
             videos.append(Video(file, media.probe(file.path)))
         except BadInput as error:
             refused.append(str(error))
-    return Footage(videos, refused)
+    return ReadableVideos(videos, refused)
 
 
 def objects_in(videos: Sequence[Video], min_score: float) -> Objects:

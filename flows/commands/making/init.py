@@ -12,7 +12,7 @@ from rich.progress import track
 from catalog.errors import EditmillError, one_line
 from catalog.storage.files import write_bytes
 from experts.plan.rules import Planning
-from flows.commands.making.footage import Footage, Objects, objects_in, probed
+from flows.commands.making.footage import Objects, ReadableVideos, objects_in, probed
 from flows.commands.making.recipe_text import recipe_text
 from flows.recipe import parse
 from flows.sources import folder
@@ -52,7 +52,9 @@ def main(root: Path, out: Path, *, force: bool, as_json: bool) -> None:
         _tell(out, listed, found, objects)
 
 
-def document(out: Path, listed: Listing, found: Footage, objects: Objects) -> dict[str, object]:
+def document(
+    out: Path, listed: Listing, found: ReadableVideos, objects: Objects
+) -> dict[str, object]:
     """What was found, for machines."""
     return {
         "recipe": str(out),
@@ -78,7 +80,7 @@ def recipe_name(where: Path) -> str:
     return re.sub(r"[^a-z0-9]+", "-", one_line(where.name).lower()).strip("-") or "footage"
 
 
-def _tell(out: Path, listed: Listing, found: Footage, objects: Objects) -> None:
+def _tell(out: Path, listed: Listing, found: ReadableVideos, objects: Objects) -> None:
     console = Console(highlight=False, soft_wrap=True)
     videos = found.videos
     for line in (
@@ -105,7 +107,7 @@ def _seen(objects: Objects) -> str:
     )
 
 
-def _sizes(found: Footage) -> str:
+def _sizes(found: ReadableVideos) -> str:
     """Smallest and largest size and rate."""
     infos = [video.info for video in found.videos]
     by_size = sorted({(i.width * i.height, f"{i.width}×{i.height}") for i in infos})

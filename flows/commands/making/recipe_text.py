@@ -17,7 +17,7 @@ from catalog.errors import BadInput
 from catalog.media import fit_size
 from experts.edit.tasks import CONDITIONAL, LOCAL, TASKS, Size
 from filters.base import FRAMES
-from flows.commands.making.footage import Footage, Objects
+from flows.commands.making.footage import Objects, ReadableVideos
 from flows.recipe import Clips, load
 
 FIRST_CLIPS = 16
@@ -59,7 +59,7 @@ OF_CLIPS = {
 """What is said of each task beside its weight, which is the embedded recipe's."""
 
 
-def recipe_text(name: str, folder: Path, found: Footage, objects: Objects) -> str:
+def recipe_text(name: str, folder: Path, found: ReadableVideos, objects: Objects) -> str:
     """YAML that :func:`flows.recipe.parse` takes. The same footage gives the same text, but for the
     depth tasks, which are on where `EDITMILL_DEPTH` names a model."""
     sections = (
@@ -72,7 +72,7 @@ def recipe_text(name: str, folder: Path, found: Footage, objects: Objects) -> st
     return "\n".join(line for section in sections for line in (*section, ""))
 
 
-def _head(name: str, folder: Path, found: Footage, objects: Objects) -> Iterator[str]:
+def _head(name: str, folder: Path, found: ReadableVideos, objects: Objects) -> Iterator[str]:
     count = len(found.videos)
     yield f"# For {count} video{'s' * (count != 1)}, {found.seconds / 60:.1f} minutes in all."
     yield "# Written by `editmill init`; every key that is not here has the papers' value."
@@ -86,7 +86,7 @@ def _head(name: str, folder: Path, found: Footage, objects: Objects) -> Iterator
     yield from _labels(found, objects)
 
 
-def _labels(found: Footage, objects: Objects) -> Iterator[str]:
+def _labels(found: ReadableVideos, objects: Objects) -> Iterator[str]:
     """Only a look at every video may leave labels out."""
     if not objects.videos:
         return
@@ -106,7 +106,7 @@ def _labels(found: Footage, objects: Objects) -> Iterator[str]:
         yield f"    # labels: [{names}]"
 
 
-def _clips(found: Footage) -> Iterator[str]:
+def _clips(found: ReadableVideos) -> Iterator[str]:
     lengths = [video.info.frames for video in found.videos]
     least = Clips().min_frames
     longest = max(least, min(LONGEST_EDIT, max(lengths)))
@@ -121,7 +121,7 @@ def _clips(found: Footage) -> Iterator[str]:
         yield _key("per_source", per_source, f"take this line away for all, about {every} clips")
 
 
-def _annotate(found: Footage) -> Iterator[str]:
+def _annotate(found: ReadableVideos) -> Iterator[str]:
     fps = statistics.median(video.info.fps for video in found.videos)
     yield "annotate:"
     yield _key(
@@ -131,7 +131,7 @@ def _annotate(found: Footage) -> Iterator[str]:
     )
 
 
-def _plan(found: Footage, objects: Objects) -> Iterator[str]:
+def _plan(found: ReadableVideos, objects: Objects) -> Iterator[str]:
     usual = load("embedded").plan
     yield "plan:"
     yield _key("edits_per_clip", usual.edits_per_clip, "drawn by weight, each at most once a clip")
@@ -166,7 +166,7 @@ def _key(name: str, value: object, comment: str, indent: int = 2) -> str:
     return f"{' ' * indent}{name}: {value}".ljust(COMMENT_AT) + f"  # {comment}"
 
 
-def _edit_size(found: Footage, size: Size) -> str:
+def _edit_size(found: ReadableVideos, size: Size) -> str:
     """Of the largest video, as width×height."""
     info = max((video.info for video in found.videos), key=lambda i: i.width * i.height)
     height, width = (size.height, size.width)

@@ -15,7 +15,7 @@ from rich.text import Text
 from catalog.errors import EditmillError
 from catalog.layout import MARKER
 from catalog.storage import open_storage
-from flows.commands.releasing.log import Entry, entries, said
+from flows.commands.releasing.log import LogEntry, entries, said
 from flows.runtime.monitoring import status as build_status
 from flows.runtime.monitoring.progress import clock, kept_line, stage_table
 from flows.runtime.monitoring.status import SECONDS, Status, alive
@@ -49,7 +49,7 @@ def main(root: str, *, watch: bool, as_json: bool) -> None:
             screen.update(describe(status), refresh=True)
 
 
-def _since(root: str, status: Status) -> list[Entry]:
+def _since(root: str, status: Status) -> list[LogEntry]:
     """What happened to the catalog after the build: another release, a source that was forgotten.
     A catalog that is damaged does not hide how the build ended."""
     if alive(status):

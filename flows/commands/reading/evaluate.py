@@ -30,7 +30,7 @@ from filters.encoder.clip import OpenClipEncoder
 from filters.metrics import METRICS
 from filters.metrics.lpips import SLOT
 from filters.metrics.openclip import VARIABLE, OpenClip
-from filters.metrics.pair import LONG_SIDE, Instruments, MaskReader, Measured, Subject, measure
+from filters.metrics.pair import LONG_SIDE, Instruments, MaskReader, PairMetrics, Subject, measure
 from filters.metrics.published import beside
 from filters.metrics.similarity import ImageTextEncoder
 from filters.metrics.standin import StandIn
@@ -43,11 +43,11 @@ PAGE = "docs/evaluate.md"
 
 
 @dataclass(slots=True)
-class Report:
+class EvaluationReport:
     """What was measured: one row per pair, and the failures (pair → what is wrong with it)."""
 
     encoder: ImageTextEncoder
-    pairs: list[tuple[str, Subject, Measured]] = field(default_factory=list)
+    pairs: list[tuple[str, Subject, PairMetrics]] = field(default_factory=list)
     failures: dict[str, str] = field(default_factory=dict)
 
     def tasks(self) -> list[str]:
@@ -100,7 +100,7 @@ def evaluate_catalog(
     clip: str = "",
     limit: int = 0,
     recipe: str = "",
-) -> Report:
+) -> EvaluationReport:
     """Every kept pair at `ref`, or those of one task; `limit` pairs per task at most, if not 0. By
     the CLIP and the optical flow of `recipe`, if one is named; `clip` counts before its.
 
@@ -120,7 +120,7 @@ def evaluate_catalog(
         of = f" of {task}" if task else ""
         raise EditmillError(f"{root}: has no kept pairs{of} at {ref}; build some first")
     tools = _instruments(clip, recipe)
-    report = Report(tools.encoder)
+    report = EvaluationReport(tools.encoder)
     progress = Console(stderr=True)
     for row in track(found, "measuring", console=progress, transient=True):
         try:
@@ -145,7 +145,7 @@ def evaluate_pair(
     task: str | None = None,
     clip: str = "",
     recipe: str = "",
-) -> Report:
+) -> EvaluationReport:
     """One pair of videos; the target is the edit. Raises EditmillError, one line."""
     if task is not None:
         task_named(task)
@@ -155,7 +155,7 @@ def evaluate_pair(
     subject = Subject(source, target, task or "", "target", prompt, reader)
     sides.probe(source, target)  # before any weight is opened
     tools = _instruments(clip, recipe)
-    report = Report(tools.encoder)
+    report = EvaluationReport(tools.encoder)
     report.pairs.append((target.name, subject, measure(subject, tools)))
     return report
 
@@ -199,7 +199,7 @@ def _given(where: str, frames: int, height: int, width: int) -> MaskReader:
     return lambda first, count: masks[first : first + count]
 
 
-def show(report: Report, console: Console | None = None) -> None:
+def show(report: EvaluationReport, console: Console | None = None) -> None:
     """The tables, one per task, and what their figures may be compared with."""
     console = console or Console()
     for task in report.tasks():
@@ -218,7 +218,7 @@ def show(report: Report, console: Console | None = None) -> None:
         console.print(line, markup=False, highlight=False, soft_wrap=True)
 
 
-def _table(report: Report, task: str) -> Group:
+def _table(report: EvaluationReport, task: str) -> Group:
     """The task's measured figures, then what was not measured, reason by reason."""
     measured = [subject for _, subject, _ in report.pairs if subject.task == task]
     side = f", made side: {measured[0].made}" if task else ""

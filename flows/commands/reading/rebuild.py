@@ -24,7 +24,7 @@ from catalog.query import Queries
 from catalog.records import Clip, Pair, Plan, Track, from_row
 from catalog.storage.media import MediaStore
 from experts import threads
-from experts.edit.job import Footage, Job, carry_out, store_masks, store_video
+from experts.edit.job import DecodedClip, Job, carry_out, store_masks, store_video
 from experts.edit.tasks import TASKS
 from experts.instances import ready, shared
 from experts.serving import that_made
@@ -67,7 +67,7 @@ def rebuild(
     expert = that_made(dataset, pair)
     with _scratch(out) as folder:
         store = MediaStore(folder)
-        footage = Footage(dataset, store)
+        footage = DecodedClip(dataset, store)
         result = carry_out(job, footage, expert)
         made = store_video(store, result.frames, job.clip.fps).video
         real = footage.stored(job).video

@@ -17,7 +17,7 @@ from catalog.errors import BadInput, visible
 from catalog.keeping.erased import kept_path
 from catalog.media.image import write_png
 from catalog.provenance import Provenance, provenance
-from catalog.provenance.document import ClipCut, EditPlan, SourceFile, TrackedObject
+from catalog.provenance.document import ClipCut, EditPlan, ObjectProvenance, SourceProvenance
 from catalog.records import Pair, to_row
 from catalog.releases import Catalog
 from catalog.report.sheet import pair_sheet, strips
@@ -120,7 +120,7 @@ def shows_pictures() -> bool:
     return sys.stdout.isatty() and not asked_not
 
 
-def _source(pair: Pair, source: SourceFile | None) -> list[str]:
+def _source(pair: Pair, source: SourceProvenance | None) -> list[str]:
     if source is None:
         return [f"{pair.source_uri}, {pair.licence}"]
     return [
@@ -139,7 +139,7 @@ def _clip(pair: Pair, clip: ClipCut | None) -> list[str]:
     return [line, *([f"caption: {clip['caption']}"] if clip["caption"] else [])]
 
 
-def _object(pair: Pair, track: TrackedObject | None) -> list[str]:
+def _object(pair: Pair, track: ObjectProvenance | None) -> list[str]:
     if track is None:
         return [pair.label] if pair.label else []
     return [

@@ -24,7 +24,7 @@ from flows.runtime.monitoring.status import Status
 
 
 @dataclass(frozen=True, slots=True)
-class Entry:
+class LogEntry:
     """One thing that happened: a build that ended, a release, a source that was forgotten."""
 
     at: str  # ISO 8601, UTC
@@ -32,7 +32,7 @@ class Entry:
     details: dict[str, Any]
 
 
-def entries(storage: Storage) -> list[Entry]:
+def entries(storage: Storage) -> list[LogEntry]:
     """All that happened, the oldest first: by the time that was noted, but releases in the order in
     which they were made, also where a clock was set back.
 
@@ -64,36 +64,36 @@ def show(root: str, limit: int, as_json: bool) -> None:
     Console().print(table)
 
 
-def said(entry: Entry) -> str:
+def said(entry: LogEntry) -> str:
     """The details for a person."""
     return one_line(", ".join(f"{n.replace('_', ' ')} {v}" for n, v in entry.details.items() if v))
 
 
-def _of_build(status: Status) -> Entry:
+def _of_build(status: Status) -> LogEntry:
     what = f"build {status.state}"
     if status.release:
         what += f" with release {status.release}"
     details = {"recipe": status.recipe, "kept": status.kept, "made": status.made}
     if status.message:
         details["because"] = status.message
-    return Entry(_iso(status.updated_at), what, details)
+    return LogEntry(_iso(status.updated_at), what, details)
 
 
-def _of_release(release: Release) -> Entry:
+def _of_release(release: Release) -> LogEntry:
     details: dict[str, Any] = {"recipe": recipe_name(release.recipe)}
     if release.counts:  # a catalog of format 1 has none
         tasks = release.counts.get("tasks", {}).values()
         details |= {"kept": sum(t["kept"] for t in tasks), "made": sum(t["made"] for t in tasks)}
         details["local_edits"] = release.counts.get("tables", {}).get("local_edits", 0)
     details["notes"] = release.notes
-    return Entry(_second(release.created_at), f"release {release.tag}", details)
+    return LogEntry(_second(release.created_at), f"release {release.tag}", details)
 
 
-def _of_forgotten(source: Forgotten) -> Entry:
+def _of_forgotten(source: Forgotten) -> LogEntry:
     name = source.names[0] if source.names else source.source_id[:12]
     details = {"source": source.source_id[:12], "clips": len(source.clips)}
     what = "erased" if source.erased else "forgot"
-    return Entry(source.at, f"{what} {name}", details)
+    return LogEntry(source.at, f"{what} {name}", details)
 
 
 def _second(created_at: str) -> str:

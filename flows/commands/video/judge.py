@@ -16,7 +16,7 @@ from experts.edit.tasks import task_named
 from experts.memory import using
 from experts.providers import chosen
 from experts.providers.models import Models
-from filters.base import FRAMES, PairSample, Verdict
+from filters.base import FRAMES, PairFrames, Verdict
 from filters.config import filters_for
 from filters.encoder.base import Encoder
 from filters.judge import judge
@@ -93,7 +93,7 @@ def judge_pair(
     }
 
 
-def _asked(vlm: PairJudge, sample: PairSample, rules: Vlm) -> dict[str, Verdict]:
+def _asked(vlm: PairJudge, sample: PairFrames, rules: Vlm) -> dict[str, Verdict]:
     """What the recipe's judge says of the pair, decided by its thresholds. Raises BadInput where it
     gives no answer."""
     with using(vlm):

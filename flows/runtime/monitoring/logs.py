@@ -38,7 +38,7 @@ def at(**fields: Any) -> Iterator[None]:
         _where.reset(token)
 
 
-class OneLine(logging.Formatter):
+class OneLineFormatter(logging.Formatter):
     """The message alone, as one line."""
 
     def format(self, record: logging.LogRecord) -> str:
@@ -73,7 +73,7 @@ class _OnStderr(logging.Handler):
 
 
 _handler = _OnStderr()
-_handler.setFormatter(OneLine())
+_handler.setFormatter(OneLineFormatter())
 
 
 def say(layout: LogLayout | None = None) -> None:
@@ -84,7 +84,7 @@ def say(layout: LogLayout | None = None) -> None:
     """
     if layout is not None:
         layout = _asked() or layout
-        _handler.setFormatter(JsonLine() if layout == "json" else OneLine())
+        _handler.setFormatter(JsonLine() if layout == "json" else OneLineFormatter())
         LOG.setLevel(logging.INFO if layout == "json" else logging.WARNING)
     elif LOG.level == logging.NOTSET:
         LOG.setLevel(logging.WARNING)

@@ -37,7 +37,7 @@ def tell(line: str) -> None:
         sys.stderr.flush()
 
 
-class OneLine(logging.Filter):
+class OneLineFilter(logging.Filter):
     """Of records about an exception of ours, lets one through for each flow run, as one line."""
 
     def __init__(self) -> None:
@@ -61,6 +61,6 @@ class OneLine(logging.Filter):
         return True
 
 
-_one_line = OneLine()
+_one_line = OneLineFilter()
 for _name in (FLOW_RUNS, TASK_RUNS, ENGINE):
     logging.getLogger(_name).addFilter(_one_line)

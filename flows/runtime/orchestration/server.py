@@ -203,7 +203,7 @@ def _in_flow_run() -> bool:
     return FlowRunContext.get() is not None
 
 
-class Server:
+class OrchestrationServer:
     """What a build reports to. Construct it early: the server starts beside the other imports.
 
     `asked` is the user's wish: an URL, a profile of his or `profile` (the one in use); None for a

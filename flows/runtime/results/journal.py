@@ -13,7 +13,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from typing import Any, Generic, TypeVar
 
 from catalog.errors import BadInput, EditmillError, one_line
-from catalog.products import Page
+from catalog.products import ProductPage
 from catalog.records import Failure, failure_id
 from flows.runtime.context import Context, Stopped
 from flows.runtime.monitoring.seen import records_seen
@@ -76,13 +76,13 @@ class _Saving:
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="save")
         self._saved: list[Future[None]] = []
 
-    def save(self, page: Page, products: dict[str, Document]) -> None:
+    def save(self, page: ProductPage, products: dict[str, Document]) -> None:
         for saved in [each for each in self._saved if each.done()]:
             saved.result()
             self._saved.remove(saved)
         self._saved.append(self._thread.submit(self._save, page, products))
 
-    def _save(self, page: Page, products: dict[str, Document]) -> None:
+    def _save(self, page: ProductPage, products: dict[str, Document]) -> None:
         self._ctx.catalog.media.flush()
         page.put(products)
 
@@ -114,7 +114,7 @@ class _StageRun(Generic[R]):
         self.ctx, self.stage, self._records = ctx, stage, records
         self._key, self._page, self._part, self._work, self._name = key, page, part, work, name
         self.saving = _Saving(ctx)
-        self._pages: dict[str, Page] = {}
+        self._pages: dict[str, ProductPage] = {}
         self._failures: dict[str, list[Failure]] = {
             f"{stage}/{part(record)}": [] for record in records
         }
@@ -175,7 +175,7 @@ class _StageRun(Generic[R]):
             self._refused(record, error)
             return None
 
-    def _page_of(self, record: R, key: str | None) -> Page | None:
+    def _page_of(self, record: R, key: str | None) -> ProductPage | None:
         name = key if self._page is None else self._page(record)
         if name is None:
             return None

@@ -21,7 +21,7 @@ from flows.runtime.shard import Shard
 
 
 @dataclass(frozen=True, slots=True)
-class Report:
+class TaskReport:
     """Of one task. `stages` are counters by stage, `tasks` counts of products by editing task,
     `span` when it began and ended (`time.time()`), `written` the parts of each table with their
     fingerprints."""
@@ -47,11 +47,11 @@ class Report:
 
 
 @dataclass(frozen=True, slots=True)
-class Made:
+class TaskResult:
     """A task's records; `report` is None where it ran in the driver's process, which saw it all."""
 
     records: Shard[Any]
-    report: Report | None = None
+    report: TaskReport | None = None
 
 
 class Reporting:
@@ -66,9 +66,9 @@ class Reporting:
         self._began = time.time()
         self._asked = served.usage(ctx.recipe)
 
-    def report(self) -> Report:
+    def report(self) -> TaskReport:
         ctx, stats = self._ctx, self._ctx.stats
-        return Report(
+        return TaskReport(
             stages=stats.counters(),
             tasks=stats.tasks,
             span=(self._began, time.time()),

@@ -11,7 +11,7 @@ from weakref import WeakKeyDictionary, WeakSet
 from catalog.errors import EditmillError
 from flows.runtime.context import BuildRun, Context, Stopped, findable
 from flows.runtime.every import every
-from flows.runtime.running.report import Made
+from flows.runtime.running.report import TaskResult
 from flows.runtime.running.resources import resources
 from flows.runtime.running.runner import Runner
 from flows.runtime.shard import Shard
@@ -94,7 +94,7 @@ class Work:
         with every(POLL_SECONDS, self._poll, "reports"):
             yield
 
-    def _take(self, future: Any, made: Made) -> None:
+    def _take(self, future: Any, made: TaskResult) -> None:
         with self._lock:
             known = self._open.pop(id(future), None) is not None
         if known and made.report is not None:

@@ -17,7 +17,7 @@ from flows.runtime.context import BuildRun, Context, context_of
 from flows.runtime.monitoring.seen import seen
 from flows.runtime.monitoring.stats import Stats
 from flows.runtime.results.commits import Commits
-from flows.runtime.running.report import Made, Reporting
+from flows.runtime.running.report import Reporting, TaskResult
 from flows.runtime.selection import select
 from flows.runtime.servers.models import settle
 from flows.runtime.shard import Shard, remember
@@ -32,7 +32,7 @@ _one_at_a_time = threading.Lock()
 
 def run_stage(
     build: BuildRun, name: str, stage: Stage, given: Any, *, first: bool, last: bool
-) -> Made:
+) -> TaskResult:
     """What the stage of that name makes of a shard, or of a shard and what goes with it.
 
     `first` says that a shard of clips begins with this stage, `last` that no other follows.
@@ -58,19 +58,19 @@ def run_stage(
 
     ctx = context_of(build)
     if ctx is not None:
-        return Made(run(ctx))
+        return TaskResult(run(ctx))
     with _one_at_a_time:
         ctx = _context(build)
         reporting = Reporting(ctx)
         # A runner that wants its workers to stop interrupts them, as a terminal does.
         with ctx.stats.watch(), stopped_by_signals(ctx, notice=False):
             made = run(ctx)
-        return Made(made, reporting.report())
+        return TaskResult(made, reporting.report())
 
 
 def _records(given: Any) -> Any:
     """Tasks before this one gave it theirs with a report."""
-    if isinstance(given, Made):
+    if isinstance(given, TaskResult):
         return given.records
     if type(given) is tuple:
         return tuple(_records(each) for each in given)

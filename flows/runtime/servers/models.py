@@ -15,7 +15,7 @@ from catalog.products import Products
 from experts.memory import parts_of
 from experts.providers import chosen
 from experts.write.chat.served import ServedModel
-from experts.write.chat.server import Refused
+from experts.write.chat.server import RequestRefused
 from filters.vlm.config import judge_for
 from flows.recipe import Recipe
 
@@ -50,7 +50,7 @@ def settle(recipe: Recipe, products: Products) -> dict[str, EditmillError]:
                 raise unreached[model.address]
             products.put(STAGE, key, {"identity": model.ask_identity()})
         except EditmillError as error:
-            if not isinstance(error, Refused):
+            if not isinstance(error, RequestRefused):
                 unreached[model.address] = error
             away[slot] = error
             if known := products.get(STAGE, key):

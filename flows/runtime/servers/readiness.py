@@ -96,7 +96,7 @@ class Readiness:
         if faults:
             raise EditmillError(self._cannot(faults))
 
-    def _say(self, lacking: list[Requirement], absent: list[weights.Entry]) -> None:
+    def _say(self, lacking: list[Requirement], absent: list[weights.WeightsEntry]) -> None:
         names = [each.name for each in lacking] + [each.name for each in absent]
         sizes = [each.size for each in lacking] + [each.size for each in absent]
         log.warning(
@@ -116,7 +116,7 @@ class Readiness:
             return each.checkpoint, str(error)
         return None
 
-    def _fetched(self, entry: weights.Entry) -> tuple[str, str] | None:
+    def _fetched(self, entry: weights.WeightsEntry) -> tuple[str, str] | None:
         self._check_stop()
         try:
             weights.fetch(entry.name, lambda *_: self._check_stop())

@@ -15,19 +15,19 @@ CheckStop = Callable[[], None]
 """Raises once the build shall stop."""
 
 
-class NoAnswer(EditmillError):
+class Unreachable(EditmillError):
     """A service that cannot be reached now, or is busy."""
 
 
 @dataclass(frozen=True, slots=True)
-class State:
+class FileState:
     """A file as it is now. Another content has another state."""
 
     size: int  # bytes
     version: str  # its ETag or, on a disk, when it was changed
 
 
-class File(Protocol):
+class ReadableFile(Protocol):
     """A file that is only read. Immutable, small and picklable."""
 
     @property
@@ -35,11 +35,13 @@ class File(Protocol):
         """Where it lies, for messages; without what a secret may be in."""
         ...
 
-    def state(self, check_stop: CheckStop) -> State:
+    def state(self, check_stop: CheckStop) -> FileState:
         """As it is now. Raises BadInput: final where there is no such file."""
         ...
 
-    def pieces(self, state: State, start: int, size: int, check_stop: CheckStop) -> Iterator[bytes]:
+    def pieces(
+        self, state: FileState, start: int, size: int, check_stop: CheckStop
+    ) -> Iterator[bytes]:
         """`size` bytes from `start` on, or what there is of them, a few megabytes at a time;
         `check_stop` is called before each.
 
@@ -65,14 +67,14 @@ def cut_short(uri: str, got: int, size: int) -> BadInput:
 class FileRange:
     """The address of a video that is a file, or a part of one: `size` bytes from `start` on."""
 
-    file: File
-    state: State
+    file: ReadableFile
+    state: FileState
     start: int
     size: int
     most_bytes: int = MOST_BYTES
 
     @classmethod
-    def whole(cls, file: File, state: State, most_bytes: int = MOST_BYTES) -> FileRange:
+    def whole(cls, file: ReadableFile, state: FileState, most_bytes: int = MOST_BYTES) -> FileRange:
         return cls(file, state, 0, state.size, most_bytes)
 
     @property

@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 import httpx
 
 from catalog.errors import BadInput
-from flows.sources.files.file import CheckStop, State, changed
-from flows.sources.http import Client
+from flows.sources.files.file import CheckStop, FileState, changed
+from flows.sources.http import HttpClient
 from flows.sources.links.stable import stable_link
 
 PIECE = 8 << 20
@@ -31,10 +31,12 @@ class LinkedFile:
     def uri(self) -> str:
         return stable_link(self.link)
 
-    def state(self, check_stop: CheckStop) -> State:
+    def state(self, check_stop: CheckStop) -> FileState:
         return self._asked(0, 1, check_stop)[0]
 
-    def pieces(self, state: State, start: int, size: int, check_stop: CheckStop) -> Iterator[bytes]:
+    def pieces(
+        self, state: FileState, start: int, size: int, check_stop: CheckStop
+    ) -> Iterator[bytes]:
         end = min(start + size, state.size)
         while start < end:
             now, data = self._asked(start, min(PIECE, end - start), check_stop)
@@ -43,9 +45,9 @@ class LinkedFile:
             start += len(data)
             yield data
 
-    def _asked(self, start: int, size: int, check_stop: CheckStop) -> tuple[State, bytes]:
+    def _asked(self, start: int, size: int, check_stop: CheckStop) -> tuple[FileState, bytes]:
         """The file's state and these bytes of it."""
-        answer: list[tuple[State, bytes]] = []
+        answer: list[tuple[FileState, bytes]] = []
         client = _client(self.hosts)
         # Compressed on the way, the bytes would be counted otherwise.
         headers = {"Range": f"bytes={start}-{start + size - 1}", "Accept-Encoding": "identity"}
@@ -57,7 +59,7 @@ class LinkedFile:
         client.trying(self.link, once, check_stop)
         return answer[0]
 
-    def _read(self, response: httpx.Response, start: int, size: int) -> tuple[State, bytes]:
+    def _read(self, response: httpx.Response, start: int, size: int) -> tuple[FileState, bytes]:
         found = _RANGE.fullmatch(response.headers.get("content-range", ""))
         if response.status_code != 206 or found is None or int(found[1]) != start:
             raise BadInput(
@@ -74,9 +76,9 @@ class LinkedFile:
             raise ValueError("cut short")  # is tried again
         headers = response.headers
         version = headers.get("etag") or headers.get("last-modified") or ""
-        return State(int(found[3]), version), bytes(data)
+        return FileState(int(found[3]), version), bytes(data)
 
 
 @functools.lru_cache(maxsize=8)
-def _client(hosts: tuple[str, ...]) -> Client:
-    return Client(hosts)
+def _client(hosts: tuple[str, ...]) -> HttpClient:
+    return HttpClient(hosts)

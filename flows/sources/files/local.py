@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from catalog.errors import BadInput
-from flows.sources.files.file import CheckStop, State, changed
+from flows.sources.files.file import CheckStop, FileState, changed
 
 PIECE = 1 << 20
 """Bytes read at once."""
@@ -25,13 +25,15 @@ class LocalFile:
     def uri(self) -> str:
         return str(self.path)
 
-    def state(self, check_stop: CheckStop) -> State:
+    def state(self, check_stop: CheckStop) -> FileState:
         try:
             return _state(self.path.stat(), self.uri)
         except OSError as error:
             raise _unreadable(self.uri, error) from None
 
-    def pieces(self, state: State, start: int, size: int, check_stop: CheckStop) -> Iterator[bytes]:
+    def pieces(
+        self, state: FileState, start: int, size: int, check_stop: CheckStop
+    ) -> Iterator[bytes]:
         check_stop()
         try:
             with self.path.open("rb") as file:
@@ -45,15 +47,15 @@ class LocalFile:
         except OSError as error:
             raise _unreadable(self.uri, error) from None
 
-    def _refuse_other(self, state: State, descriptor: int) -> None:
+    def _refuse_other(self, state: FileState, descriptor: int) -> None:
         if _state(os.fstat(descriptor), self.uri) != state:
             raise changed(self.uri)
 
 
-def _state(status: os.stat_result, uri: str) -> State:
+def _state(status: os.stat_result, uri: str) -> FileState:
     if not modes.S_ISREG(status.st_mode):
         raise BadInput("unreadable_file", f"{uri}: a folder, device or pipe; name a file")
-    return State(status.st_size, str(status.st_mtime_ns))
+    return FileState(status.st_size, str(status.st_mtime_ns))
 
 
 def _unreadable(uri: str, error: OSError) -> BadInput:

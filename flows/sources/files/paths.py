@@ -11,7 +11,7 @@ from pathlib import Path
 
 from catalog.errors import EditmillError
 from flows.sources.files import s3
-from flows.sources.files.file import CheckStop, File, State
+from flows.sources.files.file import CheckStop, FileState, ReadableFile
 from flows.sources.files.link import LinkedFile
 from flows.sources.files.local import LocalFile
 
@@ -44,7 +44,7 @@ def expanded(pattern: str) -> list[str]:
 
 def files(
     pattern: str, suffixes: tuple[str, ...], hosts: tuple[str, ...], check_stop: CheckStop
-) -> Iterator[tuple[File, State | None]]:
+) -> Iterator[tuple[ReadableFile, FileState | None]]:
     """The files of a pattern, sorted within each of its globs and folders, with their state where
     it is known already. Of a folder those with one of these suffixes, at any depth.
 
@@ -66,7 +66,9 @@ def files(
             )
 
 
-def _local(place: str, suffixes: tuple[str, ...]) -> Iterator[tuple[File, State | None]]:
+def _local(
+    place: str, suffixes: tuple[str, ...]
+) -> Iterator[tuple[ReadableFile, FileState | None]]:
     try:
         path = Path(place).expanduser().absolute()
     except RuntimeError:  # `~nobody`
@@ -82,7 +84,9 @@ def _local(place: str, suffixes: tuple[str, ...]) -> Iterator[tuple[File, State 
     yield from ((LocalFile(path), None) for path in paths)
 
 
-def _objects(place: str, suffixes: tuple[str, ...]) -> Iterator[tuple[File, State | None]]:
+def _objects(
+    place: str, suffixes: tuple[str, ...]
+) -> Iterator[tuple[ReadableFile, FileState | None]]:
     bucket, key = s3.split(place)
     if not _GLOB.search(key) and key.lower().endswith(suffixes):
         yield s3.S3Object(bucket, key), None

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeVar
 from catalog.errors import BadInput, EditmillError
 from catalog.storage.access import Access, s3_access
 from catalog.storage.faults import error_code, may_pass, storage_error
-from flows.sources.files.file import CheckStop, NoAnswer, State, changed
+from flows.sources.files.file import CheckStop, FileState, Unreachable, changed
 
 if TYPE_CHECKING:
     from obstore.store import S3Store
@@ -43,14 +43,16 @@ class S3Object:
     def uri(self) -> str:
         return f"{SCHEME}{self.bucket}/{self.key}"
 
-    def state(self, check_stop: CheckStop) -> State:
+    def state(self, check_stop: CheckStop) -> FileState:
         import obstore
 
         check_stop()
         found = self._asked(lambda: obstore.head(_store(self.bucket), self.key))
-        return State(found["size"], found["e_tag"] or "")
+        return FileState(found["size"], found["e_tag"] or "")
 
-    def pieces(self, state: State, start: int, size: int, check_stop: CheckStop) -> Iterator[bytes]:
+    def pieces(
+        self, state: FileState, start: int, size: int, check_stop: CheckStop
+    ) -> Iterator[bytes]:
         import obstore
 
         check_stop()
@@ -63,7 +65,7 @@ class S3Object:
             )
         )
         # Not every service heeds If-Match.
-        if State(result.meta["size"], result.meta["e_tag"] or "") != state:
+        if FileState(result.meta["size"], result.meta["e_tag"] or "") != state:
             raise changed(self.uri)
         stream = iter(result.stream(PIECE))
         while (piece := self._asked(lambda: next(stream, None))) is not None:
@@ -85,10 +87,10 @@ class S3Object:
         raise fault  # with no other behind it, whose text may repeat the keys
 
 
-def listed(bucket: str, prefix: str) -> Iterator[tuple[S3Object, State]]:
+def listed(bucket: str, prefix: str) -> Iterator[tuple[S3Object, FileState]]:
     """All objects below the folder `prefix` (empty for all), by key, a page at a time.
 
-    Raises EditmillError in one line: no such bucket, refused keys; NoAnswer where it may pass.
+    Raises EditmillError in one line: no such bucket, refused keys; Unreachable where it may pass.
     """
     import obstore
 
@@ -96,7 +98,7 @@ def listed(bucket: str, prefix: str) -> Iterator[tuple[S3Object, State]]:
     pages = iter(obstore.list(_store(bucket), prefix.strip("/") or None, chunk_size=1000))
     while page := _asked(uri, lambda: next(pages, None)):
         for found in page:
-            yield S3Object(bucket, found["path"]), State(found["size"], found["e_tag"] or "")
+            yield S3Object(bucket, found["path"]), FileState(found["size"], found["e_tag"] or "")
 
 
 def split(uri: str) -> tuple[str, str]:
@@ -122,7 +124,7 @@ def fault(uri: str, error: Exception) -> EditmillError:
     if isinstance(error, FileNotFoundError) and error_code(error) != "NoSuchBucket":
         return EditmillError(f"{uri}: there is no such object, or bucket; correct the name")
     told = storage_error(uri, s3_access().endpoint or "AWS", KEYS, error)
-    return NoAnswer(str(told)) if may_pass(error) else told
+    return Unreachable(str(told)) if may_pass(error) else told
 
 
 def _asked(uri: str, request: Callable[[], T]) -> T:

@@ -12,7 +12,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field
 
 from catalog.errors import BadInput
-from flows.sources.files.file import CheckStop, File, State
+from flows.sources.files.file import CheckStop, FileState, ReadableFile
 
 BLOCK = tarfile.BLOCKSIZE
 
@@ -39,8 +39,8 @@ class Member:
 class TarIndex:
     """One walk over the headers of a tar, which is in `state`."""
 
-    file: File
-    state: State
+    file: ReadableFile
+    state: FileState
     check_stop: CheckStop
     left_out: Counter[str] = field(default_factory=Counter)  # by NO_FILE and OUTSIDE
     cut_short: bool = False  # ended, or was damaged, before its end: what came before is whole
@@ -101,7 +101,7 @@ class TarIndex:
 class _Reader:
     """The file, as tarfile reads one."""
 
-    def __init__(self, file: File, state: State, check_stop: CheckStop) -> None:
+    def __init__(self, file: ReadableFile, state: FileState, check_stop: CheckStop) -> None:
         self._file, self._state, self._check_stop = file, state, check_stop
         self._at = 0
         self._begin, self._data = 0, b""  # what was read last

@@ -4,14 +4,14 @@ Links come from other people's answers and lists, so what is reached must lie on
 unless the user named its host. Nothing here knows a secret but the transport that sends it.
 """
 
-from flows.sources.http.client import Client, Credential, Patience
+from flows.sources.http.client import Credential, HttpClient, Patience
 from flows.sources.http.download import MOST_BYTES, download
 from flows.sources.http.errors import (
     Denied,
     Gone,
     NoUsableAnswer,
     PrivateAddress,
-    Refused,
+    StatusRefused,
     Unavailable,
     host_of,
 )
@@ -21,15 +21,15 @@ from flows.sources.http.waiting import SYSTEM, Clock
 __all__ = [
     "MOST_BYTES",
     "SYSTEM",
-    "Client",
     "Clock",
     "Credential",
     "Denied",
     "Gone",
+    "HttpClient",
     "NoUsableAnswer",
     "Patience",
     "PrivateAddress",
-    "Refused",
+    "StatusRefused",
     "Unavailable",
     "download",
     "host_of",

@@ -12,7 +12,14 @@ from typing import Any
 import httpx
 
 from catalog.errors import BadInput, one_line
-from flows.sources.http.errors import Denied, Gone, NoUsableAnswer, Refused, Unavailable, host_of
+from flows.sources.http.errors import (
+    Denied,
+    Gone,
+    NoUsableAnswer,
+    StatusRefused,
+    Unavailable,
+    host_of,
+)
 from flows.sources.http.transport import Credential, Transport
 from flows.sources.http.waiting import SYSTEM, Clock, clock_time, retry_after, until_reset, wait
 
@@ -49,7 +56,7 @@ class Patience:
         return min(self.first_pause * 2 ** (attempt - 1), self.longest_pause) * clock.jitter()
 
 
-class Client:
+class HttpClient:
     """An HTTP client for one purpose; safe under threads. Close it, or use it as a context.
 
     `trusted` are the hosts that the user named, which may lie on a private network.
@@ -77,7 +84,7 @@ class Client:
             headers={"User-Agent": _user_agent()},
         )
 
-    def __enter__(self) -> Client:
+    def __enter__(self) -> HttpClient:
         return self
 
     def __exit__(self, *_: object) -> None:
@@ -92,7 +99,7 @@ class Client:
         """The JSON object that an API answers.
 
         Raises Unavailable after all tries, or where it asks for a longer wait than
-        `patience.longest_wait`; Refused for a status that will not pass.
+        `patience.longest_wait`; StatusRefused for a status that will not pass.
         """
         full = str(httpx.URL(url, params=dict(params)))
         found: dict[str, Any] = {}
@@ -144,7 +151,7 @@ class Client:
     ) -> Iterator[httpx.Response]:
         """A response whose body is still to be read; one request, and its redirects.
 
-        For :meth:`trying`, which also handles what this raises. Raises Refused for a status
+        For :meth:`trying`, which also handles what this raises. Raises StatusRefused for a status
         that will not pass.
         """
         host = host_of(url)
@@ -174,7 +181,7 @@ class Client:
             )
         wait(seconds, self.clock, check_stop)
 
-    def _refusal(self, url: str, response: httpx.Response) -> Refused:
+    def _refusal(self, url: str, response: httpx.Response) -> StatusRefused:
         text = ""
         for piece in response.iter_text():
             text += piece
@@ -188,7 +195,7 @@ class Client:
             return Denied(message, status, text)
         if status in (404, 410):
             return Gone(f"{message}; it is no longer there", status, text)
-        return Refused(message, status, text)
+        return StatusRefused(message, status, text)
 
     def _redacted(self, text: str) -> str:
         return self._credential.redacted(text) if self._credential else text

@@ -17,8 +17,8 @@ import httpx
 
 from catalog.errors import BadInput
 from catalog.storage.files import replacing
-from flows.sources.http.client import Client
-from flows.sources.http.errors import Refused, Unavailable, host_of
+from flows.sources.http.client import HttpClient
+from flows.sources.http.errors import StatusRefused, Unavailable, host_of
 from flows.sources.http.kinds import HEAD, no_video
 
 MOST_BYTES = 2 << 30
@@ -28,7 +28,7 @@ _RANGE = re.compile(r"bytes (\d+)-(\d+)/(\d+|\*)")
 
 
 def download(
-    client: Client,
+    client: HttpClient,
     url: str,
     to: Path,
     check_stop: Callable[[], None],
@@ -48,7 +48,7 @@ def download(
 
 @dataclass(slots=True)
 class _Download:
-    client: Client
+    client: HttpClient
     url: str
     file: BinaryIO
     check_stop: Callable[[], None]
@@ -74,7 +74,7 @@ class _Download:
             if not self.validator:
                 self.done = 0
             raise
-        except Refused as error:
+        except StatusRefused as error:
             if error.status != 416 or not self.done:
                 raise
             self.done = 0

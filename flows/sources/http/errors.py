@@ -41,7 +41,7 @@ class PrivateAddress(BadInput):
         super().__init__("private_address", message, final=False)
 
 
-class Refused(BadInput):
+class StatusRefused(BadInput):
     """The server answered with a status that will not pass; `text` is the start of what it said."""
 
     def __init__(
@@ -58,14 +58,14 @@ class Refused(BadInput):
         self.text = text
 
 
-class Denied(Refused):
+class Denied(StatusRefused):
     """401 or 403: a key is wrong or a link has expired."""
 
     def __init__(self, message: str, status: int, text: str = "") -> None:
         super().__init__(message, status, text, "denied")
 
 
-class Gone(Refused):
+class Gone(StatusRefused):
     """404 or 410: it is no longer there, for good."""
 
     def __init__(self, message: str, status: int, text: str = "") -> None:

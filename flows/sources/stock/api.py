@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 from catalog.errors import EditmillError
-from flows.sources.http import SYSTEM, Client, Clock, Gone, Patience, Refused, Unavailable
+from flows.sources.http import SYSTEM, Clock, Gone, HttpClient, Patience, StatusRefused, Unavailable
 from flows.sources.stock.key import api_key
-from flows.sources.stock.records import Page, Question, StockVideo
+from flows.sources.stock.records import ResultPage, StockQuery, StockVideo
 
 if TYPE_CHECKING:
     from flows.sources.stock.section import StockSection
@@ -27,7 +27,7 @@ class Api:
         self._section = section
         self._check_stop = check_stop
         self._clock = clock
-        self._client: Client | None = None
+        self._client: HttpClient | None = None
         self._away: Unavailable | None = None
 
     def __enter__(self) -> Api:
@@ -37,7 +37,7 @@ class Api:
         if self._client is not None:
             self._client.close()
 
-    def page(self, question: Question, number: int) -> Page:
+    def page(self, question: StockQuery, number: int) -> ResultPage:
         """One page of a question's results.
 
         Raises EditmillError where there is no key, or it or the question is refused; Unavailable
@@ -45,9 +45,9 @@ class Api:
         """
         try:
             return self._ask(question, number)
-        except Refused as error:
+        except StatusRefused as error:
             if self._section.is_beyond(error):
-                return Page([], last=True)
+                return ResultPage([], last=True)
             raise self._refused(question, error) from None
 
     def video(self, identity: str) -> StockVideo | None:
@@ -57,11 +57,11 @@ class Api:
             videos = self._ask(question, 1).videos
         except Gone:
             return None
-        except Refused as error:
+        except StatusRefused as error:
             raise self._refused(question, error) from None
         return videos[0] if videos else None
 
-    def _ask(self, question: Question, number: int) -> Page:
+    def _ask(self, question: StockQuery, number: int) -> ResultPage:
         if self._away is not None:
             raise self._away
         section = self._section
@@ -78,14 +78,14 @@ class Api:
             self._away = Unavailable(f"{question.name}: the answer is not as documented")
             raise self._away from None
 
-    def _opened(self) -> Client:
+    def _opened(self) -> HttpClient:
         section = self._section
         key = api_key(section.SITE, section.VARIABLE, section.secret, section.KEY_PAGE)
         patience = Patience(longest_wait=section.longest_wait)
         credential = section.credential(key)
-        return Client(section.trusted(), credential, patience=patience, clock=self._clock)
+        return HttpClient(section.trusted(), credential, patience=patience, clock=self._clock)
 
-    def _refused(self, question: Question, error: Refused) -> EditmillError:
+    def _refused(self, question: StockQuery, error: StatusRefused) -> EditmillError:
         section = self._section
         if section.refuses_key(error):
             where = section.VARIABLE if section.secret is None else f"the block {section.secret!r}"

@@ -7,7 +7,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import Field, SecretStr, StringConstraints, model_validator
 
 from flows.sources.http import Credential
-from flows.sources.stock.records import Page, Question, Rendition, StockVideo
+from flows.sources.stock.records import Rendition, ResultPage, StockQuery, StockVideo
 from flows.sources.stock.section import StockSection, Term
 
 PER_PAGE = 80
@@ -40,34 +40,34 @@ class PexelsSources(StockSection):
             raise ValueError("nothing to look for; give `search`, `popular: true` or `collections`")
         return self
 
-    def questions(self) -> list[Question]:
+    def questions(self) -> list[StockQuery]:
         given = {"orientation": self.orientation, "size": self.size, "locale": self.locale}
         filters = tuple((name, value) for name, value in given.items() if value is not None)
         asked = [
-            Question(f"search {term!r}", "/videos/search", (("query", term), *filters))
+            StockQuery(f"search {term!r}", "/videos/search", (("query", term), *filters))
             for term in self.search
         ]
         if self.popular:
-            asked.append(Question("popular videos", "/videos/popular", self._durations()))
+            asked.append(StockQuery("popular videos", "/videos/popular", self._durations()))
         asked += [
-            Question(f"collection {each}", f"/collections/{each}", (("type", "videos"),))
+            StockQuery(f"collection {each}", f"/collections/{each}", (("type", "videos"),))
             for each in self.collections
         ]
         return asked
 
-    def question_of(self, identity: str) -> Question:
+    def question_of(self, identity: str) -> StockQuery:
         # The documentation has `videos` twice in this path.
-        return Question(f"video {identity}", f"/videos/videos/{identity}")
+        return StockQuery(f"video {identity}", f"/videos/videos/{identity}")
 
-    def asked(self, question: Question, number: int) -> dict[str, str | int]:
+    def asked(self, question: StockQuery, number: int) -> dict[str, str | int]:
         return {**dict(question.params), "per_page": PER_PAGE, "page": number}
 
-    def page(self, answer: dict[str, Any], number: int) -> Page:
+    def page(self, answer: dict[str, Any], number: int) -> ResultPage:
         if "video_files" in answer:  # a single video
-            return Page([_video(answer)], last=True)
+            return ResultPage([_video(answer)], last=True)
         listed = answer["media"] if "media" in answer else answer["videos"]
         videos = [_video(each) for each in listed if "video_files" in each]
-        return Page(videos, last=not answer.get("next_page"))
+        return ResultPage(videos, last=not answer.get("next_page"))
 
     def credential(self, key: SecretStr) -> Credential:
         return Credential(self.endpoint, "header", "Authorization", key)

@@ -10,8 +10,8 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
-from flows.sources.http import Credential, Refused
-from flows.sources.stock.records import Page, Question, Rendition, StockVideo
+from flows.sources.http import Credential, StatusRefused
+from flows.sources.stock.records import Rendition, ResultPage, StockQuery, StockVideo
 from flows.sources.stock.section import StockSection, Term
 
 PER_PAGE = 200
@@ -63,7 +63,7 @@ class PixabaySources(StockSection):
             )
         return self
 
-    def questions(self) -> list[Question]:
+    def questions(self) -> list[StockQuery]:
         given = {
             "video_type": self.video_type,
             "category": self.category,
@@ -73,31 +73,31 @@ class PixabaySources(StockSection):
         }
         filters = tuple((name, value) for name, value in given.items() if value is not None)
         asked = [
-            Question(f"search {term!r}", "/", (("q", term), ("order", self.order), *filters))
+            StockQuery(f"search {term!r}", "/", (("q", term), ("order", self.order), *filters))
             for term in self.search
         ]
         for order, wanted in (("popular", self.popular), ("latest", self.latest)):
             if wanted:
-                asked.append(Question(f"{order} videos", "/", (("order", order), *filters)))
+                asked.append(StockQuery(f"{order} videos", "/", (("order", order), *filters)))
         return asked
 
-    def question_of(self, identity: str) -> Question:
-        return Question(f"video {identity}", "/", (("id", identity),))
+    def question_of(self, identity: str) -> StockQuery:
+        return StockQuery(f"video {identity}", "/", (("id", identity),))
 
-    def asked(self, question: Question, number: int) -> dict[str, str | int]:
+    def asked(self, question: StockQuery, number: int) -> dict[str, str | int]:
         return {**dict(question.params), "per_page": PER_PAGE, "page": number}
 
-    def page(self, answer: dict[str, Any], number: int) -> Page:
+    def page(self, answer: dict[str, Any], number: int) -> ResultPage:
         videos = [_video(each) for each in answer["hits"]]
-        return Page(videos, last=number * PER_PAGE >= int(answer["totalHits"]))
+        return ResultPage(videos, last=number * PER_PAGE >= int(answer["totalHits"]))
 
     def credential(self, key: SecretStr) -> Credential:
         return Credential(self.endpoint, "query", "key", key)
 
-    def refuses_key(self, error: Refused) -> bool:
+    def refuses_key(self, error: StatusRefused) -> bool:
         return error.status in (401, 403) or "api key" in error.text.lower()
 
-    def is_beyond(self, error: Refused) -> bool:
+    def is_beyond(self, error: StatusRefused) -> bool:
         return error.status == 400 and '"page" is out of valid range' in error.text
 
 

@@ -39,7 +39,7 @@ class StockVideo:
 
 
 @dataclass(frozen=True, slots=True)
-class Page:
+class ResultPage:
     """One page of an API's answer; `last` where the results end with it."""
 
     videos: list[StockVideo]
@@ -47,7 +47,7 @@ class Page:
 
 
 @dataclass(frozen=True, slots=True)
-class Question:
+class StockQuery:
     """What is asked, without the page and the key; `name` says it in a note."""
 
     name: str

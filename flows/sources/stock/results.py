@@ -15,14 +15,14 @@ from itertools import count
 from catalog.keys import digest
 from flows.sources.http import SYSTEM, Clock
 from flows.sources.source import Answers
-from flows.sources.stock.records import Page, Question, StockVideo
+from flows.sources.stock.records import ResultPage, StockQuery, StockVideo
 
 
 @dataclass(frozen=True, slots=True)
 class _Kept:
     """An answer, with the round and the time (s since 1970) in which it was asked for."""
 
-    page: Page
+    page: ResultPage
     round: int
     time: float
 
@@ -37,9 +37,9 @@ class Results:
     def __init__(
         self,
         site: str,
-        question: Question,
+        question: StockQuery,
         answers: Answers,
-        ask: Callable[[Question, int], Page],
+        ask: Callable[[StockQuery, int], ResultPage],
         *,
         cached_for: float = 0.0,
         clock: Clock = SYSTEM,
@@ -87,5 +87,5 @@ class Results:
             document = {"round": self.round, "time": now, "last": page.last, "videos": videos}
             self._answers.put(key, document)
             return _Kept(page, self.round, now)
-        page = Page([StockVideo.of(video) for video in kept["videos"]], kept["last"])
+        page = ResultPage([StockVideo.of(video) for video in kept["videos"]], kept["last"])
         return _Kept(page, kept["round"], kept["time"])

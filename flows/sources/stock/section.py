@@ -8,13 +8,13 @@ from urllib.parse import urlsplit
 
 from pydantic import Field, SecretStr, StringConstraints, field_validator, model_validator
 
-from flows.sources.http import MOST_BYTES, SYSTEM, Clock, Credential, Refused
+from flows.sources.http import MOST_BYTES, SYSTEM, Clock, Credential, StatusRefused
 from flows.sources.source import Answers, Listing, RemoteSection, RemoteVideo
 from flows.sources.stock.address import StockAddress
 from flows.sources.stock.api import Api
 from flows.sources.stock.key import api_key
 from flows.sources.stock.listing import listing
-from flows.sources.stock.records import Page, Question, Rendition, StockVideo, suitable
+from flows.sources.stock.records import Rendition, ResultPage, StockQuery, StockVideo, suitable
 from flows.sources.stock.results import Results
 from flows.sources.suffixes import FOOTAGE
 
@@ -74,29 +74,29 @@ class StockSection(RemoteSection):
 
     # What each site does its own way
 
-    def questions(self) -> list[Question]:
+    def questions(self) -> list[StockQuery]:
         """What the section asks for; each is searched on its own."""
         raise NotImplementedError
 
-    def question_of(self, identity: str) -> Question:
+    def question_of(self, identity: str) -> StockQuery:
         """What asks for a single video."""
         raise NotImplementedError
 
-    def asked(self, question: Question, number: int) -> dict[str, str | int]:
+    def asked(self, question: StockQuery, number: int) -> dict[str, str | int]:
         """The parameters of a request for a page."""
         raise NotImplementedError
 
-    def page(self, answer: dict[str, Any], number: int) -> Page:
+    def page(self, answer: dict[str, Any], number: int) -> ResultPage:
         """An answer's videos. Raises KeyError, TypeError or ValueError where it has none."""
         raise NotImplementedError
 
     def credential(self, key: SecretStr) -> Credential:
         raise NotImplementedError
 
-    def refuses_key(self, error: Refused) -> bool:
+    def refuses_key(self, error: StatusRefused) -> bool:
         return error.status in (401, 403)
 
-    def is_beyond(self, error: Refused) -> bool:
+    def is_beyond(self, error: StatusRefused) -> bool:
         """Whether a page was asked for that is behind the last one."""
         return False
 

@@ -27,7 +27,7 @@ from filters.footage import measurer as measuring
 from filters.footage.duplicates import fingerprint
 from filters.footage.duplicates.fingerprint import Fingerprinter
 from filters.footage.measurer import FootageMeasurer
-from filters.footage.models import Models, models_for
+from filters.footage.models import FootageModels, models_for
 from filters.footage.rules import refusal
 from filters.footage.sampled import LONG_SIDE
 from flows.runtime.context import Context
@@ -145,7 +145,7 @@ class _Looking:
 
     ctx: Context
     detector: ShotDetector
-    models: Models
+    models: FootageModels
     forgotten: frozenset[str]  # ids of sources that were taken out of the catalog
     _seen: dict[str, tuple[str, State]] = field(default_factory=dict)  # by name: its content
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from catalog.keys import digest
 from experts.memory import using
 from experts.plan.attempts import edit_of
-from filters.base import PairSample
+from filters.base import PairFrames
 from filters.vlm.best_of import best_of
 from filters.vlm.judgement import PairJudge
 from flows.runtime.context import Context
@@ -28,7 +28,7 @@ def best_attempts(
     edits: Sequence[InstructedEdit],
     kept: Sequence[bool],
     judge: PairJudge,
-    sample: Callable[[InstructedEdit], PairSample],
+    sample: Callable[[InstructedEdit], PairFrames],
 ) -> list[float | None]:
     """For each attempt 1 if it is its edit's best, 0 if it is not, None where it is rejected, has
     no rival that is kept, or could not be compared."""
@@ -62,6 +62,6 @@ def best_attempts(
     return [ranks.get(edit.edit.plan.plan_id) for edit in edits]
 
 
-def _documents(judge: PairJudge, attempts: Sequence[Sequence[PairSample]]) -> list[Document]:
+def _documents(judge: PairJudge, attempts: Sequence[Sequence[PairFrames]]) -> list[Document]:
     with using(judge):
         return [{"best": best} for best in best_of(attempts, judge)]

@@ -14,7 +14,7 @@ from catalog.records import FILTER_SCORES, VLM_SCORES, Pair, from_row, schema, t
 from experts.edit.tasks import TASKS
 from experts.memory import using
 from experts.providers import chosen
-from filters.base import PairSample, Verdict
+from filters.base import PairFrames, Verdict
 from filters.config import filters_for
 from filters.encoder.base import Encoder
 from filters.judge import FeatureFilter, judge, policy_of
@@ -26,7 +26,7 @@ from flows.runtime.results import journal
 from flows.runtime.results.journal import Document
 from flows.stages.instruct import InstructedEdit
 from flows.stages.judging.best import best_attempts
-from flows.stages.judging.samples import Samples
+from flows.stages.judging.samples import ShardSamples
 from flows.stages.judging.vlm import judged
 from flows.stages.plan import part
 
@@ -48,7 +48,7 @@ def run(ctx: Context, shard: Sequence[InstructedEdit]) -> list[Pair]:
     if vlm is not None:
         versions |= dict.fromkeys(VLM_SCORES, vlm.version)
     policy = policy_of(filters, rules.cuts if vlm else ())
-    samples = Samples(ctx) if vlm else Samples(ctx, budget=0)  # nobody else looks at them
+    samples = ShardSamples(ctx) if vlm else ShardSamples(ctx, budget=0)  # nobody else looks at them
     documents = journal.run(
         ctx,
         STAGE,
@@ -116,7 +116,7 @@ def _ranked(pair: Pair, rank: float | None) -> Pair:
 
 
 def _judge(
-    samples: Sequence[PairSample], filters: Sequence[FeatureFilter], encoder: Encoder
+    samples: Sequence[PairFrames], filters: Sequence[FeatureFilter], encoder: Encoder
 ) -> list[Document]:
     with using(encoder, *filters):
         verdicts = judge(samples, filters, encoder)

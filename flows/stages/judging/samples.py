@@ -12,9 +12,9 @@ import polars as pl
 from catalog import media
 from catalog.records import Track, from_row
 from experts.base import Frames, Masks
-from experts.edit.job import Footage, Job, job_masks
+from experts.edit.job import DecodedClip, Job, job_masks
 from experts.edit.tasks import TASKS
-from filters.base import FRAMES, PairSample
+from filters.base import FRAMES, PairFrames
 from filters.samples import LONG_SIDE, pair_sample
 from flows.runtime.context import Context
 from flows.stages.edit import Edit
@@ -28,7 +28,7 @@ embedded recipe. What is beyond is decoded again."""
 
 
 @dataclass(slots=True)
-class Samples:
+class ShardSamples:
     """Of one shard. With a `budget` of bytes, frames are kept for whoever asks again: the filters
     see all pairs of a shard before the judge sees the first, so the ones read first are kept, not
     the last ones."""
@@ -38,7 +38,7 @@ class Samples:
     _read: dict[str, Any] = field(default_factory=dict)  # by media reference, or plan
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def of(self, instructed: InstructedEdit) -> PairSample:
+    def of(self, instructed: InstructedEdit) -> PairFrames:
         """The pair as filters see it."""
         edit = instructed.edit
         return pair_sample(
@@ -87,4 +87,4 @@ def masks_of(ctx: Context, edit: Edit) -> Masks | None:
         return None
     rows = ctx.catalog.tracks().filter(pl.col("clip_id") == edit.clip.clip_id).collect()
     tracks = {row["track_id"]: from_row(Track, row) for row in rows.iter_rows(named=True)}
-    return job_masks(Footage(ctx.catalog, ctx.catalog.media), Job(edit.plan, edit.clip, tracks))
+    return job_masks(DecodedClip(ctx.catalog, ctx.catalog.media), Job(edit.plan, edit.clip, tracks))

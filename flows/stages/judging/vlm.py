@@ -11,7 +11,7 @@ from collections.abc import Callable, Sequence
 from catalog.errors import BadInput
 from catalog.keys import digest
 from experts.memory import using
-from filters.base import ABSTAINED, NOT_MEASURED, PairSample
+from filters.base import ABSTAINED, NOT_MEASURED, PairFrames
 from filters.vlm.judgement import Judgement, PairJudge
 from flows.runtime.context import Context
 from flows.runtime.results import journal
@@ -27,7 +27,7 @@ def judged(
     ctx: Context,
     shard: Sequence[InstructedEdit],
     judge: PairJudge,
-    sample: Callable[[InstructedEdit], PairSample],
+    sample: Callable[[InstructedEdit], PairFrames],
     *,
     asked: Sequence[bool],
 ) -> list[Judgement]:
@@ -59,7 +59,7 @@ def judged(
     ]
 
 
-def _documents(judge: PairJudge, samples: Sequence[PairSample]) -> list[Document | BadInput]:
+def _documents(judge: PairJudge, samples: Sequence[PairFrames]) -> list[Document | BadInput]:
     with using(judge):
         return [
             each if isinstance(each, BadInput) else each.document()

@@ -11,7 +11,7 @@ from prefect.cache_policies import NO_CACHE
 
 from experts.instances import loaded
 from filters.alignment import train
-from filters.alignment.style_examples import Example
+from filters.alignment.style_examples import StyleExample
 from filters.alignment.style_probe import SHIPPED, StyleProbes
 from filters.alignment.train import SAMPLES, agreement, describe_metrics
 from filters.encoder.embedded import EmbeddedEncoder
@@ -24,7 +24,7 @@ __all__ = ["SHIPPED", "describe_metrics", "train_alignment"]
 @task(name="paint-and-fit", cache_policy=NO_CACHE, persist_result=False)
 def paint_and_fit(
     samples: Sequence[str], frames: int, seed: int, footage: Footage = ()
-) -> tuple[StyleProbes, Mapping[str, Sequence[Example]]]:
+) -> tuple[StyleProbes, Mapping[str, Sequence[StyleExample]]]:
     """The probes with what was measured, and the painted frames' features."""
     encoder = loaded(EmbeddedEncoder)
     return train.train(encoder, samples, seed, footage=footage, frames=frames, tell=tell)

@@ -54,7 +54,7 @@ class FilterSettings(Part):
 
 
 @dataclass(frozen=True, slots=True)
-class Candidate:
+class ModelCandidate:
     """A new model's file, and its AUC beside the present model's on the same held-out sources.
 
     present_auc: None where the present model cannot judge with this version of the features.
@@ -79,7 +79,7 @@ class Candidate:
 
 def quality_candidate(
     settings: FilterSettings, footage: Footage, present: Path | None, encoder: Named
-) -> Candidate:
+) -> ModelCandidate:
     """Both models judge all training pairs, each pair by folds not trained on its source."""
     old = QualityModel.load(present or quality.SHIPPED)
     examples = quality.make_training_pairs(
@@ -91,12 +91,14 @@ def quality_candidate(
     present_auc, auc = None, float(model.metrics["auc_unseen_sources"])
     if old.features == features_version(encoder_named(encoder)):
         present_auc, auc = agreement(old, model, examples).aucs
-    return Candidate(model.to_bytes(), model.metrics, auc, present_auc, model.metrics["sources"])
+    return ModelCandidate(
+        model.to_bytes(), model.metrics, auc, present_auc, model.metrics["sources"]
+    )
 
 
 def alignment_candidate(
     settings: FilterSettings, footage: Footage, present: Path | None, encoder: Named
-) -> Candidate:
+) -> ModelCandidate:
     """Both sets of probes judge the painted frames of sources that neither was trained on.
 
     Raises EditmillError for another encoder than the embedded one: its filter has no probes.
@@ -114,12 +116,14 @@ def alignment_candidate(
     if old.encoder != given.version:
         aucs = [found["auc"] for found in probes.metrics.values()]
         clips = len({example.source_id for frames in painted.values() for example in frames})
-        return Candidate(probes.to_bytes(), probes.metrics, fmean(aucs), None, clips)
+        return ModelCandidate(probes.to_bytes(), probes.metrics, fmean(aucs), None, clips)
     found = on_unseen(old, painted, given)
-    return Candidate(probes.to_bytes(), probes.metrics, found.auc, found.other_auc, found.sources)
+    return ModelCandidate(
+        probes.to_bytes(), probes.metrics, found.auc, found.other_auc, found.sources
+    )
 
 
-CANDIDATES: dict[str, Callable[[FilterSettings, Footage, Path | None, Named], Candidate]] = {
+CANDIDATES: dict[str, Callable[[FilterSettings, Footage, Path | None, Named], ModelCandidate]] = {
     "quality": quality_candidate,
     "alignment": alignment_candidate,
 }

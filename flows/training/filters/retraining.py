@@ -14,7 +14,7 @@ from catalog.records import Release
 from catalog.releases import Catalog
 from experts import weights
 from filters.trained import TrainedModel, file_of, promoted, register, versions
-from flows.training.filters.candidates import AUC_MARGIN, CANDIDATES, Candidate, FilterSettings
+from flows.training.filters.candidates import AUC_MARGIN, CANDIDATES, FilterSettings, ModelCandidate
 from flows.training.filters.encoders import EMBEDDED, Named, choice_named
 from flows.training.filters.footage import footage_of, sources_of
 from flows.training.news import news
@@ -78,7 +78,7 @@ def _licences(dataset: Queries, sources: Sequence[str]) -> str:
     return ", ".join(sorted(set(rows.collect()["licence"]) - {""})) or "?"
 
 
-def _measured(candidate: Candidate, rival: str) -> dict[str, Any]:
+def _measured(candidate: ModelCandidate, rival: str) -> dict[str, Any]:
     return {
         "held_out_auc": _rounded(candidate.auc),
         "rival": rival,

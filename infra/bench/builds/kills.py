@@ -40,12 +40,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
 import catalog
 from catalog.media import write_video
-from catalog.products import Page
+from catalog.products import ProductPage
 from flows import build
 from flows.recipe import Recipe
 from flows.request import request
 from flows.runtime.context import context
-from flows.runtime.orchestration.server import Embedded, Server
+from flows.runtime.orchestration.server import Embedded, OrchestrationServer
 from flows.runtime.results import journal
 from flows.runtime.running.runner import Runner, runner_for
 
@@ -88,7 +88,7 @@ def tell_what_is_made() -> None:
     """From now on, this process writes a line for each product of a stage: stage, page and key."""
     told, save = Path(os.environ[TOLD]), journal._Saving.save
 
-    def telling(self: Any, page: Page, products: dict[str, Any]) -> None:
+    def telling(self: Any, page: ProductPage, products: dict[str, Any]) -> None:
         save(self, page, products)
         lines = [json.dumps([page._stage, page._name, key]) for key in products]
         with told.open("a", encoding="utf-8") as file:
@@ -129,7 +129,7 @@ def drive(
     build.runner_for = _runner_for
     asked = request(recipe, out)
     ctx = context(out, asked.recipe)
-    build.run(ctx, asked, Server(server).connect(ctx.stop, print))
+    build.run(ctx, asked, OrchestrationServer(server).connect(ctx.stop, print))
 
 
 class Builds:

@@ -91,14 +91,14 @@ def build(recipe: Path, out: Path) -> dict[str, float]:
     from flows import build as building
     from flows.request import finished, request
     from flows.runtime.context import context
-    from flows.runtime.orchestration.server import Server
+    from flows.runtime.orchestration.server import OrchestrationServer
 
     begun = time.monotonic()
     asked = request(str(recipe), out)
     ctx = context(out, asked.recipe)
     if finished(ctx, asked) is not None:
         return {"found": time.monotonic() - begun}
-    connection = Server(None).connect(ctx.stop, print)
+    connection = OrchestrationServer(None).connect(ctx.stop, print)
     made: dict[str, float] = {}
     make = building._make
     work, works = building.Work, []

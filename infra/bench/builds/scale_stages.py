@@ -16,7 +16,7 @@ import numpy as np
 from catalog.keys import digest
 from catalog.records import FILTER_SCORES, Clip, Source, Track, to_row
 from experts.edit.swap.appearance import GRID
-from filters.footage.duplicates.fingerprint import Fingerprint, Sample
+from filters.footage.duplicates.fingerprint import Fingerprint, FrameHash
 from flows import pipelines
 from flows.runtime.context import Context
 from flows.stages import bank, edit, instruct, plan
@@ -48,7 +48,7 @@ def _look(self: Any, file: Any, content: str) -> dict[str, Any]:
     _sleep(self.ctx)
     rng = np.random.default_rng(int(content[:15], 16))
     bits = rng.integers(0, 1 << 63, (4, 3), dtype=np.uint64)
-    samples = tuple(Sample(500 * k, *map(int, row)) for k, row in enumerate(bits))
+    samples = tuple(FrameHash(500 * k, *map(int, row)) for k, row in enumerate(bits))
     source = Source(
         source_id=content,
         name=file.name,
@@ -194,7 +194,7 @@ def install() -> None:
     edit._edit = _edit
     instruct._write = _write  # type: ignore[assignment]
     judge._judge = _judge  # type: ignore[assignment]
-    judge.Samples = _Unseen  # type: ignore[assignment,misc]
+    judge.ShardSamples = _Unseen  # type: ignore[assignment,misc]
 
 
 def _installed(run: Callable[[Context, Any], Any]) -> Callable[[Context, Any], Any]:

@@ -29,7 +29,13 @@ from catalog.media import iter_frames
 from catalog.media.demux.index import index_of
 from experts import weights
 from experts.annotate.shots import INPUT_SIZE, ShotDetector
-from filters.footage.duplicates import DuplicateIndex, Fingerprint, Fingerprinter, Matcher, Sample
+from filters.footage.duplicates import (
+    DuplicateIndex,
+    Fingerprint,
+    Fingerprinter,
+    FrameHash,
+    Matcher,
+)
 
 TUNED_ON = (
     *("vtest", "squirrel", "bigbuckbunny", "cup", "carphone_pristine", "physicsworks", "bikes"),
@@ -140,7 +146,9 @@ def search(made: Made, videos: int, samples: int = 20, asked: int = 50) -> None:
         flips = np.logical_xor.accumulate(rng.random((samples, 64)) < 0.03, axis=0)
         hashes = np.packbits(flips ^ first, axis=1).view(np.uint64).ravel().tolist()
         masks = rng.integers(0, 1 << 62, (samples, 2)).tolist()
-        rows = [Sample(500 * k, h, *m) for k, (h, m) in enumerate(zip(hashes, masks, strict=True))]
+        rows = [
+            FrameHash(500 * k, h, *m) for k, (h, m) in enumerate(zip(hashes, masks, strict=True))
+        ]
         index.add(str(number), Fingerprint(str(number), tuple(rows)))
         if number % max(1, videos // asked) == 0:
             drawn.append(Fingerprint("", tuple(rows)))

@@ -38,13 +38,13 @@ from catalog.media import iter_frames, probe, write_video
 from experts.annotate.shots import ShotDetector
 from experts.weights import fetch
 from filters.footage.measurer import FootageMeasurer
-from filters.footage.models import Models, models_for
-from filters.footage.rules import Footage, refusal
+from filters.footage.models import FootageModels, models_for
+from filters.footage.rules import FootageRules, refusal
 from filters.footage.sampled import LONG_SIDE
 
 TUNED_ON = ("city", "bikes", "squirrel", "cup", "dance", "carphone", "cockatoo")
 CLIPS = ("city", "bikes", "squirrel", "motorway", "pedestrians", "bigbuckbunny")
-RULES = Footage()
+RULES = FootageRules()
 SHOWN = (
     "black_share", "static_share", "slide_share", "drawn_area", "flat_area", "text_area",
     "overlay_area", "nsfw", "face_share",
@@ -61,7 +61,7 @@ def sampled(path: Path, per_second: float = 2.0) -> Iterator[tuple[float, np.nda
         yield k * stride / info.fps, frame
 
 
-def judged(path: Path, models: Models) -> tuple[str, dict[str, float]]:
+def judged(path: Path, models: FootageModels) -> tuple[str, dict[str, float]]:
     """The reason of the refusal, empty for none, and the measures."""
     measurer = FootageMeasurer(models)
     for time_s, frame in sampled(path):
@@ -132,7 +132,7 @@ def summary(rows: list[dict]) -> None:
 
 def cost(paths: Sequence[Path], rounds: int = 3) -> None:
     """Core-seconds of measuring, beside decoding with shot detection, in turns; medians."""
-    detector, models = ShotDetector(), models_for(Footage())
+    detector, models = ShotDetector(), models_for(FootageRules())
     detector.load()
     for model in models.used:
         model.load()
@@ -147,7 +147,7 @@ def cost(paths: Sequence[Path], rounds: int = 3) -> None:
     for path in paths:
         frames = list(sampled(path))
 
-        def measure(parts: Models, frames=frames) -> None:
+        def measure(parts: FootageModels, frames=frames) -> None:
             measurer = FootageMeasurer(parts)
             for time_s, frame in frames:
                 measurer.add(time_s, frame)

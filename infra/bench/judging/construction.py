@@ -31,7 +31,7 @@ from catalog.errors import BadInput
 from experts.base import EditRequest
 from experts.edit.tasks import TASKS, expert_for
 from experts.weights import fetch
-from filters.base import FRAMES, PairSample
+from filters.base import FRAMES, PairFrames
 from filters.construction import DEGENERATE, FAMILIES, ConstructionFilter
 from filters.quality.training.synthetic_masks import object_masks
 from filters.quality.training.training_set import VISIBLE_LEVELS, encoded
@@ -130,7 +130,7 @@ def _fitted(frames: Frames, long_side: int) -> Frames:
     return media.crop_resize(frames, size)
 
 
-def made(given: Footage, task: str, cache: Path) -> PairSample:
+def made(given: Footage, task: str, cache: Path) -> PairFrames:
     """The footage and what the task's expert makes of it, read back from files.
 
     Raises BadInput where the footage is too small for the task.
@@ -175,7 +175,7 @@ def _write(given: Footage, task: str, folder: Path) -> None:
     (folder / "done").touch()
 
 
-def broken(pair: PairSample, other: PairSample) -> Iterator[tuple[str, PairSample]]:
+def broken(pair: PairFrames, other: PairFrames) -> Iterator[tuple[str, PairFrames]]:
     """The pair spoilt in every way that its family of tasks can be; `other` is another source's."""
     real, good = pair.sides
     size = good.shape[2], good.shape[1]
@@ -270,7 +270,7 @@ def main() -> None:
     tallies: dict[str, Tally] = defaultdict(Tally)
     seconds, judged = 0.0, 0
     for task in options.tasks:
-        samples: list[tuple[Footage, PairSample]] = []
+        samples: list[tuple[Footage, PairFrames]] = []
         for given in windows:
             number = int(given.name.rpartition(":")[2])
             if task in TURNED and number not in SLOW_WINDOWS:
@@ -307,7 +307,7 @@ def main() -> None:
     print(f"{1000 * seconds / max(judged, 1):.0f} ms a pair")
 
 
-def turned(sample: PairSample) -> Iterator[PairSample]:
+def turned(sample: PairFrames) -> Iterator[PairFrames]:
     """The pair, and the task that reads it backwards."""
     yield sample
     if sample.task in TURNED:

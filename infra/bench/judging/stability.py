@@ -30,7 +30,7 @@ from experts.base import EditRequest, Frames
 from experts.edit.style.global_stylizer import GlobalStylizer
 from experts.edit.style.painters import Painter
 from experts.edit.style.styles import style_named
-from experts.edit.style.temporal import Motion, Step, motion, warp_error
+from experts.edit.style.temporal import FrameMapping, Motion, motion, warp_error
 from experts.weights import fetch
 
 CLIPS = ("clip_motorway", "clip_city", "clip_bikes", "clip_squirrel")
@@ -45,7 +45,7 @@ def farneback(frames: Frames) -> Motion:
     for a, b in itertools.pairwise(grey):
         forward, backward = _farneback(a, b), _farneback(b, a)
         seen = consistent(forward, backward)
-        ahead.append(Step(forward, seen, seen.astype(np.float32)))
+        ahead.append(FrameMapping(forward, seen, seen.astype(np.float32)))
     return Motion((), tuple(ahead))
 
 

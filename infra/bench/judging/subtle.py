@@ -19,7 +19,7 @@ from numpy.typing import NDArray
 
 from catalog.media import read_video, write_video
 from experts.weights import fetch
-from filters.base import PairSample
+from filters.base import PairFrames
 from filters.encoder.embedded import EmbeddedEncoder
 from filters.features import describe
 from filters.quality.training.good_edits import GoodEdits
@@ -29,7 +29,7 @@ from filters.subtle import MEASURED, SubtleFilter, similarity, visible
 CLIPS = ("clip_motorway", "clip_city", "clip_bikes", "clip_squirrel", "clip_bigbuckbunny")
 
 
-def invisible(pair: PairSample, rng: np.random.Generator) -> Iterator[PairSample]:
+def invisible(pair: PairFrames, rng: np.random.Generator) -> Iterator[PairFrames]:
     """The pair with its target replaced by its source, hardly changed."""
     frames = pair.source
     noisy = frames + rng.normal(0, 2, frames.shape)

@@ -31,7 +31,7 @@ from experts.edit.tasks import TASKS
 from experts.memory import using
 from experts.providers.choice import choice_of
 from experts.weights import fetch
-from filters.base import ABSTAINED, PairSample
+from filters.base import ABSTAINED, PairFrames
 from filters.quality.training.good_edits import GoodEdits
 from filters.quality.training.training_set import with_broken
 from filters.roc import auc
@@ -46,7 +46,7 @@ from tests.filters.vlm.vision_server import Videos, vision_server  # noqa: E402
 
 CLIPS = ("clip_pedestrians", "clip_bikes")
 
-Case = tuple[str, PairSample, PairSample]
+Case = tuple[str, PairFrames, PairFrames]
 """A breakage, an edit, and the same edit so broken."""
 
 
@@ -64,7 +64,7 @@ def cases(count: int, seed: int) -> list[Case]:
     return [found[i] for i in picked]
 
 
-def _told(pair: PairSample) -> PairSample:
+def _told(pair: PairFrames) -> PairFrames:
     """With an instruction: these edits do not keep what their experts were asked for."""
     said = TASKS[pair.task].raw(label="the object", prompt="in another look")
     return dataclasses.replace(pair, instruction=f"{said}.")
@@ -94,7 +94,7 @@ def report(found: Sequence[Case], judge: PairJudge) -> None:
         print(f"  {kind:<18}{np.mean(won):>6.3f} of {len(won)}")
 
 
-def _said(judge: PairJudge, samples: Sequence[PairSample]) -> list[Judgement]:
+def _said(judge: PairJudge, samples: Sequence[PairFrames]) -> list[Judgement]:
     """The judgements; one without scores where the judge gave none."""
     judged = judge.judgements(samples)
     return [each if isinstance(each, Judgement) else Judgement(reason=ABSTAINED) for each in judged]

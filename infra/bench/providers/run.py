@@ -46,7 +46,7 @@ from experts.annotate.tracking.tracker import keyframes
 from experts.base import EditRequest, Frames, Masks
 from experts.edit.first_frame.editor import ImageEditRequest
 from experts.providers.registry import provider
-from filters.base import FRAMES, PairSample
+from filters.base import FRAMES, PairFrames
 from infra.bench.providers.checkpoints import GIB, full, size_of, tiny
 
 PHRASES = ("car", "dog", "person", "horse")
@@ -143,7 +143,7 @@ def edit(model: Any, frames: Frames) -> str:
 
 
 def judge(model: Any, frames: Frames) -> str:
-    pair = PairSample(
+    pair = PairFrames(
         "object_removal", frames, frames[::-1], instruction="Remove the dog.", made="target"
     )
     return f"{len(model.judgements([pair])[0].scores)} grades"

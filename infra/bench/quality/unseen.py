@@ -35,7 +35,7 @@ from catalog.media import sample_frames, write_video
 from catalog.media.image import write_png
 from experts.base import Frames
 from experts.weights import fetch
-from filters.base import FRAMES, PairSample, Verdict
+from filters.base import FRAMES, PairFrames, Verdict
 from filters.encoder.embedded import EmbeddedEncoder
 from filters.quality.filter import QualityFilter
 from filters.quality.model import SHIPPED
@@ -123,9 +123,9 @@ def versions(case: Case, made: Frames, seed: int) -> Iterator[tuple[str, Frames]
 
 def samples(
     task: str, case: Case, made: Frames, source_id: str, seed: int
-) -> dict[str, PairSample]:
+) -> dict[str, PairFrames]:
     """By kind, as a build would store and read them. The real side is the composite."""
-    out: dict[str, PairSample] = {}
+    out: dict[str, PairFrames] = {}
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "side.mp4"
 
@@ -148,7 +148,7 @@ def samples(
     return out
 
 
-def additions(removals: Mapping[str, PairSample]) -> dict[str, PairSample]:
+def additions(removals: Mapping[str, PairFrames]) -> dict[str, PairFrames]:
     """The same pairs read backwards, as a build makes its additions."""
     return {
         kind: dataclasses.replace(
@@ -158,7 +158,7 @@ def additions(removals: Mapping[str, PairSample]) -> dict[str, PairSample]:
     }
 
 
-def sheet(found: dict[str, PairSample], verdicts: dict[str, Verdict], path: Path) -> None:
+def sheet(found: dict[str, PairFrames], verdicts: dict[str, Verdict], path: Path) -> None:
     """All versions of a case at three of their frames, with their scores and reasons."""
     rows = []
     for kind, sample in found.items():

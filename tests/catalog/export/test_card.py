@@ -10,7 +10,7 @@ import pytest
 import webdataset
 
 import catalog
-from catalog.export.card import Card, card
+from catalog.export.card import DatasetCard, card
 from catalog.export.formats import format_named
 from catalog.export.general.web_dataset import WebDataset
 from catalog.export.run import export
@@ -26,7 +26,9 @@ from tests.parts import by_key
 def written(dataset: Catalog, frame: pl.DataFrame, name: str = "huggingface") -> str:
     counts = {"train": len(frame)}
     frame = frame.with_columns(split=pl.lit("train"))
-    return card(Card(dataset, format_named(name), frame, None, {"train": 1.0}, counts, {}, {}))
+    return card(
+        DatasetCard(dataset, format_named(name), frame, None, {"train": 1.0}, counts, {}, {})
+    )
 
 
 @pytest.fixture

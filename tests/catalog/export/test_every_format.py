@@ -16,7 +16,7 @@ import pytest
 import catalog
 from catalog.errors import EditmillError
 from catalog.export import placing
-from catalog.export.files import File
+from catalog.export.files import ExportFile
 from catalog.export.formats import FORMATS, format_named
 from catalog.export.run import STATE, export
 from catalog.releases import Catalog
@@ -48,7 +48,7 @@ def test_an_interrupted_export_ends_like_an_undisturbed_one(
 
     made = 0
 
-    def breaks(file: File, *rest: Any) -> Any:
+    def breaks(file: ExportFile, *rest: Any) -> Any:
         nonlocal made
         made += 1
         if made > len(undisturbed) // 2:

@@ -14,7 +14,7 @@ from catalog.errors import EditmillError
 from catalog.export.pairs.preferred import preferred
 from catalog.export.pairs.selection import select
 from catalog.export.pairs.splits import MADE_OF, parse_splits, split_of, with_splits
-from catalog.export.shapes import Needs, Shape
+from catalog.export.shapes import Shape, VideoNeeds
 from catalog.records import schema, to_row
 from catalog.releases import Catalog
 from tests.catalog.export.conftest import SECOND, Export
@@ -169,7 +169,7 @@ def test_a_condition_can_ask_both_sides(dataset: Catalog) -> None:
 
 
 def test_both_sides_get_the_targets_shape() -> None:
-    needs = Needs(alike=True, frame_step=8, fps=24, multiple=32)
+    needs = VideoNeeds(alike=True, frame_step=8, fps=24, multiple=32)
     fitted = needs.fitted(Shape(64, 30.0, 320, 180), Shape(65, 30.0, 854, 480))
     assert fitted == (Shape(49, 24, 832, 480),) * 2  # 64 / 30 s hold 51 frames at 24: 49 is 8n+1
 
@@ -177,17 +177,21 @@ def test_both_sides_get_the_targets_shape() -> None:
 @pytest.mark.parametrize("frames", [33, 49, 81])
 def test_what_fits_is_left_alone(frames: int) -> None:
     shape = Shape(frames, 24.0, 832, 480)
-    for needs in (Needs(), Needs(alike=True, frame_step=4), Needs(True, 8, 24.0, 32)):
+    for needs in (
+        VideoNeeds(),
+        VideoNeeds(alike=True, frame_step=4),
+        VideoNeeds(True, 8, 24.0, 32),
+    ):
         assert needs.fitted(shape, shape) == (shape, shape)
 
 
 def test_the_rates_fraction_loses_no_frame() -> None:
     shape = Shape(33, 30000 / 1001, 832, 480)
-    assert Needs(alike=True, frame_step=4).fitted(shape, shape) == (shape, shape)
+    assert VideoNeeds(alike=True, frame_step=4).fitted(shape, shape) == (shape, shape)
 
 
 def test_too_short_and_too_small_are_left_out(run: Export, tmp_path: Path) -> None:
-    needs = Needs(alike=True, frame_step=8, multiple=32)
+    needs = VideoNeeds(alike=True, frame_step=8, multiple=32)
     short, small = Shape(8, 24.0, 96, 64), Shape(33, 24.0, 96, 24)
     assert needs.fitted(short, short) is None and needs.fitted(small, small) is None
 

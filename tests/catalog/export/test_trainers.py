@@ -116,7 +116,7 @@ def test_musubi_tuner(run: Export, tmp_path: Path) -> None:
 
 
 def test_musubi_tuner_lists_pairs_by_their_length(dataset: Catalog, tmp_path: Path) -> None:
-    from catalog.export.format import Record
+    from catalog.export.format import ExportRecord
     from catalog.export.shapes import Shape
     from catalog.export.trainers.musubi_tuner import MusubiTuner
 
@@ -127,7 +127,7 @@ def test_musubi_tuner_lists_pairs_by_their_length(dataset: Catalog, tmp_path: Pa
             row = dataset.pairs().collect().row(0, named=True)
             for k, frames in enumerate((9, 17, 9)):
                 shape = Shape(frames, FPS, WIDTH, HEIGHT)
-                yield Record(f"pair{k}", row, {"source": shape, "target": shape})
+                yield ExportRecord(f"pair{k}", row, {"source": shape, "target": shape})
 
     indexes = {f.path: f for f in MusubiTuner().files(Three()) if f.what == "index"}
     assert set(indexes) == {"train/pairs_9f.jsonl", "train/pairs_17f.jsonl", "train/dataset.toml"}

@@ -18,10 +18,10 @@ import catalog
 from catalog.errors import BadInput
 from catalog.media import iter_frames, probe, read_masks, read_video, write_masks
 from catalog.media.isolation import limits as bounds
-from catalog.media.isolation.limits import Limits, Meter
-from catalog.media.isolation.pool import Pool
+from catalog.media.isolation.limits import DecodingLimits, DecodingMeter
+from catalog.media.isolation.pool import DecodingPool
 from catalog.media.isolation.shared import FEWEST_SLOTS, Memory, Slots
-from catalog.media.reading import Reading, Request
+from catalog.media.reading import FrameRequest, Reading
 
 ROOT = str(Path(catalog.__file__).parents[1])
 
@@ -29,10 +29,10 @@ ROOT = str(Path(catalog.__file__).parents[1])
 @pytest.fixture
 def pool():
     """`pool(limit=…)`: decoding processes with these limits, ended behind the test."""
-    made: list[Pool] = []
+    made: list[DecodingPool] = []
 
-    def make(**limits) -> Pool:
-        made.append(Pool(Limits(**limits)))
+    def make(**limits) -> DecodingPool:
+        made.append(DecodingPool(DecodingLimits(**limits)))
         return made[-1]
 
     yield make
@@ -40,7 +40,7 @@ def pool():
         each.close()
 
 
-def pid(pool: Pool) -> int:
+def pid(pool: DecodingPool) -> int:
     """Of the pool's only process."""
     (process,) = [*pool._idle, *pool._busy]
     return process.pid
@@ -70,16 +70,16 @@ def until(condition, seconds: float = 30) -> bool:
 @pytest.mark.parametrize(
     "request_",
     [
-        Request("", 3, 20, 2),
-        Request("", size=(40, 50)),
-        Request("", evenly=7, long_side=48),
-        Request("", masks=True),
-        Request("", size=(27, 48), sample=(5, 64)),
+        FrameRequest("", 3, 20, 2),
+        FrameRequest("", size=(40, 50)),
+        FrameRequest("", evenly=7, long_side=48),
+        FrameRequest("", masks=True),
+        FrameRequest("", size=(27, 48), sample=(5, 64)),
     ],
 )
 def test_frames_are_those_that_this_process_decodes(write, scene, request_):
     request = dataclasses.replace(request_, path=str(write("a.mp4", scene(90, 80, 96))))
-    pool = Pool()
+    pool = DecodingPool()
     try:
         ours, theirs = list(Reading(request)), list(pool.opened(request))
         assert len(ours) == len(theirs) > 0
@@ -96,7 +96,9 @@ def test_frames_are_those_that_this_process_decodes(write, scene, request_):
 
 def test_a_kept_frame_stays_as_it_is(write, numbered, pool):
     path = write("a.mkv", numbered(40), codec="ffv1", pix_fmt="gray")
-    kept = [frame for (frame,) in pool().opened(Request(str(path)))]  # more than there are slots
+    kept = [
+        frame for (frame,) in pool().opened(FrameRequest(str(path)))
+    ]  # more than there are slots
     assert [int(frame[0, 0, 0]) for frame in kept] == [20 + 5 * k for k in range(40)]
     kept[0][:] = 0  # and is its holder's own
     assert kept[1].all()
@@ -127,19 +129,19 @@ def test_a_slot_is_free_when_the_last_view_of_it_is_gone():
 def test_a_decoder_that_dies_takes_only_its_video_along(write, scene, pool, number, reason, final):
     path = write("a.mp4", scene(200, 80, 96))
     pool = pool()
-    reading = pool.opened(Request(str(path)))
+    reading = pool.opened(FrameRequest(str(path)))
     next(reading)
     os.kill(pid(pool), number)
     error = refused(lambda: list(reading))
     assert (error.reason, error.final) == (reason, final)
     assert str(path) in str(error)
-    assert len(pool.opened(Request(str(path))).read()) == 200
+    assert len(pool.opened(FrameRequest(str(path))).read()) == 200
 
 
 def test_one_that_says_nothing_is_ended(write, scene, pool):
     path = write("a.mp4", scene(200, 80, 96))
     pool = pool(silence=5.0)
-    reading = pool.opened(Request(str(path)))
+    reading = pool.opened(FrameRequest(str(path)))
     next(reading)
     stopped = pid(pool)
     for process in pool._busy:
@@ -152,9 +154,9 @@ def test_one_that_says_nothing_is_ended(write, scene, pool):
 
 def test_too_many_packets(write, numbered, pool):
     path = write("a.mp4", numbered(30))
-    error = refused(lambda: pool(packets=20).opened(Request(str(path))))
+    error = refused(lambda: pool(packets=20).opened(FrameRequest(str(path))))
     assert error.reason == "decode_limit" and "more than 20 packets" in str(error)
-    assert pool(packets=40).opened(Request(str(path))).count == 30
+    assert pool(packets=40).opened(FrameRequest(str(path))).count == 30
 
 
 @pytest.mark.skipif(sys.platform == "darwin", reason="macOS does not limit address space")
@@ -166,11 +168,11 @@ def test_too_much_memory(tmp_path, write, numbered, pool):
         frame = av.VideoFrame(8000, 7000, "yuv420p")
         container.mux([*stream.encode(frame), *stream.encode(None)])
     pool = pool(memory=900 << 20)
-    error = refused(lambda: pool.opened(Request(str(path))).read())
+    error = refused(lambda: pool.opened(FrameRequest(str(path))).read())
     assert error.reason == "decode_limit"
     assert "memory" in str(error) or "MiB" in str(error)
     spent = pid(pool)
-    assert pool.opened(Request(str(write("b.mp4", numbered(5))))).read().shape[0] == 5
+    assert pool.opened(FrameRequest(str(write("b.mp4", numbered(5))))).read().shape[0] == 5
     assert pid(pool) != spent, "what is left of its memory is in pieces"
 
 
@@ -195,8 +197,8 @@ def test_a_reading_that_takes_forever(monkeypatch):
     monkeypatch.setattr(bounds.time, "monotonic", lambda: now[0])
     monkeypatch.setattr(bounds, "_bound", lambda *_: None)
     beats: list[float] = []
-    meter = Meter()
-    meter.hold(Limits(seconds=10), lambda: beats.append(now[0]))
+    meter = DecodingMeter()
+    meter.hold(DecodingLimits(seconds=10), lambda: beats.append(now[0]))
     meter.begin("a.mp4")
     error = None
     for number in range(1, 100):
@@ -214,9 +216,9 @@ def test_abandoned_readings_give_their_process_back(write, scene, pool):
     path = write("a.mp4", scene(200, 80, 96))
     pool = pool()
     for _ in range(5):
-        next(pool.opened(Request(str(path))))
-    pool.opened(Request(str(path)))
-    assert len(pool.opened(Request(str(path))).read()) == 200
+        next(pool.opened(FrameRequest(str(path))))
+    pool.opened(FrameRequest(str(path)))
+    assert len(pool.opened(FrameRequest(str(path))).read()) == 200
     assert pool._busy == set() and len(pool._idle) == 1
 
 
@@ -245,10 +247,10 @@ def test_masks_are_bool(tmp_path):
 def test_a_large_process_keeps_a_small_decoder(write, numbered, pool):
     path, pool = write("a.mp4", numbered(5)), pool()
     held = np.ones(700 << 20, np.uint8)
-    pool.opened(Request(str(path))).read()
+    pool.opened(FrameRequest(str(path))).read()
     first = pid(pool)
     assert 20 << 20 < pool._idle[0].used < 500 << 20
-    pool.opened(Request(str(path))).read()
+    pool.opened(FrameRequest(str(path))).read()
     assert pid(pool) == first
     assert held[0]
 
@@ -256,7 +258,7 @@ def test_a_large_process_keeps_a_small_decoder(write, numbered, pool):
 def test_no_secret_reaches_the_decoder(write, numbered, pool, monkeypatch):
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "s3cret")
     pool = pool()
-    pool.opened(Request(str(write("a.mp4", numbered(3))))).read()
+    pool.opened(FrameRequest(str(write("a.mp4", numbered(3))))).read()
     assert "s3cret" not in str(psutil.Process(pid(pool)).environ())
 
 
@@ -292,7 +294,7 @@ def test_a_sandboxed_process_reaches_no_network_and_starts_no_program():
 @pytest.mark.skipif(sys.platform != "linux", reason="seccomp is Linux's")
 def test_a_decoder_is_sandboxed(write, numbered, pool):
     pool = pool()
-    pool.opened(Request(str(write("a.mp4", numbered(3))))).read()
+    pool.opened(FrameRequest(str(write("a.mp4", numbered(3))))).read()
     status = Path(f"/proc/{pid(pool)}/status").read_text()
     if "Seccomp:\t0" in status:
         pytest.skip("seccomp is switched off here")

@@ -8,12 +8,14 @@ import pytest
 
 from catalog.errors import BadInput, EditmillError
 from catalog.media.isolation import reader
-from catalog.media.isolation.limits import Limits
+from catalog.media.isolation.limits import DecodingLimits
 
 HERE = "tests.catalog.media.hostile"
 
 
-def call(function: str, limits: Limits = reader.LIMITS, **arguments: object) -> list[object]:
+def call(
+    function: str, limits: DecodingLimits = reader.LIMITS, **arguments: object
+) -> list[object]:
     return list(reader.read(f"{HERE}:{function}", arguments, "f", limits=limits))
 
 

@@ -16,7 +16,7 @@ from experts.diffusion.specs import EDITORS
 from experts.diffusion.training import recipe as recipes
 from experts.diffusion.training.data.examples import Examples, MixedBatches, with_steps
 from experts.diffusion.training.data.masking import recorded
-from experts.diffusion.training.data.prepare import Example, prepare
+from experts.diffusion.training.data.prepare import TrainingExample, prepare
 from experts.diffusion.training.loop import train
 from experts.diffusion.training.recipe import ExampleSampling, Mix
 from tests.experts.diffusion.small_clips import BlockEncoders
@@ -65,9 +65,9 @@ def test_kive_shows_the_first_frame_of_half_of_the_videos(tmp_path: Path):
     assert image["target"].shape == (1, 16, 4, 6) and image["mask"][0].any()
 
 
-def _rows(counts: dict[tuple[tuple[int, int, int], str], int]) -> list[Example]:
+def _rows(counts: dict[tuple[tuple[int, int, int], str], int]) -> list[TrainingExample]:
     return [
-        Example(f"{size}-{kind}-{k}", 0, size, kind, "", "")
+        TrainingExample(f"{size}-{kind}-{k}", 0, size, kind, "", "")
         for (size, kind), count in counts.items()
         for k in range(count)
     ]

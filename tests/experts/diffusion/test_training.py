@@ -16,8 +16,8 @@ from experts.diffusion.model.checkpoint import open_expert
 from experts.diffusion.sampling.schedule import scheduler
 from experts.diffusion.specs import EXPERTS
 from experts.diffusion.training import loop
-from experts.diffusion.training.data.examples import Batches, Examples
-from experts.diffusion.training.data.prepare import Example, prepare
+from experts.diffusion.training.data.examples import Examples, SizeBuckets
+from experts.diffusion.training.data.prepare import TrainingExample, prepare
 from experts.diffusion.training.data.randomness import StepRandomness
 from experts.diffusion.training.loop import StepMetrics, train
 from experts.diffusion.training.recipe import TrainingRecipe
@@ -214,9 +214,9 @@ def test_a_batch_that_cannot_be_split_is_told():
         _recipe().stages[0].micro_batches(devices=3)
 
 
-def _rows(counts: dict[tuple[int, int, int], int]) -> list[Example]:
+def _rows(counts: dict[tuple[int, int, int], int]) -> list[TrainingExample]:
     return [
-        Example(f"{size}-{k}", 0, size, "exact", "", "")
+        TrainingExample(f"{size}-{k}", 0, size, "exact", "", "")
         for size, count in counts.items()
         for k in range(count)
     ]
@@ -224,18 +224,18 @@ def _rows(counts: dict[tuple[int, int, int], int]) -> list[Example]:
 
 def test_batches_hold_one_size_and_an_epoch_every_example():
     rows = _rows({(3, 4, 6): 10, (3, 6, 4): 5})
-    batches = Batches(rows, 0, 4, seed=3)
+    batches = SizeBuckets(rows, 0, 4, seed=3)
     assert batches.per_epoch == 3 + 2
     for epoch in range(2):
         taken = [batches.at(epoch * 5 + k) for k in range(5)]
         assert all(len(batch) == 4 for batch in taken)
         assert all(len({rows[k].latents for k in batch}) == 1 for batch in taken)
         assert {k for batch in taken for k in batch} == set(range(15))
-    again = Batches(rows, 0, 4, seed=3)
+    again = SizeBuckets(rows, 0, 4, seed=3)
     assert [again.at(k) for k in (7, 0, 7)] == [batches.at(k) for k in (7, 0, 7)]
     assert [batches.at(k) for k in range(5)] != [batches.at(k) for k in range(5, 10)]
     with pytest.raises(EditmillError, match="no example for stage 2"):
-        Batches(rows, 1, 4, seed=3)
+        SizeBuckets(rows, 1, 4, seed=3)
 
 
 def test_timesteps_are_stratified_and_a_tenth_of_the_prompts_dropped():

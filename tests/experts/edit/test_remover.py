@@ -11,7 +11,7 @@ from experts.base import EditRequest, Frames, Masks
 from experts.edit.remover import Remover, RemoverSettings, TemporalContext
 from experts.edit.remover.background_flow import BackgroundFlow
 from experts.edit.remover.fills.diffuse import diffuse
-from experts.edit.remover.fills.gather import Samples
+from experts.edit.remover.fills.gather import PixelSamples
 from experts.edit.remover.merge import merge
 from experts.edit.remover.never_visible import fill_never_visible
 
@@ -279,7 +279,7 @@ def test_merge_ignores_a_sample_that_disagrees_and_one_that_saw_nothing() -> Non
     seen[2, 1] = False
     seen[:, 2] = False
     merged, found, _ = merge(
-        Samples(colour, seen, np.ones(5, np.float32), np.arange(1, 6, dtype=np.int16))
+        PixelSamples(colour, seen, np.ones(5, np.float32), np.arange(1, 6, dtype=np.int16))
     )
     assert found.tolist() == [True, True, False]
     assert np.abs(merged[:2] - 100).max() < 1
@@ -288,7 +288,9 @@ def test_merge_ignores_a_sample_that_disagrees_and_one_that_saw_nothing() -> Non
 def test_merge_believes_the_frame_that_fits_the_ring() -> None:
     colour = np.stack([np.full((1, 3), v, np.float32) for v in (100, 106)])
     errors = np.array([0.0, 60.0], np.float32)
-    merged, _, _ = merge(Samples(colour, np.ones((2, 1), bool), errors, np.array([1, 2], np.int16)))
+    merged, _, _ = merge(
+        PixelSamples(colour, np.ones((2, 1), bool), errors, np.array([1, 2], np.int16))
+    )
     assert merged.mean() < 102
 
 

@@ -8,7 +8,7 @@ import pytest
 from catalog.records import Clip, Plan, Track
 from experts.edit.swap.appearance import GRID, STRIDE, Appearance, appearance_of
 from experts.edit.tasks import TASKS
-from experts.plan.donors import Bank, Candidate, replacements
+from experts.plan.donors import Bank, DonorCandidate, replacements
 from experts.plan.draw import draw_swaps
 from experts.plan.planners import Scene
 from experts.plan.rules import Planning
@@ -47,16 +47,16 @@ BERT = track("bert", THERE, "person", 420)
 RED, DARK = seen_as(ANNA, "red", 40.0), seen_as(BERT, "dark clothes", 15.0)
 
 
-def bank(*others: Candidate) -> Bank:
-    return Bank([Candidate(HERE, ANNA, (ANNA,), RED), *others])
+def bank(*others: DonorCandidate) -> Bank:
+    return Bank([DonorCandidate(HERE, ANNA, (ANNA,), RED), *others])
 
 
-def found(*others: Candidate) -> list[str]:
+def found(*others: DonorCandidate) -> list[str]:
     fitting = replacements(HERE, ANNA, [ANNA], TASK, bank(*others), RULES)
     return [swap.donor.candidate.track.track_id for swap in fitting]
 
 
-DONOR = Candidate(THERE, BERT, (BERT,), DARK)
+DONOR = DonorCandidate(THERE, BERT, (BERT,), DARK)
 
 
 def test_an_object_of_another_clip_that_looks_different_fits() -> None:
@@ -68,7 +68,8 @@ def test_an_object_of_another_clip_that_looks_different_fits() -> None:
     [
         pytest.param(dataclasses.replace(DONOR, clip=HERE), id="of the same clip"),
         pytest.param(
-            Candidate(THERE, dataclasses.replace(BERT, label="car"), (), DARK), id="another kind"
+            DonorCandidate(THERE, dataclasses.replace(BERT, label="car"), (), DARK),
+            id="another kind",
         ),
         pytest.param(
             dataclasses.replace(DONOR, appearances=seen_as(BERT, "red", 15.0)),
@@ -96,14 +97,16 @@ def test_an_object_of_another_clip_that_looks_different_fits() -> None:
             id="another light",
         ),
         pytest.param(
-            Candidate(THERE, track("low", THERE, "person", 420, foot=470), (), DARK),
+            DonorCandidate(THERE, track("low", THERE, "person", 420, foot=470), (), DARK),
             id="seen from elsewhere",
         ),
-        pytest.param(Candidate(THERE, track("gone", THERE, "person", 20), (), DARK), id="cut off"),
+        pytest.param(
+            DonorCandidate(THERE, track("gone", THERE, "person", 20), (), DARK), id="cut off"
+        ),
         pytest.param(dataclasses.replace(DONOR, clip=clip("slow", "s2", 10.0)), id="slow steps"),
     ],
 )
-def test_one_that_does_not_fit_is_left_out(donor: Candidate) -> None:
+def test_one_that_does_not_fit_is_left_out(donor: DonorCandidate) -> None:
     assert found(donor) == []
 
 
@@ -118,8 +121,8 @@ def test_who_is_in_the_picture_already_does_not_come_twice() -> None:
     both = (ANNA, twin)
     with_twin = Bank(
         [
-            Candidate(HERE, ANNA, both, RED),
-            Candidate(HERE, twin, both, seen_as(twin, "dark clothes", 15.0)),
+            DonorCandidate(HERE, ANNA, both, RED),
+            DonorCandidate(HERE, twin, both, seen_as(twin, "dark clothes", 15.0)),
             dataclasses.replace(DONOR, clip=near),
         ]
     )
@@ -129,9 +132,9 @@ def test_who_is_in_the_picture_already_does_not_come_twice() -> None:
 def test_vehicles_come_from_the_same_road() -> None:
     """Nothing else tells their facing."""
     car, van = track("car", HERE, "car", 400), track("van", THERE, "truck", 380)
-    place = Candidate(HERE, car, (car,), seen_as(car, "red", 40.0))
+    place = DonorCandidate(HERE, car, (car,), seen_as(car, "red", 40.0))
     for source, count in (("s1", 1), ("s2", 0)):
-        other = Candidate(
+        other = DonorCandidate(
             dataclasses.replace(THERE, source_id=source), van, (van,), seen_as(van, "", 70.0)
         )
         assert len(replacements(HERE, car, [car], TASK, Bank([place, other]), RULES)) == count
@@ -159,7 +162,7 @@ def test_the_plan_says_what_is_there_and_what_takes_its_place() -> None:
 
 def test_the_same_seed_draws_the_same_donor_whatever_the_banks_order() -> None:
     cleo = track("cleo", THERE, "person", 300)
-    more = [DONOR, Candidate(THERE, cleo, (cleo,), seen_as(cleo, "blue", 15.0))]
+    more = [DONOR, DonorCandidate(THERE, cleo, (cleo,), seen_as(cleo, "blue", 15.0))]
     one, other = (draw_swaps(Scene(HERE, [ANNA], RULES, bank(*o)), 5) for o in (more, more[::-1]))
     assert one == other
     assert len(one) == 1
@@ -171,9 +174,9 @@ def test_a_large_bank_offers_a_part_but_all_of_the_same_source(
     monkeypatch.setattr("experts.plan.donors.MAX_PER_LABEL", 2)
     near = dataclasses.replace(THERE, clip_id="near", source_id="s1")
 
-    def many(where: Clip) -> list[Candidate]:
+    def many(where: Clip) -> list[DonorCandidate]:
         tracks = [track(f"{where.clip_id}{i}", where, "person", 420) for i in range(5)]
-        return [Candidate(where, t, (t,), seen_as(t, "dark clothes", 15.0)) for t in tracks]
+        return [DonorCandidate(where, t, (t,), seen_as(t, "dark clothes", 15.0)) for t in tracks]
 
     assert 1 <= len(found(*many(THERE))) <= 2  # Anna herself may be one of the two
     assert len(found(*many(near))) == 5
@@ -188,7 +191,7 @@ def test_who_stands_nearer_may_hide_the_object() -> None:
     behind = track("behind", HERE, "car", 440, foot=250)
     aside = track("aside", HERE, "car", 700, foot=330)
     tracks = (ANNA, nearer, behind, aside)
-    place = Candidate(HERE, ANNA, tracks, RED)
+    place = DonorCandidate(HERE, ANNA, tracks, RED)
     (swap,) = replacements(HERE, ANNA, tracks, TASK, Bank([place, DONOR]), RULES)
     assert swap.params()["in_front"] == ["nearer"]
 

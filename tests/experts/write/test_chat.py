@@ -13,7 +13,7 @@ import pytest
 from catalog.errors import BadInput, EditmillError
 from experts.write.chat import OpenAIChat
 from experts.write.chat import client as transport
-from experts.write.chat.server import NoAnswer
+from experts.write.chat.server import NoCompletion
 from tests.experts.write.chat_server import Answer, Fake, choices, message
 
 CONVERSATION = [{"role": "user", "content": "Write an instruction."}]
@@ -142,7 +142,7 @@ def test_retry_after_is_followed(fake: Fake, asked: str) -> None:
 @pytest.mark.parametrize("asked", ["3600", format_datetime(datetime(2100, 1, 1, tzinfo=UTC))])
 def test_a_server_that_wants_to_be_left_alone_for_long_is(fake: Fake, asked: str) -> None:
     fake.after(1, 429, Retry_After=asked)
-    with pytest.raises(NoAnswer, match=rf"Retry-After: {re.escape(asked)}"):
+    with pytest.raises(NoCompletion, match=rf"Retry-After: {re.escape(asked)}"):
         ask(fake)
     assert len(fake.requests) == 1
 

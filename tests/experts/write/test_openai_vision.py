@@ -13,7 +13,7 @@ import pytest
 from numpy.typing import NDArray
 
 from catalog.errors import BadInput
-from experts.write.chat.server import NoAnswer
+from experts.write.chat.server import NoCompletion
 from experts.write.chat.vision.openai_vision import OpenAIVisionChat
 from experts.write.chat.vision.question import Question, VisionChat, answers
 from tests.experts.write.chat_server import Answer, Fake, choices
@@ -100,7 +100,7 @@ def test_answers_come_in_the_questions_order_and_a_missing_one_is_empty(fake: Fa
     fake.answer = answer
     asked = [Question(text, (video(1),)) for text in "abc"]
     assert chat(fake).ask(asked, seed=0, max_tokens=9) == ["A", "", "C"]
-    with pytest.raises(NoAnswer):
+    with pytest.raises(NoCompletion):
         chat(fake).ask(asked[1:2], seed=0, max_tokens=9)
 
 

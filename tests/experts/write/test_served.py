@@ -13,7 +13,7 @@ from catalog.errors import EditmillError
 from experts.providers.choice import choice_of, chosen
 from experts.write.chat import OpenAIChat
 from experts.write.chat.openai_chat import OpenAIWriter
-from experts.write.chat.server import NoAnswer, Refused
+from experts.write.chat.server import NoCompletion, RequestRefused
 from experts.write.chat.structured import Answer as Shape
 from experts.write.chat.structured import read
 from experts.write.chat.usage import Usage
@@ -63,13 +63,13 @@ def test_one_conversation_without_an_answer_does_not_cost_the_others(
     chat = OpenAIChat(fake.url, "any", attempts=2)
     assert chat.complete([talk("a"), talk("b"), talk("c")], [0] * 3, **HOW) == [["a"], [], ["c"]]
     assert "1 of 3 questions were not answered" in caplog.text
-    with pytest.raises(NoAnswer, match="answered 503"):
+    with pytest.raises(NoCompletion, match="answered 503"):
         chat.complete([talk("b"), talk("b")], [0] * 2, **HOW)
 
 
 def test_a_refusal_ends_the_batch_even_if_others_are_answered(fake: Fake) -> None:
     fake.answer = lambda _, body: (401, {}, {}) if said(body) == "b" else (200, choices("a"), {})
-    with pytest.raises(Refused, match="check the key"):
+    with pytest.raises(RequestRefused, match="check the key"):
         OpenAIChat(fake.url, "any").complete([talk("a"), talk("b")], [0] * 2, **HOW)
 
 
@@ -83,7 +83,7 @@ def test_statuses_that_openais_client_takes_otherwise(fake: Fake, status: int, t
 
 def test_no_try_begins_when_patience_is_over(fake: Fake) -> None:
     fake.answer = lambda *_: (200, lambda handler: handler.connection.close(), {})
-    with pytest.raises(NoAnswer, match="tried once"):
+    with pytest.raises(NoCompletion, match="tried once"):
         OpenAIChat(fake.url, "any", patience=0).complete([talk("a")], [0], **HOW)
     assert len(fake.requests) == 1
 
@@ -133,7 +133,7 @@ def test_a_server_without_schemas_is_told_in_words_and_that_is_said_once(
 def test_a_refusal_for_another_reason_is_not_blamed_on_the_schema(fake: Fake) -> None:
     fake.always({"error": {"message": "temperature must be 1"}}, 400)
     chat = OpenAIChat(fake.url, "any")
-    with pytest.raises(Refused, match="temperature must be 1"):
+    with pytest.raises(RequestRefused, match="temperature must be 1"):
         chat.complete([talk("a")], [0], schema=SCHEMA, **HOW)
     fake.always(choices("{}"))
     chat.complete([talk("a")], [0], schema=SCHEMA, **HOW)

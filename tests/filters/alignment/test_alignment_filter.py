@@ -9,9 +9,9 @@ from catalog.errors import EditmillError
 from filters.alignment import filter as alignment
 from filters.alignment.filter import AlignmentFilter, Calibration
 from filters.alignment.style_examples import styles
-from filters.alignment.style_probe import REGION, SHIPPED, Measured, StyleProbes, fit
+from filters.alignment.style_probe import REGION, SHIPPED, ProbeDiscrimination, StyleProbes, fit
 from filters.alignment.train import agreement, describe_metrics, train
-from filters.base import ABSTAINED, PairSample
+from filters.base import ABSTAINED, PairFrames
 from filters.roc import auc
 
 
@@ -28,7 +28,7 @@ def made():
     features = rng.normal(0, 0.1, (42, 3)).astype(np.float32)
     labels = [i % 3 for i in range(42)]
     features[np.arange(42), labels] += 1
-    measured = Measured(0.9, 0.5, 0.05, 0.8, 42)
+    measured = ProbeDiscrimination(0.9, 0.5, 0.05, 0.8, 42)
     return fit(features, labels, ["red {label}", "blue {label}", "green {label}"], "view", measured)
 
 
@@ -52,7 +52,7 @@ def test_a_probe_tells_the_looks_it_was_fitted_on(made):
 def test_a_style_without_an_example_is_named():
     features = np.eye(3, dtype=np.float32)
     with pytest.raises(EditmillError, match="'blue'"):
-        fit(features, [0, 2, 2], ["red", "blue", "green"], "view", Measured())
+        fit(features, [0, 2, 2], ["red", "blue", "green"], "view", ProbeDiscrimination())
 
 
 def test_probes_survive_their_file_and_are_the_same_bytes(tmp_path, made):
@@ -98,7 +98,7 @@ def test_a_small_training_makes_measured_probes_that_come_out_again(encoder, tmp
         [e.style for e in painted["global_style_transfer"]],
         styles()["global_style_transfer"],
         "view",
-        Measured(),
+        ProbeDiscrimination(),
     )
     other = StyleProbes({**probes.by_task, "global_style_transfer": weaker}, probes.encoder)
     assert not agreement(other, probes, painted).holds()
@@ -132,7 +132,7 @@ def test_objects_are_told_by_name(encoder, footage):
     empty = np.zeros_like(motorway)
 
     def verdict(prompt, **thresholds):
-        sample = PairSample("object_addition", empty, motorway, prompt=prompt, made="source")
+        sample = PairFrames("object_addition", empty, motorway, prompt=prompt, made="source")
         return AlignmentFilter(encoder, thresholds=thresholds).judge([sample])[0]
 
     fits, swapped = verdict("a car"), verdict("a dog")
@@ -148,7 +148,7 @@ def test_objects_are_told_by_name(encoder, footage):
 def test_a_person_is_beyond_the_class_names(encoder, footage):
     city = footage["clip_city"]
     (verdict,) = AlignmentFilter(encoder).judge(
-        [PairSample("object_addition", city, city, prompt="a person", made="source")]
+        [PairFrames("object_addition", city, city, prompt="a person", made="source")]
     )
     assert verdict.keep and verdict.score is None and verdict.reason == ABSTAINED
 
@@ -169,7 +169,7 @@ def test_styles_are_told_by_prompt(encoder, footage):
         painted = np.clip(painted, 0, 255).astype(np.uint8)
         for k, prompt in enumerate([styles[i].prompt, styles[(i + 1) % 3].prompt]):
             (verdict,) = judge.judge(
-                [PairSample("global_style_transfer", frames, painted, prompt=prompt, made="target")]
+                [PairFrames("global_style_transfer", frames, painted, prompt=prompt, made="target")]
             )
             scores[("fits", "swapped")[k]].append(verdict.score)
             assert verdict.keep == (k == 0)
@@ -180,7 +180,7 @@ def test_styles_are_told_by_prompt(encoder, footage):
 def test_a_look_the_probe_does_not_know_is_abstained_from(encoder, moving):
     (verdict,) = AlignmentFilter(encoder).judge(
         [
-            PairSample(
+            PairFrames(
                 "global_style_transfer",
                 moving,
                 moving,
@@ -198,7 +198,7 @@ def test_below_the_least_auc_it_keeps_and_says_so(encoder, footage, monkeypatch)
     monkeypatch.setattr(alignment, "OBJECTS", weak)
     frames = footage["clip_motorway"]
     (verdict,) = AlignmentFilter(encoder).judge(
-        [PairSample("object_addition", frames, frames, prompt="a car", made="source")]
+        [PairFrames("object_addition", frames, frames, prompt="a car", made="source")]
     )
     assert verdict.keep and verdict.reason == ABSTAINED and verdict.score is not None
 
@@ -206,7 +206,7 @@ def test_below_the_least_auc_it_keeps_and_says_so(encoder, footage, monkeypatch)
 @pytest.mark.weights
 def test_a_threshold_can_be_set_per_task(encoder, footage):
     frames = footage["clip_motorway"]
-    sample = PairSample("object_addition", frames, frames, prompt="a car", made="source")
+    sample = PairFrames("object_addition", frames, frames, prompt="a car", made="source")
     (verdict,) = AlignmentFilter(encoder, thresholds={"object_addition": 1e9}).judge([sample])
     assert not verdict.keep
 
@@ -215,6 +215,6 @@ def test_a_threshold_can_be_set_per_task(encoder, footage):
 @pytest.mark.parametrize("task", ["object_removal", "deblur", "hed_detection"])
 def test_other_tasks_are_not_measured(encoder, moving, task):
     (verdict,) = AlignmentFilter(encoder).judge(
-        [PairSample(task, moving, moving, prompt="a car", made="target")]
+        [PairFrames(task, moving, moving, prompt="a car", made="target")]
     )
     assert verdict.keep and verdict.score is None and verdict.reason == "not_measured"

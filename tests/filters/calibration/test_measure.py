@@ -10,7 +10,13 @@ import yaml
 
 from catalog.errors import EditmillError
 from filters.base import SCORE_RANGES
-from filters.calibration.measure import Measured, _at_least, as_dict, measure, recipe_lines
+from filters.calibration.measure import (
+    CalibratedThreshold,
+    _at_least,
+    as_dict,
+    measure,
+    recipe_lines,
+)
 from filters.encoder.clip import OpenClipEncoder
 from filters.encoder.embedded import EmbeddedEncoder
 from filters.rules import Filters
@@ -25,13 +31,13 @@ def test_a_threshold_loses_one_in_twenty_of_what_is_right() -> None:
 
 def test_what_decides_is_a_recipes_filters_section() -> None:
     found = {
-        "object_swap": Measured(0.21234567, 0.9, 50, 500),
-        "local_style_transfer": Measured(0.19, 0.55, 50, 500),
-        "subtle": Measured(0.9712, 0.98, 20, 40),
+        "object_swap": CalibratedThreshold(0.21234567, 0.9, 50, 500),
+        "local_style_transfer": CalibratedThreshold(0.19, 0.55, 50, 500),
+        "subtle": CalibratedThreshold(0.9712, 0.98, 20, 40),
     }
     rules = Filters.model_validate(yaml.safe_load(recipe_lines(found))["filters"])
     assert rules.subtle == 0.9712 and rules.alignment_per_task == {"object_swap": 0.2123}
-    blind = {name: Measured(0.5, 0.5, 5, 5) for name in found}
+    blind = {name: CalibratedThreshold(0.5, 0.5, 5, 5) for name in found}
     assert recipe_lines(blind) == ""
     assert not any(each["decides"] for each in as_dict(blind).values())
 

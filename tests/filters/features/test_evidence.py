@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from filters.base import PairSample
+from filters.base import PairFrames
 from filters.features import AGREEMENT_MEASURES, measures_of
 
 FRAMES, HEIGHT, WIDTH = 17, 200, 320
@@ -36,12 +36,12 @@ def hole(speed: float) -> NDArray[np.bool_]:
     return masks
 
 
-def removal(pan: float, speed: float = 8, fill: Frames | None = None) -> PairSample:
+def removal(pan: float, speed: float = 8, fill: Frames | None = None) -> PairFrames:
     """A grey square removed: right, or with another fill."""
     truth, masks = scene(pan), hole(speed)
     real = np.where(masks[..., None], np.uint8(230), truth)
     made = truth if fill is None else np.where(masks[..., None], fill, truth)
-    return PairSample("object_removal", real, made, masks, made="target")
+    return PairFrames("object_removal", real, made, masks, made="target")
 
 
 def figures(pan: float, speed: float = 8, fill: Frames | None = None) -> dict[str, float]:
@@ -111,7 +111,7 @@ def test_what_stands_still_is_right_to_repeat_itself() -> None:
 def test_frames_that_repeat_outside_of_the_mask_are_seen() -> None:
     sample = removal(4.0)
     stopped = np.repeat(sample.target[:1], FRAMES, 0)
-    whole = PairSample("object_removal", sample.source, stopped, sample.mask, made="target")
+    whole = PairFrames("object_removal", sample.source, stopped, sample.mask, made="target")
     (measures,) = measures_of([whole])
     found = dict(zip(AGREEMENT_MEASURES, measures.agreement.tolist(), strict=True))
     assert found["outside"] < -1 and abs(figures(4.0)["outside"]) < 0.05
@@ -120,7 +120,7 @@ def test_frames_that_repeat_outside_of_the_mask_are_seen() -> None:
 @pytest.mark.parametrize("task", ["object_addition", "object_swap"])
 def test_a_pair_read_backwards_is_measured_alike(task: str) -> None:
     sample = removal(4.0)
-    back = PairSample(task, sample.target, sample.source, sample.mask, made="source")
+    back = PairFrames(task, sample.target, sample.source, sample.mask, made="source")
     one, other = measures_of([sample, back])
     assert np.allclose(one.agreement, other.agreement, atol=1e-6)
 
@@ -138,7 +138,7 @@ def test_whatever_the_mask_measures_are_numbers(frames: int, case: str) -> None:
     elif case == "one pixel":
         mask[:] = False
         mask[:, 80, 100] = True
-    short = PairSample(
+    short = PairFrames(
         sample.task,
         sample.source[:frames],
         sample.target[:frames],
@@ -152,7 +152,7 @@ def test_whatever_the_mask_measures_are_numbers(frames: int, case: str) -> None:
 
 def test_measures_alone_are_measures_in_company() -> None:
     samples = [removal(4.0), removal(4.0, fill=blurred(4.0)), removal(0.0)]
-    samples[1] = PairSample(
+    samples[1] = PairFrames(
         "object_removal", samples[0].source, samples[1].target, samples[0].mask, made="target"
     )  # shares its real side with the first
     for sample, together in zip(samples, measures_of(samples), strict=True):

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from filters.base import PairSample
+from filters.base import PairFrames
 from filters.encoder.views import LEAST_VIEW, view_boxes
 from filters.features import PIXEL_MEASURES, describe
 from filters.features.artefacts import artefact_measures
@@ -69,9 +69,9 @@ def test_half_an_edit_is_unfinished(moving, box):
 @pytest.mark.weights
 def test_describing_a_batch_is_describing_one_by_one(encoder, moving, box):
     samples = [
-        PairSample("object_removal", moving, 255 - moving, box, made="target"),
-        PairSample("deblur", moving, moving[:, ::-1].copy(), made="source"),
-        PairSample("object_removal", moving, moving // 2, box, made="target"),
+        PairFrames("object_removal", moving, 255 - moving, box, made="target"),
+        PairFrames("deblur", moving, moving[:, ::-1].copy(), made="source"),
+        PairFrames("object_removal", moving, moving // 2, box, made="target"),
     ]
     together = describe(samples, encoder, workers=2)
     for sample, one in zip(samples, together, strict=True):
@@ -85,7 +85,7 @@ def test_describing_a_batch_is_describing_one_by_one(encoder, moving, box):
 @pytest.mark.weights
 def test_sides_may_differ_in_size(encoder, moving, box):
     small = moving[:, ::2, ::2].copy()
-    (found,) = describe([PairSample("upscaling", small, moving, box, made="source")], encoder)
+    (found,) = describe([PairFrames("upscaling", small, moving, box, made="source")], encoder)
     assert found.source.levels.shape == found.target.levels.shape
 
 

@@ -10,16 +10,18 @@ import pytest
 from numpy.typing import NDArray
 
 from filters.footage.measurer import FootageMeasurer
-from filters.footage.models import Models
+from filters.footage.models import FootageModels
 
 Frames = NDArray[np.uint8]
 
 SIZE = 270, 480
 
 
-def measured(frames: Sequence[NDArray[np.uint8]], models: Models | None = None) -> dict[str, float]:
+def measured(
+    frames: Sequence[NDArray[np.uint8]], models: FootageModels | None = None
+) -> dict[str, float]:
     """Measures of frames half a second apart."""
-    measurer = FootageMeasurer(models or Models())
+    measurer = FootageMeasurer(models or FootageModels())
     for k, frame in enumerate(frames):
         measurer.add(k / 2, frame)
     return measurer.measures()

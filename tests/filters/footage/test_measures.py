@@ -11,12 +11,12 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from filters.footage.measurer import LOOKED_AT, EvenlyKept, FootageMeasurer
-from filters.footage.models import Models
-from filters.footage.rules import Footage, refusal
+from filters.footage.models import FootageModels
+from filters.footage.rules import FootageRules, refusal
 
 
 def reason(measures: dict[str, float], **rules: object) -> str:
-    found = refusal(measures, Footage.model_validate(rules), 480, 270, 10.0)
+    found = refusal(measures, FootageRules.model_validate(rules), 480, 270, 10.0)
     return found[0] if found else ""
 
 
@@ -152,7 +152,7 @@ def test_one_frame_gives_what_one_frame_can(pan, measure) -> None:
 
 def test_measures_may_be_asked_for_in_between(pan, pictures, measure) -> None:
     frames = [*held(pictures, 3), *pan]
-    asked = FootageMeasurer(Models())
+    asked = FootageMeasurer(FootageModels())
     for k, frame in enumerate(frames):
         asked.add(k / 2, frame)
         asked.measures()
@@ -160,7 +160,7 @@ def test_measures_may_be_asked_for_in_between(pan, pictures, measure) -> None:
 
 
 def test_frames_of_two_sizes_are_an_error(pan) -> None:
-    measurer = FootageMeasurer(Models())
+    measurer = FootageMeasurer(FootageModels())
     measurer.add(0, pan[0])
     with pytest.raises(ValueError, match="after frames of"):
         measurer.add(0.5, pan[1, :100])
@@ -185,7 +185,7 @@ def test_memory_does_not_grow_with_the_video(pan) -> None:
 
     from filters.footage.faces import FaceDetector  # any model makes frames be kept
 
-    measurer = FootageMeasurer(Models(faces=FaceDetector()))
+    measurer = FootageMeasurer(FootageModels(faces=FaceDetector()))
     sizes = []
     tracemalloc.start()
     for k in range(12 * LOOKED_AT):

@@ -14,9 +14,9 @@ from catalog.errors import EditmillError
 from experts.weights import fetch
 from filters.footage import nsfw
 from filters.footage.faces import FaceDetector
-from filters.footage.models import FrameModel, Models, models_for
+from filters.footage.models import FootageModels, FrameModel, models_for
 from filters.footage.nsfw import CheckpointNsfw, OpenNsfw
-from filters.footage.rules import Footage, refusal
+from filters.footage.rules import FootageRules, refusal
 from filters.footage.text import TextDetector
 
 pytestmark = pytest.mark.weights
@@ -58,13 +58,15 @@ def test_text_is_found_where_it_is(text: TextDetector) -> None:
 
 def test_a_page_of_text_is_refused_and_a_sign_is_not(text: TextDetector, pan, measure) -> None:
     sign = [written(f, "BAKERY", (400 - 30 * k, 60), 0.7) for k, f in enumerate(pan[:12])]
-    assert refusal(measure(sign, Models(text=text)), Footage(), 480, 270, 6) is None
+    assert refusal(measure(sign, FootageModels(text=text)), FootageRules(), 480, 270, 6) is None
     card = []
     for frame in pan[:12]:
         for row in range(5):
             frame = written(frame, "a quote that fills it", (30, 50 + 50 * row), 1.1)
         card.append(frame)
-    found = refusal(measure(card, Models(text=text)), Footage(watermark=None), 480, 270, 6)
+    found = refusal(
+        measure(card, FootageModels(text=text)), FootageRules(watermark=None), 480, 270, 6
+    )
     assert found is not None
     assert found[0] == "text_heavy"
 
@@ -78,9 +80,9 @@ def blended(frames: np.ndarray, words: str, opacity: float) -> list[np.ndarray]:
 
 @pytest.mark.parametrize("opacity", [1.0, 0.4])
 def test_a_watermark_over_moving_pictures(opacity: float, text: TextDetector, pan, measure) -> None:
-    models = Models(text=text)
+    models = FootageModels(text=text)
     measures = measure(blended(pan, "stock clips", opacity), models)
-    found = refusal(measures, Footage(), 480, 270, 10)
+    found = refusal(measures, FootageRules(), 480, 270, 10)
     assert found is not None
     assert found[0] == "watermark"
     assert 0.01 < measures["overlay_area"] < 0.1
@@ -89,28 +91,28 @@ def test_a_watermark_over_moving_pictures(opacity: float, text: TextDetector, pa
 
 def test_a_clock_counts_though_it_changes(text: TextDetector, pan, measure) -> None:
     frames = [written(f, f"2024-05-17 14:31:{k:02}", (20, 30), 0.7) for k, f in enumerate(pan)]
-    assert measure(frames, Models(text=text))["overlay_area"] >= Footage().watermark
+    assert measure(frames, FootageModels(text=text))["overlay_area"] >= FootageRules().watermark
 
 
 def test_a_logo_without_letters(text: TextDetector, pan, measure) -> None:
     frames = pan.copy()
     for frame in frames:
         cv2.circle(frame, (430, 40), 18, (250, 250, 250), 6, cv2.LINE_AA)
-    measures = measure(frames, Models(text=text))
-    assert Footage().watermark <= measures["overlay_area"] < 0.03
+    measures = measure(frames, FootageModels(text=text))
+    assert FootageRules().watermark <= measures["overlay_area"] < 0.03
 
 
 def test_a_sign_in_the_scene_is_no_overlay(text: TextDetector, wide, measure) -> None:
     """It moves with the scene; and before a fixed camera nothing moves around it."""
     scene = written(wide, "BAKERY", (500, 200), 1.2)
     panned = [scene[100 : 370, 12 * k + 250 : 12 * k + 730] for k in range(20)]  # fmt: skip
-    assert measure(panned, Models(text=text))["overlay_area"] == 0
+    assert measure(panned, FootageModels(text=text))["overlay_area"] == 0
     fixed = []
     for k in range(20):
         frame = scene[100:370, 400:880].copy()
         cv2.circle(frame, (20 * k, 220), 30, (200, 30, 30), -1)
         fixed.append(frame)
-    assert measure(fixed, Models(text=text)).get("overlay_area", 0) == 0
+    assert measure(fixed, FootageModels(text=text)).get("overlay_area", 0) == 0
 
 
 def test_a_bonnet_and_bars_are_no_overlay(text: TextDetector, pan, measure) -> None:
@@ -118,7 +120,7 @@ def test_a_bonnet_and_bars_are_no_overlay(text: TextDetector, pan, measure) -> N
     for frame in frames:
         cv2.ellipse(frame, (240, 330), (300, 110), 0, 0, 360, (30, 30, 40), -1, cv2.LINE_AA)
         frame[:36] = 0
-    assert measure(frames, Models(text=text))["overlay_area"] == 0
+    assert measure(frames, FootageModels(text=text))["overlay_area"] == 0
 
 
 def test_a_rock_in_the_waves_is_no_overlay(text: TextDetector, pan, measure) -> None:
@@ -129,7 +131,7 @@ def test_a_rock_in_the_waves_is_no_overlay(text: TextDetector, pan, measure) -> 
     mask = cv2.GaussianBlur(mask, (0, 0), 1.5)[..., None]
     frames = pan.copy()
     frames[:, 150:202, 200:280] = frames[:, 150:202, 200:280] * (1 - mask) + rock * mask
-    assert measure(frames, Models(text=text))["overlay_area"] == 0
+    assert measure(frames, FootageModels(text=text))["overlay_area"] == 0
 
 
 def test_an_object_that_fills_the_picture_is_no_letter(text: TextDetector) -> None:
@@ -155,12 +157,12 @@ def test_harmless_footage_is_safe_for_work() -> None:
 
 def test_models_are_those_that_the_rules_need(monkeypatch) -> None:
     monkeypatch.delenv(nsfw.VARIABLE, raising=False)
-    assert models_for(Footage(text=None, watermark=None)).used == ()
-    assert [m.name for m in models_for(Footage()).used] == ["text"]
-    assert [m.name for m in models_for(Footage(text=None)).used] == ["text"]
-    everything = models_for(Footage(nsfw=True, faces=True))
+    assert models_for(FootageRules(text=None, watermark=None)).used == ()
+    assert [m.name for m in models_for(FootageRules()).used] == ["text"]
+    assert [m.name for m in models_for(FootageRules(text=None)).used] == ["text"]
+    everything = models_for(FootageRules(nsfw=True, faces=True))
     assert [m.name for m in everything.used] == ["text", "faces", "open_nsfw"]
-    assert models_for(Footage()).version != everything.version
+    assert models_for(FootageRules()).version != everything.version
     for model in everything.used:
         assert all(fetch(slot).is_file() for slot in model.slots)
 
@@ -184,11 +186,11 @@ def classifier(tmp_path: Path) -> Path:
 
 def test_a_classifier_of_the_users_serves(classifier: Path, pan, measure, monkeypatch) -> None:
     monkeypatch.setenv(nsfw.VARIABLE, str(classifier))
-    models = models_for(Footage(text=None, watermark=None, nsfw=True))
+    models = models_for(FootageRules(text=None, watermark=None, nsfw=True))
     assert isinstance(models.nsfw, CheckpointNsfw)
     measures = measure(pan[:8], models)
     assert measures["nsfw"] == pytest.approx(1 / (1 + np.exp(-3)), abs=1e-3)
-    found = refusal(measures, Footage(nsfw=True), 480, 270, 4)
+    found = refusal(measures, FootageRules(nsfw=True), 480, 270, 4)
     assert found is not None
     assert found[0] == "nsfw"
     assert "transformers" in models.version

@@ -9,10 +9,10 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from filters.base import FRAMES, PairSample
+from filters.base import FRAMES, PairFrames
 from filters.features import AGREEMENT_MEASURES, measures_of
 from filters.quality.checks import FROZEN, LIMITS, SMEARED, STRUCTURE_LOST, UNTOUCHED, fault
-from filters.quality.limits import Limits
+from filters.quality.limits import FaultLimits
 
 Frames = NDArray[np.uint8]
 SIZE = 160, 256
@@ -36,19 +36,19 @@ def masks() -> NDArray[np.bool_]:
     return found
 
 
-def removal(truth: Frames, masks: NDArray[np.bool_], fill: Frames) -> PairSample:
+def removal(truth: Frames, masks: NDArray[np.bool_], fill: Frames) -> PairFrames:
     """Of a checkered object."""
     board = (np.indices(SIZE).sum(0) // 8 % 2 * 200 + 20).astype(np.uint8)
     real = np.where(masks[..., None], board[None, ..., None], truth)
     made = np.where(masks[..., None], fill, truth)
-    return PairSample("object_removal", real, made, masks, made="target")
+    return PairFrames("object_removal", real, made, masks, made="target")
 
 
-def reason(sample: PairSample, limits: Limits = LIMITS) -> str:
+def reason(sample: PairFrames, limits: FaultLimits = LIMITS) -> str:
     return fault(sample, measures_of([sample])[0], limits)
 
 
-def both_ways(sample: PairSample) -> list[PairSample]:
+def both_ways(sample: PairFrames) -> list[PairFrames]:
     """As a removal, and as an addition: the same pair read backwards."""
     addition = dataclasses.replace(
         sample, task="object_addition", source=sample.target, target=sample.source, made="source"
@@ -82,11 +82,11 @@ def test_what_was_left_as_it_was_is_untouched(part: str, masks) -> None:
 def test_a_style_that_stops_midway_is_untouched(masks) -> None:
     footage = scene(3.0)
     painted = 255 - footage
-    styled = PairSample("global_style_transfer", footage, painted, made="target")
+    styled = PairFrames("global_style_transfer", footage, painted, made="target")
     assert reason(styled) == ""
     stopped = np.concatenate([painted[:11], footage[11:]])
     assert reason(dataclasses.replace(styled, target=stopped)) == UNTOUCHED
-    local = PairSample(
+    local = PairFrames(
         "local_style_transfer", footage, np.where(masks[..., None], painted, footage), masks,
         made="target",
     )  # fmt: skip
@@ -100,9 +100,9 @@ def test_a_style_that_stops_midway_is_untouched(masks) -> None:
 def test_a_style_whose_pattern_drowns_the_scene_has_lost_its_structure(share: float, masks) -> None:
     footage, pattern = scene(3.0), np.roll(scene(3.0)[..., ::-1], (37, 61), (1, 2))
     mixed = np.rint(share * (255 - footage) + (1 - share) * pattern).astype(np.uint8)
-    styled = PairSample("global_style_transfer", footage, mixed, made="target")
+    styled = PairFrames("global_style_transfer", footage, mixed, made="target")
     assert reason(styled) == (STRUCTURE_LOST if share < 0.5 else "")
-    local = PairSample(
+    local = PairFrames(
         "local_style_transfer", footage, np.where(masks[..., None], mixed, footage), masks,
         made="target",
     )  # fmt: skip
@@ -115,7 +115,7 @@ def test_frames_that_repeat_while_the_footage_moves_are_frozen(task: str, masks)
     if task == "object_removal":
         sample = removal(truth, masks, truth)
     else:
-        sample = PairSample(task, truth, 255 - truth, made="target")
+        sample = PairFrames(task, truth, 255 - truth, made="target")
     every_third = np.arange(FRAMES) // 3 * 3
     for order in (np.zeros(FRAMES, int), np.minimum(np.arange(FRAMES), 9), every_third):
         assert reason(dataclasses.replace(sample, target=sample.target[order])) == FROZEN
@@ -134,7 +134,7 @@ def test_what_repeats_because_the_footage_does_is_not_frozen(masks) -> None:
     truth = scene(3.0)[twice]
     held = masks[twice]
     assert reason(removal(truth, held, truth)) == ""
-    assert reason(PairSample("global_style_transfer", truth, 255 - truth, made="target")) == ""
+    assert reason(PairFrames("global_style_transfer", truth, 255 - truth, made="target")) == ""
 
 
 def test_a_fill_of_what_stands_still_may_repeat_itself(masks) -> None:
@@ -153,7 +153,7 @@ def test_a_fill_without_detail_is_smeared_unless_there_is_none(fill: str, masks)
     assert reason(removal(truth, masks, filled(truth))) == SMEARED
     smooth = np.stack([cv2.GaussianBlur(frame, (0, 0), 8) for frame in truth])
     assert reason(removal(smooth, masks, smooth)) == ""
-    unlimited = Limits(blurred=-20, flattened=-20, jumps=20)
+    unlimited = FaultLimits(blurred=-20, flattened=-20, jumps=20)
     assert reason(removal(truth, masks, filled(truth)), unlimited) == ""
 
 
@@ -167,7 +167,7 @@ def test_a_fill_smeared_in_one_direction_is_smeared(angle: int, masks) -> None:
     fill = np.stack([cv2.filter2D(frame, -1, line / line.sum()) for frame in truth])
     for sample in both_ways(removal(truth, masks, fill)):
         assert reason(sample) == SMEARED
-        assert reason(sample, Limits(flattened=-20)) == ""  # nothing else finds it
+        assert reason(sample, FaultLimits(flattened=-20)) == ""  # nothing else finds it
 
 
 def test_a_fill_may_be_as_soft_as_good_removers_leave_it(masks) -> None:
@@ -192,7 +192,7 @@ def test_what_passes_before_the_object_is_not_the_object(masks) -> None:
     footage, seen = behind_posts(scene(3.0), masks)
     board = np.array([150, 140, 100], np.uint8)  # far from the posts' colour, near to the scene's
     real = np.where(seen[..., None], board, footage).astype(np.uint8)
-    right = PairSample("object_removal", real, footage, seen, made="target")
+    right = PairFrames("object_removal", real, footage, seen, made="target")
     assert measures_of([right])[0].plain["kept"] < LIMITS.kept
     assert reason(right) != UNTOUCHED
     undone = seen & (np.arange(SIZE[0]) >= 72)[None, :, None]

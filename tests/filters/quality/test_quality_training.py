@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from experts import weights
-from filters.base import PairSample
+from filters.base import PairFrames
 from filters.quality.descriptor import features_version
 from filters.quality.model import SHIPPED, QualityModel
 from filters.quality.training.ensemble import MLPS
@@ -93,7 +93,7 @@ def _removals_of_pasted_objects(footage):
             yield (
                 clip,
                 GOOD,
-                PairSample(
+                PairFrames(
                     "object_removal", pasted, frames, masks, source_id=source, made="target"
                 ),
             )
@@ -110,7 +110,7 @@ def test_the_shipped_model_tells_broken_edits_of_unseen_footage(encoder, footage
 def test_only_the_made_side_is_broken(moving, box):
     made = moving.copy()
     made[box] = 128
-    removal = PairSample("object_removal", moving, made, box, source_id="a", made="target")
+    removal = PairFrames("object_removal", moving, made, box, source_id="a", made="target")
     addition = dataclasses.replace(
         removal, task="object_addition", source=made, target=moving, made="source"
     )

@@ -9,11 +9,11 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from filters.base import FRAMES, PairSample
+from filters.base import FRAMES, PairFrames
 from filters.features import measures_of
 from filters.quality.checks import COLOURLESS, COLOURS_LOST, FROZEN, LIMITS, fault
 from filters.quality.colours import names_a_colour
-from filters.quality.limits import Limits
+from filters.quality.limits import FaultLimits
 
 Frames = NDArray[np.uint8]
 SIZE = 160, 256
@@ -34,14 +34,14 @@ def footage() -> Frames:
     return np.clip(np.rint(noisy), 0, 255).astype(np.uint8)
 
 
-def styled(task: str, footage: Frames, painted: Frames, prompt: str = "") -> PairSample:
+def styled(task: str, footage: Frames, painted: Frames, prompt: str = "") -> PairFrames:
     """Painted as a whole, or where the ball rolls."""
     mask = None
     if task == "local_style_transfer":
         mask = np.zeros((FRAMES, *SIZE), bool)
         mask[:, 50:110, 30:230] = True
         painted = np.where(mask[..., None], painted, footage)
-    return PairSample(task, footage, painted.astype(np.uint8), mask, prompt, made="target")
+    return PairFrames(task, footage, painted.astype(np.uint8), mask, prompt, made="target")
 
 
 def warm(footage: Frames) -> Frames:
@@ -49,7 +49,7 @@ def warm(footage: Frames) -> Frames:
     return (0.5 * footage[..., [0, 2, 1]] + np.array([90, 50, 20])).astype(np.uint8)
 
 
-def reason(sample: PairSample, limits: Limits = LIMITS) -> str:
+def reason(sample: PairFrames, limits: FaultLimits = LIMITS) -> str:
     return fault(sample, measures_of([sample])[0], limits)
 
 
@@ -60,7 +60,7 @@ def test_a_style_that_stands_while_little_moves_is_frozen(task: str, footage: Fr
     for order in (np.zeros(FRAMES, int), np.minimum(np.arange(FRAMES), 8)):
         stopped = styled(task, footage, painted[order])
         assert reason(stopped) == FROZEN
-        assert reason(stopped, Limits(still=2, stopped=-20, repeated_share=2)) == ""
+        assert reason(stopped, FaultLimits(still=2, stopped=-20, repeated_share=2)) == ""
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -93,7 +93,7 @@ def in_three_tones(painted: Frames) -> Frames:
 def test_colours_that_break_down_are_lost(task: str, broken, footage: Frames) -> None:
     sample = styled(task, footage, broken(warm(footage)))
     assert reason(sample) == COLOURS_LOST
-    assert reason(sample, Limits(garish=2, tones=-20, edges_kept=0)) == ""
+    assert reason(sample, FaultLimits(garish=2, tones=-20, edges_kept=0)) == ""
 
 
 @pytest.mark.parametrize("task", TASKS)

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experts.write.chat.vision.question import Question
-from filters.base import PairSample
+from filters.base import PairFrames
 
 Frames = NDArray[np.uint8]
 
@@ -61,9 +61,9 @@ def grey(level: int, frames: int = 17, height: int = 72, width: int = 128) -> Fr
     return np.full((frames, height, width, 3), level, np.uint8)
 
 
-def removal(level: int, source: int = 100) -> PairSample:
+def removal(level: int, source: int = 100) -> PairFrames:
     """A removal whose target is of one grey."""
     instruction = "Remove the dog."
-    return PairSample(
+    return PairFrames(
         "object_removal", grey(source), grey(level), instruction=instruction, made="target"
     )

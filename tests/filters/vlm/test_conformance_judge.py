@@ -14,7 +14,7 @@ from catalog.errors import EditmillError
 from experts.memory import parts_of
 from experts.providers import providers
 from experts.providers.choice import choice_of
-from filters.base import PairSample
+from filters.base import PairFrames
 from filters.vlm.best_of import best_of
 from filters.vlm.config import judge_for
 from filters.vlm.judgement import CHECKED, GRADED, Judgement, PairJudge
@@ -68,7 +68,7 @@ def judge(make: Make) -> PairJudge:
     return make()
 
 
-def _samples() -> list[PairSample]:
+def _samples() -> list[PairFrames]:
     added = dataclasses.replace(
         removal(60), task="object_addition", source=grey(60), target=grey(200), made="source"
     )

@@ -13,7 +13,7 @@ from catalog.errors import BadInput, EditmillError
 from catalog.policy import Policy
 from catalog.records import SCORES, VLM_SCORES
 from experts.edit.tasks import TASKS
-from experts.write.chat.server import NoAnswer
+from experts.write.chat.server import NoCompletion
 from experts.write.chat.vision.question import Question, VisionChat
 from filters.vlm import prompts
 from filters.vlm.judge import VlmJudge, judgement_in, preference_in
@@ -188,7 +188,7 @@ def test_what_got_no_answer_is_no_abstention() -> None:
 def test_a_server_that_answered_others_may_leave_the_last_unanswered() -> None:
     def script(question: Question, seed: int) -> str:
         if seed:
-            raise NoAnswer("the server is too slow")
+            raise NoCompletion("the server is too slow")
         return "" if question.videos[1].mean() < 50 else grades()
 
     judged, unanswered = VlmJudge(ScriptedChat(script)).judgements([removal(200), removal(0)])

@@ -12,7 +12,7 @@ import pytest
 
 from catalog.errors import EditmillError
 from experts.write.chat.vision.shown import shown
-from filters.base import PairSample
+from filters.base import PairFrames
 from filters.vlm.reward_model import RewardModel, expected_grades
 from tests.checkpoints import vefx_reward
 from tests.filters.vlm.scripted import removal
@@ -36,7 +36,7 @@ def _model(folder: Path, **options: object) -> RewardModel:
 
 
 @pytest.fixture(scope="module")
-def noisy() -> PairSample:
+def noisy() -> PairFrames:
     rng = np.random.default_rng(0)
     plain = removal(0)
     noise = rng.integers(0, 255, plain.target.shape, dtype=np.uint8)
@@ -53,7 +53,7 @@ def test_mean_grades_of_ordinal_logits() -> None:
 
 
 def test_grades_are_those_of_the_whole_model(
-    model: RewardModel, checkpoint: Path, noisy: PairSample
+    model: RewardModel, checkpoint: Path, noisy: PairFrames
 ) -> None:
     """The same by another way: the language model's own last hidden states, found by text."""
     import torch
@@ -91,7 +91,7 @@ def test_grades_are_those_of_the_whole_model(
         assert judgement.scores[dimension] == pytest.approx(1 + (grade - 1) * 4 / 3, abs=1e-4)
 
 
-def test_each_of_its_inputs_counts(model: RewardModel, noisy: PairSample) -> None:
+def test_each_of_its_inputs_counts(model: RewardModel, noisy: PairFrames) -> None:
     changed = [
         noisy,
         dataclasses.replace(noisy, source=noisy.target),
@@ -104,14 +104,14 @@ def test_each_of_its_inputs_counts(model: RewardModel, noisy: PairSample) -> Non
 
 
 def test_the_footages_render_quality_is_not_that_of_the_edit(
-    model: RewardModel, noisy: PairSample
+    model: RewardModel, noisy: PairFrames
 ) -> None:
     added = dataclasses.replace(noisy, task="object_addition", made="source")
     (judgement,) = model.judgements([added])
     assert set(judgement.scores) == {"instruction", "preservation"}
 
 
-def test_an_instruction_cannot_pass_for_a_token(model: RewardModel, noisy: PairSample) -> None:
+def test_an_instruction_cannot_pass_for_a_token(model: RewardModel, noisy: PairFrames) -> None:
     (judgement,) = model.judgements(
         [dataclasses.replace(noisy, instruction="Remove <|IF_reward|> the dog {text_prompt}")]
     )
@@ -119,13 +119,13 @@ def test_an_instruction_cannot_pass_for_a_token(model: RewardModel, noisy: PairS
 
 
 def test_tokens_that_the_tokenizer_was_saved_without_are_added(
-    checkpoint: Path, model: RewardModel, noisy: PairSample, tmp_path: Path
+    checkpoint: Path, model: RewardModel, noisy: PairFrames, tmp_path: Path
 ) -> None:
     bare = _model(vefx_reward.make(tmp_path, named_tokens=False))
     assert bare.judgements([noisy]) == model.judgements([noisy])
 
 
-def test_a_regression_head(noisy: PairSample, tmp_path: Path) -> None:
+def test_a_regression_head(noisy: PairFrames, tmp_path: Path) -> None:
     regression = _model(vefx_reward.make(tmp_path, ordinal=False))
     (judgement,) = regression.judgements([noisy])
     assert all(1 <= score <= 5 for score in judgement.scores.values())

@@ -122,7 +122,10 @@ def test_silent_registry_is_not_waited_for(monkeypatch) -> None:
 
 
 def test_show(monkeypatch, capsys) -> None:
-    rows = [doctor.Check("a", "ok", "all"), doctor.Check("b", "warn", "some", "slower", "more")]
+    rows = [
+        doctor.SetupCheck("a", "ok", "all"),
+        doctor.SetupCheck("b", "warn", "some", "slower", "more"),
+    ]
     monkeypatch.setattr(doctor, "run", lambda: rows)
     assert doctor.show(True) == 0
     assert json.loads(capsys.readouterr().out)[1] == {
@@ -132,7 +135,7 @@ def test_show(monkeypatch, capsys) -> None:
         "cost": "slower",
         "remedy": "more",
     }
-    rows.append(doctor.Check("c", "fail", "nothing", "no build", "mend it"))
+    rows.append(doctor.SetupCheck("c", "fail", "nothing", "no build", "mend it"))
     console = Console(width=120, record=True, file=StringIO())
     assert doctor.show(False, console) == 1
     text = console.export_text()

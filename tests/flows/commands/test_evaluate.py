@@ -20,7 +20,7 @@ from filters.metrics import pair as measuring
 from filters.metrics.pair import Instruments, Subject, measure
 from filters.metrics.published import PUBLISHED, beside
 from filters.metrics.similarity import ImageEmbeddings
-from flows.commands.reading.evaluate import Report, evaluate_catalog, evaluate_pair, show
+from flows.commands.reading.evaluate import EvaluationReport, evaluate_catalog, evaluate_pair, show
 from tests.parts import by_key
 
 FRAMES, HEIGHT, WIDTH = 12, 96, 160
@@ -291,7 +291,7 @@ def test_the_table_says_what_is_a_stand_in_and_what_was_not_measured(
     from rich.console import Console
 
     report = evaluate_catalog(tiny_catalog, task="object_removal", limit=1)
-    assert isinstance(report, Report) and len(report.pairs) == 1
+    assert isinstance(report, EvaluationReport) and len(report.pairs) == 1
     console = Console(file=StringIO(), width=120)
     show(report, console)
     told = console.file.getvalue()  # type: ignore[attr-defined]

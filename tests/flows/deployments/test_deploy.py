@@ -155,7 +155,7 @@ def test_a_wrong_wish_is_one_line_with_what_helps(
     server: PrefectServer, wrong: dict[str, Any], says: str
 ) -> None:
     with server.client() as client:
-        pools.ensure(client, pools.Pool("editmill", "process", 2))
+        pools.ensure(client, pools.PoolPlan("editmill", "process", 2))
     with pytest.raises(EditmillError) as told:
         deploy(server, "s3://bucket/wrong", **wrong)
     assert says in str(told.value) and "\n" not in str(told.value)

@@ -25,7 +25,7 @@ from flows.release.since import made_since
 from flows.runtime.context import Context, context
 from flows.runtime.monitoring.status import StageStatus
 from flows.runtime.orchestration.client import Connection
-from flows.runtime.orchestration.server import Server
+from flows.runtime.orchestration.server import OrchestrationServer
 from tests.flows.tiny_training import release_footage, write_pairs
 from tests.parts import by_key
 
@@ -35,7 +35,7 @@ RECIPE = "name: tiny\nsources: [{kind: folder, path: v}]\nplan: {weights: {deblu
 @pytest.fixture(scope="module")
 def url() -> str:
     """A real server's, which the tests take for a user's."""
-    return Server(None).connect(threading.Event(), lambda line: None).url
+    return OrchestrationServer(None).connect(threading.Event(), lambda line: None).url
 
 
 @pytest.fixture
@@ -193,7 +193,7 @@ def test_the_embedded_server_is_asked_nothing(
 ) -> None:
     asked: list[object] = []
     monkeypatch.setattr(artifacts, "get_client", lambda **settings: asked.append(settings))
-    own = Server(None).connect(threading.Event(), lambda line: None)
+    own = OrchestrationServer(None).connect(threading.Event(), lambda line: None)
     with artifacts.progress(ctx, own):
         pass
     artifacts.published(ctx, outcome(ctx), own)

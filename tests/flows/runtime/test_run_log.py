@@ -8,7 +8,7 @@ import pytest
 
 from catalog.errors import EditmillError
 from flows.runtime.context import Stopped
-from flows.runtime.orchestration.run_log import ENGINE, FLOW_RUNS, TASK_RUNS, OneLine
+from flows.runtime.orchestration.run_log import ENGINE, FLOW_RUNS, TASK_RUNS, OneLineFilter
 
 
 def record(name: str, error: Exception, run: str = "") -> logging.LogRecord:
@@ -21,7 +21,7 @@ def record(name: str, error: Exception, run: str = "") -> logging.LogRecord:
 
 
 def test_an_error_of_ours_is_one_line_in_the_log_of_each_flow_run() -> None:
-    kept = OneLine()
+    kept = OneLineFilter()
     error = EditmillError("the key was refused; set another")
     assert not kept.filter(record(TASK_RUNS, error, "inner"))  # its flow run says so
     for run in ("inner", "outer"):
@@ -36,13 +36,13 @@ def test_an_error_of_ours_is_one_line_in_the_log_of_each_flow_run() -> None:
 
 def test_a_stop_says_that_the_run_goes_on() -> None:
     stopped = record(FLOW_RUNS, Stopped(), "run")
-    assert OneLine().filter(stopped)
+    assert OneLineFilter().filter(stopped)
     assert "the next run goes on" in stopped.getMessage()
 
 
 @pytest.mark.parametrize("name", [FLOW_RUNS, TASK_RUNS, ENGINE])
 def test_a_fault_of_the_code_keeps_its_trace(name: str) -> None:
     fault = record(name, ZeroDivisionError())
-    assert OneLine().filter(fault)
+    assert OneLineFilter().filter(fault)
     assert fault.exc_info is not None
-    assert any(isinstance(each, OneLine) for each in logging.getLogger(name).filters)
+    assert any(isinstance(each, OneLineFilter) for each in logging.getLogger(name).filters)

@@ -11,7 +11,7 @@ from catalog.errors import EditmillError
 from catalog.records import Clip
 from experts.edit.job import Side
 from experts.plan.attempts import attempts
-from filters.base import PairSample
+from filters.base import PairFrames
 from filters.vlm.judge import VlmJudge
 from flows.recipe import parse
 from flows.runtime.context import Context, context
@@ -59,7 +59,7 @@ class Shown:
         ids = [edit.edit.plan.plan_id for edit in edits]
         self._levels = dict(zip(ids, levels, strict=True))
 
-    def __call__(self, edit: InstructedEdit) -> PairSample:
+    def __call__(self, edit: InstructedEdit) -> PairFrames:
         return removal(self._levels[edit.edit.plan.plan_id])
 
 

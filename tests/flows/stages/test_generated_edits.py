@@ -14,7 +14,7 @@ from catalog import media
 from catalog.records import Clip, Pair, Track
 from experts import serving
 from experts.annotate.clip import AnnotatedClip
-from experts.edit.job import Footage, Job, carry_out
+from experts.edit.job import DecodedClip, Job, carry_out
 from experts.plan.donors import Bank
 from experts.write.request import request_for
 from flows import recipe
@@ -82,7 +82,7 @@ def test_a_plan_becomes_a_pair_that_can_be_made_again(written: Written, ctx: Con
     assert {e.plan.task for e in edit.run(ctx, shard)} == set(made)
     assert ctx.stats.stage(edit.STAGE).done == computed  # the journal knows them
 
-    footage = Footage(ctx.catalog, ctx.catalog.media)
+    footage = DecodedClip(ctx.catalog, ctx.catalog.media)
     for job in jobs:
         each = made[job.plan.task]
         assert each.expert == "wan_vace"

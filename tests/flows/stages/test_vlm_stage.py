@@ -22,7 +22,7 @@ from flows.runtime.context import Context, context
 from flows.stages.edit import Edit
 from flows.stages.instruct import InstructedEdit
 from flows.stages.judging import judge, vlm
-from flows.stages.judging.samples import Samples
+from flows.stages.judging.samples import ShardSamples
 from tests.checkpoints import vefx_reward
 from tests.filters.vlm.scripted import ScriptedChat, grades, removal
 from tests.flows.tiny_training import FRAMES, HEIGHT, WIDTH, write_catalog
@@ -128,7 +128,7 @@ def test_frames_are_read_once_for_filters_and_judge_within_a_budget(
         return sample_frames(path, *args)
 
     monkeypatch.setattr(media, "sample_frames", counted)
-    monkeypatch.setattr(judge, "Samples", lambda ctx, **_: Samples(ctx, budget))
+    monkeypatch.setattr(judge, "ShardSamples", lambda ctx, **_: ShardSamples(ctx, budget))
     judge.run(_context(root, checkpoint), shard)
     (times,) = read.values()  # both sides of both pairs are one video
     assert times == (1 if budget else 2 * 2 * 2)

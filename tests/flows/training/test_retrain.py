@@ -27,10 +27,10 @@ from filters.quality.training.good_edits import GoodEdits
 from filters.rules import Filters
 from filters.trained import NAMED_BY, pinned
 from flows.runtime.orchestration.client import using
-from flows.runtime.orchestration.server import Server
+from flows.runtime.orchestration.server import OrchestrationServer
 from flows.training import retrain as module
 from flows.training.filters import quality
-from flows.training.filters.candidates import CANDIDATES, Candidate, FilterSettings
+from flows.training.filters.candidates import CANDIDATES, FilterSettings, ModelCandidate
 from flows.training.filters.retraining import retrained_filter
 from flows.training.retrain import retrain
 from tests.checkpoints import open_clip
@@ -85,12 +85,12 @@ def trainings(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, Path | None]]:
     model with another offset, whose AUC is the n-th of AUCS and the present one's .9."""
     given: list[tuple[Any, Path | None]] = []
 
-    def train(settings: Any, footage: Any, present: Path | None, encoder: Any) -> Candidate:
+    def train(settings: Any, footage: Any, present: Path | None, encoder: Any) -> ModelCandidate:
         assert encoder == "embedded"
         number = len(given)
         given.append((footage, present))
         model = dataclasses.replace(QualityModel.load(SHIPPED), offsets=(float(number),) * 4)
-        return Candidate(model.to_bytes(), {"auc": 0.99}, AUCS[number], 0.9, 7)
+        return ModelCandidate(model.to_bytes(), {"auc": 0.99}, AUCS[number], 0.9, 7)
 
     monkeypatch.setitem(CANDIDATES, "quality", train)
     return given
@@ -176,9 +176,9 @@ def test_a_filter_is_trained_for_the_encoder_of_the_recipe(
     release_footage(root, range(2), recipe)
     asked: list[Any] = []
 
-    def train(settings: Any, footage: Any, present: Path | None, encoder: Any) -> Candidate:
+    def train(settings: Any, footage: Any, present: Path | None, encoder: Any) -> ModelCandidate:
         asked.append(encoder)
-        return Candidate(SHIPPED.read_bytes(), {}, 0.9, None, 2)
+        return ModelCandidate(SHIPPED.read_bytes(), {}, 0.9, None, 2)
 
     monkeypatch.setitem(CANDIDATES, "quality", train)
     retrain.fn(root, "quality", str(mine), least_new=1)
@@ -214,7 +214,7 @@ def test_a_filters_training_is_real(
     monkeypatch.setattr(quality, "GoodEdits", functools.partial(GoodEdits, crops=1))  # half of them
     settings.write_text("{samples: [], windows: 1, mlps_per_fold: 2, frames: 2}\n")
     release_footage(root, range(2))
-    with using(Server(None).connect(threading.Event(), lambda line: None)):
+    with using(OrchestrationServer(None).connect(threading.Event(), lambda line: None)):
         found: Any = retrain(root, name, least_new=1, config=settings)
     (row,) = trained.versions(catalog.open(root), name)
     assert row.model_id == found["model_id"]
@@ -238,7 +238,7 @@ def test_an_expert_is_trained_once_for_what_is_new(tmp_path: Path) -> None:
     write_catalog(tmp_path / "catalog")
     catalog.open(root).release("v1", "{}")
     given: dict[str, Any] = {"config": config, "base": base}
-    with using(Server(None).connect(threading.Event(), lambda line: None)):
+    with using(OrchestrationServer(None).connect(threading.Event(), lambda line: None)):
         first: Any = retrain(root, "remover", least_new=4, **given)
         again: Any = retrain(root, "remover", least_new=1, **given)
         write_catalog(tmp_path / "catalog", sources=6)

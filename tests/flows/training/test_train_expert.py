@@ -19,7 +19,7 @@ from catalog.errors import EditmillError
 from catalog.records import Clip, Track
 from experts import serving
 from experts.diffusion.training import loop
-from experts.edit.job import Footage, Job, carry_out
+from experts.edit.job import DecodedClip, Job, carry_out
 from flows import recipe
 from flows.cli import app
 from flows.runtime.context import Context, context
@@ -163,7 +163,7 @@ def test_a_recipe_that_names_it_is_served_by_it(written: Written, first) -> None
                                  "expert_version": made.expert_version, "params": {}})  # fmt: skip
     expert = serving.that_made(ctx.catalog, pair)
     assert (expert.name, expert.version) == (made.expert, made.expert_version)
-    footage = Footage(ctx.catalog, ctx.catalog.media)
+    footage = DecodedClip(ctx.catalog, ctx.catalog.media)
     results = [carry_out(job, footage, expert) for _ in range(2)]
     assert np.array_equal(results[0].frames, results[1].frames)
     real, masks = footage.frames(job), results[0].masks

@@ -16,7 +16,7 @@ from catalog import trained
 from catalog.errors import EditmillError
 from experts.diffusion.specs import TRAINABLE
 from flows.runtime.orchestration.client import using
-from flows.runtime.orchestration.server import Server
+from flows.runtime.orchestration.server import OrchestrationServer
 from flows.training.experts import flow as module
 from flows.training.experts.flow import FLOWS, flow_of, train_remover
 from tests.flows.tiny_training import write_base, write_catalog
@@ -70,7 +70,7 @@ def test_a_flow_runs_again_in_one_process(
     root, base = str(write_catalog(tmp_path / "catalog").root), write_base(tmp_path / "base")
     config = tmp_path / "tiny.yaml"
     served = load_flow_from_entrypoint(f"{FILE}:train_remover")
-    connection = Server(None).connect(threading.Event(), lambda line: None)
+    connection = OrchestrationServer(None).connect(threading.Event(), lambda line: None)
     with using(connection):
         config.write_text(yaml.safe_dump(TINY))
         first = train_remover(root, config=config, base=base)

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from experts.annotate.tracking.results import Track
+from experts.annotate.tracking.results import GrowingTrack
 from experts.annotate.tracking.settings import TrackLimits
 from experts.masks.geometry import iou
 
@@ -14,11 +14,11 @@ SAMPLED = 8
 """Frames on which two tracks are compared."""
 
 
-def without_duplicates(tracks: Sequence[Track], limits: TrackLimits) -> list[Track]:
+def without_duplicates(tracks: Sequence[GrowingTrack], limits: TrackLimits) -> list[GrowingTrack]:
     """The tracks, without those that for at least half of their frames have the masks of one of a
     higher score (of two equal scores the earlier in the list): a mean IoU above
     `limits.duplicate_iou`. Only frames of `limits.min_confidence` count."""
-    kept: list[Track] = []
+    kept: list[GrowingTrack] = []
     for track in sorted(tracks, key=lambda one: -one.score):
         if not any(_same(track, other, limits) for other in kept):
             kept.append(track)
@@ -26,7 +26,7 @@ def without_duplicates(tracks: Sequence[Track], limits: TrackLimits) -> list[Tra
     return [track for track in tracks if id(track) in chosen]
 
 
-def _same(track: Track, other: Track, limits: TrackLimits) -> bool:
+def _same(track: GrowingTrack, other: GrowingTrack, limits: TrackLimits) -> bool:
     mine, theirs = _sure(track, limits), _sure(other, limits)
     both = sorted(mine & theirs)
     if not both or 2 * len(both) < len(mine):
@@ -36,5 +36,5 @@ def _same(track: Track, other: Track, limits: TrackLimits) -> bool:
     return float(np.mean(overlaps)) > limits.duplicate_iou
 
 
-def _sure(track: Track, limits: TrackLimits) -> set[int]:
+def _sure(track: GrowingTrack, limits: TrackLimits) -> set[int]:
     return {frame for frame, sure in track.confidence.items() if sure >= limits.min_confidence}

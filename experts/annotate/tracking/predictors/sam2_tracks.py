@@ -16,11 +16,11 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
-from experts.annotate.tracking.association import Candidate
+from experts.annotate.tracking.association import DetectionCandidate
 from experts.annotate.tracking.predictors.duplicates import without_duplicates
 from experts.annotate.tracking.predictors.packed import PackedMasks
 from experts.annotate.tracking.predictors.sam2_memory import ObjectMemory, Segmented, VideoMemory
-from experts.annotate.tracking.results import Track, TrackedObject, tracked_objects
+from experts.annotate.tracking.results import GrowingTrack, TrackedObject, tracked_objects
 from experts.annotate.tracking.settings import TrackLimits
 from experts.masks.geometry import Mask, iou
 
@@ -42,7 +42,7 @@ class VideoSettings(TrackLimits):
 class Followed:
     """A track, and what it takes to go on with it."""
 
-    track: Track
+    track: GrowingTrack
     memory: ObjectMemory
     born: int  # the frame on which it was prompted
     seen: int  # the frame on which it was last there
@@ -55,7 +55,7 @@ class VideoTracks:
     def __init__(
         self,
         shape: tuple[int, int, int],
-        detections: Mapping[int, Sequence[Candidate]],
+        detections: Mapping[int, Sequence[DetectionCandidate]],
         forward: VideoMemory,
         backward: VideoMemory,
         settings: VideoSettings,
@@ -122,7 +122,7 @@ class VideoTracks:
         return kept
 
     def _born(
-        self, frame: int, detected: Sequence[Candidate], active: Sequence[Followed]
+        self, frame: int, detected: Sequence[DetectionCandidate], active: Sequence[Followed]
     ) -> list[Followed]:
         """New objects among those detected on `frame`, at most as many as may be followed."""
         born: list[Followed] = []
@@ -138,7 +138,7 @@ class VideoTracks:
             ):
                 continue
             one = Followed(
-                Track(
+                GrowingTrack(
                     candidate.label,
                     candidate.score,
                     found.mask,

@@ -22,7 +22,7 @@ from pydantic import PositiveInt
 
 from experts.annotate.tracking.predictors.duplicates import without_duplicates
 from experts.annotate.tracking.predictors.packed import PackedMasks
-from experts.annotate.tracking.results import Track, TrackedObject, tracked_objects
+from experts.annotate.tracking.results import GrowingTrack, TrackedObject, tracked_objects
 from experts.annotate.tracking.settings import TrackLimits
 from experts.base import Frames
 from experts.masks.geometry import Mask, clean
@@ -89,7 +89,7 @@ class Sam3Tracker(HubModel):
         model, processor = self._models
         session = processor.init_video_session(inference_device=self.device, dtype=self.dtype)
         processor.add_text_prompt(session, phrases)
-        tracks: dict[int, Track] = {}
+        tracks: dict[int, GrowingTrack] = {}
         for number, frame in enumerate(frames):
             check_stop()
             self._one_frame(model, processor, session, number, frame, tracks)
@@ -107,7 +107,7 @@ class Sam3Tracker(HubModel):
         session: Any,
         number: int,
         frame: Any,
-        tracks: dict[int, Track],
+        tracks: dict[int, GrowingTrack],
     ) -> None:
         """Follows all objects on one frame, and puts their masks into `tracks` by their numbers."""
         height, width = frame.shape[:2]
@@ -128,7 +128,7 @@ class Sam3Tracker(HubModel):
                 confidence = 0.0
             track = tracks.get(key)
             if track is None:
-                track = Track(
+                track = GrowingTrack(
                     phrase_of[key], score, mask, confidence, masks=PackedMasks(height, width)
                 )
                 tracks[key] = track

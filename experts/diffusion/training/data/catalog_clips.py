@@ -26,7 +26,7 @@ from experts.diffusion.training.data.clip import ClipSource, TrainingClip
 from experts.diffusion.training.data.selection import RecordSelection
 
 
-class Record(ClipSource, Protocol):
+class TrainableRecord(ClipSource, Protocol):
     """Anything in a catalog that a model can be trained on."""
 
     @property
@@ -41,7 +41,7 @@ class Record(ClipSource, Protocol):
         ...
 
 
-R = TypeVar("R", bound=Record)
+R = TypeVar("R", bound=TrainableRecord)
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,7 +18,7 @@ from torch import Tensor
 from torch.utils.data import Dataset
 
 from catalog.errors import EditmillError
-from experts.diffusion.training.data.prepare import INDEX, Example
+from experts.diffusion.training.data.prepare import INDEX, TrainingExample
 from experts.diffusion.training.recipe import Mix, TrainingRecipe
 
 Item = dict[str, Tensor]
@@ -48,7 +48,7 @@ class Examples(Dataset[Item]):
                 "prepare them anew"
             )
         self.rows = [
-            Example(**row | {"latents": tuple(row["latents"])}) for row in index["examples"]
+            TrainingExample(**row | {"latents": tuple(row["latents"])}) for row in index["examples"]
         ]
         self._empty: str = index["empty"]
 
@@ -76,14 +76,14 @@ class Examples(Dataset[Item]):
             raise EditmillError(f"{path}: can't be read ({error}); prepare again") from None
 
 
-class Batches:
+class SizeBuckets:
     """The examples of each step of a stage: batches of one latent size each.
 
     An epoch shuffles the examples of each size, fills the size's last batch with its first
     examples, and shuffles the batches.
     """
 
-    def __init__(self, rows: list[Example], stage: int, batch_size: int, seed: int) -> None:
+    def __init__(self, rows: list[TrainingExample], stage: int, batch_size: int, seed: int) -> None:
         buckets: dict[tuple[int, int, int], list[int]] = defaultdict(list)
         for index, row in enumerate(rows):
             if row.stage == stage:
@@ -120,7 +120,7 @@ class MixedBatches:
     """
 
     def __init__(
-        self, rows: list[Example], stage: int, batch_size: int, seed: int, mix: Mix
+        self, rows: list[TrainingExample], stage: int, batch_size: int, seed: int, mix: Mix
     ) -> None:
         self._batch_size, self._seed, self._stage = batch_size, seed, stage
         self._image_share = mix.images_per_video / (1 + mix.images_per_video)
@@ -157,15 +157,17 @@ class MixedBatches:
         return batch
 
 
-def batches_of(recipe: TrainingRecipe, rows: list[Example], stage: int) -> Batches | MixedBatches:
+def batches_of(
+    recipe: TrainingRecipe, rows: list[TrainingExample], stage: int
+) -> SizeBuckets | MixedBatches:
     """The batches of one of the recipe's stages."""
     size = recipe.stages[stage].batch_size
     if recipe.mix is None:
-        return Batches(rows, stage, size, recipe.seed)
+        return SizeBuckets(rows, stage, size, recipe.seed)
     return MixedBatches(rows, stage, size, recipe.seed, recipe.mix)
 
 
-def with_steps(recipe: TrainingRecipe, rows: list[Example]) -> TrainingRecipe:
+def with_steps(recipe: TrainingRecipe, rows: list[TrainingExample]) -> TrainingRecipe:
     """The recipe with the epochs of each stage turned into steps."""
     stages = []
     for number, stage in enumerate(recipe.stages):

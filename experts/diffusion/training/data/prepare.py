@@ -53,7 +53,7 @@ class Encoders(Protocol):
 
 
 @dataclass(frozen=True, slots=True)
-class Example:
+class TrainingExample:
     """A row of the index.
 
     latents: their size (T, H, W).
@@ -86,7 +86,7 @@ def prepare(
     folder: str | Path,
     report: Callable[[int, int], None] = lambda done, of: None,
     mask_sources: Sequence[ClipSource] = (),
-) -> tuple[list[Example], list[Skipped]]:
+) -> tuple[list[TrainingExample], list[Skipped]]:
     """Write the examples of `sources` into `folder`; returns them and what was skipped.
 
     `report` gets the number of sources done and their total. `mask_sources` are further clips of
@@ -96,7 +96,7 @@ def prepare(
     (out / "latents").mkdir(parents=True, exist_ok=True)
     (out / "prompts").mkdir(exist_ok=True)
     with_objects = [source for source in (*sources, *mask_sources) if source.labels]
-    examples: list[Example] = []
+    examples: list[TrainingExample] = []
     skipped: list[Skipped] = []
     for done, source in enumerate(sources):
         others = [other for other in with_objects if other.key != source.key]
@@ -130,7 +130,7 @@ def _example(
     others: Sequence[ClipSource],
     encoders: Encoders,
     out: Path,
-) -> Example:
+) -> TrainingExample:
     spec, settings = recipe.spec, recipe.stages[stage]
     clip_key = digest(source.key, recipe.seed, k)
     rng = np.random.default_rng(int(clip_key, 16))
@@ -151,7 +151,7 @@ def _example(
         tensors = _encode(spec, clip, indices, size, chosen, encoders)
         with replacing(target) as part:
             save_file({name: t.half().contiguous() for name, t in tensors.items()}, part)
-    return Example(
+    return TrainingExample(
         key=key,
         stage=stage,
         latents=latent_size(size),

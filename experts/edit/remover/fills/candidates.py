@@ -20,7 +20,7 @@ from numpy.typing import NDArray
 from experts.base import Frames, Masks
 from experts.edit.remover.background_flow import BackgroundFlow
 from experts.edit.remover.fills.diffuse import diffuse
-from experts.edit.remover.fills.gather import PixelSet, Samples, gather
+from experts.edit.remover.fills.gather import PixelSamples, PixelSet, gather
 from experts.edit.remover.merge import merge
 from experts.edit.remover.seam import match_rim
 
@@ -33,7 +33,7 @@ SPATIAL = 6
 
 
 @dataclass(frozen=True, slots=True)
-class Candidates:
+class FillCandidates:
     """What the candidates say of N pixels of a frame."""
 
     colour: NDArray[np.float32]  # [C, N, 3], in the order of NAMES
@@ -84,7 +84,7 @@ def candidates(
     flows: tuple[BackgroundFlow, BackgroundFlow],
     static: StaticBackground,
     offsets: tuple[int, ...],
-) -> Candidates:
+) -> FillCandidates:
     """What the candidates say of the `pixels` of frame `t`, which others show outside `hidden`."""
     colour, found = [], []
     for flow in flows:
@@ -96,10 +96,10 @@ def candidates(
     median, nearest, seen = static.at(t, pixels)
     colour += [median, nearest, _spatial(frames[t], pixels)]
     found += [seen, seen, np.ones_like(seen)]
-    return Candidates(np.stack(colour), np.stack(found))
+    return FillCandidates(np.stack(colour), np.stack(found))
 
 
-def _nearest(samples: Samples) -> NDArray[np.float32]:
+def _nearest(samples: PixelSamples) -> NDArray[np.float32]:
     """The nearest samples before and after, [N, 3], weighted by their nearness in time."""
     count = samples.seen.shape[1]
     total, weights = np.zeros((count, 3), np.float32), np.zeros((count, 1), np.float32)

@@ -69,7 +69,7 @@ class PixelSet:
 
 
 @dataclass(frozen=True, slots=True)
-class Samples:
+class PixelSamples:
     """K samples of each of the N pixels of a set, the nearest frames' first."""
 
     colour: NDArray[np.float32]  # [K, N, 3]
@@ -139,7 +139,7 @@ def gather(
     holes: Masks,
     background: BackgroundFlow,
     offsets: tuple[int, ...],
-) -> Samples:
+) -> PixelSamples:
     """Samples for the pixels of frame `t` from the frames `offsets` before and after it, which show
     them outside their `holes` [T, H, W]."""
     n, ring = len(pixels.x), slice(pixels.hidden, None)
@@ -172,7 +172,7 @@ def gather(
             change, error = _brightness_change((target - colour[ring])[seen[ring]])
             found.append((sign * k, colour + change, seen, error))
     found.sort(key=lambda sample: abs(sample[0]))
-    return Samples(
+    return PixelSamples(
         np.array([colour for _, colour, _, _ in found], np.float32).reshape(-1, n, 3),
         np.array([seen for _, _, seen, _ in found], bool).reshape(-1, n),
         np.array([error for *_, error in found], np.float32),

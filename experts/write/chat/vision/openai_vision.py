@@ -16,7 +16,7 @@ from experts.base import Frames
 from experts.write.chat.served import KEY_VARIABLE, ServedModel, key_from
 
 if TYPE_CHECKING:
-    from experts.write.chat.client import Client
+    from experts.write.chat.client import ChatClient
     from experts.write.chat.vision.question import Question
 
 Picture = NDArray[np.uint8]
@@ -76,7 +76,7 @@ class OpenAIVisionChat(ServedModel):
         return f"{super().version}+{self._format}{self._max_frames}x{self._max_pixels}"
 
     def ask(self, questions: Sequence[Question], *, seed: int, max_tokens: int) -> list[str]:
-        """See `VisionChat`. An empty text where a question has no answer; raises NoAnswer where
+        """See `VisionChat`. An empty text where a question has no answer; raises NoCompletion where
         none has one."""
         settings = {
             "model": self.name,
@@ -88,7 +88,9 @@ class OpenAIVisionChat(ServedModel):
             [partial(self._answer, settings=settings, question=q) for q in questions], nothing=""
         )
 
-    async def _answer(self, client: Client, settings: dict[str, Any], question: Question) -> str:
+    async def _answer(
+        self, client: ChatClient, settings: dict[str, Any], question: Question
+    ) -> str:
         # Encoded only now, at its turn: the pictures of a few questions are in memory, not all.
         messages = await asyncio.to_thread(self._messages, question)
         return (await self._ask(client, {**settings, "messages": messages}, 1, question.schema))[0]

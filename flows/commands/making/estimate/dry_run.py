@@ -17,7 +17,7 @@ from experts.devices import cuda_device
 from experts.edit.tasks import TASKS, expert_for
 from experts.providers import provider
 from experts.providers.requirements import Requirement
-from experts.weights import Entry
+from experts.weights import WeightsEntry
 from flows.commands.machine.recipe_models import provider_table
 from flows.commands.making.estimate import costs, placement
 from flows.commands.making.estimate.forecast import Forecast, forecast, whole
@@ -138,7 +138,7 @@ def _servers(recipe: Recipe) -> list[dict[str, str]]:
     ]
 
 
-def _weights(rows: Sequence[Requirement], entries: Sequence[Entry]) -> dict[str, int]:
+def _weights(rows: Sequence[Requirement], entries: Sequence[WeightsEntry]) -> dict[str, int]:
     """Bytes on disk of all that the build opens, those of it that are not here yet, and of how many
     checkpoints no size is known."""
     sizes = {(each.checkpoint, each.size): each.state == "here" for each in rows if each.checkpoint}

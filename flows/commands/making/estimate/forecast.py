@@ -19,7 +19,7 @@ from experts.plan.rules import Planning
 from experts.plan.view import edit_size
 from experts.serving import EMBEDDED, provider_of
 from flows.commands.making.estimate import costs
-from flows.commands.making.footage import Footage, Video, probed
+from flows.commands.making.footage import ReadableVideos, Video, probed
 from flows.recipe import Recipe
 from flows.sources import samples
 from flows.sources.files.paths import NoSuchFile
@@ -37,7 +37,7 @@ class Forecast:
     out.
     """
 
-    footage: Footage
+    footage: ReadableVideos
     absent: list[str]
     notes: list[str]
     clips: int

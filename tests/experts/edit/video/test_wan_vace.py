@@ -19,7 +19,7 @@ from experts.edit.first_frame.flux_fill import FluxFill
 from experts.edit.video.painting import GENERATED, Painting, painting
 from experts.edit.video.structure import StructureMap
 from experts.edit.video.wan_vace import GREY, WanVACE
-from experts.edit.video.windows import Window
+from experts.edit.video.windows import ClipWindow
 from tests.checkpoints import flux2_klein, flux_fill, wan_vace
 
 FRAMES, HEIGHT, WIDTH = 7, 64, 96
@@ -33,7 +33,7 @@ class Recording(WanVACE):
     def load(self) -> None: ...
 
     def _window(
-        self, window: Window, given: Frames, masks: Masks, asked: Painting, seed: int
+        self, window: ClipWindow, given: Frames, masks: Masks, asked: Painting, seed: int
     ) -> Frames:
         self.given.append((given[window.indices], masks[window.indices], seed))
         return np.full_like(given[window.start : window.stop], 255)

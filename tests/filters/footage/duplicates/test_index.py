@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from filters.footage.duplicates import DuplicateIndex, Fingerprint, Matcher, Sample
+from filters.footage.duplicates import DuplicateIndex, Fingerprint, FrameHash, Matcher
 
 
 def random_set(seed: int, nearest: int) -> list[Fingerprint]:
@@ -24,7 +24,7 @@ def random_set(seed: int, nearest: int) -> list[Fingerprint]:
         frames = originals[rng.integers(6)][rng.integers(4) :]
         turns, masks = rng.integers(0, nearest + 4), rng.integers(0, 20)
         rows = [
-            Sample(500 * k, turned(code, int(turns)), turned(mask, int(masks)), 0)
+            FrameHash(500 * k, turned(code, int(turns)), turned(mask, int(masks)), 0)
             for k, (code, mask) in enumerate(frames)
         ]
         made.append(Fingerprint(f"{number():016x}", tuple(rows)))
@@ -61,7 +61,7 @@ def test_hashes_with_exactly_as_many_bits_turned_are_found() -> None:
 
     def video(code: int) -> Fingerprint:
         return Fingerprint(
-            f"{code}", tuple(Sample(500 * k, code, m, 0) for k, m in enumerate(masks))
+            f"{code}", tuple(FrameHash(500 * k, code, m, 0) for k, m in enumerate(masks))
         )
 
     index.add("it", video(code))

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from filters.footage.duplicates import Fingerprint, Fingerprinter, Matcher, Sample
+from filters.footage.duplicates import Fingerprint, Fingerprinter, FrameHash, Matcher
 
 COPIES = {
     "half size": lambda f: cv2.resize(f, None, fx=0.5, fy=0.5, interpolation=cv2.INTER_AREA),
@@ -103,7 +103,7 @@ def fingerprints(draw: st.DrawFn) -> Fingerprint:
     gaps = draw(st.lists(st.integers(1, 3), min_size=len(drawn), max_size=len(drawn)))
     times = np.cumsum(gaps) * 500 if gaps else []
     # A cell cannot have become brighter and darker.
-    rows = [Sample(int(t), a, b, d & ~b) for t, (a, b, d) in zip(times, drawn, strict=True)]
+    rows = [FrameHash(int(t), a, b, d & ~b) for t, (a, b, d) in zip(times, drawn, strict=True)]
     return Fingerprint(f"{draw(bits):016x}", tuple(rows))
 
 

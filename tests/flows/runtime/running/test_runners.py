@@ -16,7 +16,7 @@ from catalog.errors import EditmillError
 from flows.recipe import Recipe, parse
 from flows.runtime.context import Context, Stopped, context
 from flows.runtime.orchestration.client import using
-from flows.runtime.orchestration.server import Server
+from flows.runtime.orchestration.server import OrchestrationServer
 from flows.runtime.results.branch import on_branch
 from flows.runtime.running.runner import runner_for
 from flows.runtime.running.work import Work
@@ -51,7 +51,7 @@ def ctx(request: pytest.FixtureRequest, tmp_path: Path) -> Context:
 
 def drive(ctx: Context, driver: Driver) -> Any:
     """What `driver` returns, called within a flow on the recipe's runner."""
-    connection = Server(None).connect(threading.Event(), lambda line: None)
+    connection = OrchestrationServer(None).connect(threading.Event(), lambda line: None)
     work = Work(ctx, runner_for(ctx.recipe, ctx.recipe.run.workers))
     stages.drivers[ctx.run.run_id] = driver
     with on_branch(ctx), using(connection), work.findable():
@@ -141,7 +141,7 @@ def test_a_worker_that_dies_at_each_try_ends_the_build_in_a_line(tmp_path: Path)
 
 def test_an_address_needs_a_server_that_its_workers_reach(tmp_path: Path) -> None:
     text = RECIPE + "run: {runner: ray, ray_address: 'ray://head:10001'}\n"
-    Server(None).connect(threading.Event(), lambda line: None)
+    OrchestrationServer(None).connect(threading.Event(), lambda line: None)
     with pytest.raises(EditmillError, match=r"run\.server"):
         runner_for(parse(text, "tiny"), 2)
     with pytest.raises(EditmillError, match="set `runner: ray`"):

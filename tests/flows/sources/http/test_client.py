@@ -13,13 +13,13 @@ from pydantic import SecretStr
 
 from catalog.errors import BadInput
 from flows.sources.http import (
-    Client,
     Credential,
     Denied,
     Gone,
+    HttpClient,
     Patience,
     PrivateAddress,
-    Refused,
+    StatusRefused,
     Unavailable,
 )
 from flows.sources.http.addresses import is_public, resolve
@@ -40,8 +40,8 @@ def ok(**document: object) -> object:
     return reply(200, GOOD, json.dumps(document).encode())
 
 
-def client(clock: FastClock, **more: object) -> Client:
-    return Client(HOME, clock=clock, **more)  # type: ignore[arg-type]
+def client(clock: FastClock, **more: object) -> HttpClient:
+    return HttpClient(HOME, clock=clock, **more)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize("status", [408, 425, 429, 500, 502, 503, 504, 529])
@@ -55,10 +55,10 @@ def test_what_passes_is_tried_again_with_growing_pauses(
     assert sum(clock.waits) == 1 + 2 + 4
 
 
-@pytest.mark.parametrize(("status", "kind"), [(400, Refused), (401, Denied),
-    (403, Denied), (404, Gone), (410, Gone), (451, Refused), (300, Refused)])  # fmt: skip
+@pytest.mark.parametrize(("status", "kind"), [(400, StatusRefused), (401, Denied), (403, Denied),
+    (404, Gone), (410, Gone), (451, StatusRefused), (300, StatusRefused)])  # fmt: skip
 def test_what_does_not_pass_is_asked_once(
-    stock: StockServer, clock: FastClock, status: int, kind: type[Refused]
+    stock: StockServer, clock: FastClock, status: int, kind: type[StatusRefused]
 ) -> None:
     stock.script("/a", reply(status, {}, b"for some\nreason"))
     with (
@@ -229,7 +229,7 @@ def test_a_redirect_to_a_private_address_is_refused(
     connections = Connections(
         {"stock.example"}, resolve=lambda host, port: names.get(host) or resolve(host, port)
     )
-    http = Client(clock=clock, transport=Transport((), connections=connections))
+    http = HttpClient(clock=clock, transport=Transport((), connections=connections))
     with http, pytest.raises(PrivateAddress, match="hosts") as error:
         http.get_json(f"http://stock.example:{httpx.URL(stock.url).port}/a", {}, go)
     assert not error.value.final and len(stock.requests) == 1 and not clock.waits
@@ -245,7 +245,7 @@ def test_a_name_that_resolves_otherwise_a_moment_later(clock: FastClock) -> None
         return answers[len(asked) - 1]
 
     connections = Connections(resolve=resolve)
-    http = Client(clock=clock, transport=Transport((), connections=connections))
+    http = HttpClient(clock=clock, transport=Transport((), connections=connections))
     with http, pytest.raises(PrivateAddress):  # 203.0.113.0/24 is for documentation, not public
         http.get_json("http://rebinding.example/", {}, go)
     assert asked == ["rebinding.example"]
@@ -266,7 +266,7 @@ def test_the_connection_goes_to_the_address_that_was_checked(
     monkeypatch.setattr(httpcore.SyncBackend, "connect_tcp", to_the_server)
     stock.script("/", ok(fine=1))
     connections = Connections(resolve=lambda host, port: ["10.0.0.1", "93.184.216.34"])
-    http = Client(clock=clock, transport=Transport((), connections=connections))
+    http = HttpClient(clock=clock, transport=Transport((), connections=connections))
     with http:
         assert http.get_json("http://two.example/", {}, go) == {"fine": 1}
     assert opened == ["93.184.216.34"]
@@ -294,7 +294,7 @@ def test_through_a_proxy_addresses_written_out_are_checked(
     monkeypatch.setenv("NO_PROXY", "")
     monkeypatch.setenv("no_proxy", "")
     stock.script("http://far.example/", ok(fine=1))
-    with Client(clock=clock) as http:
+    with HttpClient(clock=clock) as http:
         assert http.get_json("http://far.example/", {}, go) == {"fine": 1}
         with pytest.raises(PrivateAddress):
             http.get_json("http://169.254.169.254/latest/", {}, go)
@@ -318,7 +318,7 @@ def test_a_key_is_sent_to_its_own_origin_and_seen_nowhere(
     stock.script("/b", ok())
     with client(clock, credential=credential) as http:
         http.get_json(f"{stock.url}/a", {}, go)
-        with pytest.raises(Refused) as error:
+        with pytest.raises(StatusRefused) as error:
             http.get_json(f"{stock.url}/a", {}, go)
     sent = [f"{r} {h.get('key')}" for r, h in zip(stock.requests, stock.headers, strict=True)]
     assert [("k&e/y 1" in each or "k%26e" in each) for each in sent] == [True, False, True]

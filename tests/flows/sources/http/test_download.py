@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from catalog.errors import BadInput, EditmillError
-from flows.sources.http import Client, Denied, Gone, Patience, Unavailable, download
+from flows.sources.http import Denied, Gone, HttpClient, Patience, Unavailable, download
 from tests.flows.sources.stock_server import FastClock, StockServer, cut, reply, video_bytes
 
 HOME = ("127.0.0.1",)
@@ -21,7 +21,7 @@ def go() -> None:
 
 
 def fetch(stock: StockServer, clock: FastClock, to: Path, path: str = FILE, **more: int) -> bytes:
-    with Client(HOME, clock=clock, patience=Patience(attempts=4)) as client:
+    with HttpClient(HOME, clock=clock, patience=Patience(attempts=4)) as client:
         download(client, f"{stock.url}{path}", to, go, **more)
     return to.read_bytes()
 
@@ -219,7 +219,7 @@ def test_a_stop_leaves_nothing(stock: StockServer, clock: FastClock, to: Path) -
         if calls > 3:
             raise Stopped
 
-    with Client(HOME, clock=clock) as client, pytest.raises(Stopped):
+    with HttpClient(HOME, clock=clock) as client, pytest.raises(Stopped):
         download(client, f"{stock.url}{FILE}", to, check_stop)
     assert not list(to.parent.iterdir())
 

@@ -15,7 +15,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-from flows.sources.http import Client, Patience, Unavailable
+from flows.sources.http import HttpClient, Patience, Unavailable
 from flows.sources.http.connections import Connections
 from flows.sources.http.transport import Transport
 from tests.flows.sources.stock_server import FastClock
@@ -79,7 +79,7 @@ def port(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Any:
 def test_tls_to_the_address_that_was_checked(port: int, clock: FastClock) -> None:
     connections = Connections(NAMES, resolve=lambda host, port: ["127.0.0.1"])
     transport = Transport(NAMES, connections=connections)
-    with Client(clock=clock, transport=transport, patience=Patience(attempts=2)) as http:
+    with HttpClient(clock=clock, transport=transport, patience=Patience(attempts=2)) as http:
         answer = http.get_json(f"https://{NAMES[0]}:{port}/", {}, go)
         assert answer == {"host": f"{NAMES[0]}:{port}"}
         with pytest.raises(Unavailable, match="certificate"):

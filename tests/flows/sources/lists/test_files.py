@@ -9,7 +9,7 @@ import pytest
 
 from catalog.errors import BadInput
 from flows.sources.files import link
-from flows.sources.files.file import CheckStop, FileRange, State
+from flows.sources.files.file import CheckStop, FileRange, FileState
 from flows.sources.files.link import LinkedFile
 from flows.sources.files.local import LocalFile
 from tests.flows.sources.lists.file_server import FileServer
@@ -24,10 +24,12 @@ class Short:
 
     uri = "short"
 
-    def state(self, check_stop: CheckStop) -> State:
-        return State(10, "")
+    def state(self, check_stop: CheckStop) -> FileState:
+        return FileState(10, "")
 
-    def pieces(self, state: State, start: int, size: int, check_stop: CheckStop) -> Iterator[bytes]:
+    def pieces(
+        self, state: FileState, start: int, size: int, check_stop: CheckStop
+    ) -> Iterator[bytes]:
         yield b"five."
 
 
@@ -39,7 +41,7 @@ def refusal(address: FileRange, to: Path) -> tuple[str, bool]:
 
 
 def test_what_ends_early_is_no_video(tmp_path: Path) -> None:
-    address = FileRange.whole(Short(), State(10, ""))
+    address = FileRange.whole(Short(), FileState(10, ""))
     assert refusal(address, tmp_path / "video") == ("cut_short", False)
 
 

@@ -10,7 +10,7 @@ from hypothesis.extra.numpy import arrays
 
 from experts.annotate.tracking.predictors.duplicates import without_duplicates
 from experts.annotate.tracking.predictors.packed import PackedMasks
-from experts.annotate.tracking.results import Track
+from experts.annotate.tracking.results import GrowingTrack
 from experts.annotate.tracking.settings import TrackLimits
 
 
@@ -44,10 +44,10 @@ def test_only_the_box_is_kept() -> None:
     assert packed.nbytes == 80 * 100 // 8
 
 
-def track(score: float, left: int, frames: range, sure: float = 0.9) -> Track:
+def track(score: float, left: int, frames: range, sure: float = 0.9) -> GrowingTrack:
     mask = np.zeros((20, 60), bool)
     mask[5:15, left : left + 10] = True
-    made = Track("thing", score, mask, sure)
+    made = GrowingTrack("thing", score, mask, sure)
     for frame in frames:
         made.put(frame, mask, sure)
     return made

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from experts.annotate.tracking.association import Candidate
+from experts.annotate.tracking.association import DetectionCandidate
 from experts.annotate.tracking.predictors.sam2_memory import Segmented
 from experts.annotate.tracking.predictors.sam2_tracks import VideoSettings, VideoTracks
 from experts.annotate.tracking.results import TrackedObject
@@ -42,11 +42,13 @@ class Truth:
             mask[20:36, left : left + 16] = True
         return mask
 
-    def detections(self, *, but: Sequence[tuple[int, int]] = ()) -> dict[int, list[Candidate]]:
+    def detections(
+        self, *, but: Sequence[tuple[int, int]] = ()
+    ) -> dict[int, list[DetectionCandidate]]:
         """At each keyframe, but those (frame, number)."""
         return {
             key: [
-                Candidate(f"thing {n}", 0.9 - n / 100, box)
+                DetectionCandidate(f"thing {n}", 0.9 - n / 100, box)
                 for n in range(len(self.at))
                 if (box := box_of(self.mask(n, key))) is not None and (key, n) not in but
             ]
@@ -70,7 +72,7 @@ class Truth:
 
 
 def tracked(
-    truth: Truth, detections: Mapping[int, Sequence[Candidate]], **settings: Any
+    truth: Truth, detections: Mapping[int, Sequence[DetectionCandidate]], **settings: Any
 ) -> tuple[list[TrackedObject], Truth, Truth]:
     forward, backward = Truth(*truth.at), Truth(*truth.at)
     run = VideoTracks(
@@ -152,8 +154,8 @@ def test_a_track_that_meets_another_on_the_way_back_ends_there() -> None:
 def test_votes_decide_a_label() -> None:
     truth = Truth(always(10))
     detections = truth.detections()
-    detections[16] = [Candidate("lorry", 0.95, detections[16][0].box)]
-    detections[32] = [Candidate("lorry", 0.95, detections[32][0].box)]
+    detections[16] = [DetectionCandidate("lorry", 0.95, detections[16][0].box)]
+    detections[32] = [DetectionCandidate("lorry", 0.95, detections[32][0].box)]
     (found,), _, _ = tracked(truth, detections)
     assert (found.label, found.score) == ("lorry", 0.95)
 
@@ -180,7 +182,7 @@ def test_a_part_of_an_object_of_that_label_is_not_another() -> None:
             return found, memory
 
     for candidates in detections.values():
-        candidates.append(Candidate("thing 0", 0.5, (12, 20, 18, 36)))
+        candidates.append(DetectionCandidate("thing 0", 0.5, (12, 20, 18, 36)))
     run = VideoTracks(
         (FRAMES, HEIGHT, WIDTH),
         detections,
