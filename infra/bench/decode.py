@@ -69,11 +69,11 @@ def read(path, threads):
 
 READ_HERE = """
 from catalog.media.demux import container
-from catalog.media.reading import Reading, Request
+from catalog.media.reading import Reading, FrameRequest
 def read(path, threads):
     container.DECODE_THREADS = threads
     frames = 0
-    for (rgb,) in Reading(Request(path)):
+    for (rgb,) in Reading(FrameRequest(path)):
         frames += 1
     return frames
 """

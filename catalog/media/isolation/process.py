@@ -49,27 +49,7 @@ class DecodingProcess:
         self._answered = False
         self._limited = False  # a video came to a limit, perhaps of memory, which is in pieces then
         self.used = 0  # bytes of memory, behind the last reading
-        ours, its = socket.socketpair()
-        life, self._life = os.pipe()
-        main = f"main({its.fileno()}, {life}, {dataclasses.asdict(limits)!r})"
-        try:
-            self._child = subprocess.Popen(
-                [sys.executable, "-P", "-c", program("child") + main],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                pass_fds=(its.fileno(), life),
-                env=environment(os.environ),
-                process_group=0,  # Ctrl-C is for this process, which ends that one
-            )
-        except BaseException:
-            ours.close()
-            os.close(self._life)
-            raise
-        finally:
-            its.close()
-            os.close(life)
-        ours.settimeout(limits.silence)
-        self._channel = Channel(ours)
+        self._child, self._channel, self._life = start_child("child", limits)
 
     @property
     def pid(self) -> int:
@@ -232,6 +212,34 @@ class DecodingProcess:
             f"{self._path}: crashes the decoder ({name}); re-encode it with: "
             "ffmpeg -i IN -c:v libx264 OUT.mp4",
         )
+
+
+def start_child(
+    module: str, limits: DecodingLimits, variables: Mapping[str, str] | None = None
+) -> tuple[subprocess.Popen[bytes], Channel, int]:
+    """A process that runs `main` of this package's module, the channel to it, and the descriptor
+    whose closing ends it; `variables` are set beside those that it is given."""
+    ours, its = socket.socketpair()
+    theirs, life = os.pipe()
+    arguments = (its.fileno(), theirs, dataclasses.asdict(limits))
+    try:
+        child = subprocess.Popen(
+            [sys.executable, "-P", "-c", f"{program(module)}main{arguments!r}"],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            pass_fds=(its.fileno(), theirs),
+            env={**environment(os.environ), **(variables or {})},
+            process_group=0,  # Ctrl-C is for this process, which ends that one
+        )
+    except BaseException:
+        ours.close()
+        os.close(life)
+        raise
+    finally:
+        its.close()
+        os.close(theirs)
+    ours.settimeout(limits.silence)
+    return child, Channel(ours), life
 
 
 def program(module: str) -> str:

@@ -10,12 +10,9 @@ from __future__ import annotations
 
 import atexit
 import base64
-import dataclasses
 import os
 import signal
-import socket
 import subprocess
-import sys
 import threading
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
@@ -23,8 +20,8 @@ from typing import Any
 
 from catalog.errors import BadInput, EditmillError
 from catalog.media.isolation.limits import DecodingLimits
-from catalog.media.isolation.messages import JSON, Channel, Message
-from catalog.media.isolation.process import MOST_USED, WAIT, environment, program
+from catalog.media.isolation.messages import JSON, Message
+from catalog.media.isolation.process import MOST_USED, WAIT, start_child
 
 LIMITS = DecodingLimits(seconds=600.0)
 """Of one call: a list of ten million links is read in half a minute."""
@@ -70,28 +67,7 @@ class _Process:
         self._limits = limits
         self.ended = False  # the last call, well or with an error
         self.used = 0  # bytes of memory behind it
-        ours, its = socket.socketpair()
-        life, self._life = os.pipe()
-        given = (its.fileno(), life, dataclasses.asdict(limits))
-        code = program("reader_child") + f"main{given!r}"
-        try:
-            self._child = subprocess.Popen(
-                [sys.executable, "-P", "-c", code],
-                stdin=subprocess.DEVNULL,
-                stdout=subprocess.DEVNULL,
-                pass_fds=(its.fileno(), life),
-                env={**environment(os.environ), **_BOUNDS},
-                process_group=0,  # Ctrl-C is for this process, which ends that one
-            )
-        except BaseException:
-            ours.close()
-            os.close(self._life)
-            raise
-        finally:
-            its.close()
-            os.close(life)
-        ours.settimeout(limits.silence)
-        self._channel = Channel(ours)
+        self._child, self._channel, self._life = start_child("reader_child", limits, _BOUNDS)
 
     def answers(
         self, function: str, arguments: dict[str, Any], what: object, check_stop: Callable[[], None]

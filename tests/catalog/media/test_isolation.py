@@ -177,8 +177,8 @@ def test_too_much_memory(tmp_path, write, numbered, pool):
 
 
 SPIN = """
-from catalog.media.isolation.limits import METER, Limits
-METER.hold(Limits(stall=1), lambda: None)
+from catalog.media.isolation.limits import METER, DecodingLimits
+METER.hold(DecodingLimits(stall=1), lambda: None)
 METER.begin("a.mp4")
 while True:
     pass

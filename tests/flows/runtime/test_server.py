@@ -39,9 +39,9 @@ HOSTILE = {
 
 REPORT = """
 import threading
-from flows.runtime.orchestration.server import Server
+from flows.runtime.orchestration.server import OrchestrationServer
 
-server = Server()
+server = OrchestrationServer()
 connection = server.connect(threading.Event(), print)
 from prefect import flow
 from flows.runtime.orchestration.client import using
