@@ -240,6 +240,7 @@ def _refusal(verb: str) -> str:
 def _explain(message: str, frames: dict[str, pl.LazyFrame]) -> str:
     """One line: what is wrong, and the columns of the tables named (all tables' names if none)."""
     what = " ".join(message.split("\n\n")[0].split())
+    what = what.partition("; valid columns: [")[0]  # they follow, by table
     if frames:
         there = "; ".join(
             f"{table} has {', '.join(frame.collect_schema().names())}"

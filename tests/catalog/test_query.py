@@ -75,6 +75,7 @@ def test_a_wrong_query_is_one_line_that_helps(at, query, told):
         at.sql(query)
     message = str(caught.value)
     assert "\n" not in message
+    assert message.count("clip_id, ") <= 1  # the columns are told once
     assert all(word in message for word in told), message
 
 
