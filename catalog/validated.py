@@ -13,9 +13,10 @@ from catalog.errors import EditmillError
 
 
 class Part(BaseModel):
-    """A section of a file: unknown keys are errors, and nothing changes after loading."""
+    """A section of a file: unknown keys are errors, numbers are finite, and nothing changes after
+    loading."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
 M = TypeVar("M", bound=BaseModel)

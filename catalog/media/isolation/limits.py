@@ -91,9 +91,10 @@ METER = DecodingMeter()
 """Of this process: a decoding process reads one video at a time."""
 
 
-def restrict(limits: DecodingLimits, files: int = 64) -> None:
-    """Hold this process to its memory, to `files` open ones and to small ones, and keep no core."""
-    _bound(resource.RLIMIT_AS, limits.memory)
+def restrict(limits: DecodingLimits, files: int = 64, mapped: bool = False) -> None:
+    """Hold this process to its memory, to `files` open ones and to small ones, and keep no core.
+    Files that are `mapped` to be read, of any size, are not counted (Linux)."""
+    _bound(resource.RLIMIT_DATA if mapped else resource.RLIMIT_AS, limits.memory)
     _bound(resource.RLIMIT_NOFILE, files)
     _bound(resource.RLIMIT_FSIZE, 64 << 20)  # numba keeps its compiled loop in a file
     _bound(resource.RLIMIT_CORE, 0)

@@ -89,6 +89,8 @@ def _array(found: Iterator[Any]) -> NDArray[Any] | None:
 def _content(path: str) -> bytes:
     file = Path(path)
     try:
+        if file.exists() and not file.is_file():
+            raise BadInput("corrupt_image", f"{path}: no file; give a PNG or JPEG")
         if file.stat().st_size > MOST_BYTES:
             raise _too_large(path)
         return file.read_bytes()

@@ -40,8 +40,9 @@ def read(
 ) -> Generator[Any, None, None]:
     """What the function yields, called in a process of its own; `what` names the file in errors.
 
-    `check_stop` is called once a second. Raises EditmillError, in one line: the function's own, and
-    where the process died or came to a limit.
+    `check_stop` is called once a second while it reads. Raises EditmillError, in one line: the
+    function's own, and BadInput where the process died or came to a limit (`unreadable_file`,
+    `reader_crash`, `reader_killed`, `read_limit`, `read_stalled`).
     """
     process = _taken(limits)
     try:
@@ -89,9 +90,11 @@ class _Process:
                     raise _error(what, *answer["error"])
                 return
         except TimeoutError:
-            raise EditmillError(
+            raise BadInput(
+                "read_stalled",
                 f"{what}: nothing came of it for {self._limits.silence:.0f} s; see that its disk "
-                "answers"
+                "answers",
+                final=False,
             ) from None
         except (OSError, ValueError, TypeError, KeyError, RecursionError):
             pass  # it died, or says what no such process says
@@ -111,19 +114,27 @@ class _Process:
         os.close(self._life)
         self._child.returncode = 0  # it is no child of this process
 
-    def _died(self, what: object) -> EditmillError:
+    def _died(self, what: object) -> BadInput:
         try:
             code = self._child.wait(WAIT)
         except subprocess.TimeoutExpired:
-            return EditmillError(f"{what}: confuses its reader; leave it out")
+            return BadInput("reader_crash", f"{what}: confuses its reader; leave it out")
         if code == -signal.SIGXCPU:
-            return EditmillError(
-                f"{what}: was not read in {self._limits.seconds:.0f} s of CPU time; split it"
+            return BadInput(
+                "read_limit",
+                f"{what}: was not read in {self._limits.seconds:.0f} s of CPU time; split it",
+            )
+        if code == -signal.SIGKILL:
+            return BadInput(
+                "reader_killed",
+                f"{what}: the process that reads it was killed, perhaps for its memory",
+                final=False,
             )
         name = signal.Signals(-code).name if code < 0 else f"code {code}"
-        return EditmillError(
+        return BadInput(
+            "reader_crash",
             f"{what}: crashes its reader, or needs more than {self._limits.memory >> 20} MiB "
-            f"({name}); split it, write it anew, or leave it out"
+            f"({name}); split it, write it anew, or leave it out",
         )
 
 
@@ -151,9 +162,9 @@ def _taken(limits: DecodingLimits) -> _Process:
 
 
 def _error(what: object, kind: str, message: str, reason: str, final: bool) -> EditmillError:
-    if kind == "BadInput":
-        return BadInput(reason, message, final=final)
-    return EditmillError(message if kind == "EditmillError" else f"{what}: {message}")
+    if kind == "EditmillError":
+        return EditmillError(message)
+    return BadInput(reason, message if kind == "BadInput" else f"{what}: {message}", final=final)
 
 
 def _close_all() -> None:

@@ -7,6 +7,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any, TypeVar
 
 import polars as pl
@@ -128,6 +129,9 @@ def _opened(groups: Sequence[Group], query: str | None, where: str) -> pl.LazyFr
 def _scanned(suffix: str, uris: Sequence[str], with_types: bool) -> pl.LazyFrame:
     uris = list(uris)
     remote = s3_access().table_options() if uris[0].startswith(s3.SCHEME) else None
+    for uri in () if remote else uris:
+        if not Path(uri).is_file():  # to read a pipe would wait for whoever writes to it
+            raise EditmillError(f"{uri}: no file; name one that holds a list")
     if suffix == ".parquet":
         return pl.scan_parquet(
             uris,

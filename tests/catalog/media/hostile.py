@@ -1,9 +1,11 @@
 """What a library could be brought to do by a file, as functions that run in a reading process."""
 
+import mmap
 import os
 import signal
 import socket
 import subprocess
+import time
 from collections.abc import Iterator
 from typing import Any
 
@@ -18,6 +20,21 @@ def count(upto: int) -> Iterator[Any]:
 def crash() -> Iterator[Any]:
     yield "begins"
     os.kill(os.getpid(), signal.SIGSEGV)
+
+
+def die() -> Iterator[Any]:
+    yield "begins"
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+def wait() -> Iterator[Any]:
+    time.sleep(600)
+    yield
+
+
+def map_file(path: str) -> Iterator[Any]:
+    with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
+        yield len(mapped)
 
 
 def fill_memory() -> Iterator[Any]:
