@@ -47,6 +47,8 @@ class DatasetCard:
     counts: Mapping[str, int]
     left_out: Mapping[str, int]
     files: Mapping[str, int]
+    content: str
+    """A digest that no export of other content has."""
     signed: int = 0
     """Videos with content credentials, and who signed them."""
     signer: SigningIdentity | None = None
@@ -87,6 +89,8 @@ def _head(of: DatasetCard) -> Iterator[str]:
         "configs": [
             {
                 "config_name": "default",
+                # `datasets` caches by the folder's name and this head, not by what lies there.
+                "description": f"export {of.content}",
                 "data_files": [
                     {"split": split, "path": f"{split}/{of.format.hub}"} for split in of.counts
                 ],

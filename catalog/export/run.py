@@ -23,6 +23,7 @@ from catalog.export.pairs.splits import MADE_OF, with_splits
 from catalog.export.placing import Placed, place, sweep_all
 from catalog.export.shapes import Side, shape_of
 from catalog.keeping.erased import kept_path
+from catalog.keys import digest
 from catalog.provenance import provenances
 from catalog.releases import Catalog
 from catalog.storage.files import sweep, write_bytes
@@ -116,7 +117,8 @@ def export(
     selection = select(dataset, format.rows, where)
     frame, left_out = _fitting(with_splits(selection.frame, splits), format)
     signer = identity_for(dataset.selection.recipe, format)
-    _claim(out, _state(dataset, format, selection, where, splits, signer))
+    state = _state(dataset, format, selection, where, splits, signer)
+    _claim(out, state)
     parts = [
         _Split(
             name, out.absolute() / name, frame.filter(split=name), format, signer is not None
@@ -138,7 +140,7 @@ def export(
     held = dict(placed.kinds + Counter(index=1))  # this card too
     text = card(
         DatasetCard(
-            dataset, format, frame, where, dict(splits), counts, left_out, held,
+            dataset, format, frame, where, dict(splits), counts, left_out, held, digest(state),
             placed.signed, signer,
         )
     )  # fmt: skip

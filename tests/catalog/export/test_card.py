@@ -27,7 +27,7 @@ def written(dataset: Catalog, frame: pl.DataFrame, name: str = "huggingface") ->
     counts = {"train": len(frame)}
     frame = frame.with_columns(split=pl.lit("train"))
     return card(
-        DatasetCard(dataset, format_named(name), frame, None, {"train": 1.0}, counts, {}, {})
+        DatasetCard(dataset, format_named(name), frame, None, {"train": 1.0}, counts, {}, {}, "0a")
     )
 
 

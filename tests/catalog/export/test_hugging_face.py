@@ -64,6 +64,15 @@ def test_splits_of_any_name_load_with_one_schema(run: Export, load: Any, tmp_pat
     assert sources[0] and sources[1] and not sources[0] & sources[1]
 
 
+def test_another_export_in_a_folder_of_the_same_name_is_no_cached_one(
+    run: Export, load: Any, tmp_path: Path
+) -> None:
+    run("huggingface", tmp_path / "a" / "pairs")
+    run("huggingface", tmp_path / "b" / "pairs", where="licence = 'CC-BY-4.0'")
+    every, some = (load(tmp_path / place / "pairs")["train"] for place in "ab")
+    assert 0 < len(some) < len(every)
+
+
 def test_the_head_of_the_card_is_the_hubs(run: Export, tmp_path: Path) -> None:
     run("huggingface", tmp_path / "out", where="licence = 'CC-BY-4.0'")
     head = yaml.safe_load((tmp_path / "out" / "README.md").read_text().split("---\n")[1])

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 from catalog.errors import BadInput
@@ -33,8 +34,8 @@ def wait() -> Iterator[Any]:
 
 
 def map_file(path: str) -> Iterator[Any]:
-    with open(path, "rb") as file, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) as mapped:
-        yield len(mapped)
+    with Path(path).open("rb") as file:
+        yield len(mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
 
 
 def fill_memory() -> Iterator[Any]:
