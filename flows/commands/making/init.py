@@ -92,7 +92,7 @@ def _tell(out: Path, listed: Listing, found: ReadableVideos, objects: Objects) -
         *listed.notes,
         _seen(objects),
         f"{out}: written; edit it as you like, then",
-        f"  editmill build {out} --dry-run    what it would make and take",
+        f"  editmill build {out} --out DATASET --dry-run    what it would make and take",
         f"  editmill build {out} --out DATASET",
     ):
         console.print(line, markup=False)

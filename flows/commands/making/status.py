@@ -66,7 +66,7 @@ def describe(status: Status) -> RenderableType:
     if alive(status) and status.seconds_left:
         head += f" · about {clock(status.seconds_left)} left of what is known"
     lines = [head + f" · {status.peak_memory_mb / 1024:.1f} GiB at most"]
-    if kept := kept_line(status.tasks):
+    if kept := kept_line(status.tasks, status.state != "finished"):
         lines.append(kept)
     return Group(Text(lines[0]), stage_table(status.stages), *map(Text, lines[1:]))
 

@@ -15,7 +15,7 @@ from catalog.diff.pairs import KEPT, Change, changes
 WORDS = {
     "added": "added",
     "removed": "removed",
-    "re-judged": "other scores",
+    "re-judged": "judged otherwise",
     "changed": "other content",
 }
 """What a person reads for each `Change.what`."""

@@ -49,14 +49,15 @@ def stage_table(stages: Sequence[StageStatus]) -> Table:
     return table
 
 
-def kept_line(tasks: Mapping[str, TaskCount]) -> str:
-    """`12 of 15 kept so far: object_removal 3, local_style_transfer 4 …`; empty at first."""
+def kept_line(tasks: Mapping[str, TaskCount], so_far: bool = True) -> str:
+    """`12 of 15 kept so far: object_removal 3, local_style_transfer 4 …`; empty at first. A build
+    that has ended kept them, and not `so_far`."""
     made = sum(count.made for count in tasks.values())
     if not made:
         return ""
     kept = sum(count.kept for count in tasks.values())
     by_task = ", ".join(f"{task} {count.kept}" for task, count in sorted(tasks.items()))
-    return f"{kept} of {made} kept so far: {by_task}"
+    return f"{kept} of {made} kept{' so far' if so_far else ''}: {by_task}"
 
 
 class _LiveTable:

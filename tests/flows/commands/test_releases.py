@@ -80,7 +80,7 @@ def test_diff_back_is_the_other_way_round(editmill, root: Path):
 def test_diff_of_the_same_says_so(editmill, root: Path):
     assert "the same pairs" in editmill("diff", "v2", "main", "--catalog", root)
     told = editmill("diff", "v1", "v2", "--catalog", root)
-    assert "From v1 to v2: 1 added, 1 removed, 1 other scores, 1 other content." in told
+    assert "From v1 to v2: 1 added, 1 removed, 1 judged otherwise, 1 other content." in told
     assert "rejected: edit_failed" in told and "re-judged" not in told
 
 
