@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import os
+import socket
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, suppress
 from typing import Any, Self
@@ -37,10 +38,16 @@ STARTS = 3
 """Times that a cluster on this machine is started: Ray gives it 30 s, and a machine may be busy."""
 
 
+ANSWER_SECONDS = 10.0
+"""That a cluster's address is given to take a connection."""
+
+
 class _Tasks(RayTaskRunner):
     """Prefect's, which says in a line why there is no cluster."""
 
     def __enter__(self) -> Self:
+        if self.address and (fault := _unanswered(self.address)):
+            raise _no_cluster(self.address, fault)
         for left in reversed(range(1 if self.address else STARTS)):
             try:
                 return super().__enter__()
@@ -52,15 +59,32 @@ class _Tasks(RayTaskRunner):
                     continue
                 why = one_line(str(error)) or type(error).__name__
                 if self.address:
-                    raise EditmillError(
-                        f"run.ray_address: no Ray cluster answers at {self.address} ({why}); "
-                        "start it, or leave the address out"
-                    ) from None
+                    raise _no_cluster(self.address, why) from None
                 raise EditmillError(
                     f"run.runner: Ray does not start on this machine ({why}); run again when less "
                     "else runs here, or set `runner: threads`"
                 ) from None
         raise AssertionError("unreachable")
+
+
+def _unanswered(address: str) -> str:
+    """Why nothing answers at `host:port`, which Ray itself would go on asking for minutes; empty
+    where something does, and for other kinds of addresses."""
+    host, _, port = address.rpartition(":")
+    if not host or "/" in host or not port.isdecimal():
+        return ""
+    try:
+        socket.create_connection((host, int(port)), ANSWER_SECONDS).close()
+    except OSError as error:
+        return one_line(str(error))
+    return ""
+
+
+def _no_cluster(address: str, why: str) -> EditmillError:
+    return EditmillError(
+        f"run.ray_address: no Ray cluster answers at {address} ({why}); start it, or leave the "
+        "address out"
+    )
 
 
 def _end_half_started() -> None:

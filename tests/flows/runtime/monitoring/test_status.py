@@ -116,7 +116,7 @@ def test_the_command_says_it(ctx: Context, capsys: pytest.CaptureFixture[str]) -
     command.main(Path(ctx.uri), watch=True, as_json=False)
     told = capsys.readouterr().out
     assert "tiny: finished, release v3" in told
-    assert "1 of 1 kept so far: deblur 1" in told
+    assert "1 of 1 kept: deblur 1" in told
     command.main(Path(ctx.uri), watch=False, as_json=True)
     found = json.loads(capsys.readouterr().out)
     assert (found["state"], found["kept"], found["alive"]) == ("finished", 1, False)

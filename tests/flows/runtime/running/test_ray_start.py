@@ -1,6 +1,7 @@
 """A Ray cluster that does not start: tried again on this machine, and named in a line."""
 
 import shutil
+import socket
 import subprocess
 from pathlib import Path
 
@@ -49,6 +50,17 @@ def test_a_cluster_is_started_again_or_named(
     else:
         assert tasks.__enter__() is tasks
     assert len(tried) == (1 if more else 3)
+
+
+def test_an_address_at_which_nothing_answers_is_named_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PREFECT_API_URL", "http://server:4200/api")
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        port = server.getsockname()[1]
+    recipe = parse(RECIPE.format(more=f", ray_address: '127.0.0.1:{port}'"), "tiny")
+    with pytest.raises(EditmillError, match=rf"answers at 127.0.0.1:{port} .*refused"):
+        runner_for(recipe, 2).tasks.__enter__()
 
 
 def test_what_a_failed_start_left_is_ended(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
