@@ -6,6 +6,10 @@ import sqlite3
 import threading
 from collections.abc import Mapping
 
+from catalog.delta.scratch import scratch_tables, written
+
+_TABLE = "create table entries (name blob primary key, value integer)"
+
 
 class DiskDict:
     """Integers (64 bits, signed) by name, in a temporary file of SQLite's, which goes with the
@@ -19,14 +23,12 @@ class DiskDict:
         """As `dict.update`."""
         with self._lock:
             if self._rows is None:
-                self._rows = sqlite3.connect("", isolation_level=None, check_same_thread=False)
-                self._rows.execute("create table entries (name blob primary key, value integer)")
-            self._rows.execute("begin")
-            self._rows.executemany(
-                "insert or replace into entries values (?, ?)",
-                [(_bytes(name), value) for name, value in entries.items()],
-            )
-            self._rows.execute("commit")
+                self._rows = scratch_tables(_TABLE)
+            with written(self._rows):
+                self._rows.executemany(
+                    "insert or replace into entries values (?, ?)",
+                    [(_bytes(name), value) for name, value in entries.items()],
+                )
 
     def items(self) -> list[tuple[str, int]]:
         """All entries; in memory, so for the end of a build."""

@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import dataclasses
 import json
-import sqlite3
 from collections.abc import Iterable, Iterator
 from types import TracebackType
 
+from catalog.delta.scratch import scratch_tables, written
 from experts.plan.donors import MAX_PER_LABEL, rank
 from flows.runtime.shard import Shard
 from flows.stages.recorded import ClipReference
@@ -29,22 +29,20 @@ class DonorIndex:
     """A context manager; for one thread."""
 
     def __init__(self) -> None:
-        self._rows = sqlite3.connect("", isolation_level=None)  # a temporary file of SQLite's
-        self._rows.executescript(_TABLES)
+        self._rows = scratch_tables(_TABLES)
 
     def add(self, shard: Shard[ClipReference]) -> None:
         """A shard's clips, whose objects may be donors."""
-        self._rows.execute("begin")
-        self._rows.execute("insert into shards (name) values (?)", (shard.name,))
-        for clip in shard:
-            own = clip.clip
-            row = (shard.name, own.clip_id, own.source_id, json.dumps(clip.row()))
-            self._rows.execute("insert or replace into clips values (?, ?, ?, ?)", row)
-            self._rows.executemany(
-                "insert into objects values (?, ?, ?, ?)",
-                [(label, rank(track), own.clip_id, track) for track, label in clip.tracks],
-            )
-        self._rows.execute("commit")
+        with written(self._rows):
+            self._rows.execute("insert into shards (name) values (?)", (shard.name,))
+            for clip in shard:
+                own = clip.clip
+                row = (shard.name, own.clip_id, own.source_id, json.dumps(clip.row()))
+                self._rows.execute("insert or replace into clips values (?, ?, ?, ?)", row)
+                self._rows.executemany(
+                    "insert into objects values (?, ?, ?, ?)",
+                    [(label, rank(track), own.clip_id, track) for track, label in clip.tracks],
+                )
 
     def sample(self) -> list[ClipReference]:
         """The objects that are offered to every source, and no others of their clips:

@@ -4,11 +4,11 @@ index, since a build has any number of clips and the driver no room for them."""
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from types import TracebackType
 
+from catalog.delta.scratch import scratch_tables, written
 from catalog.records import Clip
 from experts.annotate.clip import AnnotatedClip
 from experts.local_edits.donors import MaskDonor, donors_of, place_of, places_from
@@ -56,8 +56,7 @@ class MaskIndex:
 
     def __init__(self, rules: Records, seed: int) -> None:
         self._rules, self._seed = rules, seed
-        self._rows = sqlite3.connect("", isolation_level=None)  # a temporary file of SQLite's
-        self._rows.executescript(_TABLES)
+        self._rows = scratch_tables(_TABLES)
 
     def __len__(self) -> int:
         """Clips that were added."""
@@ -65,22 +64,21 @@ class MaskIndex:
 
     def add(self, shard: Sequence[AnnotatedClip]) -> None:
         """Clips, whose objects may lend their masks."""
-        self._rows.execute("begin")
-        for each in shard:
-            clip, row = each.clip, json.dumps(reference(each).row())
-            self._rows.execute(
-                "insert into clips (clip, source, reference) values (?, ?, ?)",
-                (clip.clip_id, clip.source_id, row),
-            )
-            self._rows.executemany(
-                "insert into donors values (?, ?, ?, ?, ?, ?)",
-                [
-                    (place_of(track), clip.source_id, clip.clip_id, track, one.first, one.frames)
-                    for one in donors_of(each, self._rules)
-                    for track in [one.track.track_id]
-                ],
-            )
-        self._rows.execute("commit")
+        with written(self._rows):
+            for each in shard:
+                clip, row = each.clip, json.dumps(reference(each).row())
+                self._rows.execute(
+                    "insert into clips (clip, source, reference) values (?, ?, ?)",
+                    (clip.clip_id, clip.source_id, row),
+                )
+                self._rows.executemany(
+                    "insert into donors values (?, ?, ?, ?, ?, ?)",
+                    [
+                        (place_of(own), clip.source_id, clip.clip_id, own, one.first, one.frames)
+                        for one in donors_of(each, self._rules)
+                        for own in [one.track.track_id]
+                    ],
+                )
 
     def clips(self) -> Iterator[BorrowingClip]:
         """Every clip in the order in which it was added, to be asked for when all were."""
