@@ -9,7 +9,6 @@ from __future__ import annotations
 import dataclasses
 import json
 from collections.abc import Iterable, Iterator
-from types import TracebackType
 
 from catalog.delta.scratch import scratch_tables, written
 from experts.plan.donors import MAX_PER_LABEL, rank
@@ -82,10 +81,5 @@ class DonorIndex:
     def __enter__(self) -> DonorIndex:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self._rows.close()
