@@ -84,16 +84,23 @@ def in_blocks(painted: Frames) -> Frames:
     return out
 
 
-def in_three_tones(painted: Frames) -> Frames:
-    return painted // 86 * 86 + 43
+def in_two_tones(painted: Frames) -> Frames:
+    return np.where(painted > painted.mean((0, 1, 2)), 200, 40).astype(np.uint8)
 
 
 @pytest.mark.parametrize("task", TASKS)
-@pytest.mark.parametrize("broken", [burnt, in_blocks, in_three_tones])
+@pytest.mark.parametrize("broken", [burnt, in_blocks])
 def test_colours_that_break_down_are_lost(task: str, broken, footage: Frames) -> None:
     sample = styled(task, footage, broken(warm(footage)))
     assert reason(sample) == COLOURS_LOST
     assert reason(sample, FaultLimits(garish=2, tones=-20, edges_kept=0)) == ""
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_few_tones_are_lost_colours_by_a_stricter_limit(task: str, footage: Frames) -> None:
+    sample = styled(task, footage, in_two_tones(warm(footage)))
+    assert reason(sample) == ""  # a woodblock print has few as well
+    assert reason(sample, FaultLimits(tones=-1)) == COLOURS_LOST
 
 
 @pytest.mark.parametrize("task", TASKS)
