@@ -53,16 +53,22 @@ class Objects:
 
 
 def probed(files: Iterable[SourceFile]) -> ReadableVideos:
-    """What each file is; its packets are read, its pictures are not decoded."""
+    """What each file is; its packets are read, its pictures are not decoded. One of a single frame
+    counts as one that cannot be read: its rate means nothing."""
     videos, refused = [], []
     for file in files:
         if file.refusal is not None:
             refused.append(file.refusal.message)
             continue
         try:
-            videos.append(Video(file, media.probe(file.path)))
+            info = media.probe(file.path)
         except BadInput as error:
             refused.append(str(error))
+            continue
+        if info.frames < 2:  # and so no rate; a build leaves it out as too short
+            refused.append(f"{file.path}: a single frame, which is no video; leave it out")
+            continue
+        videos.append(Video(file, info))
     return ReadableVideos(videos, refused)
 
 

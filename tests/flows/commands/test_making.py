@@ -175,6 +175,14 @@ def test_force_replaces(editmill, detector, folder: Path, tmp_path: Path):
     load(str(tmp_path / "my.yaml"))
 
 
+def test_a_single_frame_is_no_video(write, scene):
+    names = {"v.mp4": 40, "still.mp4": 1}
+    files = [SourceFile(write(n, scene(k, 64, 96)), n, n, "") for n, k in names.items()]
+    found = probed(files)
+    assert [video.file.name for video in found.videos] == ["v.mp4"]
+    assert "still.mp4: a single frame" in found.refused[0]
+
+
 @pytest.mark.parametrize("name", ["Ferien & Söhne: 2024 'x'", "  ", "#1", "on", "😀"])
 def test_any_folder_name_can_be_held(name: str, write, scene, tmp_path: Path):
     found = probed([SourceFile(write("v.mp4", scene(40, 64, 96)), "v", "v", "")])
