@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import math
 from collections import Counter
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -19,14 +20,15 @@ from experts.annotate.captions.labels import (
     tells_the_scene,
 )
 from experts.annotate.captions.subject import relative_focus, unfollowed_share
+from experts.annotate.frame_stream import Frame, FrameStream
 from experts.annotate.motion.camera import camera_path
+from experts.annotate.preview import Preview
 from experts.annotate.rules import Annotate
 from experts.annotate.tracking.kinds import alike, counted
 from experts.annotate.tracking.segment import Segmenter
 from experts.annotate.tracking.tracker import TrackedObject, Tracker
-from experts.base import Frames, Masks
 from experts.instances import shared
-from experts.masks.geometry import merged
+from experts.masks.packed import MaskTrack, Union
 from experts.providers import chosen
 from experts.providers.models import Models
 
@@ -74,20 +76,25 @@ def tracker_for(models: Models, rules: Annotate, threads: int, workers: int) -> 
 
 def annotate(
     clip: Clip,
-    frames: Frames,
+    frames: Iterable[Frame],
     store: MediaStore,
     tracker: Tracker,
     rules: Annotate,
     keep_all: bool = False,
     check_stop: Callable[[], None] = lambda: None,
 ) -> Annotation:
-    """The annotation of a clip from its `frames` [T, H, W, 3]; masks are written to `store`.
+    """The annotation of a clip from its `frames` [H, W, 3], which are read once, as far as they are
+    needed at a time; masks are written to `store`.
 
     Tracks of labels outside `clip.labels` are left out unless `keep_all`. `check_stop` is called
-    between objects and keyframes and may raise.
+    between objects and keyframes and may raise. Raises BadInput where there are fewer frames than
+    the clip's.
     """
     interval = max(1, round(rules.keyframe_seconds * clip.fps))
-    seen = list(tracker.track(frames, interval, check_stop, clip.phrases))
+    preview = Preview(clip.frames, clip.height, clip.width)
+    stream = FrameStream(preview.watch(frames), (clip.frames, clip.height, clip.width, 3))
+    seen = list(tracker.track(stream, interval, check_stop, clip.phrases))
+    stream.finish()
     labels = clip.labels
     kept = [found for found in seen if keep_all or not labels or found.label in labels]
     tracks = []
@@ -96,17 +103,17 @@ def annotate(
         with store.writing(".mkv") as out:
             media.write_masks(out.path, found.masks, clip.fps)
         tracks.append(_row(clip, i, found, out.ref))
-    moving = merged([found.masks for found in kept]) if kept else None
-    path = camera_path(frames, moving)
+    moving = Union([found.masks for found in kept]) if kept else None
+    path = camera_path(preview.frames, moving, preview.size)
     camera = [round(float(v), 2) for v in path.ravel()]
-    return Annotation(tracks, describe(seen, frames, labels or None), camera)
+    return Annotation(tracks, describe(seen, preview, labels or None), camera)
 
 
 def describe(
-    seen: Sequence[TrackedObject], frames: Frames, labels: Sequence[str] | None = None
+    seen: Sequence[TrackedObject], preview: Preview, labels: Sequence[str] | None = None
 ) -> str:
-    """The caption of a clip of these `frames` [T, H, W, 3] from all objects tracked in it; `labels`
-    is its footage's vocabulary. Empty where it would leave out what fills the picture."""
+    """The caption of the clip that `preview` is of, from all objects tracked in it; `labels` is its
+    footage's vocabulary. Empty where it would leave out what fills the picture."""
     shares = [_share(found.masks) for found in seen]
     sure = [
         surely_named(found.label, found.score, found.mean_score, share, labels)
@@ -114,17 +121,18 @@ def describe(
     ]
     objects = [found for found, known in zip(seen, sure, strict=True) if known]
     # Only what is there for most of the clip is worth naming.
-    lasting = [f for f in objects if 2 * (f.last - f.first + 1) > len(frames)]
+    lasting = [f for f in objects if 2 * (f.last - f.first + 1) > len(preview.frames)]
     if not lasting:
         return ""
-    masks = merged([found.masks for found in lasting])
-    named = _share(masks)
+    named = Union([found.masks for found in lasting])
+    named_share = sum(np.count_nonzero(mask) for mask in named) / named.pixels
     unnamed = [share for share, known in zip(shares, sure, strict=True) if not known]
     unnamed += [_largest_rival(found) for found in objects]
-    if not tells_the_scene(named, max(unnamed, default=0.0)):
+    if not tells_the_scene(named_share, max(unnamed, default=0.0)):
         return ""
-    beside = unfollowed_share(frames, merged([found.masks for found in seen]))
-    if not is_the_subject(named, beside, relative_focus(frames, masks)):
+    beside = unfollowed_share(preview.frames, Union([found.masks for found in seen]))
+    focus = relative_focus(preview.sharp, [named[t] for t in preview.looks])
+    if not is_the_subject(named_share, beside, focus):
         return ""
     counts = counted(Counter(found.label for found in lasting))
     ever = counted(Counter(found.label for found in objects))
@@ -166,6 +174,6 @@ def _row(clip: Clip, index: int, found: TrackedObject, masks: str) -> Track:
     )
 
 
-def _share(masks: Masks) -> float:
-    """Of all pixels that are set; a mean of booleans would take twenty times as long."""
-    return np.count_nonzero(masks) / masks.size
+def _share(masks: MaskTrack) -> float:
+    """Of all pixels that are set."""
+    return sum(masks.areas) / math.prod(masks.shape)

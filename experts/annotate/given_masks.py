@@ -19,6 +19,7 @@ from experts.annotate.tracking.tracker import Tracker
 from experts.base import Frames, Masks
 from experts.instances import loaded
 from experts.masks import files as mask_files
+from experts.masks.packed import Union
 
 log = logging.getLogger("editmill")
 
@@ -132,7 +133,7 @@ def _tracked(frames: Frames, fps: float, detector: object, asked: str, label: st
         others = f"; seen: {', '.join(seen)}" if seen else ""
         other = "--mask" if asked.startswith("--box") else "--mask or --box"
         raise EditmillError(f"{asked}: no such object found in the video{others}; give {other}")
-    masks: Masks = np.logical_or.reduce([f.masks for f in found])
+    masks: Masks = np.stack(Union([f.masks for f in found]))
     followed = int(masks.any((1, 2)).sum())
     if followed < len(masks):
         log.warning(

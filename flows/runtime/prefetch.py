@@ -12,7 +12,7 @@ T = TypeVar("T")
 
 
 class Prefetcher(Generic[R, T]):
-    """Reads records with `read` in a thread, one ahead of the one in hand: two are in memory.
+    """Reads records with `read` in a thread, one ahead of the one in hand: two are begun.
 
     A context manager: what was read ahead and not taken is dropped at its end.
     """

@@ -43,6 +43,7 @@ from experts.annotate.tracking.segment import Segmenter
 from experts.annotate.tracking.tracker import TrackedObject, Tracker
 from experts.base import Frames
 from experts.masks.geometry import iou
+from experts.masks.packed import Union
 from experts.threads import onnx_session
 from flows.recipe import FolderSources, load
 from flows.runtime import worker
@@ -121,11 +122,13 @@ class Line:
         started = time.process_time()
         found = self.tracker.track(frames, max(1, round(self.keyframe_seconds * fps)))
         self._write(found, fps)
-        moving = np.logical_or.reduce([one.masks for one in found]) if found else None
+        moving = Union([one.masks for one in found]) if found else None
         camera_path(frames, moving)
         self.seconds["all"] = time.process_time() - started
         return Annotated(
-            [one.label for one in found], [one.masks for one in found], dict(self.seconds)
+            [one.label for one in found],
+            [np.asarray(one.masks) for one in found],
+            dict(self.seconds),
         )
 
     def _write(self, found: Sequence[TrackedObject], fps: float) -> None:

@@ -28,8 +28,10 @@ from catalog.media.demux import index
 from catalog.records import Clip, Plan
 from experts.annotate import clip as annotating
 from experts.annotate.clip import AnnotatedClip
+from experts.annotate.frame_stream import FrameSequence
 from experts.annotate.tracking.results import TrackedObject
 from experts.base import EditRequest, EditResult
+from experts.masks.packed import MaskTrack
 from experts.weights import fetch
 from filters.base import FRAMES, Verdict
 from filters.samples import LONG_SIDE
@@ -60,16 +62,18 @@ class Nothing:
 class IdentityTracker(Nothing):
     """One object, a box, in every frame."""
 
-    def track(self, frames: np.ndarray, *_: object, **__: object) -> list[TrackedObject]:
+    def track(self, frames: FrameSequence, *_: object, **__: object) -> list[TrackedObject]:
         count, height, width = frames.shape[:3]
-        masks = np.zeros((count, height, width), bool)
-        masks[:, height // 4 : height // 2, width // 4 : width // 2] = True
+        for _ in frames:  # read, as every tracker does
+            pass
+        mask = np.zeros((height, width), bool)
+        mask[height // 4 : height // 2, width // 4 : width // 2] = True
         box = [width // 4, height // 4, width // 2, height // 2]
         return [
             TrackedObject(
                 label="car",
                 score=0.9,
-                masks=masks,
+                masks=MaskTrack([mask] * count, (height, width)),
                 first=0,
                 last=count - 1,
                 confidence=np.ones(count, np.float32),

@@ -7,10 +7,10 @@
 SAM 2's video tracker follows boxes through real frames, each count of objects in a process of its
 own: `peak` is the process's largest resident size while it tracks (on a GPU, also the largest that
 torch had allocated there), `rise` how much that is above its size before, with the model loaded and
-the frames decoded. Both hold the answer, whose masks are a byte per pixel, frame and object by the
-slot's contract; `answer` is its size. Without `--checkpoint` the weights are random, of Hiera
-tiny's size: memory follows from shapes. `--side` is the network's input in px: at 1024 it looks at
-16 times as much as at 256, and on a processor takes that much longer.
+the frames decoded. Both hold the answer, whose masks are compressed; `answer` is their size.
+Without `--checkpoint` the weights are random, of Hiera tiny's size: memory follows from shapes.
+`--side` is the network's input in px: at 1024 it looks at 16 times as much as at 256, and on a
+processor takes that much longer.
 """
 
 from __future__ import annotations

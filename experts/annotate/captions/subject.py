@@ -9,6 +9,8 @@ focused on it (:func:`relative_focus`), so that what lies far behind is blurred.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 import cv2
 import numpy as np
 from numpy.typing import NDArray
@@ -25,7 +27,7 @@ FOCUS_SIDE = 960
 
 def unfollowed_share(
     frames: Frames,
-    followed: Masks,
+    followed: Masks | Sequence[Mask],
     *,
     pairs: int = 8,
     gap: int = 2,
@@ -62,19 +64,23 @@ def unfollowed_share(
 
 
 def relative_focus(
-    frames: Frames, named: Masks, *, looks: int = 3, cells: tuple[int, int] = (8, 12)
+    frames: Sequence[NDArray[np.uint8]],
+    named: Sequence[Mask] | Masks,
+    *,
+    cells: tuple[int, int] = (8, 12),
 ) -> float:
-    """How sharp the edges in the masks `named` [T, H, W] are, over those of the sharpest tenth of
-    the picture's `cells` (rows, columns); the median of `looks` frames. 1 where nothing is named.
+    """How sharp the edges in the masks `named` [H, W] of a few `frames` are, over those of the
+    sharpest tenth of the picture's `cells` (rows, columns); the frames' median. 1 where nothing is
+    named. Frames may be smaller than their masks, but not than :func:`focus_size`.
 
     On the clips of infra/bench/split.toml what is named and is the subject has 0.6 to 1.1, the
     forest behind a squirrel 0.37.
     """
     ratios = []
-    for t in np.unique(np.linspace(0, len(frames) - 1, looks).round().astype(int)):
-        fine, coarse = _details(frames[t])
+    for frame, name in zip(frames, named, strict=True):
+        fine, coarse = _details(frame)
         height, width = fine.shape
-        mask = cv2.resize(named[t].astype(np.uint8), (width, height)) > 0
+        mask = cv2.resize(name.astype(np.uint8), (width, height)) > 0
         rows = np.array_split(np.arange(height), cells[0])
         columns = np.array_split(np.arange(width), cells[1])
         sharpest = [
@@ -92,11 +98,15 @@ def relative_focus(
     return float(np.median(ratios)) if ratios else 1.0
 
 
+def focus_size(height: int, width: int) -> tuple[int, int]:
+    """(height, width) at which the sharpness of a picture of height × width px is measured."""
+    scale = min(1.0, FOCUS_SIDE / max(height, width))
+    return max(1, round(height * scale)), max(1, round(width * scale))
+
+
 def _details(frame: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """[h, w] each: how much of every pixel's grey is detail finer than 1 px, and than 4."""
-    height, width = frame.shape[:2]
-    scale = min(1.0, FOCUS_SIDE / max(height, width))
-    small = _small(frame, (max(1, round(height * scale)), max(1, round(width * scale))))
+    small = _small(frame, focus_size(*frame.shape[:2]))
     grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.float32)
     fine, coarse = (np.abs(grey - cv2.GaussianBlur(grey, (0, 0), sigma)) for sigma in (1.0, 4.0))
     return fine, coarse

@@ -141,23 +141,29 @@ def accumulate(steps: Sequence[Transform]) -> NDArray[np.float64]:
     return np.stack(total)
 
 
-def camera_path(frames: Frames, objects: Masks | None = None) -> NDArray[np.float32]:
+def camera_path(
+    frames: Frames,
+    objects: Masks | Sequence[Mask] | None = None,
+    size: tuple[int, int] | None = None,
+) -> NDArray[np.float32]:
     """[T, 2]: how far (x, y) the camera's motion has moved the picture since the first frame, px.
 
     Static background at p in the first frame lies at p + path[t] in frame t as far as the camera
     pans; of turns and zooms the path keeps only what they do to the picture's middle. `frames` are
     [T, H, W, 3], `objects` [T, H, W] what moves on its own. Measured at the working size of
-    `experts.annotate.motion.statistics`.
+    `experts.annotate.motion.statistics`; where `frames` are of that size already, `size` (H, W) is
+    the clip's, whose px are meant.
     """
-    count, height, width = frames.shape[:3]
+    count = len(frames)
+    height, width = size or frames.shape[1:3]
     scale = min(1.0, WORKING_SIDE / max(height, width))
-    size = max(1, round(width * scale)), max(1, round(height * scale))
-    middle = np.array([size[0] / 2, size[1] / 2, 1.0])
+    small = max(1, round(width * scale)), max(1, round(height * scale))
+    middle = np.array([small[0] / 2, small[1] / 2, 1.0])
     path = np.zeros((count, 2), np.float32)
-    before = _grey(frames[0], size) if count else np.empty((0, 0), np.uint8)
+    before = _grey(frames[0], small) if count else np.empty((0, 0), np.uint8)
     for t in range(1, count):
-        after = _grey(frames[t], size)
-        background = None if objects is None else _uncovered(objects[t - 1], size)
+        after = _grey(frames[t], small)
+        background = None if objects is None else _uncovered(objects[t - 1], small)
         step = fit_transform(*track_corners(before, after, background))[:2]
         path[t] = path[t - 1] + (step @ middle - middle[:2]).astype(np.float32) / scale
         before = after

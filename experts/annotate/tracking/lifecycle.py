@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from experts.annotate.frame_stream import Frame, FrameSequence
 from experts.annotate.tracking.association import (
     Detected,
     DetectionCandidate,
@@ -22,7 +23,6 @@ from experts.annotate.tracking.between import Keyed, between, followed, mean_tru
 from experts.annotate.tracking.propagate import Span, trace
 from experts.annotate.tracking.results import GrowingTrack, TrackedObject, resized, tracked_objects
 from experts.annotate.tracking.settings import TrackerSettings
-from experts.base import Frames
 from experts.masks.geometry import Box, Mask, box_iou, box_of, clean, iou
 
 
@@ -52,7 +52,7 @@ class TrackingRun:
 
     def __init__(
         self,
-        frames: Frames,
+        frames: FrameSequence,
         keys: Sequence[int],
         detector: ObjectDetector,
         segmenter: BoxSegmenter,
@@ -77,7 +77,7 @@ class TrackingRun:
 
     # -- geometry ------------------------------------------------------------------------------
 
-    def _working(self, frame: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    def _working(self, frame: Frame) -> Frame:
         if self.scale == 1.0:
             return frame
         size = (self.width, self.height)
@@ -94,25 +94,30 @@ class TrackingRun:
     # -- the walk over keyframes ---------------------------------------------------------------
 
     def objects(self, check_stop: Callable[[], None]) -> list[TrackedObject]:
-        detected = self._detect(self.keys)
-        self._visit(self.keys[0], detected[0], None)
-        for (begin, key), detections in zip(pairwise(self.keys), detected[1:], strict=True):
+        (first,) = self.frames[:1]
+        self._visit(0, first, self._detect(0, first), None)
+        for begin, key in pairwise(self.keys):
             check_stop()
-            if not detections and not self.active:
-                self.embedding = None
-                continue
-            steps = trace([self._working(frame) for frame in self.frames[begin : key + 1]])
-            span = Span(steps)
-            half = len(steps) // 2
-            if half >= self.settings.min_keyframe_gap and self._is_losing_a_track(span):
-                middle = begin + half
-                (middle_detections,) = self._detect([middle])
-                self._visit(middle, middle_detections, Span(steps[:half]))
-                span = Span(steps[half:])
-            self._visit(key, detections, span)
+            self._follow(begin, key)
         self.ended += self.active
         shape = (len(self.frames), *self.frames.shape[1:3])
         return tracked_objects(self.ended, shape, self.settings, self.seen)
+
+    def _follow(self, begin: int, key: int) -> None:
+        """From one keyframe to the next; only the frames from one to the other are read."""
+        frames = self.frames[begin : key + 1]
+        detections = self._detect(key, frames[-1])
+        if not detections and not self.active:
+            self.embedding = None
+            return
+        steps = trace([self._working(frame) for frame in frames])
+        span = Span(steps)
+        half = len(steps) // 2
+        if half >= self.settings.min_keyframe_gap and self._is_losing_a_track(span):
+            middle, frame = begin + half, frames[half]
+            self._visit(middle, frame, self._detect(middle, frame), Span(steps[:half]))
+            span = Span(steps[half:])
+        self._visit(key, frames[-1], detections, span)
 
     def _is_losing_a_track(self, span: Span) -> bool:
         """Whether the flow loses an active track before the span's end."""
@@ -121,18 +126,15 @@ class TrackingRun:
             for track in self.active
         )
 
-    def _detect(self, keys: Sequence[int]) -> list[list[DetectionCandidate]]:
-        found = self.detector.detect([self.frames[key] for key in keys], self.phrases)
-        self.seen.update(zip(keys, found, strict=True))
-        return [self._candidates(one) for one in found]
-
-    def _candidates(self, detections: Sequence[Detected]) -> list[DetectionCandidate]:
+    def _detect(self, key: int, frame: Frame) -> list[DetectionCandidate]:
+        (found,) = self.detector.detect([frame], self.phrases)
+        self.seen[key] = found
         size = (self.height, self.width)
-        return candidates(
-            detections, self.scale, size, self.least_area, self.settings.duplicate_iou
-        )
+        return candidates(found, self.scale, size, self.least_area, self.settings.duplicate_iou)
 
-    def _visit(self, key: int, detections: list[DetectionCandidate], span: Span | None) -> None:
+    def _visit(
+        self, key: int, frame: Frame, detections: list[DetectionCandidate], span: Span | None
+    ) -> None:
         """To keyframe `key`, over the span that ends there: continue, lose and start tracks."""
         tracks, self.active = self.active, []
         propagated: list[Mask] = []
@@ -144,7 +146,7 @@ class TrackingRun:
             trusts.append(mean_trust(soft, trust_map))
         previous, self.embedding = self.embedding, None
         if detections or any(map(self._may_continue, propagated, trusts)):
-            self.embedding = self.segmenter.encode(self.frames[key])
+            self.embedding = self.segmenter.encode(frame)
         matches = associate(
             [track.label for track in tracks],
             propagated,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import MutableMapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 
 import cv2
@@ -13,23 +13,24 @@ from numpy.typing import NDArray
 from experts.annotate.tracking.kinds import alike, named
 from experts.annotate.tracking.settings import TrackLimits
 from experts.annotate.tracking.sightings import Sightings, mean_score, unfollowed
-from experts.base import Masks
 from experts.masks.geometry import Box, Mask, box_of
+from experts.masks.packed import MaskTrack, PackedMasks
 
 
 @dataclass(frozen=True, slots=True)
 class TrackedObject:
     """One object over a clip of T frames; outside `first`…`last` (inclusive) everything is empty.
 
-    `score` is the detector's best over the keyframes; `masks` bool [T, H, W]; `confidence` float32
-    [T], 0–1; `boxes` float32 [T, 4], x0, y0, x1, y1 in px, zeros where the mask is empty.
+    `score` is the detector's best over the keyframes; `masks` bool [T, H, W], compressed;
+    `confidence` float32 [T], 0–1; `boxes` float32 [T, 4], x0, y0, x1, y1 in px, zeros where the
+    mask is empty.
     `mean_score` is the detector's over the keyframes, None where it is not known, and `rivals` are
     frames and boxes of others that might be taken for it and that no track follows.
     """
 
     label: str
     score: float
-    masks: Masks
+    masks: MaskTrack
     confidence: NDArray[np.float32]
     first: int
     last: int
@@ -47,9 +48,12 @@ class GrowingTrack:
     mask: Mask  # decoded at the latest keyframe
     quality: float  # confidence there, 0–1
     missed: int = 0  # keyframes in a row without a detection
-    masks: MutableMapping[int, Mask] = field(default_factory=dict)
+    masks: PackedMasks = field(init=False)
     confidence: dict[int, float] = field(default_factory=dict)
     votes: dict[str, float] = field(default_factory=dict)
+
+    def __post_init__(self) -> None:
+        self.masks = PackedMasks(*self.mask.shape)
 
     def update(self, label: str, score: float) -> None:
         """With a detection: its label has the votes of its score."""
@@ -77,7 +81,7 @@ def tracked_objects(
         good = [t for t, c in track.confidence.items() if c >= settings.min_confidence]
         if len(good) < min(settings.min_frames, shape[0]):
             continue
-        area = float(np.mean([track.masks[t].sum() for t in good]))
+        area = float(np.mean([track.masks.area(t) for t in good]))
         ranked.append((track.score * area * len(good), track, min(good), max(good)))
     ranked.sort(key=lambda entry: (-entry[0], entry[2]))
     objects = [
@@ -101,18 +105,25 @@ def _tracked_object(
     track: GrowingTrack, first: int, last: int, shape: tuple[int, int, int]
 ) -> TrackedObject:
     frames, height, width = shape
-    masks = np.zeros(shape, bool)
     confidence = np.zeros(frames, np.float32)
     boxes = np.zeros((frames, 4), np.float32)
-    for t, mask in track.masks.items():
-        if first <= t <= last:
-            masks[t] = resized(mask, height, width)
+    absent = np.zeros((height, width), bool)
+
+    def masks() -> Iterator[Mask]:
+        for t in range(frames):
+            if not first <= t <= last or t not in track.masks:
+                yield absent
+                continue
+            mask = resized(track.masks[t], height, width)
             confidence[t] = track.confidence[t]
-            box = box_of(masks[t])
+            box = box_of(mask)
             if box is not None:
                 boxes[t] = box
+            yield mask
+
+    found = MaskTrack(masks(), (height, width))
     label = named(track.label, track.score)
-    return TrackedObject(label, track.score, masks, confidence, first, last, boxes)
+    return TrackedObject(label, track.score, found, confidence, first, last, boxes)
 
 
 def resized(mask: Mask, height: int, width: int) -> Mask:

@@ -1,9 +1,10 @@
 """Objects followed through a clip: detector at keyframes, SAM 2 there, optical flow in between.
 
 1. Keyframes lie evenly, about `keyframe_interval` frames apart, the first and the last included.
-   The detector runs on all of them; SAM 2 encodes a keyframe only if there is a detection or a
-   active track to decode on it. Where the flow loses a track before the next keyframe (it is fast,
-   or leaves), one more is put half-way.
+   The clip is read once, from keyframe to keyframe, and no more than the frames from one to the
+   next are in memory. The detector runs on all keyframes; SAM 2 encodes one only if there is a
+   detection or an active track to decode on it. Where the flow loses a track before the next
+   keyframe (it is fast, or leaves), one more is put half-way.
 2. Masks of active tracks are propagated to the next keyframe by flow (`propagate.py`). Detections
    are assigned to them by box overlap, best pair first; one of a similar label must overlap more.
    An assigned track is decoded anew from the detector's box with the propagated mask as mask
@@ -29,10 +30,10 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
+from experts.annotate.frame_stream import FrameSequence
 from experts.annotate.tracking.lifecycle import BoxSegmenter, ObjectDetector, TrackingRun
 from experts.annotate.tracking.results import TrackedObject
 from experts.annotate.tracking.settings import TrackerSettings
-from experts.base import Frames
 
 __all__ = ["BoxSegmenter", "ObjectDetector", "TrackedObject", "Tracker", "keyframes"]
 
@@ -75,7 +76,7 @@ class Tracker(TrackerSettings):
 
     def track(
         self,
-        frames: Frames,
+        frames: FrameSequence,
         keyframe_interval: int | None = None,
         check_stop: Callable[[], None] = lambda: None,
         phrases: Sequence[str] = (),

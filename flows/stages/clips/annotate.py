@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from itertools import chain
+from pathlib import Path
 
 from catalog.errors import EditmillError
 from catalog.keys import digest
-from catalog.media import read_video
+from catalog.media import iter_frames
 from catalog.records import Clip, Track, from_row, to_row
 from experts.annotate.clip import AnnotatedClip, annotate, tracker_for
+from experts.annotate.frame_stream import Frame
 from experts.annotate.tracking.tracker import Tracker
-from experts.base import Frames
 from experts.memory import using
 from flows.runtime.context import Context
 from flows.runtime.prefetch import Prefetcher
@@ -30,8 +32,8 @@ CAPTION_BY = "labels"
 def run(ctx: Context, shard: Sequence[Clip]) -> list[AnnotatedClip]:
     """The shard's clips, captioned, each with its tracks."""
     tracker = _tracker(ctx)
-    reader: Prefetcher[Clip, Frames] = Prefetcher(
-        lambda clip: read_video(ctx.catalog.media.path(clip.video))
+    reader = Prefetcher[Clip, Iterator[Frame]](
+        lambda clip: _begun(ctx.catalog.media.path(clip.video))
     )
     with reader as decoded:
         documents = journal.run(
@@ -50,6 +52,12 @@ def run(ctx: Context, shard: Sequence[Clip]) -> list[AnnotatedClip]:
     ctx.catalog.tables.put("clips", {a.clip.clip_id: [a.clip] for a in annotated})
     ctx.catalog.tables.put("tracks", {a.clip.clip_id: a.tracks for a in annotated})
     return annotated
+
+
+def _begun(path: Path) -> Iterator[Frame]:
+    """A video's frames, of which the first are decoded while others are annotated."""
+    frames = iter_frames(path)
+    return chain([next(frames)], frames)
 
 
 def again(ctx: Context, clip: Clip) -> AnnotatedClip:
@@ -89,7 +97,7 @@ def _annotated(clip: Clip, document: Document) -> AnnotatedClip:
     return AnnotatedClip(found, [from_row(Track, row) for row in document["tracks"]])
 
 
-def _document(ctx: Context, clip: Clip, frames: Frames, tracker: Tracker) -> Document:
+def _document(ctx: Context, clip: Clip, frames: Iterator[Frame], tracker: Tracker) -> Document:
     with using(tracker):
         found = annotate(
             clip,

@@ -4,15 +4,17 @@ import numpy as np
 import pytest
 
 from experts.annotate.clip import describe
+from experts.annotate.preview import Preview
 from experts.annotate.tracking.tracker import TrackedObject
+from experts.masks.packed import MaskTrack
 from experts.write.checks import check
 from experts.write.language.templates import all_from_templates
 from experts.write.prompts import note
 from experts.write.request import WriteRequest
 
 FRAMES, HEIGHT, WIDTH = 8, 100, 100
-PLAIN = np.full((FRAMES, HEIGHT, WIDTH, 3), 90, np.uint8)
-"""Frames that show nothing but what the tracks say."""
+PLAIN = Preview.of(np.full((FRAMES, HEIGHT, WIDTH, 3), 90, np.uint8))
+"""Of frames that show nothing but what the tracks say."""
 
 
 def tracked(label, score, box, first=0, last=FRAMES - 1, mean=None, rivals=()):
@@ -21,8 +23,9 @@ def tracked(label, score, box, first=0, last=FRAMES - 1, mean=None, rivals=()):
     masks = np.zeros((FRAMES, HEIGHT, WIDTH), bool)
     masks[first : last + 1, y0:y1, x0:x1] = True
     boxes = np.tile(np.float32(box), (FRAMES, 1))
+    packed = MaskTrack(masks, (HEIGHT, WIDTH))
     return TrackedObject(
-        label, score, masks, np.ones(FRAMES, np.float32), first, last, boxes, mean, rivals
+        label, score, packed, np.ones(FRAMES, np.float32), first, last, boxes, mean, rivals
     )
 
 

@@ -15,6 +15,7 @@ from numpy.typing import NDArray
 from catalog.errors import BadInput
 from experts.annotate import given_masks
 from experts.masks.files import from_images
+from experts.masks.packed import MaskTrack
 
 T, H, W = 3, 96, 128
 
@@ -231,7 +232,7 @@ def test_an_object_that_was_lost_is_told(monkeypatch, caplog, scene):
     frames = scene(6, 64, 80)
     masks = np.zeros(frames.shape[:3], bool)
     masks[:2, 10:30, 10:30] = True
-    found = SimpleNamespace(label="object", masks=masks)
+    found = SimpleNamespace(label="object", masks=MaskTrack(masks, masks.shape[1:]))
     tracker = SimpleNamespace(track=lambda *_: [found])
     monkeypatch.setattr(given_masks, "Tracker", lambda *_, **__: tracker)
     monkeypatch.setattr(given_masks, "loaded", lambda kind: None)

@@ -18,7 +18,6 @@ from dataclasses import dataclass
 
 from experts.annotate.tracking.association import DetectionCandidate
 from experts.annotate.tracking.predictors.duplicates import without_duplicates
-from experts.annotate.tracking.predictors.packed import PackedMasks
 from experts.annotate.tracking.predictors.sam2_memory import ObjectMemory, Segmented, VideoMemory
 from experts.annotate.tracking.results import GrowingTrack, TrackedObject, tracked_objects
 from experts.annotate.tracking.settings import TrackLimits
@@ -138,13 +137,7 @@ class VideoTracks:
             ):
                 continue
             one = Followed(
-                GrowingTrack(
-                    candidate.label,
-                    candidate.score,
-                    found.mask,
-                    found.confidence,
-                    masks=PackedMasks(*self.shape[1:]),
-                ),
+                GrowingTrack(candidate.label, candidate.score, found.mask, found.confidence),
                 memory,
                 born=frame,
                 seen=frame,

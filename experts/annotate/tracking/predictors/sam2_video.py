@@ -17,6 +17,7 @@ from typing import Any
 from pydantic import PositiveInt
 
 from catalog.errors import EditmillError
+from experts.annotate.frame_stream import FrameSequence, whole
 from experts.annotate.tracking.association import candidates
 from experts.annotate.tracking.lifecycle import ObjectDetector
 from experts.annotate.tracking.predictors.sam2_checkpoint import open_predictor
@@ -109,7 +110,7 @@ class Sam2VideoTracker:
 
     def track(
         self,
-        frames: Frames,
+        frames: FrameSequence,
         keyframe_interval: int | None = None,
         check_stop: Callable[[], None] = lambda: None,
         phrases: Sequence[str] = (),
@@ -122,6 +123,7 @@ class Sam2VideoTracker:
         if not len(frames):
             return []
         self.load()
+        frames = whole(frames)  # they are passed twice: forwards, and back
         keys = keyframes(len(frames), keyframe_interval or self.settings.keyframe_interval)
         check_stop()
         detected = self.detector.detect([frames[key] for key in keys], phrases)

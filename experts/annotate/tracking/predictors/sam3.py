@@ -20,11 +20,10 @@ from typing import Any
 
 from pydantic import PositiveInt
 
+from experts.annotate.frame_stream import FrameSequence
 from experts.annotate.tracking.predictors.duplicates import without_duplicates
-from experts.annotate.tracking.predictors.packed import PackedMasks
 from experts.annotate.tracking.results import GrowingTrack, TrackedObject, tracked_objects
 from experts.annotate.tracking.settings import TrackLimits
-from experts.base import Frames
 from experts.masks.geometry import Mask, clean
 from experts.providers.bounds import Dtype, Share
 from experts.providers.hub_model import AUTO, HubModel
@@ -70,7 +69,7 @@ class Sam3Tracker(HubModel):
 
     def track(
         self,
-        frames: Frames,
+        frames: FrameSequence,
         keyframe_interval: int | None = None,
         check_stop: Callable[[], None] = lambda: None,
         phrases: Sequence[str] = (),
@@ -98,7 +97,7 @@ class Sam3Tracker(HubModel):
             tracks.pop(key, None)
         del session
         found = without_duplicates(list(tracks.values()), self.limits)
-        return tracked_objects(found, frames.shape[:3], self.limits)
+        return tracked_objects(found, (len(frames), *frames.shape[1:3]), self.limits)
 
     def _one_frame(
         self,
@@ -128,9 +127,7 @@ class Sam3Tracker(HubModel):
                 confidence = 0.0
             track = tracks.get(key)
             if track is None:
-                track = GrowingTrack(
-                    phrase_of[key], score, mask, confidence, masks=PackedMasks(height, width)
-                )
+                track = GrowingTrack(phrase_of[key], score, mask, confidence)
                 tracks[key] = track
             track.update(phrase_of[key], score)
             track.mask, track.quality = mask, confidence

@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from catalog.errors import EditmillError
+from experts.annotate.frame_stream import FrameStream
 from experts.annotate.tracking.predictors.sam2_video import Sam2VideoTracker
 from experts.annotate.tracking.predictors.sam3 import Sam3Tracker
 from experts.annotate.tracking.results import TrackedObject
@@ -139,10 +140,17 @@ def tracks(tracker: Any, frames: np.ndarray) -> list[TrackedObject]:
 def same(a: Sequence[TrackedObject], b: Sequence[TrackedObject]) -> bool:
     return len(a) == len(b) and all(
         (x.label, x.score, x.first, x.last) == (y.label, y.score, y.first, y.last)
-        and x.masks.tobytes() == y.masks.tobytes()
+        and np.array_equal(x.masks, y.masks)
         and x.confidence.tobytes() == y.confidence.tobytes()
         for x, y in zip(a, b, strict=True)
     )
+
+
+def test_a_stream_is_followed_as_all_frames_are(
+    tracker: Any, frames: np.ndarray, tracks: list[TrackedObject]
+) -> None:
+    stream = FrameStream(iter(frames), frames.shape)  # type: ignore[arg-type]
+    assert same(tracker.track(stream, 3, phrases=PHRASES), tracks)
 
 
 def test_every_provider_of_the_slot_is_here() -> None:
@@ -159,7 +167,7 @@ def test_a_track_is_what_the_slot_promises(tracks: list[TrackedObject]) -> None:
         assert 0 <= track.confidence.min() <= track.confidence.max() <= 1
         assert isinstance(track.label, str) and 0 < track.score <= 1
         outside = [t for t in range(FRAMES) if not track.first <= t <= track.last]
-        assert not track.masks[outside].any()
+        assert not np.asarray(track.masks)[outside].any()
         assert not track.confidence[outside].any()
         for mask, box in zip(track.masks, track.boxes, strict=True):
             assert tuple(box) == (box_of(mask) or (0.0, 0.0, 0.0, 0.0))

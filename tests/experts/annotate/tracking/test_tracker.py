@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import weakref
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import cv2
 import numpy as np
 import pytest
 
+from experts.annotate.frame_stream import FrameStream
 from experts.annotate.tracking.segment import Segmenter
 from experts.annotate.tracking.tracker import TrackedObject, Tracker, keyframes
 from experts.masks.geometry import box_iou, box_of, dilate, iou
@@ -319,6 +321,26 @@ def test_the_same_clip_gives_the_same_tracks() -> None:
     ):
         assert np.array_equal(one.masks, other.masks)
         assert np.array_equal(one.confidence, other.confidence)
+
+
+def test_no_more_than_from_one_keyframe_to_the_next_is_in_memory() -> None:
+    scene = Scene([Actor(moving(60, 60, 1))], frames=65)
+    alive: list[weakref.ref[np.ndarray]] = []
+    most = 0
+
+    def read() -> Iterator[np.ndarray]:
+        nonlocal most
+        for frame in scene.frames:
+            copy = frame.copy()
+            alive.append(weakref.ref(copy))
+            most = max(most, sum(each() is not None for each in alive))
+            yield copy
+
+    stream = FrameStream(read(), scene.frames.shape)  # type: ignore[arg-type]
+    (streamed,) = Tracker(scene, scene).track(stream, 8)
+    (found,) = Tracker(scene, scene).track(scene.frames, 8)
+    assert np.array_equal(streamed.masks, found.masks)
+    assert most <= 8 + 3  # the one being read, and the one before in the loop above
 
 
 def test_a_fast_object_gets_a_keyframe_half_way() -> None:
