@@ -12,7 +12,6 @@ two, OpenMP's waiting made it ten times slower whenever another process wanted a
 from __future__ import annotations
 
 import hashlib
-import json
 import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -30,6 +29,7 @@ from experts.base import Frames, Masks
 from experts.threads import one_for_torch
 from experts.weights import entry, fetch
 from filters.encoder.base import Encoding, View
+from filters.encoder.class_texts import class_names, class_texts
 from filters.encoder.efficientnet import LEVEL_CHANNELS as NETWORK_CHANNELS
 from filters.encoder.efficientnet import EfficientNetLite0
 from filters.encoder.minilm import TEXT_WIDTH, MiniLM
@@ -104,11 +104,11 @@ class EmbeddedEncoder:
         with self._lock:
             if self._image is not None:
                 return
-            image, text, tokenizer, names = (Path(fetch(slot)) for slot in self.slots)
+            image, text, tokenizer, _ = (Path(fetch(slot)) for slot in self.slots)
             one_for_torch()
             self._text = MiniLM(load_file(text), tokenizer)
-            self.class_names: list[str] = json.loads(names.read_text(encoding="utf-8"))
-            self._class_texts = self._text.embed(self.class_names)
+            self.class_names = class_names()
+            self._class_texts = class_texts(self._text)
             weights = torch.load(image, map_location="cpu", weights_only=True)
             self._image = EfficientNetLite0.from_weights(weights)
 
