@@ -20,6 +20,7 @@ from catalog.storage import open_storage
 from flows.commands.reading.rebuild import rebuild
 from tests.catalog.export.conftest import FIRST, dataset  # noqa: F401
 from tests.catalog.keeping import two_sources
+from tests.catalog.keeping.two_sources import Made
 
 TOLD = "its source 'source0.mp4' was taken out of the catalog on 2"
 
@@ -62,8 +63,7 @@ def test_what_is_missing_for_no_known_reason_stays_missing(erased: Catalog) -> N
     assert kept_path(erased.media)(other) == erased.path(other)
 
 
-def test_a_rebuild_says_so(tmp_path: Path) -> None:
-    made = two_sources.write(str(tmp_path / "set"))
+def test_a_rebuild_says_so(made: Made, tmp_path: Path) -> None:
     opened = catalog.open(made.uri)
     pair = opened.pair(two_sources.digest("pair", two_sources.FIRST, 0)).record
     plan = two_sources.record(Plan, plan_id="plan", clip_id=pair.clip_id, task="deblur")

@@ -36,11 +36,6 @@ LEFT = dict(zip(TABLES, (1, 1, 1, 1, 2, 1, 2), strict=True))
 """Rows of each selection that have nothing of the first source."""
 
 
-@pytest.fixture
-def made(tmp_path: Path) -> Made:
-    return two_sources.write(str(tmp_path / "set"))
-
-
 def forget(storage: Storage, wanted: str, erasing: bool = False) -> Forgotten:
     source = find(storage, wanted)
     trace(storage, source)

@@ -49,11 +49,6 @@ def shown(uri: str, *refs: str) -> list[object]:
     ]
 
 
-@pytest.fixture
-def made(tmp_path: Path) -> Made:
-    return two_sources.write(str(tmp_path / "set"))
-
-
 def test_nothing_that_a_ref_shows_is_touched(made: Made):
     storage = open_storage(made.uri)
     tables = catalog.open(made.uri).tables

@@ -1,11 +1,16 @@
 """A catalog of two sources in two selections, in any storage: rows, media and a journal, without
 videos that could be played."""
 
+import copy
 import dataclasses
 import hashlib
 import json
+import shutil
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
+
+import pytest
 
 import catalog
 from catalog.keys import digest
@@ -32,6 +37,19 @@ class Made:
     swap: set[str]
     pasted: str
     shared: str  # a target that a pair of either source has
+
+
+@pytest.fixture(scope="session")
+def two_sources_once(tmp_path_factory: pytest.TempPathFactory) -> Made:
+    """In a folder: thirty commits, which nearly every test would wait for."""
+    return write(str(tmp_path_factory.mktemp("two sources") / "set"))
+
+
+@pytest.fixture
+def made(two_sources_once: Made, tmp_path: Path) -> Made:
+    """A test's own, as young as if it were written just now."""
+    shutil.copytree(two_sources_once.uri, tmp_path / "set", copy_function=shutil.copyfile)
+    return dataclasses.replace(copy.deepcopy(two_sources_once), uri=str(tmp_path / "set"))
 
 
 def store(storage: Storage, content: str, suffix: str = ".mp4") -> str:

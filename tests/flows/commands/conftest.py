@@ -16,6 +16,7 @@ from catalog.errors import EditmillError
 from catalog.policy import Policy, Threshold
 from catalog.records import Pair
 from flows.cli import app
+from tests.catalog.keeping.two_sources import made, two_sources_once  # noqa: F401
 from tests.flows.tiny_training import write_catalog, write_pairs
 from tests.hub import hub, model_cache  # noqa: F401
 from tests.parts import by_key

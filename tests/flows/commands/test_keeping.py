@@ -13,19 +13,13 @@ import pytest
 
 import catalog
 from experts.local_edits.statistics import statistics
-from tests.catalog.keeping import format_1, two_sources
+from tests.catalog.keeping import format_1
 from tests.catalog.keeping.two_sources import FIRST, Made
 
 
 @pytest.fixture
 def old(tmp_path: Path) -> Path:
     return format_1.write(tmp_path / "old")
-
-
-@pytest.fixture
-def made(tmp_path: Path) -> Made:
-    """Two sources, released twice."""
-    return two_sources.write(str(tmp_path / "set"))
 
 
 def say_that_a_build_runs(root: Path) -> None:
