@@ -1,5 +1,6 @@
 """Small videos with known content, and servers."""
 
+import gc
 import logging
 import os
 
@@ -24,6 +25,21 @@ settings.register_profile("editmill", derandomize=True, deadline=None)
 settings.load_profile("editmill")
 
 Write = Callable[..., Path]
+
+
+def pytest_collection() -> None:
+    """Imports of tests and libraries make what stays: to look for garbage among it takes as long as
+    importing it, and so does each later look."""
+    gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    gc.freeze()
+    gc.enable()
+
+
+def pytest_sessionfinish() -> None:
+    gc.unfreeze()  # else some libraries complain of leaks
 
 
 @pytest.fixture(scope="session", autouse=True)

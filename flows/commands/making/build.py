@@ -12,6 +12,7 @@ from rich.table import Table
 
 from catalog.releases import MAIN
 from flows.commands import tables
+from flows.commands.importing import importing
 from flows.release.outcome import Outcome
 from flows.request import finished, request
 from flows.runtime.context import Stopped, context
@@ -48,10 +49,11 @@ def main(
     # Imported late: this takes seconds, and a finished build needs none of it. The server starts
     # beside the other imports.
     console.print(f"Starting to build {asked.recipe.name} in {out} …", highlight=False)
-    from flows.runtime.orchestration.server import OrchestrationServer
+    with importing():
+        from flows.runtime.orchestration.server import OrchestrationServer
 
-    to = OrchestrationServer(asked.recipe.run.server)
-    from flows import build
+        to = OrchestrationServer(asked.recipe.run.server)
+        from flows import build
 
     logs.say(asked.recipe.run.log)
     try:
