@@ -12,17 +12,23 @@ from fractions import Fraction
 from pathlib import Path
 
 import av
+import cv2
 import numpy as np
 import pytest
 from hypothesis import settings
 from numpy.typing import NDArray
 
 from catalog.credentials.identity import CERTIFICATES, FILE, KEY, own_identity
+from experts import threads
 from tests.servers import lakefs_server, lakefs_uri, s3_uri, storage_uri  # noqa: F401
 
 # The same examples every time, and a busy machine is no error.
 settings.register_profile("editmill", derandomize=True, deadline=None)
 settings.load_profile("editmill")
+
+if "PYTEST_XDIST_WORKER" in os.environ:  # what a model says does not depend on it
+    threads.limit(1)
+    cv2.setNumThreads(1)
 
 Write = Callable[..., Path]
 

@@ -232,11 +232,11 @@ run: {{shard_size: 1}}
 def test_a_build_through_the_command(tmp_path: Path) -> None:
     folder = tmp_path / "footage"
     folder.mkdir()
-    for name, first in (("motorway", 0), ("pedestrians", 0)):
-        frames = media.read_video(fetch(f"clip_{name}"), first=first, count=33)
+    for name in ("motorway", "pedestrians"):
+        frames = media.read_video(fetch(f"clip_{name}"), count=17)
         scale = 480 / frames.shape[2]
         size = (round(frames.shape[1] * scale), 480)
-        media.write_video(folder / f"{name}.mp4", media.crop_resize(frames, size), 25)
+        media.write_video(folder / f"{name}.mp4", media.crop_resize(frames, size), 12.5)
     (folder / "broken.mp4").write_bytes(b"no video")
     drift = np.random.default_rng(0).integers(60, 120, (96, 200, 3), np.uint8)
     small = np.stack([drift[:, 2 * k : 2 * k + 128] for k in range(33)])

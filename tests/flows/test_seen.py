@@ -1,17 +1,21 @@
-"""One tiny build, seen from outside: its trace and metrics, its log, its profile; and each of its
-stages run again."""
+"""One tiny build, seen from outside: its trace and metrics, its log, its profile; each of its
+stages run again; and all of it on a Ray cluster."""
 
 from __future__ import annotations
 
 import json
 import os
 import shutil
+import signal
 import subprocess
 import sys
+import time
 from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import polars as pl
+import psutil
 import pytest
 from typer.testing import CliRunner
 
@@ -42,6 +46,7 @@ class Built:
     """A finished build of two clips, each a shard, beside a file that is no video."""
 
     root: Path
+    recipe: str
     received: Received
     log: list[dict]
     plans: list[dict]
@@ -74,7 +79,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Built:
     log = [json.loads(line) for line in done.stderr.splitlines()]
     plans = catalog.open(root).table("plans").collect().to_dicts()
     assert len(plans) == 2
-    return Built(root, received, log, plans)
+    return Built(root, recipe.read_text(), received, log, plans)
 
 
 def test_the_trace_has_a_span_per_stage_and_shard(built: Built) -> None:
@@ -261,6 +266,45 @@ def test_what_cannot_be_run_again_is_one_line(
     assert told.returncode == 1
     assert said in told.stderr
     assert len(told.stderr.splitlines()) == 1
+
+
+def _at_work(build: subprocess.Popen[str], stage: str, seconds: float = 300) -> psutil.Process:
+    """A worker of the Ray cluster that is at the stage."""
+    for _ in range(round(seconds / 0.05)):
+        assert build.poll() is None, build.stdout and build.stdout.read()
+        for process in psutil.Process(build.pid).children(recursive=True):
+            try:
+                if process.cmdline()[:1] == [f"ray::{stage}"]:
+                    return process
+            except psutil.Error:
+                continue
+        time.sleep(0.05)
+    raise AssertionError(f"no worker came to {stage}")
+
+
+def _pairs(root: Path) -> pl.DataFrame:
+    rows = catalog.open(root).table("pairs").collect().sort("pair_id")
+    return rows.drop([name for name in ("created", "seconds") if name in rows.columns])
+
+
+def test_on_a_ray_cluster_the_same_is_made_though_workers_are_killed(
+    built: Built, tmp_path: Path
+) -> None:
+    pytest.importorskip("ray")
+    recipe, root = tmp_path / "tiny.yaml", tmp_path / "catalog"
+    recipe.write_text(built.recipe.replace("log: json", "runner: ray"))
+    build = subprocess.Popen(
+        [sys.executable, "-m", "flows.cli", "build", recipe, "--out", root],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+    )
+    for stage in ("annotate", "judge"):
+        _at_work(build, stage).send_signal(signal.SIGKILL)
+    told, _ = build.communicate(timeout=600)
+    assert build.returncode == 0, told
+    assert len(_pairs(root)) == 2
+    assert _pairs(root).equals(_pairs(built.root))
 
 
 def test_differences_are_named_by_their_paths() -> None:
