@@ -220,7 +220,7 @@ def test_the_defaults_are_the_papers() -> None:
 CLI_RECIPE = """
 name: tiny-records
 sources: [{{kind: folder, path: {folder}, licence: MIT}}]
-clips: {{max_frames: 33, per_source: 1}}
+clips: {{min_frames: 17, max_frames: 33, per_source: 1}}
 annotate: {{keyframe_seconds: 1.4, max_objects: 3}}
 records: {{per_clip: 4, images_per_video: 1, min_seconds: 1, min_lines: 200}}
 run: {{shard_size: 1}}

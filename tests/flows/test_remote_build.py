@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 import catalog
 from catalog import media
+from flows.cli import app
 from tests.flows.sources.lists.file_server import serving
 
 pytestmark = pytest.mark.weights
@@ -38,9 +38,9 @@ def build(folder: Path, links: list[tuple[str, str]]) -> str:
         "\n".join(["url,author", *(f"{url},{author}" for url, author in links)])
     )
     (folder / "r.yaml").write_text(RECIPE.format(links=folder / "links.csv"))
-    command = [sys.executable, "-m", "flows.cli", "build", "r.yaml", "--out", "data"]
-    ended = subprocess.run(command, cwd=folder, capture_output=True, text=True, check=False)
-    assert ended.returncode == 0, ended.stderr + ended.stdout
+    command = ["build", str(folder / "r.yaml"), "--out", str(folder / "data")]
+    ended = CliRunner().invoke(app, command, catch_exceptions=False)
+    assert ended.exit_code == 0, ended.output
     return ended.stdout
 
 

@@ -23,7 +23,7 @@ import catalog
 from catalog import media
 from catalog.storage import open_storage
 from experts.edit.job import carry_out
-from flows.cli import app
+from flows.cli import app, main
 from flows.replay.difference import difference
 from flows.runtime.monitoring.past_builds import ended_builds
 from flows.stages import edit
@@ -259,13 +259,20 @@ def test_a_row_that_was_drawn_otherwise_is_found(built: Built, tmp_path: Path) -
     ],
 )
 def test_what_cannot_be_run_again_is_one_line(
-    built: Built, args: tuple[str, str], said: str
+    built: Built,
+    args: tuple[str, str],
+    said: str,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    command = [sys.executable, "-m", "flows.cli", "replay", *args, "--catalog", str(built.root)]
-    told = subprocess.run(command, capture_output=True, text=True)
-    assert told.returncode == 1
-    assert said in told.stderr
-    assert len(told.stderr.splitlines()) == 1
+    command = ["editmill", "replay", *args, "--catalog", str(built.root)]
+    monkeypatch.setattr(sys, "argv", command)
+    with pytest.raises(SystemExit) as ended:
+        main()
+    told = capsys.readouterr().err
+    assert ended.value.code == 1
+    assert said in told
+    assert len(told.splitlines()) == 1
 
 
 def _at_work(build: subprocess.Popen[str], stage: str, seconds: float = 300) -> psutil.Process:
