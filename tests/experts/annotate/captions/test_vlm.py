@@ -194,7 +194,7 @@ def test_a_server_answers_as_a_checkpoint_does(monkeypatch: pytest.MonkeyPatch) 
     monkeypatch.setenv("SOME_KEY", "sk-1")
     server = ThreadingHTTPServer(("127.0.0.1", 0), Recording)
     server.sent = []
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, args=(0.02,), daemon=True).start()
     try:
         captioner = VlmCaptions(
             server=f"http://127.0.0.1:{server.server_port}/v1",
