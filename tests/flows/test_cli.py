@@ -166,10 +166,9 @@ def test_a_line_in_the_recipe_switches_content_credentials_off(
     for ref, signs in (("v1", True), ("v2", False), ("main", False)):
         out = tmp_path / ref
         where = ("--where", "keep or not keep")
-        told = editmill(
-            "export", "vefx", "--ref", ref, "--catalog", root, "--out", out, *where, home=home
-        )
-        assert told.returncode == 0, told.stderr
+        args = ["export", "vefx", "--ref", ref, "--catalog", str(root), "--out", str(out), *where]
+        told = CliRunner().invoke(app, args, catch_exceptions=False)
+        assert told.exit_code == 0, told.output
         pairs = catalog.open(root, ref=ref).pairs().collect()
         assert ("generated videos carry content credentials" in told.stdout) == signs
         for pair in pairs.iter_rows(named=True):
@@ -192,9 +191,9 @@ def test_a_pair_that_differs_is_told_and_fails_the_check(
     others = [each for each in tables.records("pairs") if each.clip_id == pair.clip_id]
     broken = dataclasses.replace(pair, source_video="media/00/00.mp4")
     tables.put("pairs", {pair.clip_id: [*others, broken]})  # of one key the last counts
-    args = ("rebuild", pair.pair_id, "--catalog", altered, "--check")
-    result = editmill(*args, home=home)
-    assert result.returncode == 1
+    args = ["rebuild", pair.pair_id, "--catalog", str(altered), "--check"]
+    result = CliRunner().invoke(app, args, catch_exceptions=False)
+    assert result.exit_code == 1
     assert "source differ" in result.stdout
     missing = editmill("rebuild", "zz", "--catalog", altered, home=home)
     assert missing.returncode == 1

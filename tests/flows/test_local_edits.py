@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 import catalog
 from catalog import media
@@ -24,6 +25,7 @@ from experts.local_edits.working import WorkingClip
 from experts.masks.geometry import box_of
 from experts.masks.kinds import KINDS, augment
 from experts.weights import fetch
+from flows.cli import app
 from flows.recipe import parse
 from flows.runtime.context import Context, context
 from flows.stages.local_edits import draw, local_edit
@@ -273,7 +275,8 @@ def test_a_build_through_the_command(tmp_path: Path) -> None:
     # Without the note of the finished build everything is drawn anew, and found in the journal.
     for note in (out / "work" / "build").rglob("*.json"):
         note.unlink()
-    again = json.loads(editmill("build", recipe, "--out", out, "--json"))
+    told = CliRunner().invoke(app, ["build", str(recipe), "--out", str(out), "--json"])
+    again = json.loads(told.stdout)
     stages = {line["stage"]: line for line in again["stages"]}
     assert stages["local_edit"]["reused"] == stages["local_edit"]["records"]
     assert catalog.open(out).local_edits().collect().sort("edit_id").equals(before.sort("edit_id"))
