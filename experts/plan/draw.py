@@ -13,6 +13,7 @@ from catalog.keys import digest
 from catalog.records import Plan, Track
 from experts.edit.tasks import TASKS, Task
 from experts.plan.planners import Scene, planner_of
+from experts.plan.rules import Planning
 from experts.plan.shown import shown_caption
 from experts.plan.view import View
 from experts.write.request import shows_caption
@@ -30,18 +31,33 @@ class _Choice:
 def draw(scene: Scene, seed: int) -> list[Plan]:
     """Up to `edits_per_clip` edits of the scene, all but swaps, each another (task, object).
 
-    As far as its objects allow, the share `local_share` of them edits one object. Within that
-    share, and in the rest, edits are drawn by their tasks' weights without replacement; a task's
-    weight is shared by the objects it suits.
+    Those that edit one object come first, as many as :func:`quotas` wants; then as many as it
+    leaves, of any task. Both are drawn by their tasks' weights without replacement; a task's weight
+    is shared by the objects it suits.
     """
     rng = _rng("plan", seed, scene)
     choices = _choices(scene, from_bank=False)
     local = [choice for choice in choices if choice.task.local]
-    count = min(scene.rules.edits_per_clip, len(choices))
-    first = _drawn(local, min(len(local), math.ceil(scene.rules.local_share * count)), rng)
+    wanted, left = quotas(scene.rules)
+    first = _drawn(local, min(len(local), wanted), rng)
     others = [choice for choice in choices if choice not in first]
-    drawn = [*first, *_drawn(others, count - len(first), rng)]
+    room = min(left, scene.rules.edits_per_clip - len(first), len(others))
+    drawn = [*first, *_drawn(others, room, rng)]
     return [_plan(scene, choice, rng, seed) for choice in sorted(drawn, key=choices.index)]
+
+
+def quotas(rules: Planning) -> tuple[int, int]:
+    """(edits of one object, edits beside them) of a clip, at most, without its swaps.
+
+    A clip of few objects is not filled up with edits of the whole picture, or these would outnumber
+    the others in a build of such clips, whatever `local_share` asks for. One edit, at least, is
+    made of every clip. Where no weight asks for edits of one object, all are of the whole picture.
+    """
+    tasks = [TASKS[name] for name, weight in rules.weights.items() if weight]
+    if not any(task.local and not planner_of(task).from_bank for task in tasks):
+        return 0, rules.edits_per_clip
+    local = math.ceil(rules.local_share * rules.edits_per_clip)
+    return local, max(1, rules.edits_per_clip - local)
 
 
 def draw_swaps(scene: Scene, seed: int) -> list[Plan]:

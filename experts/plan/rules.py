@@ -15,7 +15,8 @@ class Planning(Part):
     """Which edits are drawn."""
 
     edits_per_clip: int = Field(default=6, ge=1)
-    local_share: float = Field(default=0.6, ge=0, le=1)  # of them edit one object, where there are
+    # Of them edit one object; a clip of fewer objects has fewer edits (experts.plan.draw.quotas).
+    local_share: float = Field(default=0.6, ge=0, le=1)
     swaps_per_clip: int = Field(default=2, ge=1)  # beside these, where other clips have donors
     # Attempts at each edit that an expert paints from a seed; `models.judge` finds the best.
     best_of: int = Field(default=1, ge=1, exclude_if=lambda count: count == 1)

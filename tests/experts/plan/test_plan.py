@@ -379,5 +379,18 @@ def test_objects_come_before_maps_as_far_as_there_are_any(
     plans = draw(Scene(CLIP, tracks, rules), seed)
     assert len(plans) == 6
     assert sum(TASKS[plan.task].local for plan in plans) >= local
-    # without objects the clip is filled up with what it has
-    assert len(draw(Scene(CLIP, [], rules), seed)) == 6
+    # without objects the clip is not filled up: it gives what it would give beside them
+    assert len(draw(Scene(CLIP, [], rules), seed)) == 6 - local
+
+
+@pytest.mark.parametrize("seed", range(5))
+def test_edits_of_the_whole_picture_keep_to_their_share_where_objects_are_few(seed: int) -> None:
+    maps = {name: 1.0 for name in ("canny_to_video", "colorization", "deblur", "upscaling")}
+    rules = Planning(edits_per_clip=5, local_share=0.8, weights=maps | {"object_removal": 0.1})
+    drawn = [plan.task for plan in draw(Scene(CLIP, [track("t1", 400)], rules), seed)]
+    assert len(drawn) == 2
+    assert "object_removal" in drawn
+    every = rules.model_copy(update={"local_share": 1.0})
+    assert len(draw(Scene(CLIP, [], every), seed)) == 1  # of every clip something is made
+    none = rules.model_copy(update={"weights": maps | {"object_swap": 1.0}})
+    assert len(draw(Scene(CLIP, [], none), seed)) == 4  # nothing here could come before the maps

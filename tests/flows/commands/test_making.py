@@ -364,3 +364,10 @@ def test_expected_edits_put_local_ones_first():
     assert found["local_style_transfer"] >= 0.99
     assert found["object_swap"] == costs.OBJECTS["object_swap"]
     assert sum(found.values()) == pytest.approx(2 + costs.OBJECTS["object_swap"], abs=1e-3)
+
+
+def test_expected_edits_do_not_fill_up_clips_of_few_objects():
+    weights_of = {"object_removal": 1, "deblur": 1, "upscaling": 1, "colorization": 1}
+    found = expected_edits(Planning(edits_per_clip=5, local_share=0.6, weights=weights_of))
+    assert found["object_removal"] == pytest.approx(costs.OBJECTS["object_removal"], abs=1e-3)
+    assert sum(found.values()) == pytest.approx(found["object_removal"] + 2, abs=1e-3)

@@ -14,6 +14,7 @@ from catalog.errors import BadInput
 from catalog.records import Clip
 from experts import weights
 from experts.edit.tasks import LOCAL, TASKS, Task
+from experts.plan.draw import quotas
 from experts.plan.planners import planner_of
 from experts.plan.rules import Planning
 from experts.plan.view import edit_size
@@ -94,7 +95,7 @@ def forecast(recipe: Recipe) -> Forecast:
 
 def expected_edits(rules: Planning) -> dict[str, float]:
     """Edits of each task that are drawn for a clip, on average, as `experts.plan.draw` draws them:
-    swaps by themselves; of the others first the share that edits one object, then the rest."""
+    swaps by themselves; of the others first those that edit one object, then the rest."""
     tasks = {TASKS[name]: weight for name, weight in rules.weights.items() if weight}
     swaps = {task for task in tasks if planner_of(task).from_bank}
     candidates = {task: costs.OBJECTS.get(task.name, 1.0) for task in tasks}
@@ -102,10 +103,11 @@ def expected_edits(rules: Planning) -> dict[str, float]:
     rates = {task: weight / max(1.0, candidates[task]) for task, weight in tasks.items()}
     others = {task: count for task, count in candidates.items() if task not in swaps}
     local = {task: count for task, count in others.items() if task.local}
-    wanted = min(float(rules.edits_per_clip), sum(others.values()))
-    first = _drawn(local, rates, min(rules.local_share * wanted, sum(local.values())))
+    wanted, beside = quotas(rules)
+    first = _drawn(local, rates, min(float(wanted), sum(local.values())))
     left = {task: count - first.get(task, 0.0) for task, count in others.items()}
-    rest = _drawn(left, rates, wanted - sum(first.values()))
+    room = min(float(beside), rules.edits_per_clip - sum(first.values()), sum(left.values()))
+    rest = _drawn(left, rates, room)
     drawn = {task: first.get(task, 0.0) + rest[task] for task in others}
     for task in swaps:
         drawn[task] = min(float(rules.swaps_per_clip), candidates[task])
