@@ -24,6 +24,9 @@ FIRST_CLIPS = 16
 """Clips of a first build: with nine edits each about twenty minutes on two cores, long enough to
 judge a recipe by, short enough to throw away."""
 
+EDITS_WITHOUT_OBJECTS = 6
+"""Edits per clip of footage that shows no objects: as many as `Planning` has by default."""
+
 LONGEST_EDIT = CONDITIONAL.frames
 """Frames; a longer clip only costs annotation."""
 
@@ -134,7 +137,10 @@ def _annotate(found: ReadableVideos) -> Iterator[str]:
 def _plan(found: ReadableVideos, objects: Objects) -> Iterator[str]:
     usual = load("embedded").plan
     yield "plan:"
-    yield _key("edits_per_clip", usual.edits_per_clip, "drawn by weight, each at most once a clip")
+    edits = usual.edits_per_clip if objects.videos else EDITS_WITHOUT_OBJECTS
+    yield _key("edits_per_clip", edits, "at most; drawn by weight, each at most once a clip")
+    if objects.videos:
+        yield _key("local_share", usual.local_share, "of them edit one object; less: more maps")
     if max(max(v.info.width, v.info.height) for v in found.videos) > LARGEST:
         yield _key("long_side", LARGEST, "px; else up to the papers' 1984, at 2.4 times the work")
     yield f"  # Local edits come out at {_edit_size(found, LOCAL)}, the others at up to"

@@ -15,6 +15,7 @@ from catalog.records import Source
 from experts import weights
 from experts.annotate.tracking.detect import Detection
 from experts.edit.tasks import TASKS
+from experts.plan.draw import quotas
 from experts.plan.rules import Planning
 from flows.commands.making import footage
 from flows.commands.making.estimate import costs
@@ -76,6 +77,7 @@ def test_init_writes_a_recipe_for_what_it_saw(editmill, detector, folder: Path, 
     assert source.labels == ("car", "person") and Path(source.path) == folder  # type: ignore[union-attr]
     assert recipe.clips.max_frames == 64 and recipe.clips.per_source is None
     assert recipe.plan.weights["object_removal"] == load("embedded").plan.weights["object_removal"]
+    assert quotas(recipe.plan) == quotas(load("embedded").plan)
     for line in out.read_text().splitlines():
         assert len(line) <= 100 or "path:" in line
 
@@ -95,9 +97,10 @@ def test_without_objects_the_tasks_that_need_one_are_off(editmill, detector, fol
     detector({160: [], 96: []})
     said = editmill("init", folder, "--out", tmp_path / "my.yaml")
     assert "No object was seen in any of 2 videos" in said
-    weights_of = load(str(tmp_path / "my.yaml")).plan.weights
-    assert {t for t, w in weights_of.items() if w and TASKS[t].needs_track} == set()
-    assert weights_of["deblur"] > 0
+    plan = load(str(tmp_path / "my.yaml")).plan
+    assert {t for t, w in plan.weights.items() if w and TASKS[t].needs_track} == set()
+    assert plan.weights["deblur"] > 0
+    assert quotas(plan) == (0, 6)
 
 
 def test_labels_are_only_left_out_after_a_look_at_every_video(folder: Path):
@@ -302,7 +305,8 @@ def test_a_dry_run_fetches_nothing(editmill, tmp_path: Path, monkeypatch):
     monkeypatch.setenv("EDITMILL_CACHE", str(tmp_path / "cold"))
     monkeypatch.setattr(weights, "fetch", lambda name: pytest.fail(f"{name} was fetched"))
     told = json.loads(editmill("build", "--dry-run", "--json", "--out", tmp_path / "out"))
-    assert told["absent"] == ["clip_motorway", "clip_city", "clip_bikes", "clip_pedestrians"]
+    streets = ["clip_crossing_truck", "clip_motorway", "clip_crossing_cyclist", "clip_city"]
+    assert told["absent"] == [*streets, "clip_bikes", "clip_pedestrians"]
     missing = {m["name"]: m["bytes"] for m in told["models"] if not m["present"]}
     assert missing.keys() >= {"clip_city", "hed_bsds500"}
     assert told["download_bytes"] == sum(missing.values())
