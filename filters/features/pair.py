@@ -13,6 +13,7 @@ from filters.base import PairFrames
 from filters.encoder.base import Encoder, Encoding
 from filters.features.agreement import KnownFootage, agreement
 from filters.features.artefacts import artefact_measures
+from filters.features.coverage import coverage_figures
 from filters.features.pixels import KnownPlanes, measure_planes, planes_of
 from filters.features.plain import style_figures
 
@@ -28,7 +29,7 @@ class Measures:
     `artefacts`: measures of the artefacts that failed edits show, over all frames (see
     filters.features.artefacts). `agreement` [len(AGREEMENT_MEASURES)]: how the made side agrees
     with the footage's other frames and with its motion (filters.features.agreement). `plain`: by
-    name, what only filters.quality.checks looks at (filters.features.plain).
+    name, what only filters.quality.checks looks at (filters.features.plain, .coverage).
     """
 
     pixels: NDArray[np.float32]
@@ -81,6 +82,7 @@ def _measured(sample: PairFrames, known: KnownPlanes, footage: KnownFootage) -> 
     agrees, plain = agreement(sample, real.rgb, made.rgb, inside, footage)
     if sample.task in STYLES:
         plain = style_figures(real.rgb, made.rgb, inside)
+        plain |= coverage_figures(real.rgb, made.rgb, inside)
     return Measures(
         measure_planes(before, after, inside),
         np.array(artefact_measures(real.rgb, made.rgb, inside), np.float32),

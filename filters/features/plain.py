@@ -32,6 +32,16 @@ LEAST_MOVING = 0.01
 STANDS = 0.12
 """Share of the footage's change, where that moves, below which the made side stands still."""
 
+PEAK, PEAK_AROUND = 2, 16
+"""Levels of 255 to both sides over which a channel's histogram is averaged: a tone with the codec's
+noise, and half of what lies between four tones."""
+
+LEAST_PEAK = 2.0
+"""How often what is around must fit into a peak: pictures, paintings too, have hardly any then."""
+
+EMPTY_OR_FULL = 6
+"""Levels of 255 at both ends of a channel that are left out: any picture may be cut off there."""
+
 Colours = NDArray[np.float32]
 """[T, h, w, 3], 0–1."""
 
@@ -88,6 +98,7 @@ def style_figures(real: Colours, made: Colours, inside: Plane | None) -> dict[st
     - `still`: share of the steps in which what moves in the footage stands still on the made side
     - `garish`: share of the pixels with one channel full and another empty, less the footage's
     - `tones`: entropy, nats, of the channel with the fewest tones, less the footage's
+    - `banded`: share of the tones in peaks of the channels' histograms, less the footage's
     - `colourful`: saturation, 0–1, that a tenth of the region exceeds, in the sixth of the frames
       with the least
     """
@@ -106,8 +117,24 @@ def style_figures(real: Colours, made: Colours, inside: Plane | None) -> dict[st
         "still": _still(real, made, weight > 0.5),
         "garish": float(change["garish"]),
         "tones": float(change["fewest"]),
+        "banded": _banded(made, weight > 0.5) - _banded(real, weight > 0.5),
         "colourful": float(least.mean()) if len(least) else 1.0,
     }
+
+
+def _banded(side: Colours, where: NDArray[np.bool_]) -> float:
+    """Share of the tones that lies in peaks, mean over the channels."""
+    shares = []
+    for channel in range(3):
+        levels = np.rint(255 * side[..., channel][where]).astype(int)
+        histogram = np.bincount(levels, minlength=256) / max(1, len(levels))
+        peak, around = (
+            cv2.blur(histogram[None], (2 * reach + 1, 1), borderType=cv2.BORDER_REFLECT)[0]
+            for reach in (PEAK, PEAK_AROUND)
+        )
+        over = np.maximum(peak - LEAST_PEAK * around, 0)
+        shares.append(over[EMPTY_OR_FULL:-EMPTY_OR_FULL].sum())
+    return float(np.mean(shares))
 
 
 def _gradients(planes: Plane) -> NDArray[np.float32]:

@@ -14,11 +14,12 @@ import numpy as np
 from filters.base import PairFrames
 from filters.features import AGREEMENT_MEASURES, PIXEL_MEASURES, Measures
 from filters.features.pixels import planes_of
-from filters.quality.colours import names_a_colour
 from filters.quality.descriptor import BY_MEASURES, GROUPS
 from filters.quality.limits import LEVEL, FaultLimits
+from filters.quality.wording import means_few_tones, names_a_colour
 
 UNTOUCHED, FROZEN, SMEARED = "untouched", "frozen", "smeared"
+UNFINISHED = "unfinished"
 STRUCTURE_LOST = "structure_lost"
 COLOURLESS, COLOURS_LOST = "colourless", "colours_lost"
 
@@ -40,6 +41,8 @@ def fault(sample: PairFrames, measures: Measures, limits: FaultLimits = LIMITS) 
         return SMEARED
     if group == "fill" and _jumps(found, limits):
         return FROZEN
+    if found.get("undone", 0.0) > limits.undone or found.get("lost", 0.0) > limits.lost:
+        return UNFINISHED
     if spoilt := _colours(sample, found, limits):
         return spoilt
     lost = group == "restyle" and edges_kept(sample) < limits.edges_kept
@@ -69,6 +72,8 @@ def _jumps(found: Mapping[str, float], limits: FaultLimits) -> bool:
 def _colours(sample: PairFrames, found: Mapping[str, float], limits: FaultLimits) -> str:
     """What is wrong with a style's colours, if anything is."""
     if found.get("garish", 0.0) > limits.garish or found.get("tones", 0.0) < limits.tones:
+        return COLOURS_LOST
+    if found.get("banded", 0.0) > limits.banded and not means_few_tones(sample.prompt):
         return COLOURS_LOST
     if names_a_colour(sample.prompt) and found.get("colourful", 1.0) < limits.colourful:
         return COLOURLESS

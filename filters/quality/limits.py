@@ -33,6 +33,11 @@ class FaultLimits:
     - `still`: of a style, share of the steps in which what moves in the footage stands still
     - `garish`: of a style, share of the pixels with one channel full and another empty, less the
       footage's, and `tones`, nats: entropy of the channel with the fewest tones, less the footage's
+    - `banded`: of a style whose prompt does not mean few tones, share of them in peaks of the
+      channels' histograms, less the footage's
+    - `undone`: of a style, share of its region that is the footage's own, in colours that it
+      changes elsewhere, and `lost`: of an object's, greatest share of it that is styled in one
+      frame and outside of the mask, the footage's own, in the next (`filters.features.coverage`)
     - `edges_kept`: of a whole clip's style, how much stronger its edges are along the footage's
       strongest than elsewhere (`filters.quality.checks.edges_kept`)
     - `colourful`: of a style whose prompt names a colour, saturation, 0–1, that a tenth of the
@@ -56,5 +61,8 @@ class FaultLimits:
     still: float = 0.25
     garish: float = 0.12
     tones: float = -1.8
+    banded: float = 0.05
+    undone: float = 0.07
+    lost: float = 0.02
     edges_kept: float = 1.5
     colourful: float = 0.05

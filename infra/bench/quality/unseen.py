@@ -57,10 +57,12 @@ RIGHT = "right"
 FAMILIES = {
     "frozen": ("frozen", "frozen late", "frozen frame"),
     "untouched": ("untouched",),
-    "half-done": ("half of the time", "half of the region"),
+    "half-done": ("half of the time", "half of the region", "third of the region"),
     "black": ("black",),
     "smeared": ("smeared", "smeared along", "inpainted"),
+    "posterised": ("posterised",),
     "colours lost": ("colours", "grey", "garish"),
+    "mask loses a part": ("limb", "limb late", "limb at times"),
     "others": ("ghost", "residue", "flicker", "wrong place"),
 }
 DONORS = ("clip_city", "clip_bigbuckbunny", "clip_bikes")
@@ -185,7 +187,7 @@ def report(title: str, found: Sequence[tuple[str, str, str, bool]]) -> None:
             every = [k for kind in kinds for k in kept[kind]]
             each = ", ".join(f"{k} {np.mean(kept[k]):.1%}" for k in kinds if kept[k])
             if every:
-                print(f"    {family:<10} {np.mean(every):6.1%} of {len(every):<4} ({each})")
+                print(f"    {family:<17} {np.mean(every):6.1%} of {len(every):<4} ({each})")
     for source in dict.fromkeys(row[1] for row in found):
         own = [row for row in found if row[1] == source]
         right = [not row[3] for row in own if row[2] == RIGHT]

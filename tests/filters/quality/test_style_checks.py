@@ -12,8 +12,8 @@ from numpy.typing import NDArray
 from filters.base import FRAMES, PairFrames
 from filters.features import measures_of
 from filters.quality.checks import COLOURLESS, COLOURS_LOST, FROZEN, LIMITS, fault
-from filters.quality.colours import names_a_colour
 from filters.quality.limits import FaultLimits
+from filters.quality.wording import means_few_tones, names_a_colour
 
 Frames = NDArray[np.uint8]
 SIZE = 160, 256
@@ -84,8 +84,9 @@ def in_blocks(painted: Frames) -> Frames:
     return out
 
 
-def in_two_tones(painted: Frames) -> Frames:
-    return np.where(painted > painted.mean((0, 1, 2)), 200, 40).astype(np.uint8)
+def in_tones(painted: Frames, count: int) -> Frames:
+    step = 256 // count + 1
+    return (painted // step * step + step // 2).astype(np.uint8)
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -93,14 +94,18 @@ def in_two_tones(painted: Frames) -> Frames:
 def test_colours_that_break_down_are_lost(task: str, broken, footage: Frames) -> None:
     sample = styled(task, footage, broken(warm(footage)))
     assert reason(sample) == COLOURS_LOST
-    assert reason(sample, FaultLimits(garish=2, tones=-20, edges_kept=0)) == ""
+    assert reason(sample, FaultLimits(garish=2, tones=-20, banded=2, edges_kept=0)) == ""
 
 
 @pytest.mark.parametrize("task", TASKS)
-def test_few_tones_are_lost_colours_by_a_stricter_limit(task: str, footage: Frames) -> None:
-    sample = styled(task, footage, in_two_tones(warm(footage)))
-    assert reason(sample) == ""  # a woodblock print has few as well
-    assert reason(sample, FaultLimits(tones=-1)) == COLOURS_LOST
+def test_few_tones_are_lost_colours_unless_the_prompt_means_few(task: str, footage: Frames) -> None:
+    sample = styled(task, footage, in_tones(warm(footage), 6), "a painting in crimson and ochre")
+    assert reason(styled(task, footage, warm(footage), sample.prompt)) == ""
+    assert reason(sample) == COLOURS_LOST
+    assert reason(sample, FaultLimits(banded=1)) == ""
+    print_ = dataclasses.replace(sample, prompt="a woodblock print in indigo and cream")
+    assert reason(print_) == ""
+    assert reason(print_, FaultLimits(tones=-0.5)) == COLOURS_LOST
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -122,3 +127,11 @@ def test_prompts_that_name_a_colour() -> None:
     assert not names_a_colour("a bored clown, drawn as a graphite pencil sketch")
     assert not names_a_colour("a black and white photograph")
     assert not names_a_colour("")
+
+
+def test_prompts_that_mean_few_tones() -> None:
+    assert means_few_tones("a woodcut print in olive and cream")
+    assert means_few_tones("Pop art with flat pink shapes")
+    assert means_few_tones("an object drawn like a graphite pencil sketch")
+    assert not means_few_tones("an impressionist painting in lavender and gold")
+    assert not means_few_tones("a popular artist, printed")

@@ -1,4 +1,4 @@
-"""Does a prompt ask for a colour?"""
+"""What the words of a prompt ask of a picture's colours."""
 
 from __future__ import annotations
 
@@ -21,3 +21,20 @@ those that more often name a thing (rose, plum, salmon)."""
 def names_a_colour(prompt: str) -> bool:
     """Whether one of its words is a hue's name, also in "ice-blue"."""
     return not COLOURS.isdisjoint(re.findall("[a-z]+", prompt.lower()))
+
+
+FLAT_STYLES = frozenset(
+    (
+        "cartoon", "comic", "cutout", "drawing", "engraving", "etching", "flat", "linocut",
+        "pencil", "pixel", "poster", "posterised", "posterized", "print", "silhouette", "sketch",
+        "stencil", "woodblock", "woodcut",
+    )
+)  # fmt: skip
+"""Techniques that put evenly coloured shapes beside each other (relief prints, stencils, cut paper,
+what is drawn for print and screen) or leave much of the paper bare. "pop art" is two words."""
+
+
+def means_few_tones(prompt: str) -> bool:
+    """Whether it names a technique that has few tones."""
+    words = re.findall("[a-z]+", prompt.lower())
+    return not FLAT_STYLES.isdisjoint(words) or "pop art" in " ".join(words)
