@@ -42,6 +42,9 @@ LEAST_PEAK = 2.0
 EMPTY_OR_FULL = 6
 """Levels of 255 at both ends of a channel that are left out: any picture may be cut off there."""
 
+SLOW = 4
+"""Frames in which slow motion moves too."""
+
 Colours = NDArray[np.float32]
 """[T, h, w, 3], 0–1."""
 
@@ -95,7 +98,10 @@ def fill_figures(
 def style_figures(real: Colours, made: Colours, inside: Plane | None) -> dict[str, float]:
     """Of sides [T, h, w, 3] and a mask [T, h, w], all 0–1, or None for the whole picture.
 
-    - `still`: share of the steps in which what moves in the footage stands still on the made side
+    - `still`: share of the steps, of one frame or of SLOW, whichever is more, in which what moves
+      in the footage stands still on the made side
+    - `smoothed`: log of the gradients over the footage's, as they are or each over its side's
+      contrast, whichever is greater, in the direction in which most is lost
     - `garish`: share of the pixels with one channel full and another empty, less the footage's
     - `tones`: entropy, nats, of the channel with the fewest tones, less the footage's
     - `banded`: share of the tones in peaks of the channels' histograms, less the footage's
@@ -114,7 +120,10 @@ def style_figures(real: Colours, made: Colours, inside: Plane | None) -> dict[st
     ]
     least = np.sort(saturation)[: max(1, len(saturation) // 6)]
     return {
-        "still": _still(real, made, weight > 0.5),
+        "still": max(
+            _still(real[::step], made[::step], weight[::step] > 0.5) for step in (1, SLOW)
+        ),
+        "smoothed": _smoothed(real, made, weight > 0.9),
         "garish": float(change["garish"]),
         "tones": float(change["fewest"]),
         "banded": _banded(made, weight > 0.5) - _banded(real, weight > 0.5),
@@ -153,12 +162,34 @@ def _flattened(gradients: Gradients, made: Colours) -> float:
     where = gradients.where & np.isfinite(found[..., 0])
     if where.sum() < LEAST_PIXELS:
         return 0.0
-    made_tensor, shown_tensor = (
-        side[where].T @ side[where] / where.sum() + TINY**2 * np.eye(2)
-        for side in (found.astype(np.float64), gradients.near.astype(np.float64))
+    return _least_kept(gradients.near[where], found[where])
+
+
+def _least_kept(before: NDArray[np.float32], after: NDArray[np.float32]) -> float:
+    """Log of the gradients [N, 2] after over those before, in the direction of the least."""
+    old, new = (
+        side.T @ side / len(side) + TINY**2 * np.eye(2)
+        for side in (before.astype(np.float64), after.astype(np.float64))
     )
-    root = np.linalg.inv(np.linalg.cholesky(shown_tensor))
-    return float(0.5 * np.log(np.linalg.eigvalsh(root @ made_tensor @ root.T)[0]))
+    root = np.linalg.inv(np.linalg.cholesky(old))
+    return float(0.5 * np.log(np.linalg.eigvalsh(root @ new @ root.T)[0]))
+
+
+def _smoothed(real: Colours, made: Colours, inside: NDArray[np.bool_]) -> float:
+    """A few px within the outline. A style may be dark or pale, and then has less of both gradients
+    and contrast (deviation of luma), or lose grain and gain contrast: the greater figure counts."""
+    brush = np.ones((7, 7), np.uint8)
+    where = np.stack([cv2.erode(m.astype(np.uint8), brush) for m in inside]) > 0
+    where[:, [0, -1]] = where[:, :, [0, -1]] = False  # there are no central differences
+    if where.sum() < LEAST_PIXELS:
+        return 0.0
+    before, after = grey(real), grey(made)
+    contrasts = [
+        np.mean([f[w].std() for f, w in zip(side, where, strict=True) if w.any()]) + TINY
+        for side in (before, after)
+    ]
+    kept = _least_kept(_gradients(before)[where], _gradients(after)[where])
+    return float(max(kept, kept - np.log(contrasts[1] / contrasts[0])))
 
 
 def _still(real: Colours, made: Colours, inside: NDArray[np.bool_]) -> float:

@@ -39,6 +39,8 @@ def fault(sample: PairFrames, measures: Measures, limits: FaultLimits = LIMITS) 
         return FROZEN
     if group == "fill" and _smeared(found, limits):
         return SMEARED
+    if found.get("smoothed", 0.0) < limits.smoothed:
+        return SMEARED
     if group == "fill" and _jumps(found, limits):
         return FROZEN
     if found.get("undone", 0.0) > limits.undone or found.get("lost", 0.0) > limits.lost:

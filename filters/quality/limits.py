@@ -31,6 +31,8 @@ class FaultLimits:
     - `flattened`: log of a fill's gradients over what other frames show of them, in the direction
       in which most is lost: a smear, also in one direction
     - `still`: of a style, share of the steps in which what moves in the footage stands still
+    - `smoothed`: of a style, log of its gradients over the footage's, as they are and each over the
+      contrast of its side, in the direction in which most is lost
     - `garish`: of a style, share of the pixels with one channel full and another empty, less the
       footage's, and `tones`, nats: entropy of the channel with the fewest tones, less the footage's
     - `banded`: of a style whose prompt does not mean few tones, share of them in peaks of the
@@ -59,6 +61,7 @@ class FaultLimits:
     blurred: float = -1.1
     flattened: float = -0.45
     still: float = 0.25
+    smoothed: float = -0.75
     garish: float = 0.12
     tones: float = -1.8
     banded: float = 0.05

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from filters.base import FRAMES, PairFrames
 from filters.features import measures_of
-from filters.quality.checks import COLOURLESS, COLOURS_LOST, FROZEN, LIMITS, fault
+from filters.quality.checks import COLOURLESS, COLOURS_LOST, FROZEN, LIMITS, SMEARED, fault
 from filters.quality.limits import FaultLimits
 from filters.quality.wording import means_few_tones, names_a_colour
 
@@ -135,3 +135,18 @@ def test_prompts_that_mean_few_tones() -> None:
     assert means_few_tones("an object drawn like a graphite pencil sketch")
     assert not means_few_tones("an impressionist painting in lavender and gold")
     assert not means_few_tones("a popular artist, printed")
+
+
+@pytest.mark.parametrize("task", TASKS)
+@pytest.mark.parametrize("size", [(31, 31), (31, 1), (1, 31)])
+def test_a_style_without_detail_is_smeared(task: str, size: tuple[int, int]) -> None:
+    rng = np.random.default_rng(4)
+    slope = (
+        np.linspace(80, 180, SIZE[1])[None, :, None] + np.linspace(-60, 60, SIZE[0])[:, None, None]
+    )
+    painted = np.clip(slope + rng.normal(0, 30, (*SIZE, 3)), 0, 255).astype(np.uint8)
+    grained = np.repeat(painted[None], FRAMES, 0)
+    assert reason(styled(task, grained, warm(grained) // 2 + 60)) != SMEARED  # it is pale
+    smeared = styled(task, grained, np.stack([cv2.blur(frame, size) for frame in warm(grained)]))
+    assert reason(smeared) == SMEARED
+    assert reason(smeared, FaultLimits(smoothed=-20)) != SMEARED
