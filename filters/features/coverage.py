@@ -90,7 +90,7 @@ def _lost(real: Colours, change: Plane, mask: Where) -> float:
         ahead, back = flow(frames[t], frames[t + 1]), flow(frames[t + 1], frames[t])
         for here, there, way, home in ((t, t + 1, ahead, back), (t + 1, t, back, ahead)):
             area = int(mask[here].sum())
-            if area < LEAST_PIXELS:
+            if area < LEAST_PIXELS or not mask[there].any():  # all of it is gone, not a part
                 continue
             object_ = _depth(mask[here]) > max(LEAST_RIM, RIM * np.sqrt(area))
             alike = np.abs(warp(real[there], way) - real[here]).mean(-1) < ALIKE

@@ -106,7 +106,7 @@ def test_a_style_whose_pattern_drowns_the_scene_has_lost_its_structure(share: fl
         "local_style_transfer", footage, np.where(masks[..., None], mixed, footage), masks,
         made="target",
     )  # fmt: skip
-    assert reason(local) == ""  # a statue may lose what its cloth showed
+    assert reason(local) != STRUCTURE_LOST  # a statue may lose what its cloth showed
 
 
 @pytest.mark.parametrize("task", ["object_removal", "global_style_transfer"])
