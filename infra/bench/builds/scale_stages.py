@@ -188,7 +188,7 @@ def install() -> None:
     look._Looking._look = _look  # type: ignore[method-assign,assignment]
     ingest._cut = _cut
     annotate.tracker_for = lambda *_: _Tracker()  # type: ignore[assignment,return-value]
-    annotate.read_video = lambda *_: np.empty(0, np.uint8)  # type: ignore[assignment]
+    annotate._begun = lambda *_: iter(())
     annotate._document = _annotate
     bank._appearances = _appearances
     edit._edit = _edit
