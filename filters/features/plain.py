@@ -193,6 +193,8 @@ def _smoothed(real: Colours, made: Colours, inside: NDArray[np.bool_]) -> float:
 
 
 def _still(real: Colours, made: Colours, inside: NDArray[np.bool_]) -> float:
+    if len(real) < 2:
+        return 0.0
     before, after = (
         np.stack([cv2.blur(step, (5, 5)) for step in np.abs(np.diff(grey(side), axis=0))])
         for side in (real, made)

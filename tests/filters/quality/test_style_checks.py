@@ -69,6 +69,12 @@ def test_a_style_of_footage_that_stands_may_stand(task: str, footage: Frames) ->
     assert reason(styled(task, still, warm(still))) == ""
 
 
+@pytest.mark.parametrize("frames", [2, 3, 5])
+def test_of_a_few_frames_a_right_style_is_right_too(frames: int, footage: Frames) -> None:
+    short = footage[:frames]
+    assert reason(PairFrames(TASKS[0], short, warm(short), made="target")) == ""
+
+
 def burnt(painted: Frames) -> Frames:
     return np.clip((painted.astype(np.float32) - 128) * 8 + 128, 0, 255).astype(np.uint8)
 
