@@ -314,6 +314,10 @@ def _wording(
             yield "garbled"
     if _GARBLED.search(" ".join(tail)):
         yield "garbled"
+    labelled = words_of(request.label)
+    look = _ATTRIBUTES.intersection(words_of(request.style))
+    if any(words.count(word) > labelled.count(word) + 1 for word in look):
+        yield "repeats"  # "paint the car orange to orange"
     if also or open_vocabulary:
         return  # what stays is named in words of its own
     if sum(word in _FOOTAGE for word in words) > 1:

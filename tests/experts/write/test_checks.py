@@ -146,6 +146,7 @@ def test_good_instructions_pass(text: str, request_: WriteRequest) -> None:
         ("garbled", "Remove the dog from a scene.", REMOVE_DOG),
         ("repeats", "Remove the dog from the scene in the video.", REMOVE_DOG),
         ("repeats", "Sharpen the clip so it looks sharp.", WriteRequest("deblur")),
+        ("repeats", "Paint the car on the left dark green to dark green.", GREEN_CAR),
     ],
 )
 def test_each_fault_has_its_reason(reason: str, text: str, request_: WriteRequest) -> None:
