@@ -9,7 +9,7 @@ export PYTHONDONTWRITEBYTECODE :=
 # Video frames are large arrays: in large pages, and kept for the next one when they are freed, they
 # cost a build a twelfth less of the processor at least; few arenas keep less.
 export GLIBC_TUNABLES := glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=67108864:$\
-	glibc.malloc.trim_threshold=268435456:glibc.malloc.arena_max=4
+	glibc.malloc.trim_threshold=67108864:glibc.malloc.arena_max=2
 
 .PHONY: demo test check bench lakefs clean
 
