@@ -4,10 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-import cv2
 import numpy as np
 
-from experts.annotate.captions.subject import focus_size
+from experts.annotate.captions.subject import focus_size, shrunk
 from experts.annotate.frame_stream import Frame
 from experts.annotate.motion.statistics import working_size
 from experts.base import Frames
@@ -26,7 +25,8 @@ class Preview:
 
     def __init__(self, count: int, height: int, width: int) -> None:
         self.size = height, width
-        self.frames: Frames = np.zeros((count, *working_size(width, height), 3), np.uint8)
+        self._working = working_size(width, height)
+        self.frames: Frames = np.zeros((count, *self._working, 3), np.uint8)
         numbers = np.linspace(0, max(count - 1, 0), LOOKS).round().astype(int)
         self.looks: list[int] = np.unique(numbers).tolist() if count else []
         self.sharp: list[Frame] = []
@@ -42,11 +42,7 @@ class Preview:
     def watch(self, frames: Iterable[Frame]) -> Iterator[Frame]:
         """`frames` [H, W, 3], each looked at."""
         for number, frame in enumerate(frames):
-            self.frames[number] = _resized(frame, self.frames.shape[1:3])
+            self.frames[number] = shrunk(frame, self._working)
             if number in self.looks:
-                self.sharp.append(_resized(frame, focus_size(*self.size)))
+                self.sharp.append(shrunk(frame, focus_size(*self.size)))
             yield frame
-
-
-def _resized(frame: Frame, size: tuple[int, ...]) -> Frame:
-    return np.asarray(cv2.resize(frame, (size[1], size[0]), interpolation=cv2.INTER_AREA), np.uint8)

@@ -50,7 +50,7 @@ def unfollowed_share(
     often_away = np.zeros(size)
     starts = np.unique(np.linspace(0, count - gap - 1, pairs).round().astype(int))
     for t in starts:
-        before, after = (_small(frames[k], size) for k in (t, t + gap))
+        before, after = (shrunk(frames[k], size) for k in (t, t + gap))
         taken = _grown(followed[t], size, rim)
         (field,) = DIS.flows([(before, after)])
         camera = fit_transform(
@@ -106,7 +106,7 @@ def focus_size(height: int, width: int) -> tuple[int, int]:
 
 def _details(frame: NDArray[np.uint8]) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
     """[h, w] each: how much of every pixel's grey is detail finer than 1 px, and than 4."""
-    small = _small(frame, focus_size(*frame.shape[:2]))
+    small = shrunk(frame, focus_size(*frame.shape[:2]))
     grey = cv2.cvtColor(small, cv2.COLOR_RGB2GRAY).astype(np.float32)
     fine, coarse = (np.abs(grey - cv2.GaussianBlur(grey, (0, 0), sigma)) for sigma in (1.0, 4.0))
     return fine, coarse
@@ -119,7 +119,8 @@ def _sharpness(fine: NDArray[np.float32], coarse: NDArray[np.float32]) -> float:
     return float(np.median(fine[edges] / (coarse[edges] + 2.0)))
 
 
-def _small(frame: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+def shrunk(frame: NDArray[np.uint8], size: tuple[int, int]) -> NDArray[np.uint8]:
+    """The picture [H, W, 3] at `size` (height, width), at most its own; pixels are means."""
     return np.asarray(cv2.resize(frame, size[::-1], interpolation=cv2.INTER_AREA))
 
 
