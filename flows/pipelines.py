@@ -119,6 +119,7 @@ def _pairs(work: Work) -> None:
                 bank_next(IN_LINE * work.runner.workers)
 
         def finish() -> None:
+            line.judge_all()
             bank_next(0)
             line.finish()
 
@@ -127,11 +128,23 @@ def _pairs(work: Work) -> None:
             return
         # A donor may come from any clip, so these are planned once all have been looked at.
         sample = bank.keep_sample(ctx, index.sample())
+        planned: deque[Any] = deque()
+
+        def follow_planned(most: int) -> None:
+            while len(planned) > most:
+                swaps = planned.popleft()
+                if any(clip.plans for clip in work.records(swaps)):  # most have none
+                    line.follow(swaps)
 
         def take_swaps(given: tuple[Shard[ClipReference], list[ClipReference]]) -> None:
-            line.follow(work.submit(plan_donated_swaps_shard, (*given, sample)))
+            planned.append(work.submit(plan_donated_swaps_shard, (*given, sample)))
+            follow_planned(work.runner.workers)
 
-        in_batches(work, "swaps", index.shards(), take_swaps, line.finish)
+        def finish_swaps() -> None:
+            follow_planned(0)
+            line.finish()
+
+        in_batches(work, "swaps", index.shards(), take_swaps, finish_swaps)
 
 
 @flow(name="local-edits", persist_result=False, validate_parameters=False)
@@ -264,10 +277,14 @@ class _Line:
         if len(self._judged) > self._most:
             self._work.records(self._judged.popleft())
 
-    def finish(self) -> None:
-        """Waits for everything. Raises what the first failed task raised."""
+    def judge_all(self) -> None:
+        """Submits what is left of the stages, for the workers to do while others are waited for."""
         while self._edited:
             self._judge(self._edited.popleft())
+
+    def finish(self) -> None:
+        """Waits for everything. Raises what the first failed task raised."""
+        self.judge_all()
         while self._judged:
             self._work.records(self._judged.popleft())
 

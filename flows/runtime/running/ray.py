@@ -7,14 +7,20 @@ import os
 import socket
 from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, suppress
+from functools import cache
 from typing import Any, Self
+from uuid import uuid4
 
 import psutil
 import ray
+from prefect import Task
+from prefect.client.schemas.objects import RunInput
+from prefect.context import serialize_context
 from prefect.exceptions import CrashedRun
 from prefect.task_runners import TaskRunner
 from prefect_ray import RayTaskRunner
-from prefect_ray.context import remote_options
+from prefect_ray.context import RemoteOptionsContext, remote_options
+from prefect_ray.task_runners import PrefectRayFuture
 from ray.exceptions import (
     LocalRayletDiedError,
     NodeDiedError,
@@ -42,8 +48,42 @@ ANSWER_SECONDS = 10.0
 """That a cluster's address is given to take a connection."""
 
 
+@cache
+def _remote(options: tuple[tuple[str, Any], ...]) -> Any:
+    """The function that carries out tasks with these options, one for all of them."""
+    return ray.remote(**dict(options))(RayTaskRunner._run_prefect_task)
+
+
 class _Tasks(RayTaskRunner):
-    """Prefect's, which says in a line why there is no cluster."""
+    """Prefect's, but tasks that ask for the same are one function to Ray, and so are carried out in
+    the order in which they can be. Prefect makes a function for each task: Ray keeps them as long
+    as the cluster is there, and takes from them in any order. Where there is no cluster, a line
+    says why."""
+
+    def submit(
+        self,
+        task: Task[..., Any],
+        parameters: dict[str, Any],
+        wait_for: Iterable[Any] | None = None,
+        dependencies: dict[str, set[RunInput]] | None = None,
+    ) -> PrefectRayFuture[Any]:
+        run_id = uuid4()
+        known, before = self._exchange_prefect_for_ray_futures(parameters)
+        options = RemoteOptionsContext.get().current_remote_options
+        reference = (
+            _remote(tuple(sorted(options.items())))
+            .options(name=task.name)
+            .remote(
+                *before,
+                task=task,
+                task_run_id=run_id,
+                parameters=known,
+                wait_for=wait_for,
+                dependencies=dependencies,
+                context=serialize_context(),
+            )
+        )
+        return PrefectRayFuture(task_run_id=run_id, wrapped_future=reference)
 
     def __enter__(self) -> Self:
         if self.address and (fault := _unanswered(self.address)):

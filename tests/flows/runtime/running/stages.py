@@ -63,6 +63,15 @@ def waiting(ctx: Context, shard: Sequence[Path]) -> list[int]:
     return []
 
 
+def noting(ctx: Context, shard: Sequence[Path]) -> list[int]:
+    """Each file's name becomes a line of the list beside it, in the order of their turns."""
+    for path in shard:
+        with path.with_name("turns").open("a") as turns:
+            turns.write(f"{path.name}\n")
+        time.sleep(0.05)
+    return []
+
+
 def dying(ctx: Context, shard: Sequence[Path]) -> list[int]:
     """Its worker dies at the first try."""
     for path in shard:

@@ -84,6 +84,20 @@ def test_the_driver_knows_what_its_tasks_did(ctx: Context) -> None:
     assert 0 <= ctx.stats.orchestration_share() <= 1
 
 
+def test_tasks_have_their_turns_in_the_order_in_which_they_were_submitted(
+    ctx: Context, tmp_path: Path
+) -> None:
+    def driver(work: Work) -> None:
+        futures = [work.submit(task(stages.noting), [tmp_path / str(n)]) for n in range(24)]
+        for future in futures:
+            work.records(future)
+
+    drive(ctx, driver)
+    turns = [int(line) for line in (tmp_path / "turns").read_text().split()]
+    # Two run at a time, and either may write first.
+    assert max(abs(turn - n) for n, turn in enumerate(turns)) <= 2
+
+
 def test_an_error_of_one_task_ends_the_build_in_its_own_words(ctx: Context) -> None:
     def driver(work: Work) -> None:
         futures = [work.submit(task(s), of(1)) for s in (stages.refusing, stages.doubled)]
