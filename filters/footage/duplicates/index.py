@@ -3,102 +3,109 @@
 from __future__ import annotations
 
 from array import array
-from bisect import bisect_right
-from collections import defaultdict
+from collections.abc import Iterator
 
 import numpy as np
 
+from catalog.delta.scratch import scratch_tables, written
 from filters.footage.duplicates.fingerprint import Fingerprint
 from filters.footage.duplicates.match import FingerprintColumns, Matcher
+from filters.footage.duplicates.segment import Bands, Segment, joined
 
-HASH_BITS = 64
+SMALL = 1 << 14
+"""Samples that are compared one by one before they become a segment."""
+
+LARGE = 32
+"""Small segments that become a large one: each hash that is asked for costs a look into every
+segment."""
+
+_VIDEOS = """
+create table videos (number integer primary key, id text, digest text);
+create index by_digest on videos (digest);
+"""
 
 
 class DuplicateIndex:
     """Finds exactly the videos that `matcher` takes for one with what is asked for.
 
-    Videos that match have two samples whose hashes differ in at most `matcher.nearest` bits. A hash
-    is cut into so many bands that one of them then differs in at most one bit, and each band has a
-    table of the samples by its value: asking for the value and for those one bit from it finds
-    every such sample.
+    Videos that match have two samples whose hashes differ in at most `matcher.nearest` bits. Each
+    :class:`Segment` has tables of its samples by parts of the hash, and so finds every such sample
+    by a look at one in some 20. `small` samples become a segment, `large` small segments a large
+    one.
 
-    Adding costs the samples added. Asking looks at one in some 20 samples for each hash asked for
-    (42 ms at 100 000 videos). Memory is 74 bytes a sample, measured: 32 for the sample, 4 for each
-    of 6 bands, and what tables hold in reserve; so at most 19 kB a video of `Fingerprinter`'s 256.
-    Not for several threads at once.
+    Adding costs the samples added. Memory does not grow with the videos: they lie in temporary
+    files (56 bytes a sample). Not for several threads at once.
     """
 
-    def __init__(self, matcher: Matcher | None = None) -> None:
+    def __init__(
+        self, matcher: Matcher | None = None, *, small: int = SMALL, large: int = LARGE
+    ) -> None:
         self.matcher = matcher or Matcher()
-        bands = self.matcher.nearest // 2 + 1
-        edges = [HASH_BITS * band // bands for band in range(bands + 1)]
-        self._bands = list(zip(edges[:-1], np.diff(edges).tolist(), strict=True))
-        """First bit and number of bits of each."""
-        self._tables: list[dict[int, array[int]]] = [defaultdict(_numbers) for _ in self._bands]
-        self._ids: list[str] = []
-        self._ends = array("Q")
-        """Of each video, the number of the sample after its last."""
-        self._by_digest: dict[str, list[int]] = defaultdict(list)
-        self._columns = (array("q"), array("Q"), array("Q"), array("Q"))
+        self._bands = Bands(self.matcher.nearest)
+        self._small, self._large = small, large
+        self._segments: list[Segment] = []  # large ones, then fewer than `large` small ones
+        self._few = 0  # of them, how many are small
+        self._new: list[FingerprintColumns] = []  # videos of no segment yet
+        self._hashes = array("Q")  # of their samples
+        self._ends: list[int] = []  # of each, the number of the sample after its last
+        self._videos = scratch_tables(_VIDEOS)
 
     def __len__(self) -> int:
-        return len(self._ids)
+        return int(self._videos.execute("select count(*) from videos").fetchone()[0])
 
     def add(self, id: str, fingerprint: Fingerprint) -> None:
-        """Take in a video; what was added twice is found twice."""
-        number = len(self._columns[0])
-        for sample in fingerprint.samples:
-            for column, value in zip(self._columns, sample, strict=True):
-                column.append(value)
-            for table, (first, width) in zip(self._tables, self._bands, strict=True):
-                table[sample.appearance >> first & (1 << width) - 1].append(number)
-            number += 1
-        self._by_digest[fingerprint.digest].append(len(self._ids))
-        self._ids.append(id)
-        self._ends.append(number)
+        """Take in a video; what was added twice is found twice. Raises EditmillError where the disk
+        is full."""
+        with written(self._videos):
+            self._videos.execute(
+                "insert into videos (id, digest) values (?, ?)", (id, fingerprint.digest)
+            )
+        self._new.append(FingerprintColumns.of(fingerprint))
+        self._hashes.extend(sample.appearance for sample in fingerprint.samples)
+        self._ends.append(len(self._hashes))
+        if len(self._hashes) >= self._small:
+            self._store()
 
     def find(self, fingerprint: Fingerprint) -> list[tuple[str, float]]:
         """Id and score (see `Matcher`) of each match; the best first, of equals the first added."""
-        asked = FingerprintColumns.of(fingerprint)
-        scores = dict.fromkeys(self._by_digest.get(fingerprint.digest, ()), 1.0)
-        for video in self._candidates(asked) - scores.keys():
-            score = self.matcher.score_samples(asked, self._samples(video))
-            if score >= self.matcher.threshold:
-                scores[video] = score
-        ranked = sorted(scores.items(), key=lambda found: (-found[1], found[0]))
-        return [(self._ids[video], score) for video, score in ranked]
-
-    def _candidates(self, asked: FingerprintColumns) -> set[int]:
-        """Videos with a sample within `matcher.nearest` bits of one asked for, or of its mirror."""
-        known = np.frombuffer(self._columns[1], np.uint64)
-        codes = {*asked.appearance.tolist(), *asked.mirrored().appearance.tolist()}
-        near: set[int] = set()
-        for code in codes:
-            postings = b"".join(self._postings(code))
-            samples = np.frombuffer(postings, np.uint32)
-            differing = np.bitwise_count(known[samples] ^ np.uint64(code))
-            near.update(samples[differing <= self.matcher.nearest].tolist())
-        return {bisect_right(self._ends, sample) for sample in near}
-
-    def _postings(self, code: int) -> list[array[int]]:
-        """Samples with a band like this hash's, or one bit from it."""
-        found = []
-        for table, (first, width) in zip(self._tables, self._bands, strict=True):
-            value = code >> first & (1 << width) - 1
-            values = (value, *(value ^ 1 << bit for bit in range(width)))
-            found += [table[near] for near in values if near in table]
-        return found
-
-    def _samples(self, video: int) -> FingerprintColumns:
-        first = self._ends[video - 1] if video else 0
-        return FingerprintColumns(
-            *(
-                np.array(column[first : self._ends[video]], column.typecode)
-                for column in self._columns
-            )
+        equal = self._videos.execute(
+            "select number from videos where digest = ?", (fingerprint.digest,)
         )
+        scores = {number: 1.0 for (number,) in equal}
+        asked = FingerprintColumns.of(fingerprint)
+        for number, video in self._candidates(asked):
+            if number not in scores:
+                score = self.matcher.score_samples(asked, video)
+                if score >= self.matcher.threshold:
+                    scores[number] = score
+        ranked = sorted(scores.items(), key=lambda found: (-found[1], found[0]))
+        return [(self._id(number), score) for number, score in ranked]
 
+    def _candidates(self, asked: FingerprintColumns) -> Iterator[tuple[int, FingerprintColumns]]:
+        """Videos, with their numbers, that have a sample within `matcher.nearest` bits of one asked
+        for, or of its mirror."""
+        hashes = np.unique(np.concatenate((asked.appearance, asked.mirrored().appearance)))
+        first = 1
+        for segment in self._segments:
+            near = segment.near(hashes, self.matcher.nearest)
+            yield from ((first + number, segment.video(number)) for number in near)
+            first += len(segment)
+        known = np.frombuffer(self._hashes, np.uint64)
+        new: set[int] = set()
+        for code in hashes:
+            (close,) = np.nonzero(np.bitwise_count(known ^ code) <= self.matcher.nearest)
+            new.update(np.searchsorted(self._ends, close, side="right").tolist())
+        yield from ((first + number, self._new[number]) for number in new)
 
-def _numbers() -> array[int]:
-    """Numbers of samples, 4 bytes each."""
-    return array("I")
+    def _store(self) -> None:
+        """The new videos become a small segment, enough of those a large one."""
+        self._segments.append(Segment(self._new, self._bands))
+        self._new, self._hashes, self._ends = [], array("Q"), []
+        self._few += 1
+        if self._few == self._large:
+            self._segments[-self._few :] = [joined(self._segments[-self._few :], self._bands)]
+            self._few = 0
+
+    def _id(self, number: int) -> str:
+        found = self._videos.execute("select id from videos where number = ?", (number,))
+        return str(found.fetchone()[0])

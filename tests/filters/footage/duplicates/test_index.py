@@ -1,9 +1,18 @@
 """The index finds what comparing with each would."""
 
+import errno
+
 import numpy as np
 import pytest
 
-from filters.footage.duplicates import DuplicateIndex, Fingerprint, FrameHash, Matcher
+from catalog.errors import EditmillError
+from filters.footage.duplicates import (
+    DuplicateIndex,
+    Fingerprint,
+    FrameHash,
+    Matcher,
+    segment,
+)
 
 
 def random_set(seed: int, nearest: int) -> list[Fingerprint]:
@@ -36,7 +45,8 @@ def random_set(seed: int, nearest: int) -> list[Fingerprint]:
 def test_the_index_finds_what_brute_force_finds(nearest: int, seed: int) -> None:
     matcher = Matcher(nearest=nearest)
     videos = random_set(seed, nearest)
-    index = DuplicateIndex(matcher)
+    # So that videos lie in large segments, in small ones and in none.
+    index = DuplicateIndex(matcher, small=20, large=4)
     found_some = 0
     for number, video in enumerate(videos):
         expected = {
@@ -79,6 +89,16 @@ def test_even_videos_are_found_by_their_digest_alone() -> None:
     assert index.find(Fingerprint("0", ())) == [("black", 1.0), ("black too", 1.0)]
     assert index.find(Fingerprint("2", ())) == []
     assert len(index) == 3
+
+
+def test_a_full_disk_is_said_in_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(**_: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    monkeypatch.setattr(segment.tempfile, "TemporaryFile", full)
+    index = DuplicateIndex(small=1)
+    with pytest.raises(EditmillError, match=r"^temporary files: .*No space left.* TMPDIR$"):
+        index.add("it", Fingerprint("0", (FrameHash(0, 1, 0, 0),)))
 
 
 def test_a_mirrored_copy_is_found(scene) -> None:
