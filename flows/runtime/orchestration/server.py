@@ -48,6 +48,7 @@ SETTINGS = {
     "PREFECT_SERVER_LOGGING_LEVEL": "CRITICAL",
     "PREFECT_LOGGING_LEVEL": "CRITICAL",
     "PREFECT_SERVER_REGISTER_BLOCKS_ON_START": "false",
+    "PREFECT_SERVER_MEMOIZE_BLOCK_AUTO_REGISTRATION": "false",  # imports all of Kubernetes'
     "PREFECT_SERVER_DATABASE_MIGRATE_ON_START": "false",  # its program does it
     # Nobody can look at its events once the build is over.
     "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_ENABLED": "false",
