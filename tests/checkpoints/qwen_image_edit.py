@@ -71,7 +71,7 @@ def make(folder: Path) -> Path:
             axes_dims_rope=(8, 4, 4),
         )
         vae = AutoencoderKLQwenImage(
-            base_dim=4,
+            base_dim=8,  # the least that convolutions are vectorised for
             z_dim=LATENT,
             dim_mult=[1, 1, 1, 1],
             num_res_blocks=1,

@@ -48,74 +48,78 @@ from pathlib import Path
 
 from flows.build import build
 
-for recipe, out in zip(sys.argv[1::2], sys.argv[2::2], strict=True):
-    first = build(recipe, out)
+for line in sys.stdin:
+    recipe, out = json.loads(line)
+    first = build.fn(recipe, out).data
     for note in (Path(out) / "work" / "build").rglob("*.json"):
         note.unlink()  # of a finished build: each record is looked for in the journal
-    print(json.dumps([first, build(recipe, out)]))
+    print(json.dumps([first, build.fn(recipe, out).data]), flush=True)
 """
-"""In a process of its own, which Prefect's settings of other tests do not reach."""
+"""In a process of its own: pairs are rebuilt in another one than they were built in."""
+
+NAMES = ("pairs", "serverless", "records")
 
 
 @dataclass
 class Built:
-    """What was built by which recipe, and what came of building it again."""
+    """What is built by each recipe, twice, when a test first asks for it: so none waits for all."""
 
     folder: Path
     server: ScriptedServer
-    outcomes: dict[str, dict[str, Any]] = field(default_factory=dict)
-    again: dict[str, dict[str, Any]] = field(default_factory=dict)
+    builder: subprocess.Popen[str]
+    outcomes: dict[str, tuple[dict[str, Any], dict[str, Any]]] = field(default_factory=dict)
 
     def recipe(self, name: str) -> Path:
         return self.folder / f"{name}.yaml"
 
+    def outcome(self, name: str) -> tuple[dict[str, Any], dict[str, Any]]:
+        """What came of building, and of building again."""
+        if name not in self.outcomes:
+            assert self.builder.stdin and self.builder.stdout
+            asked = [str(self.recipe(name)), str(self.folder / name)]
+            print(json.dumps(asked), file=self.builder.stdin, flush=True)
+            told = next((line for line in self.builder.stdout if line.startswith('[{"')), "")
+            assert told, (self.folder / "builder.log").read_text()[-4000:]
+            first, again = json.loads(told)
+            self.outcomes[name] = first, again
+        return self.outcomes[name]
+
     def out(self, name: str) -> Path:
+        self.outcome(name)
         return self.folder / name
 
     def dataset(self, name: str, ref: str = "main") -> Queries:
         return catalog.open(self.out(name), ref=ref)
 
-    def build(self) -> None:
-        """Each recipe twice."""
-        paths = [str(path) for name in NAMES for path in (self.recipe(name), self.out(name))]
-        kept = {
-            name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")
-        }
-        ran = subprocess.run(
-            [sys.executable, "-P", "-c", SCRIPT, *paths],
-            env=kept
-            | {"PYTHONPATH": str(REPOSITORY), "PREFECT_HOME": str(self.folder / "prefect")},
-            capture_output=True,
-            text=True,
-        )
-        assert ran.returncode == 0, ran.stderr[-4000:]
-        for name, line in zip(NAMES, ran.stdout.splitlines()[-len(NAMES) :], strict=True):
-            self.outcomes[name], self.again[name] = json.loads(line)
-
-
-NAMES = ("pairs", "serverless", "records")
-
 
 @pytest.fixture(scope="module")
 def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
-    """Each recipe built twice, offline; checkpoints are found in a mirror of the hub, at the
-    registry's commits."""
-    built = Built(tmp_path_factory.mktemp("hub"), ScriptedServer())
-    folder, mirror, url = built.folder, built.folder / "mirror", built.server.url
+    """All is built offline; checkpoints are found in a mirror of the hub, at the registry's
+    commits."""
+    folder, server = tmp_path_factory.mktemp("hub"), ScriptedServer()
+    mirror, url = folder / "mirror", server.url
     recipes = {
         "pairs": pairs_recipe(folder, mirror, url),
         "serverless": serverless_recipe(folder, mirror),
         "records": records_recipe(folder, mirror, url),
     }
     for name, recipe in recipes.items():
-        built.recipe(name).write_text(yaml.safe_dump(recipe))
-    with pytest.MonkeyPatch.context() as patched:
+        (folder / f"{name}.yaml").write_text(yaml.safe_dump(recipe))
+    with pytest.MonkeyPatch.context() as patched, (folder / "builder.log").open("w") as log:
         patched.setenv("EDITMILL_MIRROR", str(mirror))
         patched.setenv("EDITMILL_OFFLINE", "1")
-        built.build()
-        yield built
-    built.server.http.shutdown()
-    built.server.http.server_close()
+        builder = subprocess.Popen(
+            [sys.executable, "-P", "-c", SCRIPT],
+            env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=log,
+            text=True,
+        )
+        with builder:  # which ends with its input
+            yield Built(folder, server, builder)
+    server.http.shutdown()
+    server.http.server_close()
 
 
 def rows(frame: pl.LazyFrame) -> list[dict[str, Any]]:
@@ -185,12 +189,13 @@ def test_of_two_attempts_the_judge_keeps_one(built: Built) -> None:
 
 
 def test_tokens_are_counted(built: Built) -> None:
-    spent = {name: built.outcomes[name]["totals"]["models"] for name in NAMES}
+    outcomes = {name: built.outcome(name)[0] for name in NAMES}
+    spent = {name: outcome["totals"]["models"] for name, outcome in outcomes.items()}
     assert spent["serverless"] == {}
     for name in ("pairs", "records"):
         (used,) = spent[name].values()
         assert used["prompt_tokens"] == 100 * used["requests"]
-        assert any(note.startswith("scripted: ") for note in built.outcomes[name]["notes"])
+        assert any(note.startswith("scripted: ") for note in outcomes[name]["notes"])
     asked = sum(spent[name]["scripted"]["requests"] for name in ("pairs", "records"))
     assert asked == built.server.asked.total()  # so nothing by a build again
     assert set(built.server.asked) == {
@@ -239,7 +244,7 @@ def test_a_release_names_its_models_and_their_licences(built: Built, name: str) 
 
 @pytest.mark.parametrize("name", NAMES)
 def test_another_build_asks_for_and_makes_nothing(built: Built, name: str) -> None:
-    first, again = built.outcomes[name], built.again[name]
+    first, again = built.outcome(name)
     assert again["release"] == first["release"] == "v1" and again["unchanged"]
     assert again["totals"]["models"] == {}
     stages = {line["stage"]: line for line in again["stages"]}
