@@ -154,14 +154,14 @@ def test_a_pair_is_rebuilt_from_its_row_byte_for_byte(calm: Path, tmp_path: Path
 @pytest.mark.weights
 @pytest.mark.timeout(1800)
 def test_a_line_in_the_recipe_switches_content_credentials_off(
-    recipe: Path, calm: Path, tmp_path: Path, home: Path
+    recipe: Path, calm: Path, tmp_path: Path
 ) -> None:
     """The rows are the same, so that nothing is made again, and the first release keeps its own."""
     root, off = tmp_path / "catalog", tmp_path / "off.yaml"
     shutil.copytree(calm, root)
     off.write_text(recipe.read_text() + "credentials: false\n")
-    built = editmill("build", off, "--out", root, "--json", home=home)
-    assert built.returncode == 0, built.stderr
+    built = CliRunner().invoke(app, ["build", str(off), "--out", str(root)])
+    assert built.exit_code == 0, built.output
     assert [each.tag for each in catalog.open(root).releases()] == ["v1", "v2"]
     for ref, signs in (("v1", True), ("v2", False), ("main", False)):
         out = tmp_path / ref
@@ -211,8 +211,9 @@ def test_a_killed_build_ends_with_the_rows_of_an_undisturbed_one(
     assert code == 130
     assert "same command" in printed
     done = _edits(rough)
-    last = editmill("build", recipe, "--out", rough, "--json", home=home)
-    assert last.returncode == 0, last.stderr
+    command = ["build", str(recipe), "--out", str(rough)]
+    last = CliRunner().invoke(app, [*command, "--json"])  # a third process
+    assert last.exit_code == 0, last.output
     stages = {line["stage"]: line for line in json.loads(last.stdout)["stages"]}
     assert stages["edit"]["reused"] == len(done) >= 3
     assert done.items() <= _edits(rough).items()
@@ -222,7 +223,7 @@ def test_a_killed_build_ends_with_the_rows_of_an_undisturbed_one(
         assert rows[0].equals(rows[1]), table
     assert not list((rough / "media" / ".tmp").glob("*"))
 
-    again = editmill("build", recipe, "--out", rough, home=home)
+    again = CliRunner().invoke(app, command)
     assert "Nothing was left to do" in again.stdout
     assert catalog.open(rough).failures().collect()["reason"].to_list() == ["corrupt_video"]
 

@@ -270,12 +270,13 @@ def test_a_build_through_the_command(tmp_path: Path) -> None:
     page = (out / "report.html").read_text()
     assert "<svg" in page and DELETION in page
     before = catalog.open(out).local_edits().collect()
-    assert "Nothing was left to do" in editmill("build", recipe, "--out", out)
+    command = ["build", str(recipe), "--out", str(out)]
+    assert "Nothing was left to do" in CliRunner().invoke(app, command).stdout
 
     # Without the note of the finished build everything is drawn anew, and found in the journal.
     for note in (out / "work" / "build").rglob("*.json"):
         note.unlink()
-    told = CliRunner().invoke(app, ["build", str(recipe), "--out", str(out), "--json"])
+    told = CliRunner().invoke(app, [*command, "--json"])
     again = json.loads(told.stdout)
     stages = {line["stage"]: line for line in again["stages"]}
     assert stages["local_edit"]["reused"] == stages["local_edit"]["records"]
