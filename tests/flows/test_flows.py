@@ -15,6 +15,7 @@ from catalog.errors import EditmillError
 from catalog.policy import Policy
 from flows.release.flow import release
 from flows.request import request
+from tests.flows.deployments.prefect_server import SETTINGS, migrated
 
 REPOSITORY = Path(__file__).parents[2]
 RECIPE = """
@@ -80,11 +81,11 @@ def test_a_build_runs_any_number_of_times_in_one_process(footage: Path, tmp_path
         path.write_text(RECIPE.format(seed=min(seed, 1), footage=footage))
     with recipes[2].open("a") as file:  # the second with another threshold: its rows are there
         file.write("filters: {subtle: 0.5}\n")
-    out = tmp_path / "dataset"
+    out, home = tmp_path / "dataset", migrated(tmp_path / "prefect")
     kept = {name: value for name, value in os.environ.items() if not name.startswith("PREFECT_")}
     ran = subprocess.run(
         [sys.executable, "-P", "-c", SCRIPT, *map(str, recipes), str(out)],
-        env=kept | {"PYTHONPATH": str(REPOSITORY), "PREFECT_HOME": str(tmp_path / "prefect")},
+        env=kept | SETTINGS | {"PYTHONPATH": str(REPOSITORY), "PREFECT_HOME": str(home)},
         stdout=subprocess.PIPE,
         text=True,
         check=True,

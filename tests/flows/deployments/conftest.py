@@ -1,7 +1,6 @@
 """A Prefect server with an empty database, and footage that is built in seconds."""
 
 import os
-import shutil
 import socket
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,17 +10,14 @@ import pytest
 
 from catalog import media
 from flows.runtime.orchestration import settings as prefect_settings
-from flows.runtime.orchestration.server import _template
-from tests.flows.deployments.prefect_server import PrefectServer, answers, kill, until
+from tests.flows.deployments.prefect_server import PrefectServer, answers, kill, migrated, until
 
 
 @pytest.fixture(scope="module")
 def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrefectServer]:
     """One for the module; afterwards this process has the settings it had before."""
     before = dict(os.environ)
-    folder = tmp_path_factory.mktemp("prefect")
-    if _template().exists():  # migrated already: spares the server some seconds
-        shutil.copy(_template(), folder / "prefect.db")
+    folder = migrated(tmp_path_factory.mktemp("prefect"))
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
     running = PrefectServer(f"http://127.0.0.1:{port}/api", folder)
