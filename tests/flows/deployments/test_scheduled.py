@@ -5,6 +5,7 @@ import datetime
 import io
 import itertools
 import json
+from collections.abc import Iterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -25,7 +26,7 @@ from prefect.client.schemas.schedules import RRuleSchedule
 
 import catalog
 from flows.commands.making import deploy as command
-from flows.deployments import automations
+from flows.deployments import automations, pools
 from flows.runtime.monitoring import status
 from tests.flows.deployments.prefect_server import PrefectServer, kill, until
 
@@ -121,73 +122,6 @@ def log(server: PrefectServer, run: UUID) -> list[str]:
         return [each.message for each in client.read_logs(wanted)]
 
 
-def test_a_schedule_fires_and_ends_in_a_release_and_two_at_once_take_turns(
-    server: PrefectServer, recipe: Path, tmp_path: Path
-) -> None:
-    out = tmp_path / "dataset"
-    report = deployed(server, recipe, out)
-    deployments = ids(report)
-    build, release = deployments["build"], deployments["release"]
-    with server.worker(POOL, PREFECT_LOGGING_TO_API_ENABLED="true"):
-        fire(server, build)
-        first = until(lambda: runs(server, build, StateType.RUNNING, StateType.COMPLETED))[0]
-        end_firing(server, build)
-        assert first.auto_scheduled and first.parameters["out"] == str(out)
-        # Meanwhile the release's time comes, too, and somebody starts another build.
-        fire(server, release)
-        with server.client() as client:
-            second = client.create_flow_run_from_deployment(build)
-        third = until(lambda: runs(server, release, StateType.SCHEDULED))[0]
-        said = [message(ended(server, run.id)) for run in (first, second, third)]
-        end_firing(server, release)
-        lines = log(server, first.id)
-        until(lambda: said[2] in log(server, third.id))
-    turns = [history(server, run.id) for run in (first, second, third)]
-    began = [next(at for name, at in turn if name == "Pending") for turn in turns]
-    ends = [turn[-1][1] for turn in turns]
-    spans = sorted(zip(began, ends, strict=True))
-    assert all(end <= begin for (_, end), (begin, _) in itertools.pairwise(spans)), turns
-    # The build that waited found all done, and the release is the one that the first made.
-    (released,) = catalog.open(out).releases()
-    pairs = catalog.open(out, ref=released.tag).pairs().collect()
-    assert pairs.height == 2
-    # Each run says what came of it, and the first tells of its stages and counts as well.
-    kept = f"{pairs['keep'].sum()} pairs kept of 2 made, 0 failures"
-    assert said[0] == f"{out}: {released.tag} released, {kept}"
-    assert said[2] == f"{out}: {released.tag} holds the same as before, {kept}"
-    for part in ("deblur: 2 planned, 2 made", "judge: 2 records", "report ", "Quality filter: AUC"):
-        assert any(line.startswith(part) for line in lines), (part, lines)
-
-
-def test_what_fails_and_what_is_cleaned_up_is_told_in_one_line(
-    server: PrefectServer, recipe: Path, tmp_path: Path
-) -> None:
-    out, mine = tmp_path / "dataset", tmp_path / "mine.yaml"
-    mine.write_text(recipe.read_text())
-    deployments = ids(deployed(server, mine, out))
-    mine.unlink()
-    catalog.open(out, create=True)
-    worker_log = server.folder / "worker.log"
-    before = worker_log.stat().st_size if worker_log.exists() else 0
-    with server.client() as client:
-        failing = client.create_flow_run_from_deployment(deployments["build"])
-        cleaning = client.create_flow_run_from_deployment(deployments["clean-up"])
-    with server.worker(POOL, PREFECT_LOGGING_TO_API_ENABLED="true"):
-        cleaned = message(ended(server, cleaning.id))
-        until(lambda: any(name == "Failed" for name, _ in history(server, failing.id)))
-        until(lambda: any("Finished in state" in line for line in log(server, failing.id)))
-        until(lambda: cleaned in log(server, cleaning.id))
-    assert cleaned == f"{out}: deleted 0 media (0 bytes); 0 media are needed"
-    with server.client() as client:
-        failed = message(client.read_flow_run(failing.id))
-    assert str(mine) in failed and "\n" not in failed
-    lines = log(server, failing.id)
-    assert [line for line in lines if "Traceback" in line] == []
-    ours = failed.partition("EditmillError: ")[2]
-    assert lines.count(ours) == 1
-    assert "Traceback" not in worker_log.read_text()[before:]
-
-
 def test_a_run_whose_worker_is_killed_goes_on_and_computes_nothing_twice(
     server: PrefectServer, recipe: Path, tmp_path: Path
 ) -> None:
@@ -224,3 +158,79 @@ def test_a_run_whose_worker_is_killed_goes_on_and_computes_nothing_twice(
             )
         )
     assert [each.state_type for each in within] == [StateType.COMPLETED]
+
+
+@pytest.fixture(scope="module")
+def worker(server: PrefectServer) -> Iterator[None]:
+    """A worker, once for all tests that end none."""
+    with server.client() as client:
+        pools.ensure(client, pools.PoolPlan(POOL, "process", 2))
+    with server.worker(POOL, PREFECT_LOGGING_TO_API_ENABLED="true"):
+        yield
+
+
+@pytest.mark.usefixtures("worker")
+def test_a_schedule_fires_and_ends_in_a_release_and_two_at_once_take_turns(
+    server: PrefectServer, recipe: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "dataset"
+    report = deployed(server, recipe, out)
+    deployments = ids(report)
+    build, release = deployments["build"], deployments["release"]
+    fire(server, build)
+    first = until(lambda: runs(server, build, StateType.RUNNING, StateType.COMPLETED))[0]
+    end_firing(server, build)
+    assert first.auto_scheduled and first.parameters["out"] == str(out)
+    # Meanwhile the release's time comes, too, and somebody starts another build.
+    fire(server, release)
+    with server.client() as client:
+        second = client.create_flow_run_from_deployment(build)
+    third = until(lambda: runs(server, release, StateType.SCHEDULED))[0]
+    said = [message(ended(server, run.id)) for run in (first, second, third)]
+    end_firing(server, release)
+    lines = log(server, first.id)
+    until(lambda: said[2] in log(server, third.id))
+    turns = [history(server, run.id) for run in (first, second, third)]
+    began = [next(at for name, at in turn if name == "Pending") for turn in turns]
+    ends = [turn[-1][1] for turn in turns]
+    spans = sorted(zip(began, ends, strict=True))
+    assert all(end <= begin for (_, end), (begin, _) in itertools.pairwise(spans)), turns
+    # The build that waited found all done, and the release is the one that the first made.
+    (released,) = catalog.open(out).releases()
+    pairs = catalog.open(out, ref=released.tag).pairs().collect()
+    assert pairs.height == 2
+    # Each run says what came of it, and the first tells of its stages and counts as well.
+    kept = f"{pairs['keep'].sum()} pairs kept of 2 made, 0 failures"
+    assert said[0] == f"{out}: {released.tag} released, {kept}"
+    assert said[2] == f"{out}: {released.tag} holds the same as before, {kept}"
+    for part in ("deblur: 2 planned, 2 made", "judge: 2 records", "report ", "Quality filter: AUC"):
+        assert any(line.startswith(part) for line in lines), (part, lines)
+
+
+@pytest.mark.usefixtures("worker")
+def test_what_fails_and_what_is_cleaned_up_is_told_in_one_line(
+    server: PrefectServer, recipe: Path, tmp_path: Path
+) -> None:
+    out, mine = tmp_path / "dataset", tmp_path / "mine.yaml"
+    mine.write_text(recipe.read_text())
+    deployments = ids(deployed(server, mine, out))
+    mine.unlink()
+    catalog.open(out, create=True)
+    worker_log = server.folder / "worker.log"
+    before = worker_log.stat().st_size if worker_log.exists() else 0
+    with server.client() as client:
+        failing = client.create_flow_run_from_deployment(deployments["build"])
+        cleaning = client.create_flow_run_from_deployment(deployments["clean-up"])
+    cleaned = message(ended(server, cleaning.id))
+    until(lambda: any(name == "Failed" for name, _ in history(server, failing.id)))
+    until(lambda: any("Finished in state" in line for line in log(server, failing.id)))
+    until(lambda: cleaned in log(server, cleaning.id))
+    assert cleaned == f"{out}: deleted 0 media (0 bytes); 0 media are needed"
+    with server.client() as client:
+        failed = message(client.read_flow_run(failing.id))
+    assert str(mine) in failed and "\n" not in failed
+    lines = log(server, failing.id)
+    assert [line for line in lines if "Traceback" in line] == []
+    ours = failed.partition("EditmillError: ")[2]
+    assert lines.count(ours) == 1
+    assert "Traceback" not in worker_log.read_text()[before:]
