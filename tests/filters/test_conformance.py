@@ -48,16 +48,26 @@ def filters(encoder):
     return made
 
 
+@pytest.fixture(scope="module")
+def verdicts(filters, samples):
+    """Each filter's, by its name."""
+    return {one.name: one.judge(samples) for one in filters}
+
+
+@pytest.fixture(scope="module")
+def together(filters, samples, encoder):
+    return judge(samples, filters, encoder)
+
+
 def test_they_are_the_catalogs_in_order(filters):
     assert tuple(f.name for f in filters) == FILTER_SCORES
     assert all(isinstance(f, Filter) and f.version for f in filters)
 
 
-def test_verdicts_are_well_formed(filters, samples):
-    for one in filters:
-        verdicts = one.judge(samples)
-        assert len(verdicts) == len(samples)
-        for verdict in verdicts:
+def test_verdicts_are_well_formed(verdicts, samples):
+    for judged in verdicts.values():
+        assert len(judged) == len(samples)
+        for verdict in judged:
             assert isinstance(verdict, Verdict) and isinstance(verdict.keep, bool)
             assert verdict.score is None or isinstance(verdict.score, float)
             assert not verdict.reason or WORD.fullmatch(verdict.reason)
@@ -66,9 +76,9 @@ def test_verdicts_are_well_formed(filters, samples):
                 assert verdict.keep
 
 
-def test_a_batch_is_judged_as_one_by_one_and_again_the_same(filters, samples):
+def test_a_batch_is_judged_as_one_by_one_and_again_the_same(filters, samples, verdicts):
     for one in filters:
-        batch = one.judge(samples)
+        batch = verdicts[one.name]
         single = [one.judge([s])[0] for s in samples]
         assert [v.keep for v in batch] == [v.keep for v in single]
         assert [v.reason for v in batch] == [v.reason for v in single]
@@ -78,18 +88,16 @@ def test_a_batch_is_judged_as_one_by_one_and_again_the_same(filters, samples):
         assert one.judge([]) == []
 
 
-def test_judging_together_is_judging_apart(filters, samples, encoder):
-    together = judge(samples, filters, encoder)
+def test_judging_together_is_judging_apart(samples, together, verdicts):
     assert [list(row) for row in together] == [list(FILTER_SCORES)] * len(samples)
-    for one in filters:
-        assert [row[one.name] for row in together] == one.judge(samples)
+    for name, judged in verdicts.items():
+        assert [row[name] for row in together] == judged
 
 
-def test_two_threads_get_the_same(filters, samples, encoder):
-    expected = judge(samples, filters, encoder)
+def test_two_threads_get_the_same(filters, samples, encoder, together):
     with ThreadPoolExecutor(2) as pool:
         results = list(pool.map(lambda _: judge(samples, filters, encoder), range(2)))
-    assert results == [expected] * 2
+    assert results == [together] * 2
 
 
 def test_every_task_of_the_registry_is_checked_or_has_a_group():
