@@ -1,5 +1,6 @@
 """Small videos with known content, and servers."""
 
+import atexit
 import gc
 import logging
 import os
@@ -42,10 +43,8 @@ def pytest_collection() -> None:
 def pytest_collection_finish() -> None:
     gc.freeze()
     gc.enable()
-
-
-def pytest_sessionfinish() -> None:
-    gc.unfreeze()  # else some libraries complain of leaks
+    # At the very end, else some libraries complain of leaks: pytest, too, looks ten times at exit.
+    atexit.register(gc.unfreeze)
 
 
 @pytest.fixture(scope="session", autouse=True)
