@@ -22,9 +22,10 @@ def check_lifecycle(make: Callable[[], Any], call: Callable[[Any], Any]) -> None
     assert isinstance(model.name, str) and model.name
     model.load()
     first = call(model)
-    begun = time.monotonic()
+    begun, spent = time.monotonic(), time.thread_time()
     model.load()
-    assert time.monotonic() - begun < 0.01
+    assert time.thread_time() - spent < 0.01  # of the processor, which others use, too
+    assert time.monotonic() - begun < 0.5
     assert call(model) == first
     model.close()
     model.close()
