@@ -22,6 +22,7 @@ from flows.release.live import filling
 from flows.release.outcome import Outcome
 from flows.request import BuildRequest, finished, has_remote_sources, remember, request
 from flows.runtime.context import Context, Stopped, context
+from flows.runtime.garbage import only_new_garbage
 from flows.runtime.monitoring import logs, served, telemetry
 from flows.runtime.monitoring.progress import lines
 from flows.runtime.monitoring.status import kept_up
@@ -114,6 +115,7 @@ def _make(ctx: Context, connection: Connection) -> None:
     threads = ctx.recipe.run.workers + has_remote_sources(ctx.recipe)
     work = Work(ctx, runner_for(ctx.recipe, threads))
     with ExitStack() as meanwhile:
+        meanwhile.enter_context(only_new_garbage())
         meanwhile.enter_context(work.findable())
         meanwhile.enter_context(using(connection))
         meanwhile.enter_context(stopped_by_signals(ctx))

@@ -16,6 +16,7 @@ What was seen is in infra/bench/results/kills.md.
 from __future__ import annotations
 
 import argparse
+import atexit
 import json
 import multiprocessing
 import os
@@ -153,6 +154,7 @@ class Builds:
         given = (str(self._recipe), self.out, self.told, self._log, self._server)
         process = self._processes.Process(target=drive, args=(*given, dict(os.environ)))
         process.start()
+        atexit.register(process.kill)  # it has a session of its own
         return process
 
     def made(self) -> list[tuple[str, str, str]]:
@@ -277,6 +279,7 @@ def main() -> None:
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--own-server", action="store_true", help="of each build")
     options = parser.parse_args()
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit("ended by SIGTERM"))
     with (
         tempfile.TemporaryDirectory() as temporary,
         nullcontext() if options.own_server else prefect_server() as server,
