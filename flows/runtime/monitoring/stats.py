@@ -46,6 +46,7 @@ class StageStats:
     waiting: float = 0.0  # of `seconds`, in which the worker's own thread did not compute
     besides: float = 0.0  # seconds of its tasks outside work: the journal, the tables, uploads
     since: float | None = None  # `time.monotonic()` when its first record began
+    until: float | None = None  # and when the work on its last one ended
     peak_memory_mb: float = 0.0  # of the process, while the stage was at work
 
 
@@ -139,8 +140,10 @@ class Stats:
                 for counter in _SUMS:
                     setattr(stage, counter, getattr(stage, counter) + counted[counter])
                 stage.peak_memory_mb = max(stage.peak_memory_mb, counted["peak_memory_mb"])
-                if counted["seconds"] and stage.since is None:
-                    stage.since = time.monotonic() - (time.time() - span[0])
+                if counted["seconds"]:
+                    clocks = time.monotonic() - time.time()
+                    stage.since = clocks + span[0] if stage.since is None else stage.since
+                    stage.until = clocks + span[1]
             for name, count in tasks.items():
                 so_far = self.tasks.setdefault(name, TaskCount())
                 so_far.made += count.made
@@ -208,6 +211,7 @@ class Stats:
             shard: ShardCount = getattr(self._local, "shard", ShardCount())
             shard.worked += seconds
             with self._lock:
+                stage.until = start + seconds
                 stage.seconds += seconds
                 stage.core_seconds += core
                 stage.waiting += max(0.0, seconds - core)

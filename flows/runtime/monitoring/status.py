@@ -47,8 +47,8 @@ SAME_PROCESS_SECONDS = 1.0
 @dataclass(frozen=True, slots=True)
 class StageStatus:
     """One stage: records expected so far, and how they went. `per_minute` is the rate of records
-    computed since the stage began, `seconds_left` the time that what is left takes; None where
-    nothing can be said yet. What it took is as `flows.runtime.monitoring.stats.StageStats` has it
+    computed from when the stage began until now, or until its last one where none is left;
+    `seconds_left` the time that what is left takes; None where nothing can be said yet. What it took is as `flows.runtime.monitoring.stats.StageStats` has it
     (None in documents of earlier versions)."""
 
     name: str
@@ -106,8 +106,9 @@ def stage_status(stage: StageStats, workers: int, now: float) -> StageStatus:
     left = max(0, stage.total - finished)
     computed = stage.done + stage.failed
     rate = left_seconds = None
-    if computed and stage.since is not None and now > stage.since:
-        rate = 60 * computed / (now - stage.since)
+    end = now if left or stage.until is None else stage.until
+    if computed and stage.since is not None and end > stage.since:
+        rate = 60 * computed / (end - stage.since)
     if not left:
         left_seconds = 0.0
     elif stage.done:

@@ -21,7 +21,7 @@ from flows.runtime.context import Context, Stopped, context
 from flows.runtime.monitoring import status
 from flows.runtime.monitoring.past_builds import ended_builds
 from flows.runtime.monitoring.progress import clock, kept_line
-from flows.runtime.monitoring.stats import StageStats, TaskCount
+from flows.runtime.monitoring.stats import StageStats, Stats, TaskCount
 from flows.runtime.monitoring.status import Status, alive, kept_up, read, stage_status
 
 RECIPE = """
@@ -43,6 +43,20 @@ def test_rate_and_time_left_follow_from_what_was_computed() -> None:
     assert found.left == 6
     assert found.per_minute == 6.0  # 5 made and 1 failed in a minute
     assert found.seconds_left == 36.0  # 6 of 12 s each, by two workers
+
+
+def test_the_rate_of_a_stage_that_is_done_stays_what_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+    stats = Stats()
+    for began, ended in ((100.0, 110.0), (110.0, 130.0)):
+        clock_of_work = iter((began, ended))
+        with monkeypatch.context() as patched:
+            patched.setattr("time.monotonic", lambda: next(clock_of_work))  # noqa: B023
+            with stats.work("look"):
+                stats.count("look", done=1)
+    stats.expect("look", 2)
+    assert stage_status(stats.stage("look"), workers=2, now=3730.0).per_minute == 4.0
+    stats.expect("look", 1)
+    assert stage_status(stats.stage("look"), workers=2, now=220.0).per_minute == 1.0
 
 
 def test_nothing_is_said_before_anything_is_known() -> None:
