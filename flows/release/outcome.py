@@ -5,6 +5,8 @@ from __future__ import annotations
 import dataclasses
 from typing import Any
 
+from catalog.wording import counted
+
 REPORT = "report.html"
 """The report's name in the catalog's folder."""
 
@@ -36,7 +38,7 @@ class Outcome:
             for line in self.tasks
         ]
         stages = [
-            f"{line['stage']}: {line['records']} records, {line['reused']} of them reused, "
+            f"{line['stage']}: {counted(line['records'], 'record')}, {line['reused']} reused, "
             f"{line['failed']} failed, {line['seconds']:.1f} s"
             for line in self.stages
         ]
@@ -45,19 +47,25 @@ class Outcome:
     def totals_line(self) -> str:
         """What was made of how much, at what cost."""
         totals = self.totals
-        what = "pairs" if self.product == "pairs" else "records"
         return (
-            f"{totals['kept']} {what} kept of {totals['made']} made, from {totals['clips']} clips "
-            f"of {totals['sources']} sources; {totals['failures']} failures. "
-            f"{totals['wall_seconds'] / 60:.1f} minutes, {totals['peak_memory_mb'] / 1024:.1f} GiB "
-            f"at most, orchestration {totals['orchestration_share']:.1%}."
+            f"{counted(totals['kept'], self._one)} kept of {totals['made']} made, "
+            f"from {counted(totals['clips'], 'clip')} of {counted(totals['sources'], 'source')}; "
+            f"{counted(totals['failures'], 'failure')}. "
+            f"{totals['wall_seconds'] / 60:.1f} minutes, of which Prefect, the journal and the "
+            f"tables took {totals['orchestration_share']:.1%}; "
+            f"{totals['peak_memory_mb'] / 1024:.1f} GiB of memory at most."
         )
 
     def line(self) -> str:
         """What came of it, for whoever reads one line."""
         if not self.release:
             return f"{self.catalog}: nothing was made, so nothing was released; see its failures"
-        what = "pairs" if self.product == "pairs" else "records"
-        told = f"{self.totals['kept']} {what} kept of {self.totals['made']} made"
+        told = f"{counted(self.totals['kept'], self._one)} kept of {self.totals['made']} made"
         state = "holds the same as before" if self.unchanged else "released"
-        return f"{self.catalog}: {self.release} {state}, {told}, {self.totals['failures']} failures"
+        failures = counted(self.totals["failures"], "failure")
+        return f"{self.catalog}: {self.release} {state}, {told}, {failures}"
+
+    @property
+    def _one(self) -> str:
+        """What one row of `product` is called."""
+        return "pair" if self.product == "pairs" else "record"

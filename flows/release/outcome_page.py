@@ -15,6 +15,7 @@ from catalog.records import Pair, from_row
 from catalog.releases import Catalog
 from catalog.report.markdown import bullets, section, table
 from catalog.report.sheet import pair_strip
+from catalog.wording import counted
 from flows.release.outcome import Outcome
 from flows.release.since import NewRecords
 
@@ -25,10 +26,11 @@ PAIRS_SHOWN = 6
 def outcome_page(dataset: Catalog, outcome: Outcome, made: NewRecords) -> str:
     """Counts per task and reason, where report and catalog lie, and some of the new pairs."""
     totals = outcome.totals
-    what = "pairs" if outcome.product == "pairs" else "records"
-    new = f"{made.kept} {what} kept of {made.made} made" if made.made else "nothing new made"
+    one = "pair" if outcome.product == "pairs" else "record"
+    new = f"{counted(made.kept, one)} kept of {made.made} made" if made.made else "nothing new made"
     since = f" since {made.since}" if made.since else ""
-    overall = f"{totals['kept']} of {totals['made']} in all, of {totals['sources']} sources"
+    sources = counted(totals["sources"], "source")
+    overall = f"{totals['kept']} of {totals['made']} in all, of {sources}"
     rows = [
         (line["task"], line["planned"], line["made"], line["kept"], _reasons(line["rejected"]))
         for line in outcome.tasks
@@ -40,7 +42,8 @@ def outcome_page(dataset: Catalog, outcome: Outcome, made: NewRecords) -> str:
     ]
     parts = [
         f"# Release {outcome.release}: {new}{since}" if outcome.release else "# No release",
-        f"{overall}; {totals['failures']} failures, {totals['wall_seconds'] / 60:.0f} minutes.",
+        f"{overall}; {counted(totals['failures'], 'failure')}, "
+        f"{counted(round(totals['wall_seconds'] / 60), 'minute')}.",
         table(("task", "planned", "made", "kept", "rejected, or refused unmade, by reason"), rows),
         section("Where it lies", bullets(places)),
     ]

@@ -196,10 +196,11 @@ def instruction_notes(ctx: Context) -> list[str]:
     if not texts:
         return []
     by_model = sum(by == "model" for row in columns["phrasings_by"] for by in row) / len(texts)
-    variety = ", ".join(f"distinct-{n} {distinct(texts, n):.2f}" for n in (1, 2))
+    words, pairs = (f"{distinct(texts, n):.0%}" for n in (1, 2))
     return [
         f"Instructions: {len(texts) / len(columns):.1f} phrasings per pair, {by_model:.0%} by the "
-        f"model, the others by templates; {variety}."
+        f"model, the others by templates; {words} of their words and {pairs} of their word pairs "
+        "are distinct."
     ]
 
 

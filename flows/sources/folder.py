@@ -17,6 +17,7 @@ from typing import Literal
 from pydantic import field_serializer
 
 from catalog.errors import EditmillError, one_line, printable
+from catalog.wording import counted
 from flows.sources.source import Listing, LocalSection, Refusal, SourceFile
 from flows.sources.suffixes import FOOTAGE, unsupported
 
@@ -130,12 +131,12 @@ class _Walk:
             counts = [f"{suffix or 'no suffix'} {n}" for suffix, n in named]
             if rest := count - sum(n for _, n in named):
                 counts.append(f"others {rest}")
-            kind = _counted(count, "file that is", "files that are")
+            kind = counted(count, "file that is", "files that are")
             parts.append(f"{kind} no video by name ({', '.join(counts)})")
         if self._hidden:
             parts.append(f"{self._hidden} hidden (or a bin, a system folder, a catalog)")
         if self._again:
-            parts.append(f"{_counted(self._again, 'link', 'links')} to a folder listed already")
+            parts.append(f"{counted(self._again, 'link')} to a folder listed already")
         return [f"Left out: {', '.join(parts)}"] if parts else []
 
     def _below(self, start: Path) -> None:
@@ -212,7 +213,3 @@ def _is_no_file(path: Path) -> bool:
         return not stat.S_ISREG(path.stat().st_mode)
     except OSError:
         return False
-
-
-def _counted(count: int, one: str, more: str) -> str:
-    return f"{count} {one if count == 1 else more}"

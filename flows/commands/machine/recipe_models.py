@@ -13,6 +13,7 @@ from rich.table import Table
 from rich.text import Text
 
 from catalog.errors import EditmillError
+from catalog.wording import counted
 from experts import weights
 from experts.checkpoint.download import UnavailableError, newest
 from experts.checkpoint.places import offline
@@ -172,10 +173,10 @@ def _described(row: Requirement) -> Text:
     return text
 
 
-def _counted(checkpoints: int, files: int) -> str:
+def _in_words(checkpoints: int, files: int) -> str:
     """What is missing, in words."""
     parts = [(checkpoints, "checkpoint"), (files, "file")]
-    return ", ".join(f"{count} {what}{'s' * (count != 1)}" for count, what in parts if count)
+    return ", ".join(counted(count, what) for count, what in parts if count)
 
 
 def _print_rest(
@@ -193,7 +194,7 @@ def _print_rest(
         unknown = sum(not n.size for n in missing)
         more = f" + {unknown} of unknown size" if unknown else ""
         console.print(
-            f"{size / MB:.0f} MB{more} are missing ({_counted(len(missing), len(absent))}); "
+            f"{size / MB:.0f} MB{more} are missing ({_in_words(len(missing), len(absent))}); "
             f"fetch them with: editmill models --recipe {name} --fetch",
             markup=False,
         )

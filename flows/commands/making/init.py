@@ -11,6 +11,7 @@ from rich.progress import track
 
 from catalog.errors import EditmillError, one_line
 from catalog.storage.files import write_bytes
+from catalog.wording import counted
 from experts.plan.rules import Planning
 from flows.commands.making.footage import Objects, ReadableVideos, objects_in, probed
 from flows.commands.making.recipe_text import recipe_text
@@ -84,8 +85,7 @@ def _tell(out: Path, listed: Listing, found: ReadableVideos, objects: Objects) -
     console = Console(highlight=False, soft_wrap=True)
     videos = found.videos
     for line in (
-        f"{len(videos)} video{'s' * (len(videos) != 1)}, {_clock(found.seconds)} in all, "
-        f"{_sizes(found)}",
+        f"{counted(len(videos), 'video')}, {_clock(found.seconds)} in all, {_sizes(found)}",
         *([f"{len(found.refused)} cannot be read:"] if found.refused else []),
         *(f"  {reason}" for reason in found.refused[:REFUSALS]),
         *([f"  and {len(found.refused) - REFUSALS} more"] if len(found.refused) > REFUSALS else []),
@@ -99,7 +99,7 @@ def _tell(out: Path, listed: Listing, found: ReadableVideos, objects: Objects) -
 
 
 def _seen(objects: Objects) -> str:
-    of = f"of {objects.looked_at} videos looked at"
+    of = f"of {counted(objects.looked_at, 'video')} looked at"
     if not objects.videos:
         return f"No object was seen in any {of}: the recipe makes global edits only."
     return f"Objects, by how many {of}: " + ", ".join(

@@ -15,6 +15,7 @@ import yaml
 
 from catalog.errors import BadInput
 from catalog.media import fit_size
+from catalog.wording import counted
 from experts.edit.tasks import CONDITIONAL, LOCAL, TASKS, Size
 from filters.base import FRAMES
 from flows.commands.making.footage import Objects, ReadableVideos
@@ -76,8 +77,7 @@ def recipe_text(name: str, folder: Path, found: ReadableVideos, objects: Objects
 
 
 def _head(name: str, folder: Path, found: ReadableVideos, objects: Objects) -> Iterator[str]:
-    count = len(found.videos)
-    yield f"# For {count} video{'s' * (count != 1)}, {found.seconds / 60:.1f} minutes in all."
+    yield f"# For {counted(len(found.videos), 'video')}, {found.seconds / 60:.1f} minutes in all."
     yield "# Written by `editmill init`; every key that is not here has the papers' value."
     yield f"name: {name if yaml.safe_load(name) == name else _quoted(name)}"  # 2024, `on`
     yield "seed: 0  # another seed draws other edits"
@@ -95,7 +95,7 @@ def _labels(found: ReadableVideos, objects: Objects) -> Iterator[str]:
         return
     yield (
         f"    # Objects that may be edited, as seen in a few frames of {objects.looked_at} "
-        f"of {len(found.videos)} videos"
+        f"of {counted(len(found.videos), 'video')}"
     )
     yield "    # (" + ", ".join(f"{k} in {n}" for k, n in objects.videos.items()) + ")."
     names = ", ".join(_quoted(label) if " " in label else label for label in objects.videos)
@@ -121,7 +121,8 @@ def _clips(found: ReadableVideos) -> Iterator[str]:
         yield _key("min_frames", least, "the papers' 33 would leave short videos out")
     per_source = max(1, round(FIRST_CLIPS / len(lengths)))
     if every > FIRST_CLIPS and max(lengths) > per_source * longest:
-        yield _key("per_source", per_source, f"take this line away for all, about {every} clips")
+        clips = counted(every, "clip")
+        yield _key("per_source", per_source, f"take this line away for all, about {clips}")
 
 
 def _annotate(found: ReadableVideos) -> Iterator[str]:

@@ -10,6 +10,7 @@ from typing import Any
 
 import typer
 
+from catalog.wording import counted
 from flows.replay import Replayed, replay
 
 SHOWN = 6
@@ -48,7 +49,7 @@ def total(found: Sequence[Replayed]) -> str:
     """`4 records: 3 same, 1 differs`."""
     counts = Counter(each.state for each in found)
     states = ", ".join(f"{n} {state}" for state, n in sorted(counts.items(), reverse=True))
-    return f"{len(found)} record{'' if len(found) == 1 else 's'}: {states}"
+    return f"{counted(len(found), 'record')}: {states}"
 
 
 def _short(value: Any) -> str:

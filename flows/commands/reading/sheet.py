@@ -10,6 +10,7 @@ from catalog.errors import EditmillError
 from catalog.keeping.erased import kept_path
 from catalog.media.image import write_png
 from catalog.report.sheet import many_sheet
+from catalog.wording import counted
 
 
 def show(
@@ -43,4 +44,4 @@ def show(
     if as_json:
         print(json.dumps({"out": str(out), "pairs": [p.pair_id for p in pairs]}))
     else:
-        print(f"{out}: {len(pairs)} {which} pair{'s' * (len(pairs) != 1)}")
+        print(f"{out}: {counted(len(pairs), f'{which} pair')}")

@@ -15,6 +15,7 @@ from catalog.errors import EditmillError
 from catalog.policy import Policy
 from catalog.records import SCORES
 from catalog.releases import Catalog
+from catalog.wording import counted
 from experts.edit.tasks import TASKS
 from filters.base import SCORE_RANGES
 
@@ -46,7 +47,7 @@ def main(
         print(json.dumps(document | {"policy": policy.document()}))
         return
     _print_tasks(dataset.counts()["tasks"], tasks, ref, release.tag)
-    print(f"Release {release.tag} keeps {kept} of {made} pairs; {ref} stays as it was.")
+    print(f"Release {release.tag} keeps {kept} of {counted(made, 'pair')}; {ref} stays as it was.")
 
 
 def _print_tasks(before: dict[str, Any], after: dict[str, Any], ref: str, tag: str) -> None:

@@ -12,6 +12,7 @@ import catalog
 from catalog.export.formats import FORMATS, format_named
 from catalog.export.pairs.splits import parse_splits
 from catalog.export.run import WHOLE, Exported, export
+from catalog.wording import counted
 
 
 def names() -> list[str]:
@@ -56,12 +57,12 @@ def describe(done: Exported) -> str:
     files = ", ".join(f"{count} {what}" for what, count in done.files.items())
     total = sum(done.splits.values())
     lines = [
-        f"{done.out}: {total} record{'' if total == 1 else 's'} of {done.ref} for {done.reader} "
-        f"({records})",
+        f"{done.out}: {counted(total, 'record')} of {done.ref} for {done.reader} ({records})",
         f"{files}: {done.bytes / 1e6:.1f} MB",
     ]
     if done.signed:
-        lines.append(f"{done.signed} generated videos carry content credentials")
+        carry = "video carries" if done.signed == 1 else "videos carry"
+        lines.append(f"{done.signed} generated {carry} content credentials")
     for name in done.empty:
         lines.append(
             f"{name}: empty, no source fell into it; export more sources, or a larger share"
@@ -71,9 +72,9 @@ def describe(done: Exported) -> str:
         lines.append("all of it was there: nothing to do")
     elif done.linked:
         lines.append(
-            f"{done.made} files made, {done.linked} of them hard links to the catalog's media: "
-            "never write to them in place (--copy makes copies)"
+            f"{counted(done.made, 'file')} made, {done.linked} of them hard links to the catalog's "
+            "media: never write to them in place (--copy makes copies)"
         )
     else:
-        lines.append(f"{done.made} files made")
+        lines.append(f"{counted(done.made, 'file')} made")
     return "\n".join(lines)

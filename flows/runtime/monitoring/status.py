@@ -48,8 +48,9 @@ SAME_PROCESS_SECONDS = 1.0
 class StageStatus:
     """One stage: records expected so far, and how they went. `per_minute` is the rate of records
     computed from when the stage began until now, or until its last one where none is left;
-    `seconds_left` the time that what is left takes; None where nothing can be said yet. What it took is as `flows.runtime.monitoring.stats.StageStats` has it
-    (None in documents of earlier versions)."""
+    `seconds_left` is the time that what is left takes; None where nothing can be said yet. What it
+    took is as `flows.runtime.monitoring.stats.StageStats` has it (None in documents of earlier
+    versions)."""
 
     name: str
     total: int

@@ -85,5 +85,5 @@ def test_nothing_made_is_no_release(tmp_path: Path, recipe: str, product: object
     assert "nothing was made" in outcome.line()
     json.dumps(dataclasses.asdict(outcome))
     page = outcome_page(ctx.catalog, outcome, made_by(ctx.catalog, outcome))
-    assert page.startswith("# No release") and "1 failures" in page
+    assert page.startswith("# No release") and "1 failure," in page
     assert (tmp_path / "catalog" / "report.html").exists()

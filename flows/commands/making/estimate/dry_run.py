@@ -13,6 +13,7 @@ from rich.console import Console
 from rich.table import Table
 
 from catalog.errors import EditmillError
+from catalog.wording import counted
 from experts.devices import cuda_device
 from experts.edit.tasks import TASKS, expert_for
 from experts.providers import provider
@@ -156,12 +157,13 @@ def _weights(rows: Sequence[Requirement], entries: Sequence[WeightsEntry]) -> di
 def _lines(recipe: Recipe, expected: Forecast, document: dict[str, Any]) -> list[str]:
     refused = expected.footage.refused
     lines = [
-        f"{recipe.name}: {document['sources']} sources, {expected.footage.seconds / 60:.1f} "
-        f"minutes of footage → {expected.clips} clips → "
+        f"{recipe.name}: {counted(document['sources'], 'source')}, "
+        f"{expected.footage.seconds / 60:.1f} minutes of footage → "
+        f"{counted(expected.clips, 'clip')} → "
         + (
-            f"{round(expected.records)} local-editing records at most"
+            f"{counted(round(expected.records), 'local-editing record')} at most"
             if recipe.records is not None
-            else f"{sum(document['edits'].values())} edits"
+            else counted(sum(document["edits"].values()), "edit")
         )
     ]
     lines += [f"As it is, the build would refuse: {problem}" for problem in document["problems"]]
@@ -193,7 +195,8 @@ def _lines(recipe: Recipe, expected: Forecast, document: dict[str, Any]) -> list
 
 
 def _weights_line(sizes: dict[str, int]) -> str:
-    unknown = f", and {sizes['unknown']} checkpoints of unknown size" if sizes["unknown"] else ""
+    checkpoints = counted(sizes["unknown"], "checkpoint")
+    unknown = f", and {checkpoints} of unknown size" if sizes["unknown"] else ""
     missing = sizes["missing_bytes"]
     fetched = f"{missing / GB:.1f} GB of it still to be fetched" if missing else "all of it here"
     return f"Weights: {sizes['bytes'] / GB:.1f} GB on disk{unknown}, {fetched}."
@@ -230,8 +233,8 @@ def _there(expected: Forecast, document: dict[str, Any]) -> list[str]:
 def _time(recipe: Recipe, expected: Forecast, document: dict[str, Any]) -> str:
     text = (
         f"Time: about {expected.core_seconds / 60:.0f} core-minutes, "
-        f"{document['wall_seconds'] / 60:.0f} minutes with {recipe.run.workers} "
-        f"worker{'s' * (recipe.run.workers != 1)}"
+        f"{counted(round(document['wall_seconds'] / 60), 'minute')} with "
+        f"{counted(recipe.run.workers, 'worker')}"
     )
     if recipe.records is not None:
         text += ", without the records themselves, which were not measured"

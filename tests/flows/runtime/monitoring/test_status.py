@@ -45,7 +45,9 @@ def test_rate_and_time_left_follow_from_what_was_computed() -> None:
     assert found.seconds_left == 36.0  # 6 of 12 s each, by two workers
 
 
-def test_the_rate_of_a_stage_that_is_done_stays_what_it_was(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_rate_of_a_finished_stage_stays_what_it_was(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     stats = Stats()
     for began, ended in ((100.0, 110.0), (110.0, 130.0)):
         clock_of_work = iter((began, ended))
