@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -28,6 +29,7 @@ from experts.annotate.tracking.kinds import alike, counted
 from experts.annotate.tracking.segment import Segmenter
 from experts.annotate.tracking.tracker import TrackedObject, Tracker
 from experts.instances import shared
+from experts.masks.geometry import Box
 from experts.masks.packed import MaskTrack, Union
 from experts.providers import chosen
 from experts.providers.models import Models
@@ -86,7 +88,8 @@ def annotate(
     """The annotation of a clip from its `frames` [H, W, 3], which are read once, as far as they are
     needed at a time; masks are written to `store`.
 
-    Tracks of labels outside `clip.labels` are left out unless `keep_all`. `check_stop` is called
+    Tracks of labels outside `clip.labels` are left out unless `keep_all`; those that might be taken
+    for a kept one, a doubtful truck for a car, are among its rivals. `check_stop` is called
     between objects and keyframes and may raise. Raises BadInput where there are fewer frames than
     the clip's.
     """
@@ -96,13 +99,16 @@ def annotate(
     seen = list(tracker.track(stream, interval, check_stop, clip.phrases))
     stream.finish()
     labels = clip.labels
-    kept = [found for found in seen if keep_all or not labels or found.label in labels]
+    wanted = {found.label for found in seen if keep_all or not labels or found.label in labels}
+    kept = [found for found in seen if found.label in wanted]
+    left_out = [found for found in seen if found.label not in wanted]
     tracks = []
     for i, found in enumerate(kept):
         check_stop()
         with store.writing(".mkv") as out:
             media.write_masks(out.path, found.masks, clip.fps)
-        tracks.append(_row(clip, i, found, out.ref))
+        rivals = (*found.rivals, *_like(found, left_out, interval))
+        tracks.append(_row(clip, i, dataclasses.replace(found, rivals=rivals), out.ref))
     moving = Union([found.masks for found in kept]) if kept else None
     path = camera_path(preview.frames, moving, preview.size)
     camera = [round(float(v), 2) for v in path.ravel()]
@@ -154,6 +160,18 @@ def _largest_rival(found: TrackedObject) -> float:
 def _has_rivals(found: TrackedObject) -> bool:
     """Whether there are more of the kind than tracks: one sighting may be a part of something."""
     return len({frame for frame, _ in found.rivals}) > 1
+
+
+def _like(
+    found: TrackedObject, others: Sequence[TrackedObject], interval: int
+) -> Iterator[tuple[int, Box]]:
+    """Every `interval` frames the boxes of those of `others` that might be taken for `found`."""
+    for other in others:
+        if alike(other.label, found.label):
+            for frame in range(0, len(other.boxes), interval):
+                x0, y0, x1, y1 = map(float, other.boxes[frame])
+                if x1 > x0:
+                    yield frame, (x0, y0, x1, y1)
 
 
 def _row(clip: Clip, index: int, found: TrackedObject, masks: str) -> Track:
