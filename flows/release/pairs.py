@@ -84,12 +84,13 @@ def stage_lines(ctx: Context) -> list[StageLine]:
 def publish(ctx: Context, tag: str | None, without: Sequence[str] = ()) -> Outcome:
     """Writes the models table, the release and the report; returns what to show. Where nothing was
     made, there is no release."""
+    tasks, stages = task_lines(ctx), stage_lines(ctx)
     notes = [
+        *unplanned_notes(ctx.recipe, tasks),
         *filter_notes(ctx),
         *instruction_notes(ctx),
         *off_notes(ctx.recipe),
     ]
-    tasks, stages = task_lines(ctx), stage_lines(ctx)
     made = any(line.made for line in tasks)
     release = publish_release(ctx, tag, without) if made else None
     with ctx.stats.task("report"):
@@ -201,6 +202,19 @@ def instruction_notes(ctx: Context) -> list[str]:
         f"Instructions: {len(texts) / len(columns):.1f} phrasings per pair, {by_model:.0%} by the "
         f"model, the others by templates; {words} of their words and {pairs} of their word pairs "
         "are distinct."
+    ]
+
+
+def unplanned_notes(recipe: Recipe, tasks: Sequence[TaskLine]) -> list[str]:
+    """The tasks that have a weight in the recipe and no edit in `tasks`; nothing where all have."""
+    planned = {line.task for line in tasks}
+    without = [name for name, weight in recipe.plan.weights.items() if weight > 0]
+    without = [name for name in without if name not in planned]
+    if not without:
+        return []
+    return [
+        f"Planned for no clip: {', '.join(without)}. Of an object: none suited; the others: chance "
+        "drew none of them. More clips, or more `plan.edits_per_clip`, help (docs/tasks.md)."
     ]
 
 

@@ -131,6 +131,22 @@ def test_embedded_leaves_the_depth_tasks_off_and_the_build_says_so() -> None:
     assert off_notes(recipe.parse(MINIMAL, "tiny")) == []  # names no such task
 
 
+def test_a_build_says_of_which_tasks_it_planned_nothing() -> None:
+    from catalog.report.summary import TaskLine
+    from flows.release.pairs import unplanned_notes
+
+    asked = recipe.parse(
+        "name: few\nsources: [{kind: folder, path: v}]\n"
+        "plan: {weights: {object_removal: 3, deblur: 1, depth_detection: 0}}",
+        "few",
+    )
+    deblur = TaskLine("deblur", planned=1, made=1, kept=1, rejected={})
+    removal = TaskLine("object_removal", planned=1, made=0, kept=0, rejected={"small": 1})
+    (note,) = unplanned_notes(asked, [deblur])
+    assert note.startswith("Planned for no clip: object_removal. ")
+    assert unplanned_notes(asked, [deblur, removal]) == []
+
+
 def test_a_folder_whose_name_is_no_utf8_can_be_written_down() -> None:
     folder = recipe.FolderSources(kind="folder", path=Path(os.fsdecode(b"/caf\xe9")))
     written = recipe.load("embedded").model_copy(update={"sources": (folder,)})
