@@ -17,7 +17,7 @@ from catalog.layout import MARKER
 from catalog.storage import open_storage
 from flows.commands.releasing.log import LogEntry, entries, said
 from flows.runtime.monitoring import status as build_status
-from flows.runtime.monitoring.progress import clock, kept_line, stage_table
+from flows.runtime.monitoring.progress import clock, kept_line, memory, stage_table
 from flows.runtime.monitoring.status import SECONDS, Status, alive
 from flows.runtime.stopping import signals
 
@@ -62,13 +62,13 @@ def _since(root: str, status: Status) -> list[LogEntry]:
 
 def describe(status: Status) -> RenderableType:
     """The status for a person."""
-    head = f"{status.recipe}: {_state(status)} · {clock(status.seconds)}"
+    head = [f"{status.recipe}: {_state(status)}", clock(status.seconds)]
     if alive(status) and status.seconds_left:
-        head += f" · about {clock(status.seconds_left)} left of what is known"
-    lines = [head + f" · {status.peak_memory_mb / 1024:.1f} GiB at most"]
-    if kept := kept_line(status.tasks, status.state != "finished"):
-        lines.append(kept)
-    return Group(Text(lines[0]), stage_table(status.stages), *map(Text, lines[1:]))
+        head.append(f"about {clock(status.seconds_left)} left of what is known")
+    head += memory(status.peak_memory_mb)
+    kept = kept_line(status.tasks, status.state != "finished")
+    below = [Text(kept)] if kept else []
+    return Group(Text(" · ".join(head)), stage_table(status.stages), *below)
 
 
 def _state(status: Status) -> str:

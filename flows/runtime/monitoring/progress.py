@@ -30,6 +30,11 @@ def clock(seconds: float) -> str:
     return f"{hours}:{minutes:02d}:{rest:02d}" if hours else f"{minutes}:{rest:02d}"
 
 
+def memory(megabytes: float) -> list[str]:
+    """Of the process at its peak, as a part of a line; none before it was looked at."""
+    return [f"{megabytes / 1024:.1f} GiB of memory at most"] if megabytes else []
+
+
 def stage_table(stages: Sequence[StageStatus]) -> Table:
     """Per stage: records done and expected, rate, time left, reused, failed."""
     table = Table(box=None, pad_edge=False, header_style="dim")
@@ -67,11 +72,9 @@ class _LiveTable:
         self._stats, self._stop = stats, stop
 
     def __rich__(self) -> RenderableType:
-        caption = (
-            f"{clock(self._stats.wall_seconds())} · "
-            f"{self._stats.peak_memory_mb / 1024:.1f} GiB at most · "
-            f"{STOPPING if self._stop.is_set() else 'Ctrl-C stops; the same command continues'}"
-        )
+        hint = STOPPING if self._stop.is_set() else "Ctrl-C stops; the same command continues"
+        used = memory(self._stats.peak_memory_mb)
+        caption = " · ".join([clock(self._stats.wall_seconds()), *used, hint])
         parts = [kept_line(dict(self._stats.tasks)), caption]
         lines = [Text(part, style="dim") for part in parts if part]
         return Group(stage_table(stage_statuses(self._stats)), *lines)

@@ -20,7 +20,7 @@ from flows.recipe import parse
 from flows.runtime.context import Context, Stopped, context
 from flows.runtime.monitoring import status
 from flows.runtime.monitoring.past_builds import ended_builds
-from flows.runtime.monitoring.progress import clock, kept_line
+from flows.runtime.monitoring.progress import clock, kept_line, memory
 from flows.runtime.monitoring.stats import StageStats, Stats, TaskCount
 from flows.runtime.monitoring.status import Status, alive, kept_up, read, stage_status
 
@@ -195,3 +195,8 @@ def test_words() -> None:
     assert [clock(s) for s in (0, 59.9, 61, 3661)] == ["0:00", "0:59", "1:01", "1:01:01"]
     assert kept_line({}) == ""
     assert Status.__doc__
+
+
+def test_no_memory_is_told_before_it_was_looked_at() -> None:
+    assert memory(0) == []
+    assert memory(3584.0) == ["3.5 GiB of memory at most"]
