@@ -7,10 +7,10 @@ import json
 from collections import Counter
 from pathlib import Path
 
-from rich.console import Console
 from rich.table import Table
 
 from catalog.diff.pairs import KEPT, Change, changes
+from flows.commands.tables import console, print_table
 
 WORDS = {
     "added": "added",
@@ -30,15 +30,16 @@ def show(root: str | Path, old: str, new: str, as_json: bool) -> None:
     if as_json:
         print(json.dumps({"old": old, "new": new, "changes": list(map(dataclasses.asdict, found))}))
         return
-    console = Console()
+    to = console()
     if found:
-        console.print(_table(found, old, new))
-    console.print(_summary(found, old, new), highlight=False)
+        print_table(to, _table(found, old, new))
+    to.print(_summary(found, old, new), highlight=False)
 
 
 def _table(found: list[Change], old: str, new: str) -> Table:
     table = Table(box=None, header_style="dim", pad_edge=False)
-    for heading in ("task", "what happened", f"in {old}", f"in {new}"):
+    table.add_column("task", no_wrap=True)
+    for heading in ("what happened", f"in {old}", f"in {new}"):
         table.add_column(heading, overflow="fold")
     table.add_column("pairs", justify="right")
     for one in found:

@@ -8,7 +8,6 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
@@ -19,6 +18,7 @@ from catalog.records import Release
 from catalog.storage import open_storage
 from catalog.storage.location import Storage
 from flows.commands.releasing.releases import recipe_name
+from flows.commands.tables import console, print_table
 from flows.runtime.monitoring.past_builds import ended_builds
 from flows.runtime.monitoring.status import Status
 
@@ -61,7 +61,7 @@ def show(root: str, limit: int, as_json: bool) -> None:
         table.add_column(heading, overflow="fold")
     for entry in found:
         table.add_row(entry.at[:19].replace("T", " "), entry.what, escape(said(entry)))
-    Console().print(table)
+    print_table(console(), table)
 
 
 def said(entry: LogEntry) -> str:
