@@ -136,7 +136,7 @@ def _contents(of: DatasetCard) -> str:
     rows = [(task, *(held.get((task, split), 0) for split in splits)) for task in tasks]
     rows.append(("all", *of.counts.values()))
     text = table(("task", *splits), rows)
-    files = ", ".join(f"{n} {what}" for what, n in sorted(of.files.items()))
+    files = ", ".join(f"{what} {n}" for what, n in sorted(of.files.items()))
     writes = of.format.writes
     if of.format.mask_writes and _has_masks(of):
         writes += f", {of.format.mask_writes}"

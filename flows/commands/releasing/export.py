@@ -54,11 +54,11 @@ def show(
 def describe(done: Exported) -> str:
     """The summary in a few lines."""
     records = ", ".join(f"{split} {count}" for split, count in done.splits.items())
-    files = ", ".join(f"{count} {what}" for what, count in done.files.items())
+    files = ", ".join(f"{what} {count}" for what, count in done.files.items())
     total = sum(done.splits.values())
     lines = [
         f"{done.out}: {counted(total, 'record')} of {done.ref} for {done.reader} ({records})",
-        f"{files}: {done.bytes / 1e6:.1f} MB",
+        f"{counted(sum(done.files.values()), 'file')} ({files}), {done.bytes / 1e6:.1f} MB",
     ]
     if done.signed:
         carry = "video carries" if done.signed == 1 else "videos carry"

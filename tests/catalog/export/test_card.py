@@ -101,7 +101,7 @@ def test_it_counts_every_file(run: Export, tmp_path: Path) -> None:
         path for path in (tmp_path / "out").rglob("*.*") if path.suffix in (".md", ".jsonl", ".csv")
     ]
     assert done.files["index"] == len(texts) == 5
-    assert ", 5 index" in f", {_files(tmp_path / 'out')}"
+    assert ", index 5" in f", {_files(tmp_path / 'out')}"
 
 
 def _files(out: Path) -> str:
