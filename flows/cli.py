@@ -16,8 +16,8 @@ from flows.commands.video import app as video
 app = typer.Typer(
     name="editmill",
     help="A dataset factory for instruction-based video editing.",
-    epilog="First steps: `editmill build` on the sample clips, then `editmill open`; of your own "
-    "footage: `editmill init FOLDER`, `editmill build recipe.yaml --dry-run`.",
+    epilog="First steps, on the sample clips: `editmill build`, `editmill open`. On your own "
+    "footage: `editmill init FOLDER`, `editmill build recipe.yaml --out DATASET --dry-run`.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="markdown",

@@ -124,7 +124,7 @@ class DepthModel(DepthAnything):
         if not named:
             raise EditmillError(
                 "the depth tasks need a depth model, which no package registry carries: choose "
-                f"`models.depth` in a recipe, or set {VARIABLE} to a folder or hub id of one: "
+                f"`models.depth` in a recipe, or set {VARIABLE} to the folder of one, or to "
                 f"{self._kind().hub_example}"
             )
         return named

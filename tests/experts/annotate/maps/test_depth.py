@@ -98,7 +98,7 @@ def test_a_slow_zoom_passes() -> None:
 @pytest.mark.parametrize(
     ("value", "says"),
     [
-        ("", "set EDITMILL_DEPTH to a folder or hub id"),
+        ("", "set EDITMILL_DEPTH to the folder of one, or to a hub id"),
         ("{tmp}/empty", "config.json, model.safetensors, preprocessor_config.json missing"),
         ("no-such-owner/no-such-model", "neither a folder here nor to be had from the hub"),
     ],
