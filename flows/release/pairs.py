@@ -208,13 +208,13 @@ def instruction_notes(ctx: Context) -> list[str]:
 def unplanned_notes(recipe: Recipe, tasks: Sequence[TaskLine]) -> list[str]:
     """The tasks that have a weight in the recipe and no edit in `tasks`; nothing where all have."""
     planned = {line.task for line in tasks}
-    without = [name for name, weight in recipe.plan.weights.items() if weight > 0]
-    without = [name for name in without if name not in planned]
+    weights = recipe.plan.weights
+    without = [name for name, weight in weights.items() if weight and name not in planned]
     if not without:
         return []
     return [
-        f"Planned for no clip: {', '.join(without)}. Of an object: none suited; the others: chance "
-        "drew none of them. More clips, or more `plan.edits_per_clip`, help (docs/tasks.md)."
+        f"Planned for no clip: {', '.join(without)}. No object suited, or others were drawn; more "
+        "clips help, or more `plan.edits_per_clip` (docs/tasks.md)."
     ]
 
 
