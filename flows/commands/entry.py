@@ -48,7 +48,9 @@ def _run(app: Callable[..., object]) -> int:
     except OSError:  # libraries of compiled code would end the process
         raise EditmillError("the working folder is gone; change to one that is there") from None
     try:
-        code = app(standalone_mode=False)  # else typer draws a box around what is wrong
+        # By its name also from `python -m`, which no shell could complete; typer would draw a box
+        # around what is wrong in its standalone mode.
+        code = app(prog_name="editmill", standalone_mode=False)
     except SystemExit as ended:
         if isinstance(ended.__context__, BrokenPipeError):  # typer hides it
             raise ended.__context__ from None

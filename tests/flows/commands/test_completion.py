@@ -24,9 +24,8 @@ def offered(line: str) -> list[str]:
         "COMP_WORDS": line,
         "COMP_CWORD": str(len(words) - 1),
     }
-    code = "from flows.cli import app; app(prog_name='editmill')"
     ran = subprocess.run(
-        [sys.executable, "-c", code], capture_output=True, text=True, env=os.environ | env
+        [sys.executable, "-m", "editmill"], capture_output=True, text=True, env=os.environ | env
     )
     assert ran.stderr == ""
     return ran.stdout.split()
