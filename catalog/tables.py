@@ -27,11 +27,11 @@ from polars.exceptions import PanicException, PolarsError
 from catalog.delta import writing
 from catalog.delta.disk_dict import DiskDict
 from catalog.delta.parts import EMPTY, MANY_COMMITS, fingerprint
+from catalog.delta.rows import as_read, columns, completed, frame_of, refuse_other_types, rows_of
 from catalog.delta.table import StoredTable
 from catalog.delta.writing import PART, WRITER
 from catalog.errors import EditmillError
 from catalog.records import TABLES, from_row, key_column, schema
-from catalog.rows import as_read, columns, completed, frame_of, refuse_other_types, rows_of
 from catalog.storage.files import unwritable
 from catalog.storage.folder import FolderStorage
 from catalog.storage.location import Storage, Versioned

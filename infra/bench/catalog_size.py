@@ -23,11 +23,11 @@ import numpy as np
 import polars as pl
 
 import catalog
+from catalog.delta.rows import columns
 from catalog.delta.writing import PART, append
 from catalog.policy import Policy, Threshold
 from catalog.records import Pair, from_row, schema
 from catalog.releases import Catalog
-from catalog.rows import columns
 from flows.recipe import parse
 from flows.runtime.context import context
 from flows.runtime.results import journal
