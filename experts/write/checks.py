@@ -314,9 +314,9 @@ def _wording(
             yield "garbled"
     if _GARBLED.search(" ".join(tail)):
         yield "garbled"
-    labelled = words_of(request.label)
+    asked = words_of(f"{request.label} {request.style}")
     look = _ATTRIBUTES.intersection(words_of(request.style))
-    if any(words.count(word) > labelled.count(word) + 1 for word in look):
+    if any(words.count(word) > asked.count(word) for word in look):
         yield "repeats"  # "paint the car orange to orange"
     if also or open_vocabulary:
         return  # what stays is named in words of its own

@@ -21,6 +21,7 @@ BLACK_FOR_WHITE = WriteRequest("object_swap", "black car", other="white car")
 CROWDED = WriteRequest("canny_to_video", caption="several cars and a bird")
 GREEN_CAR = WriteRequest("local_style_transfer", "car on the left", "a dark green car", kind="car")
 BRONZE_CAR = WriteRequest("local_style_transfer", "car", prompt="a bronze car")
+RED_SKIES = WriteRequest("global_style_transfer", prompt="a red painting with red skies")
 SKETCH = WriteRequest("global_style_transfer", prompt="a pencil sketch")
 INPAINT = WriteRequest("inpainting", caption="two people and a bus")
 OUTPAINT = WriteRequest("outpainting", caption="two people and a bus")
@@ -54,6 +55,7 @@ FROM_DEPTH = WriteRequest("depth_to_video", caption="a bird")
         ("Make the car bronze.", BRONZE_CAR),
         ("Give the car a bronze look.", BRONZE_CAR),
         ("Turn the whole clip into a pencil sketch.", SKETCH),
+        ("Turn the whole clip into a red painting with red skies.", RED_SKIES),
         (
             "Highlight the dogs in distinct colors.",
             WriteRequest("object_grounding", "dog", count=2),
