@@ -13,7 +13,7 @@ from filters.footage.duplicates.match import FingerprintColumns, Matcher
 from filters.footage.duplicates.segment import Bands, Segment, joined
 
 SMALL = 1 << 14
-"""Samples that are compared one by one before they become a segment."""
+"""Samples, or videos, that are compared one by one before they become a segment."""
 
 LARGE = 32
 """Small segments that become a large one: each hash that is asked for costs a look into every
@@ -63,7 +63,7 @@ class DuplicateIndex:
         self._new.append(FingerprintColumns.of(fingerprint))
         self._hashes.extend(sample.appearance for sample in fingerprint.samples)
         self._ends.append(len(self._hashes))
-        if len(self._hashes) >= self._small:
+        if max(len(self._hashes), len(self._new)) >= self._small:
             self._store()
 
     def find(self, fingerprint: Fingerprint) -> list[tuple[str, float]]:
@@ -91,10 +91,10 @@ class DuplicateIndex:
             yield from ((first + number, segment.video(number)) for number in near)
             first += len(segment)
         known = np.frombuffer(self._hashes, np.uint64)
-        new: set[int] = set()
+        close = np.zeros(len(known), bool)
         for code in hashes:
-            (close,) = np.nonzero(np.bitwise_count(known ^ code) <= self.matcher.nearest)
-            new.update(np.searchsorted(self._ends, close, side="right").tolist())
+            close |= np.bitwise_count(known ^ code) <= self.matcher.nearest
+        new = set(np.searchsorted(self._ends, np.flatnonzero(close), side="right").tolist())
         yield from ((first + number, self._new[number]) for number in new)
 
     def _store(self) -> None:

@@ -20,8 +20,8 @@ LEAST_BANDS = 4
 """So that a table of a band's values has 65 536 places at most."""
 
 
-AT_ONCE = 1 << 20
-"""Pairs of samples that are compared at once, so that memory is bounded (some 30 MB)."""
+AT_ONCE = 1 << 19
+"""Pairs of samples that are compared at once, or one hash's, so that memory is bounded."""
 
 
 class Bands:
@@ -78,19 +78,19 @@ class Segment:
 
     def near(self, hashes: Bits, nearest: int) -> set[int]:
         """Numbers, from 0, of the videos with a sample within `nearest` bits of one of these."""
-        each = len(self._columns.appearance) / 20 + 1  # samples with a band near a hash's
-        found: set[int] = set()
-        for some in np.array_split(hashes, max(1, round(len(hashes) * each / AT_ONCE))):
-            for band, (samples, starts) in enumerate(self._tables):
-                values = self._bands.near(some, band)
-                first = starts[values].astype(np.int64)
-                counts = starts[values + 1] - first
-                close = samples[_ranges(first.ravel(), counts.ravel())]
-                asked = np.repeat(some, counts.sum(axis=1))
+        found = np.zeros(len(self._columns.appearance), bool)
+        for band, (samples, starts) in enumerate(self._tables):
+            values = self._bands.near(hashes, band)
+            first = starts[values].astype(np.int64)
+            counts = starts[values + 1] - first
+            pairs = np.cumsum(counts.sum(axis=1))
+            edges = np.flatnonzero(np.diff(pairs // AT_ONCE)) + 1
+            for some in np.split(np.arange(len(hashes)), edges):
+                close = samples[_ranges(first[some].ravel(), counts[some].ravel())]
+                asked = np.repeat(hashes[some], counts[some].sum(axis=1))
                 differing = np.bitwise_count(self._columns.appearance[close] ^ asked)
-                close = close[differing <= nearest]
-                found.update(np.searchsorted(self._ends, close, side="right").tolist())
-        return found
+                found[close[differing <= nearest]] = True
+        return set(np.searchsorted(self._ends, np.flatnonzero(found), side="right").tolist())
 
     def video(self, number: int) -> FingerprintColumns:
         """The samples of a video."""

@@ -1,9 +1,11 @@
 """The index finds what comparing with each would."""
 
 import errno
+from collections.abc import Sequence
 
 import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from catalog.errors import EditmillError
 from filters.footage.duplicates import (
@@ -13,6 +15,7 @@ from filters.footage.duplicates import (
     Matcher,
     segment,
 )
+from filters.footage.duplicates.match import FingerprintColumns
 
 
 def random_set(seed: int, nearest: int) -> list[Fingerprint]:
@@ -89,6 +92,47 @@ def test_even_videos_are_found_by_their_digest_alone() -> None:
     assert index.find(Fingerprint("0", ())) == [("black", 1.0), ("black too", 1.0)]
     assert index.find(Fingerprint("2", ())) == []
     assert len(index) == 3
+
+
+def test_a_bounded_number_of_samples_is_compared_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Videos of one fixed camera: each sample is near to every other."""
+    compared: list[int] = []
+
+    def ranges(first: NDArray[np.int64], counts: NDArray[np.int64]) -> NDArray[np.int64]:
+        compared.append(int(counts.sum()))
+        return found(first, counts)
+
+    found = segment._ranges
+    monkeypatch.setattr(segment, "_ranges", ranges)
+    monkeypatch.setattr(segment, "AT_ONCE", 100)
+    videos = [
+        Fingerprint(str(n), tuple(FrameHash(500 * k, 1 << k, 0, 0) for k in range(20)))
+        for n in range(10)
+    ]
+    index = DuplicateIndex(small=200)
+    for video in videos:
+        index.add(video.digest, video)
+    assert [id for id, _ in index.find(videos[0])] == [video.digest for video in videos]
+    assert max(compared) <= 100 + 200  # and those of one hash
+
+
+def test_videos_without_samples_do_not_stay_in_memory(monkeypatch: pytest.MonkeyPatch) -> None:
+    stored: list[int] = []
+
+    class Noted(segment.Segment):
+        def __init__(self, videos: Sequence[FingerprintColumns], bands: segment.Bands) -> None:
+            stored.append(len(videos))
+            super().__init__(videos, bands)
+
+    monkeypatch.setattr("filters.footage.duplicates.index.Segment", Noted)
+    index = DuplicateIndex(small=3)
+    for n in range(7):
+        index.add(str(n), Fingerprint(str(n), ()))
+    seen = Fingerprint("seen", (FrameHash(0, 1, 0, 0),) * 2)
+    index.add("seen", seen)
+    assert stored == [3, 3]
+    assert index.find(Fingerprint("5", ())) == [("5", 1.0)]
+    assert index.find(seen) == [("seen", 1.0)]
 
 
 def test_a_full_disk_is_said_in_a_line(monkeypatch: pytest.MonkeyPatch) -> None:
