@@ -231,26 +231,31 @@ def _numbered_frames(
         pending = iter(wanted)
         target = next(pending, None)
         sought = -1  # the last keyframe sought: a demuxer may land before it; do not seek it again
+        landed = True  # whether a frame has come since
+
+        def from_start(first: int) -> Iterator[tuple[int, VideoFrame]]:
+            return _numbered_frames(path, _without_keyframes(index), [first, *pending])
+
         while target is not None:
             keyframe = _keyframe_to_seek(index, position, target)
             if keyframe > sought:
-                sought = keyframe
+                sought, landed = keyframe, False
                 try:
                     container.seek(index.keyframes[keyframe][1], stream=stream, backward=True)
                 except (av.FFmpegError, OSError):
-                    yield from _numbered_frames(path, _without_keyframes(index), [target, *pending])
+                    yield from from_start(target)
                     return
             try:
                 for frame in _deinterlaced_frames(container, stream, index, from_start=sought < 0):
                     number = _frame_number(index, frame, position)
                     if number < 0:
                         continue  # cut off by an edit list, or its reference frames are missing
-                    if frame.is_corrupt and sought >= 0:  # decoding cannot start at this keyframe
-                        yield from _numbered_frames(
-                            path, _without_keyframes(index), [target, *pending]
-                        )
+                    # Decoding cannot start at this keyframe, or gives nothing until all parts of
+                    # the picture were refreshed.
+                    if (frame.is_corrupt and sought >= 0) or (not landed and number > target):
+                        yield from from_start(target)
                         return
-                    position = number
+                    position, landed = number, True
                     if frame.is_corrupt:
                         raise corrupt(path, f"damaged after {position} good frames")
                     yield position, frame
@@ -259,6 +264,8 @@ def _numbered_frames(
                     if target is None or _keyframe_to_seek(index, position, target) > sought:
                         break
                 else:
+                    if not landed:
+                        yield from from_start(target)
                     return
             except (av.FFmpegError, OSError) as error:
                 what = f"damaged after {position + 1} good frames"

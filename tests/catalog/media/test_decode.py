@@ -279,3 +279,15 @@ def test_memory_of_freed_frames_is_reused(write, numbered):
     command = [sys.executable, "-c", FAULTS, str(write("a.mp4", numbered(3)))]
     done = subprocess.run(command, capture_output=True, text=True, check=True, env=env)
     assert float(done.stdout) < 50  # the two have 1350 pages
+
+
+@pytest.mark.parametrize(("first", "count"), [(25, 5), (45, 5)])
+def test_a_stretch_of_pictures_that_are_refreshed_bit_by_bit_is_read(
+    write, first: int, count: int
+) -> None:
+    """Where such a stream may be joined, its first pictures are not whole, and so do not come; near
+    its end, none does."""
+    noise = np.random.default_rng(0).integers(0, 256, (96, 128, 3), np.uint8)
+    moving = np.stack([np.roll(noise, 3 * t, 1) for t in range(50)])
+    path = write("v.ts", moving, options={"x264-params": "intra-refresh=1:keyint=20"})
+    np.testing.assert_array_equal(read_video(path, first, count), read_video(path)[first:][:count])
