@@ -23,7 +23,8 @@ from experts.edit.style.styles import global_style
 from experts.edit.swap.matching import replaceable_by
 from experts.edit.tasks import Task
 from experts.plan.attached import attached
-from experts.plan.donors import Bank, Replacement, draw_replacement, replacements
+from experts.plan.bank import Bank
+from experts.plan.donors import Replacement, draw_replacement, replacements
 from experts.plan.occlusion import occluders
 from experts.plan.referring import refer
 from experts.plan.rules import Planning

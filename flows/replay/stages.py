@@ -14,7 +14,7 @@ from catalog.errors import EditmillError
 from catalog.records import Clip, Plan, Track, from_row
 from experts.annotate.clip import AnnotatedClip
 from experts.local_edits.draw import DraftedClip
-from experts.plan.donors import Bank
+from experts.plan.bank import Bank
 from experts.serving import generates
 from flows.replay.target import Target
 from flows.runtime.context import Context

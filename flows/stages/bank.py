@@ -17,7 +17,7 @@ from catalog import media
 from catalog.keys import digest
 from experts.annotate.clip import AnnotatedClip
 from experts.edit.swap.appearance import STRIDE, VERSION, Appearance, appearance_of
-from experts.plan.donors import Bank, DonorCandidate
+from experts.plan.bank import Bank, DonorCandidate
 from flows.runtime.context import Context
 from flows.runtime.results import journal
 from flows.runtime.results.journal import Document

@@ -11,7 +11,7 @@ import json
 from collections.abc import Iterable, Iterator
 
 from catalog.delta.scratch import scratch_tables, written
-from experts.plan.donors import MAX_PER_LABEL, rank
+from experts.plan.bank import MAX_PER_LABEL, rank
 from flows.runtime.shard import Shard
 from flows.stages.recorded import ClipReference
 

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from catalog.records import Clip, Plan, Track
 from experts.annotate.clip import AnnotatedClip
 from experts.plan.attempts import attempts
-from experts.plan.donors import Bank
+from experts.plan.bank import Bank
 from experts.plan.draw import draw, draw_swaps
 from experts.plan.planners import NO_DONORS, Scene
 from experts.serving import EMBEDDED, generates, provider_of

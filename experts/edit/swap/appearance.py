@@ -12,11 +12,11 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from experts.annotate.colours import GREYS, named_colours
 from experts.edit.image_statistics import Picture, blur_of, colour_statistics, lab, surroundings
+from experts.edit.swap.colour_words import colour_words
 from experts.masks.geometry import Mask, box_of, dilate
 
-VERSION = "2"
+VERSION = "3"
 """Rises whenever an appearance may come out otherwise."""
 
 STRIDE = 8
@@ -28,13 +28,6 @@ GRID = 24
 MIN_SIDE = 8
 """px; a smaller object shows too little."""
 
-TORSO = (0.18, 0.5)
-"""From the top, shares of a person's height: the clothes that one names a person by."""
-
-DARK_BELOW, LIGHT_ABOVE = 32.0, 52.0
-"""CIELAB lightness below and above which clothes without a hue are called so; set by hand, with a
-gap between, so that people called differently also look different."""
-
 
 @dataclass(frozen=True, slots=True)
 class Appearance:
@@ -43,10 +36,10 @@ class Appearance:
     frame: int
     box: list[float]  # x0, y0, x1, y1, px
     outline: list[int]  # GRID rows of GRID bits: the object's mask, scaled from its box
-    lab: list[float]  # mean CIELAB of the object
+    lab: list[float]  # mean CIELAB of the object's upper half, then of its lower half
     surround_lab: list[float]  # and of its surroundings
     blur: float  # px
-    colour: str  # its main one in words, "" if none prevails
+    colour: str  # in words (`colour_words`), "" if none prevails
     occluded: float  # share of its outline along which a nearer object may hide it, 0–1
 
 
@@ -72,10 +65,10 @@ def appearance_of(
         if (low := np.flatnonzero(other.any(axis=1))).size and low[-1] >= y1:
             nearer |= other[rows, columns]  # what stands lower in the picture stands nearer
     values = lab(part)
-    own = colour_statistics(values[inside])
-    if own is None:
+    upper, lower = (colour_statistics(values[half]) for half in _halves(inside))
+    if upper is None or lower is None:
         return None
-    surround = colour_statistics(values[surroundings(inside, ~rest)]) or own
+    surround = colour_statistics(values[surroundings(inside, ~rest)]) or lower
     small = cv2.resize(
         mask[y0:y1, x0:x1].astype(np.float32), (GRID, GRID), interpolation=cv2.INTER_AREA
     )
@@ -84,36 +77,25 @@ def appearance_of(
         frame=frame,
         box=[float(v) for v in box],
         outline=[int(v) for v in bits],
-        lab=_rounded(own.mean),
+        lab=[*_rounded(upper.mean), *_rounded(lower.mean)],
         surround_lab=_rounded(surround.mean),
         blur=round(blur_of(part, inside), 3),
-        colour=_colour(part, inside, picture, label),
+        colour=colour_words(part, inside, picture, label),
         occluded=round(_occluded(inside, nearer & ~inside), 3),
     )
 
 
+def _halves(inside: Mask) -> tuple[Mask, Mask]:
+    """The upper and the lower half of a mask, by height."""
+    rows = np.flatnonzero(inside.any(axis=1))
+    upper, lower = inside.copy(), inside.copy()
+    middle = (rows[0] + rows[-1] + 1) // 2
+    upper[middle:], lower[:middle] = False, False
+    return upper, lower
+
+
 def _rounded(values: NDArray[np.float32]) -> list[float]:
     return [round(float(v), 2) for v in values]
-
-
-def _colour(part: Picture, inside: Mask, picture: Picture, label: str) -> str:
-    """The main colour in words. A person's is that of the clothes above the waist, called dark or
-    light where they have no hue: people disagree about grey."""
-    region = dilate(inside, -2)
-    if label == "person":
-        box = box_of(inside)
-        assert box is not None
-        top, bottom = (round(box[1] + s * (box[3] - box[1])) for s in TORSO)
-        region[:top] = False
-        region[bottom:] = False
-    found = named_colours(part[region], picture[::4, ::4])
-    name = found[0][0] if found else ""
-    if label == "person" and name in GREYS:
-        lightness = float(np.median(lab(part)[..., 0][region]))
-        if lightness < DARK_BELOW:
-            return "dark clothes"
-        return "light clothes" if lightness > LIGHT_ABOVE else ""
-    return name
 
 
 def _occluded(inside: Mask, nearer: Mask) -> float:

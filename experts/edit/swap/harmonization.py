@@ -70,6 +70,11 @@ class Harmonization:
         return rgb(values)
 
 
+UNCHANGED = Harmonization(np.zeros(3, np.float32), 50.0, 1.0, 0.0, 0.0, 0.0, 0.0)
+"""What suits a donor that the same camera filmed: its light and sharpness are the place's. Measured
+they would differ by what happens to be around the two, a lawn and a road."""
+
+
 def harmonization(
     frames: Frames,
     masks: Masks,
@@ -78,8 +83,8 @@ def harmonization(
     placements: Sequence[Placement],
     settings: SwapSettings,
 ) -> Harmonization:
-    """What fits the donor to the place of the object of `masks` [T, H, W] in `frames` [T, H, W, 3],
-    measured over some of the frames. Raises BadInput (`donor_soft`)."""
+    """What fits another camera's donor to the place of the object of `masks` [T, H, W] in `frames`
+    [T, H, W, 3], measured over some of the frames. Raises BadInput (`donor_soft`)."""
     count = len(frames)
     spaced = np.linspace(0, count - 1, settings.sampled_frames).round().astype(int)
     sampled = sorted(set(spaced.tolist()))

@@ -6,6 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +20,11 @@ AGREED = 0.7
 """Share of an object's appearances that must show a colour for the object to be called by it."""
 
 
+STRETCHES = 3
+"""Equal parts of the time over which motion is compared: who stands first and walks then goes as
+far as who walks slowly, but in the other's place one of them would slide."""
+
+
 @dataclass(frozen=True, slots=True)
 class Pose:
     """The pose of an object in its own clip, over a window of frames, with its mean appearance."""
@@ -27,11 +33,12 @@ class Pose:
     height: float  # px, median
     width: float
     foot: tuple[float, float]  # x and y of the foot, shares of the picture
-    speed: tuple[float, float]  # over the ground, heights per second, right and down
-    growth: float  # d log(height) / dt, per second
+    motion: NDArray[np.float64]
+    """[STRETCHES, 3], over each part of the time: speed over the ground, heights per second, right
+    and down, and growth, d log(height) / dt, per second."""
     outline: NDArray[np.float32]  # [GRID, GRID] mean, 0–1
-    lab: NDArray[np.float32]  # [3], medians over the appearances
-    surround_lab: NDArray[np.float32]
+    lab: NDArray[np.float32]  # [2, 3], upper and lower half, medians over the appearances
+    surround_lab: NDArray[np.float32]  # [3]
     blur: float
     colour: str  # "" if they disagree
     occluded: float  # the largest
@@ -53,10 +60,7 @@ def pose_of(
         return None
     heights = boxes[:, 3] - boxes[:, 1]
     feet = np.stack([boxes[:, [0, 2]].mean(1), boxes[:, 3]], axis=1)
-    seconds = max(len(boxes) - 1, 1) / fps
     height = float(np.median(heights))
-    speed = _displacement(feet - camera) / height / seconds
-    growth = float(np.log(max(heights[-3:].mean(), 1) / max(heights[:3].mean(), 1))) / seconds
     x, y = np.median(feet, axis=0)
     low, high = boxes[:, :2].min(), boxes[:, 2:].max(0)
     near_edge = low < EDGE_PX or high[0] > size[0] - EDGE_PX or high[1] > size[1] - EDGE_PX
@@ -65,10 +69,9 @@ def pose_of(
         height=height,
         width=float(np.median(boxes[:, 2] - boxes[:, 0])),
         foot=(float(x) / size[0], float(y) / size[1]),
-        speed=(float(speed[0]), float(speed[1])),
-        growth=growth,
+        motion=_motion((feet - camera) / height, np.log(np.maximum(heights, 1)), fps),
         outline=np.mean([_unpacked(a.outline) for a in appearances], axis=0).astype(np.float32),
-        lab=np.median([a.lab for a in appearances], axis=0).astype(np.float32),
+        lab=np.median([a.lab for a in appearances], axis=0).reshape(2, 3).astype(np.float32),
         surround_lab=np.median([a.surround_lab for a in appearances], axis=0).astype(np.float32),
         blur=float(np.median([a.blur for a in appearances])),
         colour=_agreed([a.colour for a in appearances]),
@@ -82,10 +85,17 @@ def _agreed(colours: Sequence[str]) -> str:
     return best if colours.count(best) >= AGREED * len(colours) else ""
 
 
-def _displacement(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """From the first eighth of the points to the last, [2]; the means are robust to jitter."""
-    few = max(1, len(points) // 8)
-    return np.asarray(points[-few:].mean(0) - points[:few].mean(0))
+def _motion(
+    feet: NDArray[np.float64], log_heights: NDArray[np.float64], fps: float
+) -> NDArray[np.float64]:
+    """[STRETCHES, 3] per second, by least squares over each stretch, which is robust to jitter."""
+    values = np.column_stack([feet, log_heights])
+    edges = np.linspace(0, len(values) - 1, STRETCHES + 1).round().astype(int)
+    slopes = np.zeros((STRETCHES, values.shape[1]))
+    for k, (first, last) in enumerate(pairwise(edges)):
+        if last > first:
+            slopes[k] = np.polyfit(np.arange(last - first + 1), values[first : last + 1], 1)[0]
+    return slopes * fps
 
 
 def _unpacked(rows: Sequence[int]) -> NDArray[np.float32]:

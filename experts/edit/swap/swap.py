@@ -20,7 +20,7 @@ from experts.edit.remover import RemovalResult, Remover
 from experts.edit.remover.fills.stacked_fill import decibels
 from experts.edit.settings import version_with
 from experts.edit.swap.compositing import add_noise, composite, cut_out, share_inside
-from experts.edit.swap.harmonization import Harmonization, harmonization
+from experts.edit.swap.harmonization import UNCHANGED, Harmonization, harmonization
 from experts.edit.swap.settings import SwapSettings
 from experts.edit.swap.trajectory import placements, trajectory_of
 from experts.edit.tasks import expert_for
@@ -29,7 +29,8 @@ from experts.edit.tasks import expert_for
 class Swap:
     """`params`: `donor_frames` [T, h, w, 3] and `donor_masks` [T, h, w], a part of the donor's clip
     with some of its surroundings, in its own px; `donor` with `ratio`, the donor's height over the
-    object's, and `mirror`; and, if there are any, `in_front` [T, H, W]: what occludes the object.
+    object's, `mirror`, and `same_camera` if it needs no harmonization for having been filmed by the
+    footage's own camera; and, if there are any, `in_front` [T, H, W]: what occludes the object.
 
     The result is the pair's source. `info`: `by_migan`, the share of the changed pixels that are
     inpainted and visible, `exposed`, the part of it in places wide enough to be noticed; `covered`,
@@ -52,7 +53,7 @@ class Swap:
     @property
     def version(self) -> str:
         """Includes the remover's."""
-        return version_with(f"1+{expert_for('object_removal').version}", self.settings)
+        return version_with(f"2+{expert_for('object_removal').version}", self.settings)
 
     def load(self) -> None:
         """Load the remover, which is shared by the process."""
@@ -88,7 +89,9 @@ class Swap:
         self._check_size(enlarged)
         for mask, placement in zip(donor_masks, placed, strict=True):
             self._check_inside(share_inside(mask, placement, size))
-        change = harmonization(frames, masks, donor_frames, donor_masks, placed, self.settings)
+        change = UNCHANGED
+        if not match.get("same_camera", False):
+            change = harmonization(frames, masks, donor_frames, donor_masks, placed, self.settings)
         layers = [
             change.apply(cut_out(frame, mask, placement, size, self.settings))
             for frame, mask, placement in zip(donor_frames, donor_masks, placed, strict=True)

@@ -35,7 +35,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
 from experts.edit.tasks import TASKS
 from experts.instances import loaded, ready, shared
-from experts.plan.donors import Bank
+from experts.plan.bank import Bank
 from experts.serving import embedded
 from experts.write.chat.models import LlamaCppChat
 from filters.config import filters_for

@@ -121,6 +121,13 @@ def test_the_light_of_the_place_is_taken_on_in_part() -> None:
     assert dark.info["shift"][0] > 0 > light.info["shift"][0]
 
 
+def test_what_the_same_camera_filmed_keeps_its_colours_and_its_edges() -> None:
+    filmed_here = {"ratio": 1.0, "mirror": False, "same_camera": True}
+    made = swapped(**{**disc(level=60), "donor": filmed_here})
+    assert made.info["shift"] == [0, 0, 0] and made.info["blur"] == made.info["noise"] == 0
+    assert np.abs(made.frames[2, 70, 88].astype(int) - GREEN).max() <= 2
+
+
 def test_same_seed_same_bytes() -> None:
     one, other = swapped(), swapped()
     assert one.frames.tobytes() == other.frames.tobytes()

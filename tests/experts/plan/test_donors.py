@@ -8,7 +8,8 @@ import pytest
 from catalog.records import Clip, Plan, Track
 from experts.edit.swap.appearance import GRID, STRIDE, Appearance, appearance_of
 from experts.edit.tasks import TASKS
-from experts.plan.donors import Bank, DonorCandidate, replacements
+from experts.plan.bank import Bank, DonorCandidate
+from experts.plan.donors import replacements
 from experts.plan.draw import draw_swaps
 from experts.plan.planners import Scene
 from experts.plan.rules import Planning
@@ -33,8 +34,8 @@ def track(name: str, where: Clip, label: str, x: float, *, foot: float = 300.0) 
 
 
 def seen_as(one: Track, colour: str, light: float, **changed: object) -> tuple[Appearance, ...]:
-    plain = Appearance(0, one.boxes[:4], [2**GRID - 1] * GRID, [light, 0.0, 0.0], [50.0, 0.0, 0.0],
-                       1.0, colour, 0.0)  # fmt: skip
+    plain = Appearance(0, one.boxes[:4], [2**GRID - 1] * GRID, [light, 0.0, 0.0] * 2,
+                       [50.0, 0.0, 0.0], 1.0, colour, 0.0)  # fmt: skip
     return tuple(
         dataclasses.replace(plain, frame=t, **changed)  # type: ignore[arg-type]
         for t in range(0, FRAMES, STRIDE)
@@ -66,7 +67,6 @@ def test_an_object_of_another_clip_that_looks_different_fits() -> None:
 @pytest.mark.parametrize(
     "donor",
     [
-        pytest.param(dataclasses.replace(DONOR, clip=HERE), id="of the same clip"),
         pytest.param(
             DonorCandidate(THERE, dataclasses.replace(BERT, label="car"), (), DARK),
             id="another kind",
@@ -110,6 +110,82 @@ def test_one_that_does_not_fit_is_left_out(donor: DonorCandidate) -> None:
     assert found(donor) == []
 
 
+def alive(one: Track, first: int, last: int) -> Track:
+    """There from `first` to `last`, coming in at the left edge and leaving there."""
+    boxes = np.zeros((FRAMES, 4))
+    boxes[first : last + 1] = one.boxes[:4]
+    for t in {first, last} - {0, FRAMES - 1}:
+        boxes[t, [0, 2]] -= one.boxes[0]
+    return dataclasses.replace(
+        one, first_frame=first, last_frame=last, boxes=boxes.ravel().tolist()
+    )
+
+
+@pytest.mark.parametrize(("first", "fits"), [(31, ["later"]), (20, [])])
+def test_one_of_the_same_clip_fits_that_comes_when_the_other_is_gone(
+    first: int, fits: list[str]
+) -> None:
+    before = alive(ANNA, 0, 30)
+    later = alive(track("later", HERE, "person", 420), first, FRAMES - 1)
+    both = (before, later)
+    there = Bank(
+        [
+            DonorCandidate(HERE, before, both, RED),
+            DonorCandidate(HERE, later, both, seen_as(later, "dark clothes", 15.0)),
+        ]
+    )
+    rules = RULES.model_copy(update={"frames": 25})
+    swaps = replacements(HERE, before, both, TASK, there, rules)
+    assert [swap.donor.candidate.track.track_id for swap in swaps] == fits
+
+
+def test_half_of_a_person_tells_two_apart() -> None:
+    """Both in dark coats, one in jeans."""
+    jeans = seen_as(BERT, "a dark top and blue trousers", 40.0)
+    jeans = tuple(dataclasses.replace(a, lab=[40.0, 0.0, 0.0, 33.0, 3.0, -20.0]) for a in jeans)
+    assert found(dataclasses.replace(DONOR, appearances=jeans)) == ["bert"]
+
+
+def test_one_camera_is_as_sharp_at_both() -> None:
+    soft = seen_as(BERT, "dark clothes", 15.0, blur=4.0)
+    near = dataclasses.replace(THERE, source_id="s1")
+    assert found(dataclasses.replace(DONOR, clip=near, appearances=soft)) == ["bert"]
+
+
+def walking(one: Track, steps: list[float]) -> Track:
+    """With its box moved by these px from frame to frame."""
+    x = np.cumsum([0.0, *steps])
+    boxes = np.array(one.boxes).reshape(-1, 4) + np.outer(x, [1, 0, 1, 0])
+    return dataclasses.replace(one, boxes=boxes.ravel().tolist())
+
+
+@pytest.mark.parametrize(
+    ("steps", "fits"),
+    [
+        pytest.param([1.2] * 63, ["walks"], id="alike"),
+        pytest.param([-1.2] * 63, ["walks"], id="the other way, mirrored"),
+        pytest.param([0.0, 0.0, 3.6] * 21, ["walks"], id="in jumps of a few px"),
+        pytest.param([0.0] * 21 + [3.6] * 21 + [0.0] * 21, [], id="stops and hurries"),
+    ],
+)
+def test_a_walker_fits_who_walks_alike_all_the_time(steps: list[float], fits: list[str]) -> None:
+    anna = walking(track("anna", HERE, "person", 380), [1.2] * 63)
+    walks = walking(track("walks", THERE, "person", 420), steps)
+    place = DonorCandidate(HERE, anna, (anna,), seen_as(anna, "red", 40.0))
+    donor = DonorCandidate(THERE, walks, (walks,), seen_as(walks, "dark clothes", 15.0))
+    rules = RULES.model_copy(update={"frames": FRAMES})
+    task = dataclasses.replace(TASK, size=dataclasses.replace(TASK.size, frames=FRAMES))
+    swaps = replacements(HERE, anna, (anna,), task, Bank([place, donor]), rules)
+    assert [swap.donor.candidate.track.track_id for swap in swaps] == fits
+    assert all(swap.match.mirror == (steps[0] < 0) for swap in swaps)
+
+
+def test_a_donor_at_the_limit_of_many_terms_does_not_fit() -> None:
+    far = track("far", THERE, "person", 420, foot=390)
+    unlike = seen_as(far, "dark clothes", 15.0, surround_lab=[75.0, 0.0, 0.0], blur=1.8)
+    assert found(DonorCandidate(THERE, far, (far,), unlike)) == []
+
+
 def test_who_rides_is_no_cut_out() -> None:
     bicycle = track("bike", THERE, "bicycle", 420)
     assert found(dataclasses.replace(DONOR, tracks=(BERT, bicycle))) == []
@@ -140,6 +216,17 @@ def test_vehicles_come_from_the_same_road() -> None:
         assert len(replacements(HERE, car, [car], TASK, Bank([place, other]), RULES)) == count
 
 
+def test_a_vehicle_is_not_mirrored() -> None:
+    """It has a number plate."""
+    near = dataclasses.replace(THERE, source_id="s1")
+    car = walking(track("car", HERE, "car", 380), [1.0] * 63)
+    place = DonorCandidate(HERE, car, (car,), seen_as(car, "red", 40.0))
+    for step, count in ((1.0, 1), (-1.0, 0)):
+        other = walking(track("other", near, "car", 420), [step] * 63)
+        donor = DonorCandidate(near, other, (other,), seen_as(other, "dark", 15.0))
+        assert len(replacements(HERE, car, [car], TASK, Bank([place, donor]), RULES)) == count
+
+
 def plan() -> Plan:
     (made,) = draw_swaps(Scene(HERE, [ANNA], RULES, bank(DONOR)), 0)
     return made
@@ -157,7 +244,7 @@ def test_the_plan_says_what_is_there_and_what_takes_its_place() -> None:
     x, y, width, height = donor["crop"]
     assert x <= 395 and y <= 200 and x + width >= 445 and y + height >= 300
     assert 0 <= donor["first_frame"] <= FRAMES - made.frames
-    assert donor["ratio"] == 1.0
+    assert (donor["ratio"], donor["same_camera"]) == (1.0, False)
 
 
 def test_the_same_seed_draws_the_same_donor_whatever_the_banks_order() -> None:
@@ -171,7 +258,7 @@ def test_the_same_seed_draws_the_same_donor_whatever_the_banks_order() -> None:
 def test_a_large_bank_offers_a_part_but_all_of_the_same_source(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("experts.plan.donors.MAX_PER_LABEL", 2)
+    monkeypatch.setattr("experts.plan.bank.MAX_PER_LABEL", 2)
     near = dataclasses.replace(THERE, clip_id="near", source_id="s1")
 
     def many(where: Clip) -> list[DonorCandidate]:

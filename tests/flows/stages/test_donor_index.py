@@ -5,7 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 from catalog.records import Clip
-from experts.plan.donors import rank
+from experts.plan.bank import rank
 from flows.runtime.shard import Shard
 from flows.stages import donor_index
 from flows.stages.donor_index import DonorIndex

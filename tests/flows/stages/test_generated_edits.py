@@ -15,7 +15,7 @@ from catalog.records import Clip, Pair, Track
 from experts import serving
 from experts.annotate.clip import AnnotatedClip
 from experts.edit.job import DecodedClip, Job, carry_out
-from experts.plan.donors import Bank
+from experts.plan.bank import Bank
 from experts.write.request import request_for
 from flows import recipe
 from flows.runtime.context import Context, context

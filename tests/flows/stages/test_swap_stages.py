@@ -12,7 +12,7 @@ from catalog.errors import EditmillError
 from catalog.records import Clip, Track, to_row
 from experts.annotate.clip import AnnotatedClip
 from experts.edit.tasks import TASKS
-from experts.plan.donors import Bank
+from experts.plan.bank import Bank
 from experts.write.request import request_for
 from flows.recipe import parse
 from flows.runtime.context import Context, context
