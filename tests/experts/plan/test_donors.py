@@ -81,9 +81,9 @@ def test_an_object_of_another_clip_that_looks_different_fits() -> None:
         ),
         pytest.param(
             dataclasses.replace(
-                DONOR, appearances=seen_as(BERT, "dark clothes", 15.0, occluded=0.5)
+                DONOR, appearances=seen_as(BERT, "dark clothes", 15.0, occluded=0.2)
             ),
-            id="half hidden",
+            id="partly hidden",
         ),
         pytest.param(
             dataclasses.replace(DONOR, appearances=seen_as(BERT, "dark clothes", 15.0, blur=4.0)),
@@ -137,6 +137,14 @@ def test_one_of_the_same_clip_fits_that_comes_when_the_other_is_gone(
     rules = RULES.model_copy(update={"frames": 25})
     swaps = replacements(HERE, before, both, TASK, there, rules)
     assert [swap.donor.candidate.track.track_id for swap in swaps] == fits
+
+
+def test_what_is_half_hidden_is_not_replaced() -> None:
+    """Its occluder's mask would have to be right to the pixel."""
+    for occluded, count in ((0.2, 1), (0.4, 0)):
+        hidden = DonorCandidate(HERE, ANNA, (ANNA,), seen_as(ANNA, "red", 40.0, occluded=occluded))
+        swaps = replacements(HERE, ANNA, [ANNA], TASK, Bank([hidden, DONOR]), RULES)
+        assert len(swaps) == count
 
 
 def test_half_of_a_person_tells_two_apart() -> None:
