@@ -56,6 +56,8 @@ def _colour(part: Picture, region: Mask, picture: Picture) -> str:
     name = found[0][0]
     if name not in GREYS:
         return name
+    if any(second not in GREYS for second, _ in found[1:]):
+        return ""
     lightness = float(np.median(lab(part)[..., 0][region]))
     if lightness < DARK_BELOW:
         return "dark"

@@ -47,3 +47,7 @@ def test_a_person_is_called_by_what_they_wear(
     top: tuple[int, int, int], legs: tuple[int, int, int], words: str
 ) -> None:
     assert called("person", (SKIN, 16), (top, 40), (legs, 44)) == words
+
+
+def test_a_dark_coat_with_red_sleeves_is_not_dark() -> None:
+    assert called("person", (SKIN, 20), (DARK, 22), (RED, 8), (BLACK, 50)) == ""
