@@ -89,7 +89,7 @@ class Remover:
     def __init__(self, threads: int | None = None, settings: RemoverSettings | None = None) -> None:
         self.threads = threads
         self.settings = settings or RemoverSettings()
-        self.version = version_with(f"8+{entry('migan').sha256[:8]}", self.settings)
+        self.version = version_with(f"9+{entry('migan').sha256[:8]}", self.settings)
         self._migan = Migan(threads)
 
     @property
@@ -143,15 +143,16 @@ class Remover:
         excluded = np.logical_or.reduce(
             [dilated(one.masks, radius) for one in occluded] or [holes & False]
         )
+        beside = np.logical_or.reduce([holes & False, *others])  # these stay as they are
         measured = measure(frames, holes | excluded)
         shadow = np.zeros_like(holes)
         if not keep_shadow:
-            shadow = self.settings.shadow.detect(frames, holes, measured.camera)
+            kept = dilated(beside, radius)
+            shadow = self.settings.shadow.detect(frames, holes, measured.camera, kept)
         holes |= dilated(shadow, radius)
         measured, unseen = self._measure_again(frames, holes, excluded, measured)
         wanted, wide = np.zeros_like(holes), np.zeros_like(holes)
         rim = dilated(holes, self.settings.feather_px)
-        beside = np.logical_or.reduce([holes & False, *others])  # these are not faded
         wanted[own], wide[own] = holes[own], (holes | rim & ~beside)[own]
 
         fill = StackedFill(frames, rim | excluded, unseen, measured, self._threads, self.settings)

@@ -3,9 +3,14 @@
 A shadow darkens what lies beneath it and leaves its texture and nearly its colour alone (Horprasert
 et al., "A statistical approach for real-time robust background subtraction and shadow detection",
 1999). What lies beneath is known wherever the shadow has moved on: other frames show it. So beside
-the object each pixel is compared with what distant frames show there. It counts as shadow if it is
-darker by one factor in all channels, if the factor is even among its neighbours, if the same place
-beside the object is darkened in most frames around, and if it is connected with the object.
+the object each pixel's *depth* is taken, the logarithm of the background over the frame. A shadow
+keeps its place beside its object, so the depths of several frames are averaged there: what is in
+the background moves through and averages out, noise falls, and half shadows rise above it.
+
+It counts as shadow if it is darker in all channels alike and by the same factor in all these
+frames, if it comes near the object, and by two thresholds: where it is plainly dark, and from there
+on as far as it is darker than noise (hysteresis; Canny, PAMI 1986). How much noise there is, the
+averaged depths say by themselves.
 """
 
 from __future__ import annotations
@@ -18,122 +23,227 @@ from numpy.typing import NDArray
 
 from experts.base import Frames, Masks
 from experts.edit.remover.background_flow import BackgroundFlow
-from experts.edit.remover.fills.gather import LUMA, disc, gather, hole_and_ring
-from experts.edit.remover.merge import merge
+from experts.edit.remover.fills.gather import LUMA, PixelSamples, disc, gather, hole_and_ring
+from experts.edit.remover.fills.resolution import shrunk_frames, shrunk_masks
+
+FLOOR = 4.0
+"""Gray values added before a logarithm is taken: near black, noise is all there is."""
+
+MAD_TO_DEVIATION = 1.4826
+"""From the median absolute deviation to the standard one, of a normal distribution."""
+
+Depths = NDArray[np.float32]
+"""[7, h, w]: of each pixel its depth d, its tint, the logarithm b of the background, d², b², d·b, and
+whether they are known (1 or 0); 0 elsewhere."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ShadowDetector:
-    """Its settings. The defaults are set by hand and measured by the `shadow` cases of
-    `infra/bench/removal/run.py`. Gray values are of 255."""
+    """Its settings. Depths are natural logarithms: 0.1 is a tenth darker. Defaults are chosen by
+    what is found on the `tuned_on` clips and scenes of `infra/bench/split.toml`; pixels are those
+    of frames that were shrunk to `long_side`."""
 
-    reach: float = 0.7
-    """How far from its object a shadow is looked for, share of the object's longer side."""
+    long_side: int = 300
+    """px of the frames that are looked at: shadows have soft edges, and small pixels are noisy."""
 
-    offsets: tuple[int, ...] = (6, 9, 13, 18, 24)
-    """Frames to both sides that are compared with: nearer ones still lie in the shadow."""
+    reach: float = 0.8
+    """How far from its object a shadow is looked for, share of the object's longer side: the length
+    of an upright object's where the sun is 50° high or higher."""
+
+    offsets: tuple[int, ...] = (3, 6, 10, 15, 21, 28, 36, 45)
+    """Frames to both sides that are compared with, as far ones as there are: near ones often still
+    lie in the shadow."""
+
+    bright_rank: float = 0.7
+    """Of the frames that show a place, in order of brightness, the one that is taken as background:
+    of a slow object's shadow many are dark."""
 
     stride: int = 2
     """Frames between two that are examined: a shadow keeps its place beside the object."""
 
     vote_frames: int = 6
-    """Frames to both sides that vote on a frame's shadow."""
+    """Frames to both sides whose depths are averaged."""
 
-    attenuation: tuple[float, float] = (0.25, 0.92)
-    """Factor of brightness in a shadow: below it are dark objects, above it noise."""
+    smooth_px: float = 1.0
+    """Deviation of the Gaussian applied before the logarithm, against noise and codec."""
 
-    min_darkening: float = 8.0
-    """Gray values that a shadow takes away at least; less is not visible."""
+    dark: float = 0.1
+    """Depth of a shadow's core at least; what is lighter everywhere is hardly visible."""
 
-    max_tint: float = 0.12
-    """How far apart the channels' factors may lie: skylight makes a shadow a little bluer."""
+    light: float = 0.04
+    """Depth down to which its half shadow is followed: about 4 gray values of a grey street."""
 
-    max_unevenness: float = 0.07
-    """Deviation of the factor among a pixel's neighbours; an object has a texture of its own."""
+    noise: float = 3.0
+    """Deviations of the averaged depths that half shadow is above; a core is above twice that."""
 
-    smooth_px: float = 1.5
-    """Deviation of the Gaussian applied before the factor is taken, against noise and codec."""
+    darkest: float = 1.4
+    """Depth of a shadow at most, a quarter of the light; below it are dark objects."""
+
+    tint: tuple[float, float] = (0.05, 0.25)
+    """How far apart the channels' depths may lie: at depth 0, and more by this share of the depth,
+    for skylight makes a shadow bluer. What is usual in the frame comes on top."""
+
+    unsteadiness: tuple[float, float] = (0.03, 0.4)
+    """The depth's deviation over time, in the same way: an object's colour does not follow that of
+    what is behind it, so its depth changes with every step."""
+
+    texture: float = 0.03
+    """Deviation over time of the background's logarithm from which on a ground is textured."""
+
+    shows_through: float = 0.6
+    """Share of a textured ground's contrast that is to be seen in its shadow: all of it is, by logarithms,
+    and nothing behind a dark thing that moves along."""
+
+    nearness: float = 0.08
+    """Share of the object's longer side that a shadow is away from it at most, as of a jumping one."""
+
+    min_core_px: int = 12
+    """Smallest core."""
 
     max_area: float = 1.5
     """Of the object's area; more is no shadow but a change of light."""
 
-    edge_px: int = 3
-    """Width of a shadow's edge, where the factor is uneven and nothing is found."""
-
-    speck_px: int = 2
-    """A patch that no disc of this radius fits into is noise."""
-
-    def detect(self, frames: Frames, holes: Masks, camera: BackgroundFlow) -> Masks:
+    def detect(self, frames: Frames, holes: Masks, camera: BackgroundFlow, kept: Masks) -> Masks:
         """Where the objects of `holes` [T, H, W] cast a shadow on `frames` [T, H, W, 3], outside of
-        the holes. Empty where that is uncertain, and for an object that does not move.
+        the holes and of what is to be `kept` [T, H, W]. Empty where that is uncertain, and for an
+        object that does not move.
 
         `holes` must hold the objects with their soft edges. `camera` is the flow of a static scene:
         measured optical flow would follow the shadow.
         """
-        found = np.zeros_like(holes)
-        alive = np.flatnonzero(holes.any(axis=(1, 2)))
-        examined = {
-            int(t): self._darkened(int(t), frames, holes, camera) for t in alive[:: self.stride]
-        }
-        places = {int(t): _centre(holes[t]) for t in alive}
-        for t in alive:
-            voters = [s for s in examined if abs(s - t) <= self.vote_frames]
-            votes = np.zeros((*holes.shape[1:], 2), np.float32)
-            for s in voters:
-                votes += _translated(examined[s], places[int(t)] - places[s])
-            dark, known = votes[..., 0], votes[..., 1]
-            found[t] = self._connected((dark >= known / 2) & (known > 0.5), holes[t])
-        if found.sum() > self.max_area * holes.sum():
+        full = holes.shape[:0:-1]
+        shrink = max(1, round(max(full) / self.long_side))
+        size = full[0] // shrink, full[1] // shrink
+        objects, others = shrunk_masks(holes, size), shrunk_masks(kept, size)
+        found = self._small(
+            shrunk_frames(frames, size), objects, camera.resized(size), objects | others
+        )
+        if found.sum() > self.max_area * objects.sum():
             return np.zeros_like(holes)
+        grown = [cv2.dilate(f.astype(np.uint8), disc(1)) for f in found]
+        large = [cv2.resize(f, full, interpolation=cv2.INTER_NEAREST) > 0 for f in grown]
+        return np.asarray(np.stack(large) & ~holes & ~kept)
+
+    def _small(
+        self, frames: Frames, objects: Masks, camera: BackgroundFlow, hidden: Masks
+    ) -> Masks:
+        found = np.zeros_like(objects)
+        alive = [int(t) for t in np.flatnonzero(objects.any(axis=(1, 2)))]
+        depths = {
+            t: self._depths(t, frames, objects[t], camera, hidden) for t in alive[:: self.stride]
+        }
+        places = {t: _centre(objects[t]) for t in alive}
+        for t in alive:
+            voters = [s for s in depths if abs(s - t) <= self.vote_frames]
+            total = np.zeros_like(depths[voters[0]])
+            for s in voters:
+                _add(total, depths[s], places[t] - places[s])
+            known = total[-1] >= 0.3 * len(voters)
+            found[t] = self._shadow(
+                total[:-1] / np.maximum(total[-1], 1), known & ~hidden[t], objects[t]
+            )
         return found
 
-    def _darkened(
-        self, t: int, frames: Frames, holes: Masks, camera: BackgroundFlow
-    ) -> NDArray[np.float32]:
-        """[H, W, 2], each 0 or 1: where frame `t` is darkened as by a shadow beside its hole, and
-        where that can be told."""
-        y, x = np.nonzero(holes[t])
-        reach = self.reach * max(np.ptp(y), np.ptp(x)) + 1
-        away = cv2.distanceTransform((~holes[t]).astype(np.uint8), cv2.DIST_L2, 3)
-        pixels = hole_and_ring(away <= reach)
-        colour, seen, _ = merge(gather(t, pixels, frames, holes, camera, self.offsets))
-        beneath = np.zeros(frames.shape[1:], np.float32)
+    def _depths(
+        self,
+        t: int,
+        frames: Frames,
+        hole: NDArray[np.bool_],
+        camera: BackgroundFlow,
+        hidden: Masks,
+    ) -> Depths:
+        """Of frame `t` beside its `hole` [h, w]."""
+        away = cv2.distanceTransform((~hole).astype(np.uint8), cv2.DIST_L2, 3)
+        pixels = hole_and_ring(away <= self.reach * _longer_side(hole) + 1)
+        samples = gather(t, pixels, frames, hidden, camera, self.offsets)
         place = pixels.y.astype(int), pixels.x.astype(int)
-        beneath[place] = colour
-        known = np.zeros(holes.shape[1:], bool)
-        known[place] = seen
-        known &= ~holes[t]
-
-        now = cv2.GaussianBlur(frames[t].astype(np.float32), (0, 0), self.smooth_px)
-        # bicubic samples overshoot below black
-        then = np.maximum(cv2.GaussianBlur(beneath, (0, 0), self.smooth_px), 0)
-        factors = (now + 1) / (then + 1)
-        factor = ((now @ LUMA) + 1) / ((then @ LUMA) + 1)
-        mean = cv2.blur(factor, (5, 5))
-        unevenness = np.sqrt(np.maximum(cv2.blur(factor * factor, (5, 5)) - mean * mean, 0))
-        dark = (factor > self.attenuation[0]) & (factor < self.attenuation[1])
-        dark &= (then - now) @ LUMA >= self.min_darkening
-        dark &= np.ptp(factors, axis=2) <= self.max_tint
-        dark &= (unevenness <= self.max_unevenness) & known
-        opened = cv2.morphologyEx(dark.astype(np.uint8), cv2.MORPH_OPEN, disc(self.speck_px))
-        return np.stack([opened, known], axis=-1).astype(np.float32)
-
-    def _connected(self, dark: NDArray[np.bool_], hole: NDArray[np.bool_]) -> NDArray[np.bool_]:
-        """Of `dark`, with its edge and small gaps, what touches the hole; outside of the hole."""
-        closed = cv2.morphologyEx(
-            (dark | hole).astype(np.uint8), cv2.MORPH_CLOSE, disc(2 * self.speck_px)
+        beneath = np.zeros((*hole.shape, 3), np.float32)
+        known = np.zeros(hole.shape, np.float32)
+        if len(samples.seen):
+            beneath[place] = self._background(samples)
+            known[place] = samples.seen.sum(axis=0) >= 2  # of a single one nothing is bright
+        known[hidden[t]] = 0
+        if not known.any():
+            return np.zeros((7, *hole.shape), np.float32)
+        now, then = (
+            _smoothed(image * known[..., None], known, self.smooth_px)
+            for image in (frames[t].astype(np.float32), beneath)
         )
-        _, parts = cv2.connectedComponents(closed, connectivity=8)
-        touching = np.isin(parts, np.unique(parts[hole])) & ~hole & (closed > 0)
-        return np.asarray((cv2.dilate(touching.astype(np.uint8), disc(self.edge_px)) > 0) & ~hole)
+        channels = np.log((then + FLOOR) / (now + FLOOR))
+        depth = np.log((then @ LUMA + FLOOR) / (now @ LUMA + FLOOR))
+        where = known > 0
+        # a change of the light all over is no shadow
+        channels -= np.median(channels[where], axis=0)
+        depth -= np.median(depth[where])
+        tint, ground = np.ptp(channels, axis=2), np.log(then @ LUMA + FLOOR)
+        ground -= np.median(ground[where])
+        products = depth * depth, ground * ground, depth * ground
+        return np.asarray(np.stack([depth, tint, ground, *products, where]) * known, np.float32)
+
+    def _background(self, samples: PixelSamples) -> NDArray[np.float32]:
+        """The colour [N, 3] of the sample of `bright_rank`; of pixels that nothing shows, any."""
+        seen = samples.seen
+        order = np.argsort(np.where(seen, samples.colour @ LUMA, np.inf), axis=0)
+        rank = np.ceil(self.bright_rank * (seen.sum(axis=0) - 1)).astype(int)
+        chosen = np.take_along_axis(order, np.maximum(rank, 0)[None], axis=0)[0]
+        # bicubic samples overshoot below black
+        return np.maximum(samples.colour[chosen, np.arange(len(rank))], 0)
+
+    def _shadow(
+        self, averaged: Depths, known: NDArray[np.bool_], hole: NDArray[np.bool_]
+    ) -> NDArray[np.bool_]:
+        """Of the `known` pixels those in shadow, [h, w], by the `averaged` depths [6, h, w]."""
+        if not known.any():
+            return known
+        depth, tint, ground, *products = averaged
+        unsteadiness = np.sqrt(np.maximum(products[0] - depth * depth, 0))
+        contrast, hidden = products[1] - ground * ground, products[2] - depth * ground
+        depth = depth - np.median(depth[known])
+        noise = self.noise * MAD_TO_DEVIATION * float(np.median(np.abs(depth[known])))
+        suits = known & (depth >= max(self.light, noise)) & (depth <= self.darkest)
+        for value, (least, share) in ((tint, self.tint), (unsteadiness, self.unsteadiness)):
+            suits &= value <= np.median(value[known]) + least + share * depth
+        suits = cv2.morphologyEx(suits.astype(np.uint8), cv2.MORPH_OPEN, disc(1)) > 0
+        core = suits & (depth >= max(self.dark, 2 * noise))
+        near = max(2, round(self.nearness * _longer_side(hole)))
+        close = suits & (cv2.dilate(hole.astype(np.uint8), disc(near)) > 0)
+        count, parts = cv2.connectedComponents(suits.astype(np.uint8), connectivity=8)
+        cores, closes = (np.bincount(parts[place], minlength=count) for place in (core, close))
+        accepted = (cores >= self.min_core_px) & (closes > 0)
+        area, contrasts, hiding = (
+            np.bincount(parts.ravel(), values.ravel(), minlength=count)
+            for values in (suits, contrast, hidden)
+        )
+        textured = contrasts >= self.texture**2 * area
+        accepted &= ~textured | (hiding <= (1 - self.shows_through) * contrasts)
+        return np.asarray(accepted[parts] & suits)
 
 
-def _centre(hole: NDArray[np.bool_]) -> NDArray[np.float64]:
+def _smoothed(
+    image: NDArray[np.float32], weight: NDArray[np.float32], sigma: float
+) -> NDArray[np.float32]:
+    """`image` [h, w, 3], 0 where `weight` [h, w] is, by a Gaussian over what has weight only."""
+    total = np.maximum(cv2.GaussianBlur(weight, (0, 0), sigma), 1e-6)
+    return np.asarray(cv2.GaussianBlur(image, (0, 0), sigma) / total[..., None], np.float32)
+
+
+def _longer_side(hole: NDArray[np.bool_]) -> int:
+    """Of a hole's box, px."""
+    y, x = np.nonzero(hole)
+    return int(max(np.ptp(y), np.ptp(x)))
+
+
+def _centre(hole: NDArray[np.bool_]) -> NDArray[np.int64]:
     """x, y of the middle of a hole's box: steadier than its centroid while legs swing."""
     y, x = np.nonzero(hole)
-    return np.array([x.min() + x.max(), y.min() + y.max()]) / 2
+    return np.array([x.min() + x.max(), y.min() + y.max()]) // 2
 
 
-def _translated(image: NDArray[np.float32], by: NDArray[np.float64]) -> NDArray[np.float32]:
-    move = np.array([[1, 0, by[0]], [0, 1, by[1]]], np.float64)
-    return np.asarray(cv2.warpAffine(image, move, image.shape[1::-1]), np.float32)
+def _add(total: Depths, planes: Depths, by: NDArray[np.int64]) -> None:
+    """Adds the planes [7, h, w], moved `by` (x, y) px, to the `total`, in place."""
+    x, y = (int(v) for v in by)
+    height, width = planes.shape[1:]
+    if abs(x) < width and abs(y) < height:
+        to = slice(max(y, 0), height + min(y, 0)), slice(max(x, 0), width + min(x, 0))
+        of = slice(max(-y, 0), height + min(-y, 0)), slice(max(-x, 0), width + min(-x, 0))
+        total[:, *to] += planes[:, *of]

@@ -11,6 +11,7 @@ import numpy as np
 from experts.base import Frames, Masks
 from experts.edit.remover.background_flow import BackgroundFlow
 from experts.edit.remover.fills.gather import OUTLIER, gather, hole_and_ring
+from experts.edit.remover.fills.resolution import shrunk_frames, shrunk_masks
 from experts.edit.remover.merge import merge
 from experts.edit.remover.never_visible import telea
 from experts.edit.remover.seam import match_rim
@@ -67,10 +68,9 @@ def coarse_fill(
     by Telea's method. Returns full-sized frames and where they are not invented."""
     size = frames.shape[2:0:-1]
     half = size[0] // 2, size[1] // 2
-    small = np.stack([cv2.resize(f, half, interpolation=cv2.INTER_AREA) for f in frames])
-    holes_small, hidden_small = (_halved(masks, half) for masks in (holes, hidden))
+    holes_small, hidden_small = (shrunk_masks(masks, half) for masks in (holes, hidden))
     filled, visible = fill_along_flows(
-        small,
+        shrunk_frames(frames, half),
         holes_small,
         hidden_small,
         tuple(flow.resized(half) for flow in flows),
@@ -88,10 +88,3 @@ def coarse_fill(
         unseen = cv2.resize(left.astype(np.uint8), size, interpolation=cv2.INTER_NEAREST) > 0
         shown[t] = holes[t] & ~unseen
     return out, shown
-
-
-def _halved(masks: Masks, size: tuple[int, int]) -> Masks:
-    """At `size` (width, height): pixels that are covered in any part."""
-    return np.stack(
-        [cv2.resize(m.astype(np.float32), size, interpolation=cv2.INTER_AREA) > 0 for m in masks]
-    )
