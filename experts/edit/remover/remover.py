@@ -10,7 +10,7 @@ each goes into a place is learned from known pixels hidden on purpose beside the
 shows is inpainted (MI-GAN). The object's shadow, where one is found, is removed with it.
 
 33 frames of 592×336 with a tenth hidden take 11–18 s of one core, spread over `threads`; the flows
-hold up to 13 MB a frame of that size.
+hold up to 10 MB a frame of that size.
 """
 
 from __future__ import annotations
@@ -150,7 +150,10 @@ class Remover:
             kept = dilated(beside, radius)
             shadow = self.settings.shadow.detect(frames, holes, measured.camera, kept)
         holes |= dilated(shadow, radius)
-        measured, unseen = self._measure_again(frames, holes, excluded, measured)
+        coarse, unseen = self._coarse_fill(frames, holes, excluded, measured)
+        del measured  # flows are the most that a removal holds: two such sets need not be there
+        measured = measure(coarse, unseen)
+        del coarse
         wanted, wide = np.zeros_like(holes), np.zeros_like(holes)
         rim = dilated(holes, self.settings.feather_px)
         wanted[own], wide[own] = holes[own], (holes | rim & ~beside)[own]
@@ -200,11 +203,11 @@ class Remover:
             info[key] = float(part.sum()) / area
         return RemovalResult(filled, wide[own], inpainted, error[own], info)
 
-    def _measure_again(
+    def _coarse_fill(
         self, frames: Frames, holes: Masks, excluded: Masks, measured: MeasuredFlow
-    ) -> tuple[MeasuredFlow, Masks]:
-        """The first pass: the flow as measured on coarsely filled frames, and where even those show
-        no background, [T, H, W]."""
+    ) -> tuple[Frames, Masks]:
+        """The first pass: frames filled coarsely, for the flow to be measured on them, and where
+        even those show no background, [T, H, W]."""
         coarse, visible = coarse_fill(
             frames,
             holes,
@@ -214,8 +217,7 @@ class Remover:
             self.settings.agreement_px,
             self._threads,
         )
-        unseen = (holes & ~visible) | excluded
-        return measure(coarse, unseen), unseen
+        return coarse, (holes & ~visible) | excluded
 
 
 def _occluded(frames: Frames, holes: Masks, others: list[Masks]) -> list[OccludedObject]:

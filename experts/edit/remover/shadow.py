@@ -10,7 +10,7 @@ the background moves through and averages out, noise falls, and half shadows ris
 It counts as shadow if it is darker in all channels alike and by the same factor in all these
 frames, if it comes near the object, and by two thresholds: where it is plainly dark, and from there
 on as far as it is darker than noise (hysteresis; Canny, PAMI 1986). How much noise there is, the
-averaged depths say by themselves.
+depths say by themselves.
 """
 
 from __future__ import annotations
@@ -32,9 +32,17 @@ FLOOR = 4.0
 MAD_TO_DEVIATION = 1.4826
 """From the median absolute deviation to the standard one, of a normal distribution."""
 
+SEEN = 0.3
+"""Share of the voting frames that must tell a pixel's depth."""
+
+NOISE_PX = 3.0
+"""Deviation of the Gaussian over which a pixel's noise is averaged."""
+
 Depths = NDArray[np.float32]
-"""[7, h, w]: of each pixel its depth d, its tint, the logarithm b of the background, d², b², d·b, and
-whether they are known (1 or 0); 0 elsewhere."""
+"""[9, h, w]: of each pixel its depth d, those of red, green and blue, the logarithm b of the
+background, d², b², d·b, and whether they are known (1 or 0); 0 elsewhere."""
+
+PLANES = 9
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -74,7 +82,8 @@ class ShadowDetector:
     """Depth down to which its half shadow is followed: about 4 gray values of a grey street."""
 
     noise: float = 3.0
-    """Deviations of the averaged depths that half shadow is above; a core is above twice that."""
+    """Standard errors of the averaged depth that half shadow is above; a core is above twice that.
+    They come from the depth's deviation over time there, or among all pixels if that is less."""
 
     darkest: float = 1.4
     """Depth of a shadow at most, a quarter of the light; below it are dark objects."""
@@ -91,11 +100,12 @@ class ShadowDetector:
     """Deviation over time of the background's logarithm from which on a ground is textured."""
 
     shows_through: float = 0.6
-    """Share of a textured ground's contrast that is to be seen in its shadow: all of it is, by logarithms,
-    and nothing behind a dark thing that moves along."""
+    """Share of a textured ground's contrast that is to be seen in its shadow: in logarithms, all of
+    it is, and nothing behind a dark thing that moves along."""
 
     nearness: float = 0.08
-    """Share of the object's longer side that a shadow is away from it at most, as of a jumping one."""
+    """How far a shadow may lie from its object, share of the object's longer side: somebody who
+    jumps, or whose feet the mask has lost."""
 
     min_core_px: int = 12
     """Smallest core."""
@@ -138,10 +148,10 @@ class ShadowDetector:
             total = np.zeros_like(depths[voters[0]])
             for s in voters:
                 _add(total, depths[s], places[t] - places[s])
-            known = total[-1] >= 0.3 * len(voters)
-            found[t] = self._shadow(
-                total[:-1] / np.maximum(total[-1], 1), known & ~hidden[t], objects[t]
-            )
+            votes = total[-1]
+            known = (votes >= SEEN * len(voters)) & ~hidden[t]
+            averaged = total[:-1] / np.maximum(votes, 1)
+            found[t] = self._shadow(averaged, votes, known, objects[t])
         return found
 
     def _depths(
@@ -164,7 +174,7 @@ class ShadowDetector:
             known[place] = samples.seen.sum(axis=0) >= 2  # of a single one nothing is bright
         known[hidden[t]] = 0
         if not known.any():
-            return np.zeros((7, *hole.shape), np.float32)
+            return np.zeros((PLANES, *hole.shape), np.float32)
         now, then = (
             _smoothed(image * known[..., None], known, self.smooth_px)
             for image in (frames[t].astype(np.float32), beneath)
@@ -175,10 +185,11 @@ class ShadowDetector:
         # a change of the light all over is no shadow
         channels -= np.median(channels[where], axis=0)
         depth -= np.median(depth[where])
-        tint, ground = np.ptp(channels, axis=2), np.log(then @ LUMA + FLOOR)
+        ground = np.log(then @ LUMA + FLOOR)
         ground -= np.median(ground[where])
         products = depth * depth, ground * ground, depth * ground
-        return np.asarray(np.stack([depth, tint, ground, *products, where]) * known, np.float32)
+        planes = [depth, *channels.transpose(2, 0, 1), ground, *products, where]
+        return np.asarray(np.stack(planes) * known, np.float32)
 
     def _background(self, samples: PixelSamples) -> NDArray[np.float32]:
         """The colour [N, 3] of the sample of `bright_rank`; of pixels that nothing shows, any."""
@@ -190,21 +201,29 @@ class ShadowDetector:
         return np.maximum(samples.colour[chosen, np.arange(len(rank))], 0)
 
     def _shadow(
-        self, averaged: Depths, known: NDArray[np.bool_], hole: NDArray[np.bool_]
+        self,
+        averaged: Depths,
+        votes: NDArray[np.float32],
+        known: NDArray[np.bool_],
+        hole: NDArray[np.bool_],
     ) -> NDArray[np.bool_]:
-        """Of the `known` pixels those in shadow, [h, w], by the `averaged` depths [6, h, w]."""
+        """Of the `known` pixels those in shadow, [h, w], by the `averaged` depths [8, h, w] of
+        `votes` [h, w] frames."""
         if not known.any():
             return known
-        depth, tint, ground, *products = averaged
+        depth, ground, products = averaged[0], averaged[4], averaged[5:]
+        tint = np.ptp(averaged[1:4], axis=0)
         unsteadiness = np.sqrt(np.maximum(products[0] - depth * depth, 0))
         contrast, hidden = products[1] - ground * ground, products[2] - depth * ground
         depth = depth - np.median(depth[known])
-        noise = self.noise * MAD_TO_DEVIATION * float(np.median(np.abs(depth[known])))
-        suits = known & (depth >= max(self.light, noise)) & (depth <= self.darkest)
+        usual = MAD_TO_DEVIATION * np.median(np.abs(depth[known]))
+        here = cv2.GaussianBlur(unsteadiness, (0, 0), NOISE_PX) / np.sqrt(np.maximum(votes, 1))
+        noise = self.noise * np.minimum(usual, here)
+        suits = known & (depth >= np.maximum(self.light, noise)) & (depth <= self.darkest)
         for value, (least, share) in ((tint, self.tint), (unsteadiness, self.unsteadiness)):
             suits &= value <= np.median(value[known]) + least + share * depth
         suits = cv2.morphologyEx(suits.astype(np.uint8), cv2.MORPH_OPEN, disc(1)) > 0
-        core = suits & (depth >= max(self.dark, 2 * noise))
+        core = suits & (depth >= np.maximum(self.dark, 2 * noise))
         near = max(2, round(self.nearness * _longer_side(hole)))
         close = suits & (cv2.dilate(hole.astype(np.uint8), disc(near)) > 0)
         count, parts = cv2.connectedComponents(suits.astype(np.uint8), connectivity=8)
@@ -240,7 +259,7 @@ def _centre(hole: NDArray[np.bool_]) -> NDArray[np.int64]:
 
 
 def _add(total: Depths, planes: Depths, by: NDArray[np.int64]) -> None:
-    """Adds the planes [7, h, w], moved `by` (x, y) px, to the `total`, in place."""
+    """Adds the planes [9, h, w], moved `by` (x, y) px, to the `total`, in place."""
     x, y = (int(v) for v in by)
     height, width = planes.shape[1:]
     if abs(x) < width and abs(y) < height:

@@ -47,13 +47,16 @@ START = 0.25  # of the source's frames, where its window starts
 
 @dataclass(frozen=True)
 class Scored:
-    """PSNR in dB within the mask, `expected` by the remover too, and core-seconds."""
+    """PSNR in dB within the mask, `expected` by the remover too, `whole` over all that the object
+    changes; how much of it outside of the mask is `covered`, 0 to 1; core-seconds."""
 
     name: str
     telea: float
     median: float
     ours: float
     expected: float
+    whole: float
+    covered: float
     seconds: float
 
     @property
@@ -101,24 +104,31 @@ def sources_of(half: str) -> dict[str, str]:
     return {name.removeprefix("clip_"): name for name in getattr(split(), half)}
 
 
-def case(half: str, name: str, sources: Mapping[str, str]) -> tuple[Frames, Frames, Masks]:
-    """Truth, frames and masks of a source of the `half`."""
+def case(half: str, name: str, sources: Mapping[str, str]) -> tuple[Frames, Frames, Masks, Masks]:
+    """Truth, frames, masks and what the object changes, of a source of the `half`."""
     if half.startswith(RENDERED):
         made = scene(name)
         kernel = np.ones((2 * MASK_MARGIN + 1,) * 2, np.uint8)
         grown = np.stack([cv2.dilate(m.astype(np.uint8), kernel) > 0 for m in made.masks])
-        return made.without, made.with_object, grown
+        return made.without, made.with_object, grown, grown | made.affected()
     names = list(sources)
     seed = names.index(name)
     clip, donor = (
         window(path if (path := Path(source)).exists() else Path(fetch(source)))
         for source in (sources[name], sources[names[(seed + 1) % len(names)]])
     )
-    return clip, *blob(clip, donor, seed)
+    frames, masks = blob(clip, donor, seed)
+    return clip, frames, masks, masks
 
 
 def score(
-    name: str, truth: Frames, frames: Frames, masks: Masks, remover: Remover, sheets: Path | None
+    name: str,
+    truth: Frames,
+    frames: Frames,
+    masks: Masks,
+    changed: Masks,
+    remover: Remover,
+    sheets: Path | None,
 ) -> Scored:
     """What the methods make of the `frames`, and a contact sheet of it."""
     by_telea = telea(frames, masks)
@@ -128,12 +138,15 @@ def score(
     seconds = time.process_time() - started
     assert result.masks is not None
     assert np.array_equal(result.frames[~result.masks], frames[~result.masks])
+    beside = changed & ~masks
     scored = Scored(
         name,
         psnr(by_telea, truth, masks),
         psnr(by_median, truth, masks),
         psnr(result.frames, truth, masks),
         -float(result.info["fill_error"]),
+        psnr(result.frames, truth, changed),
+        float((result.masks & beside).sum() / max(1, beside.sum())),
         seconds,
     )
     if sheets is not None:
@@ -150,7 +163,7 @@ def score(
 def row(one: Scored) -> str:
     return (
         f"{one.name:<18}{one.telea:7.2f}{one.median:8.2f}{one.ours:7.2f}{one.gain:+7.2f}"
-        f"{one.expected:10.2f}{one.seconds:7.1f}"
+        f"{one.expected:10.2f}{one.whole:7.2f}{one.covered:9.2f}{one.seconds:7.1f}"
     )
 
 
@@ -174,10 +187,9 @@ def main() -> None:
     for half, sources in halves.items():
         wanted = [n for n in sources if args.only in n] if half in args.half else []
         if wanted:
-            print(f"{half:<18}  telea  median   ours   gain  expected   core-s")
+            print(f"{half:<18}  telea  median   ours   gain  expected  whole  covered  core-s")
         for name in wanted:
-            truth, frames, masks = case(half, name, sources)
-            one = score(name, truth, frames, masks, remover, args.sheets)
+            one = score(name, *case(half, name, sources), remover, args.sheets)
             done.setdefault(half, []).append(one)
             print(row(one), flush=True)
     every = [one for rows in done.values() for one in rows]
@@ -190,12 +202,17 @@ def main() -> None:
         print(f"gap: {tuned - reported:+.2f} dB")
     for half, rows in (*done.items(), ("all", every)):
         if len(rows) > 2:
-            believed, true = [one.expected for one in rows], [one.ours for one in rows]
-            off = np.mean(np.abs(np.subtract(believed, true)))
-            rank = spearmanr(believed, true).statistic
-            print(
-                f"fill_error, {half}: rank correlation {rank:.2f}, off by {off:.1f} dB on average"
-            )
+            believed = [one.expected for one in rows]
+            for what, true in (
+                ("in the mask", [one.ours for one in rows]),
+                ("over all that changed", [one.whole for one in rows]),
+            ):
+                off = np.mean(np.abs(np.subtract(believed, true)))
+                rank = spearmanr(believed, true).statistic
+                print(
+                    f"fill_error, {half}, {what}: rank correlation {rank:.2f}, "
+                    f"off by {off:.1f} dB on average"
+                )
 
 
 if __name__ == "__main__":

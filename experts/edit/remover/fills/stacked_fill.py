@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from concurrent.futures import ThreadPoolExecutor
+from functools import cached_property
 
 import cv2
 import numpy as np
@@ -56,11 +57,13 @@ class StackedFill:
     ) -> None:
         self._frames, self._hidden, self._unseen = frames, hidden, unseen
         self._measured, self._threads, self._settings = measured, threads, settings
-        self.flows: tuple[BackgroundFlow, BackgroundFlow] = (
-            measured.completed(unseen),
-            measured.camera,
-        )
         self._errors = ErrorGrid(frames.shape[:3], len(NAMES), settings.grid)
+
+    @cached_property
+    def flows(self) -> tuple[BackgroundFlow, BackgroundFlow]:
+        """The completed flow and the camera's. Made when the hole is filled: to learn, others are
+        completed, and two of them take a third more memory."""
+        return self._measured.completed(self._unseen), self._measured.camera
 
     def learn(self, holes: Masks) -> None:
         """How well each candidate predicts known pixels beside the `holes` [T, H, W]."""
