@@ -38,11 +38,40 @@ SEEN = 0.3
 NOISE_PX = 3.0
 """Deviation of the Gaussian over which a pixel's noise is averaged."""
 
+GAP_PX = 3
+"""Radius of a disc that fits into no gap between an object and its shadow."""
+
 Depths = NDArray[np.float32]
 """[9, h, w]: of each pixel its depth d, those of red, green and blue, the logarithm b of the
 background, d², b², d·b, and whether they are known (1 or 0); 0 elsewhere."""
 
 PLANES = 9
+
+
+@dataclass(frozen=True, slots=True)
+class Averages:
+    """What the depths of several frames say of each pixel beside the object, each [h, w]."""
+
+    depth: NDArray[np.float32]
+    tint: NDArray[np.float32]  # how far apart the channels' depths are
+    unsteadiness: NDArray[np.float32]  # the depth's deviation over time
+    contrast: NDArray[np.float32]  # variance over time of the background's logarithm
+    hiding: NDArray[np.float32]  # its covariance with the depth: the variance that is not seen
+    votes: NDArray[np.float32]  # frames
+
+    @classmethod
+    def of(cls, total: Depths) -> Averages:
+        """Of the sum over the frames."""
+        votes = total[-1]
+        depth, red, green, blue, ground, depths, grounds, both = total[:-1] / np.maximum(votes, 1)
+        return cls(
+            depth,
+            np.ptp([red, green, blue], axis=0),
+            np.sqrt(np.maximum(depths - depth * depth, 0)),
+            grounds - ground * ground,
+            both - depth * ground,
+            votes,
+        )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -103,7 +132,7 @@ class ShadowDetector:
     """Share of a textured ground's contrast that is to be seen in its shadow: in logarithms, all of
     it is, and nothing behind a dark thing that moves along."""
 
-    nearness: float = 0.08
+    nearness: float = 0.1
     """How far a shadow may lie from its object, share of the object's longer side: somebody who
     jumps, or whose feet the mask has lost."""
 
@@ -148,10 +177,10 @@ class ShadowDetector:
             total = np.zeros_like(depths[voters[0]])
             for s in voters:
                 _add(total, depths[s], places[t] - places[s])
-            votes = total[-1]
-            known = (votes >= SEEN * len(voters)) & ~hidden[t]
-            averaged = total[:-1] / np.maximum(votes, 1)
-            found[t] = self._shadow(averaged, votes, known, objects[t])
+            means = Averages.of(total)
+            known = (means.votes >= SEEN * len(voters)) & ~hidden[t]
+            if known.any():
+                found[t] = self._shadow(means, known, objects[t])
         return found
 
     def _depths(
@@ -201,41 +230,64 @@ class ShadowDetector:
         return np.maximum(samples.colour[chosen, np.arange(len(rank))], 0)
 
     def _shadow(
-        self,
-        averaged: Depths,
-        votes: NDArray[np.float32],
-        known: NDArray[np.bool_],
-        hole: NDArray[np.bool_],
+        self, means: Averages, known: NDArray[np.bool_], hole: NDArray[np.bool_]
     ) -> NDArray[np.bool_]:
-        """Of the `known` pixels those in shadow, [h, w], by the `averaged` depths [8, h, w] of
-        `votes` [h, w] frames."""
-        if not known.any():
-            return known
-        depth, ground, products = averaged[0], averaged[4], averaged[5:]
-        tint = np.ptp(averaged[1:4], axis=0)
-        unsteadiness = np.sqrt(np.maximum(products[0] - depth * depth, 0))
-        contrast, hidden = products[1] - ground * ground, products[2] - depth * ground
-        depth = depth - np.median(depth[known])
-        usual = MAD_TO_DEVIATION * np.median(np.abs(depth[known]))
-        here = cv2.GaussianBlur(unsteadiness, (0, 0), NOISE_PX) / np.sqrt(np.maximum(votes, 1))
-        noise = self.noise * np.minimum(usual, here)
-        suits = known & (depth >= np.maximum(self.light, noise)) & (depth <= self.darkest)
-        for value, (least, share) in ((tint, self.tint), (unsteadiness, self.unsteadiness)):
+        """Of the `known` pixels those in the shadow of the `hole`, and the gaps to it, [h, w]."""
+        depth = means.depth - np.median(means.depth[known])
+        noise = self._noise(means, depth, known)
+        dark = known & (depth >= np.maximum(self.light, noise))
+        suits = dark & (depth <= self.darkest)
+        for value, (least, share) in (
+            (means.tint, self.tint),
+            (means.unsteadiness, self.unsteadiness),
+        ):
             suits &= value <= np.median(value[known]) + least + share * depth
         suits = cv2.morphologyEx(suits.astype(np.uint8), cv2.MORPH_OPEN, disc(1)) > 0
         core = suits & (depth >= np.maximum(self.dark, 2 * noise))
         near = max(2, round(self.nearness * _longer_side(hole)))
-        close = suits & (cv2.dilate(hole.astype(np.uint8), disc(near)) > 0)
+        beside = cv2.dilate(hole.astype(np.uint8), disc(near)) > 0
+        found = self._accepted(means, suits, core, beside)
+        return _with_contact(found, found | (dark & beside), hole)
+
+    def _noise(
+        self, means: Averages, depth: NDArray[np.float32], known: NDArray[np.bool_]
+    ) -> NDArray[np.float32]:
+        """What a depth must exceed to be more than noise, [h, w]."""
+        among_all = MAD_TO_DEVIATION * np.median(np.abs(depth[known]))
+        over_time = cv2.GaussianBlur(means.unsteadiness, (0, 0), NOISE_PX)
+        error = np.minimum(among_all, over_time / np.sqrt(np.maximum(means.votes, 1)))
+        return np.asarray(self.noise * error, np.float32)
+
+    def _accepted(
+        self,
+        means: Averages,
+        suits: NDArray[np.bool_],
+        core: NDArray[np.bool_],
+        beside: NDArray[np.bool_],
+    ) -> NDArray[np.bool_]:
+        """Of the pixels that it `suits`, the connected parts that have a `core`, come to lie
+        `beside` the object and let the ground show through."""
         count, parts = cv2.connectedComponents(suits.astype(np.uint8), connectivity=8)
-        cores, closes = (np.bincount(parts[place], minlength=count) for place in (core, close))
-        accepted = (cores >= self.min_core_px) & (closes > 0)
-        area, contrasts, hiding = (
-            np.bincount(parts.ravel(), values.ravel(), minlength=count)
-            for values in (suits, contrast, hidden)
+        area, cores, close, contrast, hiding = (
+            np.bincount(parts[suits], values[suits], minlength=count)
+            for values in (suits, core, beside, means.contrast, means.hiding)
         )
-        textured = contrasts >= self.texture**2 * area
-        accepted &= ~textured | (hiding <= (1 - self.shows_through) * contrasts)
+        plain = contrast < self.texture**2 * area
+        accepted = (cores >= self.min_core_px) & (close > 0)
+        accepted &= plain | (hiding <= (1 - self.shows_through) * contrast)
         return np.asarray(accepted[parts] & suits)
+
+
+def _with_contact(
+    found: NDArray[np.bool_], dark: NDArray[np.bool_], hole: NDArray[np.bool_]
+) -> NDArray[np.bool_]:
+    """The shadow `found` with all that is `dark` and hangs together with it, and the gaps to its
+    object: where they touch, the shadow is deepest and stirred by feet and wheels. [h, w]"""
+    _, parts = cv2.connectedComponents(dark.astype(np.uint8), connectivity=8)
+    whole = np.isin(parts, np.unique(parts[found])) & dark
+    closed = cv2.morphologyEx((whole | hole).astype(np.uint8), cv2.MORPH_CLOSE, disc(GAP_PX)) > 0
+    near_it = cv2.dilate(whole.astype(np.uint8), disc(GAP_PX)) > 0
+    return np.asarray(whole | (closed & near_it & ~hole))
 
 
 def _smoothed(
