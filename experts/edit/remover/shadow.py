@@ -16,6 +16,7 @@ depths say by themselves.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import cv2
 import numpy as np
@@ -181,7 +182,19 @@ class ShadowDetector:
             known = (means.votes >= SEEN * len(voters)) & ~hidden[t]
             if known.any():
                 found[t] = self._shadow(means, known, objects[t])
-        return found
+        return self._steadied(found, places) & ~hidden
+
+    def _steadied(self, found: Masks, places: dict[int, NDArray[np.int64]]) -> Masks:
+        """What is `found` [T, h, w], and what is found at the same place beside the object in most
+        frames around."""
+        out = found.copy()
+        for t, place in places.items():
+            voters = [s for s in places if abs(s - t) <= self.vote_frames]
+            votes = np.zeros((1, *found.shape[1:]), np.uint8)
+            for s in voters:
+                _add(votes, found[s : s + 1].view(np.uint8), place - places[s])
+            out[t] |= votes[0] > len(voters) / 2
+        return out
 
     def _depths(
         self,
@@ -310,8 +323,8 @@ def _centre(hole: NDArray[np.bool_]) -> NDArray[np.int64]:
     return np.array([x.min() + x.max(), y.min() + y.max()]) // 2
 
 
-def _add(total: Depths, planes: Depths, by: NDArray[np.int64]) -> None:
-    """Adds the planes [9, h, w], moved `by` (x, y) px, to the `total`, in place."""
+def _add(total: NDArray[Any], planes: NDArray[Any], by: NDArray[np.int64]) -> None:
+    """Adds the planes [N, h, w], moved `by` (x, y) px, to the `total`, in place."""
     x, y = (int(v) for v in by)
     height, width = planes.shape[1:]
     if abs(x) < width and abs(y) < height:
