@@ -97,6 +97,18 @@ def test_the_soft_shadow_of_a_disc_that_moves_is_found(pan: float) -> None:
     assert not (found & masks).any()
 
 
+def test_what_stirs_between_a_disc_and_its_shadow_goes_with_them() -> None:
+    frames, masks, _, camera = scene(shade)
+    stirred = np.zeros_like(masks)
+    for t in range(COUNT):
+        left = int(24 + 7 * t)
+        stirred[t, 58:64, left + 2 : left + 12] = True
+        frames[t][stirred[t]] = (frames[t][stirred[t]] * (0.15, 0.5, 0.3)[t % 3]).astype(np.uint8)
+    stirred &= ~masks
+    found = detect(frames, masks, camera)
+    assert (found & stirred).sum() > 0.9 * stirred.sum()
+
+
 def test_frames_that_are_shrunk_give_the_same_place() -> None:
     frames, masks, shadow, camera = scene(shade)
     double = (2 * WIDTH, 2 * HEIGHT)
