@@ -182,7 +182,7 @@ class ShadowDetector:
             known = (means.votes >= SEEN * len(voters)) & ~hidden[t]
             if known.any():
                 found[t] = self._shadow(means, known, objects[t])
-        return self._steadied(found, places) & ~hidden
+        return self._steadied(found, places) & ~hidden & _nearest(objects, hidden & ~objects)
 
     def _steadied(self, found: Masks, places: dict[int, NDArray[np.int64]]) -> Masks:
         """What is `found` [T, h, w], and what is found at the same place beside the object in most
@@ -301,6 +301,18 @@ def _with_contact(
     closed = cv2.morphologyEx((whole | hole).astype(np.uint8), cv2.MORPH_CLOSE, disc(GAP_PX)) > 0
     near_it = cv2.dilate(whole.astype(np.uint8), disc(GAP_PX)) > 0
     return np.asarray(whole | (closed & near_it & ~hole))
+
+
+def _nearest(objects: Masks, others: Masks) -> Masks:
+    """Where the objects [T, h, w] are nearer than the others, whose own shadows lie there."""
+    nearest = np.ones_like(objects)
+    for t in np.flatnonzero(others.any(axis=(1, 2))):
+        own, other = (
+            cv2.distanceTransform((~masks[t]).astype(np.uint8), cv2.DIST_L2, 3)
+            for masks in (objects, others)
+        )
+        nearest[t] = own <= other
+    return nearest
 
 
 def _smoothed(
