@@ -70,12 +70,12 @@ def test_a_camera_that_stands_is_found_to_stand() -> None:
 
 
 def test_what_is_taken_for_a_shadow_is_one() -> None:
-    """Measured 0.79 of what is found, and 0.29 of what there is: much of this shadow is missed."""
+    """Measured 0.92 of what is found, and 0.63 of what there is."""
     made = scene("newsreel")
     radius = max(1, round(RemoverSettings().dilation * made.masks.shape[2]))
     holes = dilated(made.masks, radius)
     camera = measure(made.with_object, holes).camera
-    found = ShadowDetector().detect(made.with_object, holes, camera)
+    found = ShadowDetector().detect(made.with_object, holes, camera, holes & False)
     shadow = made.affected() & ~holes
-    assert (found & shadow).sum() > 0.7 * found.sum()
-    assert (found & shadow).sum() > 0.2 * shadow.sum()
+    assert (found & shadow).sum() > 0.8 * found.sum()
+    assert (found & shadow).sum() > 0.5 * shadow.sum()

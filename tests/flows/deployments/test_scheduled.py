@@ -25,6 +25,7 @@ from prefect.client.schemas.objects import FlowRun, StateType
 from prefect.client.schemas.schedules import RRuleSchedule
 
 import catalog
+from catalog.wording import counted
 from flows.commands.making import deploy as command
 from flows.deployments import automations, pools
 from flows.runtime.monitoring import status
@@ -200,7 +201,7 @@ def test_a_schedule_fires_and_ends_in_a_release_and_two_at_once_take_turns(
     pairs = catalog.open(out, ref=released.tag).pairs().collect()
     assert pairs.height == 2
     # Each run says what came of it, and the first tells of its stages and counts as well.
-    kept = f"{pairs['keep'].sum()} pairs kept of 2 made, 0 failures"
+    kept = f"{counted(pairs['keep'].sum(), 'pair')} kept of 2 made, 0 failures"
     assert said[0] == f"{out}: {released.tag} released, {kept}"
     assert said[2] == f"{out}: {released.tag} holds the same as before, {kept}"
     for part in ("deblur: 2 planned, 2 made", "judge: 2 records", "report ", "Quality filter: AUC"):
