@@ -2,6 +2,7 @@
 
 import gc
 import weakref
+from collections.abc import Iterator
 
 import pytest
 
@@ -15,6 +16,15 @@ class Node:
         self.itself = self
 
 
+@pytest.fixture
+def nothing_frozen() -> Iterator[None]:
+    """The tests' own process freezes what it imported."""
+    gc.unfreeze()
+    yield
+    gc.freeze()
+
+
+@pytest.mark.usefixtures("nothing_frozen")
 def test_new_garbage_is_found_and_nothing_is_kept_for_ever() -> None:
     old = Node()
     before = weakref.ref(old)
@@ -27,3 +37,10 @@ def test_new_garbage_is_found_and_nothing_is_kept_for_ever() -> None:
         raise KeyError
     gc.collect()
     assert before() is None
+
+
+def test_what_the_process_has_frozen_itself_stays_frozen() -> None:
+    assert gc.get_freeze_count()
+    with only_new_garbage():
+        pass
+    assert gc.get_freeze_count()
