@@ -26,7 +26,12 @@ def written(rows: sqlite3.Connection) -> Iterator[None]:
         yield
         rows.execute("commit")
     except sqlite3.OperationalError as error:
-        raise EditmillError(
-            f"temporary files: cannot be written ({error}); free space there, or name another "
-            "folder in SQLITE_TMPDIR"
-        ) from None
+        raise unwritable(error, "SQLITE_TMPDIR") from None
+
+
+def unwritable(why: object, variable: str) -> EditmillError:
+    """Says in a line that temporary files cannot be written; `variable` names their folder."""
+    return EditmillError(
+        f"temporary files: cannot be written ({why}); free space there, or name another folder in "
+        f"{variable}"
+    )

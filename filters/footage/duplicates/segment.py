@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from catalog.errors import EditmillError
+from catalog.delta.scratch import unwritable
 from filters.footage.duplicates.match import Bits, FingerprintColumns
 
 HASH_BITS = 64
@@ -58,13 +58,10 @@ class Segment:
         """Raises EditmillError where the disk is full."""
         self._bands = bands
         ends = np.cumsum([len(video.times_ms) for video in videos], dtype=np.int64)
-        parts: list[NDArray[Any]] = [
-            ends,
-            *(np.concatenate(column) for column in zip(*videos, strict=True)),
-        ]
-        hashes = np.concatenate([video.appearance for video in videos])
+        columns = [np.concatenate(column) for column in zip(*videos, strict=True)]
+        parts: list[NDArray[Any]] = [ends, *columns]
         for band, (_, width) in enumerate(bands.slices):
-            values = bands.values(hashes, band)
+            values = bands.values(columns[1], band)
             parts.append(np.argsort(values, kind="stable").astype(np.uint32))
             counts = np.bincount(values, minlength=1 << width)
             parts.append(np.concatenate(([0], np.cumsum(counts))).astype(np.uint32))
@@ -126,10 +123,7 @@ def _on_disk(arrays: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
             file.flush()
             memory = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     except OSError as error:
-        raise EditmillError(
-            f"temporary files: cannot be written ({error.strerror}); free space there, or name "
-            "another folder in TMPDIR"
-        ) from None
+        raise unwritable(error.strerror, "TMPDIR") from None
     offsets = np.cumsum([0, *(array.nbytes for array in arrays)]).tolist()
     return [
         np.frombuffer(memory, array.dtype, array.size, offset)

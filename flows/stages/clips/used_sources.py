@@ -49,8 +49,10 @@ class UsedSources:
 
     def used(self, source_id: str) -> tuple[str, str] | None:
         """Name and licence of a source that the build uses."""
-        name, licence = self._of(source_id, "name"), self._of(source_id, "licence")
-        return None if name is None or licence is None else (name, licence)
+        found: tuple[str, str] | None = self._rows.execute(
+            "select name, licence from sources where id = ? and name is not null", (source_id,)
+        ).fetchone()
+        return found
 
     def compare(self, source_id: str) -> bool:
         """Whether others are not compared with it yet; from now on they are."""
