@@ -67,6 +67,8 @@ KEPT_BYTES = 1 << 30
 """Of a decoded clip that is kept for all its edits: 64 frames of 1080p are 400 MB. Of a longer one
 each window is decoded by itself."""
 
+NO_FRAMES: Frames = np.empty((0, 0, 0, 3), np.uint8)
+
 
 class DecodedClip:
     """The last clip decoded, and its last window as it was shown and stored: a clip's edits share
@@ -79,9 +81,9 @@ class DecodedClip:
         self._catalog = catalog
         self._store = store
         self._kept_bytes = kept_bytes
-        self._clip: tuple[str, Frames] = ("", np.empty((0, 0, 0, 3), np.uint8))
+        self._clip: tuple[str, Frames] = "", NO_FRAMES
         self._window: tuple[Any, ...] = ()
-        self._frames: Frames = np.empty((0, 0, 0, 3), np.uint8)
+        self._frames: Frames = NO_FRAMES
         self._side: Side | None = None
 
     def frames(self, job: Job) -> Frames:
@@ -126,14 +128,13 @@ class DecodedClip:
 
     def _decoded(self, clip: Clip, first: int, count: int) -> Frames:
         """A stretch of the clip at its own size, [count, H, W, 3]."""
-        video, frames = self._clip
-        if video != clip.video:
+        if self._clip[0] != clip.video:
+            path = self._catalog.path(clip.video)
             if clip.frames * clip.height * clip.width * 3 > self._kept_bytes:
-                return media.read_video(self._catalog.path(clip.video), first=first, count=count)
-            self._clip = "", frames[:0]  # before the next is there too
-            frames = media.read_video(self._catalog.path(clip.video))
-            self._clip = clip.video, frames
-        return frames[first : first + count]
+                return media.read_video(path, first=first, count=count)
+            self._clip = "", NO_FRAMES  # the last one's memory is the next one's
+            self._clip = clip.video, media.read_video(path)
+        return self._clip[1][first : first + count]
 
     def donor(self, job: Job) -> dict[str, Any]:
         """What a swap needs beside the footage: the donor's part of its own clip, with its masks,

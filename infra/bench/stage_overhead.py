@@ -4,8 +4,11 @@
 
 Core-seconds of the annotate, edit and judge stages on clips of a sample, as a share of decoding
 the same videos and mask tracks once. Told apart is what is made besides decoding: videos and mask
-tracks that are encoded, and frames and masks scaled to an edit's size. The camera's path counts as
-a model. All runs once to warm up, then three times; medians are printed.
+tracks that are encoded, and frames and masks scaled to an edit's size; and how much longer the
+processes that decode take for the same frames while a stage works beside them, as two threads of
+one core do. The camera's path and the caption count as models. Each stage runs between two
+decodings of what it reads, of which the second counts, so that neither finds colder caches than the
+other. All runs once to warm up, then three times; medians are printed.
 """
 
 from __future__ import annotations
@@ -91,23 +94,34 @@ class IdentityExpert(Nothing):
 
 @dataclass
 class Measured:
-    """Core-seconds of one call, and of the encoding and scaling in it."""
+    """Core-seconds of one call: of this process, the encoding and scaling in it, and of the
+    processes that decode for it."""
 
-    total: float
+    process: float
+    decoders: float
     encoding: float = 0.0
     scaling: float = 0.0
 
     @property
     def own(self) -> float:
-        """Decoding and all else."""
-        return self.total - self.encoding - self.scaling
+        """This process's, but for encoding and scaling."""
+        return self.process - self.encoding - self.scaling
+
+    @property
+    def decoding(self) -> float:
+        """Where nothing else was done: this process's part of it, too."""
+        return self.own + self.decoders
 
 
-def core_seconds() -> float:
-    """Of this process and those that decode for it."""
+Pair = tuple[Measured, Measured]
+"""Of a stage, and of decoding alone."""
+
+
+def core_seconds() -> tuple[float, float]:
+    """Of this process, and of those that decode for it."""
     children = psutil.Process().children(recursive=True)
     used = [child.cpu_times() for child in children]
-    return time.process_time() + sum(each.user + each.system for each in used)
+    return time.process_time(), sum(each.user + each.system for each in used)
 
 
 def measured(work: Callable[[], object]) -> Measured:
@@ -129,16 +143,20 @@ def measured(work: Callable[[], object]) -> Measured:
     with ExitStack() as patched:
         for name, what in APART.items():
             patched.enter_context(patch.object(media, name, apart(name, what)))
-        begun = core_seconds()
+        process, decoders = core_seconds()
         work()
-        return Measured(core_seconds() - begun, **spent)
+        process_after, decoders_after = core_seconds()
+        return Measured(process_after - process, decoders_after - decoders, **spent)
 
 
-def decoded(work: Callable[[], object]) -> Measured:
-    """`work`, which decodes, timed as for whoever reads the files first: what a process knows of
-    their packets is forgotten."""
+def beside(stage: Callable[[], object], decoding: Callable[[], object]) -> Pair:
+    """The stage, and decoding alone what it looks at, each timed as for whoever reads the files
+    first: what a process knows of their packets is forgotten."""
+    decoding()
     index._index_of.cache_clear()
-    return measured(work)
+    whole = measured(stage)
+    index._index_of.cache_clear()
+    return whole, measured(decoding)
 
 
 def footage(folder: Path, clips: int, frames: int) -> tuple[Context, list[Clip]]:
@@ -191,38 +209,43 @@ def plans(annotated: Sequence[AnnotatedClip]) -> list[PlannedClip]:
     return planned
 
 
-def run(clips: int, frames: int) -> dict[str, tuple[Measured, Measured]]:
+def run(clips: int, frames: int) -> dict[str, Pair]:
     """Per stage its core-seconds, and those of decoding alone what it looks at."""
     with tempfile.TemporaryDirectory() as folder, ExitStack() as patched:
         ctx, made = footage(Path(folder), clips, frames)
-
         path = ctx.catalog.media.path
+        found: dict[str, Pair] = {}
 
         still = np.zeros((frames, 2), np.float32)
         patched.enter_context(patch.object(annotate, "tracker_for", lambda *_: IdentityTracker()))
         patched.enter_context(patch.object(annotating, "camera_path", lambda *_: still))
+        patched.enter_context(patch.object(annotating, "describe", lambda *_: ""))
         annotated: list[AnnotatedClip] = []
-        first = measured(lambda: annotated.extend(annotate.run(ctx, made)))
+
+        def videos() -> None:
+            for clip in made:
+                media.read_video(path(clip.video))
+
+        found["annotate"] = beside(lambda: annotated.extend(annotate.run(ctx, made)), videos)
 
         patched.enter_context(patch.object(edit, "serving", lambda *_: IdentityExpert()))
         planned = plans(annotated)
         edits: list[edit.Edit] = []
-        second = measured(lambda: edits.extend(edit.run(ctx, planned)))
+
+        def videos_and_masks() -> None:
+            videos()
+            for each in planned:
+                for plan in each.plans:
+                    (track,) = each.tracks.values()
+                    media.read_masks(path(track.masks), plan.first_frame, plan.frames)
+
+        found["edit"] = beside(lambda: edits.extend(edit.run(ctx, planned)), videos_and_masks)
 
         def kept(samples: Sequence[object], *_: object) -> list[dict[str, Verdict]]:
             return [{name: Verdict(True, 1.0) for name in judge.FILTER_SCORES} for _ in samples]
 
         patched.enter_context(patch.object(judge, "judge", kept))
         words = [InstructedEdit(e, "Remove the car.", "", "model", "m", [], []) for e in edits]
-        third = measured(lambda: judge.run(ctx, words))
-
-        def clips_and_masks() -> None:
-            for each in annotated:
-                media.read_video(path(each.clip.video))
-            for planned_clip in planned:
-                for plan in planned_clip.plans:
-                    (track,) = planned_clip.tracks.values()
-                    media.read_masks(path(track.masks), plan.first_frame, plan.frames)
 
         def pairs() -> None:
             for each in edits:
@@ -230,14 +253,8 @@ def run(clips: int, frames: int) -> dict[str, tuple[Measured, Measured]]:
                     media.sample_frames(path(side.video), FRAMES, LONG_SIDE)
                 media.sample_masks(path(each.mask), FRAMES)
 
-        return {
-            "annotate": (
-                first,
-                decoded(lambda: [media.read_video(path(clip.video)) for clip in made]),
-            ),
-            "edit": (second, decoded(clips_and_masks)),
-            "judge": (third, decoded(pairs)),
-        }
+        found["judge"] = beside(lambda: judge.run(ctx, words), pairs)
+        return found
 
 
 def main() -> None:
@@ -253,12 +270,16 @@ def main() -> None:
         return statistics.median(read(*each[stage]) for each in runs)
 
     for stage in runs[0]:
-        decoding = middle(stage, lambda _, alone: alone.total)
+
+        def share(of: Callable[[Measured, Measured], float], stage: str = stage) -> float:
+            return middle(stage, lambda ours, alone: of(ours, alone) / alone.decoding)
+
         print(
-            f"{stage:9} decoding {decoding:.2f} s; the stage beside it "
-            f"{middle(stage, lambda ours, alone: ours.own / alone.total - 1):+.2f} of that, "
-            f"scaling {middle(stage, lambda ours, alone: ours.scaling / alone.total):.2f}, "
-            f"encoding {middle(stage, lambda ours, alone: ours.encoding / alone.total):.2f}"
+            f"{stage:9} decoding {middle(stage, lambda _, alone: alone.decoding):.2f} s; the stage "
+            f"beside it {share(lambda ours, alone: ours.own - alone.own):+.2f} of that, "
+            f"scaling {share(lambda ours, _: ours.scaling):.2f}, "
+            f"encoding {share(lambda ours, _: ours.encoding):.2f}; decoders' time "
+            f"{middle(stage, lambda ours, alone: ours.decoders / alone.decoders):.2f} times as long"
         )
 
 
