@@ -15,17 +15,30 @@ PART = "part"
 """The column that says which part a row is of; readers do not see it."""
 
 MANY_FILES = 128
-"""From so many small files on, a table's small ones are joined by the next commit: opening a table
-takes time for each of its files, and a shard adds one."""
+"""From so many small files on, a table's small ones are joined by the next commit that looks:
+opening a table takes time for each of its files, and a shard adds one."""
 
-JOINED_BYTES = 16 << 20
+LOOKED_AT_EVERY = MANY_FILES // 4
+"""Versions of a table between two looks at its files, which take time for each of them."""
+
+JOINED_BYTES = 4 << 20
 """Of the files that they are joined to, at most. Whoever writes a file, or reads it, holds some
-times its size in memory: of 9 600 clips' tracks in one file of 25 MB, 130 and 70 MB."""
+times its size in memory: 9 600 clips' tracks, 3 kB each, joined to files of 16 MiB in one group of
+rows each, 110 MiB; to these, in groups of a mebibyte, 34 (infra/bench/results/scale.md)."""
+
+JOINED_GROUP_BYTES = 1 << 20
+"""Of a group of rows in a joined file, as stored: what its writer holds."""
 
 ROW_GROUP = 1 << 16
 """Rows of a row group at most: what reading a single row costs. Smaller ones compress less."""
 
-WRITER = WriterProperties(compression="ZSTD", max_row_group_size=ROW_GROUP)
+
+def _writer(rows: int) -> WriterProperties:
+    """With groups of so many rows at most."""
+    return WriterProperties(compression="ZSTD", max_row_group_size=rows)
+
+
+WRITER = _writer(ROW_GROUP)
 
 
 def append(delta: DeltaTable, frame: pl.DataFrame, fingerprints: Mapping[str, int]) -> None:
@@ -75,11 +88,16 @@ def join_if_many(delta: DeltaTable) -> None:
     """Join the table's small files where there are many, unless somebody else does just now. Any
     two that are small fit into one."""
     delta.update_incremental()
-    sizes = pl.DataFrame(delta.get_add_actions())["size_bytes"]
-    if (sizes <= JOINED_BYTES // 2).sum() >= MANY_FILES:
+    if delta.version() % LOOKED_AT_EVERY:
+        return
+    files = pl.DataFrame(delta.get_add_actions())
+    if (files["size_bytes"] <= JOINED_BYTES // 2).sum() >= MANY_FILES:
+        rows = JOINED_GROUP_BYTES * files["num_records"].sum() // files["size_bytes"].sum()
         with suppress(CommitFailedError):
             delta.optimize.compact(
-                target_size=JOINED_BYTES, max_concurrent_tasks=1, writer_properties=WRITER
+                target_size=JOINED_BYTES,
+                max_concurrent_tasks=1,
+                writer_properties=_writer(min(rows or ROW_GROUP, ROW_GROUP)),
             )
 
 

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import polars as pl
+import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable, write_deltalake
 
@@ -119,6 +120,7 @@ def test_a_part_written_before_a_checkpoint_is_known_after_it(tmp_path):
 
 def test_small_files_are_joined_by_themselves(tmp_path, monkeypatch):
     monkeypatch.setattr(writing, "MANY_FILES", 8)
+    monkeypatch.setattr(writing, "LOOKED_AT_EVERY", 2)
     at = Tables(tmp_path)
     for n in range(30):
         at.put("failures", {f"p{n}": [failure(str(n))]})
@@ -129,16 +131,21 @@ def test_small_files_are_joined_by_themselves(tmp_path, monkeypatch):
     assert len(ids(at)) == 30
 
 
-def test_joined_files_stay_small(tmp_path, monkeypatch):
+def test_joined_files_and_their_groups_stay_small(tmp_path, monkeypatch):
     monkeypatch.setattr(writing, "MANY_FILES", 8)
-    monkeypatch.setattr(writing, "JOINED_BYTES", 40_000)
+    monkeypatch.setattr(writing, "LOOKED_AT_EVERY", 2)
+    monkeypatch.setattr(writing, "JOINED_BYTES", 60_000)
+    monkeypatch.setattr(writing, "JOINED_GROUP_BYTES", 25_000)
     at, dice = Tables(tmp_path), random.Random(1)
-    for n in range(40):  # of some 6 kB each, which cannot be pressed
-        at.put("failures", {f"p{n}": [failure(str(n), dice.randbytes(4000).hex())]})
+    for n in range(40):  # of some 12 kB each, which cannot be pressed
+        at.put("failures", {f"p{n}": [failure(str(n), dice.randbytes(2000).hex())]})
     delta = DeltaTable(str(tmp_path / "tables" / "failures"))
     sizes = pl.DataFrame(delta.get_add_actions())["size_bytes"]
-    assert sizes.max() <= 40_000 and (sizes > 20_000).sum() >= 4
-    assert (sizes <= 20_000).sum() < 8
+    assert len(sizes) < 20 and sizes.max() <= 60_000
+    assert (sizes > 30_000).sum() >= 4 and (sizes <= 30_000).sum() < 10
+    joined = [pq.ParquetFile(f).metadata for f in delta.file_uris()]
+    groups = [each.row_group(k).num_rows for each in joined for k in range(each.num_row_groups)]
+    assert max(groups) <= 3 and len(groups) > len(joined)
     assert len(ids(at)) == 40
 
 
