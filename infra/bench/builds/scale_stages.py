@@ -115,7 +115,7 @@ def _appearances(ctx: Context, annotated: Any) -> dict[str, Any]:
     found = []
     for track in annotated.tracks:
         rng = np.random.default_rng(int(track.track_id[:15], 16))
-        lab = [rng.uniform(40, 60), 0.0, 0.0]
+        lab = [rng.uniform(40, 60), 0.0, 0.0] * 2  # both halves
         row = {
             "outline": [2**GRID - 1] * GRID,
             "lab": lab,
