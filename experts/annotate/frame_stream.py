@@ -2,17 +2,25 @@
 
 from __future__ import annotations
 
+import math
+import os
+import tempfile
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
 
+from catalog.delta.scratch import unwritable
 from catalog.errors import BadInput
 from experts.base import Frames
 
 Frame = NDArray[np.uint8]
 """RGB, [H, W, 3], 0–255."""
+
+IN_MEMORY_BYTES = 1 << 30
+"""Of frames that are held in memory for whoever reads them several times: 170 of 1080p. More lie in
+a temporary file, of which the system keeps in memory what there is room for."""
 
 
 class FrameSequence(Protocol):
@@ -76,10 +84,30 @@ class FrameStream:
 
 
 def whole(frames: FrameSequence) -> Frames:
-    """All frames in one array; the array itself where they are one."""
+    """All frames as one array, which may lie in a temporary file; the array itself where they are
+    one. Raises EditmillError, in one line, where there is no room for that file."""
     if isinstance(frames, np.ndarray):
         return frames
-    array = np.empty(frames.shape, np.uint8)
+    size = math.prod(frames.shape)
+    array = np.empty(frames.shape, np.uint8) if size <= IN_MEMORY_BYTES else _on_disk(frames.shape)
     for place, frame in zip(array, frames, strict=True):
         place[:] = frame
     return array
+
+
+def _truncated(file: int, _first: int, size: int) -> None:
+    os.truncate(file, size)
+
+
+_reserve = getattr(os, "posix_fallocate", _truncated)  # macOS has none
+
+
+def _on_disk(shape: tuple[int, ...]) -> Frames:
+    """An array in a file that is gone with it. Its room is taken at once: a disk that is full later
+    would end the process, without a word."""
+    try:
+        with tempfile.TemporaryFile() as file:
+            _reserve(file.fileno(), 0, math.prod(shape))
+            return np.memmap(file, np.uint8, "r+", shape=shape)
+    except OSError as error:
+        raise unwritable(error.strerror, "TMPDIR") from None

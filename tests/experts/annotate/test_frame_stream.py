@@ -1,11 +1,15 @@
 """A stream of frames is read once, keeps a stretch, and tells what is wrong with it."""
 
+import errno
+import os
+
 import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from catalog.errors import BadInput
+from catalog.errors import BadInput, EditmillError
+from experts.annotate import frame_stream
 from experts.annotate.frame_stream import FrameStream, whole
 
 FRAMES = np.random.default_rng(0).integers(0, 256, (9, 4, 6, 3), np.uint8)
@@ -39,6 +43,24 @@ def test_all_of_them_and_what_is_left():
     read = stream()
     read[5:6]
     assert len(list(read)) == 4
+
+
+def test_many_lie_in_a_file_that_is_gone_with_them(monkeypatch, tmp_path):
+    monkeypatch.setattr(frame_stream, "IN_MEMORY_BYTES", FRAMES.size - 1)
+    monkeypatch.setattr(frame_stream.tempfile, "tempdir", str(tmp_path))
+    found = whole(stream())
+    assert isinstance(found, np.memmap) and not list(tmp_path.iterdir())
+    np.testing.assert_array_equal(found, FRAMES)
+
+
+def test_a_full_disk_is_told_in_a_line(monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(frame_stream, "IN_MEMORY_BYTES", 0)
+    monkeypatch.setattr(frame_stream, "_reserve", full)
+    with pytest.raises(EditmillError, match=r"^temporary files: .*No space left.*TMPDIR$"):
+        whole(stream())
 
 
 def test_a_clip_that_ends_early_is_named():
