@@ -92,12 +92,13 @@ def join_if_many(delta: DeltaTable) -> None:
         return
     files = pl.DataFrame(delta.get_add_actions())
     if (files["size_bytes"] <= JOINED_BYTES // 2).sum() >= MANY_FILES:
-        rows = JOINED_GROUP_BYTES * files["num_records"].sum() // files["size_bytes"].sum()
+        rows, size = (int(files[name].sum()) for name in ("num_records", "size_bytes"))
+        group = JOINED_GROUP_BYTES * rows // size or ROW_GROUP
         with suppress(CommitFailedError):
             delta.optimize.compact(
                 target_size=JOINED_BYTES,
                 max_concurrent_tasks=1,
-                writer_properties=_writer(min(rows or ROW_GROUP, ROW_GROUP)),
+                writer_properties=_writer(min(group, ROW_GROUP)),
             )
 
 
