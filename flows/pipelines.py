@@ -77,6 +77,13 @@ def _in_shards(records: Iterator[R], size: int) -> Iterator[Shard[R]]:
         yield shard
 
 
+def _let_go(records: list[R]) -> Iterator[R]:
+    """The records in their order, each taken out of the list: a kilobyte a source of any number."""
+    records.reverse()
+    while records:
+        yield records.pop()
+
+
 def _shards_or_none(records: Sequence[R], size: int) -> list[Shard[R]]:
     """Of no records an empty shard, which no task is submitted for: whoever asks for the next shard
     of clips has an answer after a bounded number of tasks, so that a batch can end there."""
@@ -225,13 +232,15 @@ def _files(work: Work) -> Iterator[Sequence[SourceFile]]:
     ctx.worth_retrying |= found.incomplete
     here = joined([each for each in found.files if isinstance(each, SourceFile)])
     elsewhere = [each for each in found.files if isinstance(each, RemoteVideo)]
+    del found
     ctx.stats.expect(look.STAGE, len(here))
-    yield from shards(here, ctx.recipe.run.shard_size)
+    yield from _in_shards(_let_go(here), ctx.recipe.run.shard_size)
     if not elsewhere:
         return
     ctx.stats.expect(fetch.STAGE, len(elsewhere))
     together = max(ctx.recipe.run.shard_size, fetch.AT_ONCE)
-    submitted = (work.submit(fetch_shard, shard) for shard in shards(elsewhere, together))
+    waiting = _in_shards(_let_go(elsewhere), together)
+    submitted = (work.submit(fetch_shard, shard) for shard in waiting)
     for files in _results(work, submitted):
         ctx.stats.expect(look.STAGE, len(files))
         yield from _shards_or_none(files, ctx.recipe.run.shard_size)

@@ -28,7 +28,7 @@ def joined(files: Sequence[SourceFile]) -> list[SourceFile]:
     copies = {group[0].name: tuple(group[1:]) for group in groups if len(group) > 1}
     further = {file.name for group in copies.values() for file in group}
     return [
-        dataclasses.replace(file, copies=copies.get(file.name, ()))
+        dataclasses.replace(file, copies=copies[file.name]) if file.name in copies else file
         for file in files
         if file.name not in further
     ]
