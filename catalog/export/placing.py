@@ -17,7 +17,7 @@ from threading import Semaphore
 
 from catalog.export.files import Encoded, ExportFile, Media, Original
 from catalog.export.shard import Tar
-from catalog.storage.files import sweep, unwritable
+from catalog.storage.files import begin_writing, sweep, unwritable
 
 PER_CORE = 4
 """Files made at once per core: copies wait for the disk most of their time
@@ -115,6 +115,8 @@ def _make(
     if not linked:
         with nullcontext() if isinstance(file, Original) else computed:
             file.write(final, media)
+        with final.open("rb") as made:
+            begin_writing(made.fileno())
     return file.what, True, linked, final.stat().st_size
 
 

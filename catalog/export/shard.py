@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from catalog.export.files import Media, Original
-from catalog.storage.files import beside, replacing
+from catalog.storage.files import begin_writing, beside, replacing
 
 COPIED_AT_ONCE = 1 << 20
 """Bytes; with the 16 KiB of tarfile itself a video is a hundred Python calls."""
@@ -41,13 +41,15 @@ class Tar:
         with (
             replacing(final) as temporary,
             ThreadPoolExecutor(THREADS, thread_name_prefix="shard") as pool,
+            temporary.open("wb") as file,
             tarfile.TarFile(
-                temporary, "w", format=tarfile.USTAR_FORMAT, copybufsize=COPIED_AT_ONCE
+                fileobj=file, mode="w", format=tarfile.USTAR_FORMAT, copybufsize=COPIED_AT_ONCE
             ) as tar,
         ):
             for entry, content in self._entries(final, media, pool):
                 with content:
                     tar.addfile(entry, content)
+                begin_writing(file.fileno())
 
     def _entries(
         self, final: Path, media: Media, pool: ThreadPoolExecutor

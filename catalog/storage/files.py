@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ctypes
 import errno
 import functools
 import hashlib
@@ -9,6 +10,7 @@ import os
 import platform
 import re
 import shutil
+import sys
 import time
 import uuid
 from collections.abc import Iterator
@@ -32,6 +34,9 @@ _REMEDIES = {
     errno.EEXIST: "a part of the path is not a folder; choose another",
     errno.EISDIR: "it is a folder; choose another name",
 }
+
+SYNC_FILE_RANGE_WRITE = 2
+"""Of Linux' `sync_file_range`: begin to write what is changed."""
 
 COPIED_AT_ONCE = 1 << 20
 """Bytes in memory, where the kernel does not copy."""
@@ -151,6 +156,21 @@ def copy_range(source: BinaryIO, target: BinaryIO, end: int) -> None:
                 target.seek(place)
     while data := source.read(min(COPIED_AT_ONCE, end - source.tell())):
         target.write(data)
+
+
+def begin_writing(file: int) -> None:
+    """Have the system begin to write this open file to the disk, and go on meanwhile. By itself it
+    waits until much has come together, and then whoever wants it written waits for all of that. The
+    file stays in memory for its readers. Only Linux can; elsewhere nothing is done."""
+    if sys.platform == "linux":
+        _libc().sync_file_range(
+            file, ctypes.c_int64(0), ctypes.c_int64(0), SYNC_FILE_RANGE_WRITE
+        )  # all of it; an error will be seen by whoever waits for it
+
+
+@functools.cache
+def _libc() -> ctypes.CDLL:
+    return ctypes.CDLL(None)
 
 
 def temporary_name(suffix: str) -> str:

@@ -85,6 +85,16 @@ def test_a_disk_that_is_full_while_the_kernel_copies_is_told(tmp_path: Path) -> 
         signal.signal(signal.SIGXFSZ, before)
 
 
+def test_a_file_that_begins_to_be_written_stays_as_it_is(tmp_path: Path) -> None:
+    path = tmp_path / "path"
+    with path.open("wb") as file:
+        file.write(b"x" * 100_000)
+        files.begin_writing(file.fileno())
+        file.write(b"y")
+        files.begin_writing(file.fileno())
+    assert path.read_bytes() == b"x" * 100_000 + b"y"
+
+
 def test_what_is_created_is_named_as_itself_where_the_disk_is_full(tmp_path, monkeypatch):
     def full(*_: object) -> None:
         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
