@@ -125,7 +125,7 @@ class Tables:
                 writing.replace(delta, frame, stale)
             else:
                 writing.append(delta, frame, stale)
-            writing.join_if_many(delta)
+            stored.join_if_many(delta)
             stored.parts(delta).index(delta.version(), MANY_COMMITS)
             return len(frame)
 

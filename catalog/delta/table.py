@@ -13,6 +13,7 @@ import polars as pl
 from deltalake import DeltaTable
 from deltalake.exceptions import DeltaError, TableNotFoundError
 
+from catalog.delta import writing
 from catalog.delta.integrity import check_data, check_log, check_rows, damaged
 from catalog.delta.object_integrity import check_objects, damaged_object
 from catalog.delta.parts import FORGETS, Parts
@@ -46,6 +47,7 @@ class StoredTable:
         self._name = name
         self._opened: dict[int | None, DeltaTable] = {}  # by version; None is the newest
         self._parts: Parts | None = None
+        self._looked = -1  # the stretch of versions in which its files were looked at
 
     @property
     def uri(self) -> str:
@@ -126,6 +128,14 @@ class StoredTable:
             forgets = FORGETS.items() <= delta.metadata().configuration.items()
             self._parts = Parts(self._storage, self._key, forgets)
         return self._parts
+
+    def join_if_many(self, delta: DeltaTable) -> None:
+        """Join its small files where there are many. They are looked at now and then only."""
+        delta.update_incremental()
+        stretch = delta.version() // writing.LOOKED_AT_EVERY
+        if stretch != self._looked:
+            self._looked = stretch
+            writing.join_if_many(delta)
 
     def find_damage(self, version: int | None = None) -> None:
         """Read all of it; raises EditmillError, naming the file, where one cannot be read. In an

@@ -19,7 +19,7 @@ MANY_FILES = 128
 opening a table takes time for each of its files, and a shard adds one."""
 
 LOOKED_AT_EVERY = MANY_FILES // 4
-"""Versions of a table between two looks at its files, which take time for each of them."""
+"""Versions of a table between two looks of a process at its files, which take time for each."""
 
 JOINED_BYTES = 4 << 20
 """Of the files that they are joined to, at most. Whoever writes a file, or reads it, holds some
@@ -87,9 +87,6 @@ def remove(
 def join_if_many(delta: DeltaTable) -> None:
     """Join the table's small files where there are many, unless somebody else does just now. Any
     two that are small fit into one."""
-    delta.update_incremental()
-    if delta.version() % LOOKED_AT_EVERY:
-        return
     files = pl.DataFrame(delta.get_add_actions())
     if (files["size_bytes"] <= JOINED_BYTES // 2).sum() >= MANY_FILES:
         rows, size = (int(files[name].sum()) for name in ("num_records", "size_bytes"))

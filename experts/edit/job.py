@@ -132,7 +132,8 @@ class DecodedClip:
             path = self._catalog.path(clip.video)
             if clip.frames * clip.height * clip.width * 3 > self._kept_bytes:
                 return media.read_video(path, first=first, count=count)
-            self._clip = "", NO_FRAMES  # the last one's memory is the next one's
+            # The last one's memory is the next one's; a window at its own size is a view of it.
+            self._clip, self._window, self._frames = ("", NO_FRAMES), (), NO_FRAMES
             self._clip = clip.video, media.read_video(path)
         return self._clip[1][first : first + count]
 

@@ -18,8 +18,8 @@ from experts.edit.job import DecodedClip, Job
 FRAMES, HEIGHT, WIDTH = 6, 48, 64
 
 
-def jobs(dataset: catalog.Catalog) -> list[Job]:
-    """Of two clips the same window each, smaller than the clip."""
+def jobs(dataset: catalog.Catalog, size: tuple[int, int]) -> list[Job]:
+    """Of two clips the same window each, at this size (height, width)."""
     made = []
     for value in (40, 200):
         frames = np.full((FRAMES, HEIGHT, WIDTH, 3), value, np.uint8)
@@ -30,17 +30,18 @@ def jobs(dataset: catalog.Catalog) -> list[Job]:
             plan_id=str(value), clip_id=clip.clip_id, task="deblur", expert="arithmetic",
             track_id="", label="", phrase="", count=1, prompt="", negative_prompt="",
             target_prompt="", seed=0, first_frame=1, frames=4, crop=[0, 0, WIDTH, HEIGHT],
-            width=32, height=24, params={},
+            width=size[1], height=size[0], params={},
         )  # fmt: skip
         made.append(Job(plan, clip, {}))
     return made
 
 
+@pytest.mark.parametrize("size", [(24, 32), (HEIGHT, WIDTH)])
 def test_a_clip_is_gone_before_the_next_is_decoded(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    size: tuple[int, int], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     dataset = catalog.open(tmp_path, create=True)
-    first, second = jobs(dataset)
+    first, second = jobs(dataset, size)
     later = replace(first, plan=replace(first.plan, first_frame=2))
     decode, decoded = media.read_video, []
 
@@ -54,5 +55,6 @@ def test_a_clip_is_gone_before_the_next_is_decoded(
     footage = DecodedClip(dataset, dataset.media)
     for job, value in ((first, 40), (later, 40), (second, 200)):
         frames = footage.frames(job)
-        assert frames.shape == (4, 24, 32, 3) and np.abs(frames.astype(int) - value).max() <= 2
+        assert frames.shape == (4, *size, 3) and np.abs(frames.astype(int) - value).max() <= 2
+        del frames
     assert len(decoded) == 2
