@@ -54,7 +54,7 @@ def listing(sections: Sequence[Section], answers: Answers | None = None) -> List
     refused = [f.refusal for f in files if isinstance(f, SourceFile) and f.refusal is not None]
     if refused and len(refused) == len(files):
         raise EditmillError(
-            f"none of the {len(files)} sources can be read; the first: {refused[0].message}"
+            f"no source of {len(files)} can be read; the first: {refused[0].message}"
         )
     return Listing(_with_unique_names(files), notes, incomplete)
 

@@ -40,7 +40,7 @@ def main(root: Path, out: Path, *, force: bool, as_json: bool) -> None:
     found = probed(track(listed.files, "reading", console=screen, transient=True))
     if not found.videos:
         raise EditmillError(
-            f"none of the {len(listed.files)} videos can be read; the first: {found.refused[0]}"
+            f"no video of {len(listed.files)} can be read; the first: {found.refused[0]}"
         )
     rules = Planning.model_fields["min_score"].default
     objects = objects_in(found.videos, rules)

@@ -167,7 +167,7 @@ def test_clips_that_do_not_fit_are_told_and_the_others_used(tmp_path: Path):
     assert {(one.clip, one.reason) for one in skipped} == {
         ("source-2", "too_short"), ("source-3", "too_small")
     }  # fmt: skip
-    with pytest.raises(EditmillError, match="no example from 1 clips; too_short"):
+    with pytest.raises(EditmillError, match="no example from 1 clip; too_short"):
         prepare(_recipe(), [Source(2, frames=5)], BlockEncoders(), tmp_path)
 
 

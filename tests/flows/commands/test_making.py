@@ -165,7 +165,7 @@ def test_init_refuses_in_one_line(refused, detector, folder: Path, tmp_path: Pat
     (tmp_path / "empty").mkdir()
     assert "no video in it" in refused("init", tmp_path / "empty", "--out", tmp_path / "y.yaml")
     (tmp_path / "empty" / "x.mp4").write_text("no")
-    assert "none of the 1 videos" in refused(
+    assert "no video of 1 can be read" in refused(
         "init", tmp_path / "empty", "--out", tmp_path / "y.yaml"
     )
     assert not (tmp_path / "y.yaml").exists()

@@ -169,7 +169,7 @@ def test_a_folder_with_nothing_to_read_ends_in_one_line(tmp_path: Path):
     with pytest.raises(EditmillError, match=r"no video in it.*\.txt 1"):
         listing(recipe(tmp_path).sources)
     put(tmp_path / "b.r3d")
-    with pytest.raises(EditmillError, match=r"none of the 1 sources can be read.*b\.r3d"):
+    with pytest.raises(EditmillError, match=r"no source of 1 can be read.*b\.r3d"):
         listing(recipe(tmp_path).sources)
 
 

@@ -23,6 +23,7 @@ from torch import Tensor
 from catalog.errors import BadInput, EditmillError
 from catalog.keys import digest
 from catalog.storage.files import replacing
+from catalog.wording import counted
 from experts.base import Frames
 from experts.diffusion.conditioning.conditions import latent_mask
 from experts.diffusion.conditioning.window import resize_and_crop, window_indices
@@ -113,7 +114,7 @@ def prepare(
         report(done + 1, len(sources))
     if not examples:
         why = f"; {skipped[0].reason}: {skipped[0].message}" if skipped else ""
-        raise EditmillError(f"{spec.name}: no example from {len(sources)} clips{why}")
+        raise EditmillError(f"{spec.name}: no example from {counted(len(sources), 'clip')}{why}")
     empty = _prompt("", encoders, out)
     with replacing(out / INDEX) as part:
         rows = {"expert": spec.name, "empty": empty, "examples": [asdict(e) for e in examples]}
