@@ -78,7 +78,8 @@ def _in_shards(records: Iterator[R], size: int) -> Iterator[Shard[R]]:
 
 
 def _let_go(records: list[R]) -> Iterator[R]:
-    """The records in their order, each taken out of the list: a kilobyte a source of any number."""
+    """The records in their order, each taken out of the list, so that a listing of any length is
+    freed as it is used."""
     records.reverse()
     while records:
         yield records.pop()

@@ -7,7 +7,7 @@ import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-from catalog.errors import EditmillError
+from catalog.storage.files import temporary_unwritable
 
 
 def scratch_tables(statements: str) -> sqlite3.Connection:
@@ -26,12 +26,4 @@ def written(rows: sqlite3.Connection) -> Iterator[None]:
         yield
         rows.execute("commit")
     except sqlite3.OperationalError as error:
-        raise unwritable(error, "SQLITE_TMPDIR") from None
-
-
-def unwritable(why: object, variable: str) -> EditmillError:
-    """Says in a line that temporary files cannot be written; `variable` names their folder."""
-    return EditmillError(
-        f"temporary files: cannot be written ({why}); free space there, or name another folder in "
-        f"{variable}"
-    )
+        raise temporary_unwritable(error, "SQLITE_TMPDIR") from None

@@ -66,6 +66,15 @@ def unwritable(path: str | Path, error: Exception) -> EditmillError:
     return EditmillError(f"{path}: cannot be written ({what}); check disk and permissions")
 
 
+def temporary_unwritable(why: object, variable: str) -> EditmillError:
+    """The error for temporary files that cannot be written, and why; the environment's `variable`
+    names their folder."""
+    return EditmillError(
+        f"temporary files: cannot be written ({why}); free space there, or name another folder in "
+        f"{variable}"
+    )
+
+
 @contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
     """Give a temporary path beside `path`; rename it to `path` on success, remove it on an error.

@@ -11,8 +11,8 @@ from typing import Any, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from catalog.delta.scratch import unwritable
 from catalog.errors import BadInput
+from catalog.storage.files import temporary_unwritable
 from experts.base import Frames
 
 Frame = NDArray[np.uint8]
@@ -110,4 +110,4 @@ def _on_disk(shape: tuple[int, ...]) -> Frames:
             _reserve(file.fileno(), 0, math.prod(shape))
             return np.memmap(file, np.uint8, "r+", shape=shape)
     except OSError as error:
-        raise unwritable(error.strerror, "TMPDIR") from None
+        raise temporary_unwritable(error.strerror, "TMPDIR") from None

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from catalog.delta.scratch import unwritable
+from catalog.storage.files import temporary_unwritable
 from filters.footage.duplicates.match import Bits, FingerprintColumns
 
 HASH_BITS = 64
@@ -123,7 +123,7 @@ def _on_disk(arrays: Sequence[NDArray[Any]]) -> list[NDArray[Any]]:
             file.flush()
             memory = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ)
     except OSError as error:
-        raise unwritable(error.strerror, "TMPDIR") from None
+        raise temporary_unwritable(error.strerror, "TMPDIR") from None
     offsets = np.cumsum([0, *(array.nbytes for array in arrays)]).tolist()
     return [
         np.frombuffer(memory, array.dtype, array.size, offset)
