@@ -10,7 +10,7 @@ set -euo pipefail
 cd "$(dirname "$0")/../.."
 python=${PYTHON:-.venv/bin/python}
 log=${OUT:-.}/gpu.jsonl
-export HF_HUB_OFFLINE=1 PYTHONUNBUFFERED=1 PYTHONPATH=.
+export HF_HUB_OFFLINE=1 PYTHONUNBUFFERED=1 PYTHONPATH=.${PYTHONPATH:+:$PYTHONPATH}
 export PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True
 : > "$log"
 

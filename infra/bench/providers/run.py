@@ -1,7 +1,7 @@
 """The providers of the hub's models at full size with random weights: seconds and memory per clip.
 
     python infra/bench/providers/run.py --scratch /big/disk  # one GPU; 60 GB of disk at a time
-    python infra/bench/providers/run.py --scratch … --only wan_vace
+    python infra/bench/providers/run.py --scratch … --only wan_vace vlm --steps 4
     python infra/bench/providers/run.py --tiny  # anywhere: does it run
     python infra/bench/providers/run.py --sizes  # anywhere: parameters, registry
 
@@ -190,12 +190,14 @@ def clip_of(size: Size) -> Frames:
     return np.stack([np.roll(frame, 2 * t, axis=1) for t in range(count)])
 
 
-def opened(name: str, folder: Path, device: str, quick: bool) -> Any:
+def opened(name: str, folder: Path, device: str, quick: bool, steps: int | None) -> Any:
     """The provider, not loaded, on the checkpoint in `folder`."""
     case = CASES[name]
     options: dict[str, Any] = {"device": device, **case.options}
     if quick:
         options |= case.quick
+    elif steps and "steps" in case.quick:
+        options["steps"] = steps
     if name == "controlnet_hed":
         options |= {"checkpoint": str(folder / "sd15"), "controlnet": str(folder / "controlnet")}
     elif case.maker:
@@ -223,7 +225,9 @@ def synchronize(device: str) -> None:
         torch.cuda.synchronize()
 
 
-def measure(name: str, scratch: Path, device: str, quick: bool, runs: int) -> None:
+def measure(
+    name: str, scratch: Path, device: str, quick: bool, runs: int, steps: int | None
+) -> None:
     """Prints a line of JSON for each size."""
     case = CASES[name]
     needs = provider(case.slot, name).needs
@@ -240,7 +244,7 @@ def measure(name: str, scratch: Path, device: str, quick: bool, runs: int) -> No
         "parameters": parameters(folder) or None,
         "disk_gib": round(sum(path.stat().st_size for path in files) / GIB, 3),
     }
-    model = opened(name, folder, device, quick)
+    model = opened(name, folder, device, quick, steps)
     begin = time.perf_counter()
     model.load()
     synchronize(device)
@@ -265,6 +269,7 @@ def measure(name: str, scratch: Path, device: str, quick: bool, runs: int) -> No
                     "first_seconds": round(taken[0], 3),
                     "seconds": round(statistics.median(taken[1:]), 3),
                     "runs": runs,
+                    "steps": steps if "steps" in case.quick and not quick else None,
                     "peak_gib": peak and round(peak, 2),
                     "needs_gib": needs.gpu,
                     "peak_of_needs": peak and round(peak / needs.gpu, 2),
@@ -295,6 +300,7 @@ def run_apart(name: str, asked: argparse.Namespace) -> bool:
         command = [sys.executable, __file__, "--only", name, "--here", folder]
         command += ["--device", asked.device, "--runs", str(asked.runs)]
         command += ["--tiny"] if asked.tiny else []
+        command += ["--steps", str(asked.steps)] if asked.steps else []
         done = subprocess.run(command, stderr=subprocess.PIPE, text=True, check=False)
     sys.stderr.write(done.stderr)
     if done.returncode:
@@ -319,7 +325,8 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--scratch", type=Path, help="a folder for checkpoints, one at a time")
     parser.add_argument("--tiny", action="store_true", help="tiny weights on the processor")
-    parser.add_argument("--only", choices=CASES, help="one provider")
+    parser.add_argument("--only", nargs="+", choices=CASES, help="these providers")
+    parser.add_argument("--steps", type=int, help="of denoising; by default the model card's")
     parser.add_argument("--runs", type=int, default=3, help="timed runs, after one that warms up")
     parser.add_argument("--device", default="cuda", help="torch's name of one")
     parser.add_argument("--sizes", action="store_true", help="count parameters, run nothing")
@@ -333,11 +340,11 @@ def main() -> None:
     if asked.device != "cpu" and not torch.cuda.is_available():
         parser.error("there is no GPU here; --tiny runs everything on the processor")
     if asked.here:
-        measure(asked.only, asked.here, asked.device, asked.tiny, asked.runs)
+        measure(asked.only[0], asked.here, asked.device, asked.tiny, asked.runs, asked.steps)
         return
     if not asked.tiny and asked.scratch is None:
         parser.error("name a folder with room for a checkpoint by --scratch")
-    names = [asked.only] if asked.only else list(CASES)
+    names = asked.only or list(CASES)
     if not all([run_apart(name, asked) for name in names]):
         sys.exit(1)
 
