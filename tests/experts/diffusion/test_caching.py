@@ -1,6 +1,7 @@
 """Caches: off they are not there, on they save work, and no edit sees another's state."""
 
 import functools
+import gc
 import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
@@ -255,6 +256,26 @@ def test_an_edit_that_breaks_off_leaves_no_hooks(asked: Asking) -> None:
     with pytest.raises(KeyboardInterrupt), caching(one.editor, "first_block", guided=True):
         raise KeyboardInterrupt
     assert not one.editor.is_cache_enabled and torch.equal(one.sample(), exact)
+
+
+@pytest.mark.parametrize("cache", ON)
+def test_what_a_cache_kept_is_let_go_of_without_the_garbage_collector(
+    asked: Asking, cache: Cache
+) -> None:
+    one = asked("inpainter")
+    one.sample(cache)  # what stays from a first time on
+    gc.collect()
+
+    def held() -> int:
+        return sum(o.nbytes for o in gc.get_objects() if type(o) is Tensor)
+
+    gc.disable()
+    try:
+        before = held()
+        one.sample(cache)
+        assert held() == before
+    finally:
+        gc.enable()
 
 
 def test_a_saved_expert_is_cached_alike(asked: Asking, tmp_path: Path) -> None:
