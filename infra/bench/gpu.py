@@ -26,6 +26,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import gc
 import json
 import statistics
 import tempfile
@@ -168,10 +169,13 @@ def seconds(work: Callable[[], Any], runs: int, warm: bool = False) -> float:
 
 
 def peak_gib() -> float | None:
-    """The most memory held since the last call, GiB; None without a GPU."""
+    """The most memory held since the last call, GiB; None without a GPU. What nothing refers to any
+    more is let go of, so that the next peak does not count it."""
     if DEVICE.type != "cuda":
         return None
     peak = torch.cuda.max_memory_allocated() / 2**30
+    gc.collect()
+    torch.cuda.empty_cache()
     torch.cuda.reset_peak_memory_stats()
     return round(peak, 2)
 
@@ -260,6 +264,7 @@ def measure_training(
             "stages": [stage],
             "examples": {"per_clip": 2, "stride": 1},
             "checkpoint_every": 10**9,
+            "compile": compiled,
             "dataloader_workers": 2 if DEVICE.type == "cuda" else 0,
         }
     )
@@ -277,8 +282,6 @@ def measure_training(
         examples = Examples(folder, model.expert)
         flops = useful_flops(model, examples) * batch
         editor = build(model.spec, model.base(torch.float32))
-        if compiled:
-            editor.compile_repeated_blocks()
         peak_gib()
         with contextlib.suppress(Enough):
             train(recipe, editor, scheduler(model.spec.base), examples, f"{folder}/out", note)

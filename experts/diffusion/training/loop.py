@@ -71,6 +71,8 @@ def train(
     accelerator = accelerator_for(recipe)
     if recipe.gradient_checkpointing:
         editor.enable_gradient_checkpointing()
+    if recipe.compile:
+        editor.compile_repeated_blocks()
     model, optimizer = accelerator.prepare(
         editor.train(),
         torch.optim.AdamW(

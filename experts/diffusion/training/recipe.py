@@ -117,6 +117,7 @@ class TrainingRecipe(Part):
     ema_decay: float = Field(default=0.9999, ge=0, lt=1)  # our choice
     precision: Literal["bf16", "fp32"] = "bf16"
     gradient_checkpointing: bool = True
+    compile: bool = False  # of the blocks: 1.4 times the steps a second (docs/train.md)
     checkpoint_every: int = Field(default=500, ge=1)  # steps between two checkpoints
     keep_checkpoints: int = Field(default=2, ge=1)  # the newest ones
     dataloader_workers: int = Field(default=2, ge=0)  # processes

@@ -1,5 +1,6 @@
 """The loop: exact resumption, stages and sizes, and what it says when it can't go on."""
 
+import functools
 import json
 from collections.abc import Callable
 from dataclasses import replace
@@ -105,6 +106,28 @@ def test_frozen_weights_stay_and_the_average_is_what_is_written(build_expert, da
     moved = {name for name, p in editor.named_parameters() if p.requires_grad}
     assert sum(not torch.equal(written[name], after[name]) for name in moved) > len(moved) / 2
     assert {path.name for path in made.iterdir()} >= {"config.json", "scheduler", "training.json"}
+
+
+def test_compiled_blocks_train_to_the_same_weights(build_expert, data, tmp_path, monkeypatch):
+    graphs = []
+
+    def backend(graph, inputs):  # what the compiler was given, run as it is
+        graphs.append(graph)
+        return graph.forward
+
+    monkeypatch.setattr(torch, "compile", functools.partial(torch.compile, backend=backend))
+
+    def weights(compiled: bool) -> dict[str, torch.Tensor]:
+        recipe = _recipe(precision="fp32", compile=compiled, gradient_checkpointing=True)
+        out = tmp_path / str(compiled)
+        made = train(recipe, build_expert(), scheduler(recipe.spec.base), data(recipe), out)
+        return open_expert(made).state_dict()
+
+    plain = weights(compiled=False)
+    assert not graphs
+    compiled = weights(compiled=True)
+    assert graphs and plain.keys() == compiled.keys()
+    assert all(torch.allclose(plain[name], compiled[name], atol=1e-6) for name in plain)
 
 
 def test_gradient_accumulation_changes_the_loss_by_rounding_alone(build_expert, data, tmp_path):
