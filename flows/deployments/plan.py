@@ -31,6 +31,10 @@ WEEKLY = "0 12 * * 6"
 CLEAN_UP = "0 18 * * 0"
 """Sunday evening."""
 
+LEAST_KEPT = 0.1
+"""Share of a build's new pairs. A build of footage that nothing was tuned on kept .89 of them
+(infra/bench/results/unseen.md); where fewer than one in ten is kept, something is wrong."""
+
 FILTERS = ("quality", "alignment")
 """What is trained beside the experts, on a processor: the quality filter and the style probes."""
 
@@ -55,11 +59,13 @@ def planned(
     cron: str = NIGHTLY,
     timezone: str = "UTC",
     gpus: int = 0,
+    least_kept: float = LEAST_KEPT,
     prefix: str = "",
 ) -> list[Planned]:
     """The deployments of the catalog `out`, which `recipe` builds.
 
-    Experts are retrained on a schedule where there are GPUs for it. `prefix` and a hyphen go before
+    Experts are retrained on a schedule where there are GPUs for it. A build that keeps less than
+    `least_kept` (0–1) of its new pairs tells the server so. `prefix` and a hyphen go before
     each name.
     Raises EditmillError for what is no cron expression or no time zone.
     """
@@ -69,7 +75,7 @@ def planned(
         Planned(
             f"{prefix}nightly",
             "flows.build.build",
-            both,
+            {**both, "least_kept": least_kept},
             _schedule(cron, timezone, "--cron"),
             exclusive=True,
         ),

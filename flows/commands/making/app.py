@@ -147,8 +147,14 @@ def deploy(
     ] = 0,
     notify: Annotated[
         str | None,
-        typer.Option(help="The notification block that is told of failures: slack-webhook/NAME."),
+        typer.Option(
+            help="The notification block that is told of failures, and of builds that keep too "
+            "little: slack-webhook/NAME."
+        ),
     ] = None,
+    least_kept: Annotated[
+        float, typer.Option(min=0, max=1, help="Less of the new pairs is too little: a share.")
+    ] = 0.1,
     prefix: Annotated[
         str, typer.Option(help="Begins the deployments' names, for a server's second catalog.")
     ] = "",
@@ -170,6 +176,7 @@ def deploy(
         concurrency=concurrency,
         gpus=gpus,
         notify=notify,
+        least_kept=least_kept,
         prefix=prefix,
         as_json=json_,
     )

@@ -30,6 +30,7 @@ def main(
     concurrency: int,
     gpus: int,
     notify: str | None,
+    least_kept: float,
     prefix: str,
     as_json: bool,
 ) -> None:
@@ -51,7 +52,15 @@ def main(
             f"--pool-type {kind} needs --image: a container image in which editmill is installed"
         )
     recipe, out = recipe_for_runs(recipe), catalog_for_runs(out)
-    plan = planned(recipe, out, cron=cron, timezone=timezone, gpus=gpus, prefix=prefix)
+    plan = planned(
+        recipe,
+        out,
+        cron=cron,
+        timezone=timezone,
+        gpus=gpus,
+        least_kept=least_kept,
+        prefix=prefix,
+    )
     check(url, "or name another with --server")
     cpu = pools.PoolPlan(pool, kind, concurrency)
     gpu = pools.gpu_pool(cpu, gpus)

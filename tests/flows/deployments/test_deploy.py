@@ -25,7 +25,8 @@ FILE = REPOSITORY / "infra" / "prefect.yaml"
 
 GIVEN: dict[str, Any] = {
     "pool": "editmill", "pool_type": "process", "image": None, "cron": "0 2 * * *",
-    "timezone": "UTC", "concurrency": 2, "gpus": 0, "notify": None, "prefix": "", "as_json": True,
+    "timezone": "UTC", "concurrency": 2, "gpus": 0, "notify": None, "least_kept": 0.1,
+    "prefix": "", "as_json": True,
 }  # fmt: skip
 
 

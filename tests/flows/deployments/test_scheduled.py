@@ -5,13 +5,16 @@ import datetime
 import io
 import itertools
 import json
+import threading
 from collections.abc import Iterator
 from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
+from prefect.blocks.notifications import CustomWebhookNotificationBlock
 from prefect.client.schemas.actions import DeploymentScheduleCreate
 from prefect.client.schemas.filters import (
     DeploymentFilter,
@@ -35,12 +38,15 @@ pytestmark = [pytest.mark.weights, pytest.mark.timeout(600)]  # it may be a busy
 
 POOL = "editmill"
 
+ONCALL = "custom-webhook/oncall"
+
 
 def deployed(server: PrefectServer, recipe: Path, out: Path, **others: Any) -> dict[str, Any]:
     """The report of `editmill deploy --json`."""
     given: dict[str, Any] = {
         "server": server.url, "pool": POOL, "pool_type": "process", "image": None,
         "cron": "0 2 * * *", "timezone": "UTC", "concurrency": 2, "gpus": 0, "notify": None,
+        "least_kept": 1.0,
         "prefix": f"{out.parent.name}-", "as_json": True,
     }  # fmt: skip
     with contextlib.redirect_stdout(io.StringIO()) as printed:
@@ -170,12 +176,37 @@ def worker(server: PrefectServer) -> Iterator[None]:
         yield
 
 
+@pytest.fixture(scope="module")
+def told(server: PrefectServer) -> Iterator[list[tuple[str, str]]]:
+    """Subject and body of what the server tells `custom-webhook/oncall`."""
+    heard: list[tuple[str, str]] = []
+
+    class Hook(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            said = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+            heard.append((said["subject"], said["body"]))
+            self.send_response(204)
+            self.end_headers()
+
+        def log_message(self, *_: Any) -> None: ...
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Hook) as listening:
+        threading.Thread(target=listening.serve_forever, daemon=True).start()
+        CustomWebhookNotificationBlock(
+            name="oncall",
+            url=f"http://127.0.0.1:{listening.server_port}/",
+            json_data={"subject": "{{subject}}", "body": "{{body}}"},
+        ).save("oncall", overwrite=True)
+        yield heard
+        listening.shutdown()
+
+
 @pytest.mark.usefixtures("worker")
 def test_a_schedule_fires_and_ends_in_a_release_and_two_at_once_take_turns(
-    server: PrefectServer, recipe: Path, tmp_path: Path
+    server: PrefectServer, recipe: Path, told: list[tuple[str, str]], tmp_path: Path
 ) -> None:
     out = tmp_path / "dataset"
-    report = deployed(server, recipe, out)
+    report = deployed(server, recipe, out, notify=ONCALL)
     deployments = ids(report)
     build, release = deployments["build"], deployments["release"]
     fire(server, build)
@@ -204,17 +235,20 @@ def test_a_schedule_fires_and_ends_in_a_release_and_two_at_once_take_turns(
     kept = f"{counted(pairs['keep'].sum(), 'pair')} kept of 2 made, 0 failures"
     assert said[0] == f"{out}: {released.tag} released, {kept}"
     assert said[2] == f"{out}: {released.tag} holds the same as before, {kept}"
+    assert pairs["keep"].sum() == 1  # less than all, which was asked for: somebody is told
+    (body,) = until(lambda: [body for subject, body in told if "too little" in subject])
+    assert body == "1 kept of 2 made"
     for part in ("deblur: 2 planned, 2 made", "judge: 2 records", "report ", "Quality filter: AUC"):
         assert any(line.startswith(part) for line in lines), (part, lines)
 
 
 @pytest.mark.usefixtures("worker")
 def test_what_fails_and_what_is_cleaned_up_is_told_in_one_line(
-    server: PrefectServer, recipe: Path, tmp_path: Path
+    server: PrefectServer, recipe: Path, told: list[tuple[str, str]], tmp_path: Path
 ) -> None:
     out, mine = tmp_path / "dataset", tmp_path / "mine.yaml"
     mine.write_text(recipe.read_text())
-    deployments = ids(deployed(server, mine, out))
+    deployments = ids(deployed(server, mine, out, notify=ONCALL))
     mine.unlink()
     catalog.open(out, create=True)
     worker_log = server.folder / "worker.log"
@@ -234,4 +268,6 @@ def test_what_fails_and_what_is_cleaned_up_is_told_in_one_line(
     assert [line for line in lines if "Traceback" in line] == []
     ours = failed.partition("EditmillError: ")[2]
     assert lines.count(ours) == 1
+    subject, body = until(lambda: [each for each in told if each[0].endswith(": Failed")])[0]
+    assert subject.startswith(out.parent.name) and ours in body, (subject, body)
     assert "Traceback" not in worker_log.read_text()[before:]
