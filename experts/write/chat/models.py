@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import os
-import tempfile
 import threading
 from collections.abc import Mapping, Sequence
+from importlib.metadata import version
 from typing import Any, Protocol
 
 import httpx
@@ -15,6 +15,7 @@ from catalog.errors import BadInput, EditmillError
 from catalog.keys import digest
 from experts.weights import entry, fetch
 from experts.write.chat.documents import MOST_QUOTED
+from experts.write.chat.prompt_states import PromptStates
 from experts.write.chat.served import TOO_LONG, response_format
 from experts.write.chat.usage import Usage, UsageMeter
 from experts.write.prompts import Message
@@ -68,10 +69,10 @@ class LlamaCppChat:
     """llama.cpp in this process, on a GGUF file of the weights manifest.
 
     Conversations of a task share their beginning (system message and examples), which is ten times
-    as long as what follows. Its state (keys and values of 150 tokens, 4 MB) is computed once, saved
-    to a temporary file, and restored before every conversation that begins with it: 3 ms instead of
-    1 s. Reuse must not change an answer, and with llama.cpp's own prompt cache it does: the cache
-    keeps whatever two conversations happen to share, and a token computed alone or in a batch
+    as long as what follows. Its state (keys and values of 150 tokens, 4 MB) is computed once, kept
+    on disk (:mod:`.prompt_states`) and restored before every conversation that begins with it: 3 ms
+    instead of 1 s. Reuse must not change an answer, and with llama.cpp's own prompt cache it does:
+    it keeps whatever two conversations happen to share, and a token computed alone or in a batch
     differs in the last bits, which sampling turns into other words. A saved state always ends where
     the beginning does, because it is taken after a conversation whose last message is a one-token
     placeholder. Measured on 36 conversations in shuffled orders and subsets: no text differed.
@@ -99,8 +100,7 @@ class LlamaCppChat:
         self._context = context  # tokens per candidate
         self._server: Any = None
         self._slots: httpx.Client | None = None
-        self._folder: tempfile.TemporaryDirectory[str] | None = None  # of saved states
-        self._saved: set[str] = set()
+        self._states: PromptStates | None = None
         self._meter = UsageMeter()
         self._lock = threading.Lock()
 
@@ -130,8 +130,10 @@ class LlamaCppChat:
             params.cache_idle_slots = False
             params.warmup = False
             params.verbosity = -1
-            self._folder = tempfile.TemporaryDirectory(prefix="editmill-writer-")
-            params.slot_save_path = self._folder.name + os.sep
+            made_by = version("xllamacpp")
+            sizes = [self._context, self._parallel, self._threads]
+            self._states = PromptStates(digest([entry(self._weights).sha256, made_by, sizes]))
+            params.slot_save_path = f"{self._states.folder}{os.sep}"
             self._server = xllamacpp.Server(params)
             # Saving and restoring is offered over HTTP alone.
             self._slots = httpx.Client(base_url=self.address, trust_env=False, timeout=60.0)
@@ -146,10 +148,9 @@ class LlamaCppChat:
             if self._slots is not None:
                 self._slots.close()
             self._server = self._slots = None
-            if self._folder is not None:
-                self._folder.cleanup()
-                self._folder = None
-            self._saved.clear()
+            if self._states is not None:
+                self._states.close()
+                self._states = None
 
     def complete(
         self,
@@ -193,24 +194,30 @@ class LlamaCppChat:
 
     def _restore(self, beginning: list[Message]) -> None:
         """Puts the slot into the state after `beginning`, which is computed the first time."""
-        file = digest(beginning)
-        action = "restore" if file in self._saved else "save"
-        if action == "save":
-            placeholder = {"role": "user", "content": "#"}
-            self._ask(
-                messages=[*beginning, placeholder],
-                max_tokens=1,
-                temperature=0.0,
-                cache_prompt=False,
+        assert self._states is not None
+        name = digest(beginning)
+        if self._states.restored(name, lambda file: not self._slot("restore", file)):
+            return
+        placeholder = {"role": "user", "content": "#"}
+        self._ask(
+            messages=[*beginning, placeholder], max_tokens=1, temperature=0.0, cache_prompt=False
+        )
+        self._states.save(name, self._save)
+
+    def _save(self, file: str) -> None:
+        if fault := self._slot("save", file):
+            assert self._states is not None
+            raise EditmillError(
+                f"the writer {self.name} cannot save its state in {self._states.folder} "
+                f"({fault[:MOST_QUOTED]}); free 100 MB there, or set EDITMILL_CACHE to another "
+                "folder"
             )
+
+    def _slot(self, action: str, file: str) -> str:
+        """Saves the slot's state to a file, or restores it; what was wrong, empty for nothing."""
         assert self._slots is not None
         answer = self._slots.post(f"/slots/0?action={action}", json={"filename": file})
-        if answer.status_code != httpx.codes.OK:
-            raise EditmillError(
-                f"the writer {self.name} cannot {action} its state in {tempfile.gettempdir()} "
-                f"({answer.text[:MOST_QUOTED]}); free 100 MB there, or set TMPDIR to another folder"
-            )
-        self._saved.add(file)
+        return "" if answer.status_code == httpx.codes.OK else answer.text
 
     def _ask(self, **request: Any) -> dict[str, Any]:
         answer = self._server.handle_chat_completions({"id_slot": 0, **request})

@@ -1,14 +1,18 @@
 """The writer: what passes, what falls to a template, what is recorded; and the real model."""
 
+import contextlib
+import os
 import re
+import shutil
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from catalog.errors import BadInput, EditmillError
 from experts.edit.tasks import TASKS
-from experts.write.chat import OpenAIChat
+from experts.write.chat import OpenAIChat, prompt_states
 from experts.write.chat.models import LlamaCppChat
 from experts.write.chat.openai_chat import OpenAIWriter
 from experts.write.chat.structured import read, schema_of
@@ -248,12 +252,55 @@ def test_a_tasks_beginning_is_computed_once(
     assert len(computed) == 4 and min(computed) > 80
 
 
+@pytest.fixture
+def states(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where states are kept, none yet; weights are where they were."""
+    monkeypatch.setattr(prompt_states, "cache_dir", lambda: tmp_path)
+    return tmp_path / "prompts"
+
+
 @pytest.mark.weights
-def test_a_state_that_cannot_be_saved_is_one_line_with_a_remedy() -> None:
+@pytest.mark.parametrize("damage", [False, True])
+def test_a_state_serves_other_processes_and_a_damaged_one_is_made_anew(
+    states: Path, damage: bool
+) -> None:
+    asked = [conversation(REQUESTS[0])]
+    texts, requests = [], []
+    for _ in range(2):
+        with contextlib.closing(LlamaCppChat()) as chat:
+            texts.append(chat.complete(asked, [3], n=2, temperature=0.8, max_tokens=12))
+        requests.append(chat.usage().requests)
+        (state,) = states.glob("*/*")
+        if damage:
+            state.write_bytes(state.read_bytes()[:1000])
+    assert texts[0] == texts[1]
+    assert requests == [2, 2 if damage else 1]
+
+
+def test_only_so_many_states_are_kept_those_used_last(states: Path) -> None:
+    kept = prompt_states.PromptStates("model")
+    names = [f"{k:03}" for k in range(prompt_states.MOST_KEPT)]
+    for k, name in enumerate(names):
+        kept.save(name, lambda part: (kept.folder / part).write_bytes(b"state") and None)
+        os.utime(kept.folder / name, (k, k))
+    assert kept.restored("000", lambda name: True)
+    kept.save("new", lambda part: (kept.folder / part).write_bytes(b"state") and None)
+    assert {path.name for path in kept.folder.iterdir()} == {"000", *names[2:], "new"}
+
+
+def test_without_a_cache_that_can_be_written_states_are_one_objects(states: Path) -> None:
+    states.write_text("in the folder's place")
+    own = prompt_states.PromptStates("model")
+    assert own.folder.is_dir() and states not in own.folder.parents
+    own.close()
+    assert not own.folder.exists()
+
+
+@pytest.mark.weights
+def test_a_state_that_cannot_be_saved_is_one_line_with_a_remedy(states: Path) -> None:
     chat = LlamaCppChat()
     chat.load()
-    assert chat._folder is not None
-    chat._folder.cleanup()  # what a full disk does
-    with pytest.raises(EditmillError, match=r"cannot save its state in .*TMPDIR"):
+    shutil.rmtree(states)  # what a full disk does
+    with pytest.raises(EditmillError, match=r"cannot save its state in .*EDITMILL_CACHE"):
         chat.complete([conversation(REQUESTS[0])], [0], n=1, temperature=0.5, max_tokens=2)
     chat.close()
