@@ -5,6 +5,7 @@ wrote a list may mean harm. Arguments and what is yielded are what JSON can hold
 from __future__ import annotations
 
 import json
+from codecs import BOM_UTF8
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import partial
 from pathlib import Path
@@ -57,8 +58,10 @@ def rows(
     frame = _opened(groups, query, where)
     if NUMBER in names:
         frame = frame.with_row_index(NUMBER)
+    # A column may be asked for twice, and polars allows a name once.
+    asked = [pl.col(name).alias(str(place)) for place, name in enumerate(names)]
     batches = iter(
-        frame.select(names).collect_batches(chunk_size=BATCH, maintain_order=True, lazy=True)
+        frame.select(asked).collect_batches(chunk_size=BATCH, maintain_order=True, lazy=True)
     )
     while (batch := _told(where, lambda: next(batches, None))) is not None:
         sent, length = [], 0
@@ -150,6 +153,10 @@ def _scanned(suffix: str, uris: Sequence[str], with_types: bool) -> pl.LazyFrame
             truncate_ragged_lines=False,  # a link with a comma in it would be cut
             storage_options=remote,
         )
+    for uri in () if remote else uris:
+        with Path(uri).open("rb") as file:
+            if file.read(len(BOM_UTF8)) == BOM_UTF8:  # of CSV files polars takes it away
+                raise EditmillError(f"{uri}: begins with a byte-order mark; save it without one")
     return pl.scan_ndjson(uris, infer_schema_length=None, storage_options=remote)
 
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+from codecs import BOM_UTF8
 from pathlib import Path
 
 import polars as pl
@@ -92,6 +93,23 @@ def test_a_column_that_begins_late_in_json_lines_is_read(tmp_path: Path, find) -
     path = tmp_path / "links.jsonl"
     path.write_text("".join(json.dumps(row) + "\n" for row in rows))
     assert find(files=str(path)).files[1999].licence == "CC0"
+
+
+def test_one_column_may_serve_twice(tmp_path: Path, find) -> None:
+    path = write(tmp_path / "links.csv", ROWS[:1])
+    (video,) = find(files=str(path), columns={"url": "url", "page": "url"}).files
+    assert video.uri == "https://a.org/1.mp4"
+
+
+@pytest.mark.parametrize("suffix", [".csv", ".jsonl"])
+def test_a_byte_order_mark_is_read_or_told(suffix: str, tmp_path: Path, find) -> None:
+    path = write(tmp_path / f"links{suffix}", ROWS)
+    path.write_bytes(BOM_UTF8 + path.read_bytes())
+    if suffix == ".csv":
+        assert len(find(files=str(path)).files) == len(ROWS)
+        return
+    with pytest.raises(EditmillError, match="byte-order mark; save it without one"):
+        find(files=str(path))
 
 
 def test_a_link_twice_is_one_video(tmp_path: Path, find) -> None:
