@@ -1,14 +1,14 @@
 """How a build's own costs grow with it: the driver's memory and the time per clip, from 100 clips
 to 10 000, and how four Ray workers share sleep-bound records.
 
-    python infra/bench/builds/scale.py grow [--clips 100 1000 10000]
+    python infra/bench/builds/scale.py grow [--clips 100 1000 10000] [--runner ray]
     python infra/bench/builds/scale.py ray [--clips 64]
 
 Records are synthetic (infra/bench/builds/scale_stages.py): no model, no pixel, and so what is
 measured is the build: Prefect, the journal, the tables, the driver. Each build is a process of its
 own that made a smaller one first, so that imports, servers and caches do not count. Memory is the
-driver's resident set, which on threads is the worker's too. A finished build is resumed twice: by
-the same command, which finds its outcome, and with that forgotten, from the journal.
+driver's resident set: on threads the worker's too, on Ray its own. A finished build is resumed
+twice: by the same command, which finds its outcome, and with that forgotten, from the journal.
 The result is in infra/bench/results/scale.md.
 """
 
@@ -181,17 +181,18 @@ def forget_outcome(catalog: Path) -> None:
     (catalog / "report.html").unlink()
 
 
-def grow(sizes: list[int], shard: int, resume: bool) -> None:
+def grow(sizes: list[int], shard: int, runner: str, resume: bool) -> None:
     """Builds of these sizes, each made, found and resumed."""
+    how = {"shard": shard, "runner": runner}
     made = {}
     for clips in sizes:
         with tempfile.TemporaryDirectory(prefix="editmill-scale-") as temporary:
             folder = Path(temporary)
-            made[clips] = child(folder, clips, shard=shard)
+            made[clips] = child(folder, clips, **how)
             if resume:
-                child(folder, clips, shard=shard)
+                child(folder, clips, **how)
                 forget_outcome(folder / "catalog")
-                child(folder, clips, shard=shard)
+                child(folder, clips, **how)
     least, most = made[min(sizes)], made[max(sizes)]
     per_clip = [each["making"] / each["clips"] for each in (most, least)]
     print(
@@ -233,7 +234,7 @@ def main() -> None:
     elif given.what == "ray":
         ray(*(given.clips or [64]), given.hundredths, given.times)
     else:
-        grow(given.clips or [100, 1000, 10_000], given.shard, not given.no_resume)
+        grow(given.clips or [100, 1000, 10_000], given.shard, given.runner, not given.no_resume)
 
 
 if __name__ == "__main__":
