@@ -10,10 +10,8 @@ keeps every version a release pins.
 
 from __future__ import annotations
 
-import random
 import secrets
 import threading
-import time
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
@@ -21,10 +19,9 @@ from typing import Any, TypeVar
 
 import polars as pl
 from deltalake import DeltaTable
-from deltalake.exceptions import CommitFailedError, DeltaError
-from polars.exceptions import PanicException, PolarsError
 
 from catalog.delta import writing
+from catalog.delta.contention import committed
 from catalog.delta.disk_dict import DiskDict
 from catalog.delta.parts import EMPTY, MANY_COMMITS, fingerprint
 from catalog.delta.rows import as_read, columns, completed, frame_of, refuse_other_types, rows_of
@@ -32,18 +29,8 @@ from catalog.delta.table import StoredTable
 from catalog.delta.writing import PART, WRITER
 from catalog.errors import EditmillError
 from catalog.records import TABLES, from_row, key_column, schema
-from catalog.storage.files import unwritable
 from catalog.storage.folder import FolderStorage
 from catalog.storage.location import Storage, Versioned
-
-ATTEMPTS = 30
-"""Tries of one commit before giving up; with the pauses below this is about 25 s of contention."""
-
-MISSED = 4
-"""Tries of one commit in an object store, which may be away for a minute, or, on lakeFS, not find
-objects that are there (:meth:`_open`)."""
-
-LONGEST_PAUSE = 2.0  # s, between two tries
 
 KEEP_HOURS = 24
 """Files of unpinned old versions stay this long, for readers that still have them open."""
@@ -293,26 +280,12 @@ class Tables:
     def _commit(self, table: str, attempt: Callable[[], T]) -> T:
         """Run `attempt`, again where another writer came first."""
         self._refuse_if_pinned()
-        for tries in range(1, ATTEMPTS + 1):
-            try:
-                with self._lock:
-                    return attempt()
-            except CommitFailedError:
-                if tries == ATTEMPTS:
-                    raise EditmillError(
-                        f"{self._at(table).uri}: other writers came first {ATTEMPTS} times; "
-                        "run fewer builds on this catalog at once"
-                    ) from None
-                time.sleep(random.uniform(0, min(LONGEST_PAUSE, 0.02 * 2**tries)))
-            except (PolarsError, PanicException):
-                self.find_damage(table)
-                raise
-            except (DeltaError, OSError) as error:
-                self.find_damage(table)
-                if not isinstance(self.storage, FolderStorage) and tries < MISSED:
-                    continue
-                raise unwritable(self._at(table).uri, error) from None
-        raise AssertionError("unreachable")
+
+        def alone() -> T:
+            with self._lock:
+                return attempt()
+
+        return committed(self._at(table), alone)
 
     def _open(
         self, table: str, version: int | None = None, check: bool = True

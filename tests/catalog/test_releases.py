@@ -7,11 +7,11 @@ import pytest
 from deltalake import DeltaTable
 
 import catalog
-from catalog import releases as versions
 from catalog.diff.tables import TableDiff, table_changes
 from catalog.errors import EditmillError
 from catalog.policy import Policy
 from catalog.records import Clip, Failure, ModelRow
+from catalog.releases import catalog as versions
 from catalog.tables import Tables
 from tests.parts import by_key
 

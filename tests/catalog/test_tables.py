@@ -11,9 +11,10 @@ import polars as pl
 import pyarrow.parquet as pq
 import pytest
 from deltalake import DeltaTable, write_deltalake
+from deltalake.exceptions import CommitFailedError
 
 from catalog import records, tables
-from catalog.delta import writing
+from catalog.delta import contention, writing
 from catalog.delta.table import StoredTable
 from catalog.errors import EditmillError
 from catalog.records import Clip, Failure, ModelRow, Track
@@ -290,10 +291,10 @@ def test_a_writer_that_always_loses_gives_up(tmp_path, monkeypatch):
     at.put("failures", by_key([failure("a")]))
 
     def lose(*_args: object, **_kwargs: object) -> None:
-        raise tables.CommitFailedError("somebody was first")
+        raise CommitFailedError("somebody was first")
 
     monkeypatch.setattr(writing, "write_deltalake", lose)
-    monkeypatch.setattr(tables, "LONGEST_PAUSE", 0.0)
+    monkeypatch.setattr(contention, "LONGEST_PAUSE", 0.0)
     with pytest.raises(EditmillError, match="other writers came first"):
         at.put("failures", by_key([failure("b")]))
 
