@@ -20,7 +20,8 @@ from typing import Any, TypeVar
 import polars as pl
 from deltalake import DeltaTable
 
-from catalog.delta import writing
+from catalog.delta import commits, writing
+from catalog.delta.commits import Commit
 from catalog.delta.contention import committed
 from catalog.delta.disk_dict import DiskDict
 from catalog.delta.parts import EMPTY, MANY_COMMITS, fingerprint
@@ -37,6 +38,9 @@ KEEP_HOURS = 24
 
 REMOVED_AT_ONCE = 5000
 """Rows that one commit removes by their keys: a predicate of more takes long to plan."""
+
+VERSIONED = tuple(table for table in TABLES if table != "releases")
+"""All but what is a document each."""
 
 SHARED = ("trained",)
 """Tables of the whole catalog; all others are a selection's own."""
@@ -66,7 +70,6 @@ class Tables:
         self.without = sorted(without)
         self._written: dict[str, DiskDict] = {}  # fingerprints by table and part
         self._tables: dict[str, StoredTable] = {}
-        self._changing: dict[str, tuple[int, Sequence[int]]] = {}  # newest known, that change rows
         self._lock = threading.RLock()  # writers of one process wait instead of losing races
 
     def pinned_at(self, versions: Mapping[str, int], without: Collection[str]) -> Tables:
@@ -194,11 +197,14 @@ class Tables:
                 return set()
             return self._at(table).parts(delta).filled(delta.version())
 
-    def scan(self, table: str, version: int | None = None) -> pl.LazyFrame:
+    def scan(
+        self, table: str, version: int | None = None, files: Collection[str] | None = None
+    ) -> pl.LazyFrame:
         """The table as a lazy frame, at `version` or the newest (pinned) one.
 
         Columns are those of the record in its order, then any the record no longer has. A table or
-        column that did not exist at that version is empty or null.
+        column that did not exist at that version is empty or null. With `files` (their names, as in
+        :meth:`files` at any version) only the rows of those, and no other is looked at.
         """
         wanted = schema(TABLES[_known(table)])
         if version is None and self.pinned is not None:
@@ -206,10 +212,10 @@ class Tables:
                 return pl.LazyFrame(schema=wanted)
             version = self.pinned[table]
         with self._lock:
-            delta = self._open(table, version)
+            delta = self._open(table, version, check=files is None)
             if delta is None:
                 return pl.LazyFrame(schema=wanted)
-            frame = self._at(table).scan(delta)
+            frame = self._at(table).scan(delta, files)
         have = frame.collect_schema()
         refuse_other_types(table, self._at(table).uri, have)
         if self.without and PART in have:
@@ -238,15 +244,25 @@ class Tables:
             return False
         if old is None or new is None:
             return True
-        low, high = sorted((old, new))
-        known, changing = self._changing.get(table, (-1, ()))
-        if known < high:  # read once, however many releases are compared
-            delta = self._open(table)
-            assert delta is not None
-            history = delta.history()
-            changing = [h["version"] for h in history if h["operation"] not in _KEEPS_ROWS]
-            self._changing[table] = delta.version(), changing
-        return any(low < version <= high for version in changing)
+        return self.last_change(table, max(old, new)) > min(old, new)
+
+    def last_change(self, table: str, version: int) -> int:
+        """The last version up to this one in which rows may differ from the version before it."""
+        return commits.last_change(self.storage, self._at(table).key, version)
+
+    def changed_files(self, table: str, old: int, new: int) -> Commit | None:
+        """The data files in which two versions differ; None where the log does not tell any more.
+        It reads the commits between them."""
+        return commits.changed_files(self.storage, self._at(table).key, old, new)
+
+    def files(self, table: str) -> pl.DataFrame:
+        """The table's data files: `path`, `size_bytes` and, where their writer noted them,
+        `num_records`. None is looked at."""
+        version = None if self.pinned is None else self.version(table)
+        with self._lock:
+            delta = self._open(table, version, check=False)
+            assert delta is not None, table
+            return pl.DataFrame(delta.get_add_actions()).select(_FILE)
 
     def find_damage(self, table: str) -> None:
         """Read all of the table; raises EditmillError, naming the file, where one cannot be read.
@@ -260,8 +276,8 @@ class Tables:
         """Join small files, and remove files only versions older than `keep_hours` need that are
         not in `pins` (by table)."""
         self._refuse_if_pinned()
-        for table in TABLES:
-            if table == "releases" or self._open(table) is None:
+        for table in VERSIONED:
+            if self._open(table) is None:
                 continue
 
             def attempt(table: str = table) -> None:
@@ -312,7 +328,7 @@ class Tables:
         return self._tables[table]
 
 
-_KEEPS_ROWS = {"OPTIMIZE", "VACUUM START", "VACUUM END"}
+_FILE = ("path", "size_bytes", "num_records")
 
 
 def place_of(selection: str, table: str) -> str:

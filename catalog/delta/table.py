@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import os
 import shutil
+from collections.abc import Collection
 from pathlib import Path
 from typing import Any
 from urllib.parse import unquote
@@ -52,7 +53,12 @@ class StoredTable:
     @property
     def uri(self) -> str:
         """As errors name it."""
-        return f"{self._storage.uri}/{self._key}"
+        return f"{self._storage.uri}/{self.key}"
+
+    @property
+    def key(self) -> str:
+        """Of its folder, in the storage."""
+        return f"tables/{self._name}"
 
     @property
     def folder(self) -> Path | None:
@@ -104,29 +110,32 @@ class StoredTable:
                 return made
             raise
 
-    def scan(self, delta: DeltaTable) -> pl.LazyFrame:
-        """All rows of the opened table."""
-        if self.folder is None:
+    def scan(self, delta: DeltaTable, files: Collection[str] | None = None) -> pl.LazyFrame:
+        """All rows of the opened table, or those of data files that some version of it has."""
+        if self.folder is None and files is None:
             return pl.scan_delta(delta)
-        # Polars takes the percent signs of a file's URL for a part of its name.
         columns = pl.Schema(delta.schema())
-        files = [self.folder / name for name in pl.DataFrame(delta.get_add_actions())["path"]]
-        if not files:
+        names = pl.DataFrame(delta.get_add_actions())["path"] if files is None else files
+        # Polars takes the percent signs of a file's URL for a part of its name.
+        location = self._storage.table(self._name)
+        paths = [f"{self.folder or location.uri}/{name}" for name in names]
+        if not paths:
             return pl.LazyFrame(schema=columns)
         return pl.scan_parquet(
-            files,
+            paths,
             schema=columns,
             missing_columns="insert",
             extra_columns="ignore",
             glob=False,
             hive_partitioning=False,
+            storage_options=dict(location.options) or None,
         )
 
     def parts(self, delta: DeltaTable) -> Parts:
         """What is known of its parts."""
         if self._parts is None or delta.version() < self._parts.version:  # it was made anew
             forgets = FORGETS.items() <= delta.metadata().configuration.items()
-            self._parts = Parts(self._storage, self._key, forgets)
+            self._parts = Parts(self._storage, self.key, forgets)
         return self._parts
 
     def join_if_many(self, delta: DeltaTable) -> None:
@@ -146,7 +155,7 @@ class StoredTable:
         if self.folder is not None:
             check_rows(self.folder, delta)
         else:
-            check_objects(self._storage, self._key, None)
+            check_objects(self._storage, self.key, None)
 
     def refuse_if_full(self, size: float) -> None:
         """Delta's writer panics on a full disk, with a trace on the terminal: ask beforehand."""
@@ -156,10 +165,6 @@ class StoredTable:
         if shutil.disk_usage(there).free < size + SPARE:
             raise unwritable(folder, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
 
-    @property
-    def _key(self) -> str:
-        return f"tables/{self._name}"
-
     def _open_anew(self, version: int | None) -> DeltaTable | None:
         if self.folder is not None:
             check_log(self.folder, version)
@@ -167,10 +172,10 @@ class StoredTable:
             delta = self._read_log(version)
         except TableNotFoundError:
             if version is not None:  # a release has it
-                raise damaged_object(self._storage, self._key, "is missing") from None
+                raise damaged_object(self._storage, self.key, "is missing") from None
             return None
         if self.folder is None:
-            check_objects(self._storage, self._key, delta)
+            check_objects(self._storage, self.key, delta)
         return delta
 
     def _read_log(self, version: int | None) -> DeltaTable:
@@ -185,7 +190,7 @@ class StoredTable:
                 what = f"cannot be read ({str(error).splitlines()[0]})"
                 if self.folder is not None:
                     raise damaged(self.folder, what) from None
-                check_objects(self._storage, self._key, None)  # waits for a service that is away
+                check_objects(self._storage, self.key, None)  # waits for a service that is away
                 if not again:
-                    raise damaged_object(self._storage, self._key, what) from None
+                    raise damaged_object(self._storage, self.key, what) from None
         raise AssertionError("unreachable")
