@@ -7,6 +7,7 @@ selections/<selection>/policies/     the policies under which its rows were deci
 selections/<selection>/building/     the builds that are filling it
 selections/<selection>/held.json     the newest version of each table that a release holds
 releases/<tag>.json                  a release
+releases/index/                      for each an object by which it is found
 cards/<tag>.md                       its data card
 tables/<selection>/<table>/          Delta tables; `tables/trained/` is the whole catalog's
 media/<2 hex>/<sha256><suffix>       media by content
@@ -20,7 +21,6 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, TypeVar, get_origin, get_type_hints
 
@@ -73,7 +73,7 @@ class Selection:
 
     @property
     def held(self) -> str:
-        """Of the document that says it for all its releases, so that not each must be read."""
+        """Of the document that says it for all its releases (:mod:`catalog.releases.pins`)."""
         return f"selections/{self.name}/held.json"
 
 
@@ -195,14 +195,3 @@ def release_of(storage: Storage, tag: str, layout: int = FORMAT) -> Release | No
     key = release_key(tag)
     found = document(storage, key) if _RELEASE.fullmatch(key) else None
     return None if found is None else parsed(storage, key, Release, found)
-
-
-def note_held(storage: Storage, selection: Selection, releases: Iterable[Release]) -> None:
-    """Write what these releases hold of the selection's tables."""
-    held: dict[str, int] = {}
-    for release in releases:
-        if release.selection == selection.name:
-            for table, version in release.tables.items():
-                held[table] = max(version, held.get(table, version))
-    if selection.name:
-        storage.write(selection.held, json.dumps(held, sort_keys=True).encode())

@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from catalog.delta.integrity import damaged, newest
 from catalog.delta.object_integrity import damaged_object
@@ -22,12 +20,12 @@ from catalog.layout import (
 )
 from catalog.policy import Policy
 from catalog.records import Release
-from catalog.releases import MAIN, VERSIONED, Catalog
+from catalog.releases import MAIN, Catalog
+from catalog.releases.pins import all_there, commit_key
 from catalog.storage import open_storage
 from catalog.storage.folder import FolderStorage
 from catalog.storage.location import Storage, Versioned
-from catalog.storage.parallel import every
-from catalog.tables import place_of
+from catalog.tables import VERSIONED, place_of
 
 
 def open(root: str | Path | Storage, ref: str = MAIN, create: bool = False) -> Catalog:
@@ -79,7 +77,7 @@ def _refuse_if_behind(storage: Storage, selection: Selection, layout: int) -> No
     a bucket. Else they tell, so that one that somebody removed does not count.
     """
     noted = document(storage, selection.held) if selection.name else None
-    if noted is not None and _all_there(storage, selection, noted):
+    if noted is not None and all_there(storage, selection, noted):
         return
     own = [r for r in releases_in(storage, layout) if r.selection == selection.name]
     if not isinstance(storage, FolderStorage):
@@ -96,18 +94,6 @@ def _refuse_if_behind(storage: Storage, selection: Selection, layout: int) -> No
             )
 
 
-def _all_there(storage: Storage, selection: Selection, held: Mapping[str, Any]) -> bool:
-    """Whether the tables have these versions."""
-
-    def reaches(table: str) -> bool:
-        if not isinstance(storage, FolderStorage):
-            return storage.exists(_commit_key(selection.name, table, held[table]))
-        last = newest(storage.root / "tables" / place_of(selection.name, table))
-        return last is not None and last >= held[table]
-
-    return all(isinstance(v, int) for v in held.values()) and all(every(storage, reaches, held))
-
-
 def _refuse_if_commits_lack(
     storage: Storage, selection: Selection, releases: list[Release]
 ) -> None:
@@ -117,10 +103,6 @@ def _refuse_if_commits_lack(
         for table, version in release.tables.items():
             newest_pins[table] = max(version, newest_pins.get(table, -1))
     for table, version in sorted(newest_pins.items()):
-        commit = _commit_key(selection.name, table, version)
+        commit = commit_key(selection.name, table, version)
         if not storage.exists(commit):
             raise damaged_object(storage, commit, "is missing, and a release holds it")
-
-
-def _commit_key(selection: str, table: str, version: int) -> str:
-    return f"tables/{place_of(selection, table)}/_delta_log/{version:020}.json"

@@ -315,7 +315,7 @@ class Release:
     without: list[str] = field(default_factory=list)
     """Parts of the tables that another build was writing at the time."""
     code: str = ""  # version of editmill
-    counts: dict[str, Any] = field(default_factory=dict)  # table → rows; task → made and kept
+    counts: dict[str, Any] = field(default_factory=dict)  # see catalog.releases.counts.count
     models: dict[str, Any] = field(default_factory=dict)
     """The models that took part, by `model_id`: their licence and origin."""
     number: int = 0  # one more than any earlier release's; 0 in releases of before there was one

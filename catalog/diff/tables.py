@@ -10,8 +10,9 @@ import polars as pl
 
 import catalog
 from catalog.records import key_column
-from catalog.releases import VERSIONED, Catalog
+from catalog.releases import Catalog
 from catalog.storage.location import Storage
+from catalog.tables import VERSIONED
 
 
 @dataclass(frozen=True, slots=True)

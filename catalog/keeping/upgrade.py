@@ -22,10 +22,11 @@ from catalog import opening, trained
 from catalog.layout import FORMAT, MARKER, release_key
 from catalog.products import FORMAT_1, UPGRADED
 from catalog.records import ModelRow, from_row
-from catalog.releases import VERSIONED, Catalog
+from catalog.releases import Catalog
 from catalog.storage import open_storage
 from catalog.storage.folder import FolderStorage
 from catalog.storage.location import Storage, Versioned
+from catalog.tables import VERSIONED
 
 _PRODUCT = re.compile(r"work/([a-z_]+)/([0-9a-f]{2})/\2[0-9a-f]{30}\.json")
 """A document of format 1's journal; beside them lie previews, a status, what trainings keep."""

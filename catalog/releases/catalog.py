@@ -27,8 +27,6 @@ from catalog.layout import (
     FORMAT,
     POINTER,
     Selection,
-    note_held,
-    release_key,
     releases_in,
     selection_of,
     tags_in,
@@ -36,15 +34,15 @@ from catalog.layout import (
 from catalog.policy import Policy
 from catalog.products import Products
 from catalog.query import Queries
-from catalog.records import TABLES, Release, schema, to_row
+from catalog.records import Release, schema, to_row
+from catalog.releases.counts import TALLIES, count
+from catalog.releases.publishing import publish
 from catalog.storage.folder import FolderStorage
-from catalog.storage.location import Storage, Versioned
+from catalog.storage.location import Storage
 from catalog.storage.media import MediaStore
-from catalog.tables import SHARED, Tables
+from catalog.tables import SHARED, VERSIONED, Tables
 
 MAIN = "main"
-
-VERSIONED = tuple(table for table in TABLES if table != "releases")
 
 NO_SELECTION = Selection()
 
@@ -265,15 +263,12 @@ class Catalog(Queries):
         return self._publish(decided)
 
     def counts(self) -> dict[str, Any]:
-        """Rows per table, and of each task the pairs `made` and `kept`."""
-        tables = {
-            table: self.table(table).select(pl.len()).collect().item()
-            for table in VERSIONED
-            if self.tables.version(table) is not None
-        }
-        tasks = self.pairs().group_by("task").agg(pl.len(), pl.col("keep").sum()).sort("task")
-        per_task = {t: {"made": made, "kept": kept} for t, made, kept in tasks.collect().rows()}
-        return {"tables": tables, "tasks": per_task}
+        """Rows per table, of each task the pairs `made` and `kept`, and the tallies of
+        :mod:`catalog.releases.counts`. Releases have them in their documents, but not older ones.
+        """
+        if self._release is not None and TALLIES.keys() <= self._release.counts.keys():
+            return self._release.counts
+        return count(self)
 
     def compact(self) -> None:
         """Join the tables' small files and drop old versions, but none a release pins."""
@@ -303,28 +298,7 @@ class Catalog(Queries):
 
     def _publish(self, release: Release) -> Release:
         check_tag(release.tag)
-        known = self.releases()
-        taken = next((r for r in known if r.tag == release.tag), None)
-        for each in [taken] if taken else reversed(known):
-            if self._same(each, release):
-                return each
-        if taken:
-            raise EditmillError(f"tag {release.tag!r} is taken by other content; choose a new tag")
-        held = self._held(release)
-        number = 1 + max((each.number for each in known), default=0)
-        release = dataclasses.replace(release, counts=held.counts(), number=number)
-        data = json.dumps(dataclasses.asdict(release), sort_keys=True).encode()
-        if not self.storage.create(release_key(release.tag), data):
-            raise EditmillError(f"tag {release.tag!r} was taken by another build; choose a new tag")
-        note_held(self.storage, held.selection, [*known, release])
-        from catalog.report.release_card import card_key, release_card
-
-        self.storage.write(card_key(release.tag), release_card(held, release).encode())
-        if isinstance(self.storage, Versioned):
-            said = {"release": release.tag, "selection": release.selection, "code": release.code}
-            self.storage.commit(f"Release {release.tag}", said)
-            self.storage.tag(release.tag)
-        return release
+        return publish(self._held(release), release)
 
     def _held(self, release: Release) -> Catalog:
         """What the release holds."""
@@ -333,18 +307,6 @@ class Catalog(Queries):
         held = Catalog(self.storage, release.tag, selection, policy, release)
         held.tables = self.tables.pinned_at(release.tables, release.without)
         return held
-
-    def _same(self, old: Release, new: Release) -> bool:
-        """Whether two releases hold the same under the same recipe and policy."""
-
-        def asked(release: Release) -> tuple[Any, ...]:
-            return release.selection, release.recipe, release.policy, release.without
-
-        tables = {*old.tables, *new.tables}
-        return asked(old) == asked(new) and not any(
-            self.tables.moved(table, old.tables.get(table), new.tables.get(table))
-            for table in tables
-        )
 
     def _write(self, key: str, document: Mapping[str, Any]) -> None:
         self.storage.write(key, json.dumps(document, sort_keys=True).encode())

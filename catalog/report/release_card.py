@@ -4,12 +4,14 @@ known to be wrong with it."""
 from __future__ import annotations
 
 import json
-
-import polars as pl
+from collections.abc import Mapping
+from typing import Any
 
 from catalog.errors import one_line
+from catalog.policy import Policy
 from catalog.records import Release
 from catalog.releases import Catalog
+from catalog.releases.counts import TALLIES
 from catalog.report.markdown import bullets, section, table, thresholds
 
 MOST_SOURCES = 200
@@ -33,13 +35,14 @@ def card_key(tag: str) -> str:
 
 def release_card(held: Catalog, release: Release) -> str:
     """The card of the release as Markdown; `held` is the catalog at its tag."""
+    counts = release.counts if TALLIES.keys() <= release.counts.keys() else held.counts()
     parts = [
         f"# {held.uri} at {release.tag}",
         _origin(release),
-        section("What it holds", _contents(release)),
-        section("Filters and thresholds", _filters(held)),
-        section("Sources and licences", _sources(held)),
-        section("Licences of what was made", _outputs(held)),
+        section("What it holds", _contents(counts)),
+        section("Filters and thresholds", _filters(held.policy, counts)),
+        section("Sources and licences", _sources(held, counts)),
+        section("Licences of what was made", _outputs(counts)),
         section("Models that took part", _models(release)),
         section("Limits", bullets(LIMITS)),
         section("Recipe", _recipe(release)),
@@ -55,35 +58,35 @@ def _origin(release: Release) -> str:
     return f"{text}\n\nSelection `{release.selection}`; versions of its tables: {pins}."
 
 
-def _contents(release: Release) -> str:
-    tasks = release.counts.get("tasks", {})
-    rows = [(task, of["made"], of["kept"]) for task, of in tasks.items()]
+def _contents(counts: Mapping[str, Any]) -> str:
+    rows = [(task, of["made"], of["kept"]) for task, of in counts["tasks"].items()]
     if rows:
         rows.append(("all", sum(row[1] for row in rows), sum(row[2] for row in rows)))
-    held = ", ".join(f"{n} {name}" for name, n in release.counts.get("tables", {}).items() if n)
+    held = ", ".join(f"{n} {name}" for name, n in counts["tables"].items() if n)
     text = f"Rows: {held}."
     return f"{table(('task', 'pairs made', 'kept'), rows)}\n\n{text}" if rows else text
 
 
-def _filters(held: Catalog) -> str:
-    rejected = held.pairs().filter(~pl.col("keep")).group_by("task", "reason").len()
-    rows = rejected.sort("task", "reason").collect().rows()
+def _filters(policy: Policy | None, counts: Mapping[str, Any]) -> str:
+    rows = [(task, reason, n) for task, keep, reason, n in counts["verdicts"] if keep is False]
     listed = table(("task", "rejected as", "pairs"), rows) if rows else ""
-    return "\n\n".join(part for part in (thresholds(held.policy), listed) if part)
+    return "\n\n".join(part for part in (thresholds(policy), listed) if part)
 
 
-def _sources(held: Catalog) -> str:
+def _sources(held: Catalog, counts: Mapping[str, Any]) -> str:
+    if counts["tables"].get("sources", 0) > MOST_SOURCES:
+        return table(("licence", "sources"), counts["licences"])
     sources = held.sources().select("licence", "name", "uri").sort("licence", "name").collect()
-    if len(sources) <= MOST_SOURCES:
-        return table(("licence", "source", "from"), sources.rows()) if len(sources) else ""
-    return table(("licence", "sources"), sources.group_by("licence").len().sort("licence").rows())
+    return table(("licence", "source", "from"), sources.rows()) if len(sources) else ""
 
 
-def _outputs(held: Catalog) -> str:
-    columns = ["expert", "output_licence", "may_train"]
-    found = held.pairs().filter("keep").group_by(columns).len().sort(columns).collect()
+def _outputs(counts: Mapping[str, Any]) -> str:
     told = {True: "yes", False: "no", None: "not known"}
-    rows = [(name, licence or "not known", told[may], n) for name, licence, may, n in found.rows()]
+    rows = [
+        (expert, licence or "not known", told[may], n)
+        for keep, expert, licence, may, n in counts["outputs"]
+        if keep
+    ]
     heads = ("expert", "licence of its output", "may train a model", "pairs kept")
     return table(heads, rows) if rows else ""
 

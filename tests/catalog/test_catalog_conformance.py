@@ -14,7 +14,8 @@ from catalog.diff.tables import TableDiff, table_changes
 from catalog.errors import EditmillError
 from catalog.policy import Policy
 from catalog.records import Clip, ModelRow
-from catalog.releases import Catalog
+from catalog.releases import Catalog, publishing
+from catalog.releases.counts import count
 from catalog.storage import open_storage
 from tests.catalog import writers
 from tests.catalog.writers import POLICY, clip, selected
@@ -144,14 +145,16 @@ def test_a_release_stays_as_it_was(storage_uri: str, elsewhere) -> None:
             write()
 
 
-def test_a_tag_is_taken_by_one(storage_uri: str, elsewhere) -> None:
+def test_a_tag_is_taken_by_one(
+    storage_uri: str, elsewhere, monkeypatch: pytest.MonkeyPatch
+) -> None:
     at = selected(storage_uri)
     at.tables.put("clips", by_key([clip("a")]))
     first = at.release("v1", "")
     at.tables.put("clips", by_key([clip("b")]))
     with pytest.raises(EditmillError, match="taken by other content"):
         at.release("v1", "")
-    at.releases = lambda: []  # type: ignore[method-assign]  # as if the other came meanwhile
+    monkeypatch.setattr(publishing, "release_of", lambda *_: None)  # the other came meanwhile
     with pytest.raises(EditmillError, match="taken by another build"):
         at.release("v1", "")
     assert elsewhere().releases() == [first]
@@ -175,6 +178,21 @@ def test_joining_files_and_removing_old_ones_leaves_releases(storage_uri: str, e
 
 def _data(at: Catalog) -> set[str]:
     return {each.key for each in at.storage.list("tables") if each.key.endswith(".parquet")}
+
+
+def test_a_release_reads_no_pair_that_was_released(storage_uri: str, elsewhere) -> None:
+    at = selected(storage_uri)
+    pairs_scored(at, {"good": 0.9, "bad": 0.1})
+    at.release("v1")
+    old = {key: at.storage.read(key) for key in _data(at)}
+    pairs_scored(at, {"new": 0.8})
+    at.storage.delete(old)
+    release = at.release("v2")
+    for key, data in old.items():
+        assert data is not None
+        at.storage.write(key, data)
+    assert release.counts["tasks"] == {TASK: {"made": 3, "kept": 2}}
+    assert count(elsewhere("v2")) == elsewhere("v2").counts() == release.counts
 
 
 def test_deciding_anew_moves_no_row(storage_uri: str, elsewhere) -> None:

@@ -1,0 +1,91 @@
+"""Finding releases by what they hold, without reading them all.
+
+Beside the releases' documents lies an empty object for each, whose key tells all that is asked:
+`releases/index/<counted>/<number>-<content>-<tag>`. So one listing finds the newest number, a
+release of given content, and the one that a new release's counts start from. Each object is of one
+release, so releases made at once do not disturb each other. What the index says is a hint: a
+release that it lacks (of an older version of editmill, or of a build that was stopped) is added by
+the next that looks, and one that it finds is read and compared before it counts.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from catalog.keys import digest
+from catalog.layout import release_of, tags_in
+from catalog.records import Release
+from catalog.storage.location import Storage
+from catalog.storage.parallel import every
+from catalog.tables import Tables
+
+FOLDER = "releases/index"
+
+_KEY = re.compile(rf"{FOLDER}/([0-9a-f]{{32}})/([0-9]+)-([0-9a-f]{{32}})-([^/]+)")
+
+
+@dataclass(frozen=True, order=True, slots=True)
+class Entry:
+    """A release in the index."""
+
+    number: int
+    tag: str
+    content: str  # equal for releases of the same rows under the same recipe and policy
+    counted: str  # equal for those of one selection whose pairs have the same verdicts
+
+    @property
+    def key(self) -> str:
+        """Of its object."""
+        return f"{FOLDER}/{self.counted}/{self.number:08}-{self.content}-{self.tag}"
+
+
+def entry_of(storage: Storage, release: Release) -> Entry:
+    """The release's entry; reads a commit of each table, or some where its files were joined."""
+    tables = Tables(storage, release.selection)
+
+    def last_change(pin: tuple[str, int]) -> int:
+        return tables.last_change(*pin)
+
+    changes = every(storage, last_change, release.tables.items())
+    return Entry(
+        release.number,
+        release.tag,
+        digest(
+            release.selection,
+            release.recipe,
+            release.policy,
+            release.without,
+            dict(zip(release.tables, changes, strict=True)),
+        ),
+        digest(release.selection, release.policy, release.without, release.decided_by),
+    )
+
+
+def entries(storage: Storage) -> list[Entry]:
+    """Of all releases there are, the oldest first; adds those that lack."""
+    tags = set(tags_in(storage))
+    names = (_KEY.fullmatch(each.key) for each in storage.list(FOLDER))
+    known = [Entry(int(m[2]), m[4], m[3], m[1]) for m in names if m and m[4] in tags]
+    lacking = sorted(tags - {each.tag for each in known})
+    for release in every(storage, lambda tag: release_of(storage, tag), lacking):
+        if release is not None:
+            known.append(add(storage, release))
+    return sorted(known)
+
+
+def add(storage: Storage, release: Release) -> Entry:
+    """Have the index hold the release."""
+    entry = entry_of(storage, release)
+    storage.create(entry.key, b"")
+    return entry
+
+
+def newest(storage: Storage, among: Iterable[Entry]) -> Release | None:
+    """The newest of these releases that is what its entry says; None where none is."""
+    for entry in sorted(among, reverse=True):
+        release = release_of(storage, entry.tag)
+        if release is not None and entry_of(storage, release) == entry:
+            return release
+    return None

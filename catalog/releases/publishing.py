@@ -1,0 +1,52 @@
+"""Giving what a catalog holds a tag: the release's document, and what is found by it."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+from typing import TYPE_CHECKING
+
+from catalog.errors import EditmillError
+from catalog.layout import release_key, release_of
+from catalog.records import Release
+from catalog.releases import index, pins
+from catalog.releases.counts import count
+from catalog.storage.location import Versioned
+
+if TYPE_CHECKING:
+    from catalog.releases.catalog import Catalog
+
+
+def publish(held: Catalog, release: Release) -> Release:
+    """Make the release, numbered and counted; `held` is the catalog at it.
+
+    Where there is one of the same content already, that is returned. Raises EditmillError for a
+    tag that is taken by other content.
+    """
+    storage = held.storage
+    new, taken = index.entry_of(storage, release), release_of(storage, release.tag)
+    if taken is not None:
+        if index.entry_of(storage, taken).content == new.content:
+            return taken
+        raise EditmillError(f"tag {release.tag!r} is taken by other content; choose a new tag")
+    known = index.entries(storage)
+    same = index.newest(storage, (each for each in known if each.content == new.content))
+    if same is not None:
+        return same
+    alike = [each for each in known if each.counted == new.counted]
+    before = None if release.without else index.newest(storage, alike)
+    number = 1 + max((each.number for each in known), default=0)
+    release = dataclasses.replace(release, counts=count(held, before), number=number)
+    data = json.dumps(dataclasses.asdict(release), sort_keys=True).encode()
+    if not storage.create(release_key(release.tag), data):
+        raise EditmillError(f"tag {release.tag!r} was taken by another build; choose a new tag")
+    index.add(storage, release)
+    pins.note(storage, held.selection, release)
+    from catalog.report.release_card import card_key, release_card
+
+    storage.write(card_key(release.tag), release_card(held, release).encode())
+    if isinstance(storage, Versioned):
+        said = {"release": release.tag, "selection": release.selection, "code": release.code}
+        storage.commit(f"Release {release.tag}", said)
+        storage.tag(release.tag)
+    return release

@@ -1,0 +1,81 @@
+"""Releases are found by what they hold, and none is read without need."""
+
+import pytest
+
+import catalog
+from catalog.policy import Policy
+from catalog.records import Clip
+from catalog.releases import Catalog, index
+from catalog.storage.folder import FolderStorage
+
+
+def clip(name: str) -> Clip:
+    return Clip(name, "s", "u", "CC0", f"media/ab/{name}.mp4", 0, 33, 25.0, 592, 336)
+
+
+@pytest.fixture
+def at(tmp_path) -> Catalog:
+    made = catalog.open(tmp_path, create=True).select("one", "{}", Policy(), "1")
+    made.become_main()
+    return made
+
+
+def released(at: Catalog, number: int) -> None:
+    at.tables.put("clips", {f"c{number}": [clip(f"c{number}")]})
+    at.release(f"v{number}", "recipe")
+
+
+def test_what_a_release_reads_does_not_grow_with_releases(at, monkeypatch):
+    read = []
+    once = FolderStorage.read
+    monkeypatch.setattr(
+        FolderStorage, "read", lambda self, key: read.append(key) or once(self, key)
+    )
+    reads = {}
+    for number in range(1, 13):
+        at.tables.put("clips", {f"c{number}": [clip(f"c{number}")]})
+        read.clear()
+        at.release(f"v{number}", "recipe")
+        reads[number] = len(read)
+    assert reads[12] == reads[2]
+    assert [key for key in read if key.startswith("releases/")] == [
+        "releases/v12.json", "releases/v11.json",
+    ]  # fmt: skip
+
+
+def test_the_same_is_found_whichever_was_made_last(at):
+    released(at, 1)
+    released(at, 2)
+    first = catalog.open(at.root, "v1")
+    strict = Policy(off=("quality",))
+    decided = first.decide("s1", strict)
+    catalog.open(at.root, "v2").decide("s2", strict)
+    assert first.decide("s3", strict) == decided
+    assert at.release("v3", "recipe").tag == "v2"
+
+
+def test_releases_of_before_there_was_an_index_are_found(at):
+    released(at, 1)
+    released(at, 2)
+    at.storage.delete([each.key for each in at.storage.list(index.FOLDER)])
+    assert at.release("v3", "recipe").tag == "v2"
+    assert [each.tag for each in index.entries(at.storage)] == ["v1", "v2"]
+    released(at, 3)
+    assert [each.number for each in at.releases()] == [1, 2, 3]
+
+
+def test_a_release_that_was_removed_is_not_found(at):
+    released(at, 1)
+    at.storage.delete(["releases/v1.json"])
+    assert at.release("v2", "recipe").tag == "v2"
+
+
+def test_a_tag_that_was_removed_may_be_given_to_other_content(at):
+    released(at, 1)
+    at.storage.delete(["releases/v1.json"])
+    at.release("kept", "recipe")
+    at.tables.put("clips", {"z": [clip("z")]})
+    at.release("v1", "recipe")
+    at.tables.put("clips", {"z": []})
+    assert at.release("v2", "recipe").tag == "v2"
+    assert [each.tag for each in at.releases()] == ["kept", "v1", "v2"]
