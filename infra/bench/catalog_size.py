@@ -10,6 +10,7 @@ copy for reading, the same catalog with 100 000 pairs for writing.
 from __future__ import annotations
 
 import argparse
+import dataclasses
 import json
 import statistics
 import tempfile
@@ -25,9 +26,11 @@ import polars as pl
 import catalog
 from catalog.delta.rows import columns
 from catalog.delta.writing import PART, append
+from catalog.layout import release_key
 from catalog.policy import Policy, Threshold
 from catalog.records import Pair, from_row, schema
 from catalog.releases import Catalog
+from catalog.releases.counts import count
 from flows.recipe import parse
 from flows.runtime.context import context
 from flows.runtime.results import journal
@@ -42,6 +45,7 @@ SMALL = 100_000  # rows of the catalog that writing is compared with
 STEP = 500_000  # rows generated at once
 PER_PART = 8
 APPENDED = 10_000
+RELEASES = 1000
 RESUMED, PER_PAGE = 100_000, 32
 RECIPE = "name: bench\nsources: [{kind: folder, path: none}]\nplan: {weights: {deblur: 1}}\n"
 
@@ -55,6 +59,7 @@ def generated(count: int, seed: int) -> pl.DataFrame:
 
     clips = ids(-(-count // PER_PART))[np.arange(count) // PER_PART]
     documents = {name for name, kind in get_type_hints(Pair).items() if get_origin(kind) is dict}
+    experts = rng.integers(0, 20, count)  # an expert's output has one licence
     columns: dict[str, object] = {}
     for name, dtype in schema(Pair).items():
         if name == "pair_id":
@@ -63,6 +68,10 @@ def generated(count: int, seed: int) -> pl.DataFrame:
             columns[name] = clips
         elif name == "task":
             columns[name] = np.array([f"task_{n}" for n in range(18)])[rng.integers(0, 18, count)]
+        elif name in ("expert", "output_licence"):
+            columns[name] = np.array([f"{name} {n}" for n in range(20)])[experts]
+        elif name == "may_train":
+            columns[name] = experts % 2 == 0
         elif name in documents:
             columns[name] = ["{}"] * count
         elif name.endswith("_reason"):
@@ -149,9 +158,29 @@ def writing(dataset: Catalog, seed: int) -> dict[str, float]:
         "append_seconds": appended,
         "append_core_seconds": used,  # what a busy machine changes less
         "release_seconds": seconds(lambda: fresh.release(f"w{seed}", RECIPE), 1),
+        "count_all_seconds": seconds(lambda: count(fresh), 1),  # what a release took before
         "decide_seconds": seconds(
-            lambda: fresh.decide(f"d{seed}", POLICY.changed({"quality": 0.5})), 1
+            lambda: fresh.decide(f"d{seed}", POLICY.changed({"quality": 0.5 + seed / 100})), 1
         ),
+    }
+
+
+def releasing(folder: Path) -> dict[str, float]:
+    """A release after 1 000 others, once the index has these; and reading all, as it was before."""
+    dataset = filled(folder, PER_PART)
+    first = dataset.release("v0", RECIPE + "# " + "x" * 3000)
+    for number in range(1, RELEASES):
+        each = dataclasses.replace(
+            first, tag=f"v{number}", recipe=f"{number}{first.recipe}", number=number + 1
+        )
+        data = json.dumps(dataclasses.asdict(each)).encode()
+        dataset.storage.create(release_key(each.tag), data)
+    return {
+        "index_1000_releases_seconds": seconds(lambda: dataset.release("first", "first"), 1),
+        "release_after_1000_seconds": statistics.median(
+            seconds(partial(dataset.release, f"then{n}", f"{n} then"), 1) for n in range(5)
+        ),
+        "read_1000_releases_seconds": seconds(dataset.releases),
     }
 
 
@@ -202,6 +231,7 @@ def main() -> None:
             after = statistics.median(b[name] for _, b in runs)
             found[name] = after
             found[f"{name}_of_100_000_rows"] = after / before
+        found |= releasing(folder / "releases")
         found["resume_seconds"] = resuming(folder / "resume")
     print(json.dumps({k: round(v, 4) if isinstance(v, float) else v for k, v in found.items()}))
 
