@@ -9,6 +9,8 @@ import pytest
 
 from experts.diffusion.specs import BASE_GIB
 from experts.providers import provider
+from experts.providers.registry import providers, slots
+from flows.commands.making.estimate.gpu_costs import CLIP, EDIT, PAIR
 from flows.commands.making.estimate.placement import (
     COGVIDEOX,
     StageOnGpu,
@@ -37,7 +39,7 @@ def gib(slot: str, name: str) -> float:
 def test_embedded_models_need_no_gpu_and_nothing_is_told() -> None:
     embedded = recipe({})
     assert placement(embedded) == []
-    assert lines(embedded, {}, None) == []
+    assert lines(embedded, 1, {}, None) == []
 
 
 def test_models_of_one_stage_are_there_together_and_stages_take_turns() -> None:
@@ -96,14 +98,36 @@ def test_it_is_told_whether_the_largest_fits(
     budget: float | None, available: int | None, says: str
 ) -> None:
     asked = recipe({"captions": "vlm"}, run={"gpu_memory": budget})
-    first, *rest = lines(asked, {}, available)
+    first, *rest = lines(asked, 1000, {}, available)
     assert "the largest takes about 20 GiB" in first
     assert says.replace("It fits `", "It fits into `") in first
-    assert rest == ["  caption: vlm, 20 GiB", "GPU-hours: not known; not measured: vlm."]
+    assert rest == ["  caption: vlm, 20 GiB", "GPU-hours: at most 2.9 of an H200 as measured."]
 
 
-def test_hours_are_known_where_they_were_published() -> None:
-    trained = recipe({"captions": "vlm"}, experts={"object_swap": "cogvideox@latest"})
-    hours, unknown = gpu_hours(trained, {"object_swap": 60.0, "deblur": 600.0})
-    assert hours == pytest.approx(60 * 2 / 60)  # two minutes each
-    assert unknown == ["vlm"]
+def test_hours_are_those_that_were_published_and_those_that_were_measured() -> None:
+    experts = {"object_swap": "cogvideox@latest", "local_style_transfer": "wan_vace"}
+    weights = {"weights": {"object_swap": 1, "local_style_transfer": 1, "deblur": 1}}
+    models = {"captions": "vlm", "encode": "open_clip", "flow": "raft"}
+    asked = recipe(models, experts=experts, plan=weights)
+    edits = {"object_swap": 60.0, "local_style_transfer": 10.0, "deblur": 600.0}
+    found = gpu_hours(asked, 100, edits)
+    assert found.published == pytest.approx(60 * 2 / 60)  # two minutes each
+    seconds = 100 * CLIP["vlm"] + 10 * EDIT["wan_vace"] + 670 * PAIR["open_clip"]
+    assert found.measured == pytest.approx(seconds / 3600)
+    assert found.unknown == ()
+    assert found.line() == (
+        "GPU-hours: about 2 of an RTX 4090 by the papers' figures and at most 0.39 of an H200 as "
+        "measured."
+    )
+
+
+def test_nobody_measured_a_model_whose_parts_take_turns() -> None:
+    asked = recipe({}, experts={"object_swap": VACE})
+    found = gpu_hours(asked, 1, {"object_swap": 60.0})
+    assert (found.measured, found.unknown) == (0.0, ("wan_vace with offload",))
+    assert found.line() == "GPU-hours: not known; not measured: wan_vace with offload."
+
+
+def test_every_model_of_the_costs_is_in_the_registry() -> None:
+    known = {name for slot in slots() for name in providers(slot)}
+    assert {*CLIP, *EDIT, *PAIR} <= known

@@ -77,7 +77,7 @@ def _document(recipe: Recipe, out: str, expected: Forecast) -> dict[str, Any]:
         "bytes": round(expected.bytes),
         "core_seconds": {part: round(spent, 1) for part, spent in expected.seconds.items()},
         "unmeasured": expected.unmeasured,
-        "gpu": placement.lines(recipe, expected.edits, _gpu_memory(recipe)),
+        "gpu": placement.lines(recipe, expected.clips, expected.edits, _gpu_memory(recipe)),
         "providers": [dataclasses.asdict(each) for each in needed(recipe) if each.checkpoint],
         "wall_seconds": round(expected.core_seconds / max(1, min(recipe.run.workers, cores))),
         "servers": _servers(recipe),

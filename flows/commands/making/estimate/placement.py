@@ -12,6 +12,7 @@ from experts.providers import Choice
 from experts.providers.models import Models
 from experts.providers.requirements import Requirement, requirement
 from experts.serving import COGVIDEOX, provider_of
+from flows.commands.making.estimate import gpu_costs
 from flows.needs import STAGES, USED_BY, slots_of
 from flows.recipe import Recipe
 
@@ -24,6 +25,9 @@ LEFT_OUT = {
 MINUTES = {"remover": 1.0, "inpainter": 2.0, "local_stylizer": 3.0}
 """Of an RTX 4090, per edit of 33 frames at 336×592, by trained expert (Señorita-2M, Sec. 3; two of
 them as upper bounds)."""
+
+
+MEASURED = {COGVIDEOX, *gpu_costs.CLIP, *gpu_costs.EDIT, *gpu_costs.PAIR}
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,23 +54,52 @@ def placement(recipe: Recipe) -> list[StageOnGpu]:
     return [each for each in found if each.models]
 
 
-def gpu_hours(recipe: Recipe, edits: Mapping[str, float]) -> tuple[float, list[str]]:
-    """Hours of an RTX 4090 for the edits whose time was published, and the models on the GPU of
-    which nobody measured any."""
-    hours, unknown = 0.0, set()
+@dataclass(frozen=True, slots=True)
+class GpuHours:
+    """`published` of an RTX 4090, by the papers; `measured` of an H200 (:mod:`.gpu_costs`);
+    `unknown` are models on the GPU whose time nobody measured."""
+
+    published: float
+    measured: float
+    unknown: tuple[str, ...]
+
+    def line(self) -> str:
+        known = []
+        if self.published:
+            known.append(f"about {self.published:.2g} of an RTX 4090 by the papers' figures")
+        if self.measured:
+            known.append(f"at most {self.measured:.2g} of an H200 as measured")
+        not_measured = f"; not measured: {', '.join(self.unknown)}" if self.unknown else ""
+        return f"GPU-hours: {' and '.join(known) or 'not known'}{not_measured}."
+
+
+def gpu_hours(recipe: Recipe, clips: int, edits: Mapping[str, float]) -> GpuHours:
+    """Hours for so many clips, and edits by task."""
+    minutes = seconds = 0.0
+    unknown = set()
     for task, count in edits.items():
-        served = provider_of(recipe.experts, task)
-        if isinstance(served, str) and served.startswith(f"{COGVIDEOX}@"):
-            minutes = MINUTES.get(TASKS[task].trained)
-            hours += count * (minutes or 0.0) / 60
-            if minutes is None:
-                unknown.add(TASKS[task].trained)
+        trained = TASKS[task].trained
+        if COGVIDEOX in _editor(recipe, task).models:
+            minutes += count * MINUTES.get(trained, 0.0)
+            if trained not in MINUTES:
+                unknown.add(trained)
+        for choice in _choices(recipe, task):
+            if choice.options.get("offload"):
+                unknown.add(f"{choice.provider} with offload")
+            else:
+                seconds += count * gpu_costs.EDIT.get(choice.provider, 0.0)
+    pairs = sum(edits.values())
     for stage in placement(recipe):
-        unknown.update(name for name in stage.models if name != COGVIDEOX)
-    return hours, sorted(unknown)
+        for name in stage.models:
+            seconds += clips * gpu_costs.CLIP.get(name, 0.0) + pairs * gpu_costs.PAIR.get(name, 0.0)
+            if name not in MEASURED:
+                unknown.add(name)
+    return GpuHours(minutes / 60, seconds / 3600, tuple(sorted(unknown)))
 
 
-def lines(recipe: Recipe, edits: Mapping[str, float], available: int | None) -> list[str]:
+def lines(
+    recipe: Recipe, clips: int, edits: Mapping[str, float], available: int | None
+) -> list[str]:
     """What a person is told; `available` are the bytes of this machine's GPU, None without one."""
     stages = placement(recipe)
     if not stages:
@@ -77,10 +110,7 @@ def lines(recipe: Recipe, edits: Mapping[str, float], available: int | None) -> 
         + _fits(largest, recipe.run.gpu_memory, available)
     ]
     told += [f"  {s.stage}: {' + '.join(s.models)}, {s.gib:.0f} GiB" for s in stages]
-    hours, unknown = gpu_hours(recipe, edits)
-    known = f"about {hours:.1f} of an RTX 4090 by the papers' figures" if hours else "not known"
-    not_measured = f"; not measured: {', '.join(unknown)}" if unknown else ""
-    return [*told, f"GPU-hours: {known}{not_measured}."]
+    return [*told, gpu_hours(recipe, clips, edits).line()]
 
 
 def _fits(needed: float, budget: float | None, available: int | None) -> str:
@@ -99,23 +129,30 @@ def _edits(recipe: Recipe) -> list[StageOnGpu]:
     """A row for each different set of models that a task's edits take."""
     found: dict[tuple[str, ...], StageOnGpu] = {}
     for task, weight in recipe.plan.weights.items():
-        if not weight:
-            continue
-        served = provider_of(recipe.experts, task)
-        needs: list[Requirement] = []
-        if isinstance(served, Choice):
-            needs.append(requirement("edit", served.provider, served.options))
-        frame = recipe.models.first_frame_of(task)
-        if frame is not None and served != "embedded":
-            needs.append(requirement("first_frame", frame.provider, frame.options))
-        if TASKS[task].checkpoint:
-            needs += _of_slot(recipe.models, "depth")
-        stage = _stage("edit", needs)
-        if isinstance(served, str) and served.startswith(f"{COGVIDEOX}@"):
-            own = BASE_GIB[expert_named(TASKS[task].trained).base]
-            stage = StageOnGpu("edit", (COGVIDEOX, *stage.models), stage.gib + own)
-        found.setdefault(stage.models, stage)
+        if weight:
+            stage = _editor(recipe, task)
+            found.setdefault(stage.models, stage)
     return list(found.values())
+
+
+def _editor(recipe: Recipe, task: str) -> StageOnGpu:
+    """The models that an edit of the task takes."""
+    needs = [requirement(c.slot, c.provider, c.options) for c in _choices(recipe, task)]
+    if TASKS[task].checkpoint:
+        needs += _of_slot(recipe.models, "depth")
+    stage = _stage("edit", needs)
+    served = provider_of(recipe.experts, task)
+    if isinstance(served, str) and served.startswith(f"{COGVIDEOX}@"):
+        own = BASE_GIB[expert_named(TASKS[task].trained).base]
+        stage = StageOnGpu("edit", (COGVIDEOX, *stage.models), stage.gib + own)
+    return stage
+
+
+def _choices(recipe: Recipe, task: str) -> list[Choice]:
+    """The models of the registry that make an edit of the task."""
+    served = provider_of(recipe.experts, task)
+    frame = None if served == "embedded" else recipe.models.first_frame_of(task)
+    return [each for each in (served, frame) if isinstance(each, Choice)]
 
 
 def _of_slot(models: Models, slot: str) -> list[Requirement]:
