@@ -9,7 +9,7 @@ selections/<selection>/held.json     the newest version of each table that a rel
 releases/<tag>.json                  a release
 releases/index/                      for each an object by which it is found
 cards/<tag>.md                       its data card
-tables/<selection>/<table>/          Delta tables; `tables/trained/` is the whole catalog's
+tables/<selection>/<table>/          Delta tables; `trained`, `labels` lie at `tables/<table>/`
 media/<2 hex>/<sha256><suffix>       media by content
 models/<name>/<version>/             weights of the experts that were trained here
 builds/<start>-<8 hex>.json          how a build ended

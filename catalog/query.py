@@ -150,6 +150,11 @@ class Queries:
         """The experts that were trained from this catalog (`ModelRow`)."""
         return self.table("trained")
 
+    def labels(self) -> pl.LazyFrame:
+        """What people said of pairs (`Label`), of one pair perhaps several times; the newest holds
+        (:func:`catalog.labels.newest`)."""
+        return self.table("labels")
+
     def sources(self) -> pl.LazyFrame:
         """The videos everything was made from, with their licences (`Source`)."""
         return self.table("sources")

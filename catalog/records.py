@@ -299,6 +299,19 @@ class ModelRow:
 
 
 @dataclass(frozen=True, slots=True)
+class Label:
+    """What a person said of a pair. It is never changed: of several of one pair the newest holds
+    (:func:`catalog.labels.newest`)."""
+
+    label_id: str
+    pair_id: str
+    good: bool  # a good edit; else a failed one
+    by: str  # who said so; may be empty, as the note may
+    note: str
+    labelled_at: str  # ISO 8601, UTC, with microseconds
+
+
+@dataclass(frozen=True, slots=True)
 class Release:
     """A tag: what one recipe asked for, at the version that every table had, under one policy."""
 
@@ -332,6 +345,7 @@ TABLES: dict[str, type] = {
     "failures": Failure,
     "models": ModelRow,
     "trained": ModelRow,
+    "labels": Label,
     "releases": Release,
 }
 

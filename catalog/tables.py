@@ -42,7 +42,7 @@ REMOVED_AT_ONCE = 5000
 VERSIONED = tuple(table for table in TABLES if table != "releases")
 """All but what is a document each."""
 
-SHARED = ("trained",)
+SHARED = ("trained", "labels")
 """Tables of the whole catalog; all others are a selection's own."""
 
 T = TypeVar("T")

@@ -2,9 +2,9 @@
 
 What came of a source are its clips, their tracks and plans, the pairs and local edits made of them,
 and every pair or local edit of other footage that shows a part of it: a swap's donor, a pasted
-mask. A document per source, `forgotten/<source>.json`, is written before anything is removed. It
-names what is to go, so that an interrupted forgetting is finished by the next one, and ingest
-refuses a file of that content, whatever its name.
+mask; with the labels of all these pairs. A document per source, `forgotten/<source>.json`, is
+written before anything is removed. It names what is to go, so that an interrupted forgetting is
+finished by the next one, and ingest refuses a file of that content, whatever its name.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from catalog.layout import document, parsed
 from catalog.products import Products
 from catalog.records import Source, from_row, key_column
 from catalog.storage.location import Storage
-from catalog.tables import Tables
+from catalog.tables import SHARED, Tables
 
 FOLDER = "forgotten"
 
@@ -54,6 +54,7 @@ class Forgotten:
     at: str = ""  # ISO 8601, UTC: when it was forgotten first; empty as long as it is not
     clips: list[str] = field(default_factory=list)  # ids
     plans: list[str] = field(default_factory=list)  # ids, of other clips' too
+    labelled: list[str] = field(default_factory=list)  # ids of the pairs that people labelled
     media: list[str] = field(default_factory=list)  # references
     erased: bool = False  # whether its media were removed
 
@@ -104,13 +105,17 @@ def trace(storage: Storage, source: Forgotten) -> Removal:
     every = states(storage)
     source.clips = _with_ids(source.clips, every, "clips", rows_of(source)["clips"])
     source.plans = _with_ids(source.plans, every, "plans", rows_of(source)["plans"])
+    source.labelled = _labelled(source.labelled, every, rows_of(source)["pairs"])
     doomed, media = rows_of(source), set(source.media)
     for table in MEDIA_COLUMNS:
         for _, frame in scans(every, table):
             media |= named_media(frame.filter(doomed[table]), table)
     source.media = sorted(media)
     newest = [state.tables for state in every if state.release is None]
-    counts = {t: sum(_count(tables, t, rows) for tables in newest) for t, rows in doomed.items()}
+    counts = {
+        table: sum(_count(each, table, rows) for each in newest[: 1 if table in SHARED else None])
+        for table, rows in doomed.items()
+    }
     naming = {
         state.release.tag: sum(_count(state.tables, t, doomed[t]) for t in ("pairs", "local_edits"))
         for state in every
@@ -126,6 +131,7 @@ def rows_of(source: Forgotten) -> dict[str, pl.Expr]:
     of_clip = pl.col("clip_id").is_in(source.clips)
     uses = pl.col("params").str.contains_any(ids)  # a swap's donor, a pasted mask
     return {
+        "labels": pl.col("pair_id").is_in(source.labelled),
         "pairs": own | of_clip | uses,
         "local_edits": own | of_clip | uses,
         "failures": _named_by_failure(source),
@@ -228,6 +234,17 @@ def _with_ids(
     key, ids = key_column(table), set(known)
     for _, frame in scans(every, table):
         ids.update(frame.filter(doomed).select(key).collect()[key])
+    return sorted(ids)
+
+
+def _labelled(known: list[str], every: list[SelectionState], doomed: pl.Expr) -> list[str]:
+    """These ids, and those of the doomed pairs in any state that have a label now; sorted."""
+    tables, ids = every[0].tables, set(known)
+    if tables.version("labels") is not None:
+        labels = tables.scan("labels")
+        for _, frame in scans(every, "pairs"):
+            pairs = frame.filter(doomed).join(labels, on="pair_id", how="semi")
+            ids.update(pairs.select("pair_id").collect()["pair_id"])
     return sorted(ids)
 
 

@@ -23,6 +23,7 @@ from catalog.keeping.forget import (
     trace,
 )
 from catalog.keys import digest
+from catalog.labels import add, holding, labelled
 from catalog.products import Products
 from catalog.storage import open_storage
 from catalog.storage.folder import FolderStorage
@@ -95,6 +96,21 @@ def test_all_that_came_of_it_goes_from_every_selection_and_nothing_else(made: Ma
     assert missing(made) == set()
     assert forgotten_sources(storage) == {FIRST}
     assert trace(storage, find(storage, "first.mp4")).rows == {}
+
+
+def test_the_labels_of_its_pairs_go_too(made: Made):
+    """Of all selections, since labels are the whole catalog's; also where it was interrupted."""
+    storage, left = open_storage(made.uri), digest("pair", SECOND, 0)
+    pairs = (digest("pair", FIRST, 0), digest("swap"), left)
+    add(catalog.open(made.uri), [labelled(pair, True) for pair in pairs])
+    source = find(storage, "first.mp4")
+    assert trace(storage, source).rows["labels"] == 2
+    remember(storage, source)
+    for selection in SELECTIONS:
+        Tables(storage, selection).remove("pairs", pl.lit(True))
+    storage.delete(["releases/v1.json", "releases/v2.json"])  # only the note tells now
+    forget(storage, "first.mp4")
+    assert set(holding(storage)) == {left}
 
 
 def test_a_request_that_was_carried_out_is_so_no_more(made: Made):
