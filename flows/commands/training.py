@@ -1,4 +1,4 @@
-"""`editmill train …` and `editmill retrain`: training what the factory learns."""
+"""`editmill train …`, `editmill label` and `editmill retrain`: training what the factory learns."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import typer
 
 from catalog.errors import EditmillError
 from flows.commands import completion
-from flows.commands.options import DEFAULT_OUT, CatalogUri, Json, Server
+from flows.commands.options import DEFAULT_OUT, CatalogUri, Json, Ref, Server
 
 app = typer.Typer(no_args_is_help=True, help="Retrain what the factory learns.")
 
@@ -156,6 +156,47 @@ def calibrate(encoder: Encoder, json_: Json = False) -> None:
 
 
 @top.command(
+    "label",
+    rich_help_panel="Train",
+    epilog="Examples:\n\n"
+    "`editmill label bad 3f9c01 81aa --note 'a shadow is left' --catalog dataset`\n\n"
+    "`editmill label --file labels.csv --by ada --catalog dataset` · columns pair_id, label",
+)
+def label(
+    verdict: Annotated[
+        str | None, typer.Argument(metavar="[good|bad]", help="What the pairs are.")
+    ] = None,
+    pairs: Annotated[
+        list[str] | None,
+        typer.Argument(
+            metavar="[PAIR]...",
+            help="The pairs' ids, or how they begin.",
+            autocompletion=completion.pair_ids,
+        ),
+    ] = None,
+    file: Annotated[
+        Path | None,
+        typer.Option(
+            help="Instead: a .csv or .jsonl with the columns pair_id, label (good or bad) and, "
+            "where you like, by and note."
+        ),
+    ] = None,
+    by: Annotated[str, typer.Option(help="Who says so, where the file does not.")] = "",
+    note: Annotated[str, typer.Option(help="Why, where the file does not say.")] = "",
+    catalog_uri: CatalogUri = DEFAULT_OUT,
+    ref: Ref = "main",
+    json_: Json = False,
+) -> None:
+    """Say which pairs are good edits and which are bad ones, for retrain quality to learn from. The
+    newest label of a pair holds."""
+    from flows.commands import label as command
+
+    command.main(
+        verdict, pairs or [], catalog_uri, file=file, by=by, note=note, ref=ref, as_json=json_
+    )
+
+
+@top.command(
     "retrain",
     rich_help_panel="Train",
     epilog="Examples:\n\n"
@@ -182,7 +223,9 @@ def retrain(
     least_new: Annotated[
         int,
         typer.Option(
-            min=1, help="Train only on so many new records (sources, for a filter) or more."
+            min=1,
+            help="Train only on so many new records or more: of a filter sources, or, of quality, "
+            "labels of pairs.",
         ),
     ] = 100,
     margin: Annotated[

@@ -15,10 +15,11 @@ import numpy as np
 import catalog
 from catalog.errors import BadInput, visible
 from catalog.keeping.erased import kept_path
+from catalog.labels import holding
 from catalog.media.image import write_png
 from catalog.provenance import Provenance, provenance
 from catalog.provenance.document import ClipCut, EditPlan, ObjectProvenance, SourceProvenance
-from catalog.records import Pair, to_row
+from catalog.records import Label, Pair, to_row
 from catalog.releases import Catalog
 from catalog.report.sheet import pair_sheet, strips
 from catalog.report.terminal import half_blocks
@@ -55,6 +56,7 @@ def show(
         print(visible_json(json.dumps(way, ensure_ascii=False, indent=None if as_json else 2)))
         return
     files = {part: str(dataset.path(medium["ref"])) for part, medium in way["media"].items()}
+    label = holding(dataset.storage).get(pair.pair_id)
     if as_json:
         judged = judgements(pair, thresholds_of(dataset))
         print(
@@ -64,6 +66,7 @@ def show(
                     "pair": to_row(pair)
                     | {"params": pair.params, "filter_versions": pair.filter_versions},
                     "files": files,
+                    "label": None if label is None else to_row(label),
                     "filters": [{**f, **j} for f, j in zip(way["filters"], judged, strict=True)],
                     "png": None if png is None else str(png),
                 }
@@ -79,6 +82,8 @@ def show(
     for line in _named("filters", map(_judgement, judgements(pair, thresholds_of(dataset)))):
         print(line)
     print(f"{'verdict':<12}{verdict(pair)}")
+    if label is not None:
+        print(f"{'label':<12}{visible(said(label))}")
     if png is not None:
         print(f"{'sheet':<12}{png}")
 
@@ -106,6 +111,13 @@ def describe(pair: Pair, way: Provenance, files: dict[str, str]) -> Iterator[str
 def verdict(pair: Pair) -> str:
     """`kept`, or why not."""
     return "kept" if pair.keep else f"rejected: {pair.reason}"
+
+
+def said(label: Label) -> str:
+    """`bad, by ada on 2026-11-27: a shadow is left`."""
+    by = f", by {label.by}" if label.by else ""
+    note = f": {label.note}" if label.note else ""
+    return f"{'good' if label.good else 'bad'}{by} on {label.labelled_at[:10]}{note}"
 
 
 def _named(name: str, values: Iterable[str]) -> Iterator[str]:

@@ -28,7 +28,7 @@ def test_all_are_there():
         "init", "tasks", "build", "deploy", "status", "query", "releases", "diff", "decide", "log",
         "show", "sheet", "open", "evaluate", "export", "rebuild", "replay", "edit", "judge",
         "models", "doctor", "calibrate",
-        "train quality", "train alignment", "train expert", "retrain", "upgrade", "forget",
+        "train quality", "train alignment", "train expert", "label", "retrain", "upgrade", "forget",
         "collect",
     }  # fmt: skip
 
