@@ -32,6 +32,9 @@ KIND = "filter"
 MODEL = "model.safetensors"
 """A version's file; what is in it is the filter's own."""
 
+LABELS = "labels.json"
+"""The file of a version that lists the ids of all labels that it was trained on."""
+
 EMBEDDED = "embedded"
 """The provider of the slot `encode` that the shipped models were trained on."""
 
@@ -44,7 +47,8 @@ class TrainedModel:
     """A trained model on its way into a catalog.
 
     name: of the filter. data: the model's file. licence, metrics, data_ref, promoted: see ModelRow.
-    sources: ids of all footage that it was trained on. settings: how it was trained.
+    sources: ids of all footage that it was trained on. labels: of what people said of pairs.
+    settings: how it was trained.
     """
 
     name: str
@@ -52,6 +56,7 @@ class TrainedModel:
     licence: str
     metrics: Mapping[str, Any]
     sources: Collection[str]
+    labels: Collection[str]
     settings: Mapping[str, Any]
     data_ref: str
     promoted: bool
@@ -66,6 +71,11 @@ def versions(dataset: Queries, name: str, encoder: Choice) -> list[ModelRow]:
 def promoted(rows: Sequence[ModelRow]) -> ModelRow | None:
     """The one of these versions that was promoted last; None where there is none."""
     return next((row for row in reversed(rows) if row.promoted), None)
+
+
+def labels_learnt(dataset: Queries, row: ModelRow) -> frozenset[str]:
+    """The ids of the labels that this version was trained on; none where it is older than they."""
+    return frozenset(json.loads(dataset.storage.read(f"{row.path}/{LABELS}") or b"[]"))
 
 
 def _encoder_of(row: ModelRow) -> dict[str, Any] | None:
@@ -126,6 +136,7 @@ def register(dataset: Catalog, model: TrainedModel) -> ModelRow:
     folder.chmod(0o755)  # as any other folder: others read the catalog, too
     (folder / MODEL).write_bytes(model.data)
     _write(folder / trained.SOURCES, sorted(model.sources))
+    _write(folder / LABELS, sorted(model.labels))
     _write(folder / trained.CONFIG, {"name": model.name, "settings": dict(model.settings)})
     version, path = trained.keep(dataset.storage, model.name, folder)
     row = ModelRow(

@@ -60,7 +60,8 @@ LeastNew: TypeAlias = Annotated[
     int,
     Described(
         "With fewer new records than this since the last training nothing is trained. Counted are "
-        "the clips, pairs or local edits that an expert learns from; for a filter, sources."
+        "the clips, pairs or local edits that an expert learns from; for a filter, sources; the "
+        "quality filter is also trained for so many new labels of pairs, whatever the sources."
     ),
 ]
 Margin: TypeAlias = Annotated[

@@ -12,7 +12,8 @@ class Retraining:
 
     model: the expert or filter. reason: `better`, why the version was not promoted, or, where
     nothing was trained and so `model_id` is empty, why not. release: what was learnt from. new:
-    records there that no earlier training had. compared: both versions' figures, in words.
+    records there that no earlier training had; new_labels: what people said of its pairs since.
+    compared: both versions' figures, in words.
     """
 
     model: str
@@ -23,6 +24,7 @@ class Retraining:
     promoted: bool = False
     compared: str = ""
     metrics: dict[str, Any] = field(default_factory=dict)
+    new_labels: int = 0
 
     def line(self) -> str:
         """For a person."""

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from filters.quality.model import QualityModel
-from filters.quality.training.training_set import GOOD, TrainingSet
+from filters.quality.training.training_set import TrainingSet
 from filters.roc import auc
 from filters.rules import QUALITY_THRESHOLD
 
@@ -41,7 +41,7 @@ def evaluate(
         "auc_unseen_sources": _auc(unseen_sources, good),
         "auc_per_breakage": {
             kind: _auc(unseen_clips[rows], good[rows])
-            for kind in sorted(set(examples.kinds) - {GOOD})
+            for kind in sorted({k for k, g in zip(examples.kinds, good, strict=True) if not g})
             for rows in [good | (kinds == kind)]
         },
         "auc_per_task": {

@@ -19,6 +19,7 @@ from filters.quality.model import QualityModel
 from filters.quality.training.ensemble import MLPS, MlpSettings, fit
 from filters.quality.training.evaluation import evaluate
 from filters.quality.training.good_edits import MADE_BY_EXPERTS, GoodEdits
+from filters.quality.training.labelled import LabelledPair, labelled_examples
 from filters.quality.training.training_set import TrainingSet, joined, training_set
 
 SAMPLES = (
@@ -47,11 +48,12 @@ def sample_pairs(
     seed: int = 0,
     *,
     footage: Sequence[tuple[str, Path]] = (),
+    labelled: Sequence[LabelledPair] = (),
     edits: GoodEdits | None = None,
     tell: Callable[[str], None] = lambda line: None,
 ) -> TrainingSet:
     """The training pairs that `edits`, by default GoodEdits, makes from sample clips, and from
-    more `footage` (source ids and video files).
+    more `footage` (source ids and video files), with the pairs that people `labelled`.
 
     `tell` gets a line now and then; what it raises ends the work. Raises EditmillError where a
     sample or a model that makes edits cannot be had.
@@ -60,12 +62,11 @@ def sample_pairs(
     own = {source for source, _ in videos}
     more = [video for video in footage if video[0] not in own]
     made = edits or GoodEdits()
-    return joined(
-        [
-            training_set(_counted(made.pairs([video], seed), video[0], tell), seed, encoder)
-            for video in (*videos, *more)
-        ]
-    )
+    synthetic = [
+        training_set(_counted(made.pairs([video], seed), video[0], tell), seed, encoder)
+        for video in (*videos, *more)
+    ]
+    return joined([*synthetic, *labelled_examples(labelled, encoder, tell)])
 
 
 def _counted(
@@ -99,6 +100,8 @@ def train(
     made_of = trained_with(samples, seed)
     if footage:
         made_of["footage"] = sorted(source[:12] for source in footage)
+    if examples.labelled.any():
+        made_of["labels"] = int(examples.labelled.sum())
     return dataclasses.replace(model, metrics=metrics, trained_with=made_of)
 
 

@@ -24,6 +24,7 @@ from filters.features import describe, measures_of
 from filters.quality.descriptor import (
     BY_MEASURES,
     GROUPS,
+    Vector,
     descriptor,
     measures_descriptor,
     stacked,
@@ -32,6 +33,9 @@ from filters.quality.training.breakages import BREAKAGES, Breakage
 
 GOOD = "good"
 
+LABELLED_GOOD, LABELLED_BAD = "labelled_good", "labelled_bad"
+"""Kinds of a build's pairs, by what people said of them (filters.quality.training.labelled)."""
+
 VISIBLE_LEVELS = 10.0
 """Levels of 255 by which a broken edit must differ, else its label would be wrong: nobody rejects
 an edit for 4 levels, a difference of 36 dB, and what is static on a fixed camera is not frozen."""
@@ -39,8 +43,9 @@ an edit for 4 levels, a difference of 36 dB, and what is static on a fixed camer
 
 @dataclass(frozen=True, slots=True)
 class TrainingSet:
-    """Descriptors `x` [n, F] and per row: kind (GOOD or the breakage's name), task, source id, and
-    the clip of that source. Of a pair only the side that the expert made is broken."""
+    """Descriptors `x` [n, F] and per row: kind (GOOD, the breakage's name, or what a person said),
+    task, source id, and the clip of that source. Of a pair only the side that the expert made is
+    broken."""
 
     x: NDArray[np.float32]
     kinds: tuple[str, ...]
@@ -51,7 +56,12 @@ class TrainingSet:
     @property
     def good(self) -> NDArray[np.bool_]:
         """Labels [n]: True for a good edit."""
-        return np.array([kind == GOOD for kind in self.kinds])
+        return np.isin(self.kinds, (GOOD, LABELLED_GOOD))
+
+    @property
+    def labelled(self) -> NDArray[np.bool_]:
+        """[n]: True for a pair that a person labelled."""
+        return np.isin(self.kinds, (LABELLED_GOOD, LABELLED_BAD))
 
 
 def joined(sets: Sequence[TrainingSet]) -> TrainingSet:
@@ -76,13 +86,20 @@ def training_set(
     for clip, kind, pair in pairs:
         versions = with_broken(pair, rng, queue) if kind == GOOD else [(kind, stored(pair))]
         samples = [sample for _, sample in versions]
-        if GROUPS.get(pair.task) in BY_MEASURES:
-            rows += [measures_descriptor(m, pair) for m in measures_of(samples)]
-        else:
-            rows += [descriptor(f, pair) for f in describe(samples, encoder)]
+        rows += described(samples, encoder)
         facts += [(kind, pair.task, pair.source_id, clip) for kind, _ in versions]
     kinds, tasks, sources, clips = zip(*facts, strict=True)
     return TrainingSet(stacked(rows), kinds, tasks, sources, clips)
+
+
+def described(samples: Sequence[PairFrames], encoder: Encoder) -> list[Vector]:
+    """The descriptor of each pair, all of one task; the encoder is asked where its group needs
+    it."""
+    if GROUPS.get(samples[0].task) in BY_MEASURES:
+        measured = zip(measures_of(samples), samples, strict=True)
+        return [measures_descriptor(measures, sample) for measures, sample in measured]
+    seen = zip(describe(samples, encoder), samples, strict=True)
+    return [descriptor(features, sample) for features, sample in seen]
 
 
 def with_broken(

@@ -20,10 +20,11 @@ from filters.quality.descriptor import features_version
 from filters.quality.model import QualityModel
 from filters.quality.training.ensemble import MLPS
 from filters.quality.training.evaluation import agreement
+from filters.quality.training.labelled import LabelComparison, on_labels
 from filters.quality.training.train import SAMPLES
 from flows.training.filters import alignment, quality
 from flows.training.filters.encoders import Named, encoder_named
-from flows.training.filters.footage import Footage
+from flows.training.filters.footage import TrainingMaterial
 
 AUC_MARGIN = 0.005
 """By how much the AUC of a better model is higher at least: another seed of the same training moves
@@ -58,7 +59,8 @@ class ModelCandidate:
     """A new model's file, and its AUC beside the present model's on the same held-out sources.
 
     present_auc: None where the present model cannot judge with this version of the features.
-    sources: how many were held out, each in its turn.
+    sources: how many were held out, each in its turn. labels: how many pairs that people labelled
+    it learnt from. on_labels: both models on these; None where there are too few.
     """
 
     data: bytes = field(repr=False)
@@ -66,38 +68,55 @@ class ModelCandidate:
     auc: float
     present_auc: float | None
     sources: int
+    labels: int = 0
+    on_labels: LabelComparison | None = None
 
     def verdict(self, margin: float) -> str:
-        """`better`, or why not: `not_better`, `nothing_unseen`; `present_outdated` counts as
-        better."""
+        """`better`, or why not: `not_better`, `nothing_unseen`, `worse_on_labels`;
+        `present_outdated` counts as better."""
         if self.present_auc is None:
             return "present_outdated"
         if math.isnan(self.auc) or math.isnan(self.present_auc):
             return "nothing_unseen"
-        return "better" if self.auc >= self.present_auc + margin else "not_better"
+        if self.auc < self.present_auc + margin:
+            return "not_better"
+        return "worse_on_labels" if self.on_labels and self.on_labels.clearly_worse else "better"
 
 
 def quality_candidate(
-    settings: FilterSettings, footage: Footage, present: Path | None, encoder: Named
+    settings: FilterSettings, material: TrainingMaterial, present: Path | None, encoder: Named
 ) -> ModelCandidate:
     """Both models judge all training pairs, each pair by folds not trained on its source."""
     old = QualityModel.load(present or quality.SHIPPED)
     examples = quality.make_training_pairs(
-        settings.samples, settings.windows, settings.seed, footage, encoder
+        settings.samples,
+        settings.windows,
+        settings.seed,
+        material.footage,
+        material.labelled,
+        encoder,
     )
     model = quality.fit(
-        examples, settings.samples, settings.seed, settings.mlps_per_fold, footage, encoder
+        examples, settings.samples, settings.seed, settings.mlps_per_fold, material.footage, encoder
     )
     present_auc, auc = None, float(model.metrics["auc_unseen_sources"])
+    compared = None
     if old.features == features_version(encoder_named(encoder)):
         present_auc, auc = agreement(old, model, examples).aucs
+        compared = on_labels(model, old, examples, settings.seed)
     return ModelCandidate(
-        model.to_bytes(), model.metrics, auc, present_auc, model.metrics["sources"]
+        model.to_bytes(),
+        model.metrics,
+        auc,
+        present_auc,
+        model.metrics["sources"],
+        int(examples.labelled.sum()),
+        compared,
     )
 
 
 def alignment_candidate(
-    settings: FilterSettings, footage: Footage, present: Path | None, encoder: Named
+    settings: FilterSettings, material: TrainingMaterial, present: Path | None, encoder: Named
 ) -> ModelCandidate:
     """Both sets of probes judge the painted frames of sources that neither was trained on.
 
@@ -111,7 +130,7 @@ def alignment_candidate(
         )
     old = StyleProbes.load(present or alignment.SHIPPED)
     probes, painted = alignment.paint_and_fit(
-        settings.samples, settings.frames, settings.seed, footage
+        settings.samples, settings.frames, settings.seed, material.footage
     )
     if old.encoder != given.version:
         aucs = [found["auc"] for found in probes.metrics.values()]
@@ -123,7 +142,9 @@ def alignment_candidate(
     )
 
 
-CANDIDATES: dict[str, Callable[[FilterSettings, Footage, Path | None, Named], ModelCandidate]] = {
+MakeCandidate = Callable[[FilterSettings, TrainingMaterial, Path | None, Named], ModelCandidate]
+
+CANDIDATES: dict[str, MakeCandidate] = {
     "quality": quality_candidate,
     "alignment": alignment_candidate,
 }

@@ -1,8 +1,9 @@
-"""The footage of a catalog that a filter's model is trained on, beside the sample clips."""
+"""What a catalog has for a filter's model to be trained on, beside the sample clips."""
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeAlias
 
@@ -10,9 +11,19 @@ import polars as pl
 
 from catalog.keys import digest
 from catalog.query import Queries
+from filters.quality.training.labelled import LabelledPair
 
 Footage: TypeAlias = Sequence[tuple[str, Path]]
 """Ids of sources, each with a video file of it."""
+
+
+@dataclass(frozen=True, slots=True)
+class TrainingMaterial:
+    """Footage, and pairs that people labelled; alignment has none of these, since a label does not
+    say whether the target shows its prompt."""
+
+    footage: Footage
+    labelled: Sequence[LabelledPair] = ()
 
 
 def sources_of(dataset: Queries) -> set[str]:

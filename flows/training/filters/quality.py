@@ -14,6 +14,7 @@ from filters.quality.training import train
 from filters.quality.training.ensemble import MLPS
 from filters.quality.training.evaluation import agreement, describe_metrics
 from filters.quality.training.good_edits import GoodEdits
+from filters.quality.training.labelled import LabelledPair
 from filters.quality.training.train import SAMPLES
 from filters.quality.training.training_set import TrainingSet
 from flows.runtime.orchestration.run_log import tell
@@ -29,14 +30,17 @@ def make_training_pairs(
     windows: int,
     seed: int,
     footage: Footage = (),
+    labelled: Sequence[LabelledPair] = (),
     encoder: Named = EMBEDDED,
 ) -> TrainingSet:
-    """Good edits of samples and footage, and the same edits broken on purpose, as descriptors."""
+    """Good edits of samples and footage, the same edits broken on purpose, and labelled pairs, as
+    descriptors."""
     return train.sample_pairs(
         encoder_named(encoder),
         samples,
         seed,
         footage=footage,
+        labelled=labelled,
         edits=GoodEdits(windows=windows),
         tell=tell,
     )

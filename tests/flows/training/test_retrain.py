@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import functools
 import threading
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, get_args
 
@@ -17,6 +18,7 @@ import catalog
 from catalog import trained
 from catalog.errors import EditmillError
 from catalog.keys import digest
+from catalog.labels import add, labelled
 from catalog.storage.location import Versioned
 from experts.diffusion.specs import TRAINABLE
 from experts.providers.choice import choice_of
@@ -24,8 +26,9 @@ from filters.config import filters_for
 from filters.encoder.embedded import EmbeddedEncoder
 from filters.quality.model import SHIPPED, QualityModel
 from filters.quality.training.good_edits import GoodEdits
+from filters.quality.training.labelled import LabelComparison
 from filters.rules import Filters
-from filters.trained import NAMED_BY, pinned
+from filters.trained import NAMED_BY, labels_learnt, pinned
 from flows.runtime.orchestration.client import using
 from flows.runtime.orchestration.server import OrchestrationServer
 from flows.training import retrain as module
@@ -33,9 +36,12 @@ from flows.training.filters import quality
 from flows.training.filters.candidates import CANDIDATES, FilterSettings, ModelCandidate
 from flows.training.filters.retraining import retrained_filter
 from flows.training.retrain import retrain
+from tests.catalog.writers import selected
 from tests.checkpoints import open_clip
+from tests.editmill.small_catalog import make_pair
 from tests.flows.tiny_training import release_footage, write_base, write_catalog
 from tests.flows.training.test_training_flows import TINY
+from tests.parts import by_key
 from tests.servers import commits
 
 ENCODER = choice_of("encode", "embedded")
@@ -85,12 +91,13 @@ def trainings(monkeypatch: pytest.MonkeyPatch) -> list[tuple[Any, Path | None]]:
     model with another offset, whose AUC is the n-th of AUCS and the present one's .9."""
     given: list[tuple[Any, Path | None]] = []
 
-    def train(settings: Any, footage: Any, present: Path | None, encoder: Any) -> ModelCandidate:
+    def train(settings: Any, material: Any, present: Path | None, encoder: Any) -> ModelCandidate:
         assert encoder == "embedded"
         number = len(given)
-        given.append((footage, present))
+        given.append((material, present))
         model = dataclasses.replace(QualityModel.load(SHIPPED), offsets=(float(number),) * 4)
-        return ModelCandidate(model.to_bytes(), {"auc": 0.99}, AUCS[number], 0.9, 7)
+        labels = len(material.labelled)
+        return ModelCandidate(model.to_bytes(), {"auc": 0.99}, AUCS[number], 0.9, 7, labels)
 
     monkeypatch.setitem(CANDIDATES, "quality", train)
     return given
@@ -131,7 +138,7 @@ def test_only_what_is_better_is_promoted_and_the_next_build_gets_it_pinned(
     compared = [present for _, present in trainings]
     assert compared[:2] == [None, None] and compared[2] == compared[3] is not None
     assert QualityModel.load(compared[2]).offsets[0] == 1.0
-    assert [footage[0][0] for footage, _ in trainings[2:]] == [
+    assert [given.footage[0][0] for given, _ in trainings[2:]] == [
         digest("source", 4),
         digest("source", 5),
     ]
@@ -147,6 +154,81 @@ def test_only_what_is_better_is_promoted_and_the_next_build_gets_it_pinned(
     assert trained.seen(dataset.storage, digest("source", 2)) == sorted(r.path for r in rows[1:])
     if isinstance(dataset.storage, Versioned):
         assert commits(dataset.storage)[0].message.endswith("held-out sources)")
+
+
+def put_pairs(root: str, sources: range, task: str = "object_removal") -> list[str]:
+    """A pair of each source that :func:`release_footage` makes; their ids."""
+    made = selected(root)
+    clips = {clip.source_id: clip for clip in made.tables.records("clips")}
+    rows = []
+    for clip in (clips[digest("source", k)] for k in sources):
+        row = make_pair(
+            task, clip.video, clip.video, clip_id=clip.clip_id, source_id=clip.source_id,
+            licence=clip.licence,
+        )  # fmt: skip
+        rows.append(row)
+    made.tables.put("pairs", by_key(rows))
+    made.release(made.next_tag(), made.selection.recipe)
+    return [row.pair_id for row in rows]
+
+
+def label(root: str, pairs: Iterable[str], good: bool) -> None:
+    dataset = catalog.open(root)
+    add(dataset, [labelled(pair, good) for pair in pairs])
+
+
+def test_enough_new_labels_are_enough_to_learn_from(
+    storage_uri: str, trainings: list[tuple[Any, Path | None]], capsys: pytest.CaptureFixture[str]
+) -> None:
+    root = storage_uri
+    release_footage(root, range(3))
+    retrain.fn(root, "quality", least_new=3)  # all sources are known from here on
+    pairs, blurred = put_pairs(root, range(3)), put_pairs(root, range(1), "deblur")
+    label(root, [*pairs[:2], *blurred, "of no release"], False)
+    few = retrain.fn(root, "quality", least_new=3)
+    assert few.message == (
+        "quality: nothing to learn from yet: release v3 has 0 new sources of 3 and 2 new labels "
+        "of 2, and 3 of either are asked for"
+    )
+    assert outcome(few)["new_labels"] == 2 and len(trainings) == 1
+    told = capsys.readouterr().err
+    assert "1 label left out, of tasks that quality does not measure: deblur" in told
+    assert "1 label left out, of pairs that v3 does not hold" in told
+    label(root, pairs[2:], True)
+    done = retrain.fn(root, "quality", least_new=3)
+    assert (outcome(done)["new"], outcome(done)["new_labels"]) == (0, 3)
+    assert str(done.message).endswith("; learnt from 3 labels, too few to compare on")
+    given, _ = trainings[-1]
+    assert {each.record.pair_id: each.label.good for each in given.labelled} == {
+        pairs[0]: False, pairs[1]: False, pairs[2]: True
+    }  # fmt: skip
+    dataset = catalog.open(root)
+    row = trained.versions(dataset, "quality")[-1]
+    assert row.metrics["labels"] == 3
+    assert len(labels_learnt(dataset, row)) == 3
+
+    # What is known is no news; another word on the same pair is. Alignment learns from none.
+    assert not outcome(retrain.fn(root, "quality", least_new=1))["model_id"]
+    label(root, pairs[:1], True)
+    assert outcome(retrain.fn(root, "quality", least_new=1))["new_labels"] == 1
+    assert len(trainings[-1][0].labelled) == 3
+    nothing = retrained_filter(
+        dataset, dataset.releases()[-1], "alignment", FilterSettings(), 4, None
+    )
+    assert nothing.new_labels == 0 and "labels" not in nothing.reason
+
+
+@pytest.mark.parametrize(
+    ("auc", "worse", "reason"),
+    [(0.95, 0.94, "better"), (0.95, 0.95, "worse_on_labels"), (0.9, 0.99, "not_better")],
+)
+def test_what_is_clearly_worse_on_labels_is_not_promoted(
+    auc: float, worse: float, reason: str
+) -> None:
+    on_labels = LabelComparison((0.7, 0.8), worse)
+    made = ModelCandidate(b"", {}, auc, 0.9, 7, 30, on_labels)
+    assert made.verdict(0.005) == reason
+    assert dataclasses.replace(made, present_auc=None).verdict(0.005) == "present_outdated"
 
 
 def test_a_version_that_is_not_there_is_refused_before_a_build(tmp_path: Path) -> None:
@@ -176,7 +258,7 @@ def test_a_filter_is_trained_for_the_encoder_of_the_recipe(
     release_footage(root, range(2), recipe)
     asked: list[Any] = []
 
-    def train(settings: Any, footage: Any, present: Path | None, encoder: Any) -> ModelCandidate:
+    def train(settings: Any, material: Any, present: Path | None, encoder: Any) -> ModelCandidate:
         asked.append(encoder)
         return ModelCandidate(SHIPPED.read_bytes(), {}, 0.9, None, 2)
 
@@ -214,6 +296,9 @@ def test_a_filters_training_is_real(
     monkeypatch.setattr(quality, "GoodEdits", functools.partial(GoodEdits, crops=1))  # half of them
     settings.write_text("{samples: [], windows: 1, mlps_per_fold: 2, frames: 2}\n")
     release_footage(root, range(2))
+    first, second = put_pairs(root, range(2), "global_style_transfer")
+    label(root, [first], True)
+    label(root, [second], False)
     with using(OrchestrationServer(None).connect(threading.Event(), lambda line: None)):
         found: Any = retrain(root, name, least_new=1, config=settings)
     (row,) = trained.versions(catalog.open(root), name)
@@ -222,6 +307,7 @@ def test_a_filters_training_is_real(
     own, shipped = row.metrics["held_out_auc"], row.metrics["rival_auc"]
     assert 0.5 < shipped <= 1 and 0 < own <= 1
     assert row.promoted == (own >= shipped + 0.005)
+    assert row.metrics["labels"] == (2 if name == "quality" else 0)
     rules = Filters(**{NAMED_BY[name]: row.model_id})
     judges = {f.name: f for f in filters_for(rules, EmbeddedEncoder(), catalog.open(root))}
     judge: Any = judges[name]
