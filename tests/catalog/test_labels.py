@@ -1,6 +1,5 @@
 """People's labels: which one holds, in whatever order they come, and in every storage."""
 
-import json
 from pathlib import Path
 
 import polars as pl
@@ -10,6 +9,7 @@ from hypothesis import strategies as st
 
 import catalog
 from catalog.errors import EditmillError
+from catalog.keeping.upgrade import upgrade
 from catalog.keys import digest
 from catalog.labels import add, holding, labelled, newest
 from catalog.records import Label, schema, to_row
@@ -57,4 +57,6 @@ def test_a_catalog_of_an_older_format_is_to_be_upgraded_first(tmp_path: Path) ->
     assert holding(old.storage) == {}
     with pytest.raises(EditmillError, match="editmill upgrade"):
         add(old, [labelled("p", True)])
-    assert json.loads((tmp_path / "old" / "catalog.json").read_text())["format"] == 1
+    upgrade(tmp_path / "old")
+    add(catalog.open(tmp_path / "old"), [labelled("p", True)])
+    assert holding(old.storage)["p"].good

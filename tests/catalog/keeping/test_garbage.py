@@ -18,6 +18,7 @@ from catalog.keeping.garbage import collect
 from catalog.keeping.references import MEDIA_COLUMNS
 from catalog.keeping.upgrade import upgrade
 from catalog.keys import digest
+from catalog.labels import add, holding, labelled
 from catalog.policy import Policy
 from catalog.products import Products
 from catalog.records import Clip, LocalEdit, Pair, Plan, Track
@@ -121,6 +122,16 @@ def test_a_selection_that_was_built_and_not_released_keeps_its_media_while_it_is
     age(Path(made.uri))
     assert collect(at.storage).selections == []
     assert at.storage.exists(own)
+
+
+def test_labels_stay_when_the_selection_that_had_their_pairs_goes(made: Made):
+    """They are no selection's, and the pair may be made again."""
+    at = catalog.open(made.uri)
+    add(at, [labelled(digest("swap"), True)])
+    at.storage.delete(["releases/v1.json"])
+    age(Path(made.uri))
+    assert collect(at.storage).selections == [SELECTIONS[0]]
+    assert set(holding(at.storage)) == {digest("swap")}
 
 
 def test_tables_of_format_1_go_when_no_release_needs_them(tmp_path: Path):
