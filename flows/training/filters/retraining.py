@@ -65,12 +65,7 @@ def retrained_filter(
             name=name,
             data=candidate.data,
             licence=f"Apache-2.0; trained on footage under {_licences(learnt_from, own)}",
-            metrics={
-                **candidate.metrics,
-                **_measured(candidate, rival),
-                "labels": candidate.labels,
-                "verdict": reason,
-            },
+            metrics={**candidate.metrics, **_measured(candidate, rival), "verdict": reason},
             sources=[*own, *(weights.entry(sample).sha256 for sample in settings.samples)],
             labels=labels,
             settings={**settings.model_dump(mode="json"), "encoder": encoder},
@@ -119,6 +114,7 @@ def _measured(candidate: ModelCandidate, rival: str) -> dict[str, Any]:
         "rival": rival,
         "rival_auc": _rounded(candidate.present_auc),
         "held_out_sources": candidate.sources,
+        "labels": candidate.labels,
     } | _measured_on_labels(candidate.on_labels)
 
 
