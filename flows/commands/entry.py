@@ -5,6 +5,8 @@ Whatever is expected to go wrong is one line on stderr.
 
 from __future__ import annotations
 
+import atexit
+import gc
 import io
 import os
 import signal
@@ -21,6 +23,7 @@ from flows.runtime.stopping import signals
 def run(app: Callable[..., object]) -> NoReturn:
     """Runs the typer `app` and ends the process with its exit code."""
     _print_anything()
+    atexit.register(_leave_garbage)
     try:
         with signals.handled(signals.interrupt):
             code = _run(app)
@@ -82,6 +85,13 @@ def _print_anything() -> None:
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
+
+
+def _leave_garbage() -> None:
+    """As it ends, Python looks for garbage several times, and those of a build take it seconds. But
+    Triton, where it was imported, prints a page about objects of its own that are not freed."""
+    if "triton" not in sys.modules:
+        gc.freeze()
 
 
 def _say(message: str) -> None:

@@ -78,6 +78,28 @@ def test_a_signal_ends_a_command_in_one_line(number: int) -> None:
     assert (ended.returncode, ended.stderr) == (128 + number, "editmill: stopped\n")
 
 
+@pytest.mark.parametrize(("imported", "told"), [("", ""), ("triton", "freed\n")])
+def test_garbage_is_left_at_the_end_but_not_where_it_would_be_complained_of(
+    imported: str, told: str
+) -> None:
+    script = (
+        "import sys; from flows.commands import entry\n"
+        "class Node:\n"
+        "    def __init__(self): self.itself = self\n"
+        "    def __del__(self): print('freed')\n"
+        f"sys.modules.update(dict.fromkeys({imported.split()!r}, sys))\n"
+        "entry.run(lambda **_: Node() and 3)"
+    )
+    ended = subprocess.run(
+        [sys.executable, "-P", "-c", script],
+        env=os.environ | {"PYTHONPATH": str(REPOSITORY)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (ended.returncode, ended.stdout, ended.stderr) == (3, told, "")
+
+
 def test_signals_call_the_handler_and_are_given_back() -> None:
     seen: list[int] = []
     before = [signal.getsignal(number) for number in signals.STOPPING]
