@@ -81,6 +81,7 @@ async def _serve(folder: Path, template: Path, listening: socket.socket) -> None
             yield
 
     await _make_database(folder, template)
+    gc.freeze()  # Prefect looks for garbage as it makes its app
     app: Any = create_app(ephemeral=True, final=True)
     async with app.router.lifespan_context(app):
         config = uvicorn.Config(app, lifespan="off", log_level="critical", access_log=False)
