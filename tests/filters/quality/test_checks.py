@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 
 import cv2
 import numpy as np
@@ -18,14 +19,18 @@ Frames = NDArray[np.uint8]
 SIZE = 160, 256
 
 
+@functools.cache
 def scene(pan: float, noise: float = 1.0) -> Frames:
-    """Footage [17, 160, 256, 3] of a camera that pans by `pan` px a frame, noisy."""
+    """Footage [17, 160, 256, 3] of a camera that pans by `pan` px a frame, noisy; nobody's to
+    write to."""
     rng = np.random.default_rng(0)
     coarse = cv2.GaussianBlur(rng.random((SIZE[0], SIZE[1] + 120, 3), np.float32), (0, 0), 2)
     wide = 255 * (coarse - coarse.min()) / np.ptp(coarse)
     frames = [wide[:, round(pan * t) : round(pan * t) + SIZE[1]] for t in range(FRAMES)]
     noisy = np.stack(frames) + rng.normal(0, noise, (FRAMES, *SIZE, 3))
-    return np.clip(np.rint(noisy), 0, 255).astype(np.uint8)
+    footage = np.clip(np.rint(noisy), 0, 255).astype(np.uint8)
+    footage.flags.writeable = False
+    return footage
 
 
 @pytest.fixture(scope="module")
