@@ -196,7 +196,7 @@ class LlamaCppChat:
         """Puts the slot into the state after `beginning`, which is computed the first time."""
         assert self._states is not None
         name = digest(beginning)
-        if self._states.restored(name, lambda file: not self._slot("restore", file)):
+        if self._states.restored(name, lambda file: self._slot("restore", file).is_success):
             return
         placeholder = {"role": "user", "content": "#"}
         self._ask(
@@ -205,19 +205,24 @@ class LlamaCppChat:
         self._states.save(name, self._save)
 
     def _save(self, file: str) -> None:
-        if fault := self._slot("save", file):
-            assert self._states is not None
-            raise EditmillError(
-                f"the writer {self.name} cannot save its state in {self._states.folder} "
-                f"({fault[:MOST_QUOTED]}); free 100 MB there, or set EDITMILL_CACHE to another "
-                "folder"
-            )
+        assert self._states is not None
+        answer = self._slot("save", file)
+        if not answer.is_success:
+            fault = answer.text[:MOST_QUOTED]
+        # What llama.cpp wrote last may not have found room, which it does not see.
+        elif (self._states.folder / file).stat().st_size < answer.json()["n_written"]:
+            fault = "its end is missing"
+        else:
+            return
+        raise EditmillError(
+            f"the writer {self.name} cannot save its state in {self._states.folder} ({fault}); "
+            "free 100 MB there, or set EDITMILL_CACHE to another folder"
+        )
 
-    def _slot(self, action: str, file: str) -> str:
-        """Saves the slot's state to a file, or restores it; what was wrong, empty for nothing."""
+    def _slot(self, action: str, file: str) -> httpx.Response:
+        """Saves the slot's state to a file, or restores it."""
         assert self._slots is not None
-        answer = self._slots.post(f"/slots/0?action={action}", json={"filename": file})
-        return "" if answer.status_code == httpx.codes.OK else answer.text
+        return self._slots.post(f"/slots/0?action={action}", json={"filename": file})
 
     def _ask(self, **request: Any) -> dict[str, Any]:
         answer = self._server.handle_chat_completions({"id_slot": 0, **request})

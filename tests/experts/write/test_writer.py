@@ -260,9 +260,9 @@ def states(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 @pytest.mark.weights
-@pytest.mark.parametrize("damage", [False, True])
+@pytest.mark.parametrize("end", [None, 1000, -1])
 def test_a_state_serves_other_processes_and_a_damaged_one_is_made_anew(
-    states: Path, damage: bool
+    states: Path, end: int | None
 ) -> None:
     asked = [conversation(REQUESTS[0])]
     texts, requests = [], []
@@ -271,21 +271,47 @@ def test_a_state_serves_other_processes_and_a_damaged_one_is_made_anew(
             texts.append(chat.complete(asked, [3], n=2, temperature=0.8, max_tokens=12))
         requests.append(chat.usage().requests)
         (state,) = states.glob("*/*")
-        if damage:
-            state.write_bytes(state.read_bytes()[:1000])
+        state.write_bytes(state.read_bytes()[:end])
     assert texts[0] == texts[1]
-    assert requests == [2, 2 if damage else 1]
+    assert requests == [2, 2 if end else 1]
 
 
 def test_only_so_many_states_are_kept_those_used_last(states: Path) -> None:
     kept = prompt_states.PromptStates("model")
     names = [f"{k:03}" for k in range(prompt_states.MOST_KEPT)]
     for k, name in enumerate(names):
-        kept.save(name, lambda part: (kept.folder / part).write_bytes(b"state") and None)
-        os.utime(kept.folder / name, (k, k))
+        os.utime(saved(kept, name), (k, k))
     assert kept.restored("000", lambda name: True)
-    kept.save("new", lambda part: (kept.folder / part).write_bytes(b"state") and None)
-    assert {path.name for path in kept.folder.iterdir()} == {"000", *names[2:], "new"}
+    saved(kept, "new")
+    there = {path.name.partition("-")[0] for path in kept.folder.iterdir()}
+    assert there == {"000", *names[2:], "new"}
+
+
+@pytest.mark.parametrize("damaged", [b"stat", b"stats"])
+def test_a_damaged_state_is_not_given_to_the_model(states: Path, damaged: bytes) -> None:
+    saved(prompt_states.PromptStates("model"), "a").write_bytes(damaged)
+    kept = prompt_states.PromptStates("model")
+    assert not kept.restored("a", lambda name: True)
+    saved(kept, "a")
+    assert kept.restored("a", lambda name: True)
+
+
+def test_a_save_that_fails_leaves_nothing_behind(states: Path) -> None:
+    kept = prompt_states.PromptStates("model")
+
+    def save(part: str) -> None:
+        (kept.folder / part).write_bytes(b"st")
+        raise EditmillError("the disk is full")
+
+    with pytest.raises(EditmillError):
+        kept.save("a", save)
+    assert not any(kept.folder.iterdir())
+
+
+def saved(kept: prompt_states.PromptStates, name: str) -> Path:
+    """The saved state's file."""
+    kept.save(name, lambda part: (kept.folder / part).write_bytes(b"state") and None)
+    return next(kept.folder.glob(f"{name}-*"))
 
 
 def test_without_a_cache_that_can_be_written_states_are_one_objects(states: Path) -> None:
@@ -294,6 +320,24 @@ def test_without_a_cache_that_can_be_written_states_are_one_objects(states: Path
     assert own.folder.is_dir() and states not in own.folder.parents
     own.close()
     assert not own.folder.exists()
+
+
+@pytest.mark.weights
+def test_a_state_whose_end_found_no_room_is_not_kept(
+    states: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    slot = LlamaCppChat._slot
+
+    def on_full_disk(chat: LlamaCppChat, action: str, file: str) -> Any:
+        answer = slot(chat, action, file)
+        (path,) = states.glob(f"*/{file}")
+        os.truncate(path, path.stat().st_size - 1)
+        return answer
+
+    monkeypatch.setattr(LlamaCppChat, "_slot", on_full_disk)
+    with contextlib.closing(LlamaCppChat()) as chat, pytest.raises(EditmillError, match="its end"):
+        chat.complete([conversation(REQUESTS[0])], [0], n=1, temperature=0.5, max_tokens=2)
+    assert not any(states.glob("*/*"))
 
 
 @pytest.mark.weights
