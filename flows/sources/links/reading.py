@@ -23,8 +23,8 @@ T = TypeVar("T")
 TABLE = "links"
 """What the table is called in a query."""
 
-NUMBER = "#"
-"""A row's number, as a column that can be asked for."""
+NUMBER = "\0number"
+"""A row's number, as a column that can be asked for. No list has one of this name."""
 
 BATCH = 10_000
 """Rows at once: some megabytes."""

@@ -48,6 +48,15 @@ def as_datasets_reads(path: Path, column: str, cache: Path) -> list[bytes]:
     return [row["bytes"] or Path(row["path"]).read_bytes() for row in rows[column]]
 
 
+def test_a_table_may_have_a_column_of_any_name(
+    folder: Path, clips: list[bytes], find: Find
+) -> None:
+    (folder / "0.mp4").write_bytes(clips[0])
+    (folder / "metadata.csv").write_text("#,file_name\n7,0.mp4\n", encoding="utf-8")
+    found = find(path=str(folder), licence="mine", columns={"author": "#"})
+    assert [(video.name, video.author) for video in found.files] == [("0.mp4", "7")]
+
+
 @pytest.mark.parametrize("suffix", ["csv", "jsonl", "parquet"])
 def test_a_video_folder_is_read_as_datasets_reads_it(
     suffix: str, folder: Path, clips: list[bytes], find: Find, tmp_path: Path
