@@ -34,7 +34,7 @@ from experts.diffusion.training.data.examples import Examples, Item, batches_of,
 from experts.diffusion.training.data.randomness import StepRandomness
 from experts.diffusion.training.export import export
 from experts.diffusion.training.loss import loss_of
-from experts.diffusion.training.recipe import NOT_IN_WEIGHTS, TrainingRecipe
+from experts.diffusion.training.recipe import TrainingRecipe
 from experts.diffusion.training.sharding import accelerator_for
 
 LOSSES = "losses.jsonl"
@@ -84,10 +84,7 @@ def train(
     )
     trained = [p for p in model.parameters() if p.requires_grad]
     ema = EMAModel(trained, decay=recipe.ema_decay)
-    identity = digest(
-        recipe.model_dump(mode="json", exclude=set(NOT_IN_WEIGHTS)),
-        [row.key for row in examples.rows],
-    )
+    identity = digest(recipe.in_weights(), [row.key for row in examples.rows])
     saved_in = folder / "checkpoints"
     begin = checkpoints.resume(accelerator, ema, saved_in, identity)
     if accelerator.is_main_process:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from importlib.resources import files
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import Field, field_validator, model_validator
 
@@ -143,6 +143,12 @@ class TrainingRecipe(Part):
     def spec(self) -> ExpertSpec:
         """The expert that is trained."""
         return TRAINABLE[self.expert]
+
+    def in_weights(self) -> dict[str, Any]:
+        """The settings that change the trained weights. `compile` is among them where it is set: a
+        training that began before there was this setting goes on."""
+        left_out = NOT_IN_WEIGHTS if self.compile else NOT_IN_WEIGHTS | {"compile"}
+        return self.model_dump(mode="json", exclude=set(left_out))
 
     @property
     def steps(self) -> int:

@@ -27,7 +27,7 @@ from experts.diffusion.training.comparison import EvaluationSettings
 from experts.diffusion.training.data.catalog_clips import TrainableRecord, collect, data_ref, split
 from experts.diffusion.training.data.catalog_edits import local_edits, pairs
 from experts.diffusion.training.data.selection import RecordSelection
-from experts.diffusion.training.recipe import NOT_IN_WEIGHTS, TrainingRecipe
+from experts.diffusion.training.recipe import TrainingRecipe
 
 STAGE = "train"
 InitFrom = Literal["base", "latest"]
@@ -214,7 +214,7 @@ def _settings(
     serving: ServingSettings,
 ) -> dict[str, Any]:
     return {
-        "recipe": recipe.model_dump(mode="json", exclude=set(NOT_IN_WEIGHTS)),
+        "recipe": recipe.in_weights(),
         "init_from": init_from,
         "data": data.model_dump(mode="json"),
         "evaluate": evaluation.model_dump(mode="json"),

@@ -165,6 +165,11 @@ def test_a_checkpoint_of_another_training_is_refused(build_expert, data, tmp_pat
         train(_recipe(seed=1), build_expert(), schedule, examples, tmp_path / "out")
 
 
+def test_a_training_begun_before_blocks_could_be_compiled_goes_on():
+    assert "compile" not in _recipe().in_weights()
+    assert _recipe(compile=True).in_weights() == _recipe().in_weights() | {"compile": True}
+
+
 def test_losses_of_steps_that_come_again_are_not_listed_twice(build_expert, data, tmp_path: Path):
     recipe = _recipe()  # saves after 3, 6 and 7 steps
     examples, schedule = data(recipe), scheduler(recipe.spec.base)
