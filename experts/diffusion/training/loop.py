@@ -22,9 +22,10 @@ import torch
 from accelerate import Accelerator
 from diffusers.training_utils import EMAModel
 from torch import nn
+from torch._dynamo.exc import TorchDynamoException
 from torch.utils.data import DataLoader
 
-from catalog.errors import EditmillError
+from catalog.errors import EditmillError, one_line
 from catalog.keys import digest
 from catalog.storage.files import write_bytes
 from experts.diffusion.model.editor import VideoEditor
@@ -38,6 +39,9 @@ from experts.diffusion.training.recipe import TrainingRecipe
 from experts.diffusion.training.sharding import accelerator_for
 
 LOSSES = "losses.jsonl"
+
+MOST_SAID = 300
+"""Characters of torch's message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,8 +67,8 @@ def train(
 
     Resumes from the newest checkpoint in `out/checkpoints` if there is one. `stop_after` ends the
     run with a checkpoint after that many steps in all, counted from the training's start.
-    Raises EditmillError where the loss is not finite or memory runs out; the last good state is
-    kept.
+    Raises EditmillError where the loss is not finite or memory runs out, and where the blocks
+    cannot be compiled; the last good state is kept.
     """
     folder = Path(out)
     recipe = with_steps(recipe, examples.rows)
@@ -125,6 +129,12 @@ def train(
                 saved = step + 1
     except (torch.OutOfMemoryError, MemoryError) as error:
         raise _out_of_memory(recipe, step, saved, saved_in) from error
+    except TorchDynamoException as error:
+        why = one_line(str(error).split("\n\n")[0])[:MOST_SAID]
+        raise EditmillError(
+            f"step {step + 1}: the blocks cannot be compiled here ({why}); install what is "
+            "missing, or set compile: false"
+        ) from error
     except RuntimeError as error:
         if "can't allocate memory" not in str(error):  # the CPU's allocator has no class for it
             raise

@@ -130,6 +130,16 @@ def test_compiled_blocks_train_to_the_same_weights(build_expert, data, tmp_path,
     assert all(torch.allclose(plain[name], compiled[name], atol=1e-6) for name in plain)
 
 
+def test_without_a_compiler_is_one_line_with_a_remedy(build_expert, data, tmp_path, monkeypatch):
+    def backend(graph, inputs):
+        raise OSError("no C compiler")
+
+    monkeypatch.setattr(torch, "compile", functools.partial(torch.compile, backend=backend))
+    recipe = _recipe(compile=True)
+    with pytest.raises(EditmillError, match=r"no C compiler.*compile: false"):
+        train(recipe, build_expert(), scheduler(recipe.spec.base), data(recipe), tmp_path)
+
+
 def test_gradient_accumulation_changes_the_loss_by_rounding_alone(build_expert, data, tmp_path):
     def losses(size: int) -> list[float]:
         stages = [
