@@ -27,12 +27,12 @@ def publish(held: Catalog, release: Release) -> Release:
     new, taken = index.entry_of(storage, release), release_of(storage, release.tag)
     if taken is not None:
         if index.entry_of(storage, taken).content == new.content:
-            return taken
+            return _completed(held, taken)
         raise EditmillError(f"tag {release.tag!r} is taken by other content; choose a new tag")
     known = index.entries(storage)
     same = index.newest(storage, (each for each in known if each.content == new.content))
     if same is not None:
-        return same
+        return _completed(held, same)
     alike = [each for each in known if each.counted == new.counted]
     before = None if release.without else index.newest(storage, alike)
     number = 1 + max((each.number for each in known), default=0)
@@ -41,12 +41,26 @@ def publish(held: Catalog, release: Release) -> Release:
     if not storage.create(release_key(release.tag), data):
         raise EditmillError(f"tag {release.tag!r} was taken by another build; choose a new tag")
     index.add(storage, release)
-    pins.note(storage, held.selection, release)
-    from catalog.report.release_card import card_key, release_card
-
-    storage.write(card_key(release.tag), release_card(held, release).encode())
+    _describe(held, release)
     if isinstance(storage, Versioned):
         said = {"release": release.tag, "selection": release.selection, "code": release.code}
         storage.commit(f"Release {release.tag}", said)
         storage.tag(release.tag)
     return release
+
+
+def _completed(held: Catalog, release: Release) -> Release:
+    """The release that there is. Where a build was stopped once its document was there, it gets its
+    data card now."""
+    from catalog.report.release_card import card_key
+
+    if not held.storage.exists(card_key(release.tag)):
+        _describe(held, release)
+    return release
+
+
+def _describe(held: Catalog, release: Release) -> None:
+    from catalog.report.release_card import card_key, release_card
+
+    pins.note(held.storage, held.selection, release)
+    held.storage.write(card_key(release.tag), release_card(held, release).encode())

@@ -53,6 +53,19 @@ def test_an_unwritable_place(tmp_path):
     assert "\n" not in str(caught.value)
 
 
+def test_a_release_that_was_stopped_at_its_card_gets_it_with_the_next(at, monkeypatch):
+    def stopped(*of):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(publishing.index, "add", stopped)
+        at.release("v1")
+    assert at.tags() == ["v1"]
+    at.release("v2")
+    assert at.tags() == ["v1"]
+    assert (at.root / "cards" / "v1.md").read_text().startswith(f"# {at.uri} at v1")
+
+
 def test_a_release_stays_as_it_was(at):
     released = at.release("v1", "recipe: demo", "first")
     at.tables.put("clips", by_key([clip("a", "changed"), clip("c")]))
