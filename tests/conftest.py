@@ -6,8 +6,8 @@ import logging
 import os
 
 if "PYTEST_XDIST_WORKER" in os.environ:
-    # To free all objects and libraries at a worker's end takes ten seconds, and what it found is
-    # told: end at once, after all that others have registered.
+    # To free all objects and libraries at a worker's end takes five core-seconds, and what it found
+    # is told: end at once, after all that others have registered.
     atexit.register(os._exit, 0)
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # workers share the cores: read as torch is imported
