@@ -37,7 +37,7 @@ def recipe(tmp_path: Path) -> Recipe:
 
 def promote(root: Path, ref: str) -> ModelRow:
     """A version of the quality model, trained on `ref`."""
-    model = TrainedModel("quality", SHIPPED.read_bytes(), "CC0-1.0", {}, [], {}, ref, True)
+    model = TrainedModel("quality", SHIPPED.read_bytes(), "CC0-1.0", {}, [], [], {}, ref, True)
     return register(catalog.open(root), model)
 
 
