@@ -30,9 +30,12 @@ def check_objects(storage: Storage, key: str, delta: DeltaTable | None) -> None:
     ]
     start = max((v for v in checkpoints if v <= last), default=-1)
     for v in range(start + 1, last + 1):
-        if not commits.get(v):
-            what = "is empty" if v in commits else "is missing"
-            raise damaged_object(storage, f"{key}/_delta_log/{v:020}.json", what)
+        commit = f"{key}/_delta_log/{v:020}.json"
+        if v in commits and not commits[v]:
+            raise damaged_object(storage, commit, "is empty")
+        # A listing may have gone past a commit's place before it came, and then seen the next one.
+        if v not in commits and not storage.exists(commit):
+            raise damaged_object(storage, commit, "is missing")
     if delta is None:
         if last in commits:
             storage.read(f"{key}/_delta_log/{last:020}.json")  # keys that may only list fail here
