@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 
 import catalog
-from catalog.query import Queries
+from catalog.diff.rows import differing_rows
 from catalog.records import SCORES, key_column
 
 KEPT = "kept"
@@ -47,18 +47,15 @@ def changes(root: str | Path, old: str, new: str) -> list[Change]:
     Raises EditmillError as :func:`catalog.open` does.
     """
     before, after = catalog.open(root, ref=old), catalog.open(root, ref=new)
-    found = _compared(_rows(before, "pairs"), _rows(after, "pairs"), key_column("pairs"))
-    edits = _compared(
-        _rows(before, "local_edits"), _rows(after, "local_edits"), key_column("local_edits")
-    )
-    return [*found, *edits]
+    return [
+        change
+        for table in ("pairs", "local_edits")
+        for change in _compared(*differing_rows(before, after, table), key_column(table))
+    ]
 
 
-def _rows(dataset: Queries, table: str) -> pl.DataFrame:
-    return dataset.table(table).collect()
-
-
-def _compared(before: pl.DataFrame, after: pl.DataFrame, key: str) -> list[Change]:
+def _compared(old: pl.LazyFrame, new: pl.LazyFrame, key: str) -> list[Change]:
+    before, after = old.collect(), new.collect()
     names = list(dict.fromkeys([*before.columns, *after.columns]))
     before, after = _with_columns(before, names, after), _with_columns(after, names, before)
     joined = before.with_columns(had=True).join(

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
 
 import polars as pl
 
-import catalog
+from catalog.diff.rows import differing_rows
 from catalog.records import key_column
 from catalog.releases import Catalog
-from catalog.storage.location import Storage
 from catalog.tables import VERSIONED
 
 
@@ -36,22 +33,9 @@ class TableDiff:
         return bool(self.added or self.removed or self.changed)
 
 
-def table_changes(root: str | Path | Storage, a: str, b: str) -> dict[str, TableDiff]:
-    """What changed from ref `a` to ref `b`, per table."""
-    old, new = catalog.open(root, a), catalog.open(root, b)
-    return {
-        table: _diff_table(table, old.table(table), new.table(table))
-        if _place(old, table) != _place(new, table)
-        else TableDiff([], [], [])
-        for table in VERSIONED
-    }
-
-
-def _place(dataset: Catalog, table: str) -> tuple[Any, ...]:
-    """Equal for refs that hold the same rows of the table."""
-    judged = dataset.policy if table == "pairs" else None
-    where = dataset.selection.name, dataset.tables.version(table), tuple(dataset.tables.without)
-    return *where, None if judged is None else judged.key
+def table_changes(old: Catalog, new: Catalog) -> dict[str, TableDiff]:
+    """What changed from ref `old` of a catalog to its ref `new`, per table."""
+    return {table: _diff_table(table, *differing_rows(old, new, table)) for table in VERSIONED}
 
 
 def _diff_table(table: str, old: pl.LazyFrame, new: pl.LazyFrame) -> TableDiff:

@@ -18,7 +18,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
@@ -36,11 +36,15 @@ from catalog.products import Products
 from catalog.query import Queries
 from catalog.records import Release, schema, to_row
 from catalog.releases.counts import TALLIES, count
+from catalog.releases.index import newest_first
 from catalog.releases.publishing import publish
 from catalog.storage.folder import FolderStorage
 from catalog.storage.location import Storage
 from catalog.storage.media import MediaStore
 from catalog.tables import SHARED, VERSIONED, Tables
+
+if TYPE_CHECKING:
+    from catalog.diff.tables import TableDiff
 
 MAIN = "main"
 
@@ -134,6 +138,23 @@ class Catalog(Queries):
     def releases(self) -> list[Release]:
         """All releases, the oldest first."""
         return releases_in(self.storage, self.format)
+
+    def newest_releases(self) -> Iterator[Release]:
+        """All releases, the newest first; whoever stops soon has few of them read."""
+        if self.format == 1:  # where they are rows
+            return reversed(self.releases())
+        return newest_first(self.storage)
+
+    def diff(self, ref: str) -> dict[str, TableDiff]:
+        """The keys of the rows that came, went or changed from `ref` to this one, per table; read
+        are the data files that only one of the two has.
+
+        Raises EditmillError as :func:`catalog.open` does.
+        """
+        from catalog import opening
+        from catalog.diff.tables import table_changes
+
+        return table_changes(opening.open(self.storage, ref), self)
 
     def tags(self) -> list[str]:
         """The tags of all releases; no release is read."""

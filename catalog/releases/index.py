@@ -11,14 +11,14 @@ the next that looks, and one that it finds is read and compared before it counts
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from catalog.keys import digest
 from catalog.layout import release_of, tags_in
 from catalog.records import Release
 from catalog.storage.location import Storage
-from catalog.storage.parallel import every
+from catalog.storage.parallel import REQUESTS, every
 from catalog.tables import Tables
 
 FOLDER = "releases/index"
@@ -89,3 +89,24 @@ def newest(storage: Storage, among: Iterable[Entry]) -> Release | None:
         if release is not None and entry_of(storage, release) == entry:
             return release
     return None
+
+
+def newest_first(storage: Storage) -> Iterator[Release]:
+    """All releases, the newest first; each is read when it is come to, or shortly before."""
+    order = sorted({(each.number, each.tag) for each in entries(storage)}, reverse=True)
+    numbered = [(number, tag) for number, tag in order if number]
+    ahead = 1
+    while numbered:
+        now, numbered = numbered[:ahead], numbered[ahead:]
+        found = every(storage, lambda entry: release_of(storage, entry[1]), now)
+        for release, (number, _) in zip(found, now, strict=True):
+            if release is not None and release.number == number:
+                yield release
+        ahead = min(2 * ahead, REQUESTS)  # most ask for one of the last, some for none there is
+    first = [tag for number, tag in order if not number]  # of before releases had numbers
+    old = every(storage, lambda tag: release_of(storage, tag), first)
+    yield from sorted(
+        (each for each in old if each is not None and not each.number),
+        key=lambda each: (each.created_at, each.tag),
+        reverse=True,
+    )

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from catalog import opening
+from catalog.diff.rows import differing_rows
 from catalog.records import Release
 from catalog.releases import Catalog
 from flows.release.outcome import Outcome
@@ -53,16 +54,16 @@ def made_by(dataset: Catalog, outcome: Outcome) -> NewRecords:
 def made_since(dataset: Catalog, tag: str, product: str) -> NewRecords:
     """What the release `tag` has of `product` (`pairs` or `local_edits`) that is new in it: all of
     it where the recipe has no earlier release. A local-editing record is always kept."""
-    releases = dataset.releases()
-    at = next(k for k, release in enumerate(releases) if release.tag == tag)
-    name = recipe_name(releases[at])
-    earlier = [release for release in releases[:at] if recipe_name(release) == name]
+    newest = dataset.newest_releases()
+    name = next(recipe_name(release) for release in newest if release.tag == tag)
+    earlier = next((release for release in newest if recipe_name(release) == name), None)
     key = "pair_id" if product == "pairs" else "edit_id"
-    rows = opening.open(dataset.storage, tag).table(product)
+    released = opening.open(dataset.storage, tag)
+    rows = released.table(product)
     if earlier:
-        before = opening.open(dataset.storage, earlier[-1].tag).table(product).select(key)
-        rows = rows.join(before, on=key, how="anti")
+        before, rows = differing_rows(opening.open(dataset.storage, earlier.tag), released, product)
+        rows = rows.join(before.select(key), on=key, how="anti")
     kept = pl.col("keep") if product == "pairs" else pl.lit(True)
     found = rows.select(key, kept.alias("keep")).collect()
-    since = earlier[-1].tag if earlier else ""
+    since = earlier.tag if earlier else ""
     return NewRecords(since, found[key], found.filter(pl.col("keep"))[key])

@@ -8,6 +8,7 @@ from typing import Any
 import polars as pl
 
 from catalog import opening
+from catalog.diff.rows import differing_rows
 from catalog.records import Release
 from catalog.releases import Catalog
 
@@ -23,7 +24,7 @@ def unchanged(dataset: Catalog, recipe: str) -> Release | None:
     asked: tuple[Any, ...] = (dataset.selection.name, _parsed(recipe), policy, [])
     of_recipe = (
         release
-        for release in reversed(dataset.releases())
+        for release in dataset.newest_releases()
         if (release.selection, _parsed(release.recipe), release.policy, release.without) == asked
     )
     newest = next(of_recipe, None)
@@ -42,15 +43,14 @@ def _parsed(recipe: str) -> Any:
 
 
 def _same(before: Catalog, now: Catalog, table: str) -> bool:
-    old, new = before.tables.version(table), now.tables.version(table)
-    if not now.tables.moved(table, old, new):
+    if not now.tables.moved(table, before.tables.version(table), now.tables.version(table)):
         return True
-    counts = [int(each.table(table).select(pl.len()).collect().item()) for each in (before, now)]
-    return counts[0] == counts[1] and _hashes(before, table).equals(_hashes(now, table))
+    rows = differing_rows(before, now, table)
+    counts = [int(each.select(pl.len()).collect().item()) for each in rows]
+    return counts[0] == counts[1] and _hashes(rows[0]).equals(_hashes(rows[1]))
 
 
-def _hashes(dataset: Catalog, table: str) -> pl.Series:
+def _hashes(rows: pl.LazyFrame) -> pl.Series:
     """A hash per row, sorted: rows of a million pairs would fill some gigabytes."""
-    rows = dataset.table(table)
     hashed = rows.select(hash=pl.struct(sorted(rows.collect_schema().names())).hash())
     return hashed.collect(engine="streaming")["hash"].sort()

@@ -37,7 +37,7 @@ class News:
 
 def newest_release(dataset: Catalog, recipe: str | None = None) -> Release | None:
     """The release made last, of the recipe of that name where one is given; None without one."""
-    for release in reversed(dataset.releases()):
+    for release in dataset.newest_releases():
         if recipe is None or recipe_name(release) == recipe:
             return release
     return None

@@ -10,7 +10,7 @@ import polars as pl
 import pytest
 
 import catalog
-from catalog.diff.tables import TableDiff, table_changes
+from catalog.diff.tables import TableDiff
 from catalog.errors import EditmillError
 from catalog.policy import Policy
 from catalog.records import Clip, ModelRow
@@ -114,9 +114,7 @@ def test_recipes_do_not_see_each_other(storage_uri: str, elsewhere) -> None:
     assert captions(elsewhere()) == captions(elsewhere("of-other")) == {"b": ""}
     assert captions(elsewhere("of-one")) == {"a": ""}
     assert captions(selected(storage_uri, "one")) == {"a": "", "c": ""}
-    assert table_changes(elsewhere().storage, "of-one", "of-other")["clips"] == TableDiff(
-        ["b"], ["a"], []
-    )
+    assert elsewhere("of-other").diff("of-one")["clips"] == TableDiff(["b"], ["a"], [])
 
 
 def test_a_release_stays_as_it_was(storage_uri: str, elsewhere) -> None:
@@ -133,9 +131,9 @@ def test_a_release_stays_as_it_was(storage_uri: str, elsewhere) -> None:
     assert elsewhere().releases()[0] == first
     assert captions(then) == {"a": "", "b": ""}
     assert captions(elsewhere("v2")) == captions(elsewhere()) == {"a": "new", "c": ""}
-    assert table_changes(elsewhere().storage, "v1", "v2")["clips"] == TableDiff(["c"], ["b"], ["a"])
-    assert table_changes(elsewhere().storage, "v2", "v1")["clips"] == TableDiff(["b"], ["c"], ["a"])
-    assert not any(table_changes(elsewhere().storage, "v2", "main").values())
+    assert elsewhere("v2").diff("v1")["clips"] == TableDiff(["c"], ["b"], ["a"])
+    assert elsewhere("v1").diff("v2")["clips"] == TableDiff(["b"], ["c"], ["a"])
+    assert not any(elsewhere("main").diff("v2").values())
     for write in (
         lambda: then.tables.put("clips", by_key([clip("z")])),
         lambda: then.release("v3", ""),
@@ -173,7 +171,7 @@ def test_joining_files_and_removing_old_ones_leaves_releases(storage_uri: str, e
     assert files - _data(at), "nothing was removed"
     assert captions(elsewhere("v1")) == {"0": "", "1": "", "2": "", "3": "", "x": "3"}
     assert captions(elsewhere())["x"] == "later"
-    assert not any(table_changes(elsewhere().storage, "main", "main").values())
+    assert not any(elsewhere("main").diff("main").values())
 
 
 def _data(at: Catalog) -> set[str]:
@@ -213,7 +211,7 @@ def test_deciding_anew_moves_no_row(storage_uri: str, elsewhere) -> None:
     assert set(verdicts(elsewhere("all")).values()) == {kept}
     assert verdicts(elsewhere()) == verdicts(elsewhere("v1"))
     assert elsewhere().tables.version("pairs") == version
-    assert table_changes(elsewhere().storage, "v1", "strict")["pairs"].counts == {
+    assert elsewhere("strict").diff("v1")["pairs"].counts == {
         "added": 0, "removed": 0, "changed": 1,
     }  # fmt: skip
 

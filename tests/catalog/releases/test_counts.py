@@ -4,80 +4,23 @@ import json
 import tempfile
 from pathlib import Path
 
-import polars as pl
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import catalog
-from catalog.policy import Policy, Threshold
-from catalog.records import Source
 from catalog.releases import Catalog
 from catalog.releases import counts as counting
-from tests.editmill.small_catalog import make_pair
-
-MILD, STRICT = (Policy((Threshold("quality", "at_least", "edit_failed", v),)) for v in (0.3, 0.7))
-PARTS = "abcd"
-
-_part = st.sampled_from(PARTS)
-_pairs = st.lists(
-    st.tuples(
-        st.sampled_from(["removal", "style"]),
-        st.sampled_from([0.1, 0.5, 0.9, None]),
-        st.sampled_from([("lama", "MIT", True), ("wan", "", None)]),
-    ),
-    max_size=3,
-)
-_step = st.one_of(
-    st.tuples(st.just("put"), st.dictionaries(_part, _pairs, min_size=1)),
-    st.tuples(st.just("put under another policy"), st.dictionaries(_part, _pairs, min_size=1)),
-    st.tuples(st.just("forget"), _part),
-    st.tuples(st.just("drop"), _part),
-    st.tuples(st.just("join"), st.none()),
-    st.tuples(st.just("release"), st.sampled_from([(), ("a",)])),
-    st.tuples(st.just("decide"), st.sampled_from([MILD, STRICT])),
-)
-
-
-def put(at: Catalog, parts: dict[str, list[tuple]], policy: Policy) -> None:
-    made = {
-        part: [
-            make_pair(task, "s", "t", source_id=part, seed=number, quality_score=score,
-                      subtle_score=None, expert=expert, output_licence=licence, may_train=may)
-            for number, (task, score, (expert, licence, may)) in enumerate(pairs)
-        ]
-        for part, pairs in parts.items()
-    }  # fmt: skip
-    sources = {
-        part: [Source(part, part, part, f"licence {len(pairs)}", 64, 48, 25.0, 40, "h264")]
-        for part, pairs in parts.items()
-    }
-    at.select("one", "{}", policy, "1").tables.put("pairs", made, policy.decide)
-    at.tables.put("sources", sources)
+from tests.catalog.releases.steps import MILD, PARTS, STEPS, put, take
 
 
 @settings(max_examples=15)
-@given(st.lists(_step, max_size=12))
+@given(st.lists(STEPS, max_size=12))
 def test_they_equal_a_count_of_everything(steps):
     with tempfile.TemporaryDirectory() as folder:
         at = catalog.open(Path(folder), create=True).select("one", "{}", MILD, "1")
         put(at, {"d": [("style", 0.5, ("lama", "MIT", True))]}, MILD)
         for number, (what, of) in enumerate([*steps, ("release", ())]):
-            released = None
-            if what == "put":
-                put(at, of, MILD)
-            elif what == "put under another policy":
-                put(at, of, STRICT)
-            elif what == "forget":
-                for table in ("pairs", "sources"):
-                    at.tables.remove(table, pl.col("source_id") == of)
-            elif what == "drop":
-                at.tables.drop("pairs", [of])
-            elif what == "join":
-                at.compact()
-            elif what == "release":
-                released = at.release(f"v{number}", without=of)
-            else:
-                released = at.decide(f"v{number}", of)
+            released = take(at, what, of, f"v{number}")
             if released is not None:
                 assert released.counts == counted_anew(at, released.tag)
 

@@ -1,5 +1,7 @@
 """Releases are found by what they hold, and none is read without need."""
 
+import json
+
 import pytest
 
 import catalog
@@ -79,3 +81,39 @@ def test_a_tag_that_was_removed_may_be_given_to_other_content(at):
     at.tables.put("clips", {"z": []})
     assert at.release("v2", "recipe").tag == "v2"
     assert [each.tag for each in at.releases()] == ["kept", "v1", "v2"]
+
+
+def test_the_newest_releases_are_read_first_and_no_others(at, monkeypatch):
+    for number in range(1, 13):
+        released(at, number)
+    read = []
+    monkeypatch.setattr(index, "release_of", lambda storage, tag: read.append(tag))
+    assert next(at.newest_releases(), None) is None  # as if all were gone meanwhile
+    assert read == [f"v{number}" for number in range(12, 0, -1)]
+    monkeypatch.undo()
+    assert [each.tag for each in at.newest_releases()] == read
+    first = at.newest_releases()
+    assert next(first).tag == "v12"
+    at.storage.delete(["releases/v1.json"])
+    assert [each.tag for each in first] == read[1:-1]
+
+
+def test_releases_of_before_there_were_numbers_come_last(at):
+    for number in range(1, 4):
+        released(at, number)
+    for tag, when in (("v1", "2020"), ("v2", "2019")):
+        document = json.loads(at.storage.read(f"releases/{tag}.json"))
+        document |= {"created_at": when}
+        del document["number"]
+        at.storage.write(f"releases/{tag}.json", json.dumps(document).encode())
+    at.storage.delete([each.key for each in at.storage.list(index.FOLDER)])
+    assert [each.tag for each in at.newest_releases()] == ["v3", "v1", "v2"]
+
+
+def test_a_release_that_was_made_again_comes_once(at):
+    released(at, 1)
+    released(at, 2)
+    at.storage.delete(["releases/v1.json"])
+    at.tables.put("clips", {"z": [clip("z")]})
+    at.release("v1", "recipe")
+    assert [(each.number, each.tag) for each in at.newest_releases()] == [(3, "v1"), (2, "v2")]

@@ -6,7 +6,7 @@ import json
 import pytest
 
 import catalog
-from catalog.diff.tables import TableDiff, table_changes
+from catalog.diff.tables import TableDiff
 from catalog.errors import EditmillError
 from catalog.policy import Policy
 from catalog.records import TABLES, Clip, Failure, ModelRow
@@ -156,13 +156,15 @@ def test_diff(at):
     at.tables.put("clips", by_key([clip("a", "changed"), clip("c"), clip("d")]))
     at.tables.drop("clips", ["b"])
     at.tables.put("failures", by_key([Failure("f", "edit", "r", "x", "")]))
-    changes = table_changes(at.storage, "v1", "main")
+    changes = at.diff("v1")
     assert changes["clips"] == TableDiff(added=["c", "d"], removed=["b"], changed=["a"])
     assert changes["clips"].counts == {"added": 2, "removed": 1, "changed": 1}
     assert changes["failures"] == TableDiff(["f"], [], [])
     assert not changes["pairs"]
-    assert table_changes(at.storage, "main", "v1")["clips"] == TableDiff(["b"], ["c", "d"], ["a"])
-    assert not any(table_changes(at.storage, "v1", "v1").values())
+    assert catalog.open(at.storage, "v1").diff("main")["clips"] == TableDiff(
+        ["b"], ["c", "d"], ["a"]
+    )
+    assert not any(catalog.open(at.storage, "v1").diff("v1").values())
 
 
 def test_diff_over_a_column_that_came_later(at, monkeypatch):
@@ -173,7 +175,7 @@ def test_diff_over_a_column_that_came_later(at, monkeypatch):
     at.release("v1", "")
     monkeypatch.setitem(TABLES, "clips", Grown)
     at.tables.put("clips", by_key([Grown(**dataclasses.asdict(clip("a")), motion=0.5)]))
-    assert table_changes(at.storage, "v1", "main")["clips"] == TableDiff([], [], ["a"])
+    assert at.diff("v1")["clips"] == TableDiff([], [], ["a"])
 
 
 def test_compacting_leaves_releases(at):
@@ -183,7 +185,7 @@ def test_compacting_leaves_releases(at):
     at.tables.put("clips", by_key([clip("a", "later")]))
     at.compact()
     assert "4" in catalog.open(at.root, ref="v1").clips().collect()["caption"]
-    assert not table_changes(at.storage, "main", "main")["clips"]
+    assert not at.diff("main")["clips"]
 
 
 def test_compacting_keeps_what_other_selections_releases_pin_of_shared_tables(at, monkeypatch):

@@ -1,0 +1,41 @@
+"""Which rows of a table two refs may differ in, found without reading those that they share."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from typing import Any
+
+import polars as pl
+
+from catalog.releases import Catalog
+
+
+def differing_rows(old: Catalog, new: Catalog, table: str) -> tuple[pl.LazyFrame, pl.LazyFrame]:
+    """The table's rows at both refs, less those of data files that both have.
+
+    Data files never change, so the rows left out are equal. Where the two read equal rows
+    differently (pairs under different policies), or the log does not tell any more which files
+    differ, it is all rows.
+    """
+    before, after = (at.tables.version(table) for at in (old, new))
+    if before is None or after is None or _reading(old, table) != _reading(new, table):
+        return old.table(table), new.table(table)
+    changed = new.tables.changed_files(table, *sorted((before, after)))
+    if changed is None:
+        return old.table(table), new.table(table)
+    gone, come = changed.removed, changed.added
+    if before > after:
+        gone, come = come, gone
+    return _of_files(old, table, gone), _of_files(new, table, come)
+
+
+def _of_files(at: Catalog, table: str, files: Collection[str]) -> pl.LazyFrame:
+    return at.as_read(table, at.tables.scan(table, files=files))
+
+
+def _reading(at: Catalog, table: str) -> tuple[Any, ...]:
+    """Equal for refs that make equal rows of equal data files."""
+    how = at.selection.name, tuple(at.tables.without)
+    if table != "pairs":
+        return how
+    return *how, None if at.policy is None else at.policy.key
