@@ -74,16 +74,21 @@ class LabelComparison:
     """How well two models tell labelled pairs apart, each pair judged by folds that were not
     trained on its source.
 
-    `aucs`: of the one and the other. `worse`: in what share of resamples of the sources (Efron's
-    bootstrap) the one's AUC is lower.
+    `aucs`: of the one and the other. `worse`, `better`: in what shares of resamples of the sources
+    (Efron's bootstrap) the one's AUC is lower, and higher.
     """
 
     aucs: tuple[float, float]
     worse: float
+    better: float
 
     @property
     def clearly_worse(self) -> bool:
         return self.worse >= CLEARLY
+
+    @property
+    def clearly_better(self) -> bool:
+        return self.better >= CLEARLY
 
 
 def on_labels(
@@ -100,11 +105,14 @@ def on_labels(
     scores = np.stack([model.score(x, sources.tolist()) for model in (one, other)])
     of_source = [np.flatnonzero(sources == name) for name in names]
     rng = np.random.default_rng(seed)
-    lower = []
+    gains = []
     for _ in range(RESAMPLES):
         drawn = np.concatenate([of_source[k] for k in rng.integers(len(names), size=len(names))])
         if good[drawn].any() and not good[drawn].all():
             mine, its = (auc(s[drawn][good[drawn]], s[drawn][~good[drawn]]) for s in scores)
-            lower.append(mine < its)
+            gains.append(mine - its)
     aucs = tuple(auc(s[good], s[~good]) for s in scores)
-    return LabelComparison((aucs[0], aucs[1]), float(np.mean(lower)))
+    gained = np.array(gains)
+    return LabelComparison(
+        (aucs[0], aucs[1]), float((gained < 0).mean()), float((gained > 0).mean())
+    )

@@ -31,6 +31,11 @@ AUC_MARGIN = 0.005
 it by .004 (infra/bench/results/quality.md)."""
 
 
+PROMOTED = frozenset({"better", "better_on_labels", "present_outdated"})
+"""Verdicts on a new model (:meth:`ModelCandidate.verdict`) with which it takes the present one's
+place."""
+
+
 class FilterSettings(Part):
     """The YAML file of a filter's retraining."""
 
@@ -72,15 +77,24 @@ class ModelCandidate:
     on_labels: LabelComparison | None = None
 
     def verdict(self, margin: float) -> str:
-        """`better`, or why not: `not_better`, `nothing_unseen`, `worse_on_labels`;
-        `present_outdated` counts as better."""
+        """One of PROMOTED, or why not: `not_better`, `nothing_unseen`, `worse_on_labels`.
+
+        A model is better whose AUC is `margin` higher and that is not clearly worse on labels, or
+        that is clearly better on labels and whose AUC is not lower by more than chance makes it.
+        """
         if self.present_auc is None:
             return "present_outdated"
         if math.isnan(self.auc) or math.isnan(self.present_auc):
             return "nothing_unseen"
-        if self.auc < self.present_auc + margin:
-            return "not_better"
-        return "worse_on_labels" if self.on_labels and self.on_labels.clearly_worse else "better"
+        higher = self.auc >= self.present_auc + margin
+        if self.on_labels and self.on_labels.clearly_worse and higher:
+            return "worse_on_labels"
+        if higher:
+            return "better"
+        as_high = self.auc > self.present_auc - AUC_MARGIN
+        if self.on_labels and self.on_labels.clearly_better and as_high:
+            return "better_on_labels"
+        return "not_better"
 
 
 def quality_candidate(

@@ -17,7 +17,13 @@ from experts import weights
 from filters.quality.training.labelled import LabelComparison, LabelledPair
 from filters.trained import TrainedModel, file_of, labels_learnt, promoted, register, versions
 from flows.runtime.orchestration.run_log import tell
-from flows.training.filters.candidates import AUC_MARGIN, CANDIDATES, FilterSettings, ModelCandidate
+from flows.training.filters.candidates import (
+    AUC_MARGIN,
+    CANDIDATES,
+    PROMOTED,
+    FilterSettings,
+    ModelCandidate,
+)
 from flows.training.filters.encoders import EMBEDDED, Named, choice_named
 from flows.training.filters.footage import TrainingMaterial, footage_of, sources_of
 from flows.training.filters.labels import labelled_pairs
@@ -42,8 +48,8 @@ def retrained_filter(
 ) -> Retraining:
     """Train the filter's model on the release's footage, and on what people said of its pairs, if
     there are `least_new` new sources or so many new labels, for judging by `encoder`'s features.
-    Compare it with the present one, and register it; promoted if its AUC is `margin` higher and it
-    is not clearly worse on the labelled pairs."""
+    Compare it with the present one, and register it; promoted if it is better by
+    :meth:`ModelCandidate.verdict`."""
     known = versions(dataset, name, choice_named(encoder))
     found = news(dataset, release, known, sources_of)
     learnt_from = opening.open(dataset.storage, release.tag)
@@ -70,7 +76,7 @@ def retrained_filter(
             labels=labels,
             settings={**settings.model_dump(mode="json"), "encoder": encoder},
             data_ref=release.tag,
-            promoted=reason in ("better", "present_outdated"),
+            promoted=reason in PROMOTED,
         ),
     )
     return Retraining(
@@ -126,6 +132,7 @@ def _measured_on_labels(found: LabelComparison | None) -> dict[str, Any]:
         "labels_auc": round(own, 4),
         "labels_rival_auc": round(rival, 4),
         "labels_worse": round(found.worse, 3),
+        "labels_better": round(found.better, 3),
     }
 
 

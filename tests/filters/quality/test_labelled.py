@@ -154,8 +154,10 @@ def test_models_are_compared_on_labels_where_there_are_enough():
     many = [LABELLED_GOOD, LABELLED_BAD] * LEAST_LABELS
     found = on_labels(model(-1), model(1), examples(many + [GOOD] * 99, LEAST_SOURCES))
     assert found is not None and found.clearly_worse and found.aucs[0] < 0.2 < 0.8 < found.aucs[1]
+    turned = on_labels(model(1), model(-1), examples(many, LEAST_SOURCES))
+    assert turned is not None and turned.clearly_better and not turned.clearly_worse
     same = on_labels(model(1), model(1), examples(many, LEAST_SOURCES))
-    assert same is not None and not same.clearly_worse and same.aucs[0] == same.aucs[1]
+    assert same is not None and same.worse == same.better == 0 and same.aucs[0] == same.aucs[1]
     assert on_labels(model(-1), model(1), examples(many[:-1], LEAST_SOURCES)) is None
     assert on_labels(model(-1), model(1), examples(many, LEAST_SOURCES - 1)) is None
     assert on_labels(model(-1), model(1), examples([GOOD, "frozen"] * 50, LEAST_SOURCES)) is None

@@ -219,13 +219,20 @@ def test_enough_new_labels_are_enough_to_learn_from(
 
 
 @pytest.mark.parametrize(
-    ("auc", "worse", "reason"),
-    [(0.95, 0.94, "better"), (0.95, 0.95, "worse_on_labels"), (0.9, 0.99, "not_better")],
+    ("auc", "worse", "better", "reason"),
+    [
+        (0.95, 0.94, 0.06, "better"),
+        (0.95, 0.95, 0.05, "worse_on_labels"),
+        (0.9, 0.99, 0.01, "not_better"),
+        (0.896, 0.03, 0.95, "better_on_labels"),
+        (0.896, 0.03, 0.94, "not_better"),
+        (0.894, 0.0, 1.0, "not_better"),  # it has unlearnt what is broken on purpose
+    ],
 )
-def test_what_is_clearly_worse_on_labels_is_not_promoted(
-    auc: float, worse: float, reason: str
+def test_labels_have_a_word_in_what_is_promoted(
+    auc: float, worse: float, better: float, reason: str
 ) -> None:
-    on_labels = LabelComparison((0.7, 0.8), worse)
+    on_labels = LabelComparison((0.7, 0.8), worse, better)
     made = ModelCandidate(b"", {}, auc, 0.9, 7, 30, on_labels)
     assert made.verdict(0.005) == reason
     assert dataclasses.replace(made, present_auc=None).verdict(0.005) == "present_outdated"
