@@ -39,7 +39,7 @@ from catalog.releases.counts import TALLIES, count
 from catalog.releases.index import newest_first
 from catalog.releases.publishing import publish
 from catalog.storage.folder import FolderStorage
-from catalog.storage.location import Storage
+from catalog.storage.location import Storage, Versioned
 from catalog.storage.media import MediaStore
 from catalog.tables import SHARED, VERSIONED, Tables
 
@@ -166,8 +166,10 @@ class Catalog(Queries):
         """The tag after the last of v1, v2 …"""
         self.refuse_old_format()
         tags = (re.fullmatch(r"v([0-9]+)", tag) for tag in tags_in(self.storage))
-        numbers = [int(found[1]) for found in tags if found]
-        return f"v{max(numbers, default=0) + 1}"
+        number = 1 + max((int(found[1]) for found in tags if found), default=0)
+        while isinstance(self.storage, Versioned) and self.storage.has_tag(f"v{number}"):
+            number += 1  # somebody gave it to a commit by hand
+        return f"v{number}"
 
     def select(self, name: str, recipe: str, policy: Policy, code: str) -> Catalog:
         """The catalog at this selection under this policy, for a build to fill.

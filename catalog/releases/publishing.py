@@ -29,6 +29,8 @@ def publish(held: Catalog, release: Release) -> Release:
         if index.entry_of(storage, taken).content == new.content:
             return _completed(held, taken)
         raise EditmillError(f"tag {release.tag!r} is taken by other content; choose a new tag")
+    if isinstance(storage, Versioned) and storage.has_tag(release.tag):
+        raise EditmillError(f"{storage.uri}: has a tag {release.tag} already; choose a new tag")
     known = index.entries(storage)
     same = index.newest(storage, (each for each in known if each.content == new.content))
     if same is not None:
@@ -43,20 +45,28 @@ def publish(held: Catalog, release: Release) -> Release:
     index.add(storage, release)
     _describe(held, release)
     if isinstance(storage, Versioned):
-        said = {"release": release.tag, "selection": release.selection, "code": release.code}
-        storage.commit(f"Release {release.tag}", said)
-        storage.tag(release.tag)
+        _tag(storage, release)
     return release
 
 
 def _completed(held: Catalog, release: Release) -> Release:
     """The release that there is. Where a build was stopped once its document was there, it gets its
-    data card now."""
+    data card and the storage's tag now."""
     from catalog.report.release_card import card_key
 
     if not held.storage.exists(card_key(release.tag)):
         _describe(held, release)
+    if isinstance(held.storage, Versioned):
+        _tag(held.storage, release)
     return release
+
+
+def _tag(storage: Versioned, release: Release) -> None:
+    if storage.has_tag(release.tag):
+        return
+    said = {"release": release.tag, "selection": release.selection, "code": release.code}
+    storage.commit(f"Release {release.tag}", said)
+    storage.tag(release.tag)
 
 
 def _describe(held: Catalog, release: Release) -> None:

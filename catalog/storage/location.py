@@ -128,6 +128,10 @@ class Versioned(Storage, Protocol):
         no error; one elsewhere raises EditmillError."""
         ...
 
+    def has_tag(self, name: str) -> bool:
+        """Whether some commit has that name."""
+        ...
+
     def delete_branch(self) -> None:
         """Delete this branch, if it is there."""
         ...

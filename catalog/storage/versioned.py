@@ -141,6 +141,15 @@ class LakefsStorage(ObjectStorage):
                     f"{self.uri}: there is a tag {name} already; choose another name"
                 ) from None
 
+    def has_tag(self, name: str) -> bool:
+        try:
+            self._request(lambda: self._repository.tag(name).get_commit().id)
+        except _Refusal as refusal:
+            if refusal.status != 404:
+                raise
+            return False
+        return True
+
     def delete_branch(self) -> None:
         if self.ref == self.main:
             raise EditmillError(f"{self.uri}: is the main branch, which is never deleted")

@@ -9,7 +9,10 @@ import polars as pl
 import pytest
 from deltalake import CommitProperties, DeltaTable, Transaction, write_deltalake
 
+import catalog
 from catalog.errors import EditmillError
+from catalog.policy import Policy
+from catalog.records import Failure
 from catalog.storage import open_storage
 from catalog.storage.versioned import LakefsStorage
 from tests.servers import commits
@@ -68,7 +71,9 @@ def test_a_build_is_seen_when_it_is_merged(main):
 def test_a_tag_keeps_what_it_names(main, lakefs_uri):
     append(main, "s1/pairs", [1], "a")
     main.commit("One", {})
+    assert not main.has_tag("v1")
     main.tag("v1")
+    assert main.has_tag("v1")
     main.tag("v1")  # the same again is no error
     append(main, "s1/pairs", [2], "b")
     main.write("releases/v2.json", b"{}")
@@ -186,3 +191,30 @@ def test_without_the_package(main, monkeypatch):
     ):  # fmt: skip
         with pytest.raises(EditmillError, match=r"pip install 'editmill\[lakefs\]'"):
             request()
+
+
+def test_a_release_that_was_stopped_before_its_tag_gets_it_with_the_next(main, monkeypatch):
+    at = catalog.open(main, create=True).select("one", "{}", Policy(), "1")
+    at.become_main()
+    at.tables.put("failures", {"f": [Failure("f", "edit", "r", "x", "")]})
+
+    def stopped(*of):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(LakefsStorage, "tag", stopped)
+        at.release("v1")
+    assert catalog.open(main).tags() == ["v1"] and not main.has_tag("v1")
+    assert at.release("v2").tag == "v1"
+    assert catalog.open(f"{main.uri.rpartition('/')[0]}/v1").tags() == ["v1"]
+
+
+def test_a_tag_that_somebody_else_gave_is_no_releases(main):
+    at = catalog.open(main, create=True)
+    at.tables.put("failures", {"f": [Failure("f", "edit", "r", "x", "")]})
+    main.commit("One", {})
+    main.tag("v1")
+    with pytest.raises(EditmillError, match="has a tag v1 already; choose a new tag"):
+        at.release("v1")
+    assert at.tags() == []
+    assert at.release(at.next_tag()).tag == "v2"
