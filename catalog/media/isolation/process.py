@@ -4,38 +4,22 @@ from __future__ import annotations
 
 import contextlib
 import dataclasses
-import os
 import signal
-import socket
-import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import catalog
 from catalog.errors import BadInput, EditmillError
+from catalog.media.isolation.child_process import ChildProcess
 from catalog.media.isolation.limits import LIMIT, DecodingLimits
-from catalog.media.isolation.messages import CANCEL, FRAME, FREE, JSON, Channel, Message
+from catalog.media.isolation.messages import CANCEL, FRAME, FREE, JSON, Message
 from catalog.media.isolation.shared import Memory, Shape, Slots, memory_bytes
 from catalog.media.reading import FrameRequest
-
-PASSED = (
-    *("PATH", "HOME", "TMPDIR", "LANG", "LC_ALL", "LC_CTYPE", "VIRTUAL_ENV", "PYTHONHOME"),
-    *("LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH", "PYTHONDONTWRITEBYTECODE", "PYTHONPYCACHEPREFIX"),
-    *("NUMBA_CACHE_DIR", "NUMBA_CPU_NAME", "NUMBA_CPU_FEATURES", "GLIBC_TUNABLES"),
-)
-"""Variables that the decoding process is given. No secret is among them."""
-
-WAIT = 5.0
-"""Seconds that a process has to end, or to end a reading."""
 
 MOST_USED = 1 << 30
 """Bytes, resident: a process that holds more behind a reading is not used again. (The peak that
 getrusage(2) tells will not do: behind an exec it is that of the process that started this one.)"""
-
-_HERE = str(Path(catalog.__file__).parent.parent)
-"""Goes first in the child's path: a user's folder may have a `catalog.py`."""
 
 
 class DecodingProcess:
@@ -49,7 +33,7 @@ class DecodingProcess:
         self._answered = False
         self._limited = False  # a video came to a limit, perhaps of memory, which is in pieces then
         self.used = 0  # bytes of memory, behind the last reading
-        self._child, self._channel, self._life = start_child("child", limits)
+        self._child = ChildProcess("child", limits)
 
     @property
     def pid(self) -> int:
@@ -102,32 +86,25 @@ class DecodingProcess:
 
     def settled(self) -> bool:
         """Whether the process can be asked again, once what it was asked before has ended."""
-        if self._child.poll() is not None or self.used > MOST_USED:
+        if not self._child.runs or self.used > MOST_USED:
             return False
         with contextlib.suppress(BadInput):  # of the reading that nobody waits for
             while self._reading:
                 self.frame(lambda: [])
-        return self._child.poll() is None and not (self._reading or self._limited)
+        return self._child.runs and not (self._reading or self._limited)
 
     def close(self) -> None:
         """End the process; arrays on its memory stay valid."""
-        self._channel.close()
-        if self._life >= 0:
-            os.close(self._life)
-            self._life = -1
         if self._memory is not None:
             self._memory.close()
             self._memory = None
-        self._child.kill()
-        self._child.wait(WAIT)
+        self._child.close()
 
     def forget(self) -> None:
         """Close this process's ends, in a fork of the process that started it."""
-        self._channel.close()
-        os.close(self._life)
         if self._memory is not None:
             self._memory.close()
-        self._child.returncode = 0  # it is no child of this process: Popen shall not wait for it
+        self._child.forget()
 
     def _answer(self) -> dict[str, Any]:
         while (message := self._next()).kind != JSON:
@@ -149,13 +126,13 @@ class DecodingProcess:
 
     def _buffered(self) -> Message | None:
         try:
-            return self._channel.buffered()
+            return self._child.channel.buffered()
         except (ValueError, RecursionError):
             raise self.broken() from None
 
     def _next(self) -> Message:
         try:
-            message = self._channel.next()
+            message = self._child.channel.next()
         except TimeoutError:
             self.close()
             raise BadInput(
@@ -174,7 +151,7 @@ class DecodingProcess:
 
     def _send(self, *messages: Message, descriptors: list[int] | None = None) -> None:
         try:
-            self._channel.send(*messages, descriptors=descriptors or [])
+            self._child.channel.send(*messages, descriptors=descriptors or [])
         except OSError:
             raise self._died() from None
 
@@ -184,9 +161,8 @@ class DecodingProcess:
         return BadInput("decoder_crash", f"{self._path}: confuses the decoder; leave it out")
 
     def _died(self) -> EditmillError:
-        try:
-            code = self._child.wait(WAIT)
-        except subprocess.TimeoutExpired:
+        code = self._child.exit_code()
+        if code is None:
             return self.broken()
         self.close()
         if code == -signal.SIGXCPU:
@@ -212,43 +188,3 @@ class DecodingProcess:
             f"{self._path}: crashes the decoder ({name}); re-encode it with: "
             "ffmpeg -i IN -c:v libx264 OUT.mp4",
         )
-
-
-def start_child(
-    module: str, limits: DecodingLimits, variables: Mapping[str, str] | None = None
-) -> tuple[subprocess.Popen[bytes], Channel, int]:
-    """A process that runs `main` of this package's module, the channel to it, and the descriptor
-    whose closing ends it; `variables` are set beside those that it is given."""
-    ours, its = socket.socketpair()
-    theirs, life = os.pipe()
-    arguments = (its.fileno(), theirs, dataclasses.asdict(limits))
-    try:
-        child = subprocess.Popen(
-            [sys.executable, "-P", "-c", f"{program(module)}main{arguments!r}"],
-            stdin=subprocess.DEVNULL,
-            stdout=subprocess.DEVNULL,
-            pass_fds=(its.fileno(), theirs),
-            env={**environment(os.environ), **(variables or {})},
-            process_group=0,  # Ctrl-C is for this process, which ends that one
-        )
-    except BaseException:
-        ours.close()
-        os.close(life)
-        raise
-    finally:
-        its.close()
-        os.close(theirs)
-    ours.settimeout(limits.silence)
-    return child, Channel(ours), life
-
-
-def program(module: str) -> str:
-    """The beginning of a child's program: it imports `main` of this package's module."""
-    path = f"import sys; sys.path[:] = {[_HERE, *sys.path]!r}; "
-    return f"{path}from catalog.media.isolation.{module} import main; "
-
-
-def environment(given: Mapping[str, str]) -> dict[str, str]:
-    """The variables that a child is given."""
-    passed = {name: given[name] for name in PASSED if name in given}
-    return {**passed, "OMP_NUM_THREADS": "1", "MALLOC_ARENA_MAX": "2"}

@@ -12,16 +12,16 @@ import atexit
 import base64
 import os
 import signal
-import subprocess
 import threading
 from collections.abc import Callable, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
 from catalog.errors import BadInput, EditmillError
+from catalog.media.isolation.child_process import ChildProcess
 from catalog.media.isolation.limits import DecodingLimits
 from catalog.media.isolation.messages import JSON, Message
-from catalog.media.isolation.process import MOST_USED, WAIT, start_child
+from catalog.media.isolation.process import MOST_USED
 
 LIMITS = DecodingLimits(seconds=600.0)
 """Of one call: a list of ten million links is read in half a minute."""
@@ -52,7 +52,7 @@ def read(
             with _lock:
                 _idle.append(process)
         else:
-            process.close()
+            process.child.close()
 
 
 def pieces(data: bytes) -> Iterator[str]:
@@ -68,7 +68,7 @@ class _Process:
         self._limits = limits
         self.ended = False  # the last call, well or with an error
         self.used = 0  # bytes of memory behind it
-        self._child, self._channel, self._life = start_child("reader_child", limits, _BOUNDS)
+        self.child = ChildProcess("reader_child", limits, _BOUNDS)
 
     def answers(
         self, function: str, arguments: dict[str, Any], what: object, check_stop: Callable[[], None]
@@ -76,8 +76,8 @@ class _Process:
         self.ended = False
         try:
             call = {"function": function, "arguments": arguments, "folder": str(Path.cwd())}
-            self._channel.send(Message(JSON, data=call))
-            while (message := self._channel.next()) is not None:
+            self.child.channel.send(Message(JSON, data=call))
+            while (message := self.child.channel.next()) is not None:
                 check_stop()
                 if message.kind != JSON:  # it is alive
                     continue
@@ -100,24 +100,9 @@ class _Process:
             pass  # it died, or says what no such process says
         raise self._died(what)
 
-    def close(self) -> None:
-        self._channel.close()
-        if self._life >= 0:
-            os.close(self._life)
-            self._life = -1
-        self._child.kill()
-        self._child.wait(WAIT)
-
-    def forget(self) -> None:
-        """Close this process's ends, in a fork of the process that started it."""
-        self._channel.close()
-        os.close(self._life)
-        self._child.returncode = 0  # it is no child of this process
-
     def _died(self, what: object) -> BadInput:
-        try:
-            code = self._child.wait(WAIT)
-        except subprocess.TimeoutExpired:
+        code = self.child.exit_code()
+        if code is None:
             return BadInput("reader_crash", f"{what}: confuses its reader; leave it out")
         if code == -signal.SIGXCPU:
             return BadInput(
@@ -155,9 +140,9 @@ def _taken(limits: DecodingLimits) -> _Process:
         with _lock:
             while _idle:
                 process = _idle.pop()
-                if process._child.poll() is None:
+                if process.child.runs:
                     return process
-                process.close()
+                process.child.close()
     return _Process(limits)
 
 
@@ -170,14 +155,14 @@ def _error(what: object, kind: str, message: str, reason: str, final: bool) -> E
 def _close_all() -> None:
     with _lock:
         while _idle:
-            _idle.pop().close()
+            _idle.pop().child.close()
 
 
 def _forget_all() -> None:
     global _lock
     _lock = threading.Lock()
     while _idle:
-        _idle.pop().forget()
+        _idle.pop().child.forget()
 
 
 atexit.register(_close_all)

@@ -145,7 +145,7 @@ def test_one_that_says_nothing_is_ended(write, scene, pool):
     next(reading)
     stopped = pid(pool)
     for process in pool._busy:
-        process._channel._socket.settimeout(0.3)
+        process._child.channel._socket.settimeout(0.3)
     os.kill(stopped, signal.SIGSTOP)
     error = refused(lambda: list(reading))
     assert (error.reason, error.final) == ("decode_stalled", False)

@@ -68,4 +68,4 @@ def test_the_list_is_not_read_in_this_process(tmp_path: Path, monkeypatch, find)
     path = tmp_path / "links.csv"
     path.write_text("url\nhttps://a.org/1.mp4\n")
     assert len(find(files=str(path)).files) == 1
-    assert UrlSources and reader._idle[-1]._child.pid != os.getpid()
+    assert UrlSources and reader._idle[-1].child.pid != os.getpid()
