@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 
 import catalog
-from catalog.diff.rows import differing_rows
+from catalog.diff.rows import content, differing_rows
 from catalog.records import SCORES, key_column
 
 KEPT = "kept"
@@ -55,53 +55,42 @@ def changes(root: str | Path, old: str, new: str) -> list[Change]:
 
 
 def _compared(old: pl.LazyFrame, new: pl.LazyFrame, key: str) -> list[Change]:
-    before, after = old.collect(), new.collect()
-    names = list(dict.fromkeys([*before.columns, *after.columns]))
-    before, after = _with_columns(before, names, after), _with_columns(after, names, before)
-    joined = before.with_columns(had=True).join(
-        after.with_columns(has=True), on=key, how="full", coalesce=True, suffix=_AFTER
-    )
+    names = list(old.collect_schema())
     judged = [name for name in names if name in JUDGEMENT]
     made = [name for name in names if name not in (*judged, key)]
-    told = joined.select(
-        pl.col(key),
-        task=pl.coalesce("task", f"task{_AFTER}"),
-        what=pl.when(pl.col("had").is_null())
-        .then(pl.lit("added"))
-        .when(pl.col("has").is_null())
-        .then(pl.lit("removed"))
-        .when(_differ(made))
-        .then(pl.lit("changed"))
-        .when(_differ(judged))
-        .then(pl.lit("re-judged")),
-        before=_verdict("had", "", judged),
-        after=_verdict("has", _AFTER, judged),
+    before, after = (
+        rows.select(
+            key, "task", verdict=_verdict(judged), made=content(made), judged=content(judged)
+        )
+        for rows in (old, new)
     )
+    joined = before.join(after, on=key, how="full", coalesce=True, suffix=_AFTER)
     groups = (
-        told.drop_nulls("what")
+        joined.select(
+            pl.col(key),
+            task=pl.coalesce("task", f"task{_AFTER}"),
+            what=pl.when(pl.col("made").is_null())
+            .then(pl.lit("added"))
+            .when(pl.col(f"made{_AFTER}").is_null())
+            .then(pl.lit("removed"))
+            .when(pl.col("made") != pl.col(f"made{_AFTER}"))
+            .then(pl.lit("changed"))
+            .when(pl.col("judged") != pl.col(f"judged{_AFTER}"))
+            .then(pl.lit("re-judged")),
+            before=pl.col("verdict").fill_null(""),
+            after=pl.col(f"verdict{_AFTER}").fill_null(""),
+        )
+        .drop_nulls("what")
         .group_by("task", "what", "before", "after")
         .agg(pl.col(key).sort())
         .sort("task", "what", "before", "after")
+        .collect(engine="streaming")
     )
     return [Change(*row) for row in groups.iter_rows()]
 
 
-def _differ(names: list[str]) -> pl.Expr:
-    return pl.any_horizontal(
-        pl.lit(False), *(pl.col(name).ne_missing(pl.col(f"{name}{_AFTER}")) for name in names)
-    )
-
-
-def _verdict(there: str, suffix: str, judged: list[str]) -> pl.Expr:
-    """Empty where the record is not there, and for records that are not judged."""
+def _verdict(judged: list[str]) -> pl.Expr:
+    """Empty for records that are not judged."""
     if "keep" not in judged:
         return pl.lit("")
-    kept, reason = pl.col(f"keep{suffix}"), pl.col(f"reason{suffix}")
-    word = pl.when(kept).then(pl.lit(KEPT)).otherwise(reason)
-    return pl.when(pl.col(there)).then(word).otherwise(pl.lit(""))
-
-
-def _with_columns(frame: pl.DataFrame, names: list[str], other: pl.DataFrame) -> pl.DataFrame:
-    """`frame` with all of `names`, null where only `other` has the column."""
-    missing = [pl.lit(None, other.schema[n]).alias(n) for n in names if n not in frame.columns]
-    return frame.with_columns(missing).select(names)
+    return pl.when("keep").then(pl.lit(KEPT)).otherwise("reason")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Any
 
 import polars as pl
@@ -11,18 +11,37 @@ from catalog.releases import Catalog
 
 
 def differing_rows(old: Catalog, new: Catalog, table: str) -> tuple[pl.LazyFrame, pl.LazyFrame]:
-    """The table's rows at both refs, less those of data files that both have.
+    """The table's rows at both refs, less those of data files that both have; with the same
+    columns, null where one has them not.
 
     Data files never change, so the rows left out are equal. Where the two read equal rows
     differently (pairs under different policies), or the log does not tell any more which files
     differ, it is all rows.
     """
+    before, after = _rows(old, new, table)
+    had, has = before.collect_schema(), after.collect_schema()
+    ours = {name: dtype for name, dtype in has.items() if name not in had}
+    theirs = {name: dtype for name, dtype in had.items() if name not in has}
+    return (
+        before.with_columns(_nulls(ours)).select(*had, *ours),
+        after.with_columns(_nulls(theirs)).select(*had, *ours),
+    )
+
+
+def content(names: Sequence[str]) -> pl.Expr:
+    """A hash of what a row has in these columns: to compare whole rows of millions of pairs would
+    take their memory, twice."""
+    return pl.struct(names).hash() if names else pl.lit(0, pl.UInt64)
+
+
+def _rows(old: Catalog, new: Catalog, table: str) -> tuple[pl.LazyFrame, pl.LazyFrame]:
+    everything = old.table(table), new.table(table)
     before, after = (at.tables.version(table) for at in (old, new))
     if before is None or after is None or _reading(old, table) != _reading(new, table):
-        return old.table(table), new.table(table)
+        return everything
     changed = new.tables.changed_files(table, *sorted((before, after)))
     if changed is None:
-        return old.table(table), new.table(table)
+        return everything
     gone, come = changed.removed, changed.added
     if before > after:
         gone, come = come, gone
@@ -31,6 +50,10 @@ def differing_rows(old: Catalog, new: Catalog, table: str) -> tuple[pl.LazyFrame
 
 def _of_files(at: Catalog, table: str, files: Collection[str]) -> pl.LazyFrame:
     return at.as_read(table, at.tables.scan(table, files=files))
+
+
+def _nulls(columns: dict[str, pl.DataType]) -> list[pl.Expr]:
+    return [pl.lit(None, dtype).alias(name) for name, dtype in columns.items()]
 
 
 def _reading(at: Catalog, table: str) -> tuple[Any, ...]:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from catalog.diff.rows import differing_rows
+from catalog.diff.rows import content, differing_rows
 from catalog.records import key_column
 from catalog.releases import Catalog
 from catalog.tables import VERSIONED
@@ -35,34 +35,24 @@ class TableDiff:
 
 def table_changes(old: Catalog, new: Catalog) -> dict[str, TableDiff]:
     """What changed from ref `old` of a catalog to its ref `new`, per table."""
-    return {table: _diff_table(table, *differing_rows(old, new, table)) for table in VERSIONED}
+    return {table: table_diff(old, new, table) for table in VERSIONED}
 
 
-def _diff_table(table: str, old: pl.LazyFrame, new: pl.LazyFrame) -> TableDiff:
-    """The keys that differ from `old` to `new`."""
+def table_diff(old: Catalog, new: Catalog, table: str) -> TableDiff:
+    """What changed in one table."""
     key = key_column(table)
-    before, after = old.collect(), new.collect()
-    names = list(dict.fromkeys(before.columns + after.columns))
-    before, after = (
-        _with_columns(frame, names, other) for frame, other in ((before, after), (after, before))
+    before, after = differing_rows(old, new, table)
+    names = [name for name in before.collect_schema() if name != key]
+    rows = (each.select(key, row=content(names)) for each in (before, after))
+    had, has = pl.col("row"), pl.col("row_right")
+    differing = (
+        next(rows)
+        .join(next(rows), on=key, how="full", coalesce=True)
+        .filter(had.ne_missing(has))
+        .select(key, came=had.is_null(), went=has.is_null())
+        .sort(key)
+        .collect(engine="streaming")
     )
-    moved = set(_changed_rows(before, after, key)[key])
-    had, has = set(before[key]), set(after[key])
-    return TableDiff(sorted(has - had), sorted(had - has), sorted(moved & had))
-
-
-def _with_columns(frame: pl.DataFrame, names: list[str], other: pl.DataFrame) -> pl.DataFrame:
-    """`frame` with all of `names`, null where only `other` has the column."""
-    missing = [pl.lit(None, other.schema[n]).alias(n) for n in names if n not in frame.columns]
-    return frame.with_columns(missing).select(names)
-
-
-def _changed_rows(stored: pl.DataFrame, incoming: pl.DataFrame, key: str) -> pl.DataFrame:
-    """The rows of `incoming` that are new or differ from the stored ones."""
-    new = incoming.join(stored, on=key, how="anti", maintain_order="left")
-    both = incoming.join(stored, on=key, how="semi", maintain_order="left")
-    old = both.select(key).join(stored, on=key, how="left", maintain_order="left")
-    differs = pl.any_horizontal(
-        both[name].ne_missing(old[name]) for name in incoming.columns if name != key
-    )
-    return pl.concat([new, both.filter(both.select(differs=differs)["differs"])])
+    came, went = differing["came"], differing["went"]
+    keys = (differing.filter(of)[key].to_list() for of in (came, went, ~(came | went)))
+    return TableDiff(*keys)

@@ -26,6 +26,7 @@ import polars as pl
 import catalog
 from catalog.delta.rows import columns
 from catalog.delta.writing import PART, append
+from catalog.diff.pairs import changes
 from catalog.layout import release_key
 from catalog.policy import Policy, Threshold
 from catalog.records import Pair, from_row, schema
@@ -142,7 +143,7 @@ def reading(dataset: Catalog, plain: Path) -> dict[str, float]:
 
 
 def writing(dataset: Catalog, seed: int) -> dict[str, float]:
-    """Appending new pairs part by part, releasing them, deciding all anew."""
+    """Appending new pairs part by part, releasing them, deciding all anew, and the differences."""
     new = generated(APPENDED, seed)
     parts: dict[str, list[Pair]] = {}
     for row in new.iter_rows(named=True):
@@ -150,17 +151,24 @@ def writing(dataset: Catalog, seed: int) -> dict[str, float]:
     names = list(parts)
     shards = [names[i : i + 16] for i in range(0, len(names), 16)]
     fresh = catalog.open(dataset.root).select("bench", RECIPE, POLICY, "bench")
+    before = fresh.release(f"b{seed}", RECIPE).tag
     start, used = time.perf_counter(), time.process_time()
     for shard in shards:
         fresh.tables.put("pairs", {part: parts[part] for part in shard}, POLICY.decide)
     appended, used = time.perf_counter() - start, time.process_time() - used
-    return {
+    found = {
         "append_seconds": appended,
         "append_core_seconds": used,  # what a busy machine changes less
         "release_seconds": seconds(lambda: fresh.release(f"w{seed}", RECIPE), 1),
         "count_all_seconds": seconds(lambda: count(fresh), 1),  # what a release took before
         "decide_seconds": seconds(
             lambda: fresh.decide(f"d{seed}", POLICY.changed({"quality": 0.5 + seed / 100})), 1
+        ),
+    }
+    return found | {
+        "diff_seconds": seconds(lambda: changes(dataset.root, before, f"w{seed}"), 1),
+        "diff_of_policies_seconds": seconds(
+            lambda: changes(dataset.root, f"w{seed}", f"d{seed}"), 1
         ),
     }
 
