@@ -53,7 +53,7 @@ class ShotDetector:
                 state = torch.load(fetch("transnetv2"), map_location="cpu", weights_only=True)
                 network.load_state_dict(state)
                 network.eval().requires_grad_(False)
-                self._network = network.to(memory_format=torch.channels_last_3d)
+                self._network = network
 
     def close(self) -> None:
         """Free the weights."""

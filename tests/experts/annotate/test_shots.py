@@ -17,7 +17,7 @@ from experts.annotate.shots import (
     split,
     windows,
 )
-from experts.annotate.transnetv2 import neighbour_similarity
+from experts.annotate.transnetv2 import DILATIONS, DilatedCell, neighbour_similarity
 from experts.weights import fetch
 
 
@@ -35,6 +35,15 @@ def texture(seed: int, tint: tuple[float, float, float], frames: int) -> np.ndar
     noise = (noise - noise.min()) / np.ptp(noise)
     views = np.stack([noise[:, 2 * t : 2 * t + 160] for t in range(frames)])
     return (views[..., None] * np.array(tint) * 255).astype(np.uint8)
+
+
+def test_convolutions_in_two_dimensions_are_the_published_ones_in_three() -> None:
+    torch.manual_seed(0)
+    cell, x = DilatedCell(5, 4).eval(), torch.randn(2, 11, 6, 7, 5)
+    layers = [getattr(cell, f"Conv3D_{dilation}").layers for dilation in DILATIONS]
+    planes = x.permute(0, 4, 1, 2, 3)
+    published = cell.bn(torch.cat([time(space(planes)) for space, time in layers], dim=1))
+    torch.testing.assert_close(cell(x), published.permute(0, 2, 3, 4, 1))
 
 
 def test_a_run_of_transitions_separates_two_shots() -> None:
