@@ -25,7 +25,7 @@ pytestmark = pytest.mark.weights
 def footage(tmp_path: Path, write, scene) -> Path:
     folder = tmp_path / "footage"
     folder.mkdir()
-    write("m.mp4", scene(60, 192, 256)).rename(folder / "m.mp4")
+    write("m.mp4", scene(48, 192, 256)).rename(folder / "m.mp4")
     return folder
 
 
@@ -92,7 +92,7 @@ def test_a_recipe_may_use_both(footage: Path) -> None:
 
 
 def test_other_videos_are_no_copies(footage: Path, write, scene) -> None:
-    write("z.mp4", 255 - scene(60, 192, 256)[:, ::-1]).rename(footage / "z.mp4")
+    write("z.mp4", 255 - scene(48, 192, 256)[:, ::-1]).rename(footage / "z.mp4")
     ctx, clips = build(footage)
     assert [clip.uri for clip in clips] == ["m.mp4", "z.mp4"]
     assert told(ctx) == {}
