@@ -15,7 +15,7 @@ export PYTORCH_CUDA_ALLOC_CONF=expandable_segments:True
 : > "$log"
 
 providers() { "$python" infra/bench/providers/run.py "$@" | tee "${OUT:-.}/providers.jsonl"; }
-bench() { "$python" infra/bench/gpu.py --json "$@" | tee -a "$log"; }
+bench() { "$python" infra/bench/cogvideox/run.py --json "$@" | tee -a "$log"; }
 
 if [ "${1:-full}" = tiny ]; then
   for model in tiny tiny-i2v; do

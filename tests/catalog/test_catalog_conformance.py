@@ -153,7 +153,7 @@ def test_a_tag_is_taken_by_one(
     with pytest.raises(EditmillError, match="taken by other content"):
         at.release("v1", "")
     monkeypatch.setattr(publishing, "release_of", lambda *_: None)  # the other came meanwhile
-    with pytest.raises(EditmillError, match="taken by another build|has a tag v1 already"):
+    with pytest.raises(EditmillError, match=r"taken by another build|has a tag v1 already"):
         at.release("v1", "")
     assert elsewhere().releases() == [first]
 

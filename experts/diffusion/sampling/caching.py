@@ -2,7 +2,7 @@
 
 They are diffusers' hooks, added to a model for one sampling and removed after it, so that no edit
 depends on another and a model without a cache runs unchanged. Every cache changes the result;
-`infra/bench/gpu.py` measures by how much.
+`infra/bench/cogvideox/run.py` measures by how much.
 
 - first_block: where the first block's residual is close to that of the last computed step, all
   other blocks, those of the control branch included, are skipped and their residual of that step is
