@@ -26,6 +26,7 @@ from catalog.query import Queries
 from catalog.records import VLM_SCORES
 from experts.providers import provider
 from flows.cli import app
+from tests.checkpoints import qwen_image_edit
 from tests.flows.hub_models import (
     CAPTION,
     LOOKS,
@@ -43,11 +44,14 @@ pytestmark = [pytest.mark.weights, pytest.mark.timeout(900)]
 REPOSITORY = Path(__file__).parents[2]
 
 SCRIPT = """
-import json, sys
+import gc, json, sys
 from pathlib import Path
 
 from flows.build import build
+from tests.checkpoints import qwen_image_edit
 
+gc.freeze()
+qwen_image_edit.look_at_small_pictures()
 for line in sys.stdin:
     recipe, out = json.loads(line)
     first = build.fn(recipe, out).data
@@ -103,6 +107,7 @@ def built(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Built]:
         "serverless": serverless_recipe(folder, mirror),
         "records": records_recipe(folder, mirror, url),
     }
+    qwen_image_edit.look_at_small_pictures()
     for name, recipe in recipes.items():
         (folder / f"{name}.yaml").write_text(yaml.safe_dump(recipe))
     with pytest.MonkeyPatch.context() as patched, (folder / "builder.log").open("w") as log:
