@@ -76,7 +76,7 @@ def test_verdicts_are_well_formed(verdicts, samples):
                 assert verdict.keep
 
 
-def test_a_batch_is_judged_as_one_by_one_and_again_the_same(filters, samples, verdicts):
+def test_a_batch_is_judged_as_one_by_one(filters, samples, verdicts):
     for one in filters:
         batch = verdicts[one.name]
         single = [one.judge([s])[0] for s in samples]
@@ -84,7 +84,6 @@ def test_a_batch_is_judged_as_one_by_one_and_again_the_same(filters, samples, ve
         assert [v.reason for v in batch] == [v.reason for v in single]
         for a, b in zip(batch, single, strict=True):
             assert a.score == b.score or a.score == pytest.approx(b.score, abs=1e-6)
-        assert one.judge(samples) == batch
         assert one.judge([]) == []
 
 
@@ -94,7 +93,7 @@ def test_judging_together_is_judging_apart(samples, together, verdicts):
         assert [row[name] for row in together] == judged
 
 
-def test_two_threads_get_the_same(filters, samples, encoder, together):
+def test_again_and_in_two_threads_it_is_the_same(filters, samples, encoder, together):
     with ThreadPoolExecutor(2) as pool:
         results = list(pool.map(lambda _: judge(samples, filters, encoder), range(2)))
     assert results == [together] * 2

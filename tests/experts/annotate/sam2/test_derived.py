@@ -14,7 +14,9 @@ FEATURES = ("high_res_feats_0", "high_res_feats_1", "image_embed")
 
 def outputs(file: Path | bytes, names: tuple[str, ...], feed: dict[str, np.ndarray]) -> list:
     file = str(file) if isinstance(file, Path) else file
-    session = ort.InferenceSession(file, providers=["CPUExecutionProvider"])
+    options = ort.SessionOptions()
+    options.intra_op_num_threads = 1  # several wait for each other by turning in circles
+    session = ort.InferenceSession(file, options, providers=["CPUExecutionProvider"])
     return session.run(list(names), feed)
 
 
