@@ -137,8 +137,9 @@ def main() -> None:
             assert found is not None, "too few labels of either kind"
             print(
                 f"{count} labels, draw {seed}: {told(after, pairs)}\n  on the labels "
-                f"{found.aucs[0]:.3f}, without them {found.aucs[1]:.3f} (worse in {found.worse:.0%}"
-                f" of resamples); on everything {overall(after, both):.4f}, without them "
+                f"{found.aucs[0]:.3f}, without them {found.aucs[1]:.3f} (of resamples worse in "
+                f"{found.worse:.0%}, better in {found.better:.0%}); on everything "
+                f"{overall(after, both):.4f}, without them "
                 f"{overall(before, both):.4f}",
                 flush=True,
             )
