@@ -167,8 +167,9 @@ class Catalog(Queries):
         self.refuse_old_format()
         tags = (re.fullmatch(r"v([0-9]+)", tag) for tag in tags_in(self.storage))
         number = 1 + max((int(found[1]) for found in tags if found), default=0)
-        while isinstance(self.storage, Versioned) and self.storage.has_tag(f"v{number}"):
-            number += 1  # somebody gave it to a commit by hand
+        if isinstance(self.storage, Versioned):  # somebody gave it to a commit or branch by hand
+            while self.storage.has_tag(f"v{number}") or self.storage.has_branch(f"v{number}"):
+                number += 1
         return f"v{number}"
 
     def select(self, name: str, recipe: str, policy: Policy, code: str) -> Catalog:

@@ -29,8 +29,12 @@ def publish(held: Catalog, release: Release) -> Release:
         if index.entry_of(storage, taken).content == new.content:
             return _completed(held, taken)
         raise EditmillError(f"tag {release.tag!r} is taken by other content; choose a new tag")
-    if isinstance(storage, Versioned) and storage.has_tag(release.tag):
-        raise EditmillError(f"{storage.uri}: has a tag {release.tag} already; choose a new tag")
+    if isinstance(storage, Versioned):
+        for kind, has in (("tag", storage.has_tag), ("branch", storage.has_branch)):
+            if has(release.tag):
+                raise EditmillError(
+                    f"{storage.uri}: has a {kind} {release.tag} already; choose a new tag"
+                )
     known = index.entries(storage)
     same = index.newest(storage, (each for each in known if each.content == new.content))
     if same is not None:

@@ -125,11 +125,15 @@ class Versioned(Storage, Protocol):
 
     def tag(self, name: str) -> None:
         """Give this branch's last commit a name for good. A tag of that name at the same commit is
-        no error; one elsewhere raises EditmillError."""
+        no error; one elsewhere, or a branch, raises EditmillError."""
         ...
 
     def has_tag(self, name: str) -> bool:
-        """Whether some commit has that name."""
+        """Whether there is a tag of that very name."""
+        ...
+
+    def has_branch(self, name: str) -> bool:
+        """Whether there is a branch of that name, which no tag can have then."""
         ...
 
     def delete_branch(self) -> None:

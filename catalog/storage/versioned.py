@@ -136,19 +136,19 @@ class LakefsStorage(ObjectStorage):
         except _Refusal as refusal:
             if refusal.status != 409:
                 raise
-            if self._request(lambda: tag.get_commit().id) != head:
+            if not self.has_tag(name) or self._request(lambda: tag.get_commit().id) != head:
                 raise EditmillError(
-                    f"{self.uri}: there is a tag {name} already; choose another name"
+                    f"{self.uri}: there is a tag or branch {name} already; choose another name"
                 ) from None
 
     def has_tag(self, name: str) -> bool:
-        try:
-            self._request(lambda: self._repository.tag(name).get_commit().id)
-        except _Refusal as refusal:
-            if refusal.status != 404:
-                raise
-            return False
-        return True
+        # Not by its commit: as which lakeFS takes a branch's name, and the beginning of an id, too.
+        found = self._request(lambda: list(self._repository.tags(max_amount=1, prefix=name)))
+        return any(tag.id == name for tag in found)
+
+    def has_branch(self, name: str) -> bool:
+        found = self._request(lambda: list(self._repository.branches(max_amount=1, prefix=name)))
+        return any(branch.id == name for branch in found)
 
     def delete_branch(self) -> None:
         if self.ref == self.main:

@@ -78,7 +78,7 @@ def test_a_tag_keeps_what_it_names(main, lakefs_uri):
     append(main, "s1/pairs", [2], "b")
     main.write("releases/v2.json", b"{}")
     main.commit("Two", {})
-    with pytest.raises(EditmillError, match="there is a tag v1 already"):
+    with pytest.raises(EditmillError, match="there is a tag or branch v1 already"):
         main.tag("v1")
     release = open_storage(f"{lakefs_uri}/v1")
     assert rows(release, "s1/pairs") == [1] and rows(main, "s1/pairs") == [1, 2]
@@ -217,4 +217,29 @@ def test_a_tag_that_somebody_else_gave_is_no_releases(main):
     with pytest.raises(EditmillError, match="has a tag v1 already; choose a new tag"):
         at.release("v1")
     assert at.tags() == []
+    assert at.release(at.next_tag()).tag == "v2"
+
+
+def test_names_that_are_no_tags_may_be_a_releases(main):
+    at = catalog.open(main, create=True)
+    at.tables.put("failures", {"f": [Failure("f", "edit", "r", "x", "")]})
+    main.commit("One", {})
+    begins = commits(main)[0].id[:5]  # lakeFS takes it for that commit
+    assert not main.has_tag(begins)
+    assert at.release(begins).tag == begins
+    assert main.has_tag(begins)
+
+
+def test_a_release_has_no_branchs_name(main, lakefs_uri):
+    main.write("a", b"a")
+    branch = main.branch("v1")
+    assert main.has_branch("v1") and not main.has_tag("v1")
+    assert not main.has_branch("v")
+    at = catalog.open(main, create=True)
+    at.tables.put("failures", {"f": [Failure("f", "edit", "r", "x", "")]})
+    with pytest.raises(EditmillError, match="has a branch v1 already; choose a new tag"):
+        at.release("v1")
+    assert at.tags() == []
+    with pytest.raises(EditmillError, match="there is a tag or branch v1 already"):
+        branch.tag("v1")
     assert at.release(at.next_tag()).tag == "v2"
