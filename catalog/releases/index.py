@@ -64,10 +64,13 @@ def entry_of(storage: Storage, release: Release) -> Entry:
 
 
 def entries(storage: Storage) -> list[Entry]:
-    """Of all releases there are, the oldest first; adds those that lack."""
-    tags = set(tags_in(storage))
-    names = (_KEY.fullmatch(each.key) for each in storage.list(FOLDER))
-    known = [Entry(int(m[2]), m[4], m[3], m[1]) for m in names if m and m[4] in tags]
+    """Of all releases there are, the oldest first; adds those that lack, and deletes those of
+    releases that were removed: another may have that tag later."""
+    names = [_KEY.fullmatch(each.key) for each in storage.list(FOLDER)]
+    tags = set(tags_in(storage))  # behind: a release has its document before its entry
+    listed = [Entry(int(m[2]), m[4], m[3], m[1]) for m in names if m]
+    known = [each for each in listed if each.tag in tags]
+    storage.delete(each.key for each in listed if each.tag not in tags)
     lacking = sorted(tags - {each.tag for each in known})
     for release in every(storage, lambda tag: release_of(storage, tag), lacking):
         if release is not None:

@@ -83,6 +83,23 @@ def test_a_tag_that_was_removed_may_be_given_to_other_content(at):
     assert [each.tag for each in at.releases()] == ["kept", "v1", "v2"]
 
 
+def test_a_release_that_was_stopped_is_found_where_another_had_its_tag(at, monkeypatch):
+    for number in (1, 2, 3):
+        released(at, number)
+    at.storage.delete(["releases/v2.json"])
+    at.tables.put("clips", {"z": [clip("z")]})
+
+    def stopped(*of):
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(index, "add", stopped)
+        at.release("v2", "recipe")
+    newest = [(each.number, each.tag) for each in at.newest_releases()]
+    assert newest == [(4, "v2"), (3, "v3"), (1, "v1")]
+    assert at.release("v5", "recipe").tag == "v2"
+
+
 def test_the_newest_releases_are_read_first_and_no_others(at, monkeypatch):
     for number in range(1, 13):
         released(at, number)
