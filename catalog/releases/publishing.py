@@ -11,7 +11,7 @@ from catalog.layout import release_key, release_of
 from catalog.records import Release
 from catalog.releases import index, pins
 from catalog.releases.counts import count
-from catalog.storage.location import Versioned
+from catalog.storage.location import Storage, Versioned
 
 if TYPE_CHECKING:
     from catalog.releases.catalog import Catalog
@@ -24,17 +24,14 @@ def publish(held: Catalog, release: Release) -> Release:
     tag that is taken by other content.
     """
     storage = held.storage
+    kind = _named(storage, release.tag)  # first: a release has its document before its tag
     new, taken = index.entry_of(storage, release), release_of(storage, release.tag)
     if taken is not None:
         if index.entry_of(storage, taken).content == new.content:
             return _completed(held, taken)
         raise EditmillError(f"tag {release.tag!r} is taken by other content; choose a new tag")
-    if isinstance(storage, Versioned):
-        for kind, has in (("tag", storage.has_tag), ("branch", storage.has_branch)):
-            if has(release.tag):
-                raise EditmillError(
-                    f"{storage.uri}: has a {kind} {release.tag} already; choose a new tag"
-                )
+    if kind:
+        raise EditmillError(f"{storage.uri}: has a {kind} {release.tag} already; choose a new tag")
     known = index.entries(storage)
     same = index.newest(storage, (each for each in known if each.content == new.content))
     if same is not None:
@@ -45,6 +42,9 @@ def publish(held: Catalog, release: Release) -> Release:
     release = dataclasses.replace(release, counts=count(held, before), number=number)
     data = json.dumps(dataclasses.asdict(release), sort_keys=True).encode()
     if not storage.create(release_key(release.tag), data):
+        taken = release_of(storage, release.tag)
+        if taken is not None and index.entry_of(storage, taken).content == new.content:
+            return _completed(held, taken)
         raise EditmillError(f"tag {release.tag!r} was taken by another build; choose a new tag")
     index.add(storage, release)
     _describe(held, release)
@@ -70,7 +70,21 @@ def _tag(storage: Versioned, release: Release) -> None:
         return
     said = {"release": release.tag, "selection": release.selection, "code": release.code}
     storage.commit(f"Release {release.tag}", said)
-    storage.tag(release.tag)
+    try:
+        storage.tag(release.tag)
+    except EditmillError:
+        if not storage.has_tag(release.tag):
+            raise  # else another process gave it, that completed the same release
+
+
+def _named(storage: Storage, name: str) -> str:
+    """What of the storage has this name: a `tag`, a `branch` or, empty, nothing."""
+    if isinstance(storage, Versioned):
+        if storage.has_tag(name):
+            return "tag"
+        if storage.has_branch(name):
+            return "branch"
+    return ""
 
 
 def _describe(held: Catalog, release: Release) -> None:

@@ -13,10 +13,11 @@ import catalog
 from catalog.diff.tables import TableDiff
 from catalog.errors import EditmillError
 from catalog.policy import Policy
-from catalog.records import Clip, ModelRow
-from catalog.releases import Catalog, publishing
+from catalog.records import Clip, ModelRow, Release
+from catalog.releases import Catalog, index, publishing
 from catalog.releases.counts import count
 from catalog.storage import open_storage
+from catalog.storage.location import Storage
 from tests.catalog import writers
 from tests.catalog.writers import POLICY, clip, selected
 from tests.editmill.small_catalog import make_pair
@@ -156,6 +157,25 @@ def test_a_tag_is_taken_by_one(
     with pytest.raises(EditmillError, match=r"taken by another build|has a tag v1 already"):
         at.release("v1", "")
     assert elsewhere().releases() == [first]
+
+
+def test_a_release_that_another_makes_at_once_is_one(
+    storage_uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    at = selected(storage_uri)
+    at.tables.put("clips", by_key([clip("a")]))
+    made = list[Release]()
+    with monkeypatch.context() as patched:
+
+        def meanwhile(storage: Storage) -> list[index.Entry]:
+            patched.undo()
+            known = index.entries(storage)
+            made.append(catalog.open(storage_uri).release("v1", ""))
+            return known
+
+        patched.setattr(index, "entries", meanwhile)
+        assert at.release("v1", "") == made[0]
+    assert catalog.open(storage_uri).releases() == made
 
 
 def test_joining_files_and_removing_old_ones_leaves_releases(storage_uri: str, elsewhere) -> None:

@@ -209,6 +209,23 @@ def test_a_release_that_was_stopped_before_its_tag_gets_it_with_the_next(main, m
     assert catalog.open(f"{main.uri.rpartition('/')[0]}/v1").tags() == ["v1"]
 
 
+def test_of_two_that_tag_a_release_at_once_one_does(main, monkeypatch):
+    at = catalog.open(main, create=True)
+    at.tables.put("failures", {"f": [Failure("f", "edit", "r", "x", "")]})
+    with monkeypatch.context() as patched:
+
+        def meanwhile(storage, name):
+            patched.undo()
+            assert catalog.open(main).release("v1").tag == name
+            main.write("a", b"a")
+            main.commit("What came behind it", {})
+            storage.tag(name)
+
+        patched.setattr(LakefsStorage, "tag", meanwhile)
+        assert at.release("v1").tag == "v1"
+    assert main.has_tag("v1")
+
+
 def test_a_tag_that_somebody_else_gave_is_no_releases(main):
     at = catalog.open(main, create=True)
     at.tables.put("failures", {"f": [Failure("f", "edit", "r", "x", "")]})
