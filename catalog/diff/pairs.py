@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 
 import catalog
-from catalog.diff.rows import content, differing_rows
+from catalog.diff.rows import collected, content, differing_rows
 from catalog.records import SCORES, key_column
 
 KEPT = "kept"
@@ -47,14 +47,15 @@ def changes(root: str | Path, old: str, new: str) -> list[Change]:
     Raises EditmillError as :func:`catalog.open` does.
     """
     before, after = catalog.open(root, ref=old), catalog.open(root, ref=new)
-    return [
-        change
-        for table in ("pairs", "local_edits")
-        for change in _compared(*differing_rows(before, after, table), key_column(table))
-    ]
+    found = []
+    for table in ("pairs", "local_edits"):
+        groups = _compared(*differing_rows(before, after, table), key_column(table))
+        found += [Change(*row) for row in collected(groups, table, before, after).iter_rows()]
+    return found
 
 
-def _compared(old: pl.LazyFrame, new: pl.LazyFrame, key: str) -> list[Change]:
+def _compared(old: pl.LazyFrame, new: pl.LazyFrame, key: str) -> pl.LazyFrame:
+    """The fields of changes, a row each."""
     names = list(old.collect_schema())
     judged = [name for name in names if name in JUDGEMENT]
     made = [name for name in names if name not in (*judged, key)]
@@ -65,7 +66,7 @@ def _compared(old: pl.LazyFrame, new: pl.LazyFrame, key: str) -> list[Change]:
         for rows in (old, new)
     )
     joined = before.join(after, on=key, how="full", coalesce=True, suffix=_AFTER)
-    groups = (
+    return (
         joined.select(
             pl.col(key),
             task=pl.coalesce("task", f"task{_AFTER}"),
@@ -84,9 +85,7 @@ def _compared(old: pl.LazyFrame, new: pl.LazyFrame, key: str) -> list[Change]:
         .group_by("task", "what", "before", "after")
         .agg(pl.col(key).sort())
         .sort("task", "what", "before", "after")
-        .collect(engine="streaming")
     )
-    return [Change(*row) for row in groups.iter_rows()]
 
 
 def _verdict(judged: list[str]) -> pl.Expr:

@@ -6,7 +6,9 @@ from collections.abc import Collection, Sequence
 from typing import Any
 
 import polars as pl
+from polars.exceptions import PanicException, PolarsError
 
+from catalog.errors import EditmillError
 from catalog.releases import Catalog
 
 
@@ -26,6 +28,19 @@ def differing_rows(old: Catalog, new: Catalog, table: str) -> tuple[pl.LazyFrame
         before.with_columns(_nulls(ours)).select(*had, *ours),
         after.with_columns(_nulls(theirs)).select(*had, *ours),
     )
+
+
+def collected(frame: pl.LazyFrame, table: str, *of: Catalog) -> pl.DataFrame:
+    """The frame, made of a table's rows at these refs. Raises EditmillError, naming the file where
+    that can be told, for one that cannot be read."""
+    try:
+        return frame.collect(engine="streaming")
+    except (PolarsError, PanicException, OSError) as error:
+        fault = error
+    for at in of:
+        at.tables.find_damage(table)
+    what = str(fault).partition("\n")[0]
+    raise EditmillError(f"{of[0].uri}: the table {table} cannot be read ({what}); restore it")
 
 
 def content(names: Sequence[str]) -> pl.Expr:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 import polars as pl
 
-from catalog.diff.rows import content, differing_rows
+from catalog.diff.rows import collected, content, differing_rows
 from catalog.records import key_column
 from catalog.releases import Catalog
 from catalog.tables import VERSIONED
@@ -45,14 +45,14 @@ def table_diff(old: Catalog, new: Catalog, table: str) -> TableDiff:
     names = [name for name in before.collect_schema() if name != key]
     rows = (each.select(key, row=content(names)) for each in (before, after))
     had, has = pl.col("row"), pl.col("row_right")
-    differing = (
+    joined = (
         next(rows)
         .join(next(rows), on=key, how="full", coalesce=True)
         .filter(had.ne_missing(has))
         .select(key, came=had.is_null(), went=has.is_null())
         .sort(key)
-        .collect(engine="streaming")
     )
+    differing = collected(joined, table, old, new)
     came, went = differing["came"], differing["went"]
     keys = (differing.filter(of)[key].to_list() for of in (came, went, ~(came | went)))
     return TableDiff(*keys)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import polars as pl
 
 from catalog import opening
-from catalog.diff.rows import differing_rows
+from catalog.diff.rows import collected, differing_rows
 from catalog.records import Release
 from catalog.releases import Catalog
 from flows.release.outcome import Outcome
@@ -58,12 +58,13 @@ def made_since(dataset: Catalog, tag: str, product: str) -> NewRecords:
     name = next(recipe_name(release) for release in newest if release.tag == tag)
     earlier = next((release for release in newest if recipe_name(release) == name), None)
     key = "pair_id" if product == "pairs" else "edit_id"
-    released = opening.open(dataset.storage, tag)
-    rows = released.table(product)
+    refs = [opening.open(dataset.storage, tag)]
+    rows = refs[0].table(product)
     if earlier:
-        before, rows = differing_rows(opening.open(dataset.storage, earlier.tag), released, product)
+        refs.append(opening.open(dataset.storage, earlier.tag))
+        before, rows = differing_rows(refs[1], refs[0], product)
         rows = rows.join(before.select(key), on=key, how="anti")
     kept = pl.col("keep") if product == "pairs" else pl.lit(True)
-    found = rows.select(key, kept.alias("keep")).collect()
+    found = collected(rows.select(key, kept.alias("keep")), product, *refs)
     since = earlier.tag if earlier else ""
     return NewRecords(since, found[key], found.filter(pl.col("keep"))[key])

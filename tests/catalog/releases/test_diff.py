@@ -13,6 +13,7 @@ import catalog
 from catalog.diff.pairs import changes
 from catalog.diff.rows import differing_rows
 from catalog.diff.tables import TableDiff
+from catalog.errors import EditmillError
 from catalog.releases import Catalog
 from tests.catalog.releases.steps import MILD, PARTS, STEPS, STRICT, put, take
 
@@ -71,3 +72,18 @@ def test_of_other_policies_all_rows_are_read(at):
     assert [each.select(pl.len()).collect().item() for each in rows] == [5, 5]
     (change,) = changes(at.root, "v2", "strict")
     assert (change.what, change.before, len(change.ids)) == ("re-judged", "kept", 5)
+
+
+def test_a_data_file_that_cannot_be_read_is_named(at):
+    before, after = catalog.open(at.root, "v1"), catalog.open(at.root, "v2")
+    (name,) = set(files(before)) - set(files(after))
+    file = at.root / "tables" / "one" / "pairs" / name
+    data = file.read_bytes()  # it begins, ends and is long as it was
+    file.write_bytes(data[:4] + b"\xff" * 1000 + data[1004:])
+    for compared in (lambda: after.diff("v1"), lambda: changes(at.root, "v1", "v2")):
+        with pytest.raises(EditmillError, match=f"{name}: cannot be read"):
+            compared()
+
+
+def files(at: Catalog) -> list[str]:
+    return at.tables.files("pairs")["path"].to_list()
