@@ -87,6 +87,7 @@ class ChildProcess:
         """Close this process's ends, in a fork of the process that started it."""
         self.channel.close()
         os.close(self._life)
+        self._life = -1
         self._popen.returncode = 0  # it is no child of this process: Popen shall not wait for it
 
 

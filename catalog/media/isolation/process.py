@@ -104,6 +104,8 @@ class DecodingProcess:
         """Close this process's ends, in a fork of the process that started it."""
         if self._memory is not None:
             self._memory.close()
+            self._memory = None
+        self._reading = False  # by this process
         self._child.forget()
 
     def _answer(self) -> dict[str, Any]:

@@ -315,6 +315,23 @@ def test_a_fork_reads_for_itself(write, numbered):
     assert len(list(frames)) == 29
 
 
+def test_a_fork_that_ends_a_reading_closes_nothing_of_its_own(write, numbered):
+    frames = iter_frames(write("a.mp4", numbered(30)))
+    next(frames)
+    child = os.fork()
+    if child == 0:
+        try:
+            own = [os.open(os.devnull, os.O_RDONLY) for _ in range(8)]  # what was closed is free
+            frames.close()
+            for descriptor in own:
+                os.fstat(descriptor)
+            os._exit(0)
+        finally:
+            os._exit(2)
+    assert os.waitpid(child, 0)[1] == 0
+    assert len(list(frames)) == 29
+
+
 PARENT = """
 import sys, time
 from catalog.media import iter_frames
