@@ -28,14 +28,14 @@ def publish(held: Catalog, release: Release) -> Release:
     new, taken = index.entry_of(storage, release), release_of(storage, release.tag)
     if taken is not None:
         if index.entry_of(storage, taken).content == new.content:
-            return _completed(held, taken)
+            return completed(held, taken)
         raise EditmillError(f"tag {release.tag!r} is taken by other content; choose a new tag")
     if kind:
         raise EditmillError(f"{storage.uri}: has a {kind} {release.tag} already; choose a new tag")
     known = index.entries(storage)
     same = index.newest(storage, (each for each in known if each.content == new.content))
     if same is not None:
-        return _completed(held, same)
+        return completed(held, same)
     alike = [each for each in known if each.counted == new.counted]
     before = None if release.without else index.newest(storage, alike)
     number = 1 + max((each.number for each in known), default=0)
@@ -44,7 +44,7 @@ def publish(held: Catalog, release: Release) -> Release:
     if not storage.create(release_key(release.tag), data):
         taken = release_of(storage, release.tag)
         if taken is not None and index.entry_of(storage, taken).content == new.content:
-            return _completed(held, taken)
+            return completed(held, taken)
         raise EditmillError(f"tag {release.tag!r} was taken by another build; choose a new tag")
     index.add(storage, release)
     _describe(held, release)
@@ -53,9 +53,9 @@ def publish(held: Catalog, release: Release) -> Release:
     return release
 
 
-def _completed(held: Catalog, release: Release) -> Release:
-    """The release that there is. Where a build was stopped once its document was there, it gets its
-    data card and the storage's tag now."""
+def completed(held: Catalog, release: Release) -> Release:
+    """The release that there is; `held` is the catalog at it. Where a build was stopped once its
+    document was there, it gets its data card and the storage's tag now."""
     from catalog.report.release_card import card_key
 
     if not held.storage.exists(card_key(release.tag)):

@@ -6,8 +6,10 @@ import json
 from collections.abc import Sequence
 from importlib.metadata import version
 
+from catalog import opening
 from catalog.errors import EditmillError
 from catalog.records import Release
+from catalog.releases.publishing import completed
 from flows.release.unchanged import unchanged
 from flows.release.used_models import model_rows
 from flows.runtime.context import Context
@@ -21,7 +23,7 @@ def publish_release(ctx: Context, tag: str | None, without: Sequence[str]) -> Re
     ctx.catalog.tables.put("models", {"used": models})
     recipe = json.dumps(ctx.recipe.decisions())
     if not without and (same := unchanged(ctx.catalog, recipe)) is not None:
-        return same
+        return completed(opening.open(ctx.catalog.storage, same.tag), same)
     while True:
         wanted = tag or ctx.catalog.next_tag()
         try:

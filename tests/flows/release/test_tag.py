@@ -10,7 +10,9 @@ import catalog
 from catalog.errors import EditmillError
 from catalog.policy import Policy
 from catalog.records import Source
-from catalog.releases import Catalog
+from catalog.releases import Catalog, publishing
+from catalog.report.release_card import card_key
+from catalog.storage.location import Versioned
 from flows.recipe import parse
 from flows.release.tag import publish_release
 from flows.runtime.context import Context, context
@@ -38,6 +40,25 @@ def test_tags_are_counted(ctx: Context) -> None:
     _filled(ctx.uri, "another").release("vivid", "")
     assert publish_release(ctx, None, []).tag == "v8"
     assert publish_release(ctx, None, []).tag == "v8"  # nothing changed since
+
+
+def test_a_release_that_was_stopped_is_completed_by_a_build_that_finds_it(
+    storage_uri: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ctx = context(storage_uri, parse(RECIPE, "tiny"))
+    ctx.catalog = _filled(ctx.uri, "one")
+
+    def stopped(*of: object) -> None:
+        raise KeyboardInterrupt
+
+    with monkeypatch.context() as patched, pytest.raises(KeyboardInterrupt):
+        patched.setattr(publishing, "_describe", stopped)
+        publish_release(ctx, None, [])
+    storage = ctx.catalog.storage
+    assert not storage.exists(card_key("v1"))
+    assert publish_release(ctx, None, []).tag == "v1"
+    assert storage.exists(card_key("v1"))
+    assert not isinstance(storage, Versioned) or storage.has_tag("v1")
 
 
 def test_builds_that_end_at_once_take_one_number_after_the_other(
