@@ -149,6 +149,7 @@ def _compared(measured: Mapping[str, Any]) -> str:
     if not (labels := measured["labels"]):
         return line
     if "labels_auc" not in measured:
-        return f"{line}; learnt from {counted(labels, 'label')}, too few to compare on"
+        few = "" if measured["rival_auc"] is None else ", too few to compare on"
+        return f"{line}; learnt from {counted(labels, 'label')}{few}"
     own, other = measured["labels_auc"], measured["labels_rival_auc"]
     return f"{line}; on {labels} labels {own:.4f}, {measured['rival']}: {other:.4f}"

@@ -238,6 +238,16 @@ def test_labels_have_a_word_in_what_is_promoted(
     assert dataclasses.replace(made, present_auc=None).verdict(0.005) == "present_outdated"
 
 
+def test_labels_are_not_called_few_where_the_present_model_cannot_judge(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = ModelCandidate(SHIPPED.read_bytes(), {}, 0.9, None, 7, 300)
+    monkeypatch.setitem(CANDIDATES, "quality", lambda *of: made)
+    release_footage(str(tmp_path), range(1))
+    done = retrain.fn(str(tmp_path), "quality", least_new=1)
+    assert str(done.message).endswith("(on 7 held-out sources); learnt from 300 labels")
+
+
 def test_a_version_that_is_not_there_is_refused_before_a_build(tmp_path: Path) -> None:
     asked = Filters(quality_model="quality@0123456789ab")
     with pytest.raises(EditmillError, match="build first and train with: editmill retrain"):
