@@ -179,7 +179,13 @@ def releases_in(storage: Storage, layout: int = FORMAT) -> list[Release]:
     else:
         read = every(storage, lambda tag: release_of(storage, tag), tags_in(storage))
         found = [release for release in read if release is not None]
-    return sorted(found, key=lambda r: (r.number, r.created_at, r.tag))
+    return sorted(found, key=age)
+
+
+def age(release: Release) -> tuple[int, str, str]:
+    """Greater for newer ones: by the clocks only those are told apart that were made at once, or
+    before releases had numbers."""
+    return release.number, release.created_at, release.tag
 
 
 def tags_in(storage: Storage) -> list[str]:

@@ -15,7 +15,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
 from catalog.keys import digest
-from catalog.layout import release_of, tags_in
+from catalog.layout import age, release_of, tags_in
 from catalog.records import Release
 from catalog.storage.location import Storage
 from catalog.storage.parallel import REQUESTS, every
@@ -96,20 +96,20 @@ def newest(storage: Storage, among: Iterable[Entry]) -> Release | None:
 
 def newest_first(storage: Storage) -> Iterator[Release]:
     """All releases, the newest first; each is read when it is come to, or shortly before."""
-    order = sorted({(each.number, each.tag) for each in entries(storage)}, reverse=True)
-    numbered = [(number, tag) for number, tag in order if number]
-    ahead = 1
-    while numbered:
-        now, numbered = numbered[:ahead], numbered[ahead:]
-        found = every(storage, lambda entry: release_of(storage, entry[1]), now)
-        for release, (number, _) in zip(found, now, strict=True):
-            if release is not None and release.number == number:
-                yield release
+    tags: dict[int, set[str]] = {}  # by number, which releases made at once may share
+    for entry in entries(storage):
+        tags.setdefault(entry.number, set()).add(entry.tag)
+    unnumbered = tags.pop(0, set())  # of before releases had numbers
+    numbers, ahead = sorted(tags, reverse=True), 1
+    while numbers:
+        now, numbers = numbers[:ahead], numbers[ahead:]
+        yield from _newest_first(storage, [(number, tag) for number in now for tag in tags[number]])
         ahead = min(2 * ahead, REQUESTS)  # most ask for one of the last, some for none there is
-    first = [tag for number, tag in order if not number]  # of before releases had numbers
-    old = every(storage, lambda tag: release_of(storage, tag), first)
-    yield from sorted(
-        (each for each in old if each is not None and not each.number),
-        key=lambda each: (each.created_at, each.tag),
-        reverse=True,
-    )
+    yield from _newest_first(storage, [(0, tag) for tag in unnumbered])
+
+
+def _newest_first(storage: Storage, numbered: Iterable[tuple[int, str]]) -> list[Release]:
+    """Those that are there of these releases, under these numbers, the newest first."""
+    found = every(storage, lambda entry: (release_of(storage, entry[1]), entry[0]), numbered)
+    there = [each for each, number in found if each is not None and each.number == number]
+    return sorted(there, key=age, reverse=True)

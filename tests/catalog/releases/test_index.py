@@ -134,3 +134,19 @@ def test_a_release_that_was_made_again_comes_once(at):
     at.tables.put("clips", {"z": [clip("z")]})
     at.release("v1", "recipe")
     assert [(each.number, each.tag) for each in at.newest_releases()] == [(3, "v1"), (2, "v2")]
+
+
+def test_of_releases_that_share_a_number_the_later_one_comes_first(at):
+    at.tables.put("clips", {"a": [clip("a")]})
+    for tag in ("base", "late", "early"):
+        at.release(tag, recipe=tag)
+    for tag, when in (("early", "2021"), ("late", "2022")):
+        document = json.loads(at.storage.read(f"releases/{tag}.json"))
+        document |= {"created_at": when, "number": 2}
+        at.storage.write(f"releases/{tag}.json", json.dumps(document).encode())
+    at.storage.delete([each.key for each in at.storage.list(index.FOLDER)])
+    assert [each.tag for each in at.releases()] == ["base", "early", "late"]
+    assert [each.tag for each in at.newest_releases()] == ["late", "early", "base"]
+    document |= {"created_at": "2020"}
+    at.storage.write("releases/late.json", json.dumps(document).encode())
+    assert [each.tag for each in at.newest_releases()] == ["early", "late", "base"]
