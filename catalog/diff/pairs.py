@@ -8,7 +8,7 @@ from pathlib import Path
 import polars as pl
 
 import catalog
-from catalog.diff.rows import collected, content, differing_rows
+from catalog.diff.rows import collected, content, differing_rows, of_same_files
 from catalog.records import SCORES, key_column
 
 KEPT = "kept"
@@ -49,9 +49,18 @@ def changes(root: str | Path, old: str, new: str) -> list[Change]:
     before, after = catalog.open(root, ref=old), catalog.open(root, ref=new)
     found = []
     for table in ("pairs", "local_edits"):
-        groups = _compared(*differing_rows(before, after, table), key_column(table))
+        rows = differing_rows(before, after, table)
+        if table == "pairs" and of_same_files(before, after, table):  # policies may differ
+            rows = _judgements(rows[0]), _judgements(rows[1])
+        groups = _compared(*rows, key_column(table))
         found += [Change(*row) for row in collected(groups, table, before, after).iter_rows()]
     return found
+
+
+def _judgements(rows: pl.LazyFrame) -> pl.LazyFrame:
+    """What is judged of each pair, with its id and task: a quarter of the columns."""
+    there = rows.collect_schema()
+    return rows.select("pair_id", "task", *(name for name in JUDGEMENT if name in there))
 
 
 def _compared(old: pl.LazyFrame, new: pl.LazyFrame, key: str) -> pl.LazyFrame:

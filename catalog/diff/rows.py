@@ -30,6 +30,12 @@ def differing_rows(old: Catalog, new: Catalog, table: str) -> tuple[pl.LazyFrame
     )
 
 
+def of_same_files(old: Catalog, new: Catalog, table: str) -> bool:
+    """Whether both refs have the same rows stored, and so differ in their policies at most."""
+    of = [(at.selection.name, at.tables.without, at.tables.version(table)) for at in (old, new)]
+    return of[0] == of[1] and of[0][-1] is not None
+
+
 def collected(frame: pl.LazyFrame, table: str, *of: Catalog) -> pl.DataFrame:
     """The frame, made of a table's rows at these refs. Raises EditmillError, naming the file where
     that can be told, for one that cannot be read."""
