@@ -102,7 +102,7 @@ class SeparableConv3d(nn.Module):
 
     def forward(self, x: Tensor) -> Tensor:
         batch, length, height, width, _ = x.shape
-        in_space, in_time = (layer.weight for layer in self.layers)
+        in_space, in_time = (layer.get_parameter("weight") for layer in self.layers)
         pictures = x.flatten(0, 1).permute(0, 3, 1, 2)
         x = F.conv2d(pictures, in_space[:, :, 0], padding=1)
         pixels = x.permute(0, 2, 3, 1).reshape(batch, length, height * width, -1)
