@@ -28,6 +28,9 @@ if TYPE_CHECKING:
 VIEW = "scores"
 """What :meth:`Queries.scores` is called in SQL."""
 
+QUERYABLE = (*TABLES, VIEW)
+"""All that a query may name."""
+
 READING = ("select", "with", "from", "values", "show", "explain")
 """How a statement begins that only reads. Polars would carry out DELETE, DROP, TRUNCATE and CREATE
 on its own view of the tables alone, and answer as if they had been changed."""
@@ -171,7 +174,7 @@ class Queries:
         verb = first_word(query)
         if verb not in READING:
             raise EditmillError(_refusal(verb))
-        named = [t for t in (*TABLES, VIEW) if verb == "show" or re.search(rf"\b{t}\b", query)]
+        named = [t for t in QUERYABLE if verb == "show" or re.search(rf"\b{t}\b", query)]
         frames = {table: self.table(table) for table in named}
         try:
             return pl.SQLContext(frames).execute(query, eager=True)
@@ -235,7 +238,7 @@ def first_word(query: str) -> str:
 
 def _refusal(verb: str) -> str:
     if not verb:
-        return f"SQL: there is no query; the tables are {', '.join(TABLES)}"
+        return f"SQL: there is no query; the tables are {', '.join(QUERYABLE)}"
     return (
         f"SQL: a query only reads: it is one SELECT, WITH … SELECT, EXPLAIN or SHOW TABLES, not "
         f"{verb.upper()}; what the tables hold changes by building"
@@ -252,5 +255,5 @@ def _explain(message: str, frames: dict[str, pl.LazyFrame]) -> str:
             for table, frame in frames.items()
         )
     else:
-        there = f"the tables are {', '.join(TABLES)}"
+        there = f"the tables are {', '.join(QUERYABLE)}"
     return f"SQL: {what}; {there}"

@@ -32,7 +32,7 @@ def query(
     json_: Json = False,
 ) -> None:
     """Ask the tables: sources, clips, tracks, plans, pairs, local_edits, statistics, failures,
-    models, trained, labels, releases."""
+    models, trained, labels, releases, scores."""
     import catalog
     from flows.commands.reading.printed import printed
 
