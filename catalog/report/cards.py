@@ -29,7 +29,7 @@ class ScoreBar:
     filled: float
     threshold: float | None
     mark: float | None
-    rule: str  # "≥ 0.60"
+    rule: str  # "≥ 0.600"
     state: State
     note: str  # the filter's reason, in words
 
@@ -134,7 +134,7 @@ def _bar(
         filled=0.0 if value is None else place(value),
         threshold=line.value if line else None,
         mark=place(line.value) if line else None,
-        rule=f"{'≥' if line.keeps == 'at_least' else '≤'} {line.value:.2f}" if line else "",
+        rule=line.rule if line else "",
         state=state,
         note=words(reason) or ("not measured" if value is None else ""),
     )

@@ -71,6 +71,11 @@ class ThresholdLine:
     keeps: Literal["at_least", "at_most"]
     task: str = ""
 
+    @property
+    def rule(self) -> str:
+        """`≥ 0.600`: as many digits as scores are shown with, so that the two can be compared."""
+        return f"{'≥' if self.keeps == 'at_least' else '≤'} {self.value:.3f}"
+
 
 @dataclass(frozen=True, slots=True)
 class Summary:

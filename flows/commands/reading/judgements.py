@@ -13,7 +13,7 @@ from catalog.report.summary import ThresholdLine, threshold_lines
 
 def judgements(pair: Pair, lines: Sequence[ThresholdLine]) -> list[dict[str, Any]]:
     """What each filter said of the pair, in the order they are asked: `name`, `score`, `rule`
-    (`≥ 0.60`; empty where there is no single threshold, or none is known), `passed` (None where it
+    (`≥ 0.600`; empty where there is no single threshold, or none is known), `passed` (None where it
     did not judge) and `reason`."""
     found = []
     for name in asked([pair]):
@@ -21,7 +21,7 @@ def judgements(pair: Pair, lines: Sequence[ThresholdLine]) -> list[dict[str, Any
         of_score = {line.task: line for line in lines if line.score == name}
         line = of_score.get(pair.task, of_score.get(""))
         passed = None if score is None or reason in KEPT_ASIDE else not reason
-        rule = f"{'≥' if line.keeps == 'at_least' else '≤'} {line.value:.2f}" if line else ""
+        rule = line.rule if line else ""
         found.append(
             {"name": name, "score": score, "rule": rule, "passed": passed, "reason": reason}
         )

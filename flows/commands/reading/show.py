@@ -199,7 +199,7 @@ def _instruction(pair: Pair) -> list[str]:
 def _judgement(judged: dict[str, Any]) -> str:
     score = "–" if judged["score"] is None else f"{judged['score']:.3f}"
     word = {True: "passed", False: "failed", None: "did not judge"}[judged["passed"]]
-    return f"{judged['name']:<13}{score:>6}  {judged['rule']:<7} {word} {judged['reason']}".rstrip()
+    return f"{judged['name']:<13}{score:>6}  {judged['rule']:<8} {word} {judged['reason']}".rstrip()
 
 
 def _pictures(dataset: Catalog, pair: Pair) -> Iterator[str]:

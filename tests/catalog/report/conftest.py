@@ -158,7 +158,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
         thresholds=[
             ThresholdLine("quality", 0.6, "at_least"),
             ThresholdLine("quality", 0.5, "at_least", task="deblur"),
-            ThresholdLine("subtle", 0.95, "at_most"),
+            ThresholdLine("subtle", 0.955, "at_most"),
         ],
     )
     return Made(root, pairs, summary)

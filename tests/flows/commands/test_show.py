@@ -81,9 +81,9 @@ def test_each_score_stands_against_the_threshold_of_its_release(root: Path):
     lines = [line for line in thresholds_of(dataset) if line.score != "alignment"]
     deblur = {j["name"]: j for j in judgements(_pair(root, subtle_score=0.6), lines)}
     assert deblur["quality"] == {
-        "name": "quality", "score": 0.9, "rule": "≥ 0.70", "passed": True, "reason": "",
+        "name": "quality", "score": 0.9, "rule": "≥ 0.700", "passed": True, "reason": "",
     }  # fmt: skip
-    assert deblur["subtle"]["rule"] == "≤ 0.50"
+    assert deblur["subtle"]["rule"] == "≤ 0.500"
     assert deblur["construction"] == {
         "name": "construction", "score": None, "rule": "", "passed": None, "reason": "",
     }  # fmt: skip
@@ -91,7 +91,7 @@ def test_each_score_stands_against_the_threshold_of_its_release(root: Path):
         root, task="global_style_transfer", quality_score=0.2, quality_reason="edit_failed"
     )
     (quality,) = (j for j in judgements(failed, lines) if j["name"] == "quality")
-    assert (quality["rule"], quality["passed"]) == ("≥ 0.80", False)
+    assert (quality["rule"], quality["passed"]) == ("≥ 0.800", False)
     aside = _pair(root, quality_score=0.2, quality_reason="abstained")
     assert judgements(aside, lines)[1]["passed"] is None
 
