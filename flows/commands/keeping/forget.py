@@ -17,6 +17,7 @@ from catalog.keeping.forget import Forgotten, Removal, erase, find, remember, ta
 from catalog.keeping.references import states
 from catalog.releases import Catalog, check_tag
 from catalog.storage.location import Versioned
+from catalog.wording import counted
 from experts.local_edits.statistics import statistics
 from flows.release.outcome import REPORT
 from flows.runtime.idle import refuse_while_building
@@ -170,5 +171,6 @@ def _called(source: Forgotten) -> str:
 
 
 def _rows(report: dict[str, Any]) -> str:
-    removed = ", ".join(f"{count} {table}" for table, count in report["removed"].items())
+    rows = report["removed"].items()
+    removed = ", ".join(counted(count, table.removesuffix("s"), table) for table, count in rows)
     return f"in all selections: {removed}" if removed else "no row of any selection"

@@ -13,6 +13,7 @@ import pytest
 
 import catalog
 from experts.local_edits.statistics import statistics
+from flows.commands.keeping.forget import _rows
 from tests.catalog.keeping import format_1
 from tests.catalog.keeping.two_sources import FIRST, Made
 
@@ -70,6 +71,11 @@ def test_forget_shows_asks_and_then_does(editmill, refused, made: Made):
     release, v2 = v3.releases()[-1], before[-1]
     assert (release.recipe, release.policy, release.models) == (v2.recipe, v2.policy, v2.models)
     assert release.counts["tables"]["pairs"] == 2
+
+
+def test_forget_counts_in_plain_words():
+    assert _rows({"removed": {"clips": 4, "sources": 1}}).endswith(": 4 clips, 1 source")
+    assert _rows({"removed": {}}) == "no row of any selection"
 
 
 def test_forget_done_again_changes_nothing_and_can_erase(editmill, made: Made):

@@ -332,13 +332,13 @@ def test_a_dry_run_tells_new_footage_from_known_and_from_forgotten(
     assert (told["known"], told["forgotten"]) == (["short.mp4"], [])
     assert told["new_seconds"] == 6.0  # of long.mp4: 150 frames at 25 a second
     shown = editmill("build", recipe, "--out", root, "--dry-run")
-    assert "By name, 1 of the 2 sources are in it and 1 are new" in shown
+    assert "By name, 1 of the 2 sources are in it, 1 new" in shown
     dataset.tables.put("sources", {"a": []})
     remember(dataset.storage, Forgotten("a" * 64, ["short.mp4"]))
     told = json.loads(editmill("build", recipe, "--out", root, "--dry-run", "--json"))
     assert (told["known"], told["forgotten"], told["new_seconds"]) == ([], ["short.mp4"], 6.0)
     shown = editmill("build", recipe, "--out", root, "--dry-run")
-    assert "0 of the 2 sources are in it and 1 are new" in shown
+    assert "0 of the 2 sources are in it, 1 new" in shown
     assert "Forgotten, so the build refuses them: short.mp4" in shown
 
 

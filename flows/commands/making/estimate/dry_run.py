@@ -215,7 +215,7 @@ def _there(expected: Forecast, document: dict[str, Any]) -> list[str]:
     had, gone = len(document["known"]), document["forgotten"]
     new = document["sources"] - had - len(gone)
     lines = [f"{document['out']} holds {there or 'nothing'} already. "]
-    lines[0] += f"By name, {had} of the {document['sources']} sources are in it and {new} are new"
+    lines[0] += f"By name, {had} of the {document['sources']} sources are in it, {new} new"
     if had and expected.footage.seconds:
         share = document["new_seconds"] / expected.footage.seconds
         spent = share * expected.core_seconds / 60
