@@ -143,7 +143,8 @@ def check_memory(free: float | None = None) -> SetupCheck:
 def check_weights(missing: list[weights.WeightsEntry]) -> SetupCheck:
     """Whether every weight and sample clip is in the cache."""
     count = len(weights.standard_entries())
-    found = f"{count - len(missing)} of {count}, sample clips included, in {weights.cache_dir()}"
+    here = f"{count - len(missing)} of the {count} that builds open, sample clips included"
+    found = f"{here}, in {weights.cache_dir()}"
     if not missing:
         return SetupCheck("weights", "ok", found)
     size = sum(entry.size for entry in missing) / 1e6

@@ -85,7 +85,7 @@ def test_missing_weights_cost_a_download(monkeypatch, tmp_path) -> None:
     entries = weights.standard_entries()
     check = doctor.check_weights(entries)
     assert check.status == "warn"
-    assert check.found.startswith(f"0 of {len(entries)}")
+    assert check.found.startswith(f"0 of the {len(entries)} ")
     assert f"{sum(e.size for e in entries) / 1e6:.0f} MB" in check.cost
     assert "--fetch" in check.remedy
 
