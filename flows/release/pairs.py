@@ -212,10 +212,13 @@ def unplanned_notes(recipe: Recipe, tasks: Sequence[TaskLine]) -> list[str]:
     without = [name for name, weight in weights.items() if weight and name not in planned]
     if not without:
         return []
-    return [
+    note = (
         f"Planned for no clip: {', '.join(without)}. No object suited, or others were drawn; more "
-        "clips help, or more `plan.edits_per_clip` (docs/tasks.md)."
-    ]
+        "clips help, or more `plan.edits_per_clip`"
+    )
+    if recipe.plan.local_share and not all(TASKS[name].needs_track for name in without):
+        note += "; for edits of the whole picture also a lower `plan.local_share`"
+    return [f"{note} (docs/tasks.md)."]
 
 
 def off_notes(recipe: Recipe) -> list[str]:

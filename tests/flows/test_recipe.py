@@ -144,6 +144,10 @@ def test_a_build_says_of_which_tasks_it_planned_nothing() -> None:
     removal = TaskLine("object_removal", planned=1, made=0, kept=0, rejected={"small": 1})
     (note,) = unplanned_notes(asked, [deblur])
     assert note.startswith("Planned for no clip: object_removal. ")
+    assert "local_share" not in note  # a lower one makes no more of it
+    (note,) = unplanned_notes(asked, [removal])
+    assert note.startswith("Planned for no clip: deblur. ")
+    assert "a lower `plan.local_share`" in note
     assert unplanned_notes(asked, [deblur, removal]) == []
 
 
