@@ -80,7 +80,7 @@ def changed(
         if not math.isfinite(value) or score not in SCORES:
             raise EditmillError(
                 f"--set {setting}: not a threshold; write FILTER=VALUE or FILTER.TASK=VALUE, the "
-                f"filter one of {', '.join(SCORES)}"
+                f"filter one of {', '.join(SCORE_RANGES)}"
             )
         if score not in SCORE_RANGES:
             raise EditmillError(

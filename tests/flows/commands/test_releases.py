@@ -153,6 +153,7 @@ def test_releases_of_a_clock_that_was_set_back_stay_in_their_order(editmill, roo
     ("subtle=1.01", "subtle lies between -1 and 1"),
     ("construction=0.5", "set in the recipe"),
     ("quality=high", "not a threshold"),
+    ("words=0.5", "the filter one of quality,"),  # and not construction, which is refused above
 ])  # fmt: skip
 def test_a_threshold_that_no_score_can_reach_is_refused(refused, root: Path, setting, said):
     assert said in refused("decide", "--set", setting, "--catalog", root)
