@@ -29,8 +29,8 @@ class News:
     def too_few(self, model: str, records: str, least: int) -> Retraining:
         """What a retraining comes to that asks for `least` new records."""
         reason = (
-            f"release {self.release} has {len(self.new)} new {records} of {self.total}, and "
-            f"{least} are asked for"
+            f"release {self.release}: {len(self.new)} of {self.total} {records} are new, and "
+            f"{least} are asked for (least_new)"
         )
         return Retraining(model, reason, self.release, len(self.new))
 

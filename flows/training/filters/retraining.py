@@ -97,8 +97,8 @@ def _too_few(found: News, name: str, new_labels: int, labels: int, least_new: in
     if not labels:
         return found.too_few(name, "sources", least_new)
     reason = (
-        f"release {found.release} has {len(found.new)} new sources of {found.total} and "
-        f"{new_labels} new labels of {labels}, and {least_new} of either are asked for"
+        f"release {found.release}: {len(found.new)} of {found.total} sources and {new_labels} of "
+        f"{labels} labels are new, and {least_new} of either are asked for (least_new)"
     )
     return Retraining(name, reason, found.release, len(found.new), new_labels=new_labels)
 

@@ -77,7 +77,8 @@ def test_without_a_release_or_with_little_that_is_new_nothing_is_trained(tmp_pat
     release_footage(root, range(3))
     few = retrain.fn(root, "quality", least_new=4)
     assert few.message == (
-        "quality: nothing to learn from yet: release v1 has 3 new sources of 3, and 4 are asked for"
+        "quality: nothing to learn from yet: release v1: 3 of 3 sources are new, and 4 are asked "
+        "for (least_new)"
     )
     assert "no release of other" in str(retrain.fn(root, "quality", str(recipe)).message)
     # Clips without a caption teach the global stylizer nothing, and that is no error.
@@ -187,8 +188,8 @@ def test_enough_new_labels_are_enough_to_learn_from(
     label(root, [*pairs[:2], *blurred, "of no release"], False)
     few = retrain.fn(root, "quality", least_new=3)
     assert few.message == (
-        "quality: nothing to learn from yet: release v3 has 0 new sources of 3 and 2 new labels "
-        "of 2, and 3 of either are asked for"
+        "quality: nothing to learn from yet: release v3: 0 of 3 sources and 2 of 2 labels are "
+        "new, and 3 of either are asked for (least_new)"
     )
     assert outcome(few)["new_labels"] == 2 and len(trainings) == 1
     told = capsys.readouterr().err
