@@ -136,11 +136,14 @@ def _tracked(frames: Frames, fps: float, detector: object, asked: str, label: st
     masks: Masks = np.stack(Union([f.masks for f in found]))
     followed = int(masks.any((1, 2)).sum())
     if followed < len(masks):
+        # A label is looked for at every keyframe, a box is only followed from the first frame.
+        other = "--object or --mask" if asked.startswith("--box") else "--mask"
         log.warning(
             "%s: found in %d of %d frames, and only these are edited; where it is to be seen in "
-            "others too, give --mask",
+            "others too, give %s",
             asked,
             followed,
             len(masks),
+            other,
         )
     return masks

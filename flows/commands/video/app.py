@@ -19,7 +19,7 @@ app = typer.Typer()
     rich_help_panel=PANEL,
     epilog="Examples:\n\n"
     "`editmill edit object_removal in.mp4 --mask masks.mkv --object car --out out.mp4`\n\n"
-    "`editmill edit object_removal in.mp4 --object car --out out.mp4` · finds the car itself\n\n"
+    "`editmill edit object_removal in.mp4 --object car --out out.mp4` · finds every car itself\n\n"
     "`editmill edit local_style_transfer in.mp4 --box 40,60,200,180 --prompt red --out out.mp4`\n\n"
     '`editmill edit senorita_editor in.mp4 --catalog dataset --prompt "Make it snow." '
     "--first-frame snow.png --out out.mp4` · an editor trained in a catalog",
@@ -41,7 +41,7 @@ def edit(
         str | None, typer.Option(help="x0,y0,x1,y1 in px of the object in the first frame.")
     ] = None,
     object_: Annotated[
-        str, typer.Option("--object", help="What the object is: car, person …")
+        str, typer.Option("--object", help="What is edited: car, person …; all that are found.")
     ] = "",
     prompt: Annotated[
         str, typer.Option(help="What the result shows, for stylizers; what an editor is told.")

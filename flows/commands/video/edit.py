@@ -3,16 +3,21 @@
 from __future__ import annotations
 
 import json
+import logging
+from collections.abc import Mapping
 from typing import Any
 
 from catalog import media
 from experts.annotate import given_masks
 from experts.base import EditRequest
 from experts.edit.tasks import TASKS
+from experts.plan.rules import Planning
 from experts.serving import embedded
 from flows.commands.video import arguments, edit_trained
 from flows.commands.video.arguments import EditArguments
 from flows.recipe import MAX_FRAMES
+
+log = logging.getLogger("editmill")
 
 
 def edit(given: EditArguments) -> dict[str, Any]:
@@ -55,6 +60,7 @@ def edit(given: EditArguments) -> dict[str, Any]:
             params=params,
         )
     )
+    _warn_of_poor_fill(given, result.info)
     codec = media.write_video(given.out, result.frames, info.fps)
     count, made_height, made_width = result.frames.shape[:3]
     return {
@@ -70,6 +76,19 @@ def edit(given: EditArguments) -> dict[str, Any]:
         "seed": given.seed,
         "info": dict(result.info),
     }
+
+
+def _warn_of_poor_fill(given: EditArguments, info: Mapping[str, Any]) -> None:
+    """Says so where a build would refuse the edit for what it expects behind the object."""
+    error, most = info.get("fill_error"), Planning.model_fields["max_fill_error"].default
+    if error is not None and error > most:
+        log.warning(
+            "%s: look at it: what lies behind the object is expected to be off by %.1f dB, and a "
+            "build makes no pair above %.1f (plan.max_fill_error)",
+            given.out,
+            error,
+            most,
+        )
 
 
 def describe(result: dict[str, Any]) -> str:

@@ -239,3 +239,4 @@ def test_an_object_that_was_lost_is_told(monkeypatch, caplog, scene):
     with caplog.at_level(logging.WARNING, "editmill"):
         np.testing.assert_array_equal(given_masks.from_box(frames, "10,10,30,30", "", 25), masks)
     assert "found in 2 of 6 frames" in caplog.text
+    assert caplog.text.rstrip().endswith("give --object or --mask")

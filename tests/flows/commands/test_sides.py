@@ -1,15 +1,19 @@
 """Videos that a user hands to `judge`, `evaluate` and `edit`: what belongs together, and what must
 not be written over."""
 
+import logging
 import os
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from catalog.errors import BadInput, EditmillError
 from catalog.media import sides
 from catalog.records import SCORES
+from experts.base import EditResult
 from filters.base import Verdict
 from flows.commands.video import edit as edit_one
 from flows.commands.video import judge as judge_one
@@ -97,6 +101,28 @@ def test_the_small_side_of_an_upscaling_pair_is_one(size: tuple[int, int], facto
 @pytest.mark.parametrize(("one", "other"), [((80, 44), (80, 60)), ((640, 360), (640, 376))])
 def test_another_picture_is_none(one: tuple[int, int], other: tuple[int, int]):
     assert not sides.one_shape(one, other)
+
+
+def edited(expert_says: dict[str, float], monkeypatch: pytest.MonkeyPatch, given: EditArguments):
+    """The edit of an expert that changes nothing and says this of it."""
+    expert = SimpleNamespace(edit=lambda request: EditResult(request.frames, None, expert_says))
+    monkeypatch.setattr(edit_one, "embedded", lambda task: expert)
+    return edit_one.edit(given)
+
+
+@pytest.mark.parametrize(("error", "told"), [(-15.2, True), (-24.0, False)])
+def test_an_edit_that_a_build_would_refuse_is_made_and_told(
+    error: float, told: bool, write, scene, tmp_path: Path, monkeypatch, caplog
+):
+    masks = np.zeros((4, 96, 128), np.uint8)
+    masks[:, 20:60, 20:60] = 255
+    video, mask = write("in.mp4", scene(4, 96, 128)), write("mask.mp4", np.stack([masks] * 3, -1))
+    given = EditArguments("object_removal", video, tmp_path / "out.mp4", mask=str(mask))
+    with caplog.at_level(logging.WARNING, "editmill"):
+        made = edited({"fill_error": error}, monkeypatch, given)
+    assert (tmp_path / "out.mp4").exists() and made["info"] == {"fill_error": error}
+    assert ("-15.2 dB" in caplog.text and "plan.max_fill_error" in caplog.text) == told
+    assert bool(caplog.text) == told
 
 
 def same(path: Path) -> Path:
