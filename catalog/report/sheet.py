@@ -7,6 +7,7 @@ sheet is the same on every machine; they are ASCII alone.
 
 from __future__ import annotations
 
+import textwrap
 import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -23,6 +24,9 @@ from catalog.records import Pair
 
 CELL = (200, 356)
 """Height and width of a frame in a sheet of many pairs, px; other shapes are fitted in."""
+
+CELL_LETTERS = 36
+"""Letters to a line of the words in a cell without a frame."""
 
 FRAME_WIDTH = 320
 """px of a frame in the sheet of one pair, which keeps the pair's own shape."""
@@ -155,7 +159,9 @@ def _cell(frame: Picture | None, error: str) -> Picture:
     """A frame in the top left corner of a cell, or a grey cell that says why there is none."""
     if frame is None:
         cell = np.full((*CELL, 3), EMPTY, np.uint8)
-        cell[:BAR] = _line(error, CELL[1], EMPTY)
+        lines = textwrap.wrap(error, CELL_LETTERS)[: CELL[0] // BAR]
+        for k, line in enumerate(lines):
+            cell[k * BAR : (k + 1) * BAR] = _line(line, CELL[1], EMPTY)
         return cell
     cell = np.full((*CELL, 3), 225, np.uint8)  # grey: holes and maps are black
     scale = min(1.0, CELL[0] / frame.shape[0])

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from catalog.keeping.erased import kept_path
 from catalog.media import read_masks, read_video
 from catalog.media.geometry import crop_resize
 from catalog.query import Queries
@@ -38,11 +39,12 @@ class LocalSample:
 
 def read(catalog: Queries, row: Mapping[str, Any]) -> LocalSample:
     """The sample of a row of `local_edits`. Raises BadInput where its media cannot be read."""
+    path = kept_path(catalog.media)
     first, count, size = row["first_frame"], row["frames"], (row["height"], row["width"])
-    frames = read_video(catalog.path(row["video"]), first=first, count=count)
+    frames = read_video(path(row["video"]), first=first, count=count)
     return LocalSample(
         x=shown(frames, row["crop"], size),
-        m=read_masks(catalog.path(row["mask"])),
+        m=read_masks(path(row["mask"])),
         captions=(row["caption_short"], row["caption_medium"], row["caption_long"]),
     )
 

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from functools import cached_property
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal, get_args, overload
 
 import numpy as np
 from numpy.typing import NDArray
 
 from catalog.errors import EditmillError
+from catalog.keeping.erased import kept_path
 from catalog.media.decode import read_masks, read_video
 from catalog.records import FILTER_SCORES, SCORES, Pair
 from catalog.storage.media import MediaStore
@@ -26,7 +28,7 @@ class PairSample:
 
     `source`, `target`, `mask` and `difference` decode the whole video on first use and keep it as
     long as the sample lives. :meth:`frames` and :meth:`tensor` keep nothing. All of them raise
-    BadInput, with the file's name, where a video is missing or damaged.
+    BadInput, with the file's name, where a video is missing, damaged or erased with its source.
     """
 
     record: Pair
@@ -113,11 +115,11 @@ class PairSample:
                 raise EditmillError(
                     f"pair {self.id}: {self.task} has no mask; `has_mask` tells which pairs do"
                 )
-            return read_masks(self.media.path(self.record.mask), first, count)
+            return read_masks(self._path(self.record.mask), first, count)
         if part == "source":
-            return read_video(self.media.path(self.record.source_video), first, count)
+            return read_video(self._path(self.record.source_video), first, count)
         if part == "target":
-            return read_video(self.media.path(self.record.target_video), first, count)
+            return read_video(self._path(self.record.target_video), first, count)
         raise EditmillError(f"a pair has no {part!r}; it has {', '.join(get_args(Part))}")
 
     def tensor(self, part: Part, first: int = 0, count: int | None = None) -> torch.Tensor:
@@ -135,6 +137,9 @@ class PairSample:
         frames: NDArray[Any] = self.frames(part, first, count)
         channels = frames[:, None] if part == "mask" else frames.transpose(0, 3, 1, 2)
         return torch.from_numpy(np.ascontiguousarray(channels))
+
+    def _path(self, ref: str) -> Path:
+        return kept_path(self.media)(ref)
 
     def _difference(
         self, source: NDArray[np.uint8], target: NDArray[np.uint8]

@@ -18,6 +18,7 @@ from rich.text import Text
 import catalog
 from catalog import media
 from catalog.errors import BadInput, EditmillError
+from catalog.keeping.erased import kept_path
 from catalog.media import sides
 from catalog.query import Queries
 from experts.annotate import given_masks
@@ -176,10 +177,11 @@ def _clip_of(models: Models) -> str:
 
 
 def _subject(opened: Queries, row: dict[str, Any]) -> Subject:
-    reader = partial(_stored, opened.path(row["mask"])) if row["mask"] else None
+    path = kept_path(opened.media)
+    reader = partial(_stored, path(row["mask"])) if row["mask"] else None
     return Subject(
-        opened.path(row["source_video"]),
-        opened.path(row["target_video"]),
+        path(row["source_video"]),
+        path(row["target_video"]),
         row["task"],
         row["generated_side"],
         row["target_prompt"],

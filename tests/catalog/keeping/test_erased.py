@@ -16,6 +16,7 @@ from catalog.keeping.erased import kept_path
 from catalog.keeping.forget import erase, find, remember, take_out, trace
 from catalog.records import Plan
 from catalog.releases import Catalog
+from catalog.samples import local_edit
 from catalog.storage import open_storage
 from flows.commands.reading.rebuild import rebuild
 from tests.catalog.export.conftest import FIRST, dataset  # noqa: F401
@@ -61,6 +62,16 @@ def test_what_is_missing_for_no_known_reason_stays_missing(erased: Catalog) -> N
         kept_path(erased.media)(gone(erased))
     other = f"media/aa/{'a' * 64}.mp4"
     assert kept_path(erased.media)(other) == erased.path(other)
+
+
+def test_its_frames_say_so(erased: Catalog) -> None:
+    ref = gone(erased)
+    (pair_id,) = erased.pairs().filter(task="upscaling").collect()["pair_id"]
+    with pytest.raises(BadInput, match=TOLD):
+        erased.pair(pair_id).frames("source", 0, 1)
+    with pytest.raises(BadInput, match=TOLD):
+        local_edit.read(erased, {"first_frame": 0, "frames": 1, "height": 8, "width": 8,
+                                 "video": ref})  # fmt: skip
 
 
 def test_a_rebuild_says_so(made: Made, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from catalog.keeping.erased import kept_path
 from catalog.media.image import read_image
 from catalog.provenance import provenance
 from catalog.records import Pair
-from catalog.report.sheet import BAR, FRAME_WIDTH, many_sheet, pair_sheet
+from catalog.report.sheet import BAR, CELL, EMPTY, FRAME_WIDTH, many_sheet, pair_sheet
 from catalog.report.terminal import half_blocks
 from flows.commands.reading.judgements import judgements, thresholds_of
 from tests.flows.tiny_training import HEIGHT, WIDTH
@@ -132,6 +132,9 @@ def test_missing_media_are_told_in_the_picture(root: Path):
     whole, partly = pair_sheet(pair, dataset.path), pair_sheet(gone, dataset.path)
     assert partly.shape[1] == whole.shape[1] and partly.shape[0] < whole.shape[0]
     assert many_sheet([gone], dataset.path).shape == many_sheet([pair], dataset.path).shape
+    below = slice(2 * BAR, 4 * BAR)  # the words about the pair, and a line of why, come before
+    told = many_sheet([gone], dataset.path)[below, CELL[1] : 2 * CELL[1]]
+    assert (told != EMPTY).any()  # all of why, not only the file's name
 
 
 def test_random_pairs_as_one_picture(editmill, refused, root: Path, tmp_path: Path):
