@@ -92,7 +92,9 @@ def _show(console: Console, outcome: Outcome, as_json: bool, headline: str) -> N
         f"report   {outcome.report}",
     ]
     if totals["failures"]:
-        lines.append(f'failures editmill query "{FAILED}" {where}')
+        # A release that stayed may not have this build's.
+        ref = MAIN if outcome.unchanged else outcome.release or MAIN
+        lines.append(f'failures editmill query "{FAILED}" --catalog {outcome.catalog} --ref {ref}')
     if totals["made"]:
         lines.append(f'next     editmill query "{QUESTIONS[outcome.product]}" {where}')
     for line in lines:

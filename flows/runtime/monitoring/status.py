@@ -43,6 +43,10 @@ Pid = Annotated[int, Field(gt=0, lt=2**31)]
 SAME_PROCESS_SECONDS = 1.0
 """Difference of two start times up to which a process of the same id is the same process."""
 
+RATE_SECONDS = 1.0
+"""Time that a stage must have been at work before a rate is told: a video that is refused at once
+would make it thousands a minute."""
+
 
 @dataclass(frozen=True, slots=True)
 class StageStatus:
@@ -108,7 +112,7 @@ def stage_status(stage: StageStats, workers: int, now: float) -> StageStatus:
     computed = stage.done + stage.failed
     rate = left_seconds = None
     end = now if left or stage.until is None else stage.until
-    if computed and stage.since is not None and end > stage.since:
+    if computed and stage.since is not None and end - stage.since >= RATE_SECONDS:
         rate = 60 * computed / (end - stage.since)
     if not left:
         left_seconds = 0.0

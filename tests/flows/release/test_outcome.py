@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import pytest
+from rich.console import Console
+
+from flows.commands.making.build import _show
 from flows.release.outcome import Outcome
 
 TOTALS = {
@@ -31,3 +35,13 @@ def test_local_editing_records_are_called_records() -> None:
     assert outcome.line() == (
         "my-set: v1 holds the same as before, 2 records kept of 2 made, 0 failures"
     )
+
+
+@pytest.mark.parametrize(("unchanged", "ref"), [(False, "v1"), (True, "main")])
+def test_the_failures_are_asked_for_where_this_builds_are(
+    unchanged: bool, ref: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    outcome = Outcome("v1", "my-set", "", [], [], TOTALS, unchanged=unchanged)
+    _show(Console(), outcome, False, "")
+    (failures,) = (s for s in capsys.readouterr().out.splitlines() if s.startswith("failures "))
+    assert failures.endswith(f"--catalog my-set --ref {ref}")

@@ -64,6 +64,8 @@ def test_the_rate_of_a_finished_stage_stays_what_it_was(
 def test_nothing_is_said_before_anything_is_known() -> None:
     found = stage_status(StageStats("edit", total=3), workers=2, now=1.0)
     assert (found.per_minute, found.seconds_left) == (None, None)
+    refused = StageStats("look", total=1, failed=1, since=100.0, until=100.0001)
+    assert stage_status(refused, workers=2, now=160.0).per_minute is None
     reused = stage_status(StageStats("edit", total=3, reused=3), workers=2, now=1.0)
     assert (reused.left, reused.seconds_left) == (0, 0.0)
 
