@@ -86,7 +86,7 @@ def _opened(path: Path) -> Path:
         os.scandir(root).close()
     except (FileNotFoundError, NotADirectoryError, RuntimeError):  # the last: `~nobody`
         raise EditmillError(
-            f"{path}: not a folder; correct the recipe's `sources` or --source"
+            f"{path}: not a folder; correct the path (in `sources` if a recipe has it)"
         ) from None
     except OSError as error:
         raise EditmillError(
