@@ -99,6 +99,11 @@ def users_server(server: str) -> tuple[str, dict[str, str]]:
         if url := leading.get("PREFECT_API_URL"):
             return _api(url), leading
         server = active
+        if not server:
+            raise EditmillError(
+                "no Prefect server is named, and no profile is in use; set PREFECT_API_URL or give "
+                "--server a URL"
+            )
     if server not in profiles:
         there = f"there are: {', '.join(profiles)}" if profiles else "there are none"
         raise EditmillError(f"{path}: no Prefect profile {server!r}, {there}; or give a URL")

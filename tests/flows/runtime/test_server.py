@@ -213,6 +213,12 @@ def test_a_server_that_is_none_is_one_line(users: Users, asked: str, told: str) 
         prefect_settings.users_server("work")
 
 
+def test_where_no_server_is_named_anywhere_both_ways_are_told(users: Users) -> None:
+    (users.home / "profiles.toml").unlink()
+    with pytest.raises(EditmillError, match="set PREFECT_API_URL or give --server a URL"):
+        prefect_settings.users_server("profile")
+
+
 def test_a_recipe_may_name_a_server_and_it_changes_no_result() -> None:
     text = "name: a\nsources: [{kind: folder, path: v}]\nplan: {weights: {deblur: 1}}\n"
     own, theirs = parse(text, "a"), parse(text + "run: {server: 'http://h:4200/api'}\n", "a")
