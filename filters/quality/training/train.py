@@ -60,12 +60,13 @@ def sample_pairs(
     """
     videos = [(weights.entry(name).sha256, weights.fetch(name)) for name in samples]
     own = {source for source, _ in videos}
-    more = [video for video in footage if video[0] not in own]
+    videos += [video for video in footage if video[0] not in own]
     made = edits or GoodEdits()
-    synthetic = [
-        training_set(_counted(made.pairs([video], seed), video[0], tell), seed, encoder)
-        for video in (*videos, *more)
-    ]
+    synthetic = []
+    for number, video in enumerate(videos, start=1):
+        source = f"source {number} of {len(videos)} ({video[0][:8]})"
+        pairs = _counted(made.pairs([video], seed), source, tell)
+        synthetic.append(training_set(pairs, seed, encoder))
     return joined([*synthetic, *labelled_examples(labelled, encoder, tell)])
 
 
@@ -74,7 +75,7 @@ def _counted(
 ) -> Iterator[T]:
     for count, pair in enumerate(pairs):
         if count % every == 0:
-            tell(f"{source[:8]}: {count} edits made, broken and described")
+            tell(f"{source}: {count} edits made, broken and described so far")
         yield pair
 
 

@@ -91,5 +91,8 @@ def _read(root: str) -> Status:
     if found is not None:
         return found
     if not open_storage(root).exists(MARKER):
-        raise EditmillError(f"{root}: no catalog there; name one with --catalog")
+        raise EditmillError(
+            f"{root}: no catalog there; name a build's output folder with --catalog, or make one "
+            "with: editmill build"
+        )
     raise EditmillError(f"{root}: no build has run here; start one with: editmill build")
