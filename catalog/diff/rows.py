@@ -14,7 +14,7 @@ from catalog.releases import Catalog
 
 def differing_rows(old: Catalog, new: Catalog, table: str) -> tuple[pl.LazyFrame, pl.LazyFrame]:
     """The table's rows at both refs, less those of data files that both have; with the same
-    columns, null where one has them not.
+    columns, null where one lacks them.
 
     Data files never change, so the rows left out are equal. Where the two read equal rows
     differently (pairs under different policies), or the log does not tell any more which files
@@ -32,8 +32,8 @@ def differing_rows(old: Catalog, new: Catalog, table: str) -> tuple[pl.LazyFrame
 
 def of_same_files(old: Catalog, new: Catalog, table: str) -> bool:
     """Whether both refs have the same rows stored, and so differ in their policies at most."""
-    of = [(at.selection.name, at.tables.without, at.tables.version(table)) for at in (old, new)]
-    return of[0] == of[1] and of[0][-1] is not None
+    before, after = ((_place(at), at.tables.version(table)) for at in (old, new))
+    return before == after and before[1] is not None
 
 
 def collected(frame: pl.LazyFrame, table: str, *of: Catalog) -> pl.DataFrame:
@@ -79,7 +79,11 @@ def _nulls(columns: dict[str, pl.DataType]) -> list[pl.Expr]:
 
 def _reading(at: Catalog, table: str) -> tuple[Any, ...]:
     """Equal for refs that make equal rows of equal data files."""
-    how = at.selection.name, tuple(at.tables.without)
     if table != "pairs":
-        return how
-    return *how, None if at.policy is None else at.policy.key
+        return _place(at)
+    return *_place(at), None if at.policy is None else at.policy.key
+
+
+def _place(at: Catalog) -> tuple[Any, ...]:
+    """Whose tables they are, and what is left out of them."""
+    return at.selection.name, tuple(at.tables.without)
