@@ -25,10 +25,11 @@ from experts.edit.tasks import Task
 from experts.plan.attached import attached
 from experts.plan.bank import Bank
 from experts.plan.donors import Replacement, draw_replacement, replacements
+from experts.plan.framing import Crop
 from experts.plan.occlusion import occluders
 from experts.plan.referring import refer
 from experts.plan.rules import Planning
-from experts.plan.view import View, removal_context, view
+from experts.plan.view import Unsuited, View, removal_context, view, view_or_reason
 from experts.write.language.nouns import indefinite
 
 NO_DONORS = Bank(())
@@ -76,6 +77,10 @@ class Planner:
     """Whether an edit takes an object from another clip, and so waits until all are annotated; a
     swap waits even where it need not, so that a clip's swaps are one part of the tables."""
 
+    def unsuited(self, scene: Scene, task: Task, track: Track) -> Unsuited | None:
+        """Why the task may not be drawn for an object of the scene; None where it may."""
+        return None
+
     def objects(self, scene: Scene, task: Task) -> Sequence[Track | None]:
         """The objects the task may be drawn for; `[None]` for a task without one."""
         return [None]
@@ -102,9 +107,11 @@ class GlobalStylePlanner(Planner):
 class _OneObject(Planner):
     """Plans edits of one object, which an expression must tell apart from others of its kind."""
 
+    def unsuited(self, scene: Scene, task: Task, track: Track) -> Unsuited | None:
+        return _reason(view_or_reason(scene.clip, track, scene.tracks, task, scene.rules))
+
     def objects(self, scene: Scene, task: Task) -> Sequence[Track | None]:
-        clip, tracks, rules = scene.clip, scene.tracks, scene.rules
-        return [track for track in tracks if view(clip, track, tracks, task, rules)]
+        return [track for track in scene.tracks if self.unsuited(scene, task, track) is None]
 
 
 class LocalStylePlanner(_OneObject):
@@ -149,14 +156,21 @@ class RemovalPlanner(_OneObject):
         )
 
 
-class SwapPlanner(Planner):
+class SwapPlanner(_OneObject):
     """Another clip's object takes the place of one: the source shows the other, the target is the
     footage."""
 
     from_bank = True
 
-    def objects(self, scene: Scene, task: Task) -> Sequence[Track | None]:
-        return [track for track in scene.tracks if self._replacements(scene, task, track)]
+    def unsuited(self, scene: Scene, task: Task, track: Track) -> Unsuited | None:
+        if self._replacements(scene, task, track):
+            return None
+
+        def told_apart(crop: Crop, alive: slice) -> str:  # depends on the donor, which is missing
+            return track.label
+
+        reason = view_or_reason(scene.clip, track, scene.tracks, task, scene.rules, told_apart)
+        return _reason(reason) or Unsuited.NO_DONOR
 
     def draft(
         self, scene: Scene, task: Task, track: Track | None, rng: np.random.Generator
@@ -177,19 +191,22 @@ class SwapPlanner(Planner):
         return replacements(scene.clip, track, scene.tracks, task, scene.bank, scene.rules)
 
 
-class GeneratedSwapPlanner(Planner):
+class GeneratedSwapPlanner(_OneObject):
     """Something that is only named takes the place of an object: an image editor paints it."""
 
     from_bank = True
 
-    def objects(self, scene: Scene, task: Task) -> Sequence[Track | None]:
-        return [track for track in scene.tracks if self._shown(scene, task, track)]
+    def unsuited(self, scene: Scene, task: Task, track: Track) -> Unsuited | None:
+        tried = self._tried(scene, task, track).values()
+        reasons = [reason for found in tried if (reason := _reason(found))]
+        return max(reasons, default=Unsuited.NO_DONOR) if len(reasons) == len(tried) else None
 
     def draft(
         self, scene: Scene, task: Task, track: Track | None, rng: np.random.Generator
     ) -> EditDraft:
         assert track is not None
-        possible = self._shown(scene, task, track)
+        tried = self._tried(scene, task, track).items()
+        possible = {name: found for name, found in tried if isinstance(found, View)}
         name = list(possible)[int(rng.integers(len(possible)))]
         shown = possible[name]
         return EditDraft(
@@ -202,7 +219,7 @@ class GeneratedSwapPlanner(Planner):
             | _with_attached(scene, track, shown.alive),
         )
 
-    def _shown(self, scene: Scene, task: Task, track: Track) -> dict[str, View]:
+    def _tried(self, scene: Scene, task: Task, track: Track) -> dict[str, View | Unsuited]:
         """By the name of what may take the object's place, what of the clip to show, with an
         expression that tells it apart from the other objects there."""
         found = {}
@@ -210,9 +227,9 @@ class GeneratedSwapPlanner(Planner):
             here = dataclasses.replace(track, label=name, rivals=[])
             tracks = [here if other is track else other for other in scene.tracks]
             told_apart = partial(refer, here, tracks, scene.clip)
-            shown = view(scene.clip, track, scene.tracks, task, scene.rules, told_apart)
-            if shown is not None:
-                found[name] = shown
+            found[name] = view_or_reason(
+                scene.clip, track, scene.tracks, task, scene.rules, told_apart
+            )
         return found
 
 
@@ -245,6 +262,10 @@ def _view(scene: Scene, task: Task, track: Track | None) -> View:
     found = view(scene.clip, track, scene.tracks, task, scene.rules)
     assert found is not None  # else it had not been drawn
     return found
+
+
+def _reason(found: View | Unsuited) -> Unsuited | None:
+    return found if isinstance(found, Unsuited) else None
 
 
 def _with_attached(scene: Scene, track: Track, alive: slice) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from enum import IntEnum
 
 import numpy as np
 
@@ -70,6 +71,25 @@ class View:
         return slice(self.first, self.first + self.frames)
 
 
+class Unsuited(IntEnum):
+    """Why an object suits no edit of a task: the first that is not so, in the order they are asked.
+
+    `view` tries many sizes, crops and stretches of a clip; the reason is that of the try that came
+    the furthest.
+    """
+
+    LABEL_IN_DOUBT = 1  # min_score, min_mean_score
+    TOO_BRIEF = 2  # frames, shortest_frames
+    NOT_FOLLOWED = 3  # min_confidence
+    TOO_SMALL = 4  # min_area, smallest_long_side
+    TOO_LARGE = 5  # max_area
+    OUT_OF_VIEW = 6
+    KIND_IN_DOUBT = 7  # where all of a kind are meant: some may not be followed
+    NEVER_UNCOVERED = 8  # max_invented
+    NOT_TOLD_APART = 9
+    NO_DONOR = 10  # of a swap
+
+
 def view(
     clip: Clip,
     track: Track | None,
@@ -83,21 +103,39 @@ def view(
     None if the object does not suit the task. `refer_to` gives the referring expression of what the
     instruction speaks of, if that is not the object itself; `lengths` the frames that the edit may
     have, by default those of :func:`edit_lengths`."""
+    found = view_or_reason(clip, track, tracks, task, rules, refer_to, lengths)
+    return found if isinstance(found, View) else None
+
+
+def view_or_reason(
+    clip: Clip,
+    track: Track | None,
+    tracks: Sequence[Track],
+    task: Task,
+    rules: Planning,
+    refer_to: Refer | None = None,
+    lengths: Sequence[int] | None = None,
+) -> View | Unsuited:
+    """As :func:`view`, with the reason where there is none."""
     height, width, frames = edit_size(clip, task, rules)
     if track is None:
         return View(0, frames, widest(clip, height, width), height, width, "")
     if not surely_labelled(track, rules.min_score, rules.min_mean_score):
-        return None
+        return Unsuited.LABEL_IN_DOUBT
+    reason = Unsuited.TOO_BRIEF
     for frames in lengths or edit_lengths(clip, task, rules):
-        stretches = [slice(first, first + frames) for first in windows(track, frames)]
-        stretches = [alive for alive in stretches if _followed(track, alive, rules)]
+        there = [slice(first, first + frames) for first in windows(track, frames)]
+        stretches = [alive for alive in there if _followed(track, alive, rules)]
+        if there:
+            reason = max(reason, Unsuited.NOT_FOLLOWED)
         for height, width in edit_sizes(clip, track, task, rules):
             for alive in stretches:
                 for crop in _crops(clip, track, task, alive, (height, width)):
                     phrase = _phrase(clip, track, tracks, task, rules, crop, alive, refer_to)
-                    if phrase:
+                    if isinstance(phrase, str):
                         return View(alive.start, frames, crop, height, width, phrase)
-    return None
+                    reason = max(reason, phrase)
+    return reason
 
 
 def edit_lengths(clip: Clip, task: Task, rules: Planning) -> list[int]:
@@ -191,26 +229,29 @@ def _phrase(
     crop: Crop,
     alive: slice,
     refer_to: Refer | None,
-) -> str | None:
-    """The object's referring expression in this crop; None if it does not suit the task there."""
+) -> str | Unsuited:
+    """The object's referring expression in this crop; why it does not suit the task there."""
     area = track.area * clip.width * clip.height / (crop.width * crop.height)
-    if area < rules.min_area or (task.uncovers and area > rules.max_area):
-        return None
+    if area < rules.min_area:
+        return Unsuited.TOO_SMALL
+    if task.uncovers and area > rules.max_area:
+        return Unsuited.TOO_LARGE
     boxes = boxes_of(track)[alive]
     if task.plural:  # none needs to be told apart
         if np.mean([crop.cuts(box) for box in boxes]) > MOSTLY_CUT:
-            return None
+            return Unsuited.OUT_OF_VIEW
         unclear = crowded(track.label, tracks, crop, alive)
         unclear = unclear or in_doubt(track.label, tracks, crop, alive, rules.min_score)
         unclear = unclear or _lost(track.label, tracks, crop, alive)
-        return None if unclear else track.label
+        return Unsuited.KIND_IN_DOUBT if unclear else track.label
     if crop.share_in_view(boxes) < IN_VIEW:
-        return None
+        return Unsuited.OUT_OF_VIEW
     if task.uncovers:
         seen = removal_context(track, alive, rules)
         if _invents(clip, boxes_of(track)[seen], seen, crop) > rules.max_invented:
-            return None
-    return refer_to(crop, alive) if refer_to else refer(track, tracks, clip, crop, alive)
+            return Unsuited.NEVER_UNCOVERED
+    phrase = refer_to(crop, alive) if refer_to else refer(track, tracks, clip, crop, alive)
+    return phrase or Unsuited.NOT_TOLD_APART
 
 
 def _lost(label: str, tracks: Sequence[Track], crop: Crop, alive: slice) -> bool:

@@ -216,6 +216,8 @@ def unplanned_notes(recipe: Recipe, tasks: Sequence[TaskLine]) -> list[str]:
         f"Planned for no clip: {', '.join(without)}. No object suited, or others were drawn; more "
         "clips help, or more `plan.edits_per_clip`"
     )
+    if any(TASKS[name].needs_track for name in without):
+        note += "; `editmill objects` says what keeps objects from suiting"
     if recipe.plan.local_share and not all(TASKS[name].needs_track for name in without):
         note += "; for edits of the whole picture also a lower `plan.local_share`"
     return [f"{note} (docs/tasks.md)."]

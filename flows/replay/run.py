@@ -12,14 +12,13 @@ from typing import Any, Literal
 from catalog.errors import EditmillError
 from catalog.products import Products
 from catalog.records import Plan, from_row
-from catalog.releases import MAIN, Catalog
-from catalog.validated import validated
-from flows.recipe import Recipe, load
+from catalog.releases import MAIN
 from flows.replay.difference import MISSING, Values, difference
+from flows.replay.inputs import context_of, recipe_of
 from flows.replay.overlay import NO_INPUT, OverlaidProducts, OverlaidTables, overlaid
 from flows.replay.stages import STAGES
 from flows.replay.target import Target, target
-from flows.runtime.context import BuildRun, Context
+from flows.runtime.context import Context
 from flows.runtime.results.journal import FAILED
 from flows.runtime.results.record_result import RecordResult
 from flows.runtime.worker import limit_gpu_memory, limit_threads
@@ -60,7 +59,7 @@ def replay(
         raise EditmillError(f"{stage}: cannot be run again; use one of: {', '.join(STAGES)}")
     with tempfile.TemporaryDirectory(prefix="editmill-replay-") as folder:
         dataset = overlaid(root, ref, stage, Path(folder))
-        ctx = _context(dataset, _recipe(dataset, recipe))
+        ctx = context_of(dataset, recipe_of(dataset, recipe))
         wanted = target(dataset, what)
         results: list[RecordResult] = []
         ctx.on_result = results.append
@@ -73,20 +72,6 @@ def replay(
     if not found:
         raise EditmillError(f"{what}: {stage} has no record of it")
     return found
-
-
-def _context(dataset: Catalog, recipe: Recipe) -> Context:
-    return Context(BuildRun(dataset.uri, recipe, dataset.uri), dataset.storage, dataset)
-
-
-def _recipe(dataset: Catalog, named: str | None) -> Recipe:
-    if named is not None:
-        return load(named)
-    decided = json.loads(dataset.selection.recipe or "{}")
-    where = f"{dataset.uri}: the recipe that it was built by"
-    if not decided:
-        raise EditmillError(f"{where} is not in it; name one with --recipe")
-    return validated(Recipe, decided, where)
 
 
 def _replayed(ctx: Context, stage: str, result: RecordResult) -> Replayed | None:

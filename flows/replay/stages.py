@@ -6,16 +6,16 @@ The stages between find all that they made in the journal, and compute nothing.
 from __future__ import annotations
 
 import dataclasses
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 
 import polars as pl
 
 from catalog.errors import EditmillError
-from catalog.records import Clip, Plan, Track, from_row
-from experts.annotate.clip import AnnotatedClip
+from catalog.records import Plan, from_row
 from experts.local_edits.draw import DraftedClip
 from experts.plan.bank import Bank
 from experts.serving import generates
+from flows.replay.inputs import annotated_clips
 from flows.replay.target import Target
 from flows.runtime.context import Context
 from flows.stages import bank, edit, ideas, instruct, plan
@@ -32,23 +32,23 @@ def run_annotate(ctx: Context, what: Target) -> None:
         dataclasses.replace(
             annotated.clip, caption="", caption_by="", detailed_caption="", phrases=[], camera=[]
         )
-        for annotated in _annotated(ctx, what.clips)
+        for annotated in annotated_clips(ctx.catalog, what.clips)
     ]
     annotate.run(ctx, cut)
 
 
 def run_bank(ctx: Context, what: Target) -> None:
-    bank.run(ctx, _annotated(ctx, what.clips))
+    bank.run(ctx, annotated_clips(ctx.catalog, what.clips))
 
 
 def run_plan(ctx: Context, what: Target) -> None:
     """`plan` and the `ideas` within it; swaps take their donors from all clips, as in a build."""
     recipe = ctx.recipe
-    shard = _annotated(ctx, what.clips)
+    shard = annotated_clips(ctx.catalog, what.clips)
     plan.run(ctx, shard)
     if recipe.plan.weights.get("object_swap"):
         donated = not generates(recipe.experts, "object_swap", recipe.models)
-        clips = _annotated(ctx) if donated else []
+        clips = annotated_clips(ctx.catalog) if donated else []
         kept = {each.clip.clip_id for each in bank.run(ctx, clips)}
         donors = bank.candidates(ctx, [each for each in clips if each.clip.clip_id in kept])
         plan.run_swaps(ctx, shard, Bank(donors))
@@ -102,16 +102,6 @@ STAGES: Mapping[str, Callable[[Context, Target], None]] = {
 catalog, which need not be there any more."""
 
 
-def _annotated(ctx: Context, clips: Sequence[str] | None = None) -> list[AnnotatedClip]:
-    """Clips with their tracks as they are recorded, in the order of `clips`; None: all."""
-    asked = pl.lit(True) if clips is None else pl.col("clip_id").is_in(list(clips))
-    rows = ctx.catalog.clips().filter(asked).collect().iter_rows(named=True)
-    found = {row["clip_id"]: AnnotatedClip(from_row(Clip, row), []) for row in rows}
-    for row in ctx.catalog.tracks().filter(asked).collect().iter_rows(named=True):
-        found[row["clip_id"]].tracks.append(from_row(Track, row))
-    return [found[clip] for clip in (found if clips is None else clips) if clip in found]
-
-
 def _planned(ctx: Context, what: Target) -> list[list[PlannedClip]]:
     """The clips with their recorded plans: all but swaps, and swaps, which a build runs apart."""
     asked = pl.col("clip_id").is_in(list(what.clips))
@@ -122,7 +112,7 @@ def _planned(ctx: Context, what: Target) -> list[list[PlannedClip]]:
     shards = []
     for suffix in ("", SWAPS):
         shard = []
-        for annotated in _annotated(ctx, what.clips):
+        for annotated in annotated_clips(ctx.catalog, what.clips):
             own = [p for p in plans if plan.part(p) == annotated.clip.clip_id + suffix]
             tracks = {track.track_id: track for track in annotated.tracks}
             shard += [PlannedClip(annotated.clip, tracks, own)] if own else []
@@ -133,6 +123,6 @@ def _planned(ctx: Context, what: Target) -> list[list[PlannedClip]]:
 def _with_donors(ctx: Context, what: Target) -> list[DraftedClip]:
     if ctx.recipe.records is None:
         raise EditmillError(f"{ctx.uri}: its recipe makes pairs, and so has no such stage")
-    drafted = lend(_annotated(ctx), ctx.recipe.records, ctx.recipe.seed)
+    drafted = lend(annotated_clips(ctx.catalog), ctx.recipe.records, ctx.recipe.seed)
     by_clip = {each.clip.clip_id: each for each in drafted}
     return [by_clip[clip] for clip in what.clips if clip in by_clip]

@@ -145,9 +145,10 @@ def test_a_build_says_of_which_tasks_it_planned_nothing() -> None:
     (note,) = unplanned_notes(asked, [deblur])
     assert note.startswith("Planned for no clip: object_removal. ")
     assert "local_share" not in note  # a lower one makes no more of it
+    assert "`editmill objects`" in note
     (note,) = unplanned_notes(asked, [removal])
     assert note.startswith("Planned for no clip: deblur. ")
-    assert "a lower `plan.local_share`" in note
+    assert "a lower `plan.local_share`" in note and "editmill objects" not in note
     assert unplanned_notes(asked, [deblur, removal]) == []
 
 

@@ -66,6 +66,32 @@ def show(
 @app.command(
     rich_help_panel=PANEL,
     epilog="Examples:\n\n"
+    "`editmill objects` · why a task was planned for few clips, or none\n\n"
+    "`editmill objects --recipe other.yaml` · what other rules of `plan` would suit",
+)
+def objects(
+    catalog_uri: CatalogUri = DEFAULT_OUT,
+    ref: Ref = "main",
+    recipe: Annotated[
+        str | None,
+        typer.Option(
+            help="Plan by this recipe: a shipped one's name or a YAML file; default: the one that "
+            "built the catalog.",
+            autocompletion=completion.recipes,
+        ),
+    ] = None,
+    clips: Annotated[int, typer.Option(min=1, help="Look at so many clips at most.")] = 500,
+    json_: Json = False,
+) -> None:
+    """Count the objects that suit each task, and say why the others do not."""
+    from flows.commands.reading import objects as command
+
+    command.show(catalog_uri, ref=ref, recipe=recipe, clips=clips, as_json=json_)
+
+
+@app.command(
+    rich_help_panel=PANEL,
+    epilog="Examples:\n\n"
     "`editmill sheet --out kept.png` · twelve random kept pairs\n\n"
     "`editmill sheet --rejected --task object_removal --n 20 --seed 1 --out rejected.png`",
 )

@@ -26,8 +26,8 @@ def test_all_are_there():
     named = {path.removeprefix("editmill ") for path in COMMANDS}
     assert named == {
         "init", "tasks", "build", "deploy", "status", "query", "releases", "diff", "decide", "log",
-        "show", "sheet", "open", "evaluate", "export", "rebuild", "replay", "edit", "judge",
-        "models", "doctor", "calibrate",
+        "show", "objects", "sheet", "open", "evaluate", "export", "rebuild", "replay", "edit",
+        "judge", "models", "doctor", "calibrate",
         "train quality", "train alignment", "train expert", "label", "retrain", "upgrade", "forget",
         "collect",
     }  # fmt: skip
