@@ -5,15 +5,17 @@ Beside the releases' documents lies an empty object for each, whose key tells al
 release of given content, and the one that a new release's counts start from. Each object is of one
 release, so releases made at once do not disturb each other. What the index says is a hint: a
 release that it lacks (of an older version of editmill, or of a build that was stopped) is added by
-the next that looks, and one that it finds is read and compared before it counts.
+the next that looks and may write, and one that it finds is read and compared before it counts.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator
+from contextlib import suppress
 from dataclasses import dataclass
 
+from catalog.errors import EditmillError
 from catalog.keys import digest
 from catalog.layout import age, release_of, tags_in
 from catalog.records import Release
@@ -70,19 +72,19 @@ def entries(storage: Storage) -> list[Entry]:
     tags = set(tags_in(storage))  # behind: a release has its document before its entry
     listed = [Entry(int(m[2]), m[4], m[3], m[1]) for m in names if m]
     known = [each for each in listed if each.tag in tags]
-    storage.delete(each.key for each in listed if each.tag not in tags)
     lacking = sorted(tags - {each.tag for each in known})
-    for release in every(storage, lambda tag: release_of(storage, tag), lacking):
-        if release is not None:
-            known.append(add(storage, release))
-    return sorted(known)
+    found = every(storage, lambda tag: release_of(storage, tag), lacking)
+    added = [entry_of(storage, release) for release in found if release is not None]
+    with suppress(EditmillError):  # keys that may only read; whoever writes mends it
+        storage.delete(each.key for each in listed if each.tag not in tags)
+        for entry in added:
+            storage.create(entry.key, b"")
+    return sorted([*known, *added])
 
 
-def add(storage: Storage, release: Release) -> Entry:
+def add(storage: Storage, release: Release) -> None:
     """Have the index hold the release."""
-    entry = entry_of(storage, release)
-    storage.create(entry.key, b"")
-    return entry
+    storage.create(entry_of(storage, release).key, b"")
 
 
 def newest(storage: Storage, among: Iterable[Entry]) -> Release | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -62,7 +62,7 @@ def main(
         if each.label not in (GOOD, BAD):
             raise EditmillError(f"{each.where}{each.label!r} is no label; say {GOOD} or {BAD}")
     dataset = catalog.open(uri, ref=ref)
-    wanted = _by_pair(dataset, said)
+    wanted, tasks = _by_pair(dataset, said)
     labels = [labelled(pair, one.label == GOOD, one.by, one.note) for pair, one in wanted.items()]
     stored = add(dataset, labels)
     if stored and isinstance(dataset.storage, Versioned):
@@ -70,6 +70,22 @@ def main(
     good = sum(each.good for each in stored)
     counts = {GOOD: good, BAD: len(stored) - good, "unchanged": len(labels) - len(stored)}
     print(json.dumps(counts) if as_json else _told(counts))
+    if not as_json and (unused := _unused(tasks)):
+        print(unused)
+
+
+def _unused(tasks: Set[str]) -> str:
+    """A line where some labels are of tasks that the quality filter, which learns from labels, does
+    not judge."""
+    from filters.construction import CONSTRUCTED  # takes a second
+
+    others = sorted(tasks & CONSTRUCTED)
+    if not others:
+        return ""
+    return (
+        f"`editmill retrain quality` does not learn from labels of {', '.join(others)}: such pairs "
+        "are checked by arithmetic"
+    )
 
 
 def _told(counts: Mapping[str, int]) -> str:
@@ -83,23 +99,30 @@ def _told(counts: Mapping[str, int]) -> str:
     return line
 
 
-def _by_pair(dataset: Queries, said: Sequence[PairVerdict]) -> dict[str, PairVerdict]:
-    """What was said of each pair, by its whole id. Raises EditmillError for a pair that is not
-    there, and one that was called both good and bad."""
+def _by_pair(
+    dataset: Queries, said: Sequence[PairVerdict]
+) -> tuple[dict[str, PairVerdict], set[str]]:
+    """What was said of each pair, by its whole id, and the tasks of all. Raises EditmillError for a
+    pair that is not there, and one that was called both good and bad."""
     names = {each.pair for each in said}
-    rows = dataset.pairs().filter(pl.col("pair_id").is_in(list(names))).select("pair_id")
-    whole = {name: name for name in rows.collect()["pair_id"]}  # at once: a file may name thousands
+    rows = dataset.pairs().filter(pl.col("pair_id").is_in(list(names))).select("pair_id", "task")
+    known = rows.collect()  # at once: a file may name thousands
+    whole = {name: name for name in known["pair_id"]}
+    tasks = set(known["task"])
     found: dict[str, PairVerdict] = {}
     for each in said:
-        try:
-            pair = whole.get(each.pair) or dataset.pair(each.pair).id
-        except EditmillError as error:
-            raise EditmillError(f"{each.where}{error}") from None
-        whole[each.pair] = pair
+        if each.pair not in whole:
+            try:
+                pair_of_prefix = dataset.pair(each.pair)
+            except EditmillError as error:
+                raise EditmillError(f"{each.where}{error}") from None
+            whole[each.pair] = pair_of_prefix.id
+            tasks.add(pair_of_prefix.record.task)
+        pair = whole[each.pair]
         if pair in found and found[pair].label != each.label:
             raise EditmillError(f"{each.where}pair {each.pair} is {GOOD} and {BAD}; say one")
         found[pair] = each
-    return found
+    return found, tasks
 
 
 def _of_file(path: Path, by: str, note: str) -> Iterator[PairVerdict]:

@@ -9,6 +9,7 @@ import webbrowser
 
 import catalog
 from catalog.errors import EditmillError
+from catalog.keeping.forget import noted
 from flows.release.outcome import REPORT
 
 
@@ -17,7 +18,13 @@ def show(root: str, as_json: bool) -> None:
 
     Raises EditmillError where there is no catalog, or no report in it yet.
     """
-    report = catalog.open(root).storage.local(REPORT).resolve()
+    storage = catalog.open(root).storage
+    report = storage.local(REPORT).resolve()
+    if not report.is_file() and any(each.erased for each in noted(storage)):
+        raise EditmillError(
+            f"{root}: its report was deleted when a source was erased; the next build writes it "
+            f"anew: editmill build … --out {root}"
+        )
     if not report.is_file():
         raise EditmillError(
             f"{root}: has no report yet; a running build writes it with its first judged pairs, "

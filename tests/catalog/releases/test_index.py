@@ -5,6 +5,7 @@ import json
 import pytest
 
 import catalog
+from catalog.errors import EditmillError
 from catalog.policy import Policy
 from catalog.records import Clip
 from catalog.releases import Catalog, index
@@ -98,6 +99,24 @@ def test_a_release_that_was_stopped_is_found_where_another_had_its_tag(at, monke
     newest = [(each.number, each.tag) for each in at.newest_releases()]
     assert newest == [(4, "v2"), (3, "v3"), (1, "v1")]
     assert at.release("v5", "recipe").tag == "v2"
+
+
+def test_keys_that_may_only_read_find_releases_beside_a_stale_index(at, monkeypatch):
+    for number in (1, 2, 3):
+        released(at, number)
+    at.storage.delete(["releases/v1.json"])  # its entry is stale
+    (entry,) = (each.key for each in at.storage.list(index.FOLDER) if each.key.endswith("v2"))
+    at.storage.delete([entry])  # and this one lacks
+
+    def denied(*of):
+        raise EditmillError("access denied")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(FolderStorage, "create", denied)
+        patched.setattr(FolderStorage, "delete", denied)
+        assert [each.tag for each in at.newest_releases()] == ["v3", "v2"]
+    assert [each.tag for each in index.entries(at.storage)] == ["v2", "v3"]
+    assert len(list(at.storage.list(index.FOLDER))) == 2
 
 
 def test_the_newest_releases_are_read_first_and_no_others(at, monkeypatch):

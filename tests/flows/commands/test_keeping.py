@@ -78,7 +78,7 @@ def test_forget_counts_in_plain_words():
     assert _rows({"removed": {}}) == "no row of any selection"
 
 
-def test_forget_done_again_changes_nothing_and_can_erase(editmill, made: Made):
+def test_forget_done_again_changes_nothing_and_can_erase(editmill, refused, made: Made):
     editmill("forget", "first.mp4", "--catalog", made.uri, "--yes")
     again = json.loads(editmill("forget", "first.mp4", "--catalog", made.uri, "--yes", "--json"))
     assert (again["release"], again["removed"]) == ("v3", {})
@@ -89,6 +89,7 @@ def test_forget_done_again_changes_nothing_and_can_erase(editmill, made: Made):
     assert "have no media then: v1 (4), v2 (4)" in told and "Erased: " in told
     assert not cached.exists() and not (Path(made.uri) / "report.html").exists()
     assert [r.tag for r in catalog.open(made.uri).releases()] == ["v1", "v2", "v3"]
+    assert "a source was erased" in refused("open", "--catalog", made.uri)
 
 
 def test_forget_counts_the_local_edits_again(editmill, made: Made):
