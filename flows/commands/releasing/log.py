@@ -55,6 +55,9 @@ def show(root: str, limit: int, as_json: bool) -> None:
     if as_json:
         print(json.dumps([dataclasses.asdict(entry) for entry in found]))
         return
+    if not found:
+        print("Nothing has happened yet: no build has ended here.")
+        return
     table = Table(box=None, header_style="dim", pad_edge=False)
     table.add_column("when", no_wrap=True)
     for heading in ("what", ""):

@@ -32,6 +32,7 @@ def test_a_catalog_without_a_release_says_how_to_get_one(editmill, tmp_path: Pat
     catalog.open(tmp_path / "new", create=True)
     assert "editmill build" in editmill("releases", "--catalog", tmp_path / "new")
     assert json.loads(editmill("releases", "--catalog", tmp_path / "new", "--json")) == []
+    assert "Nothing has happened yet" in editmill("log", "--catalog", tmp_path / "new")
 
 
 def test_a_release_made_by_hand_need_not_name_a_recipe(editmill, root: Path):
