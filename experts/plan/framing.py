@@ -32,12 +32,12 @@ class Crop:
     of: tuple[int, int]
 
     def view(self, boxes: Boxes) -> Boxes:
-        """Boxes [n, 4] as shares of the crop's sides; what lies outside is cut off, and a box quite
+        """Boxes […, 4] as shares of the crop's sides; what lies outside is cut off, and a box quite
         outside is all zeros."""
         shares = (boxes - [self.x, self.y, self.x, self.y]) / self._sides
         cut = np.clip(shares, 0, 1)
-        seen = (cut[:, 2] > cut[:, 0]) & (cut[:, 3] > cut[:, 1])
-        return np.where(seen[:, None], cut, 0.0)
+        seen = (cut[..., 2] > cut[..., 0]) & (cut[..., 3] > cut[..., 1])
+        return np.where(seen[..., None], cut, 0.0)
 
     def share_in_view(self, boxes: Boxes) -> float:
         """The least share of a box that lies inside."""
@@ -110,5 +110,5 @@ def present(boxes: Boxes) -> Boxes:
 
 def area_of(boxes: Boxes) -> NDArray[np.float64]:
     """px² of each box."""
-    areas: NDArray[np.float64] = (boxes[:, 2:] - boxes[:, :2]).prod(1)
+    areas: NDArray[np.float64] = (boxes[..., 2:] - boxes[..., :2]).prod(-1)
     return areas

@@ -103,16 +103,19 @@ def refer(
     answers to, in the picture that `crop` shows over the frames `alive`; None if there is none."""
     own = crop.view(boxes_of(track)[alive])
     rivals = [t for t in tracks if alike(t.label, track.label) and t is not track]
-    followed = [crop.view(_suspected(t, clip, crop)[alive]) for t in rivals]
-    sighted = [crop.view(boxes[alive]) for boxes in _sightings(track, clip)]
-    others = [boxes for boxes in followed + sighted if _is_looked_at(boxes, own)]
-    if not others:
+    followed = [_suspected(t, clip, crop)[alive] for t in rivals]
+    sighted = list(_sightings(track, clip, alive))
+    seen = crop.view(np.reshape([*followed, *sighted], (-1, *own.shape)))
+    areas, own_area = _area(seen), _area(own)
+    looked_at = (areas > 0) & (areas >= SPECK * own_area)
+    if not looked_at.any():
         return track.label
-    a_speck = any(not _is_looked_at(own, boxes) for boxes in others)  # "the left one" is another
+    a_speck = own_area < SPECK * areas[looked_at].max()  # "the left one" is another
     if a_speck or crowded(track.label, tracks, crop, alive):
         return None
+    others = list(seen[looked_at])
     travels = None
-    if not any(boxes.any() for boxes in sighted):  # nobody knows where those go
+    if not seen[len(followed) :].any():  # nobody knows where those go
         travels = [_travel(t, clip, crop, alive) for t in (track, *rivals)]
     here = _Instance(track.label, own, others, travels, _verb(track, tracks, clip, alive))
     return next(here.phrases(), None)
@@ -163,13 +166,14 @@ class _Instance:
     def _is_nearest(self) -> bool:
         """By the lower edge: the lower on the picture, the nearer on the ground."""
         foot = _foot(self.own)
-        larger = all(_area(self.own) > LOOKS_NEARER * _area(boxes) for boxes in self.others)
+        larger = bool((_area(self.own) > LOOKS_NEARER * _area(np.stack(self.others))).all())
         return larger and foot > max(map(_foot, self.others)) + NEARER
 
     def _is_largest(self) -> bool:
         """Not only because it is nearer."""
         nearer = _foot(self.own) > max(map(_foot, self.others)) + LEVEL
-        return not nearer and _area(self.own) > MUCH_LARGER * max(map(_area, self.others))
+        largest = _area(np.stack(self.others)).max()
+        return not nearer and bool(_area(self.own) > MUCH_LARGER * largest)
 
     def _alone_goes(self, sign: int) -> bool:
         if self.travels is None:
@@ -177,10 +181,6 @@ class _Instance:
         own, *others = self.travels
         goes = min(sign * way for way in own) > GOES
         return goes and all(sign * way < GOES / 2 for ways in others for way in ways)
-
-
-def _is_looked_at(boxes: Boxes, own: Boxes) -> bool:
-    return bool(boxes.any()) and _area(boxes) >= SPECK * _area(own)
 
 
 def _suspected(track: Track, clip: Clip, crop: Crop) -> Boxes:
@@ -196,15 +196,18 @@ def _suspected(track: Track, clip: Clip, crop: Crop) -> Boxes:
     return boxes
 
 
-def _sightings(track: Track, clip: Clip) -> Iterator[Boxes]:
-    """What the detector saw beside the tracks, each as an object that is there for a while."""
+def _sightings(track: Track, clip: Clip, alive: slice) -> Iterator[Boxes]:
+    """What the detector saw beside the tracks, each as an object that is there for a while: where
+    it is over the frames `alive`, if it is there in any."""
     camera = _camera(clip)
     for frame, *box in np.asarray(track.rivals, np.float64).reshape(-1, 5):
         t = int(frame)
-        boxes = np.zeros((clip.frames, 4))
-        near = slice(max(0, t - REACH), t + REACH + 1)
-        boxes[near] = np.array(box) + camera[near] - camera[t]
-        yield boxes
+        near = slice(max(alive.start, t - REACH), min(alive.stop, t + REACH + 1))
+        if near.start < near.stop:
+            boxes = np.zeros((alive.stop - alive.start, 4))
+            there = camera[near] - camera[t]
+            boxes[near.start - alive.start : near.stop - alive.start] = np.array(box) + there
+            yield boxes
 
 
 def _camera(clip: Clip) -> NDArray[np.float64]:
@@ -273,8 +276,11 @@ def _travel(track: Track, clip: Clip, crop: Crop, alive: slice) -> tuple[float, 
     return ways[0], ways[1]
 
 
-def _area(boxes: Boxes) -> float:
-    return float(area_of(present(boxes)).mean())
+def _area(boxes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """[…] of boxes […, n, 4]: the mean over the frames in which there is one; 0 if in none."""
+    there = boxes[..., 2] > boxes[..., 0]
+    areas: NDArray[np.float64] = area_of(boxes).sum(-1) / np.maximum(there.sum(-1), 1)
+    return areas
 
 
 def _foot(boxes: Boxes) -> float:

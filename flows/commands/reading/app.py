@@ -80,7 +80,7 @@ def objects(
             autocompletion=completion.recipes,
         ),
     ] = None,
-    clips: Annotated[int, typer.Option(min=1, help="Look at so many clips at most.")] = 500,
+    clips: Annotated[int, typer.Option(min=1, help="Look at so many clips at most.")] = 200,
     json_: Json = False,
 ) -> None:
     """Count the objects that suit each task, and say why the others do not."""

@@ -7,6 +7,8 @@ from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
+from rich.console import Console
+from rich.progress import track
 from rich.table import Table
 
 import catalog
@@ -47,7 +49,7 @@ class Suitability:
     clips: int
     clips_in_all: int
     objects: Counter[str]
-    suited: dict[str, int]
+    suited: Counter[str]
     unsuited: dict[str, Counter[Unsuited]]
 
 
@@ -92,14 +94,21 @@ def suitability(dataset: Catalog, recipe: Recipe, most: int) -> Suitability:
     if not ids:
         raise EditmillError(f"{dataset.uri}: has no clips; `editmill status` says how it was built")
     shown = annotated_clips(dataset, ids[:most])
-    scenes = list(_scenes(dataset, recipe, shown))
-    suited, unsuited = {}, {}
-    for task in tasks:
-        planner = planner_of(task, task.name in scenes[0].generated)
-        why = Counter(planner.unsuited(each, task, t) for each in scenes for t in each.tracks)
-        suited[task.name] = why.pop(None, 0)
-        unsuited[task.name] = Counter({reason: n for reason, n in why.items() if reason})
-    labels = Counter(track.label for each in shown for track in each.tracks)
+    suited = Counter({task.name: 0 for task in tasks})
+    unsuited = {task.name: Counter[Unsuited]() for task in tasks}
+    screen = Console(stderr=True)
+    for scene in track(
+        _scenes(dataset, recipe, shown), "looking", len(shown), console=screen, transient=True
+    ):
+        for task in tasks:
+            planner = planner_of(task, task.name in scene.generated)
+            for each in scene.tracks:
+                reason = planner.unsuited(scene, task, each)
+                if reason is None:
+                    suited[task.name] += 1
+                else:
+                    unsuited[task.name][reason] += 1
+    labels = Counter(each.label for annotated in shown for each in annotated.tracks)
     return Suitability(len(shown), len(ids), labels, suited, unsuited)
 
 
