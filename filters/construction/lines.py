@@ -48,7 +48,7 @@ class LineMaps:
 
     least_lines: float = 0.002  # mean level: one line as long as the picture is high
     most_lines: float = 0.5  # mean level: scribbles cover .28 at most
-    least_black: float = 0.25  # share of the picture: footage is no map
+    least_black: float = 0.15  # share of the picture: HED maps of busy footage have .2 and more
     most_chroma: float = 3.0  # levels, likewise
     least_agreement: float = 0.15
     least_distinct: float = 6.0  # deviations
