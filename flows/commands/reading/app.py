@@ -71,7 +71,6 @@ def show(
 )
 def objects(
     catalog_uri: CatalogUri = DEFAULT_OUT,
-    ref: Ref = "main",
     recipe: Annotated[
         str | None,
         typer.Option(
@@ -86,7 +85,7 @@ def objects(
     """Count the objects that suit each task, and say why the others do not."""
     from flows.commands.reading import objects as command
 
-    command.show(catalog_uri, ref=ref, recipe=recipe, clips=clips, as_json=json_)
+    command.show(catalog_uri, recipe=recipe, clips=clips, as_json=json_)
 
 
 @app.command(

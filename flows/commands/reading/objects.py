@@ -53,10 +53,10 @@ class Suitability:
     unsuited: dict[str, Counter[Unsuited]]
 
 
-def show(root: str, *, ref: str, recipe: str | None, clips: int, as_json: bool) -> None:
+def show(root: str, *, recipe: str | None, clips: int, as_json: bool) -> None:
     """Prints a row a task. Raises EditmillError where there is no such catalog or recipe, or no
     clip in it."""
-    dataset = catalog.open(root, ref=ref)
+    dataset = catalog.open(root)
     found = suitability(dataset, recipe_of(dataset, recipe), clips)
     if as_json:
         print(json.dumps(_document(found)))
@@ -71,7 +71,7 @@ def show(root: str, *, ref: str, recipe: str | None, clips: int, as_json: bool) 
     table.add_column("the others are")
     for task, suited in found.suited.items():
         reasons = (f"{n} {WHY[why]}" for why, n in found.unsuited[task].most_common())
-        table.add_row(task, str(suited), ", ".join(reasons))
+        table.add_row(task, f"{suited} of {found.objects.total()}", ", ".join(reasons))
     print_table(console(), table)
 
 
