@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -15,8 +16,13 @@ Row = Mapping[str, Any]
 
 
 def columns(table: str) -> pl.Schema:
-    """What a new table has: the record's fields, and the part."""
-    return pl.Schema({**schema(TABLES[table]), PART: pl.String()})
+    """What a new table has: the record's fields, and the part; nobody's to change."""
+    return _with_part(TABLES[table])
+
+
+@functools.cache
+def _with_part(record: type) -> pl.Schema:
+    return pl.Schema({**schema(record), PART: pl.String()})
 
 
 def rows_of(table: str, records: Iterable[Any]) -> list[dict[str, Any]]:

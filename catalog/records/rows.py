@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
 import json
 import types
 import typing
@@ -47,9 +48,15 @@ def _polars_type(hint: Any) -> pl.DataType:
     return scalar[hint]()
 
 
+@functools.cache  # to resolve annotations takes a millisecond, and every row asks for them
+def _hints(record: type) -> dict[str, Any]:
+    return typing.get_type_hints(record)
+
+
+@functools.cache
 def schema(record: type) -> pl.Schema:
-    """The polars schema of a record type."""
-    hints = typing.get_type_hints(record)
+    """The polars schema of a record type; nobody's to change."""
+    hints = _hints(record)
     return pl.Schema({f.name: _polars_type(hints[f.name]) for f in dataclasses.fields(record)})
 
 
@@ -68,7 +75,7 @@ def from_row(record: type[R], row: dict[str, Any]) -> R:
     A field with a default that is null or absent (one added after the row was written) gives the
     default.
     """
-    hints = typing.get_type_hints(record)
+    hints = _hints(typing.cast(type, record))
     values = {}
     for f in dataclasses.fields(record):  # type: ignore[arg-type]
         if not _is_required(f) and row.get(f.name) is None:
