@@ -184,9 +184,9 @@ class Tables:
             writing.remove(delta, key, keys, changed)
             return len(keys)
 
-        total = 0
-        while count := self._commit(table, attempt):
-            total += count
+        total = count = self._commit(table, attempt)
+        while count == REMOVED_AT_ONCE:
+            total += (count := self._commit(table, attempt))
         return total
 
     def parts(self, table: str) -> set[str]:

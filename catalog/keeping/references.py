@@ -35,17 +35,21 @@ class SelectionState:
     """The tables of one selection, at a release's versions or as they are now."""
 
     tables: Tables
+    newest: Tables
+    """The same ones as they are now; each is opened once for all states."""
     release: Release | None = None
 
 
 def states(storage: Storage) -> list[SelectionState]:
     """The newest state of every selection's tables, then every release's."""
     names = selections(storage) | {main_of(storage)[0].name}
-    newest = [SelectionState(Tables(storage, name)) for name in sorted(names)]
-    return newest + [
-        SelectionState(Tables(storage, each.selection, each.tables, each.without), each)
-        for each in releases_in(storage)
-    ]
+    every = {name: Tables(storage, name) for name in sorted(names)}
+    found = [SelectionState(tables, tables) for tables in every.values()]
+    for each in releases_in(storage):
+        newest = every.setdefault(each.selection, Tables(storage, each.selection))
+        held = newest.pinned_at(each.tables, each.without)
+        found.append(SelectionState(held, newest, each))
+    return found
 
 
 def selections(storage: Storage) -> set[str]:
@@ -82,7 +86,7 @@ def scans(every: list[SelectionState], table: str) -> Iterator[tuple[SelectionSt
 def _refuse_if_gone(state: SelectionState, table: str) -> None:
     storage, selection = state.tables.storage, state.tables.selection
     assert state.release is not None
-    if Tables(storage, selection).version(table) is None:
+    if state.newest.version(table) is None:
         tag = state.release.tag
         raise EditmillError(
             f"{storage.uri}: the table {table} of release {tag!r} is gone; restore "
@@ -92,11 +96,11 @@ def _refuse_if_gone(state: SelectionState, table: str) -> None:
 
 def named_media(frame: pl.LazyFrame, table: str) -> set[str]:
     """The media references in the rows of a table, or of some of them."""
-    found: set[str] = set()
-    for column in MEDIA_COLUMNS.get(table, ()):
-        named = frame.select(pl.col(column).str.extract_all(REFERENCE).explode().unique())
-        found.update(named.drop_nulls().collect()[column])
-    return found
+    if table not in MEDIA_COLUMNS:
+        return set()
+    text = pl.concat_str(MEDIA_COLUMNS[table], separator=" ", ignore_nulls=True)  # ends a reference
+    named = frame.select(media=text.str.extract_all(REFERENCE).explode().unique())
+    return set(named.drop_nulls().collect()["media"])
 
 
 def compact(reference: str) -> bytes:
