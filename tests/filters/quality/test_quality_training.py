@@ -85,7 +85,8 @@ def test_the_shipped_model_is_small_and_of_these_features_and_samples(encoder):
 def _removals_of_pasted_objects(footage):
     """Good pairs with known truth that need no expert."""
     rng = np.random.default_rng(0)
-    for clip, frames in footage.items():
+    for clip, every in footage.items():
+        frames = every[::2]  # what is broken shows in nine as in seventeen
         source = weights.entry(clip).sha256
         for _ in range(4):
             masks = blob_masks(frames.shape[:3], rng)
