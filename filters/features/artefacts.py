@@ -13,6 +13,8 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from filters.features.evidence import grey
+
 RING = 10
 """px around the mask that show what the made region should look like."""
 
@@ -172,7 +174,7 @@ def tones(side: Plane, weight: Plane) -> NDArray[np.float64]:
 
 def _coverage(real: Plane, made: Plane, inside: Plane, ring: Plane) -> list[float]:
     """Wrong masks: parts of the region that did not change, and change beside it."""
-    change = np.abs(made - real).mean(-1)
+    change = grey(np.abs(made - real))
     step = max(1, change[0].size * len(change) // 40000)
     values = change[inside > 0.9][::step] if (inside > 0.9).any() else change.ravel()
     low, some, middle, most = np.quantile(values, (0.1, 0.3, 0.5, 0.9))

@@ -13,7 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experts.annotate.motion.flow import consistent, flow, warp
-from filters.features.evidence import LEAST_PIXELS
+from filters.features.evidence import LEAST_PIXELS, grey
 
 OWN = 5 / 255
 """Mean difference of colours, 0–1, averaged over SMOOTH² px, up to which a pixel is the footage's
@@ -61,7 +61,7 @@ def coverage_figures(real: Colours, made: Colours, inside: Plane | None) -> dict
     - `lost`: greatest share of the object that a step leads out of the mask, where it is the
       footage's own, though it looks the same; with a mask alone
     """
-    change = np.stack([cv2.blur(d, (SMOOTH, SMOOTH)) for d in np.abs(made - real).mean(-1)])
+    change = np.stack([cv2.blur(d, (SMOOTH, SMOOTH)) for d in grey(np.abs(made - real))])
     region = np.ones(change.shape, bool) if inside is None else inside > 0.9
     if region.sum() < LEAST_PIXELS:
         return {}
@@ -93,7 +93,7 @@ def _lost(real: Colours, change: Plane, mask: Where) -> float:
             if area < LEAST_PIXELS or not mask[there].any():  # all of it is gone, not a part
                 continue
             object_ = _depth(mask[here]) > max(LEAST_RIM, RIM * np.sqrt(area))
-            alike = np.abs(warp(real[there], way) - real[here]).mean(-1) < ALIKE
+            alike = grey(np.abs(warp(real[there], way) - real[here])) < ALIKE
             styled = object_ & (change[here] > CHANGED) & alike & consistent(way, home)
             left = ~warp(mask[there], way) & (warp(change[there], way) <= OWN)
             lost = _together((styled & left)[None])
