@@ -1,11 +1,12 @@
 """What writes to a catalog, as processes of their own: `python -m tests.catalog.writers build URI`.
 
-A process says on its output what it is about to do, and does it once it gets a line; so a test can
+A build says on its output what it is about to do, and does it once it gets a line; so a test can
 kill it in between.
 """
 
 from __future__ import annotations
 
+import multiprocessing
 import sys
 from collections.abc import Callable
 from hashlib import sha256
@@ -76,6 +77,18 @@ def append(uri: str, writer: str) -> None:
         made.tables.put("clips", {"shared": [clip("shared")]})
 
 
+def append_at_once(uri: str, count: int) -> bool:
+    """As many writers, each a process: forks of this one, which has imported all and begun nothing.
+    Whether all of them ended well."""
+    forked = multiprocessing.get_context("fork")
+    writers = [forked.Process(target=append, args=(uri, str(n))) for n in range(count)]
+    for writer in writers:
+        writer.start()
+    for writer in writers:
+        writer.join()
+    return all(writer.exitcode == 0 for writer in writers)
+
+
 def _say_and_wait(what: str) -> None:
     print(what, flush=True)
     sys.stdin.readline()
@@ -85,5 +98,4 @@ if __name__ == "__main__":
     if sys.argv[1] == "build":
         build(sys.argv[2], _say_and_wait)
     else:
-        _say_and_wait("ready")
-        append(*sys.argv[2:])
+        sys.exit(not append_at_once(sys.argv[2], int(sys.argv[3])))
