@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import functools
 import json
 import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +19,7 @@ from catalog.errors import EditmillError
 from catalog.export import placing
 from catalog.export.files import ExportFile
 from catalog.export.formats import FORMATS, format_named
-from catalog.export.run import STATE, export
+from catalog.export.run import STATE, Exported, export
 from catalog.releases import Catalog
 from tests.catalog.export.compared import contents
 from tests.catalog.export.conftest import Export
@@ -26,27 +27,44 @@ from tests.catalog.export.conftest import Export
 every_format = pytest.mark.parametrize("name", FORMATS)
 
 
+class Once:
+    """The release in each format, exported when first asked for; no test changes the folders."""
+
+    def __init__(self, dataset: Catalog, folder: Path) -> None:
+        self._dataset, self._folder = dataset, folder
+        self.done: Callable[[str], Exported] = functools.cache(self._export)
+        self.contents: Callable[[str], dict[str, Any]] = functools.cache(self._contents)
+
+    def out(self, name: str) -> Path:
+        return Path(self.done(name).out)
+
+    def _export(self, name: str) -> Exported:
+        return export(self._dataset, format_named(name), self._folder / name)
+
+    def _contents(self, name: str) -> dict[str, Any]:
+        return contents(self.out(name))
+
+
+@pytest.fixture(scope="module")
+def once(dataset: Catalog, tmp_path_factory: pytest.TempPathFactory) -> Once:
+    return Once(dataset, tmp_path_factory.mktemp("exports"))
+
+
 @every_format
-def test_a_second_run_finds_nothing_to_do(name: str, run: Export, tmp_path: Path) -> None:
-    first = run(name, tmp_path / "out")
-    before = {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*")}
-    again = run(name, tmp_path / "out")
+def test_a_second_run_finds_nothing_to_do(name: str, run: Export, once: Once) -> None:
+    first, out = once.done(name), once.out(name)
+    before = {path: path.stat().st_mtime_ns for path in out.rglob("*")}
+    again = run(name, out)
     assert first.made and not again.made
-    assert {path: path.stat().st_mtime_ns for path in (tmp_path / "out").rglob("*")} == before
+    assert {path: path.stat().st_mtime_ns for path in out.rglob("*")} == before
     assert (again.splits, again.files, again.bytes) == (first.splits, first.files, first.bytes)
 
 
 @every_format
 def test_an_interrupted_export_ends_like_an_undisturbed_one(
-    name: str, run: Export, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    name: str, run: Export, once: Once, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    out = tmp_path / "out"
-    run(name, out)
-    undisturbed = contents(out)
-    for path in sorted(out.rglob("*"), reverse=True):
-        path.unlink() if path.is_file() else path.rmdir()
-
-    made = 0
+    out, undisturbed, made = tmp_path / "out", once.contents(name), 0
 
     def breaks(file: ExportFile, *rest: Any) -> Any:
         nonlocal made
@@ -67,25 +85,22 @@ def test_an_interrupted_export_ends_like_an_undisturbed_one(
 
 @every_format
 def test_copies_are_what_links_are_and_nobody_elses(
-    name: str, run: Export, dataset: Catalog, tmp_path: Path
+    name: str, run: Export, once: Once, dataset: Catalog, tmp_path: Path
 ) -> None:
-    linked = run(name, tmp_path / "out")
+    linked = once.done(name)
     shared = {path.stat().st_ino for path in dataset.root.rglob("media/*/*")}
-    links = [p for p in (tmp_path / "out").rglob("*") if p.stat().st_ino in shared]
+    links = [p for p in once.out(name).rglob("*") if p.stat().st_ino in shared]
     assert len(links) == linked.linked
-    undisturbed = contents(tmp_path / "out")
-    for path in sorted((tmp_path / "out").rglob("*"), reverse=True):
-        path.unlink() if path.is_file() else path.rmdir()
     copied = run(name, tmp_path / "out", link=False)
     assert not copied.linked and copied.made == linked.made
-    assert contents(tmp_path / "out") == undisturbed
+    assert contents(tmp_path / "out") == once.contents(name)
     assert not any(p.stat().st_ino in shared for p in (tmp_path / "out").rglob("*"))
 
 
 @every_format
-def test_the_card_says_what_and_from_where(name: str, run: Export, tmp_path: Path) -> None:
-    done = run(name, tmp_path / "out")
-    card = (tmp_path / "out" / "README.md").read_text()
+def test_the_card_says_what_and_from_where(name: str, once: Once) -> None:
+    done = once.done(name)
+    card = (once.out(name) / "README.md").read_text()
     assert card.startswith("---\n") == bool(FORMATS[name].hub)
     assert FORMATS[name].reader in card and "`v1`" in card and "file:bar" in card
     assert str(sum(done.splits.values())) in card
@@ -102,13 +117,12 @@ def test_splits_share_no_source(name: str, run: Export, tmp_path: Path) -> None:
 
 
 @every_format
-def test_another_selection_is_refused(name: str, run: Export, tmp_path: Path) -> None:
-    run(name, tmp_path / "out")
-    before = contents(tmp_path / "out")
+def test_another_selection_is_refused(name: str, run: Export, once: Once) -> None:
+    before = once.contents(name)
     with pytest.raises(EditmillError, match="name another folder") as told:
-        run(name, tmp_path / "out", where="label = 'bar'")
+        run(name, once.out(name), where="label = 'bar'")
     assert "\n" not in str(told.value)
-    assert contents(tmp_path / "out") == before
+    assert contents(once.out(name)) == before
 
 
 def test_each_pair_has_its_provenance(run: Export, dataset: Catalog, tmp_path: Path) -> None:
@@ -204,10 +218,10 @@ def _paths(index: Any) -> Iterator[str]:
 
 @every_format
 def test_json_indexes_name_files_that_are_there_and_hold_nothing_empty(
-    name: str, run: Export, tmp_path: Path
+    name: str, once: Once
 ) -> None:
-    run(name, tmp_path / "out")
-    for index in [*(tmp_path / "out").rglob("*.json"), *(tmp_path / "out").rglob("*.jsonl")]:
+    out = once.out(name)
+    for index in [*out.rglob("*.json"), *out.rglob("*.jsonl")]:
         if index.name == STATE or index.parent.name == "provenance":
             continue
         text = index.read_text()
