@@ -17,8 +17,14 @@ from flows.sources import local_files
 from flows.sources.source import SourceFile
 from flows.stages.clips import ingest, look
 from flows.stages.clips.distinct import Distinct
+from tests.flows.stages.one_shot import without_cuts
 
 pytestmark = pytest.mark.weights
+
+
+@pytest.fixture(autouse=True)
+def _no_cuts(monkeypatch: pytest.MonkeyPatch) -> None:
+    without_cuts(monkeypatch)
 
 
 @pytest.fixture

@@ -21,21 +21,7 @@ from flows.runtime.selection import parts, select, settle
 from flows.sources import local_files
 from flows.sources.copies import joined
 from flows.stages.clips import ingest, look
-
-
-class OneShot:
-    """Stands in for the shot detector: no video has a cut."""
-
-    version = "one shot"
-
-    def __init__(self, threshold: float) -> None:
-        self.threshold = threshold
-
-    def load(self) -> None:
-        pass
-
-    def shots(self, frames: Iterable[Frames]) -> list[tuple[int, int]]:
-        return [(0, sum(1 for _ in frames))]
+from tests.flows.stages.one_shot import OneShot, without_cuts
 
 
 @pytest.fixture(autouse=True)
@@ -49,7 +35,7 @@ def looked(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         return decoded(path, *given)
 
     monkeypatch.setattr(media, "iter_frames_and_samples", noted)
-    monkeypatch.setattr(look, "ShotDetector", OneShot)
+    without_cuts(monkeypatch)
     return names
 
 
