@@ -15,6 +15,7 @@ from flows.runtime.context import Context, context
 from flows.sources import local_files
 from flows.sources.source import SourceFile
 from flows.stages.clips import ingest, look
+from tests.flows.stages.one_shot import without_cuts
 
 pytestmark = pytest.mark.weights
 
@@ -121,7 +122,8 @@ def test_no_clip_holds_a_still_picture_or_spans_a_leap():
     assert look.unbroken([(0, 50)], []) == [(0, 50)]
 
 
-def test_a_pause_ends_a_clip(tmp_path, write, scene):
+def test_a_pause_ends_a_clip(tmp_path, write, scene, monkeypatch: pytest.MonkeyPatch):
+    without_cuts(monkeypatch)
     folder = tmp_path / "footage"
     folder.mkdir()
     times = [40 * k + (3000 if k >= 45 else 0) for k in range(90)]
@@ -135,7 +137,10 @@ def test_a_pause_ends_a_clip(tmp_path, write, scene):
     ]
 
 
-def test_a_section_may_ask_for_more_or_shorter_clips(tmp_path: Path, write, scene) -> None:
+def test_a_section_may_ask_for_more_or_shorter_clips(
+    tmp_path: Path, write, scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without_cuts(monkeypatch)
     for name, seed in (("v", 1), ("w", 2)):
         (tmp_path / name).mkdir()
         made = write(f"{name}.mp4", scene(80, 96, 128 + 16 * seed))
