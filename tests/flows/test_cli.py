@@ -6,9 +6,9 @@ import json
 import os
 import shutil
 import signal
-import subprocess
-import sys
 import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -21,31 +21,29 @@ from catalog import media
 from catalog.records import Pair, from_row
 from flows.cli import app
 from tests.catalog.export.compared import is_valid, report
+from tests.flows.forked import Command, Forking
 
 RECIPE = """
 name: tiny
 sources: [{{kind: folder, path: {folder}}}]
 footage: {{screen: null, watermark: null}}  # blocks of one colour are as a screen has them
 clips: {{max_frames: 33}}
+annotate: {{keyframe_seconds: 1.4}}  # there is nothing to detect
 plan:
   edits_per_clip: 2
+  frames: 8
   weights: {{colorization: 1, deblur: 1, upscaling: 1, canny_to_video: 1, outpainting: 1}}
 run: {{shard_size: 1}}
 """
 
 
-def editmill(*args: object, home: Path, **env: str) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "flows.cli", *map(str, args)],
-        capture_output=True,
-        text=True,
-        timeout=1500,  # for a build, on a busy machine
-        env=_env(home) | env,
-    )
+@dataclass
+class Ended:
+    """A command's exit code and output."""
 
-
-def _env(home: Path) -> dict[str, str]:
-    return os.environ | {"PREFECT_HOME": str(home), "COLUMNS": "160"}
+    returncode: int
+    stdout: str
+    stderr: str
 
 
 @pytest.fixture(scope="module")
@@ -54,13 +52,39 @@ def home(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="module")
+def forking(home: Path) -> Iterator[Forking]:
+    forking = Forking(home)
+    yield forking
+    forking.close()
+
+
+Editmill = Callable[..., Ended]
+
+
+@pytest.fixture(scope="module")
+def editmill(forking: Forking, home: Path) -> Editmill:
+    """`editmill(*args, **env)`: a command that has ended."""
+
+    def run(*args: object, **env: str) -> Ended:
+        command = forking.start(*args, env=_env(home) | env)
+        code = command.end()
+        return Ended(code, command.out.read_text(), command.err.read_text())
+
+    return run
+
+
+def _env(home: Path) -> dict[str, str]:
+    return os.environ | {"PREFECT_HOME": str(home), "COLUMNS": "160"}
+
+
+@pytest.fixture(scope="module")
 def recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A recipe over two synthetic videos and a broken one."""
+    """A recipe over two synthetic videos, of two clips and of one, and a broken one."""
     folder = tmp_path_factory.mktemp("footage")
     rng = np.random.default_rng(0)
-    for name in ("a", "b"):
+    for name, count in (("a", 66), ("b", 33)):
         texture = rng.integers(0, 255, (12, 40, 3), dtype=np.uint8).repeat(16, 0).repeat(16, 1)
-        frames = np.stack([texture[:160, 4 * t : 4 * t + 256] for t in range(66)])
+        frames = np.stack([texture[:160, 4 * t : 4 * t + 256] for t in range(count)])
         media.write_video(folder / f"{name}.mp4", frames, 25)
     (folder / "broken.mp4").write_bytes(b"no video")
     path = folder / "tiny.yaml"
@@ -68,9 +92,9 @@ def recipe(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
-def test_help_shows_examples(home: Path) -> None:
+def test_help_shows_examples(editmill: Editmill) -> None:
     for command in ("build", "query", "edit", "judge"):
-        shown = editmill(command, "--help", home=home)
+        shown = editmill(command, "--help")
         assert shown.returncode == 0
         assert f"editmill {command}" in shown.stdout
 
@@ -92,14 +116,14 @@ def test_help_shows_examples(home: Path) -> None:
     ],
 )
 def test_bad_input_is_one_line_and_exit_code_1(
-    args: list[str], says: str, tmp_path: Path, home: Path
+    args: list[str], says: str, tmp_path: Path, editmill: Editmill
 ) -> None:
     (tmp_path / "wrong.yaml").write_text("name: x\nspeed: 3\n")
     (tmp_path / "right.yaml").write_text(RECIPE.format(folder=tmp_path))
     deep = RECIPE.format(folder=tmp_path).replace("deblur: 1", "depth_detection: 1")
     (tmp_path / "deep.yaml").write_text(deep)
     (tmp_path / "text.mp4").write_text("not a video")
-    result = editmill(*(arg.format(tmp=tmp_path) for arg in args), home=home)
+    result = editmill(*(arg.format(tmp=tmp_path) for arg in args))
     assert result.returncode == 1
     assert says in result.stderr
     assert result.stderr.startswith("editmill: ")
@@ -107,10 +131,10 @@ def test_bad_input_is_one_line_and_exit_code_1(
     assert not (tmp_path / "deep").exists()  # before any work
 
 
-def test_no_network_with_a_cold_cache(tmp_path: Path, home: Path) -> None:
+def test_no_network_with_a_cold_cache(tmp_path: Path, editmill: Editmill) -> None:
     result = editmill(
         "build", "embedded", "--out", tmp_path / "out",
-        home=home, EDITMILL_CACHE=str(tmp_path / "cold"), EDITMILL_OFFLINE="1",
+        EDITMILL_CACHE=str(tmp_path / "cold"), EDITMILL_OFFLINE="1",
     )  # fmt: skip
     assert result.returncode == 1
     assert "weights clip_" in result.stderr
@@ -118,13 +142,13 @@ def test_no_network_with_a_cold_cache(tmp_path: Path, home: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def calm(recipe: Path, tmp_path_factory: pytest.TempPathFactory, home: Path) -> Path:
+def calm(recipe: Path, tmp_path_factory: pytest.TempPathFactory, editmill: Editmill) -> Path:
     """The catalog of an undisturbed build."""
     root = tmp_path_factory.mktemp("calm")
-    first = editmill("build", recipe, "--out", root, "--json", home=home)
+    first = editmill("build", recipe, "--out", root, "--json")
     assert first.returncode == 0, first.stderr
     outcome = json.loads(first.stdout)
-    assert outcome["totals"]["made"] == outcome["totals"]["planned"] == 8
+    assert outcome["totals"]["made"] == outcome["totals"]["planned"] == 6
     assert outcome["totals"]["failures"] == 1
     return root
 
@@ -182,7 +206,7 @@ def test_a_line_in_the_recipe_switches_content_credentials_off(
 @pytest.mark.weights
 @pytest.mark.timeout(1800)
 def test_a_pair_that_differs_is_told_and_fails_the_check(
-    calm: Path, tmp_path: Path, home: Path
+    calm: Path, tmp_path: Path, editmill: Editmill
 ) -> None:
     altered = tmp_path / "altered"
     shutil.copytree(calm, altered)
@@ -195,7 +219,7 @@ def test_a_pair_that_differs_is_told_and_fails_the_check(
     result = CliRunner().invoke(app, args, catch_exceptions=False)
     assert result.exit_code == 1
     assert "source differ" in result.stdout
-    missing = editmill("rebuild", "zz", "--catalog", altered, home=home)
+    missing = editmill("rebuild", "zz", "--catalog", altered)
     assert missing.returncode == 1
     assert missing.stderr.startswith("editmill: 'zz': no pair begins with that id")
 
@@ -203,11 +227,16 @@ def test_a_pair_that_differs_is_told_and_fails_the_check(
 @pytest.mark.weights
 @pytest.mark.timeout(1800)
 def test_a_killed_build_ends_with_the_rows_of_an_undisturbed_one(
-    recipe: Path, calm: Path, tmp_path: Path, home: Path
+    recipe: Path, calm: Path, tmp_path: Path, forking: Forking, home: Path
 ) -> None:
     rough = tmp_path / "rough"
-    _interrupt(recipe, rough, home, signal.SIGKILL, products=1)
-    code, printed = _interrupt(recipe, rough, home, signal.SIGINT, products=3)
+
+    def interrupted(how: signal.Signals, products: int) -> tuple[int, str]:
+        return _interrupt(forking.start("build", recipe, "--out", rough, env=_env(home)),
+                          rough, how, products)  # fmt: skip
+
+    interrupted(signal.SIGKILL, products=1)
+    code, printed = interrupted(signal.SIGINT, products=3)
     assert code == 130
     assert "same command" in printed
     done = _edits(rough)
@@ -239,27 +268,16 @@ def _edits(root: Path) -> dict[str, str]:
     return {key: json.dumps(product) for page in pages for key, product in page.items()}
 
 
-def _interrupt(
-    recipe: Path, out: Path, home: Path, how: signal.Signals, products: int
-) -> tuple[int, str]:
-    """Starts a build and sends the signal once it has journalled that many edits."""
-    log = home / f"{how.name}.log"  # a file: a killed build's server would keep a pipe open
-    with log.open("w") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "flows.cli", "build", str(recipe), "--out", str(out)],
-            stdout=output,
-            stderr=subprocess.STDOUT,
-            env=_env(home),
-            start_new_session=True,
-        )
+def _interrupt(build: Command, out: Path, how: signal.Signals, products: int) -> tuple[int, str]:
+    """Sends the signal once the build has journalled that many edits; its exit code and output."""
     try:
         deadline = time.monotonic() + 240
         while len(_edits(out)) < products:
-            assert process.poll() is None, log.read_text()
+            assert build.running, build.err.read_text()
             assert time.monotonic() < deadline
             time.sleep(0.02)
-        process.send_signal(how)
-        return process.wait(timeout=240), log.read_text()
+        build.send_signal(how)
+        return build.end(), build.out.read_text() + build.err.read_text()
     finally:
         with contextlib.suppress(ProcessLookupError):  # the server that a killed build leaves
-            os.killpg(process.pid, signal.SIGKILL)
+            os.killpg(build.pid, signal.SIGKILL)
