@@ -2,9 +2,6 @@
 
 import dataclasses
 import json
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
@@ -246,19 +243,15 @@ def test_a_build_through_the_command(tmp_path: Path) -> None:
     recipe = tmp_path / "records.yaml"
     recipe.write_text(CLI_RECIPE.format(folder=folder))
 
-    def editmill(*args: object) -> str:
-        done = subprocess.run(
-            [sys.executable, "-m", "flows.cli", *map(str, args)],
-            capture_output=True,
-            text=True,
-            timeout=500,
-            env=os.environ | {"PREFECT_HOME": str(tmp_path / "prefect"), "COLUMNS": "160"},
-        )
-        assert done.returncode == 0, done.stderr
+    out = tmp_path / "out"
+    command = ["build", str(recipe), "--out", str(out)]
+
+    def build(*options: str) -> str:
+        done = CliRunner().invoke(app, [*command, *options], catch_exceptions=False)
+        assert done.exit_code == 0, done.output
         return done.stdout
 
-    out = tmp_path / "out"
-    outcome = json.loads(editmill("build", recipe, "--out", out, "--json"))
+    outcome = json.loads(build("--json"))
     assert outcome["product"] == "local_edits"
     assert outcome["totals"]["made"] >= 8
     tasks = {line["task"]: line["made"] for line in outcome["tasks"]}
@@ -270,14 +263,12 @@ def test_a_build_through_the_command(tmp_path: Path) -> None:
     page = (out / "report.html").read_text()
     assert "<svg" in page and DELETION in page
     before = catalog.open(out).local_edits().collect()
-    command = ["build", str(recipe), "--out", str(out)]
-    assert "Nothing was left to do" in CliRunner().invoke(app, command).stdout
+    assert "Nothing was left to do" in build()
 
     # Without the note of the finished build everything is drawn anew, and found in the journal.
     for note in (out / "work" / "build").rglob("*.json"):
         note.unlink()
-    told = CliRunner().invoke(app, [*command, "--json"])
-    again = json.loads(told.stdout)
+    again = json.loads(build("--json"))
     stages = {line["stage"]: line for line in again["stages"]}
     assert stages["local_edit"]["reused"] == stages["local_edit"]["records"]
     assert catalog.open(out).local_edits().collect().sort("edit_id").equals(before.sort("edit_id"))
