@@ -51,6 +51,7 @@ def recipe(footage: Path) -> Path:
     path = footage.parent / f"{footage.name}.yaml"
     path.write_text(
         f"name: tiny\nsources: [{{kind: folder, path: {footage}}}]\n"
+        "annotate: {keyframe_seconds: 1.5}\n"  # there is nothing to detect
         "plan: {edits_per_clip: 1, frames: 8, long_side: 128, weights: {deblur: 1}}\n"
         "run: {workers: 1, shard_size: 1}\n"
     )

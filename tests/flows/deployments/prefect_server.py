@@ -30,11 +30,13 @@ SETTINGS = {
     "PREFECT_SERVER_SERVICES_SCHEDULER_LOOP_SECONDS": "3",
     "PREFECT_SERVER_SERVICES_SCHEDULER_RECENT_DEPLOYMENTS_LOOP_SECONDS": "1",
     "PREFECT_WORKER_QUERY_SECONDS": "1",
+    "PREFECT_SERVER_REGISTER_BLOCKS_ON_START": "false",  # who saves one registers its type
     # What no test looks at, and keeps a database in a file busy.
     "PREFECT_LOGGING_TO_API_ENABLED": "false",
     "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_ENABLED": "false",
     "PREFECT_SERVER_SERVICES_LATE_RUNS_ENABLED": "false",
     "PREFECT_SERVER_SERVICES_FOREMAN_ENABLED": "false",
+    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_ENABLED": "false",
 }
 
 
@@ -73,6 +75,7 @@ class PrefectServer:
 
     url: str
     folder: Path
+    _client: SyncPrefectClient | None = None  # to open one takes 24 ms of the processor
 
     @property
     def environment(self) -> dict[str, str]:
@@ -89,10 +92,11 @@ class PrefectServer:
 
     @contextmanager
     def client(self) -> Iterator[SyncPrefectClient]:
-        """A client that asks again where the server's database is busy."""
-        patient = using(Connection(self.url, threading.Event(), print))
-        with patient, get_client(sync_client=True) as client:
-            yield client
+        """This process's client, which asks again where the server's database is busy."""
+        if self._client is None:
+            self._client = get_client(sync_client=True).__enter__()
+        with using(Connection(self.url, threading.Event(), print)):
+            yield self._client
 
     def prefect(self, *arguments: str, **settings: str) -> subprocess.Popen[bytes]:
         """A `prefect` command that runs in the repository; its output is in the folder's log."""

@@ -133,21 +133,21 @@ def test_a_run_whose_worker_is_killed_goes_on_and_computes_nothing_twice(
     server: PrefectServer, recipe: Path, tmp_path: Path
 ) -> None:
     out = tmp_path / "dataset"
-    report = deployed(server, recipe, out)
+    report = deployed(server, recipe, out, pool="mortal")  # no other test's worker takes the run
     build = ids(report)["build"]
     every = [UUID(each["id"]) for each in report["deployments"]]
     with server.client() as client:
         quick = automations.rules(str(out), every, lost_after=timedelta(seconds=20))
         automations.ensure(client, str(out), quick)
         run = client.create_flow_run_from_deployment(build)
-    with server.worker(POOL) as worker:
+    with server.worker("mortal") as worker:
         until(lambda: list(out.glob("work/edit/*/*/*.json")))
         kill(worker)
     made = {path: path.stat().st_mtime_ns for path in out.glob("work/*/*/*/*.json")}
     until(lambda: any(name == "Crashed" for name, _ in history(server, run.id)))
     with server.client() as client:  # what is left may take longer
         automations.ensure(client, str(out), automations.rules(str(out), every))
-    with server.worker(POOL):
+    with server.worker("mortal"):
         last = ended(server, run.id)
     assert last.run_count == 2
     assert {path: path.stat().st_mtime_ns for path in made} == made
