@@ -22,6 +22,7 @@ RECIPE = """
 name: tiny
 seed: {seed}
 sources: [{{kind: folder, path: {footage}}}]
+annotate: {{keyframe_seconds: 1.5}}  # there is nothing to detect
 plan: {{edits_per_clip: 1, frames: 8, long_side: 128, weights: {{deblur: 1}}}}
 run: {{workers: 1}}
 """

@@ -18,6 +18,7 @@ pytestmark = pytest.mark.weights
 RECIPE = """
 name: nightly
 sources: [{{kind: urls, files: [{links}], hosts: [127.0.0.1], licence: CC-BY-4.0}}]
+annotate: {{keyframe_seconds: 1.5}}  # there is nothing to detect
 plan: {{edits_per_clip: 1, frames: 8, long_side: 128, weights: {{deblur: 1}}}}
 run: {{workers: 1}}
 """
