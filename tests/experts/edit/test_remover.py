@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import functools
+
 import cv2
 import numpy as np
 import pytest
 
 from catalog.errors import BadInput
-from experts.base import EditRequest, Frames, Masks
+from experts.base import EditRequest, EditResult, Frames, Masks
 from experts.edit.remover import Remover, RemoverSettings, TemporalContext
 from experts.edit.remover.background_flow import BackgroundFlow
 from experts.edit.remover.fills.diffuse import diffuse
@@ -47,8 +49,18 @@ def psnr(a: Frames, b: Frames, where: Masks) -> float:
     )
 
 
-def remove(frames: Frames, masks: Masks | None, remover: Remover | None = None):
-    return (remover or Remover()).edit(EditRequest("object_removal", frames, masks))
+REMOVER = Remover()
+"""Its network is opened once."""
+
+
+def remove(frames: Frames, masks: Masks | None, remover: Remover = REMOVER) -> EditResult:
+    return remover.edit(EditRequest("object_removal", frames, masks))
+
+
+@functools.cache
+def removed(pan: float = 0.0, light: float = 0.0) -> EditResult:
+    """The scene without its square; several tests look at it, none changes it."""
+    return remove(*scene(pan=pan, light=light)[:2])
 
 
 @pytest.mark.parametrize(
@@ -58,8 +70,8 @@ def remove(frames: Frames, masks: Masks | None, remover: Remover | None = None):
 def test_brings_back_what_other_frames_saw(
     name: str, pan: float, light: float, least: float
 ) -> None:
-    frames, masks, truth = scene(pan=pan, light=light)
-    result = remove(frames, masks)
+    _, masks, truth = scene(pan=pan, light=light)
+    result = removed(pan=pan, light=light)
     assert psnr(result.frames, truth, masks) > least, name
     assert result.info["by_migan"] == 0
     assert result.info["by_flow"] + result.info["by_median"] == pytest.approx(1)
@@ -71,7 +83,7 @@ def test_samples_the_background_before_and_after_the_edit_too() -> None:
     alone = remove(frames[own], masks[own])
     context = {"context": TemporalContext(frames, masks, own.start)}
     request = EditRequest("object_removal", frames[own], masks[own], params=context)
-    result = Remover().edit(request)
+    result = REMOVER.edit(request)
     assert result.frames.shape == frames[own].shape
     assert result.masks is not None and result.masks.shape == masks[own].shape
     outside = ~result.masks
@@ -123,7 +135,7 @@ def test_who_walks_beside_the_hole_loses_nothing_to_its_fading_rim() -> None:
     beside[:, 73:85] = masks[:, 50:62]  # as fast, 3 px below the square
     frames[beside] = (20, 220, 20)
     request = EditRequest("object_removal", frames, masks, params={"others": [beside]})
-    result = Remover().edit(request)
+    result = REMOVER.edit(request)
     assert result.masks is not None and not (result.masks & beside).any()
     assert (result.frames[beside] == frames[beside]).all()
 
@@ -137,16 +149,16 @@ def test_what_moves_along_but_is_no_shadow_stays() -> None:
     kept = thing & ~result.masks
     assert kept.sum() > 0.5 * thing.sum()  # but for the mask's own margin
     assert result.info["shadow"] == 0
-    assert remove(*scene()[:2]).info["shadow"] == 0  # nor is anything found where there is none
+    assert removed().info["shadow"] == 0  # nor is anything found where there is none
 
 
 def test_fixed_camera_is_filled_by_the_median_and_a_moving_one_along_the_flow() -> None:
-    assert remove(*scene()[:2]).info["by_median"] > 0.95
-    assert remove(*scene(pan=2.3)[:2]).info["by_flow"] > 0.95
+    assert removed().info["by_median"] > 0.95
+    assert removed(pan=2.3).info["by_flow"] > 0.95
 
 
 def test_pixels_outside_the_mask_are_identical_and_the_input_is_left_alone() -> None:
-    frames, masks, _ = scene(pan=1.5)
+    frames, masks = (each[:6] for each in scene(pan=1.5)[:2])
     before, masks_before = frames.copy(), masks.copy()
     result = remove(frames, masks)
     assert result.masks is not None
@@ -159,18 +171,18 @@ def test_pixels_outside_the_mask_are_identical_and_the_input_is_left_alone() -> 
 
 
 def test_same_request_same_bytes_whatever_the_threads() -> None:
-    frames, masks, _ = scene(pan=1.5)
+    frames, masks = (each[:6] for each in scene(pan=1.5)[:2])
     first = remove(frames, masks, Remover(threads=1)).frames
     assert np.array_equal(first, remove(frames, masks, Remover(threads=1)).frames)
     assert np.array_equal(first, remove(frames, masks, Remover(threads=3)).frames)
 
 
 def test_other_settings_make_another_version() -> None:
-    assert Remover(settings=RemoverSettings()).version == Remover().version
+    assert Remover(settings=RemoverSettings()).version == REMOVER.version
     frames, masks, _ = scene()
     wide = Remover(settings=RemoverSettings(dilation=0.05))
-    assert wide.version.startswith(Remover().version + "+")
-    grown, usual = remove(frames, masks, wide).masks, remove(frames, masks).masks
+    assert wide.version.startswith(REMOVER.version + "+")
+    grown, usual = remove(frames, masks, wide).masks, removed().masks
     assert grown is not None and usual is not None and grown.sum() > usual.sum()
 
 
@@ -331,7 +343,7 @@ def test_an_object_passing_behind_comes_out_of_the_removed_one() -> None:
     hidden = masks & (truth != scene(speed=9.0)[2]).any(-1)  # where the disc is behind the square
     assert hidden.sum() > 300
     blind = remove(frames, masks)
-    aware = Remover().edit(EditRequest("object_removal", frames, masks, params={"others": [seen]}))
+    aware = REMOVER.edit(EditRequest("object_removal", frames, masks, params={"others": [seen]}))
     assert aware.info["by_others"] > 0
     assert psnr(aware.frames, truth, hidden) > psnr(blind.frames, truth, hidden) + 3
     assert psnr(aware.frames, truth, hidden) > 22
@@ -343,6 +355,6 @@ def test_a_static_object_is_background() -> None:
     parked = np.zeros_like(masks)
     parked[:, 45:65, 90:110] = True
     params = {"others": [parked & ~masks]}
-    result = Remover().edit(EditRequest("object_removal", frames, masks, params=params))
+    result = REMOVER.edit(EditRequest("object_removal", frames, masks, params=params))
     assert result.info["by_others"] == 0
     assert psnr(result.frames, truth, masks) > 40
