@@ -109,21 +109,21 @@ def test_neighbours_are_50_before_to_50_after() -> None:
 def test_a_cut_between_textures_is_found_where_it_is(
     tmp_path: Path, detector: ShotDetector
 ) -> None:
-    frames = np.concatenate([texture(1, (1, 0.7, 0.4), 45), texture(2, (0.5, 0.9, 1), 40)])
+    frames = np.concatenate([texture(1, (1, 0.7, 0.4), 28), texture(2, (0.5, 0.9, 1), 22)])
     write_video(tmp_path / "two.mp4", frames, 25)
     stored = iter_frames(tmp_path / "two.mp4", size=INPUT_SIZE)
-    assert detector.shots(stored) == [(0, 45), (45, 85)]
+    assert detector.shots(stored) == [(0, 28), (28, 50)]
 
 
 @pytest.mark.weights
 def test_cuts_between_real_clips_are_found_and_motion_is_not_taken_for_one(
     detector: ShotDetector,
 ) -> None:
-    city = read_video(fetch("clip_city"), 0, 70, size=INPUT_SIZE)
-    cars = read_video(fetch("clip_motorway"), 0, 60, size=INPUT_SIZE)
-    probabilities = detector.transitions(np.concatenate([city[:50], cars, city[50:]]))
-    assert split(probabilities, 0.5) == [(0, 50), (50, 110), (110, 130)]
-    assert np.delete(probabilities, [49, 109]).max() < 0.1
+    city = read_video(fetch("clip_city"), 0, 60, size=INPUT_SIZE)
+    cars = read_video(fetch("clip_motorway"), 0, 40, size=INPUT_SIZE)
+    probabilities = detector.transitions(np.concatenate([city[:40], cars, city[40:]]))
+    assert split(probabilities, 0.5) == [(0, 40), (40, 80), (80, 100)]
+    assert np.delete(probabilities, [39, 79]).max() < 0.1
 
 
 @pytest.mark.weights
