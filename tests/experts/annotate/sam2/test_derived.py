@@ -12,12 +12,11 @@ from experts.weights import fetch
 FEATURES = ("high_res_feats_0", "high_res_feats_1", "image_embed")
 
 
-def outputs(file: Path | bytes, names: tuple[str, ...], feed: dict[str, np.ndarray]) -> list:
+def opened(file: Path | bytes) -> ort.InferenceSession:
     file = str(file) if isinstance(file, Path) else file
     options = ort.SessionOptions()
     options.intra_op_num_threads = 1  # several wait for each other by turning in circles
-    session = ort.InferenceSession(file, options, providers=["CPUExecutionProvider"])
-    return session.run(list(names), feed)
+    return ort.InferenceSession(file, options, providers=["CPUExecutionProvider"])
 
 
 @pytest.mark.weights
@@ -27,20 +26,30 @@ def test_in_float32_the_features_are_the_exported_ones_and_quantized_nearly() ->
     unquantized = hiera.encoder(constants, keys="all", quantized=False)
     noise = np.random.default_rng(0).normal(size=(1, 3, hiera.SIDE, hiera.SIDE))
     image = {"image": noise.astype(np.float32)}
-    expected = outputs(exported, FEATURES, image)
+    expected = opened(exported).run(FEATURES, image)
     averaged = derived.encoder(), derived.encoder(tall=True)
     for found, tolerance in ((unquantized, 1e-5), *((path, 0.25) for path in averaged)):
-        for a, b in zip(outputs(found, FEATURES, image), expected, strict=True):
+        for a, b in zip(opened(found).run(FEATURES, image), expected, strict=True):
             a = a.transpose(0, 3, 1, 2)
             assert a.shape == b.shape
             assert np.abs(a - b).std() < tolerance * b.std()
 
 
-@pytest.mark.weights
-@pytest.mark.parametrize("has_mask", [0, 1])
-def test_in_float32_the_masks_are_the_exported_ones_and_quantized_nearly(has_mask: int) -> None:
+@pytest.fixture(scope="module")
+def decoders() -> tuple[ort.InferenceSession, ort.InferenceSession, ort.InferenceSession]:
+    """As exported, derived in float32, and derived as it is run."""
     exported = fetch(derived.DECODER)
     unquantized = mask_decoder.mask_decoder(derived.exported_constants(exported), quantized=False)
+    return opened(exported), opened(unquantized), opened(derived.decoder())
+
+
+@pytest.mark.weights
+@pytest.mark.parametrize("has_mask", [0, 1])
+def test_in_float32_the_masks_are_the_exported_ones_and_quantized_nearly(
+    has_mask: int,
+    decoders: tuple[ort.InferenceSession, ort.InferenceSession, ort.InferenceSession],
+) -> None:
+    exported, unquantized, quantized = decoders
     rng = np.random.default_rng(0)
     shapes = ((1, 32, 256, 256), (1, 64, 128, 128), (1, 256, 64, 64))
     features = {
@@ -54,10 +63,10 @@ def test_in_float32_the_masks_are_the_exported_ones_and_quantized_nearly(has_mas
     }
     names = "masks", "iou_predictions"
     box = {"point_labels": np.array([[2, 3]], np.float32)}
-    expected = outputs(exported, names, features | prompt | box)
+    expected = exported.run(names, features | prompt | box)
     last = {name: np.moveaxis(value, 1, -1) for name, value in features.items()}
-    for found, tolerance in ((unquantized, 1e-5), (derived.decoder(), 0.05)):
-        for a, b in zip(outputs(found, names, last | prompt), expected, strict=True):
+    for found, tolerance in ((unquantized, 1e-5), (quantized, 0.05)):
+        for a, b in zip(found.run(names, last | prompt), expected, strict=True):
             assert a.shape == b.shape
             assert np.abs(a - b).std() < tolerance * b.std()
 
