@@ -35,7 +35,8 @@ plan: {weights: {object_swap: 1}, edits_per_clip: 1, max_invented: 1, frames: 16
 
 
 def known_clip(ctx: Context, name: str, colour: tuple[int, int, int]) -> AnnotatedClip:
-    """A block as tall as a person that goes 2 px a frame before a street of soft noise."""
+    """A block as tall as a person that goes 4 px a frame before a street of soft noise; each place
+    behind it is seen in some frame, so nothing is inpainted."""
     rng = np.random.default_rng(len(name))
     street = cv2.GaussianBlur(rng.normal(120, 90, (HEIGHT, WIDTH, 3)), (0, 0), 1.5)
     frames = np.repeat(np.clip(street, 0, 255).astype(np.uint8)[None], FRAMES, 0)
@@ -43,7 +44,7 @@ def known_clip(ctx: Context, name: str, colour: tuple[int, int, int]) -> Annotat
     boxes: list[float] = []
     stripes = (np.arange(TALL)[:, None, None] // 6 % 2) * 30 - 15
     for k in range(FRAMES):
-        left = 110 + 2 * k
+        left = 110 + 4 * k
         masks[k, TOP : TOP + TALL, left : left + WIDE] = True
         boxes += [left, TOP, left + WIDE, TOP + TALL]
         frames[k, TOP : TOP + TALL, left : left + WIDE] = np.clip(colour + stripes, 0, 255)
