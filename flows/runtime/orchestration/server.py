@@ -50,9 +50,10 @@ SETTINGS = {
     "PREFECT_SERVER_REGISTER_BLOCKS_ON_START": "false",
     "PREFECT_SERVER_MEMOIZE_BLOCK_AUTO_REGISTRATION": "false",  # imports all of Kubernetes'
     "PREFECT_SERVER_DATABASE_MIGRATE_ON_START": "false",  # its program does it
-    # Nobody can look at its events once the build is over.
+    # Nobody can look at its events and task runs once the build is over.
     "PREFECT_SERVER_SERVICES_EVENT_PERSISTER_ENABLED": "false",
     "PREFECT_SERVER_SERVICES_TRIGGERS_ENABLED": "false",
+    "PREFECT_SERVER_SERVICES_TASK_RUN_RECORDER_ENABLED": "false",
 }
 """The only settings of the embedded server."""
 
