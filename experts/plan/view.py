@@ -72,10 +72,11 @@ class View:
 
 
 class Unsuited(IntEnum):
-    """Why an object suits no edit of a task: the first that is not so, in the order they are asked.
+    """Why an object suits no edit of a task, in the order in which the rules are asked, each with
+    the fields of `Planning` that decide.
 
-    `view` tries many sizes, crops and stretches of a clip; the reason is that of the try that came
-    the furthest.
+    Many sizes, crops and stretches of a clip are tried; the reason is the highest of theirs, that
+    of the try that failed last.
     """
 
     LABEL_IN_DOUBT = 1  # min_score, min_mean_score

@@ -62,9 +62,9 @@ def show(root: str, *, recipe: str | None, clips: int, as_json: bool) -> None:
         print(json.dumps(_document(found)))
         return
     kinds = ", ".join(f"{n} {visible(label)}" for label, n in found.objects.most_common())
-    of = "" if found.clips == found.clips_in_all else f" of {found.clips_in_all}"
-    objects = counted(found.objects.total(), "object")
-    print(f"{objects} in {found.clips}{of} clips" + (f": {kinds}" if kinds else ""))
+    few = "" if found.clips == found.clips_in_all else f"{found.clips} of "
+    objects, total = counted(found.objects.total(), "object"), counted(found.clips_in_all, "clip")
+    print(f"{objects} in {few}{total}" + (f": {kinds}" if kinds else ""))
     table = Table(box=None, header_style="dim", pad_edge=False)
     table.add_column("task", no_wrap=True)
     table.add_column("suited", no_wrap=True, justify="right")
