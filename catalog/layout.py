@@ -19,15 +19,15 @@ work/                                the build's journal, its status
 from __future__ import annotations
 
 import dataclasses
-import functools
 import json
 import re
 from dataclasses import dataclass
-from typing import Any, TypeVar, cast, get_origin, get_type_hints
+from typing import Any, TypeVar, cast, get_origin
 
 from catalog.errors import EditmillError
 from catalog.policy import Policy
 from catalog.records import Release
+from catalog.records.rows import field_types
 from catalog.storage.location import Storage
 from catalog.storage.parallel import every
 from catalog.tables import Tables
@@ -130,7 +130,7 @@ def document(storage: Storage, key: str) -> dict[str, Any] | None:
 
 def parsed(storage: Storage, key: str, kind: type[R], found: dict[str, Any]) -> R:
     """The object under the key as one of the dataclass `kind`."""
-    hints = _hints(cast(type, kind))
+    hints = field_types(cast(type, kind))
     try:
         for name in found.keys() & hints.keys():
             expected = get_origin(hints[name]) or hints[name]
@@ -141,10 +141,6 @@ def parsed(storage: Storage, key: str, kind: type[R], found: dict[str, Any]) -> 
         return kind(**found)
     except TypeError:
         raise _damaged(storage, key) from None
-
-
-_hints = functools.cache(get_type_hints)
-"""Of a dataclass: to resolve its annotations takes longer than to read a document of it."""
 
 
 def _damaged(storage: Storage, key: str) -> EditmillError:

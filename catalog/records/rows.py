@@ -48,15 +48,17 @@ def _polars_type(hint: Any) -> pl.DataType:
     return scalar[hint]()
 
 
-@functools.cache  # to resolve annotations takes a millisecond, and every row asks for them
-def _hints(record: type) -> dict[str, Any]:
+@functools.cache
+def field_types(record: type) -> dict[str, Any]:
+    """The type of each field of a dataclass. To resolve them takes a millisecond, and every row
+    asks."""
     return typing.get_type_hints(record)
 
 
 @functools.cache
 def schema(record: type) -> pl.Schema:
     """The polars schema of a record type; nobody's to change."""
-    hints = _hints(record)
+    hints = field_types(record)
     return pl.Schema({f.name: _polars_type(hints[f.name]) for f in dataclasses.fields(record)})
 
 
@@ -75,7 +77,7 @@ def from_row(record: type[R], row: dict[str, Any]) -> R:
     A field with a default that is null or absent (one added after the row was written) gives the
     default.
     """
-    hints = _hints(typing.cast(type, record))
+    hints = field_types(typing.cast(type, record))
     values = {}
     for f in dataclasses.fields(record):  # type: ignore[arg-type]
         if not _is_required(f) and row.get(f.name) is None:
