@@ -20,16 +20,18 @@ def show(root: str, as_json: bool) -> None:
     """
     storage = catalog.open(root).storage
     report = storage.local(REPORT).resolve()
-    if not report.is_file() and any(each.erased for each in noted(storage)):
-        raise EditmillError(
-            f"{root}: its report was deleted when a source was erased; the next build writes it "
-            f"anew: editmill build … --out {root}"
-        )
     if not report.is_file():
-        raise EditmillError(
-            f"{root}: has no report yet; a running build writes it with its first judged pairs, "
-            f"else start one: editmill build … --out {root}"
-        )
+        if any(each.erased for each in noted(storage)):
+            why = (
+                "its report was deleted when a source was erased; the next build writes it anew: "
+                "editmill build …"
+            )
+        else:
+            why = (
+                "has no report yet; a running build writes it with its first judged pairs, else "
+                "start one: editmill build …"
+            )
+        raise EditmillError(f"{root}: {why} --out {root}")
     opened = _has_screen() and webbrowser.open(report.as_uri())
     if as_json:
         print(json.dumps({"report": str(report), "opened": opened}))
