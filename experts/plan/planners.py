@@ -172,6 +172,9 @@ class SwapPlanner(_OneObject):
         reason = view_or_reason(scene.clip, track, scene.tracks, task, scene.rules, told_apart)
         return _reason(reason) or Unsuited.NO_DONOR
 
+    def objects(self, scene: Scene, task: Task) -> Sequence[Track | None]:
+        return [track for track in scene.tracks if self._replacements(scene, task, track)]
+
     def draft(
         self, scene: Scene, task: Task, track: Track | None, rng: np.random.Generator
     ) -> EditDraft:

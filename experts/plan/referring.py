@@ -113,11 +113,10 @@ def refer(
     a_speck = own_area < SPECK * areas[looked_at].max()  # "the left one" is another
     if a_speck or crowded(track.label, tracks, crop, alive):
         return None
-    others = list(seen[looked_at])
     travels = None
     if not seen[len(followed) :].any():  # nobody knows where those go
         travels = [_travel(t, clip, crop, alive) for t in (track, *rivals)]
-    here = _Instance(track.label, own, others, travels, _verb(track, tracks, clip, alive))
+    here = _Instance(track.label, own, seen[looked_at], travels, _verb(track, tracks, clip, alive))
     return next(here.phrases(), None)
 
 
@@ -128,7 +127,7 @@ class _Instance:
 
     label: str
     own: Boxes
-    others: Sequence[Boxes]
+    others: NDArray[np.float64]  # [n, frames, 4]
     travels: Sequence[tuple[float, float]] | None
     verb: str
 
@@ -166,13 +165,13 @@ class _Instance:
     def _is_nearest(self) -> bool:
         """By the lower edge: the lower on the picture, the nearer on the ground."""
         foot = _foot(self.own)
-        larger = bool((_area(self.own) > LOOKS_NEARER * _area(np.stack(self.others))).all())
+        larger = bool((_area(self.own) > LOOKS_NEARER * _area(self.others)).all())
         return larger and foot > max(map(_foot, self.others)) + NEARER
 
     def _is_largest(self) -> bool:
         """Not only because it is nearer."""
         nearer = _foot(self.own) > max(map(_foot, self.others)) + LEVEL
-        largest = _area(np.stack(self.others)).max()
+        largest = _area(self.others).max()
         return not nearer and bool(_area(self.own) > MUCH_LARGER * largest)
 
     def _alone_goes(self, sign: int) -> bool:
