@@ -54,11 +54,11 @@ def made_by(dataset: Catalog, outcome: Outcome) -> NewRecords:
 def made_since(dataset: Catalog, tag: str, product: str) -> NewRecords:
     """What the release `tag` has of `product` (`pairs` or `local_edits`) that is new in it: all of
     it where the recipe has no earlier release. A local-editing record is always kept."""
+    refs = [opening.open(dataset.storage, tag)]
     newest = dataset.newest_releases()
     name = next(recipe_name(release) for release in newest if release.tag == tag)
     earlier = next((release for release in newest if recipe_name(release) == name), None)
     key = "pair_id" if product == "pairs" else "edit_id"
-    refs = [opening.open(dataset.storage, tag)]
     rows = refs[0].table(product)
     if earlier:
         refs.append(opening.open(dataset.storage, earlier.tag))
