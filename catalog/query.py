@@ -239,9 +239,13 @@ def first_word(query: str) -> str:
 def _refusal(verb: str) -> str:
     if not verb:
         return f"SQL: there is no query; the tables are {', '.join(QUERYABLE)}"
+    if verb in ("describe", "desc", "pragma"):
+        remedy = "a table's columns are shown by: select * from pairs limit 1"
+    else:
+        remedy = "what the tables hold changes by building"
     return (
         f"SQL: a query only reads: it is one SELECT, WITH … SELECT, EXPLAIN or SHOW TABLES, not "
-        f"{verb.upper()}; what the tables hold changes by building"
+        f"{verb.upper()}; {remedy}"
     )
 
 

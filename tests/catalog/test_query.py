@@ -100,6 +100,13 @@ def test_a_query_only_reads(at, query, verb):
         at.sql(query)
 
 
+def test_who_asks_for_a_tables_columns_is_told_how(at):
+    with pytest.raises(EditmillError, match="not DESCRIBE") as refused:
+        at.sql("describe clips")
+    remedy = str(refused.value).rpartition(": ")[2]
+    assert "pair_id" in at.sql(remedy).columns
+
+
 @pytest.mark.parametrize(
     ("query", "count"),
     [
