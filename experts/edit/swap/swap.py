@@ -152,8 +152,8 @@ def _donor(request: EditRequest) -> tuple[Frames, Masks]:
     if frames is None or masks is None:
         raise BadInput(
             "no_donor",
-            "a swap needs another clip's object, which a build finds in its bank: "
-            "params: donor_frames, donor_masks",
+            "a swap needs another clip's object, a donor, which only a build of several clips "
+            "finds: editmill build",
         )
     count = len(request.frames)
     if len(frames) != count or masks.shape != frames.shape[:3] or not masks.any():
