@@ -33,7 +33,7 @@ WHY: Mapping[Unsuited, str] = {
     Unsuited.TOO_SMALL: "too small (min_area, smallest_long_side)",
     Unsuited.TOO_LARGE: "too large (max_area)",
     Unsuited.OUT_OF_VIEW: "cut by the picture's edge",
-    Unsuited.KIND_IN_DOUBT: "of a kind that is not followed whole",
+    Unsuited.KIND_IN_DOUBT: "of a kind of which not every one is surely followed",
     Unsuited.NEVER_UNCOVERED: "before a background that no frame shows (max_invented)",
     Unsuited.NOT_TOLD_APART: "that no words tell from their like",
     Unsuited.NO_DONOR: "that nothing is like enough to replace",
@@ -92,7 +92,10 @@ def suitability(dataset: Catalog, recipe: Recipe, most: int) -> Suitability:
         )
     ids = sorted(dataset.clips().select("clip_id").collect()["clip_id"])
     if not ids:
-        raise EditmillError(f"{dataset.uri}: has no clips; `editmill status` says how it was built")
+        raise EditmillError(
+            f"{dataset.uri}: has no clips; `editmill status --catalog {dataset.uri}` says how far "
+            "its build is, or how it ended"
+        )
     shown = annotated_clips(dataset, ids[:most])
     suited = Counter({task.name: 0 for task in tasks})
     unsuited = {task.name: Counter[Unsuited]() for task in tasks}

@@ -67,4 +67,5 @@ def test_what_it_cannot_say_is_one_line(refused, tmp_path: Path):
     empty = tmp_path / "empty"
     catalog.open(empty, create=True)
     (tmp_path / "o.yaml").write_text(RECIPE)
-    assert "no clips" in refused("objects", "--catalog", empty, "--recipe", tmp_path / "o.yaml")
+    without_clips = refused("objects", "--catalog", empty, "--recipe", tmp_path / "o.yaml")
+    assert f"no clips; `editmill status --catalog {empty}`" in without_clips
