@@ -13,9 +13,11 @@ from __future__ import annotations
 import dataclasses
 import json
 import math
+import os
 from collections.abc import Callable, Iterator
 from contextlib import nullcontext
 from dataclasses import dataclass
+from multiprocessing.util import Finalize
 from pathlib import Path
 
 import torch
@@ -39,6 +41,9 @@ from experts.diffusion.training.recipe import TrainingRecipe
 from experts.diffusion.training.sharding import accelerator_for
 
 LOSSES = "losses.jsonl"
+
+LAST = -100
+"""Priority of what a process of `multiprocessing` does when the rest is done, its queues' -5, too."""
 
 MOST_SAID = 300
 """Characters of torch's message."""
@@ -161,9 +166,16 @@ def _feed(
         batch_sampler=parts,
         num_workers=recipe.dataloader_workers,
         pin_memory=_cuda(accelerator),
+        worker_init_fn=_end_without_hooks,
     )
     for batch in loader:
         yield {k: v.to(accelerator.device, non_blocking=True) for k, v in batch.items()}
+
+
+def _end_without_hooks(_: int) -> None:
+    """A worker, once done, ends at once: what a flow's process has registered for its own end fails
+    in a fork, which has none of its threads, and torch would report that as a crash."""
+    Finalize(None, os._exit, args=(0,), exitpriority=LAST)
 
 
 def _cuda(accelerator: Accelerator) -> bool:
