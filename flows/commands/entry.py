@@ -25,7 +25,7 @@ def run(app: Callable[..., object]) -> NoReturn:
     _print_anything()
     atexit.register(_leave_garbage)
     try:
-        with signals.handled(signals.interrupt):
+        with signals.none_lost(), signals.handled(signals.interrupt):
             code = _run(app)
             sys.stdout.flush()
     except signals.Signalled as signalled:
