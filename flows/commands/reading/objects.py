@@ -133,4 +133,5 @@ def _document(found: Suitability) -> dict[str, object]:
         | {why.name.lower(): n for why, n in found.unsuited[task].most_common()}
         for task, suited in found.suited.items()
     }
-    return {"clips": found.clips, "objects": dict(found.objects), "tasks": tasks}
+    clips = {"clips": found.clips, "clips_in_all": found.clips_in_all}
+    return clips | {"objects": dict(found.objects), "tasks": tasks}

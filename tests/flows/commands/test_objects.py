@@ -53,7 +53,8 @@ def test_each_task_says_how_many_suit_it_and_why_the_others_do_not(editmill, tmp
     assert lines[0] == "4 objects in 3 clips: 2 car, 1 dog, 1 car\\x1b[2J"
     assert "1 too small (min_area, smallest_long_side)" in " ".join(lines)
     few = json.loads(editmill(*asked, "--clips", 1, "--json"))
-    assert few["clips"] == 1 and few["objects"] == {"car": 1, "dog": 1}
+    assert (few["clips"], few["clips_in_all"]) == (1, 3)
+    assert few["objects"] == {"car": 1, "dog": 1}
     assert editmill(*asked, "--clips", 1).startswith("2 objects in 1 of 3 clips")
 
 
