@@ -59,6 +59,8 @@ def _run(app: Callable[..., object]) -> int:
             raise ended.__context__ from None
         return ended.code if isinstance(ended.code, int) else int(ended.code is not None)
     except Exception as error:
+        if isinstance(error.__cause__, signals.Signalled):  # a compiled module's import was stopped
+            raise error.__cause__ from None
         if not hasattr(error, "format_message"):
             raise
         return _misused(error)

@@ -29,3 +29,18 @@ def test_a_signal_that_python_drops_comes_again(capsys: pytest.CaptureFixture[st
     assert ended.value.code == 128 + signal.SIGINT
     assert time.monotonic() - begun < 2
     assert capsys.readouterr().err == "editmill: stopped\n"
+
+
+def test_a_compiled_module_that_a_signal_keeps_from_importing_is_no_error(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    def command(**_: object) -> None:
+        try:
+            signal.raise_signal(signal.SIGINT)
+        except BaseException as stopped:
+            raise ImportError("initialization failed") from stopped  # as pybind11 does
+
+    with pytest.raises(SystemExit) as ended:
+        entry.run(command)
+    assert ended.value.code == 128 + signal.SIGINT
+    assert capsys.readouterr().err == "editmill: stopped\n"
