@@ -54,7 +54,7 @@ def none_lost() -> Iterator[None]:
 
 @contextmanager
 def handled(stop: Callable[[int], None]) -> Iterator[None]:
-    """Meanwhile, either calls `stop` with its number. In a thread, signals stay who they were's."""
+    """Meanwhile, either calls `stop` with its number; in the main thread alone, as Python's own."""
     if threading.current_thread() is not threading.main_thread():
         yield
         return
