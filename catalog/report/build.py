@@ -143,11 +143,20 @@ def _environment() -> Environment:
     environment.filters["words"] = words
     environment.filters["when"] = _when
     environment.filters["preview_json"] = _preview_json
+    environment.filters["with_code"] = _with_code
     return environment
 
 
 def _when(created: str) -> str:
     return datetime.fromisoformat(created).astimezone(UTC).strftime("%Y-%m-%d %H:%M UTC")
+
+
+def _with_code(note: str) -> Markup:
+    """The note with what stands between backticks, names to type, as code."""
+    parts = (Markup.escape(part) for part in note.split("`"))
+    return Markup("").join(
+        Markup("<code>{}</code>").format(p) if k % 2 else p for k, p in enumerate(parts)
+    )
 
 
 def _preview_json(made: Preview) -> Markup:

@@ -43,7 +43,7 @@ from experts.diffusion.training.sharding import accelerator_for
 LOSSES = "losses.jsonl"
 
 LAST = -100
-"""Priority of what a process of `multiprocessing` does when the rest is done, its queues' -5, too."""
+"""Priority of what a process does at its end, last of all: `multiprocessing`'s queues have -5."""
 
 MOST_SAID = 300
 """Characters of torch's message."""

@@ -154,7 +154,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
             )
         ],
         models=[ModelLine("some_model", "1+ff", "MIT", "pkg:npm/some@1")],
-        notes=["A note with <b>markup</b>."],
+        notes=["A note with <b>markup</b> and `plan.<name>`."],
         thresholds=[
             ThresholdLine("quality", 0.6, "at_least"),
             ThresholdLine("quality", 0.5, "at_least", task="deblur"),

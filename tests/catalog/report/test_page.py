@@ -88,7 +88,7 @@ def test_texts_of_the_dataset_are_escaped(html, made) -> None:
     page = _Page(html)
     assert "<script>window.injected" not in html
     assert "<img" not in html
-    assert "<b>markup" not in html
+    assert "<b>markup" not in html and "<code>plan.&lt;name&gt;</code>" in html
     assert made.pairs[5].instruction in "".join(page.text)
     assert made.pairs[5].instruction.lower() in page.cards()[5]["data-search"]
     assert not any("onerror" in attributes for _, attributes in page.elements)
