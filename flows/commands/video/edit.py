@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Mapping
 from typing import Any
@@ -101,5 +100,16 @@ def describe(result: dict[str, Any]) -> str:
     return (
         f"{result['out']}: {role} ({result['frames']} frames, "
         f"{result['width']}×{result['height']}, {result['codec']}{cut})\n"
-        f"{json.dumps(result['info'])}"
+        f"{_facts(result['info'])}"
     )
+
+
+def _facts(info: Mapping[str, Any]) -> str:
+    """What the expert did, in words and single numbers; all of it is in the JSON."""
+    shown = []
+    for name, value in info.items():
+        if isinstance(value, float):
+            value = float(f"{value:.3g}")
+        if value and isinstance(value, str | int | float):
+            shown.append(f"{name.replace('_', ' ')} {value}")
+    return ", ".join(shown)

@@ -156,3 +156,10 @@ def test_an_edit_never_replaces_what_it_reads(called, role: str, write, scene, t
     with pytest.raises(EditmillError, match=r"would replace .* give another --out"):
         edit_one.edit(EditArguments("deblur", video, called(read), mask=str(mask)))
     assert read.read_bytes() == before
+
+
+def test_what_the_expert_did_is_told_in_words(write, scene, tmp_path: Path, monkeypatch):
+    given = EditArguments("deblur", write("in.mp4", scene(4, 96, 128)), tmp_path / "out.mp4")
+    says = {"by_flow": 0.71473, "by_telea": 0.0, "waves": [[1, 2]], "kind": "color", "size_px": 5}
+    told = edit_one.describe(edited(says, monkeypatch, given))
+    assert told.splitlines()[1:] == ["by flow 0.715, kind color, size px 5"]
