@@ -92,10 +92,12 @@ class Embedded:
     def close(self) -> None:
         """Ends the server and removes its folder."""
         self._closing = True
-        self._process.kill()
-        self._process.wait()
-        self._socket.close()
-        shutil.rmtree(self.folder, ignore_errors=True)
+        try:
+            self._process.kill()
+            self._process.wait()
+        finally:  # though a second Ctrl-C comes
+            self._socket.close()
+            shutil.rmtree(self.folder, ignore_errors=True)
 
     def _start(self) -> subprocess.Popen[str]:
         # -P: nothing beside it, or in the working folder, is taken for a module.
