@@ -61,19 +61,24 @@ def home() -> Path:
 def apply(url: str, users: Mapping[str, str] | None = None) -> None:
     """From now on this process's flows report to the API at `url`, with `users` settings.
 
+    Variables that have their value already are let be: a thread of a library may be reading the
+    environment, which a new variable moves in memory.
+
     Raises EditmillError where Prefect does not take them.
     """
     with _lock:
         _users_variables()  # before they go
-        for name in [name for name in os.environ if name.upper().startswith("PREFECT_")]:
-            del os.environ[name]
-        os.environ.update(
+        ours = (
             {"PREFECT_API_SSL_CERT_FILE": _certificates()}
             | dict(users or {})
             | QUIET
             | {"PREFECT_HOME": str(home()), "PREFECT_PROFILES_PATH": str(home() / "profiles.toml")}
             | {"PREFECT_API_URL": url}
         )
+        for name in [name for name in os.environ if name.upper().startswith("PREFECT_")]:
+            if name not in ours:
+                del os.environ[name]
+        os.environ.update({k: v for k, v in ours.items() if os.environ.get(k) != v})
         _bypass_proxies()
         _have_a_home()
         try:
