@@ -17,10 +17,12 @@ demo: .venv/.ready  ## build a small real dataset into editmill-demo/
 	$(BIN)/editmill models --fetch
 	$(BIN)/editmill build embedded --out editmill-demo
 
+# No worker is started again: where a library crashes one, xdist's others can wait for ever.
 test: .venv/.ready  ## everything but the end-to-end build of .ci/run
 	$(BIN)/editmill models --fetch
 	@infra/lakefs/build.sh >/dev/null || echo "Skipped: the tests on S3 and lakeFS."
-	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest --numprocesses 2 --dist loadfile --no-loadscope-reorder \
+		--max-worker-restart 0
 
 check: .venv/.ready  ## lint, types, import rules
 	$(BIN)/ruff check . && $(BIN)/ruff format --check . && $(BIN)/mypy && $(BIN)/lint-imports
