@@ -61,8 +61,8 @@ def home() -> Path:
 def apply(url: str, users: Mapping[str, str] | None = None) -> None:
     """From now on this process's flows report to the API at `url`, with `users` settings.
 
-    Variables that have their value already are let be: a thread of a library may be reading the
-    environment, which a new variable moves in memory.
+    Variables that stay are not deleted first: a new one moves the environment in memory, which a
+    library's thread may be reading.
 
     Raises EditmillError where Prefect does not take them.
     """
@@ -75,10 +75,10 @@ def apply(url: str, users: Mapping[str, str] | None = None) -> None:
             | {"PREFECT_HOME": str(home()), "PREFECT_PROFILES_PATH": str(home() / "profiles.toml")}
             | {"PREFECT_API_URL": url}
         )
-        for name in [name for name in os.environ if name.upper().startswith("PREFECT_")]:
-            if name not in ours:
+        for name in os.environ.keys() - ours.keys():
+            if name.upper().startswith("PREFECT_"):
                 del os.environ[name]
-        os.environ.update({k: v for k, v in ours.items() if os.environ.get(k) != v})
+        os.environ.update(ours)
         _bypass_proxies()
         _have_a_home()
         try:

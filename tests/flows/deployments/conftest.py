@@ -28,9 +28,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrefectServer]:
         yield running
     finally:
         kill(process)
-        for name in set(os.environ) - set(before):
+        for name in os.environ.keys() - before.keys():
             del os.environ[name]
-        os.environ.update({k: v for k, v in before.items() if os.environ.get(k) != v})
+        os.environ.update(before)
         prefect_settings._read()
 
 
