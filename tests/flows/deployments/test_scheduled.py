@@ -274,7 +274,9 @@ def test_what_fails_and_what_is_cleaned_up_is_told_in_one_line(
     lines = log(server, failing.id)
     assert [line for line in lines if "Traceback" in line] == []
     ours = failed.partition("EditmillError: ")[2]
-    assert lines.count(ours) == run.run_count, lines  # twice where a busy server lost it once
+    crashes = [name for name, _ in history(server, failing.id)].count("Crashed")  # and goes on
+    assert 1 <= lines.count(ours) <= 1 + crashes, lines
+    assert run.run_count <= 1 + crashes
     subject, body = until(lambda: [each for each in told if each[0].endswith(": Failed")])[0]
     assert subject.startswith(out.parent.name) and ours in body, (subject, body)
     assert "Traceback" not in worker_log.read_text()[before:]
