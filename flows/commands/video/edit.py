@@ -110,6 +110,6 @@ def _facts(info: Mapping[str, Any]) -> str:
     for name, value in info.items():
         if isinstance(value, float):
             value = float(f"{value:.3g}")
-        if value and isinstance(value, str | int | float):
+        if isinstance(value, str | int | float):
             shown.append(f"{name.replace('_', ' ')} {value}")
     return ", ".join(shown)

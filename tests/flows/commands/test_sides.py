@@ -162,4 +162,4 @@ def test_what_the_expert_did_is_told_in_words(write, scene, tmp_path: Path, monk
     given = EditArguments("deblur", write("in.mp4", scene(4, 96, 128)), tmp_path / "out.mp4")
     says = {"by_flow": 0.71473, "by_telea": 0.0, "waves": [[1, 2]], "kind": "color", "size_px": 5}
     told = edit_one.describe(edited(says, monkeypatch, given))
-    assert told.splitlines()[1:] == ["by flow 0.715, kind color, size px 5"]
+    assert told.splitlines()[1:] == ["by flow 0.715, by telea 0.0, kind color, size px 5"]
