@@ -2,12 +2,30 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from accelerate import Accelerator, FullyShardedDataParallelPlugin
 from accelerate.state import AcceleratorState
+from accelerate.utils import GradientAccumulationPlugin
 
 from experts.diffusion.layers.blocks import ControlBlock
 from experts.diffusion.model.editor import VideoEditor
 from experts.diffusion.training.recipe import TrainingRecipe
+
+
+class StepAtOnce(GradientAccumulationPlugin):
+    """No accumulation by accelerate: the loop adds up a step's gradients itself.
+
+    To find what differs from its defaults, accelerate's own plugin empties the environment of the
+    process for a moment. A library's thread that reads a variable then, as those of Ray and of
+    object stores do, crashes the process or finds nothing.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(num_steps=1)
+
+    def to_kwargs(self) -> dict[str, Any]:
+        return {"num_steps": self.num_steps}
 
 
 def accelerator_for(recipe: TrainingRecipe) -> Accelerator:
@@ -33,5 +51,7 @@ def accelerator_for(recipe: TrainingRecipe) -> Accelerator:
     # precision or sharding; the process group itself stays.
     AcceleratorState._reset_state()
     return Accelerator(
-        mixed_precision="bf16" if recipe.precision == "bf16" else "no", fsdp_plugin=plugin
+        mixed_precision="bf16" if recipe.precision == "bf16" else "no",
+        fsdp_plugin=plugin,
+        gradient_accumulation_plugin=StepAtOnce(),
     )

@@ -2,6 +2,7 @@
 
 import functools
 import json
+import os
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
@@ -163,6 +164,23 @@ def test_gradient_accumulation_changes_the_loss_by_rounding_alone(build_expert, 
         return told
 
     assert losses(1) == pytest.approx(losses(4), rel=1e-4)
+
+
+def test_no_variable_of_the_process_is_taken_away_even_for_a_moment(
+    build_expert, data, tmp_path, monkeypatch
+):
+    """Threads of libraries read them at any time, and C's `getenv` bears no change meanwhile."""
+    unsetenv, taken = os.unsetenv, []
+
+    def noted(name: bytes) -> None:
+        taken.append(os.fsdecode(name))
+        unsetenv(name)
+
+    monkeypatch.setattr(os, "unsetenv", noted)
+    mine = set(os.environ)
+    recipe = _recipe()
+    train(recipe, build_expert(), scheduler(recipe.spec.base), data(recipe), tmp_path / "out")
+    assert not mine & set(taken)
 
 
 def test_checkpoints_beyond_those_kept_are_dropped(build_expert, data, tmp_path: Path):
