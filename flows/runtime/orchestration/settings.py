@@ -189,7 +189,8 @@ def _read() -> None:
             sys.modules["prefect.context"].refresh_global_settings_context()
             sys.modules["prefect.logging.configuration"].setup_logging()
         else:
-            import prefect.context  # noqa: F401
+            with _no_tls():
+                import prefect.context  # noqa: F401
     logs.say()
 
 
@@ -199,10 +200,18 @@ def _no_surroundings() -> Iterator[None]:
     dotenv, toml = DotEnvSettingsSource._read_env_files, ConfigFileSourceMixin._read_files
     DotEnvSettingsSource._read_env_files = lambda *_: {}  # type: ignore[method-assign]
     ConfigFileSourceMixin._read_files = lambda *_, **__: {}  # type: ignore[method-assign]
+    try:
+        yield
+    finally:
+        DotEnvSettingsSource._read_env_files = dotenv  # type: ignore[method-assign]
+        ConfigFileSourceMixin._read_files = toml  # type: ignore[method-assign]
+
+
+@contextmanager
+def _no_tls() -> Iterator[None]:
+    """Meanwhile, the variables of `TLS` are away."""
     tls = {name: os.environ.pop(name) for name in TLS if name in os.environ}
     try:
         yield
     finally:
         os.environ.update(tls)
-        DotEnvSettingsSource._read_env_files = dotenv  # type: ignore[method-assign]
-        ConfigFileSourceMixin._read_files = toml  # type: ignore[method-assign]
