@@ -1,6 +1,7 @@
 """Small videos with known content, and servers."""
 
 import atexit
+import faulthandler
 import gc
 import logging
 import os
@@ -37,6 +38,20 @@ if "PYTEST_XDIST_WORKER" in os.environ:  # what a model says does not depend on 
     cv2.setNumThreads(1)
 
 Write = Callable[..., Path]
+
+
+_stderr = pytest.StashKey[int]()
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    config.stash[_stderr] = os.dup(2)  # while nothing is captured
+
+
+def pytest_runtest_setup(item: pytest.Item) -> None:
+    """A crash is told with its traces: Ray, at its end, takes the handlers of such signals away,
+    though the faulthandler believes itself enabled."""
+    faulthandler.disable()
+    faulthandler.enable(item.config.stash[_stderr])
 
 
 def pytest_collection() -> None:
