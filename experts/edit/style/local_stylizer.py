@@ -49,7 +49,7 @@ class LocalStylizer:
     name = "local_stylizer"
     slots = (NETWORK,)
     output_licence = of_weights(*slots)
-    version = f"2+{entry(NETWORK).sha256[:8]}"
+    version = f"3+{entry(NETWORK).sha256[:8]}"
 
     def __init__(self, threads: int | None = None) -> None:
         self._painter = Painter(threads)

@@ -223,7 +223,8 @@ class Recolor:
             off = np.hypot(lab[..., 1] - body.colour[1], lab[..., 2] - body.colour[2])
             plain = 1.0 - _ramp(off, 0.06, 0.12)
             shade = 0.4 * body.low + 0.18  # tyres and gaps are darker than the body's own shade
-            lit = _ramp(lab[..., 0], 0.2 * body.low + 0.1, min(shade, 0.95 * body.low))
+            dark = min(0.2 * body.low + 0.1, 0.8 * body.low)  # a black body's shade is paint, too
+            lit = _ramp(lab[..., 0], dark, min(shade, 0.95 * body.low))
             lamp = _ramp(lab[..., 0], min(body.high + 0.25, 0.96), min(body.high + 0.45, 1.0))
             return np.asarray(plain * lit * (1.0 - self._separable * lamp), np.float32)
         axis = body.colour[1:] / body.chroma**2

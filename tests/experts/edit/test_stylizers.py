@@ -86,6 +86,14 @@ def test_grey_objects_take_colour(start: tuple[int, int, int], colour: str) -> N
     assert abs(hue(made[0][core]) - hue(np.array(COLOURS[colour], np.uint8))) < 12
 
 
+@pytest.mark.parametrize("level", [5, 8, 12])
+def test_a_black_object_takes_colour_in_the_shade_too(level: int) -> None:
+    frames, masks = lit_disc((level, level, level))
+    made = LocalStylizer().edit(request(frames, masks, kind="color", color="red")).frames
+    core = cv2.erode(masks[0].astype(np.uint8), np.ones((9, 9))).astype(bool)
+    assert (made[0][core][:, 0] - made[0][core][:, 1].astype(int)).min() > 40
+
+
 @pytest.mark.parametrize("colour", ["red", "green", "black"])
 def test_what_the_sun_bleached_is_paint_and_not_a_lamp(colour: str) -> None:
     frames, masks = lit_disc((255, 255, 255))
