@@ -8,10 +8,11 @@ from typing import Any
 
 from catalog import media
 from experts.annotate import given_masks
-from experts.base import EditRequest
+from experts.base import EditRequest, EditResult, Frames
 from experts.edit.tasks import TASKS
 from experts.plan.rules import Planning
 from experts.serving import embedded
+from filters import subtle
 from flows.commands.video import arguments, edit_trained
 from flows.commands.video.arguments import EditArguments
 from flows.recipe import MAX_FRAMES
@@ -60,6 +61,7 @@ def edit(given: EditArguments) -> dict[str, Any]:
         )
     )
     _warn_of_poor_fill(given, result.info)
+    _warn_of_no_change(given, frames, result)
     codec = media.write_video(given.out, result.frames, info.fps)
     count, made_height, made_width = result.frames.shape[:3]
     return {
@@ -87,6 +89,18 @@ def _warn_of_poor_fill(given: EditArguments, info: Mapping[str, Any]) -> None:
             given.out,
             error,
             most,
+        )
+
+
+def _warn_of_no_change(given: EditArguments, frames: Frames, result: EditResult) -> None:
+    """Says so where nobody would see the edit, and a build would reject it."""
+    if given.task not in subtle.MEASURED or result.frames.shape != frames.shape:
+        return
+    if not subtle.visible(frames, result.frames, result.masks):
+        log.warning(
+            "%s: look at it: next to nothing has changed, and a build rejects such a pair "
+            "(subtle); ask for a look that differs more",
+            given.out,
         )
 
 

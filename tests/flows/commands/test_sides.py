@@ -103,9 +103,18 @@ def test_another_picture_is_none(one: tuple[int, int], other: tuple[int, int]):
     assert not sides.one_shape(one, other)
 
 
-def edited(expert_says: dict[str, float], monkeypatch: pytest.MonkeyPatch, given: EditArguments):
-    """The edit of an expert that changes nothing and says this of it."""
-    expert = SimpleNamespace(edit=lambda request: EditResult(request.frames, None, expert_says))
+def edited(
+    expert_says: dict[str, float],
+    monkeypatch: pytest.MonkeyPatch,
+    given: EditArguments,
+    brighter: int = 60,
+):
+    """The edit of an expert that lightens what it is given and says this of it."""
+    expert = SimpleNamespace(
+        edit=lambda request: EditResult(
+            np.minimum(request.frames, 255 - brighter) + np.uint8(brighter), None, expert_says
+        )
+    )
     monkeypatch.setattr(edit_one, "embedded", lambda task: expert)
     return edit_one.edit(given)
 
@@ -122,6 +131,18 @@ def test_an_edit_that_a_build_would_refuse_is_made_and_told(
         made = edited({"fill_error": error}, monkeypatch, given)
     assert (tmp_path / "out.mp4").exists() and made["info"] == {"fill_error": error}
     assert ("-15.2 dB" in caplog.text and "plan.max_fill_error" in caplog.text) == told
+    assert bool(caplog.text) == told
+
+
+@pytest.mark.parametrize(("brighter", "told"), [(60, False), (5, True)])
+def test_an_edit_that_nobody_would_see_is_told(
+    brighter: int, told: bool, write, scene, tmp_path: Path, monkeypatch, caplog
+):
+    video = write("in.mp4", scene(4, 96, 128))
+    given = EditArguments("global_style_transfer", video, tmp_path / "out.mp4", prompt="watercolor")
+    with caplog.at_level(logging.WARNING, "editmill"):
+        edited({}, monkeypatch, given, brighter)
+    assert ("next to nothing has changed" in caplog.text) == told
     assert bool(caplog.text) == told
 
 
