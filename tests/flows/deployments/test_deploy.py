@@ -122,9 +122,10 @@ def test_a_secret_reaches_the_run_and_nothing_else(
     name = credentials.block_name("PEXELS_API_KEY")
     with server.client() as client:
         Secret(value=value).save(name, overwrite=True, client=client)  # type: ignore[call-arg]
-    deploy(server, "s3://bucket/secret", prefix="secret-")
+    deploy(server, "s3://bucket/secret", prefix="secret-", as_json=False)
     printed = capsys.readouterr()
     assert "PEXELS_API_KEY" in printed.out and value not in printed.out + printed.err
+    assert "by hand: `--gpus 1` puts them on a schedule" in printed.out
     with server.client() as client:
         made = client.read_deployment_by_name("build/secret-nightly")
         template = client.read_work_pool("editmill").base_job_template
