@@ -201,7 +201,7 @@ class Queries:
             what = f"several {noun}s begin" if len(found) else f"no {noun} begins"
             raise EditmillError(
                 f'{prefix!r}: {what} with that id; `editmill query "select {key} from {table}"` '
-                "lists them"
+                "lists them, with the same --catalog and --ref; a release may have what main lacks"
             )
         return found.row(0, named=True)
 
