@@ -99,7 +99,7 @@ def _warn_of_no_change(given: EditArguments, frames: Frames, result: EditResult)
     if not subtle.visible(frames, result.frames, result.masks):
         log.warning(
             "%s: look at it: next to nothing has changed, and a build rejects such a pair "
-            "(subtle); ask for a look that differs more",
+            "(subtle); look at the mask, or ask for a look that differs more",
             given.out,
         )
 
