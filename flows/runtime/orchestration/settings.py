@@ -129,8 +129,17 @@ def is_loopback(url: str) -> bool:
 
 
 def _api(url: str) -> str:
-    parts = urlsplit(url)
-    if parts.scheme not in ("http", "https") or not parts.hostname:
+    if "@" in url:  # an address is printed
+        raise EditmillError(
+            "a Prefect server's address holds no user or password; set PREFECT_API_AUTH_STRING to "
+            "user:password instead"
+        )
+    try:
+        parts = urlsplit(url)
+        known = parts.scheme in ("http", "https") and parts.hostname and parts.port != 0
+    except ValueError:  # half an IPv6 address, or a port that there is not
+        known = False
+    if not known:
         raise EditmillError(
             f"{url}: not a Prefect server's address; give one like http://127.0.0.1:4200/api"
         )

@@ -203,11 +203,19 @@ def test_the_users_server_is_a_url_or_a_profile(users: Users) -> None:
 
 @pytest.mark.parametrize(
     ("asked", "told"),
-    [("ftp://h", "address"), ("play", "there are: work, bare"), ("bare", "names no server")],
+    [
+        ("ftp://h", "address"),
+        ("http://[::1/api", "address"),
+        ("http://h:99999/api", "address"),
+        ("http://me:secret@h/api", "PREFECT_API_AUTH_STRING"),
+        ("play", "there are: work, bare"),
+        ("bare", "names no server"),
+    ],
 )
 def test_a_server_that_is_none_is_one_line(users: Users, asked: str, told: str) -> None:
-    with pytest.raises(EditmillError, match=told):
+    with pytest.raises(EditmillError, match=told) as raised:
         prefect_settings.users_server(asked)
+    assert "secret" not in str(raised.value)
     (users.home / "profiles.toml").write_text("no toml [")
     with pytest.raises(EditmillError, match="profiles can't be read"):
         prefect_settings.users_server("work")
