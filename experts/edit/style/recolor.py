@@ -123,7 +123,8 @@ class Body:
         """Whether an object of this body already has that colour, whatever the light."""
         darker = float(colour[0] - self.colour[0])
         if np.hypot(*colour[1:]) < GREY_CHROMA:
-            return float(np.linalg.norm(self.colour - colour)) < SAME
+            blacker = self.grey and darker > 0 and colour[0] < DARK
+            return blacker or float(np.linalg.norm(self.colour - colour)) < SAME
         same_light = colour[1:] * (self.colour[0] / colour[0])
         return float(np.hypot(*(self.colour[1:] - same_light))) < SAME and abs(darker) < 2.5 * SAME
 

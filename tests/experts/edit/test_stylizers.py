@@ -191,6 +191,13 @@ def test_an_object_of_the_wanted_colour_is_refused() -> None:
     assert refused.value.reason == "already_so"
 
 
+@pytest.mark.parametrize("level", [3, 8])
+def test_what_is_blacker_than_black_is_black_already(level: int) -> None:
+    frames, masks = lit_disc((level, level, level))
+    with pytest.raises(BadInput, match="black already"):
+        LocalStylizer().edit(request(frames, masks, kind="color", color="black"))
+
+
 def test_global_styles_are_found_by_name_prompt_or_seed() -> None:
     frames = panning(1, 48, 64)
     stylizer = GlobalStylizer()
