@@ -69,8 +69,8 @@ LogLayout = Literal["lines", "json"]
 class Run(Part):
     """How the work is laid out; changes speed and memory, never a result."""
 
-    shard_size: int = Field(default=4, ge=1)  # records per Prefect task
-    workers: int = Field(default=2, ge=1)  # shards at a time
+    shard_size: int = Field(default=4, ge=1, le=1_000_000)  # records per Prefect task
+    workers: int = Field(default=2, ge=1, le=100_000)  # shards at a time
     runner: Literal["threads", "ray"] = "threads"  # of this process, or a Ray cluster's workers
     ray_address: str | None = Field(default=None, min_length=1)  # of a cluster to join, such as
     # `ray://head:10001` or `auto`; None starts one on this machine

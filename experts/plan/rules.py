@@ -20,7 +20,7 @@ class Planning(Part):
     swaps_per_clip: int = Field(default=2, ge=1)  # beside these, where other clips have donors
     # Attempts at each edit that an expert paints from a seed; `models.judge` finds the best.
     best_of: int = Field(default=1, ge=1, exclude_if=lambda count: count == 1)
-    weights: dict[str, Annotated[float, Field(ge=0)]] = Field(
+    weights: dict[str, Annotated[float, Field(ge=0, le=1e6)]] = Field(
         min_length=1,
         description="how often each task is drawn, as {deblur: 1}; `editmill tasks` lists them",
     )
