@@ -102,14 +102,14 @@ def main(
     if as_json:
         print(json.dumps(report))
     else:
-        _show(report, kind, gpu.name)
+        _show(report, kind)
 
 
 def _tell(line: str) -> None:
     print(line, file=sys.stderr, flush=True)
 
 
-def _show(report: dict[str, Any], kind: str, gpu_pool: str) -> None:
+def _show(report: dict[str, Any], kind: str) -> None:
     console = Console()
     table = Table(box=None, header_style="dim", pad_edge=False)
     for heading in ("deployment", "", "work pool", "schedule", "next run"):
@@ -128,7 +128,7 @@ def _show(report: dict[str, Any], kind: str, gpu_pool: str) -> None:
     lines = [f"Times are in {report['timezone']}"]
     if report["secrets"]:
         lines.append(f"From Secret blocks: {', '.join(report['secrets'])}")
-    if gpu_pool not in report["workers"]:
+    if any(each["pool"] not in report["workers"] for each in report["deployments"]):  # the GPUs'
         lines.append("Experts are retrained by hand: `--gpus 1` puts them on a schedule")
     if report["notify"] is None:
         lines.append("Nobody is told of a failed run: name a notification block with --notify")
