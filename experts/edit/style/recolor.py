@@ -53,7 +53,8 @@ BRIGHTEST = 0.96
 """OKLab lightness the bright end of a paint may reach, so that shading survives on white."""
 
 DARK = 0.36
-"""OKLab lightness of a paint below which glass may be the lighter of the two."""
+"""OKLab lightness of a paint below which glass may be the lighter of the two, and what is grey and
+darker still counts as black."""
 
 LEAST_SHARE, LIGHT_VOTE = 0.15, 1.9
 """A grey object's paint is at least this share of it; its vote grows with lightness to this power
