@@ -16,6 +16,7 @@ import polars as pl
 
 from catalog.delta.key_index import KeyIndex
 from catalog.errors import EditmillError
+from catalog.keeping.erased import kept_path
 from catalog.records import SCORES, TABLES, VLM_SCORES, Pair, from_row, key_column
 from catalog.storage.location import Storage
 from catalog.storage.media import MediaStore
@@ -163,8 +164,8 @@ class Queries:
         return self.table("sources")
 
     def path(self, ref: str) -> Path:
-        """The file behind a media reference."""
-        return self.media.path(ref)
+        """The file behind a media reference; BadInput for what was erased with its source."""
+        return kept_path(self.media)(ref)
 
     def sql(self, query: str) -> pl.DataFrame:
         """The result of an SQL query (polars' dialect) over all tables at this ref.

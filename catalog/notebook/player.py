@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalog.errors import EditmillError
+from catalog.keeping.erased import kept_path
 from catalog.media.decode import read_masks, sample_frames
 from catalog.media.encode import write_video
 from catalog.media.geometry import crop_resize
@@ -64,12 +65,13 @@ def _panels(pair: Pair, media: MediaStore) -> dict[str, NDArray[np.uint8]]:
     """Each [T, H, W, 3] at the first attempt's size; all have the same T."""
     long_side, most, _ = ATTEMPTS[0]
     count = min(max(pair.source_frames, pair.target_frames), most)
+    path = kept_path(media)
     panels = {
-        "source": sample_frames(media.path(pair.source_video), count, long_side),
-        "target": sample_frames(media.path(pair.target_video), count, long_side),
+        "source": sample_frames(path(pair.source_video), count, long_side),
+        "target": sample_frames(path(pair.target_video), count, long_side),
     }
     if pair.mask:
-        masks = read_masks(media.path(pair.mask), size=panels["target"].shape[1:3])
+        masks = read_masks(path(pair.mask), size=panels["target"].shape[1:3])
         masks = masks[np.rint(np.linspace(0, len(masks) - 1, count)).astype(int)]
         panels["mask"] = np.repeat(masks[..., None].astype(np.uint8) * 255, 3, axis=3)
     return panels

@@ -42,7 +42,7 @@ def erased(dataset: Catalog, tmp_path: Path) -> Catalog:  # noqa: F811
 
 def gone(erased: Catalog) -> str:
     (ref,) = erased.pairs().filter(task="upscaling").collect()["source_video"]
-    assert not erased.path(ref).exists()
+    assert not erased.media.path(ref).exists()
     return str(ref)
 
 
@@ -61,7 +61,9 @@ def test_what_is_missing_for_no_known_reason_stays_missing(erased: Catalog) -> N
     with pytest.raises(BadInput, match=TOLD):
         kept_path(erased.media)(gone(erased))
     other = f"media/aa/{'a' * 64}.mp4"
-    assert kept_path(erased.media)(other) == erased.path(other)
+    assert erased.path(other) == erased.media.path(other)
+    with pytest.raises(BadInput, match=TOLD):
+        erased.path(gone(erased))
 
 
 def test_its_frames_say_so(erased: Catalog) -> None:
@@ -90,3 +92,21 @@ def test_a_rebuild_says_so(made: Made, tmp_path: Path) -> None:
     erase(storage, source)
     with pytest.raises(EditmillError, match=r"its source 'first\.mp4' was taken out"):
         rebuild(made.uri, "e" * 32, ref="v3")
+
+
+def test_a_copy_that_is_left_in_the_local_cache_is_not_used(s3_uri: str) -> None:
+    made = two_sources.write(s3_uri)
+    elsewhere = catalog.open(s3_uri, ref="v1")  # with a cache of its own, as on another machine
+    pair = elsewhere.pair(two_sources.digest("pair", two_sources.FIRST, 0)).record
+    copy = elsewhere.path(pair.target_video)
+    content = copy.read_bytes()
+    storage = open_storage(s3_uri)
+    source = find(storage, two_sources.FIRST)
+    trace(storage, source)
+    take_out(storage, source)
+    erase(storage, source)
+    copy.write_bytes(content)
+    release = catalog.open(s3_uri, ref="v1")
+    with pytest.raises(BadInput, match=r"its source 'first\.mp4' was taken out"):
+        release.path(pair.target_video)
+    assert release.path(made.shared).is_file()
