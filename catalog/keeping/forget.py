@@ -165,11 +165,17 @@ def take_out(storage: Storage, source: Forgotten) -> None:
         storage.delete([each.key for each in storage.list(folder)])
 
 
-def erase(storage: Storage, source: Forgotten, check: Callable[[], None] = lambda: None) -> int:
+def erase(
+    storage: Storage,
+    source: Forgotten,
+    check: Callable[[], None] = lambda: None,
+    kept: Callable[[str], bool] = lambda reference: False,
+) -> int:
     """Delete the media that only forgotten rows name, whichever ref shows those, and the products
     of the journal that name them, the source or its clips; return how many media there were.
 
-    `check` is called before each batch, and may raise. Done again, it goes on.
+    `check` is called before each batch, and may raise. Media that are `kept` stay too. Done again,
+    it goes on.
     """
     products = Products(storage)
     digests = {compact(reference).hex() for reference in source.media}
@@ -177,7 +183,7 @@ def erase(storage: Storage, source: Forgotten, check: Callable[[], None] = lambd
     # Also what was made of its clips and is named by no row. Noted first: then it may end anywhere.
     source.media = sorted({*source.media, *re.findall(REFERENCE, json.dumps(found))})
     remember(storage, source)
-    gone = sorted({*source.media} - _surviving(storage, source))
+    gone = sorted(m for m in {*source.media} - _surviving(storage, source) if not kept(m))
     check()
     digests = {compact(reference).hex() for reference in gone}
     products.drop(products.naming({source.source_id, *source.clips, *digests}))

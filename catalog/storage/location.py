@@ -103,6 +103,10 @@ class Storage(Protocol):
 class Versioned(Storage, Protocol):
     """A storage with branches, commits and tags. `main` is the branch that its URI names."""
 
+    def at(self, name: str) -> Versioned:
+        """The branch `name` as it is now; nothing is asked of the server yet."""
+        ...
+
     def branch(self, name: str) -> Versioned:
         """The branch `name`, made from `main` if there is none.
 

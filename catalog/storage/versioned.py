@@ -84,9 +84,8 @@ class LakefsStorage(ObjectStorage):
     def __reduce__(self) -> tuple[object, ...]:
         return LakefsStorage, (self.bucket, self.ref, None, self.main)
 
-    def branch(self, name: str) -> LakefsStorage:
-        branch = self._repository.branch(name)
-        there = LakefsStorage(
+    def at(self, name: str) -> LakefsStorage:
+        return LakefsStorage(
             self.bucket,
             name,
             self.access,
@@ -94,6 +93,9 @@ class LakefsStorage(ObjectStorage):
             cache=self.cache,
             retry_seconds=self.retry_seconds,
         )
+
+    def branch(self, name: str) -> LakefsStorage:
+        branch, there = self._repository.branch(name), self.at(name)
         self._request(lambda: branch.create(self.main, exist_ok=True))
         there.commit("What a build had made when it was interrupted", {})
         # One commit of main for both: main may move on meanwhile.

@@ -13,6 +13,7 @@ from dataclasses import replace
 
 import catalog
 from catalog.errors import EditmillError
+from catalog.keeping.branch import forget_as_main_did
 from catalog.keys import digest
 from catalog.storage.location import Versioned
 from flows.runtime.context import Context
@@ -35,7 +36,10 @@ def on_branch(ctx: Context) -> Iterator[None]:
         ctx.catalog.become_main()
         yield
         return
-    branch = main.branch(f"build-{digest(ctx.recipe.decisions())[:NAME_LENGTH]}")
+    name = f"build-{digest(ctx.recipe.decisions())[:NAME_LENGTH]}"
+    if main.has_branch(name):  # of a stopped build: it holds what main was told to forget since
+        forget_as_main_did(main.at(name), main)
+    branch = main.branch(name)
     ctx.run = replace(ctx.run, at=branch.uri)
     ctx.commits = Commits(branch, ctx.recipe.name)
     ctx.catalog = select(catalog.open(branch), ctx.recipe)
