@@ -33,6 +33,8 @@ def recipe_of(dataset: Catalog, named: str | None = None) -> Recipe:
     where = f"{dataset.uri}: the recipe that it was built by"
     if not decided:
         raise EditmillError(f"{where} is not in it; name one with --recipe")
+    if decided.get("records") is not None:
+        decided.pop("plan", None)  # remembered as empty; a recipe for records has none
     return validated(Recipe, decided, where)
 
 

@@ -81,14 +81,20 @@ def suitability(dataset: Catalog, recipe: Recipe, most: int) -> Suitability:
 
     Raises EditmillError where the dataset has no clip, or the recipe plans no edits of objects.
     """
+    if recipe.records is not None:
+        raise EditmillError(
+            f"recipe {recipe.name} makes local-editing records, and `objects` counts for the tasks "
+            "of pairs; name a recipe for pairs with --recipe, or list the objects with `editmill "
+            f'query "select label, count(*) n from tracks group by label" --catalog {dataset.uri}`'
+        )
     tasks = [
         TASKS[name]
         for name, weight in recipe.plan.weights.items()
         if weight and TASKS[name].needs_track
     ]
-    if recipe.records is not None or not tasks:
+    if not tasks:
         raise EditmillError(
-            f"{dataset.uri}: its recipe plans no edits of objects; name another with --recipe"
+            f"recipe {recipe.name} plans no edits of objects; name another with --recipe"
         )
     ids = sorted(dataset.clips().select("clip_id").collect()["clip_id"])
     if not ids:

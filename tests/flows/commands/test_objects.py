@@ -7,7 +7,9 @@ import json
 from pathlib import Path
 
 import catalog
+from catalog.policy import Policy
 from catalog.records import Clip, Track
+from flows.recipe import load
 from tests.parts import by_key
 
 RECIPE = """
@@ -24,7 +26,11 @@ def _track(name: str, clip: str, **changed: object) -> Track:
 
 
 def _write(root: Path) -> Path:
-    dataset = catalog.open(root, create=True)
+    _fill(catalog.open(root, create=True))
+    return root
+
+
+def _fill(dataset: catalog.Catalog) -> None:
     pan = [value for t in range(64) for value in (4.0 * t, 0.0)]
     clips = [
         Clip(name, "s1", "uri", "MIT", "media/a.mp4", 0, 64, 25.0, 854, 480, camera=pan)
@@ -37,7 +43,6 @@ def _write(root: Path) -> Path:
     }
     dataset.tables.put("clips", by_key(clips))
     dataset.tables.put("tracks", tracks)
-    return root
 
 
 def test_each_task_says_how_many_suit_it_and_why_the_others_do_not(editmill, tmp_path: Path):
@@ -70,3 +75,19 @@ def test_what_it_cannot_say_is_one_line(refused, tmp_path: Path):
     (tmp_path / "o.yaml").write_text(RECIPE)
     without_clips = refused("objects", "--catalog", empty, "--recipe", tmp_path / "o.yaml")
     assert f"no clips; `editmill status --catalog {empty}`" in without_clips
+
+
+def test_of_local_edits_it_says_what_it_is_for(editmill, refused, tmp_path: Path):
+    root, recipe = tmp_path / "out", load("vivid-embedded")
+    dataset = catalog.open(root, create=True)
+    built = dataset.select(recipe.name, json.dumps(recipe.decisions()), Policy(()), "1")
+    built.become_main()
+    _fill(built)
+    for asked in ((), ("--recipe", "vivid-embedded")):
+        told = refused("objects", "--catalog", root, *asked)
+        assert "vivid-embedded makes local-editing records" in told and "--recipe" in told
+        listed = editmill("query", told.split('"')[1], "--catalog", root)
+        assert "car" in listed
+    (tmp_path / "r.yaml").write_text(RECIPE)
+    pairs = editmill("objects", "--catalog", root, "--recipe", tmp_path / "r.yaml")
+    assert pairs.startswith("4 objects")
