@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experts.base import Frames
+from experts.progress import over
 from experts.threads import one_for_torch
 from experts.weights import entry, fetch
 
@@ -139,7 +140,8 @@ class Hed:
         with torch.inference_mode():
             chosen = np.unique(np.linspace(0, len(frames) - 1, CALIBRATION_FRAMES).astype(int))
             small = network.in_bytes(images[chosen]) if hed_int8.supported() else None
-            for first in range(0, len(frames), HED_BATCH):
+            batches = range(0, len(frames), HED_BATCH)
+            for first in over(batches, "finding edges, by batch", len(batches)):
                 batch = images[first : first + HED_BATCH]
                 strength = (network(less_mean(batch)) if small is None else small(batch))[:, 0]
                 edges[first : first + HED_BATCH] = strength.mul_(255).round_().byte().numpy()

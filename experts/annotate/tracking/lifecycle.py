@@ -10,6 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from catalog.wording import counted
 from experts.annotate.frame_stream import Frame, FrameSequence
 from experts.annotate.tracking.association import (
     Detected,
@@ -24,6 +25,7 @@ from experts.annotate.tracking.propagate import Span, trace
 from experts.annotate.tracking.results import GrowingTrack, TrackedObject, resized, tracked_objects
 from experts.annotate.tracking.settings import TrackerSettings
 from experts.masks.geometry import Box, Mask, box_iou, box_of, clean, iou
+from experts.progress import tell
 
 
 class ObjectDetector(Protocol):
@@ -98,6 +100,7 @@ class TrackingRun:
         self._visit(0, first, self._detect(0, first), None)
         for begin, key in pairwise(self.keys):
             check_stop()
+            tell(f"tracking {counted(len(self.active), 'object')}", begin, len(self.frames))
             self._follow(begin, key)
         self.ended += self.active
         shape = (len(self.frames), *self.frames.shape[1:3])

@@ -15,6 +15,7 @@ from experts.diffusion.sampling.caching import caching
 from experts.diffusion.sampling.options import Cache
 from experts.diffusion.sampling.schedule import Scheduler
 from experts.diffusion.specs import ExpertSpec
+from experts.progress import over
 
 STEPS = 30
 """Denoising steps (Señorita-2M's released editor)."""
@@ -82,7 +83,7 @@ def sample(
     timesteps = schedule.timesteps.tolist()
     previous: Tensor | None = None
     with caching(editor, cache, guided) as current:
-        for k, timestep in enumerate(schedule.timesteps):
+        for k, timestep in enumerate(over(schedule.timesteps, "denoising", len(timesteps))):
             current.timestep = timesteps[k]
             latent_input = main_input(spec, latents, conditions).repeat(passes, 1, 1, 1, 1)
             with editor.cache_context("cond_uncond"):

@@ -20,6 +20,7 @@ from experts.annotate.motion.camera import Transform, fit_transform, track_corne
 from experts.annotate.motion.flow import Flow, consistent, flow
 from experts.base import Frames, Masks
 from experts.edit.remover.fills.diffuse import diffuse
+from experts.progress import over
 
 FLOW_MARGIN = 8
 """px around a hole without trusted flow: DIS matches patches of 8 px, which mix object and
@@ -69,7 +70,8 @@ class MeasuredFlow:
         margin = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * FLOW_MARGIN + 1,) * 2)
         wide = [cv2.dilate(h.astype(np.uint8), margin) > 0 for h in holes]
         out = BackgroundFlow([], [])
-        for t, (there, back) in enumerate(zip(self.there, self.back, strict=True)):
+        ways = over(zip(self.there, self.back, strict=True), "completing motion", len(self.there))
+        for t, (there, back) in enumerate(ways):
             out.forward.append(_complete(there, back, self.camera.forward[t], wide[t]))
             out.backward.append(_complete(back, there, self.camera.backward[t], wide[t + 1]))
         return out
@@ -79,8 +81,9 @@ def measure(frames: Frames, holes: Masks, camera: BackgroundFlow | None = None) 
     """Optical flow between all neighbours of `frames` [T, H, W, 3], and the camera's, estimated
     outside of the `holes` [T, H, W] unless it is known."""
     grays = [cv2.cvtColor(f, cv2.COLOR_RGB2GRAY) for f in frames]
-    there = [flow(a, b) for a, b in pairwise(grays)]
-    back = [flow(b, a) for a, b in pairwise(grays)]
+    steps = len(grays) - 1
+    there = [flow(a, b) for a, b in over(pairwise(grays), "measuring motion", steps)]
+    back = [flow(b, a) for a, b in over(pairwise(grays), "measuring motion back", steps)]
     return MeasuredFlow(there, back, camera or _camera(grays, holes))
 
 

@@ -14,6 +14,7 @@ from experts.edit.style.painters import NETWORK, Painter
 from experts.edit.style.styles import STYLES, Style, global_style, style_named
 from experts.edit.style.temporal import Motion, denoise, motion, steady, warp_error
 from experts.licences import of_weights
+from experts.progress import over
 from experts.weights import entry
 
 
@@ -59,7 +60,9 @@ class GlobalStylizer:
 def stylize(painter: Painter, frames: Frames, style: Style, moves: Motion) -> Frames:
     """Frames painted one by one from a denoised source, then stabilized over time; same shape."""
     quiet = denoise(frames, moves)
-    painted = np.stack([painter.paint(frame, style) for frame in quiet])
+    painted = np.stack(
+        [painter.paint(frame, style) for frame in over(quiet, "painting", len(quiet))]
+    )
     return steady(painted, moves)
 
 

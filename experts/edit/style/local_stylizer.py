@@ -23,6 +23,7 @@ from experts.edit.style.recolor import Recolor, body_of, colour_named
 from experts.edit.style.styles import style_named
 from experts.edit.style.temporal import motion
 from experts.licences import of_weights
+from experts.progress import over
 from experts.weights import entry
 
 FEATHER = 2.5
@@ -108,14 +109,15 @@ class LocalStylizer:
         if body.looks(target):
             raise BadInput("already_so", f"the object is {look} already; ask for another colour")
         recolor = Recolor(body, target, glazed)
-        painted = [recolor.paint(*pair) for pair in zip(crop, inside, strict=True)]
+        pairs = over(zip(crop, inside, strict=True), "painting", len(crop))
+        painted = [recolor.paint(*pair) for pair in pairs]
         return np.stack(painted), {"body": [round(float(x), 3) for x in body.colour]}
 
     def _material(
         self, crop: Frames, inside: Masks, look: str, label: str
     ) -> tuple[NDArray, dict[str, Any]]:
         casting = Casting(look, _sample(crop, inside))
-        return np.stack([casting.paint(frame) for frame in crop]), {}
+        return np.stack([casting.paint(frame) for frame in over(crop, "painting", len(crop))]), {}
 
     def _style(
         self, crop: Frames, inside: Masks, look: str, label: str

@@ -24,6 +24,7 @@ from numpy.typing import NDArray
 
 from experts.annotate.motion.flow import Flow, consistent, flow, warp
 from experts.base import Frames
+from experts.progress import over
 
 HOLD = 0.94
 """Share of the warped previous frame where it is trusted completely."""
@@ -62,7 +63,7 @@ class Motion:
 def motion(frames: Frames) -> Motion:
     """The steps between all neighbouring frames of [T, H, W, 3]."""
     back, ahead = [], []
-    for a, b in itertools.pairwise(frames):
+    for a, b in over(itertools.pairwise(frames), "measuring motion", len(frames) - 1):
         forward, backward = flow(a, b), flow(b, a)
         ahead.append(_step(a, b, forward, backward))
         back.append(_step(b, a, backward, forward))

@@ -72,8 +72,10 @@ def edit(
     )
     arguments.check(given)  # before the imports below, which take half a minute on a busy machine
     from flows.commands.video import edit as command
+    from flows.commands.video import progress
 
-    result = command.edit(given)
+    with progress.shown():
+        result = command.edit(given)
     typer.echo(json.dumps(result) if json_ else command.describe(result))
 
 

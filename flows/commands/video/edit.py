@@ -11,6 +11,7 @@ from experts.annotate import given_masks
 from experts.base import EditRequest, EditResult, Frames
 from experts.edit.tasks import TASKS
 from experts.plan.rules import Planning
+from experts.progress import tell
 from experts.serving import embedded
 from filters import subtle
 from flows.commands.video import arguments, edit_trained
@@ -30,6 +31,7 @@ def edit(given: EditArguments) -> dict[str, Any]:
     arguments.check(given)
     editor = edit_trained.editor(given) if given.editor else None
     info = media.probe(given.video)
+    tell("reading the video", 0, 0)
     frames = media.read_video(given.video, count=MAX_FRAMES)
     height, width = (side // 2 * 2 for side in frames.shape[1:3])  # 4:2:0 needs even sides
     frames = frames[:, :height, :width]
@@ -49,6 +51,7 @@ def edit(given: EditArguments) -> dict[str, Any]:
     else:
         params = arguments.look(given.task, given.prompt)
     expert = editor.expert if editor else embedded(given.task)
+    tell(given.task, 0, 0)
     result = expert.edit(
         EditRequest(
             task=given.task,
@@ -62,6 +65,7 @@ def edit(given: EditArguments) -> dict[str, Any]:
     )
     _warn_of_poor_fill(given, result.info)
     _warn_of_no_change(given, frames, result)
+    tell("writing the video", 0, 0)
     codec = media.write_video(given.out, result.frames, info.fps)
     count, made_height, made_width = result.frames.shape[:3]
     return {

@@ -16,6 +16,7 @@ from experts.edit.remover.fills.diffuse import diffuse
 from experts.edit.remover.fills.gather import PixelSamples
 from experts.edit.remover.merge import merge
 from experts.edit.remover.never_visible import fill_never_visible
+from experts.progress import heard_by
 
 SIZE = (112, 160)
 COUNT = 11
@@ -358,3 +359,13 @@ def test_a_static_object_is_background() -> None:
     result = REMOVER.edit(EditRequest("object_removal", frames, masks, params=params))
     assert result.info["by_others"] == 0
     assert psnr(result.frames, truth, masks) > 40
+
+
+def test_who_waits_is_told_of_each_frame():
+    told: list[tuple[str, int, int]] = []
+    frames, masks, _ = scene()
+    with heard_by(lambda *said: told.append(said)):
+        remove(frames, masks)
+    stages = {what for what, _, _ in told}
+    assert {"measuring motion", "completing motion", "filling coarsely", "filling"} <= stages
+    assert ("filling", COUNT, COUNT) in told

@@ -15,6 +15,7 @@ from experts.edit.remover.fills.resolution import shrunk_frames, shrunk_masks
 from experts.edit.remover.merge import merge
 from experts.edit.remover.never_visible import telea
 from experts.edit.remover.seam import match_rim
+from experts.progress import over
 
 UNSEEN_VARIANCE = np.float32(OUTLIER**2)
 """gray²; of a pixel that no frame shows: as bad as any."""
@@ -51,7 +52,8 @@ def fill_along_flows(
         visible[t] = pixels.put(filled[t], match_rim(frames[t], pixels, colour, found), found)
 
     with ThreadPoolExecutor(threads) as pool:
-        list(pool.map(fill, np.flatnonzero(holes.any(axis=(1, 2)))))
+        with_holes = np.flatnonzero(holes.any(axis=(1, 2)))
+        list(over(pool.map(fill, with_holes), "filling coarsely", len(with_holes)))
     return filled, visible
 
 

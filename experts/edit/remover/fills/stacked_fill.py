@@ -28,6 +28,7 @@ from experts.edit.remover.fills.gather import RING_GAP_PX, RING_PX, PixelSet, di
 from experts.edit.remover.held_out import held_out
 from experts.edit.remover.settings import RemoverSettings
 from experts.edit.remover.stacking import ErrorGrid
+from experts.progress import over
 
 LEAST_ERROR = 1.0
 """gray²; nothing is expected to be closer, as frames are rounded and coded."""
@@ -86,7 +87,8 @@ class StackedFill:
 
         alive = np.flatnonzero(held[:, ::lattice, ::lattice].any(axis=(1, 2)))[::every]
         with ThreadPoolExecutor(self._threads) as pool:
-            for t, (pixels, error, found) in zip(alive, pool.map(errors, alive), strict=True):
+            learned = over(pool.map(errors, alive), "learning beside the object", len(alive))
+            for t, (pixels, error, found) in zip(alive, learned, strict=True):
                 n = pixels.hidden
                 self._errors.learn(int(t), pixels.x[:n], pixels.y[:n], error[:, :n], found[:, :n])
 
@@ -132,7 +134,8 @@ class StackedFill:
             shares[t][place] = (temporal * at).sum(axis=1) / np.maximum(temporal.sum(axis=1), 1e-6)
 
         with ThreadPoolExecutor(self._threads) as pool:
-            list(pool.map(fill, np.flatnonzero(holes.any(axis=(1, 2)))))
+            with_holes = np.flatnonzero(holes.any(axis=(1, 2)))
+            list(over(pool.map(fill, with_holes), "filling", len(with_holes)))
         seen, foreseen = spreads.sum(axis=0) + LEAST_ERROR * max(1, holes.sum())
         expected[visible] *= seen / foreseen
         return filled, visible, shares, expected

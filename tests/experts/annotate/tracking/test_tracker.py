@@ -15,6 +15,7 @@ from experts.annotate.frame_stream import FrameStream
 from experts.annotate.tracking.segment import Segmenter
 from experts.annotate.tracking.tracker import TrackedObject, Tracker, keyframes
 from experts.masks.geometry import box_iou, box_of, dilate, iou
+from experts.progress import heard_by
 
 HEIGHT, WIDTH = 168, 296
 LEAST_SEEN = 0.002 * HEIGHT * WIDTH  # px, the tracker's own least area
@@ -358,3 +359,11 @@ def test_real_masks_of_a_moving_disc() -> None:
     (found,) = Tracker(scene, Segmenter()).track(scene.frames)
     assert (found.first, found.last) == (0, 16)
     assert mean_iou(found, scene.truth[0]) > 0.85
+
+
+def test_who_waits_is_told_of_objects_and_frames():
+    told: list[tuple[str, int, int]] = []
+    scene = Scene([Actor(lambda t: (90 + t, 80))], 33)
+    with heard_by(lambda *said: told.append(said)):
+        Tracker(scene, scene).track(scene.frames, 16)
+    assert told == [("tracking 1 object", 0, 33), ("tracking 1 object", 16, 33)]
