@@ -49,6 +49,10 @@ class GreyCopies:
     most_astray: float = 0.01
     most_jump: float = 8.0  # levels by which a frame's light may jump where the target's does not
 
+    def has_colour(self, real: Frames) -> bool:
+        """Whether the footage has colour that could be restored."""
+        return colour(real) >= self.least_colour
+
     def judge(self, sample: PairFrames) -> Verdict:
         """Score: correlation of the copy's light and what film would see of the target, −1…1."""
         real, made = sample.sides
@@ -60,7 +64,7 @@ class GreyCopies:
         return verdict(
             found.score,
             (NOT_GREY, chroma(made) > self.most_chroma),
-            (NO_COLOUR, colour(real) < self.least_colour),
+            (NO_COLOUR, not self.has_colour(real)),
             found.fault(bounds, FOOTAGE_MISMATCH),
             (FLICKER, jumps(made, real) > self.most_jump),
         )

@@ -14,6 +14,9 @@ from experts.plan.rules import Planning
 from experts.progress import tell
 from experts.serving import embedded
 from filters import subtle
+from filters.base import FRAMES
+from filters.construction.grey import GreyCopies
+from filters.construction.verdict import NO_COLOUR
 from flows.commands.video import arguments, edit_trained
 from flows.commands.video.arguments import EditArguments
 from flows.recipe import MAX_FRAMES
@@ -65,6 +68,7 @@ def edit(given: EditArguments) -> dict[str, Any]:
     )
     _warn_of_poor_fill(given, result.info)
     _warn_of_no_change(given, frames, result)
+    _warn_of_grey_footage(given, frames)
     tell("writing the video", 0, 0)
     codec = media.write_video(given.out, result.frames, info.fps)
     count, made_height, made_width = result.frames.shape[:3]
@@ -105,6 +109,20 @@ def _warn_of_no_change(given: EditArguments, frames: Frames, result: EditResult)
             "%s: look at it: next to nothing has changed, and a build rejects such a pair "
             "(subtle); look at the mask, or ask for a look that differs more",
             given.out,
+        )
+
+
+def _warn_of_grey_footage(given: EditArguments, frames: Frames) -> None:
+    """Says so where colorization has no colour to restore, and a build would reject it."""
+    if given.task != "colorization":
+        return
+    if not GreyCopies().has_colour(frames[:: max(1, len(frames) // FRAMES)]):
+        log.warning(
+            "%s: look at it: %s is grey already, and a build rejects such a pair (%s); give "
+            "footage in colour",
+            given.out,
+            given.video,
+            NO_COLOUR,
         )
 
 

@@ -146,6 +146,20 @@ def test_an_edit_that_nobody_would_see_is_told(
     assert bool(caplog.text) == told
 
 
+@pytest.mark.parametrize("grey", [True, False])
+def test_grey_footage_has_no_colour_to_restore(
+    grey: bool, write, scene, tmp_path: Path, monkeypatch, caplog
+):
+    frames = scene(4, 96, 128)
+    if grey:
+        frames = np.repeat(frames[..., :1], 3, axis=3)
+    given = EditArguments("colorization", write("in.mp4", frames), tmp_path / "out.mp4")
+    with caplog.at_level(logging.WARNING, "editmill"):
+        edited({}, monkeypatch, given)
+    assert ("is grey already" in caplog.text and "no_colour" in caplog.text) == grey
+    assert bool(caplog.text) == grey
+
+
 def same(path: Path) -> Path:
     return path
 
