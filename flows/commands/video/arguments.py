@@ -152,7 +152,12 @@ def _check_box(given: EditArguments) -> None:
     info = media.probe(given.video)
     if not (0 <= x0 < x1 <= info.width and 0 <= y0 < y1 <= info.height):
         raise EditmillError(
-            f"--box {given.box}: not a box inside the {info.width}×{info.height} picture"
+            f"--box {given.box}: not a box inside the {info.width}×{info.height} picture; give x "
+            f"from 0 to {info.width} and y from 0 to {info.height}, x0 < x1 and y0 < y1"
+        )
+    if (x0, y0, x1, y1) == (0, 0, info.width, info.height):
+        raise EditmillError(
+            f"--box {given.box}: is the whole picture; draw it closely around one object in it"
         )
 
 
