@@ -58,6 +58,10 @@ def unwritable(path: str | Path, error: Exception) -> EditmillError:
     `error` is an OSError, or another library's whose text tells the system's reason.
     """
     number = getattr(error, "errno", None)
+    if number == errno.ENOENT and Path(path).parent.is_dir():  # as in /proc
+        return EditmillError(
+            f"{path}: cannot be written: its folder takes no files; choose another"
+        )
     if number not in _REMEDIES:
         number = next((n for n in _REMEDIES if os.strerror(n) in str(error)), None)
     if number is not None:
@@ -73,6 +77,17 @@ def temporary_unwritable(why: object, variable: str) -> EditmillError:
         f"temporary files: cannot be written ({why}); free space there, or name another folder in "
         f"{variable}"
     )
+
+
+def check_writable(path: Path) -> None:
+    """Raises EditmillError, with the remedy, where a file could not be written there."""
+    if path.is_dir():
+        raise unwritable(path, IsADirectoryError(errno.EISDIR, ""))
+    with beside(path) as temporary:
+        try:
+            temporary.touch()
+        except OSError as error:
+            raise unwritable(path, error) from None
 
 
 @contextmanager

@@ -14,6 +14,7 @@ from typing import Any
 
 from catalog.errors import EditmillError
 from catalog.storage import open_storage
+from catalog.storage.files import check_writable
 from experts.edit.tasks import EDITORS, TASKS
 
 
@@ -62,6 +63,7 @@ def check(given: EditArguments) -> None:
                 f"{given.out}: would replace {path}, which is read; give another --out"
             )
     check_files(*given.inputs)
+    check_writable(given.out)  # else it would be told once all is made
     if not given.editor:
         look(given.task, given.prompt)
     if given.mask == "none" and given.box is not None:

@@ -11,6 +11,7 @@ import pytest
 
 from experts.annotate.tracking import detect
 from flows.commands.video import arguments
+from flows.commands.video import edit as edit_one
 
 HEAVY = ("torch", "sklearn", "onnxruntime", "prefect", "xllamacpp")
 
@@ -46,6 +47,24 @@ def known(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_arguments_that_cannot_work(refused, known, video, tmp_path, task, options, says):
     told = refused("edit", task, video, "--out", tmp_path / "out.mp4", *options)
     assert says in told
+
+
+@pytest.mark.parametrize(
+    ("out", "says"),
+    [
+        ("none/out.mp4", "its folder does not exist; create it"),
+        ("folder.mp4", "it is a folder; choose another name"),
+        pytest.param(
+            "/proc/out.mp4",
+            "its folder takes no files; choose another",
+            marks=pytest.mark.skipif(sys.platform != "linux", reason="of Linux"),
+        ),
+    ],
+)
+def test_a_result_that_cannot_be_written(refused, video, tmp_path, monkeypatch, out, says):
+    (tmp_path / "folder.mp4").mkdir()
+    monkeypatch.setattr(edit_one, "edit", None)  # before anything is made
+    assert says in refused("edit", "deblur", video, "--out", tmp_path / out)
 
 
 def test_a_label_that_the_detector_knows_passes(known, video, tmp_path):
