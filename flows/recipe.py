@@ -5,6 +5,7 @@ Every constant has the paper's value as its default, so that a recipe only says 
 
 from __future__ import annotations
 
+import re
 from importlib.resources import files
 from pathlib import Path
 from typing import Annotated, Literal
@@ -91,7 +92,7 @@ class Run(Part):
 class Recipe(Part):
     """A whole build: of pairs, which `plan` describes, or of local-editing `records`."""
 
-    name: str = Field(pattern=r"^[a-z0-9][a-z0-9-]*$")
+    name: str
     seed: int = 0
     sources: tuple[Source, ...] = Field(min_length=1)
     footage: FootageRules = FootageRules()
@@ -106,6 +107,15 @@ class Recipe(Part):
     )  # by task or expert; default embedded
     credentials: bool = True  # C2PA's, in generated videos that leave the catalog
     run: Run = Run()
+
+    @field_validator("name")
+    @classmethod
+    def _of_plain_letters(cls, name: str) -> str:
+        if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", name):
+            raise ValueError(
+                f"{name!r} is no recipe's name: it has a–z, 0–9 and hyphens only, no hyphen first"
+            )
+        return name
 
     @field_validator("experts")
     @classmethod

@@ -9,6 +9,7 @@ from pydantic import Field
 
 from catalog.errors import EditmillError
 from experts import weights
+from experts.weights import WeightsEntry
 from flows.sources.source import Listing, LocalSection, SourceFile
 
 PREFIX = "clip_"
@@ -27,16 +28,17 @@ class SampleSources(LocalSection):
 
 def find(section: SampleSources) -> Iterator[SourceFile]:
     """Each named sample. Raises EditmillError for an unknown name or when it can't be fetched."""
-    known = [entry.name for entry in weights.entries() if entry.name.startswith(PREFIX)]
     for name in section.names:
-        if name not in known:
-            raise EditmillError(f"sample {name!r} is not known; there are: {', '.join(known)}")
-        yield SourceFile(
-            weights.fetch(name),
-            name,
-            uri(name),
-            weights.entry(name).licence,
-        )
+        licence = entry_of(name).licence
+        yield SourceFile(weights.fetch(name), name, uri(name), licence)
+
+
+def entry_of(name: str) -> WeightsEntry:
+    """The slot of a sample. Raises EditmillError, naming all there are, for an unknown name."""
+    known = {entry.name: entry for entry in weights.entries() if entry.name.startswith(PREFIX)}
+    if name not in known:
+        raise EditmillError(f"sample {name!r} is not known; there are: {', '.join(known)}")
+    return known[name]
 
 
 def uri(name: str) -> str:

@@ -43,6 +43,12 @@ def test_defaults_are_the_papers() -> None:
     assert tiny.filters.quality == 0.6
 
 
+@pytest.mark.parametrize("name", ["nö", "-a", "A", "''"])
+def test_a_name_that_is_none_says_what_it_may_be(name: str) -> None:
+    with pytest.raises(EditmillError, match=r"`name`: .*a–z, 0–9 and hyphens"):
+        recipe.parse(MINIMAL.replace("tiny", name), "t")
+
+
 def test_run_section_is_no_decision() -> None:
     a = recipe.parse(MINIMAL, "a")
     b = recipe.parse(MINIMAL + "run: {workers: 7}\n", "b")

@@ -314,6 +314,15 @@ def test_a_dry_run_fetches_nothing(editmill, tmp_path: Path, monkeypatch):
     assert "must be downloaded first" in editmill("build", "--dry-run", "--out", tmp_path / "out")
 
 
+def test_a_dry_run_names_the_samples_there_are(refused, tmp_path: Path):
+    path, sources = tmp_path / "r.yaml", [{"kind": "samples", "names": ["nö"]}]
+    path.write_text(
+        yaml.safe_dump({"name": "x", "sources": sources, "plan": {"weights": {"deblur": 1}}})
+    )
+    told = refused("build", path, "--dry-run")
+    assert "sample 'nö' is not known; there are: clip_" in told and "transnetv2" not in told
+
+
 def test_a_dry_run_says_what_is_there_already(editmill, recipe: Path, root: Path):
     told = json.loads(editmill("build", recipe, "--out", root, "--dry-run", "--json"))
     assert told["there"] == {"sources": 3, "clips": 3, "pairs": 4, "local_edits": 0}

@@ -12,7 +12,6 @@ from dataclasses import dataclass
 
 from catalog.errors import BadInput
 from catalog.records import Clip
-from experts import weights
 from experts.edit.tasks import LOCAL, TASKS, Task
 from experts.plan.draw import quotas
 from experts.plan.planners import planner_of
@@ -145,7 +144,7 @@ def _files(recipe: Recipe) -> tuple[list[SourceFile], list[str], list[str]]:
     for section in recipe.sources:
         if isinstance(section, SampleSources):
             for name in section.names:
-                if weights.entry(name).present:
+                if samples.entry_of(name).present:
                     files += samples.find(section.model_copy(update={"names": (name,)}))
                 else:
                     absent.append(name)
