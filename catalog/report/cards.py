@@ -13,6 +13,7 @@ from typing import Literal
 from catalog.records import Pair, asked
 from catalog.report.preview import Preview
 from catalog.report.summary import ThresholdLine
+from catalog.wording import counted
 
 KEPT_ASIDE = frozenset({"abstained", "not_measured"})
 """Reasons that come with a keep: the filter did not judge the pair."""
@@ -141,7 +142,7 @@ def _bar(
 
 
 def _size(width: int, height: int, frames: int, fps: float) -> str:
-    return f"{width}×{height}, {frames} frames at {fps:.4g} fps"
+    return f"{width}×{height}, {counted(frames, 'frame')} at {fps:.4g} fps"
 
 
 def _facts(pair: Pair) -> list[tuple[str, str]]:

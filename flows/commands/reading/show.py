@@ -23,6 +23,7 @@ from catalog.records import Label, Pair, to_row
 from catalog.releases import Catalog
 from catalog.report.sheet import pair_sheet, strips
 from catalog.report.terminal import half_blocks
+from catalog.wording import counted
 from flows.commands.reading.judgements import judgements, thresholds_of
 from flows.commands.reading.printed import visible_json
 
@@ -137,7 +138,7 @@ def _source(pair: Pair, source: SourceProvenance | None) -> list[str]:
         return [f"{pair.source_uri}, {pair.licence}"]
     return [
         f"{source['name']}, {source['width']}×{source['height']} at {source['fps']:.4g} fps, "
-        f"{source['frames']} frames, {source['codec']}",
+        f"{counted(source['frames'], 'frame')}, {source['codec']}",
         f"licence {pair.licence}, {f'by {pair.author}, ' if pair.author else ''}"
         f"from {pair.source_uri}",
     ]

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from catalog import media
+from catalog.wording import counted
 from experts.annotate import given_masks
 from experts.base import EditRequest, EditResult, Frames
 from experts.edit.tasks import TASKS
@@ -134,7 +135,7 @@ def describe(result: dict[str, Any]) -> str:
     }[result["side"]]
     cut = f", cut to {result['frames']} frames" if result["cut"] else ""
     return (
-        f"{result['out']}: {role} ({result['frames']} frames, "
+        f"{result['out']}: {role} ({counted(result['frames'], 'frame')}, "
         f"{result['width']}×{result['height']}, {result['codec']}{cut})\n"
         f"{_facts(result['info'])}"
     )

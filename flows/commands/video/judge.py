@@ -11,6 +11,7 @@ from catalog import media
 from catalog.errors import BadInput
 from catalog.keys import file_digest
 from catalog.media import sides
+from catalog.wording import counted
 from experts.annotate import given_masks
 from experts.edit.tasks import task_named
 from experts.memory import using
@@ -56,7 +57,9 @@ def judge_pair(
     infos = sides.probe(source, target)
     info = infos[1]
     if info.frames < SHORTEST:
-        raise BadInput("too_short", f"{target}: {info.frames} frame; a pair needs {SHORTEST}")
+        raise BadInput(
+            "too_short", f"{target}: {counted(info.frames, 'frame')}; a pair needs {SHORTEST}"
+        )
     after = media.sample_frames(target, FRAMES, LONG_SIDE)
     before = media.sample_frames(source, FRAMES, LONG_SIDE)
     before = media.crop_resize(before, after.shape[1:3])  # sides may differ in size

@@ -193,6 +193,13 @@ def test_an_edit_never_replaces_what_it_reads(called, role: str, write, scene, t
     assert read.read_bytes() == before
 
 
+@pytest.mark.parametrize(("frames", "told"), [(1, "(1 frame, "), (4, "(4 frames, ")])
+def test_one_frame_is_no_frames(frames: int, told: str, write, scene, tmp_path: Path, monkeypatch):
+    video = write("in.mp4", scene(frames, 96, 128))
+    given = EditArguments("deblur", video, tmp_path / "out.mp4")
+    assert told in edit_one.describe(edited({}, monkeypatch, given))
+
+
 def test_what_the_expert_did_is_told_in_words(write, scene, tmp_path: Path, monkeypatch):
     given = EditArguments("deblur", write("in.mp4", scene(4, 96, 128)), tmp_path / "out.mp4")
     says = {"by_flow": 0.71473, "by_telea": 0.0, "waves": [[1, 2]], "kind": "color", "size_px": 5}
