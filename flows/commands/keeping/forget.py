@@ -45,6 +45,7 @@ def main(
     source = find(dataset.storage, wanted)
     removal = trace(dataset.storage, source)
     report = _report(dataset, source, removal)
+    again = bool(source.at) and not removal.rows
     if not dry_run:
         refuse_while_building(uri)
         if not yes:
@@ -57,7 +58,9 @@ def main(
     if as_json:
         print(json.dumps(report))
     else:
-        print(_planned(source, report, erasing) if dry_run else _done(source, report, erasing))
+        print(
+            _planned(source, report, erasing) if dry_run else _done(source, report, erasing, again)
+        )
 
 
 def _forget(dataset: Catalog, source: Forgotten, tag: str | None) -> str | None:
@@ -135,13 +138,23 @@ def _planned(source: Forgotten, report: dict[str, Any], erasing: bool) -> str:
     return "\n".join(lines)
 
 
-def _done(source: Forgotten, report: dict[str, Any], erasing: bool) -> str:
+def _done(source: Forgotten, report: dict[str, Any], erasing: bool, again: bool) -> str:
     lines = [f"{_called(source)} is forgotten, and with it {_rows(report)}; builds refuse it now"]
+    if again:
+        lines = [f"{_called(source)} was forgotten before, and no row of it is left"]
     if report["release"] is not None:
         lines.append(f"Release {report['release']} is without it")
     lines += _naming(report, erasing)
     if erasing:
-        lines.append(f"Erased: {report['erased']} media, the report, previews and cached latents")
+        if report["erased"]:
+            lines.append(
+                f"Erased: {report['erased']} media, the report, previews and cached latents"
+            )
+        else:
+            lines.append(
+                "None of its media is left that only it has; the report, previews and cached "
+                "latents are deleted where there were any"
+            )
         if report["versioned"]:
             lines.append(
                 "lakeFS keeps what is in its history: delete tags and branches that show "

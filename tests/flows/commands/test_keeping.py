@@ -89,6 +89,9 @@ def test_forget_done_again_changes_nothing_and_can_erase(editmill, refused, made
     assert "have no media then: v1 (4), v2 (4)" in told and "Erased: " in told
     assert not cached.exists() and not (Path(made.uri) / "report.html").exists()
     assert [r.tag for r in catalog.open(made.uri).releases()] == ["v1", "v2", "v3"]
+    again = editmill("forget", "first.mp4", "--catalog", made.uri, "--yes", "--erase")
+    assert "first.mp4 (" in again and "was forgotten before, and no row of it is left" in again
+    assert "Erased" not in again and "None of its media is left that only it has" in again
     assert "a source was erased" in refused("open", "--catalog", made.uri)
 
 
