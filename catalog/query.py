@@ -8,6 +8,7 @@ dataset.pair("3f9c01").source  # uint8 [T, H, W, 3]
 
 from __future__ import annotations
 
+import difflib
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -17,7 +18,16 @@ import polars as pl
 from catalog.delta.key_index import KeyIndex
 from catalog.errors import EditmillError
 from catalog.keeping.erased import kept_path
-from catalog.records import SCORES, TABLES, VLM_SCORES, Pair, from_row, key_column
+from catalog.records import (
+    LOCAL_EDIT_TASKS,
+    PAIR_TASKS,
+    SCORES,
+    TABLES,
+    VLM_SCORES,
+    Pair,
+    from_row,
+    key_column,
+)
 from catalog.storage.location import Storage
 from catalog.storage.media import MediaStore
 from catalog.tables import Tables
@@ -98,7 +108,8 @@ class Queries:
         """`n` pairs at random, of `task` or of all tasks; all there are where there are fewer.
 
         `keep` chooses among the kept pairs, the rejected ones (False) or both (None). The same seed
-        over the same pairs gives the same list. Raises EditmillError for a task without any pair.
+        over the same pairs gives the same list; it is empty where a task has no pairs. Raises
+        EditmillError for a task that is none.
         """
         from catalog.samples import PairSample
         from catalog.samples.choose import choose
@@ -218,10 +229,12 @@ class Queries:
         return None if known[1] is None else known[1].rows(prefix, 2)
 
     def _refuse_unknown_task(self, task: str) -> None:
-        tasks = self.pairs().select(pl.col("task").unique().sort()).collect()["task"].to_list()
-        if task not in tasks:
-            there = f"there are {', '.join(tasks)}" if tasks else "there are no pairs at all"
-            raise EditmillError(f"no pair has the task {task!r}; {there}")
+        known = [*PAIR_TASKS, *LOCAL_EDIT_TASKS]
+        if task in known or task in self.pairs().select("task").unique().collect()["task"]:
+            return
+        near = difflib.get_close_matches(task, known, 1, 0.5)
+        meant = f"; did you mean {near[0]}?" if near else f"; there are: {', '.join(known)}"
+        raise EditmillError(f"no task is called {task!r}{meant}")
 
 
 def sql(catalog: Queries, query: str) -> pl.DataFrame:

@@ -5,15 +5,17 @@ catalog can be moved or put on an object store without touching a row.
 """
 
 from catalog.records.builds import Failure, Label, ModelRow, Release, failure_id
-from catalog.records.edits import FIRST_SEED, Pair, Plan
+from catalog.records.edits import FIRST_SEED, PAIR_TASKS, Pair, Plan
 from catalog.records.footage import Clip, Source, Track
-from catalog.records.local_edits import LocalEdit, Statistic
+from catalog.records.local_edits import LOCAL_EDIT_TASKS, LocalEdit, Statistic
 from catalog.records.rows import TABLES, from_row, key_column, schema, to_row
 from catalog.records.scores import FILTER_SCORES, SCORES, VLM_SCORES, asked
 
 __all__ = [
     "FILTER_SCORES",
     "FIRST_SEED",
+    "LOCAL_EDIT_TASKS",
+    "PAIR_TASKS",
     "SCORES",
     "TABLES",
     "VLM_SCORES",

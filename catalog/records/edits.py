@@ -8,6 +8,29 @@ from typing import Any
 FIRST_SEED = "first_seed"
 """What the parameters of a further attempt at an edit call the first one's seed."""
 
+PAIR_TASKS = (
+    "object_removal",
+    "object_addition",
+    "object_swap",
+    "local_style_transfer",
+    "global_style_transfer",
+    "object_grounding",
+    "inpainting",
+    "outpainting",
+    "canny_to_video",
+    "hed_detection",
+    "hed_to_video",
+    "fake_scribble_detection",
+    "fake_scribble_to_video",
+    "depth_detection",
+    "depth_to_video",
+    "colorization",
+    "deblur",
+    "upscaling",
+)
+"""The tasks of pairs: the names of the registry `experts.edit.tasks`, which readers of a catalog
+need not have."""
+
 
 @dataclass(frozen=True, slots=True)
 class Plan:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Any
 
+LOCAL_EDIT_TASKS = ("addition", "modification", "deletion")
+
 
 @dataclass(frozen=True, slots=True)
 class LocalEdit:
@@ -19,7 +21,7 @@ class LocalEdit:
     clip_id: str
     source_id: str
     subset: str  # `video`, or `image`: one frame, the clip's first
-    task: str  # `addition`, `modification` or `deletion`
+    task: str  # one of LOCAL_EDIT_TASKS
     label: str  # of the object whose shape the mask has; a deletion's comes from another source
     video: str  # media reference of the clip
     first_frame: int  # the window in the clip

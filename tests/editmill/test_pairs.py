@@ -155,14 +155,19 @@ def test_a_sample_holds_what_was_asked_for(dataset):
 
 
 def test_a_sample_that_cannot_be(dataset, tmp_path):
-    with pytest.raises(editmill.EditmillError, match="'swap'; there are global_style_transfer, "):
+    with pytest.raises(editmill.EditmillError, match=r"'swap'; did you mean object_swap\?"):
         dataset.sample(task="swap")
     with pytest.raises(editmill.EditmillError, match="-1 pairs"):
         dataset.sample(n=-1)
     empty = editmill.open(tmp_path / "empty", create=True)
-    assert empty.sample() == []
-    with pytest.raises(editmill.EditmillError, match="no pairs at all"):
-        empty.sample(task="swap")
+    with pytest.raises(editmill.EditmillError, match="'zzzz'; there are: object_removal, "):
+        empty.sample(task="zzzz")
+
+
+@pytest.mark.parametrize("task", [None, "deblur", "deletion"])
+def test_a_sample_of_a_task_without_pairs_is_empty(task, dataset, tmp_path):
+    assert editmill.open(tmp_path / "empty", create=True).sample(task=task) == []
+    assert task is None or dataset.sample(task=task) == []
 
 
 def test_most_of_a_choice_stays_when_the_table_grows():

@@ -6,6 +6,7 @@ import sys
 import pytest
 
 from catalog.errors import EditmillError
+from catalog.records import PAIR_TASKS
 from experts.edit.tasks import TASKS, expert_for, task_named
 
 
@@ -24,6 +25,10 @@ def test_the_issues_ten_and_more_are_there() -> None:
     assert required <= TASKS.keys()
     assert len(TASKS) >= 10
     assert all(name == task.name for name, task in TASKS.items())
+
+
+def test_readers_of_a_catalog_know_every_task() -> None:
+    assert set(PAIR_TASKS) == set(TASKS)
 
 
 @pytest.mark.parametrize(
