@@ -10,10 +10,17 @@ import typer
 from flows.commands import completion
 
 DEFAULT_OUT = "editmill-demo"
+CATALOG_VARIABLE = "EDITMILL_CATALOG"
+"""The environment's, which names another catalog to be the default of `--catalog`."""
 
 Json = Annotated[bool, typer.Option("--json", help="Print JSON for a machine to read.")]
 CatalogUri = Annotated[
-    str, typer.Option("--catalog", help="The catalog: a folder, s3://… or lakefs://….")
+    str,
+    typer.Option(
+        "--catalog",
+        envvar=CATALOG_VARIABLE,
+        help="The catalog: a folder, s3://… or lakefs://….",
+    ),
 ]
 Ref = Annotated[
     str,

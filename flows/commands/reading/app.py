@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Annotated
@@ -11,7 +12,15 @@ import typer
 
 from catalog.errors import EditmillError
 from flows.commands import completion
-from flows.commands.options import DEFAULT_OUT, CatalogUri, Json, PairId, Recipe, Ref
+from flows.commands.options import (
+    CATALOG_VARIABLE,
+    DEFAULT_OUT,
+    CatalogUri,
+    Json,
+    PairId,
+    Recipe,
+    Ref,
+)
 
 PANEL = "Look at a dataset"
 app = typer.Typer()
@@ -134,7 +143,10 @@ def open_(catalog_uri: CatalogUri = DEFAULT_OUT, json_: Json = False) -> None:
 def evaluate(
     catalog_uri: Annotated[
         str | None,
-        typer.Argument(metavar="CATALOG", help="The catalog: a folder, s3://… or lakefs://…."),
+        typer.Argument(
+            metavar="CATALOG",
+            help="The catalog: a folder, s3://… or lakefs://…; default: as of --catalog elsewhere.",
+        ),
     ] = None,
     ref: Ref = "main",
     task: Annotated[
@@ -160,8 +172,9 @@ def evaluate(
     if source is None and target is None:
         if mask is not None or prompt:
             raise EditmillError("--mask and --prompt go with --source and --target; give both")
+        usual = os.environ.get(CATALOG_VARIABLE) or DEFAULT_OUT
         report = command.evaluate_catalog(
-            catalog_uri or DEFAULT_OUT, ref=ref, task=task, clip=clip, limit=limit, recipe=recipe
+            catalog_uri or usual, ref=ref, task=task, clip=clip, limit=limit, recipe=recipe
         )
     elif source is None or target is None:
         raise EditmillError("a pair needs both --source and --target")

@@ -9,7 +9,7 @@ from typing import Annotated
 import typer
 
 from flows.commands import completion
-from flows.commands.options import DEFAULT_OUT, Json, Recipe
+from flows.commands.options import CATALOG_VARIABLE, DEFAULT_OUT, Json, Recipe
 
 PANEL = "One video"
 app = typer.Typer()
@@ -50,7 +50,10 @@ def edit(
         Path | None, typer.Option(help="An image: the first frame, edited, that leads an editor.")
     ] = None,
     catalog_uri: Annotated[
-        str, typer.Option("--catalog", help="The catalog an editor was trained in.")
+        str,
+        typer.Option(
+            "--catalog", envvar=CATALOG_VARIABLE, help="The catalog an editor was trained in."
+        ),
     ] = DEFAULT_OUT,
     seed: Annotated[int, typer.Option(help="Same seed, same result.")] = 0,
     json_: Json = False,

@@ -40,6 +40,11 @@ def test_bash_is_offered_the_rest(line: str, first: str):
     assert offered(line) == [first]
 
 
+def test_bash_is_offered_the_names_of_the_environments_catalog(root: Path, monkeypatch):
+    monkeypatch.setenv("EDITMILL_CATALOG", str(root))
+    assert offered("editmill diff v1 v") == ["v1", "v2"]
+
+
 def test_bash_is_offered_the_catalogs_own_names(root: Path):
     at = f"--catalog {root}"
     assert offered(f"editmill diff {at} v1 v") == ["v1", "v2"]

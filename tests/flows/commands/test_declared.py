@@ -34,6 +34,12 @@ def test_all_are_there():
 
 
 @pytest.mark.parametrize("path", COMMANDS)
+def test_each_catalog_is_by_default_the_environments(path: str):
+    named = [param for param in COMMANDS[path].params if "--catalog" in param.opts]
+    assert all(param.envvar == "EDITMILL_CATALOG" for param in named)
+
+
+@pytest.mark.parametrize("path", COMMANDS)
 def test_each_has_an_example_and_json(path: str):
     command = COMMANDS[path]
     assert f"`{path}" in (command.epilog or "")

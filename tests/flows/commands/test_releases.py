@@ -28,6 +28,15 @@ def test_each_release_says_what_it_holds(editmill, root: Path):
     assert "v1" in shown and "pairs kept" in shown and "local edits" not in shown
 
 
+def test_the_environment_names_the_catalog(editmill, refused, root: Path, tmp_path, monkeypatch):
+    monkeypatch.setenv("EDITMILL_CATALOG", str(root))
+    assert [row["tag"] for row in json.loads(editmill("releases", "--json"))] == ["v1", "v2"]
+    other = tmp_path / "other"
+    assert str(other) in refused("releases", "--catalog", other)  # what is given counts
+    assert "there are main, v1, v2" in refused("evaluate", "--ref", "v9")
+    assert "EDITMILL_CATALOG" in editmill("releases", "--help")
+
+
 def test_a_catalog_without_a_release_says_how_to_get_one(editmill, tmp_path: Path):
     catalog.open(tmp_path / "new", create=True)
     assert "editmill build" in editmill("releases", "--catalog", tmp_path / "new")
