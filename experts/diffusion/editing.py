@@ -55,8 +55,8 @@ class CogVideoXEditor(CogVideoXExpert):
         if given.shape != request.frames.shape[1:]:
             raise BadInput(
                 "first_frame_size",
-                f"the first frame is {given.shape[0]}×{given.shape[1]}, the video "
-                f"{request.frames.shape[1]}×{request.frames.shape[2]}; bring it to that size",
+                f"the first frame is {given.shape[1]}×{given.shape[0]}, the video "
+                f"{request.frames.shape[2]}×{request.frames.shape[1]}; bring it to that size",
             )
         return np.asarray(given)[None]
 

@@ -34,6 +34,6 @@ def check_size(frames: int, height: int, width: int) -> None:
     unit = PATCH * SPATIAL
     if height % unit or width % unit or (frames - 1) % TEMPORAL:
         raise EditmillError(
-            f"{frames} frames of {height}×{width}: CogVideoX takes 4 n + 1 frames and sides that "
+            f"{frames} frames of {width}×{height}: CogVideoX takes 4 n + 1 frames and sides that "
             f"are multiples of {unit}; change the size"
         )

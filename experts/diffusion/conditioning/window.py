@@ -38,7 +38,7 @@ def resize_and_crop(frames: Frames, size: Size) -> Frames:
     if frames.shape[1] < size[1] or frames.shape[2] < size[2]:
         raise BadInput(
             "too_small",
-            f"{frames.shape[1]}×{frames.shape[2]}, {size[1]}×{size[2]} needed; use larger clips",
+            f"{frames.shape[2]}×{frames.shape[1]}, {size[2]}×{size[1]} needed; use larger clips",
         )
     return np.stack([_cover(frame, size, cv2.INTER_AREA) for frame in frames])
 

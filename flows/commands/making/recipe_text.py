@@ -126,13 +126,12 @@ def _clips(found: ReadableVideos) -> Iterator[str]:
 
 
 def _annotate(found: ReadableVideos) -> Iterator[str]:
-    fps = statistics.median(video.info.fps for video in found.videos)
+    rates = [video.info.fps for video in found.videos]
+    seconds = KEYFRAME_EVERY / statistics.median(rates)
+    fewest, most = (round(seconds * fps) for fps in (min(rates), max(rates)))
+    every = f"{fewest} to {most}" if fewest < most else f"{most}"
     yield "annotate:"
-    yield _key(
-        "keyframe_seconds",
-        f"{KEYFRAME_EVERY / fps:.2f}",
-        f"objects are looked for every {KEYFRAME_EVERY} frames",
-    )
+    yield _key("keyframe_seconds", f"{seconds:.2f}", f"objects are looked for every {every} frames")
 
 
 def _plan(found: ReadableVideos, objects: Objects) -> Iterator[str]:

@@ -91,7 +91,7 @@ def test_a_first_frame_leads(made: Make, name: str) -> None:
     assert not np.array_equal(expert.edit(request).frames, expert.edit(other).frames)
     with pytest.raises(BadInput, match=f"{name} needs an edited first frame; give one"):
         expert.edit(replace(request, params={}))
-    with pytest.raises(BadInput, match="the first frame is 16×48, the video 32×48"):
+    with pytest.raises(BadInput, match="the first frame is 48×16, the video 48×32"):
         expert.edit(replace(request, params={"first_frame": request.frames[0, :16]}))
 
 

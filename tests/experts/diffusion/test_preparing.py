@@ -112,7 +112,7 @@ def test_frames_and_masks_are_cut_alike_and_frames_never_scaled_up():
     small, cut = resize_and_crop(frames, (2, 32, 48)), resize_and_crop_masks(masks, (2, 32, 48))
     assert small.shape == (2, 32, 48, 3) and cut.shape == (2, 32, 48)
     assert ((small[..., 0] > 127) ^ cut).mean() < 0.03
-    with pytest.raises(BadInput, match="80×100, 96×96 needed"):
+    with pytest.raises(BadInput, match="100×80, 96×96 needed"):
         resize_and_crop(frames, (2, 96, 96))
 
 

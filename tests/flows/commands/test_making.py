@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 from pathlib import Path
 
@@ -21,7 +22,7 @@ from flows.commands.making import footage
 from flows.commands.making.estimate import costs
 from flows.commands.making.estimate.forecast import expected_edits
 from flows.commands.making.footage import Objects, probed
-from flows.commands.making.init import recipe_name
+from flows.commands.making.init import _clock, recipe_name
 from flows.commands.making.recipe_text import OF_CLIPS, OF_OBJECTS, recipe_text
 from flows.commands.making.tasks import MADE
 from flows.recipe import load, parse
@@ -153,6 +154,20 @@ def test_the_recipe_fits_the_footage(write, scene, tmp_path: Path, monkeypatch):
     assert parse(recipe_text("x", tmp_path, probed([large]), Objects(1)), "x").plan.weights[
         "depth_detection"
     ]
+
+
+def test_keyframes_of_mixed_rates_are_told_as_a_range(folder: Path):
+    one = probed([SourceFile(folder / "long.mp4", "l", "l", "")])
+    (video,) = one.videos
+    fast = dataclasses.replace(video, info=dataclasses.replace(video.info, fps=50.0))
+    mixed = dataclasses.replace(one, videos=[video, video, fast])
+    assert "looked for every 21 frames" in recipe_text("x", folder, one, Objects(1))
+    assert "looked for every 21 to 42 frames" in recipe_text("x", folder, mixed, Objects(1))
+
+
+@pytest.mark.parametrize(("seconds", "told"), [(27, "27 s"), (87, "1:27 min"), (3727, "1:02:07 h")])
+def test_a_length_is_told_with_its_unit(seconds: float, told: str):
+    assert _clock(seconds) == told
 
 
 def test_init_refuses_in_one_line(refused, detector, folder: Path, tmp_path: Path):
