@@ -125,7 +125,7 @@ class CapableWriter(AsksChat):
     def version(self) -> str:
         """Of prompts, checks and templates, of how answers are drawn, and the model's."""
         drawn = digest(self._rounds, self._others, self._temperature, self._max_tokens)[:8]
-        return f"capable2+{drawn}+{self._chat.version}"
+        return f"capable3+{drawn}+{self._chat.version}"
 
     def write(self, requests: Sequence[WriteRequest]) -> list[Instruction]:
         """One instruction per request, in the requests' order."""

@@ -31,7 +31,7 @@ from experts.write.language.grammar import (
 )
 from experts.write.language.nouns import COCO_LABELS, article, names, number
 from experts.write.motion import contradicts_motion
-from experts.write.request import WriteRequest, shows_caption
+from experts.write.request import SIDES, WIDTHS, WriteRequest, shows_caption
 
 WORDS = (3, 25)
 """Fewest and most words of an instruction: a short command, not a description."""
@@ -52,6 +52,10 @@ _ATTRIBUTES = word_set(
 )
 _SIDE = re.compile(r"\b(?:the|far) (left|right)\b")
 """By which one of several objects is told from the others, and must not be at will."""
+
+_WIDENING = word_set("widen broaden wider sides")
+_SEVERAL_BORDERS = word_set("borders edges sides margins")
+_ONE_BORDER = word_set("border edge")
 
 _SHOWING = r"\b(?:of|showing|depicting|with) "
 _SEVERAL = "(?:several|multiple)"
@@ -187,11 +191,27 @@ def _meaning(words: list[str], request: WriteRequest, also: frozenset[str]) -> I
         yield "wrong_object"
     if request.style and GRAMMARS[request.task].thing_heads and not _says(words, request.style):
         yield "missing_style"
+    if _contradicts_sides(body, request):
+        yield "wrong_side"
     if contradicts_motion(body, request):
         yield "wrong_motion"
     shown = request.caption and shows_caption(request.task)
     if shown and not re.search(_SHOWING + _caption(request), body):
         yield "missing_caption"
+
+
+def _contradicts_sides(body: str, request: WriteRequest) -> bool:
+    """Whether the words of an outpainting say that the picture grows where it does not."""
+    if not request.sides:
+        return False
+    said = set(re.sub(_caption(request), "", body).split())
+    one, widens = len(request.sides) == 1, bool(WIDTHS.intersection(request.sides))
+    return bool(
+        said.intersection(SIDES) - set(request.sides)
+        or (said & _WIDENING and not widens)
+        or said & (_SEVERAL_BORDERS if one else _ONE_BORDER)
+        or ("all sides" in body and len(request.sides) < len(SIDES))
+    )
 
 
 def _turned(request: WriteRequest) -> WriteRequest | None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 
@@ -41,16 +42,22 @@ VEHICLES = frozenset(("car", "bus", "truck", "vehicle", "motorcycle", "bicycle",
 """What does not move unless it goes somewhere."""
 
 
+SIDES = ("top", "bottom", "left", "right")
+WIDTHS = frozenset(("left", "right"))
+"""The sides by which a picture grows wider."""
+
+
 @dataclass(frozen=True, slots=True)
 class WriteRequest:
     """One instruction to be written.
 
-    `label` is the referring expression of the edited object ("car on the left", "" for
-    tasks without one), `count` how many of them are edited, `other` the one object it takes the
-    place of in a swap ("truck on the left"), `prompt` describes the edited content ("a bronze car",
+    `label` is the referring expression of the edited object ("car on the left", "" for tasks
+    without one), `count` how many of them are edited, `other` the one object it takes the place of
+    in a swap ("truck on the left"), `prompt` describes the edited content ("a bronze car",
     "watercolor style"), `caption` the footage ("two people and a bus"), `kind` what the prompt
     calls the object where that is less than `label` ("car"), `motion` how the edited object moves,
-    as far as that is known. Two requests that are equal get equal instructions.
+    `sides` where an outpainting adds to the picture ("top", "left"), as far as both are known. Two
+    requests that are equal get equal instructions.
     """
 
     task: str
@@ -62,6 +69,7 @@ class WriteRequest:
     other: str = ""
     kind: str = ""
     motion: Motion = ""
+    sides: tuple[str, ...] = ()
 
     @property
     def the_other(self) -> str:
@@ -136,8 +144,11 @@ def shows_caption(task: str) -> bool:
     return task in ("inpainting", "outpainting") or task.endswith("_to_video")
 
 
-def request_for(plan: Plan, clip: Clip, track: Track | None = None) -> WriteRequest:
-    """The instruction that a planned edit of a clip needs; `track` is the edited object's."""
+def request_for(
+    plan: Plan, clip: Clip, track: Track | None = None, info: Mapping[str, Any] | None = None
+) -> WriteRequest:
+    """The instruction that an edit of a clip needs; `track` is the edited object's, `info` what the
+    expert says of the edit."""
     return WriteRequest(
         task=plan.task,
         label=plan.phrase,
@@ -148,6 +159,7 @@ def request_for(plan: Plan, clip: Clip, track: Track | None = None) -> WriteRequ
         seed=plan.first_seed,  # so that all attempts at an edit are told alike
         kind=plan.label,
         motion="" if track is None else motion_of(track, clip, plan.first_frame, plan.frames),
+        sides=_sides(info or {}) if plan.task == "outpainting" else (),
     )
 
 
@@ -158,6 +170,11 @@ def in_a_sentence(caption: str) -> str:
     if _ARTICLE.match(caption):
         caption = caption[:1].lower() + caption[1:]
     return _IS_DOING.sub(r" \1", caption)
+
+
+def _sides(info: Mapping[str, Any]) -> tuple[str, ...]:
+    """The sides on which an outpainting has a border, of so many px."""
+    return tuple(side for side in SIDES if info.get(side))
 
 
 def _other(plan: Plan) -> str:

@@ -61,7 +61,7 @@ class InstructionWriter(AsksChat):
     def version(self) -> str:
         """Of prompts, checks and templates, of how candidates are drawn, and the model's."""
         drawn = digest(self._candidates, self._rounds, self._temperature, self._max_tokens)[:8]
-        return f"9+{drawn}+{self._chat.version}"
+        return f"10+{drawn}+{self._chat.version}"
 
     def write(self, requests: Sequence[WriteRequest]) -> list[Instruction]:
         """One instruction per request, in the requests' order."""

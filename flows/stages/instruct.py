@@ -10,7 +10,7 @@ from catalog.keys import digest
 from experts.memory import using
 from experts.providers import chosen
 from experts.write.capable_writer import CapableWriter
-from experts.write.request import request_for
+from experts.write.request import WriteRequest, request_for
 from experts.write.writer import InstructionWriter
 from experts.write.writers import writer_for
 from flows.runtime.context import Context
@@ -47,9 +47,7 @@ def run(ctx: Context, shard: Sequence[Edit]) -> list[InstructedEdit]:
         ctx,
         STAGE,
         shard,
-        key=lambda edit: digest(
-            writer.version, dataclasses.asdict(request_for(edit.plan, edit.clip, edit.track))
-        ),
+        key=lambda edit: digest(writer.version, dataclasses.asdict(_request(edit))),
         page=lambda edit: edit.clip.clip_id,
         part=lambda edit: part(edit.plan),
         work=lambda batch: _write(writer, batch),
@@ -59,9 +57,13 @@ def run(ctx: Context, shard: Sequence[Edit]) -> list[InstructedEdit]:
     return [InstructedEdit(edit, **document) for edit, document in documents]
 
 
+def _request(edit: Edit) -> WriteRequest:
+    return request_for(edit.plan, edit.clip, edit.track, edit.info)
+
+
 def _write(writer: InstructionWriter | CapableWriter, batch: Sequence[Edit]) -> list[Document]:
     with using(writer):
-        written = writer.write([request_for(edit.plan, edit.clip, edit.track) for edit in batch])
+        written = writer.write([_request(edit) for edit in batch])
     return [
         {
             "instruction": w.text,

@@ -12,7 +12,7 @@ import numpy as np
 from experts.write.checks import normalise, words_of
 from experts.write.language.agreement import disagreements
 from experts.write.language.nouns import article
-from experts.write.request import WriteRequest, video_word
+from experts.write.request import WIDTHS, WriteRequest, video_word
 
 _QUALITY = (
     "Give {the} {a_style} look",
@@ -54,6 +54,18 @@ _PLACED_ADDITION = (
     "Have {a} appear",
 )
 """For what is said to be somewhere, or to go there: "Add a person on the left"."""
+
+_BORDERS = (
+    "Extend the borders of the {video}{shows}",
+    "Extend the edges of this {video}{shows}",
+    "Fill in the black borders of the {video}{shows}",
+)
+_BORDER = (
+    "Extend the {side} edge of the {video}{shows}",
+    "Expand the {side} border of this {video}{shows}",
+    "Fill in the black border of the {video}{shows}",
+)
+_WIDER = ("Widen the view of the {video}{shows}",)
 
 _TEMPLATES: dict[str, tuple[str, ...]] = {
     "object_removal": (
@@ -104,11 +116,7 @@ _TEMPLATES: dict[str, tuple[str, ...]] = {
     ),
     "outpainting": (
         "Outpaint the {video}{shows}",
-        "Extend the borders of the {video}{shows}",
-        "Extend the edges of this {video}{shows}",
         "Expand the frame of the {video}{shows}",
-        "Fill in the black borders of the {video}{shows}",
-        "Widen the view of the {video}{shows}",
     ),
     "canny_to_video": (
         "Turn the Canny edges into a realistic video{shows}",
@@ -190,7 +198,8 @@ _TEMPLATES: dict[str, tuple[str, ...]] = {
 
 
 def templates(request: WriteRequest) -> tuple[str, ...]:
-    """The task's templates; the style decides between two sets for the style tasks."""
+    """The task's templates; the style decides between two sets for the style tasks, the missing
+    sides for outpainting."""
     if request.task in ("local_style_transfer", "global_style_transfer"):
         if request.style_is_a_thing:
             return _PICTURE if request.style_is_a_picture else _THING
@@ -199,6 +208,10 @@ def templates(request: WriteRequest) -> tuple[str, ...]:
         return _QUALITY_OF_ONE if request.task == "local_style_transfer" else _QUALITY
     if request.task == "object_addition" and request.is_placed:
         return _PLACED_ADDITION
+    if request.task == "outpainting":
+        borders = _BORDER if len(request.sides) == 1 else _BORDERS
+        wider = _WIDER if WIDTHS.intersection(request.sides) else ()
+        return (*_TEMPLATES[request.task], *borders, *wider)
     return _TEMPLATES[request.task]
 
 
@@ -224,5 +237,6 @@ def fill(template: str, request: WriteRequest) -> str:
             a_style=f"{article(request.style)} {request.style}",
             shows=shows,
             video=video,
+            side="".join(request.sides[:1]),
         )
     )

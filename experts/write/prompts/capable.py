@@ -66,6 +66,8 @@ def facts(request: WriteRequest) -> str:
         what = "They" if request.count > 1 else "It"
         moves = {"moving": ("moves", "move"), "still": ("stands still", "stand still")}
         lines.append(f"{what} {moves[request.motion][request.count > 1]}.")
+    if request.sides:
+        lines.append(f"Missing: {', '.join(request.sides)}")
     if request.style and request.prompt:
         lines.append(f"Look: {request.style}")
     if request.caption:

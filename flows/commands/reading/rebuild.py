@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 
 import polars as pl
 
@@ -73,7 +73,7 @@ def rebuild(
         real = footage.stored(job).video
         mask = store_masks(store, result.masks, job.clip.fps)
         source, target = (made, real) if pair.generated_side == "source" else (real, made)
-        instruction, same_words = _words(job, pair)
+        instruction, same_words = _words(job, pair, result.info)
         return Rebuilt(
             pair_id=pair.pair_id,
             task=pair.task,
@@ -90,14 +90,15 @@ def rebuild(
         )
 
 
-def _words(job: Job, pair: Pair) -> tuple[str, dict[str, bool]]:
+def _words(job: Job, pair: Pair, info: Mapping[str, Any]) -> tuple[str, dict[str, bool]]:
     """The instruction, and whether all words come out as the pair has them. What a server wrote is
     not asked for again: it need not answer the same twice."""
     chat = shared(LlamaCppChat, threads=1)
     if not pair.instruction_model.startswith(f"{chat.name}@"):
         return pair.instruction, {}
     track = job.tracks.get(job.plan.track_id)
-    (words,) = ready(InstructionWriter(chat)).write([request_for(job.plan, job.clip, track)])
+    request = request_for(job.plan, job.clip, track, info)
+    (words,) = ready(InstructionWriter(chat)).write([request])
     had = (pair.instruction, pair.enhanced_instruction, pair.phrasings)
     return words.text, {"instruction": (words.text, words.enhanced, list(words.phrasings)) == had}
 

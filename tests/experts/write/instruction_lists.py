@@ -12,7 +12,7 @@ from experts.annotate.captions.labels import caption
 from experts.edit.tasks import TASKS
 from experts.write.language.clauses import enhance
 from experts.write.language.templates import all_from_templates
-from experts.write.request import WriteRequest, shows_caption
+from experts.write.request import SIDES, WriteRequest, shows_caption
 
 LABELS = (
     "dog",
@@ -59,6 +59,9 @@ CAPTIONS = (
     caption({"sheep": 2, "tv": 1}, more={"tv"}),
 )
 
+BORDERS = ((), ("top",), ("left", "right"), ("right",), SIDES)
+"""Of an outpainting."""
+
 
 def requests(task: str, seed: int = 0) -> Iterator[WriteRequest]:
     """Of a task, each with a seed of its own."""
@@ -72,6 +75,9 @@ def requests(task: str, seed: int = 0) -> Iterator[WriteRequest]:
         found = [WriteRequest(task, label, look, kind=kind) for label, kind, look in LOOKS]
     elif task == "global_style_transfer":
         found = [WriteRequest(task, prompt=prompt) for prompt in STYLES]
+    elif task == "outpainting":
+        shown = zip(CAPTIONS, BORDERS, strict=True)
+        found = [WriteRequest(task, caption=each, sides=sides) for each, sides in shown]
     elif shows_caption(task):
         found = [WriteRequest(task, caption=each) for each in CAPTIONS]
     else:

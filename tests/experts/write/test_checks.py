@@ -1,9 +1,13 @@
 """Checks on what a model wrote: each reason is met, and good sentences are not."""
 
+import dataclasses
+import itertools
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from catalog.records import Clip, Plan
 from experts.annotate.captions.labels import caption
 from experts.edit.tasks import TASKS
 from experts.write.checks import check, normalise, words_of
@@ -11,7 +15,7 @@ from experts.write.language.clauses import clause_words, enhance
 from experts.write.language.grammar import GENERAL, GRAMMARS, OPENERS, VERBS
 from experts.write.language.nouns import COCO_LABELS, definite, indefinite, plural
 from experts.write.language.templates import all_from_templates, fill, templates
-from experts.write.request import WriteRequest
+from experts.write.request import SIDES, WriteRequest, request_for
 
 REMOVE_DOG = WriteRequest("object_removal", "dog")
 REMOVE_DOGS = WriteRequest("object_removal", "dog", count=2)
@@ -24,6 +28,8 @@ BRONZE_CAR = WriteRequest("local_style_transfer", "car", prompt="a bronze car")
 RED_SKIES = WriteRequest("global_style_transfer", prompt="a red painting with red skies")
 SKETCH = WriteRequest("global_style_transfer", prompt="a pencil sketch")
 INPAINT = WriteRequest("inpainting", caption="two people and a bus")
+UPWARDS = WriteRequest("outpainting", caption="a bus on the left", sides=("top",))
+SIDEWAYS = WriteRequest("outpainting", caption="a bird", sides=("left", "right"))
 OUTPAINT = WriteRequest("outpainting", caption="two people and a bus")
 EDGES = WriteRequest("hed_detection")
 CANNY = WriteRequest("canny_to_video", caption="a bird")
@@ -323,3 +329,38 @@ def test_captions_say_what_was_counted() -> None:
     assert caption({"person": 2, "bus": 1}, {"person"}) == "several people and a bus"
     assert caption({"car": 0}) == caption({}) == ""
     assert caption({"a": 1, "b": 2, "c": 3, "d": 4, "e": 5}).count(",") == 2
+
+
+@pytest.mark.parametrize(
+    ("text", "request_", "wrong"),
+    [
+        ("Extend the top edge of the video showing a bus on the left.", UPWARDS, False),
+        ("Expand the frame of the video showing a bus on the left.", UPWARDS, False),
+        ("Widen the view of the video showing a bus on the left.", UPWARDS, True),
+        ("Extend the left edge of the video showing a bus on the left.", UPWARDS, True),
+        ("Fill in the black borders of the video showing a bus on the left.", UPWARDS, True),
+        ("Widen the view of the clip showing a bird.", SIDEWAYS, False),
+        ("Fill in the black border of the clip showing a bird.", SIDEWAYS, True),
+        ("Widen the view of the clip showing two people and a bus.", OUTPAINT, False),
+    ],
+)
+def test_an_outpainting_grows_where_it_is_said_to(text: str, request_: WriteRequest, wrong: bool):
+    assert check(text, request_) == ("wrong_side" if wrong else "")
+
+
+@pytest.mark.parametrize("count", range(1, 5))
+def test_every_template_of_an_outpainting_agrees_with_its_sides(count: int):
+    for sides in itertools.combinations(SIDES, count):
+        request = WriteRequest("outpainting", caption="a bird on the left", sides=sides)
+        texts = [fill(template, request) for template in templates(request)]
+        assert [check(text, request) for text in texts] == [""] * len(texts), texts
+        assert any("Widen" in text for text in texts) == bool({"left", "right"} & {*sides})
+
+
+def test_borders_are_told_to_the_writer():
+    plan = Plan(*["p", "c", "outpainting", "border", "", "", "", 1, "", "", "", 0, 0, 33],
+                [0, 0, 8, 8], 8, 8)  # fmt: skip
+    clip = Clip("c", "s", "", "", "", 0, 33, 25.0, 8, 8)
+    info = {"top": 0, "bottom": 3, "left": 2, "right": 0}
+    assert request_for(plan, clip, None, info).sides == ("bottom", "left")
+    assert request_for(dataclasses.replace(plan, task="deblur"), clip, None, info).sides == ()
