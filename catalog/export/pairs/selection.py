@@ -99,7 +99,7 @@ def _nothing(dataset: Queries, rows: Rows, where: str | None) -> str:
         )
     return (
         f'no kept pair{met or " is there"}; `editmill query "select keep, reason, count(*) n from '
-        'pairs group by keep, reason"` tells what there is'
+        'pairs group by keep, reason"` tells what there is, with the same --catalog and --ref'
     )
 
 
