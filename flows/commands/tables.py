@@ -25,15 +25,19 @@ def console(stderr: bool = False) -> Console:
 def print_table(to: Console, table: Table) -> None:
     """The table where it fits; on a narrower terminal a paragraph for each row, since a cell that
     is broken every few letters cannot be read: the columns that do not wrap, then each of the
-    others after its heading. What is no terminal gets the table at its full width."""
+    others after its heading. What is no terminal gets the table at its full width, without blanks
+    at the ends of lines."""
     options = to.options.update(width=UNBOUNDED)
     width = Measurement.get(to, options, table).maximum
-    if width <= to.width:
-        to.print(table)
-    elif not to.is_terminal:
-        usual, to.width = to.width, width
-        to.print(table)
+    if not to.is_terminal:
+        usual, to.width = to.width, max(to.width, width)
+        with to.capture() as captured:
+            to.print(table)
         to.width = usual
+        for line in captured.get().splitlines():
+            to.out(line.rstrip(), highlight=False)
+    elif width <= to.width:
+        to.print(table)
     else:
         for cells in zip(*(column.cells for column in table.columns), strict=True):
             _print_row(to, list(zip(table.columns, map(_text, cells), strict=True)))

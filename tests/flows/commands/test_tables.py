@@ -48,6 +48,14 @@ def test_it_is_a_table_where_it_fits_and_where_nobody_looks(width: int, terminal
     assert first.count("one") == 20 and second.split()[:3] == ["fail", "disk", "full"]
 
 
+@pytest.mark.parametrize("width", [400, 60])
+def test_no_line_of_a_pipe_ends_in_blanks(width: int) -> None:
+    written = StringIO()
+    tables.print_table(Console(file=written, width=width, force_terminal=False), table())
+    lines = written.getvalue().splitlines()
+    assert len(lines) == 3 and lines == [line.rstrip() for line in lines]
+
+
 def test_a_message_to_a_file_is_one_line(
     capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
