@@ -27,7 +27,7 @@ from flows.sources.bucket import BucketSources
 from flows.sources.folder import FolderSources
 from flows.sources.huggingface import DatasetSources
 from flows.sources.samples import SampleSources
-from flows.sources.source import MAX_FRAMES
+from flows.sources.source import MAX_FRAMES, MOST_OF_A_SOURCE
 from flows.sources.stock.pexels import PexelsSources
 from flows.sources.stock.pixabay import PixabaySources
 from flows.sources.tar_shards import TarSources
@@ -50,8 +50,9 @@ class Clips(Part):
     """How sources are cut."""
 
     max_frames: int = Field(default=MAX_FRAMES, ge=33, le=MAX_FRAMES)
-    min_frames: int = Field(default=33, ge=2)  # the shortest edit of either paper
-    per_source: int | None = Field(default=None, ge=1)  # evenly spaced; None keeps all
+    min_frames: int = Field(default=33, ge=2, le=MAX_FRAMES)  # the shortest edit of either paper
+    # Evenly spaced; None keeps all.
+    per_source: int | None = Field(default=None, ge=1, le=MOST_OF_A_SOURCE)
     shot_threshold: float = Field(default=0.5, gt=0, lt=1)  # TransNetV2's own default
 
 
@@ -75,9 +76,10 @@ class Run(Part):
     runner: Literal["threads", "ray"] = "threads"  # of this process, or a Ray cluster's workers
     ray_address: str | None = Field(default=None, min_length=1)  # of a cluster to join, such as
     # `ray://head:10001` or `auto`; None starts one on this machine
-    threads: int = Field(default=1, ge=1)  # per model call; torch has one (experts.threads)
-    # GiB of each GPU; None: nearly all of it
-    gpu_memory: float | None = Field(default=None, gt=0, allow_inf_nan=False)
+    # Per model call; torch has one (experts.threads).
+    threads: int = Field(default=1, ge=1, le=10_000)
+    # GiB of each GPU; None: nearly all of it.
+    gpu_memory: float | None = Field(default=None, gt=0, le=1e6)
     log: LogLayout = "lines"  # on stderr; json: an object a line (flows.runtime.monitoring.logs)
     server: str | None = Field(default=None, min_length=1)  # Prefect's: a URL, a profile's name or
     # `profile`, the one in use; None starts one for the build
@@ -93,7 +95,7 @@ class Recipe(Part):
     """A whole build: of pairs, which `plan` describes, or of local-editing `records`."""
 
     name: str
-    seed: int = 0
+    seed: int = Field(default=0, ge=-(2**53), le=2**53)  # what all readers of JSON hold exactly
     sources: tuple[Source, ...] = Field(min_length=1)
     footage: FootageRules = FootageRules()
     clips: Clips = Clips()

@@ -9,23 +9,24 @@ from pydantic import Field, field_validator
 from catalog.validated import Part
 from experts.masks.kinds import KINDS
 
-Share = Annotated[float, Field(ge=0)]
+Share = Annotated[float, Field(ge=0, le=1e6)]
 
 
 class Records(Part):
     """Which local-editing records are drawn; the defaults are VIVID-10M's unless marked ours."""
 
-    per_clip: int = Field(default=8, ge=1)  # videos; ours
-    images_per_video: float = Field(default=10, ge=0)  # Sec. 4.4, training batches
+    per_clip: int = Field(default=8, ge=1, le=1000)  # videos; ours
+    images_per_video: float = Field(default=10, ge=0, le=1000)  # Sec. 4.4, training batches
     weights: dict[Literal["addition", "modification", "deletion"], Share] = Field(
         default={"addition": 1.5, "modification": 1.5, "deletion": 1}  # Sec. 4.4: together 3:1
     )
     kinds: dict[Literal[KINDS], Share] = Field(  # type: ignore[valid-type]
         default=dict.fromkeys(KINDS, 1.0)  # Sec. 3.3: every mask in all six
     )
-    min_seconds: float = Field(default=5, gt=0)  # Sec. 3, videos
-    min_lines: int = Field(default=720, ge=64)  # Sec. 1, the source's shorter side
-    lines: int = Field(default=720, ge=64)  # Table 1, a record's shorter side; never upscaled
+    min_seconds: float = Field(default=5, gt=0, le=86_400)  # Sec. 3, videos
+    min_lines: int = Field(default=720, ge=64, le=16_384)  # Sec. 1, the source's shorter side
+    # Table 1, a record's shorter side; never upscaled.
+    lines: int = Field(default=720, ge=64, le=16_384)
     background_share: float = Field(
         default=0.5, ge=0, le=1
     )  # of deletions, rest by trajectory; ours

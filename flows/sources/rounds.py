@@ -61,8 +61,10 @@ class Remarks:
 class ListSection(RemoteSection):
     """Footage that a list names: a table of links, the members of tars, the objects of a bucket."""
 
-    limit: int | None = Field(default=None, ge=1)  # videos in all; None: the whole list
-    per_build: int | None = Field(default=None, ge=1)  # videos that each build adds; None: all
+    # Videos in all; None: the whole list.
+    limit: int | None = Field(default=None, ge=1, le=MOST_VIDEOS)
+    # Videos that each build adds; None: all.
+    per_build: int | None = Field(default=None, ge=1, le=MOST_VIDEOS)
     licence: str = "unknown"  # of every video whose row names none
 
     def find(self, answers: Answers) -> Listing[RemoteVideo]:

@@ -13,13 +13,17 @@ from catalog.errors import BadInput
 from catalog.validated import Part
 
 MAX_FRAMES = 500
+
+MOST_OF_A_SOURCE = 1_000_000
+"""Clips: more than a year of footage gives."""
 """Longer sources are cut (Señorita-2M, video pre-processing)."""
 
 
 class Section(Part):
     """A section of a recipe's `sources`: each kind is a class with one of the two bases below."""
 
-    per_source: int | None = Field(default=None, ge=1)  # in place of clips.per_source
+    # In place of clips.per_source.
+    per_source: int | None = Field(default=None, ge=1, le=MOST_OF_A_SOURCE)
     max_frames: int | None = Field(default=None, ge=33, le=MAX_FRAMES)  # of clips.max_frames
     labels: tuple[str, ...] | None = Field(default=None, min_length=1)
     """The vocabulary of this footage (VIVID-10M); None: all that the detector knows."""

@@ -5,6 +5,7 @@ from itertools import pairwise
 from pathlib import Path
 
 import pytest
+import yaml
 
 import catalog
 from catalog import credentials
@@ -41,6 +42,47 @@ def test_defaults_are_the_papers() -> None:
     tiny = recipe.parse(MINIMAL, "tiny")
     assert tiny.clips.max_frames == 500
     assert tiny.filters.quality == 0.6
+
+
+@pytest.mark.parametrize(
+    ("where", "key"),
+    [
+        ("", "seed"),
+        ("plan", "edits_per_clip"),
+        ("plan", "swaps_per_clip"),
+        ("plan", "best_of"),
+        ("plan", "frames"),
+        ("plan", "shortest_frames"),
+        ("plan", "removal_span"),
+        ("plan", "long_side"),
+        ("plan", "smallest_long_side"),
+        ("clips", "per_source"),
+        ("clips", "min_frames"),
+        ("annotate", "keyframe_seconds"),
+        ("annotate", "max_objects"),
+        ("run", "threads"),
+        ("run", "gpu_memory"),
+        ("records", "per_clip"),
+        ("records", "images_per_video"),
+        ("records", "min_seconds"),
+        ("records", "lines"),
+    ],
+)
+def test_numbers_have_bounds(where: str, key: str) -> None:
+    values = yaml.safe_load(MINIMAL)
+    if where == "records":
+        del values["plan"]
+    (values.setdefault(where, {}) if where else values)[key] = 10**30
+    with pytest.raises(EditmillError, match=rf"`{where}\.?{key}`: .*less than or equal to"):
+        recipe.parse(json.dumps(values), "t")
+
+
+@pytest.mark.parametrize("key", ["per_build", "limit", "per_source"])
+@pytest.mark.parametrize("source", [{"kind": "urls", "files": "l.csv"}, {"kind": "pexels"}])
+def test_numbers_of_sources_have_bounds(source: dict[str, object], key: str) -> None:
+    values = yaml.safe_load(MINIMAL) | {"sources": [source | {key: 10**30}]}
+    with pytest.raises(EditmillError, match=rf"{key}`: .*less than or equal to"):
+        recipe.parse(json.dumps(values), "t")
 
 
 @pytest.mark.parametrize("name", ["nö", "-a", "A", "''"])

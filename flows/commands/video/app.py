@@ -55,7 +55,7 @@ def edit(
             "--catalog", envvar=CATALOG_VARIABLE, help="The catalog an editor was trained in."
         ),
     ] = DEFAULT_OUT,
-    seed: Annotated[int, typer.Option(help="Same seed, same result.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Same seed, same result.")] = 0,
     json_: Json = False,
 ) -> None:
     """Run one expert, or an editor trained from a catalog, on one video."""

@@ -9,6 +9,7 @@ from urllib.parse import urlsplit
 from pydantic import Field, SecretStr, StringConstraints, field_validator, model_validator
 
 from flows.sources.http import MOST_BYTES, SYSTEM, Clock, Credential, StatusRefused
+from flows.sources.rounds import MOST_VIDEOS
 from flows.sources.source import Answers, Listing, RemoteSection, RemoteVideo
 from flows.sources.stock.address import StockAddress
 from flows.sources.stock.api import Api
@@ -30,8 +31,9 @@ class StockSection(RemoteSection):
     KEY_PAGE: ClassVar[str]  # where a key is to be had
     CACHED_FOR: ClassVar[float] = 0.0  # seconds for which the site wants no page asked for again
 
-    per_build: int = Field(default=100, ge=1)  # new videos of each term or list that a build adds
-    limit: int | None = Field(default=None, ge=1)  # videos in all
+    # New videos of each term or list that a build adds.
+    per_build: int = Field(default=100, ge=1, le=MOST_VIDEOS)
+    limit: int | None = Field(default=None, ge=1, le=MOST_VIDEOS)  # videos in all
     min_duration: float | None = Field(default=None, gt=0)  # seconds
     max_duration: float | None = Field(default=None, gt=0)
     # Pixels. The largest edits are 1280×1984 (Señorita-2M, in- and outpainting), and footage is

@@ -8,8 +8,10 @@ import sys
 from pathlib import Path
 
 import pytest
+from typer.testing import CliRunner
 
 from experts.annotate.tracking import detect
+from flows.cli import app
 from flows.commands.video import arguments
 from flows.commands.video import edit as edit_one
 
@@ -65,6 +67,12 @@ def test_a_result_that_cannot_be_written(refused, video, tmp_path, monkeypatch, 
     (tmp_path / "folder.mp4").mkdir()
     monkeypatch.setattr(edit_one, "edit", None)  # before anything is made
     assert says in refused("edit", "deblur", video, "--out", tmp_path / out)
+
+
+def test_a_seed_is_no_negative_number(video, tmp_path):
+    asked = ["edit", "deblur", str(video), "--out", str(tmp_path / "out.mp4"), "--seed", "-1"]
+    result = CliRunner().invoke(app, asked)
+    assert result.exit_code == 2 and "--seed" in result.stderr
 
 
 def test_a_label_that_the_detector_knows_passes(known, video, tmp_path):
