@@ -10,6 +10,9 @@ from catalog.validated import Part
 from experts.annotate.captions.labels import STEADY
 from experts.edit.tasks import TASKS
 
+LEAST_WEIGHT = 1e-6
+"""Less is no chance at all beside the largest that is allowed, and nothing can be drawn by it."""
+
 MOST_PX = 16_384
 """Of a side: as much as an H.264 video has."""
 
@@ -60,6 +63,8 @@ class Planning(Part):
         for task in weights:
             if task not in TASKS:
                 raise ValueError(f"no task is called {task!r}; there are: {', '.join(TASKS)}")
+            if 0 < weights[task] < LEAST_WEIGHT:
+                raise ValueError(f"{task} has next to no weight; give 0, or at least 0.000001")
         if not any(weights.values()):
             raise ValueError("at least one task needs a weight above 0")
         return weights
