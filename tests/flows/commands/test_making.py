@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from pathlib import Path
 
 import pytest
@@ -263,6 +264,7 @@ def test_a_dry_run_counts_and_writes_nothing(editmill, recipe: Path, tmp_path: P
     assert (told["sources"], len(told["refused"])) == (2, 2)
     assert told["clips"] == 3  # 64 + 64 of 150 frames (the rest is below 33), and 40
     assert sum(told["edits"].values()) <= 3 * (3 + costs.OBJECTS["object_swap"]) + 2
+    assert told["edits_between"] == {"object_removal": [0, 6], "object_swap": [0, 6]}
     assert told["unmeasured"] == ["depth_detection"]
     (problem,) = told["problems"]
     assert "set EDITMILL_DEPTH" in problem and "depth_detection" not in told["core_seconds"]
@@ -273,6 +275,8 @@ def test_a_dry_run_counts_and_writes_nothing(editmill, recipe: Path, tmp_path: P
     assert not names & {"hed_bsds500", "multistyle26", "clip_city"}
     assert all(model["licence"] for model in told["models"])
     shown = editmill("build", recipe, "--out", out, "--dry-run")
+    assert " edits, 3 to 15 as objects suit" in shown and "the judgement decides" in shown
+    assert re.search(r"object_removal +3 +0 to 6", shown)
     assert "2 sources" in shown and "3 clips" in shown and "Apache-2.0" in shown
     assert sorted(tmp_path.rglob("*")) == before
 

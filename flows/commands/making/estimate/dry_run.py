@@ -73,6 +73,9 @@ def _document(recipe: Recipe, out: str, expected: Forecast) -> dict[str, Any]:
         "problems": _problems(recipe, out),
         "clips": expected.clips,
         "edits": whole(expected.edits),
+        "edits_between": {
+            task: expected.between(task) for task in expected.edits if TASKS[task].needs_track
+        },
         "records": round(expected.records),
         "bytes": round(expected.bytes),
         "core_seconds": {part: round(spent, 1) for part, spent in expected.seconds.items()},
@@ -163,7 +166,7 @@ def _lines(recipe: Recipe, expected: Forecast, document: dict[str, Any]) -> list
         + (
             f"{counted(round(expected.records), 'local-editing record')} at most"
             if recipe.records is not None
-            else counted(sum(document["edits"].values()), "edit")
+            else _edits(expected)
         )
     ]
     lines += [f"As it is, the build would refuse: {problem}" for problem in document["problems"]]
@@ -189,9 +192,19 @@ def _lines(recipe: Recipe, expected: Forecast, document: dict[str, Any]) -> list
     lines += document["gpu"]
     lines.append(
         "Estimated as if each video were one shot and as many objects suited as on the samples; "
-        "times were measured on two cores (infra/bench/results)."
+        "times were measured on two cores (infra/bench/results). How many of the edits are kept, "
+        "the judgement decides."
     )
     return lines
+
+
+def _edits(expected: Forecast) -> str:
+    """How many, and between which bounds where it depends on the objects that suit."""
+    about = sum(whole(expected.edits).values())
+    least, most = (round(sum(each.values())) for each in (expected.without, expected.with_many))
+    if least == most:
+        return counted(about, "edit")
+    return f"about {counted(about, 'edit')}, {least} to {most} as objects suit"
 
 
 def _weights_line(sizes: dict[str, int]) -> str:
@@ -247,10 +260,14 @@ def _edit_table(expected: Forecast) -> Table:
     table = Table(box=None, header_style="dim", pad_edge=False)
     table.add_column("task")
     table.add_column("edits", justify="right")
+    table.add_column("as objects suit", justify="right")
     table.add_column("core-minutes", justify="right")
     for task, count in expected.edits.items():
         spent = f"{expected.seconds[task] / 60:.1f}" if task in expected.seconds else "?"
-        table.add_row(task, f"{count:.0f}" if count >= 0.5 else "< 1", spent)
+        least, most = expected.between(task)
+        about = f"{count:.0f}" if count >= 0.5 else "< 1"
+        between = f"{least} to {most}" if TASKS[task].needs_track else ""
+        table.add_row(task, about, between, spent)
     return table
 
 

@@ -31,6 +31,8 @@ from flows.stages.clips.ingest import cuts, rules_for
 @dataclass(frozen=True, slots=True)
 class Forecast:
     """Estimates for one build; `edits` and `seconds` are core-seconds by task, both unrounded.
+    `without` and `with_many` are the edits where no object suits, and where as many do as a clip
+    may have edits.
 
     `absent` are the samples that must be fetched before anything about them is known; they are in
     no other figure. `unmeasured` are tasks whose time nobody measured, and which `seconds` leaves
@@ -42,10 +44,17 @@ class Forecast:
     notes: list[str]
     clips: int
     edits: dict[str, float]
+    without: dict[str, float]
+    with_many: dict[str, float]
     records: float
     seconds: dict[str, float]
     unmeasured: list[str]
     bytes: float
+
+    def between(self, task: str) -> tuple[int, int]:
+        """The fewest and the most edits of a task, whatever objects suit."""
+        counts = [each[task] for each in (self.edits, self.without, self.with_many)]
+        return round(min(counts)), round(max(counts))
 
     @property
     def core_seconds(self) -> float:
@@ -63,6 +72,8 @@ def forecast(recipe: Recipe) -> Forecast:
     made = {video: _clips(video, recipe) for video in found.videos}
     clips = [clip for own in made.values() for clip in own]
     edits: dict[str, float] = {}
+    without: dict[str, float] = {}
+    with_many: dict[str, float] = {}
     seconds = {
         "ingest": sum(costs.INGEST * c.frames / costs.CLIP_FRAMES for c in clips),
         "annotate": sum(costs.ANNOTATE * c.frames / costs.CLIP_FRAMES for c in clips),
@@ -71,7 +82,13 @@ def forecast(recipe: Recipe) -> Forecast:
     records = 0.0
     if recipe.records is None:
         drawn = expected_edits(recipe.plan)
-        edits = {task: count * len(clips) for task, count in drawn.items()}
+        none = dict.fromkeys(costs.OBJECTS, 0.0)
+        many = dict.fromkeys(costs.OBJECTS, float(recipe.plan.edits_per_clip))
+        least, most = (expected_edits(recipe.plan, suited) for suited in (none, many))
+        edits, without, with_many = (
+            {task: count * len(clips) for task, count in each.items()}
+            for each in (drawn, least, most)
+        )
         for task, count in drawn.items():
             sizes = list(_edit_pixels(clips, TASKS[task], recipe.plan))
             if _is_measured(task, recipe):
@@ -85,6 +102,8 @@ def forecast(recipe: Recipe) -> Forecast:
         notes=notes,
         clips=len(clips),
         edits=edits,
+        without=without,
+        with_many=with_many,
         records=records,
         seconds=seconds,
         unmeasured=[task for task in edits if not _is_measured(task, recipe)],
@@ -92,12 +111,15 @@ def forecast(recipe: Recipe) -> Forecast:
     )
 
 
-def expected_edits(rules: Planning) -> dict[str, float]:
+def expected_edits(
+    rules: Planning, suited: Mapping[str, float] = costs.OBJECTS
+) -> dict[str, float]:
     """Edits of each task that are drawn for a clip, on average, as `experts.plan.draw` draws them:
-    swaps by themselves; of the others first those that edit one object, then the rest."""
+    swaps by themselves; of the others first those that edit one object, then the rest. `suited` is
+    how many objects of a clip suit each task that needs one."""
     tasks = {TASKS[name]: weight for name, weight in rules.weights.items() if weight}
     swaps = {task for task in tasks if planner_of(task).from_bank}
-    candidates = {task: costs.OBJECTS.get(task.name, 1.0) for task in tasks}
+    candidates = {task: suited.get(task.name, 1.0) for task in tasks}
     # A task's weight is shared by the objects of a clip that suit it.
     rates = {task: weight / max(1.0, candidates[task]) for task, weight in tasks.items()}
     others = {task: count for task, count in candidates.items() if task not in swaps}
