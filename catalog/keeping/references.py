@@ -17,7 +17,7 @@ from catalog.tables import SHARED, Tables
 
 MEDIA_COLUMNS = {
     "sources": ("media",),
-    "clips": ("video",),
+    "clips": ("video", "background"),
     "tracks": ("masks",),
     "plans": ("params",),  # a swap's donor
     "pairs": ("source_video", "target_video", "mask", "params"),

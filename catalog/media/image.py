@@ -8,12 +8,15 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from catalog.errors import EditmillError
+from catalog.errors import BadInput, EditmillError
 from catalog.media.isolation.picture import decoded
 from catalog.storage.files import write_bytes
 
 Picture = NDArray[np.uint8]
 """RGB, [H, W, 3]."""
+
+Transparent = NDArray[np.uint8]
+"""RGB and opacity, [H, W, 4]; 255 is opaque."""
 
 
 def read_image(path: Path) -> Picture:
@@ -29,7 +32,25 @@ def write_png(path: Path, picture: Picture) -> None:
     """
     if path.suffix.lower() != ".png":
         raise EditmillError(f"{path}: the picture is a PNG; name it *.png")
-    encoded, data = cv2.imencode(".png", np.ascontiguousarray(picture[..., ::-1]))
+    _write_png(path, picture[..., ::-1])
+
+
+def read_transparent(path: Path) -> Transparent:
+    """What :func:`write_transparent` has written, decoded in a process of its own. Raises
+    EditmillError where it cannot be read."""
+    found = decoded(path, cv2.IMREAD_UNCHANGED)
+    if found.ndim != 3 or found.shape[2] != 4 or found.dtype != np.uint8:
+        raise BadInput("corrupt_image", f"{path}: is no PNG with transparency; restore the file")
+    return np.ascontiguousarray(found[..., [2, 1, 0, 3]])
+
+
+def write_transparent(path: Path, picture: Transparent) -> None:
+    """Writes RGBA [H, W, 4] as a PNG; the same picture gives the same bytes."""
+    _write_png(path, picture[..., [2, 1, 0, 3]])
+
+
+def _write_png(path: Path, picture: NDArray[np.uint8]) -> None:
+    encoded, data = cv2.imencode(".png", np.ascontiguousarray(picture))
     assert encoded
     write_bytes(path, data.tobytes())
 

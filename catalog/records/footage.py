@@ -55,6 +55,9 @@ class Clip:
     labels: list[str] = field(default_factory=list)
     """Those that may be given to what it shows, by its source's section of the recipe; empty: any.
     """
+    background: str = ""
+    """Reference of a PNG of the clip's size: what stands still behind all that moves, as the whole
+    shot shows it; transparent where that is not known. Empty where the camera moves."""
 
 
 @dataclass(frozen=True, slots=True)

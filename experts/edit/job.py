@@ -14,6 +14,7 @@ import numpy as np
 
 from catalog import media
 from catalog.errors import BadInput
+from catalog.media.image import Transparent, read_transparent
 from catalog.query import Queries
 from catalog.records import Clip, Plan, Track
 from catalog.storage.media import MediaStore
@@ -59,7 +60,7 @@ class Job:
             self.clip.video,
             *masks,
             *donor.get("masks", ()),
-            *filter(None, [donor.get("video")]),
+            *filter(None, [donor.get("video"), self.plan.params.get("background")]),
         ]
 
 
@@ -126,6 +127,12 @@ class DecodedClip:
         masks = merged(self.masks(job, window=window))
         return TemporalContext(_fitted(whole, job.plan), masks, job.plan.first_frame - first)
 
+    def background(self, job: Job) -> Transparent:
+        """What the plan shows of the shot's still background, at its size, [H, W, 4]."""
+        picture = read_transparent(self._catalog.path(job.plan.params["background"]))
+        fitted: Transparent = _fitted(picture[None], job.plan)[0]
+        return fitted
+
     def _decoded(self, clip: Clip, first: int, count: int) -> Frames:
         """A stretch of the clip at its own size, [count, H, W, 3]."""
         if self._clip[0] != clip.video:
@@ -170,6 +177,8 @@ def carry_out(job: Job, footage: DecodedClip, expert: Expert) -> EditResult:
         params["others"] = footage.masks(job, params["others"], _span(plan))
     if "span" in params:
         params["context"] = footage.span(job)
+    if "background" in params:
+        params["background"] = footage.background(job)
     if "donor" in params:
         params |= footage.donor(job)
     request = EditRequest(

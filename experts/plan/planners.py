@@ -145,6 +145,7 @@ class RemovalPlanner(_OneObject):
             params["span"] = [seen.start, seen.stop - seen.start]
         if others := occluders(track, scene.tracks, seen):
             params["others"] = sorted(other.track_id for other in others)
+        params |= _background(scene)
         return EditDraft(
             shown,
             shown.phrase,
@@ -187,7 +188,9 @@ class SwapPlanner(_OneObject):
             prompt=f"Remove {track.label}",
             negative_prompt=f"Generate {track.label}",
             target_prompt=f"a {swap.label}",
-            params=swap.params() | _with_attached(scene, track, swap.shown.alive),
+            params=swap.params()
+            | _with_attached(scene, track, swap.shown.alive)
+            | _background(scene),
         )
 
     def _replacements(self, scene: Scene, task: Task, track: Track) -> list[Replacement]:
@@ -269,6 +272,11 @@ def _view(scene: Scene, task: Task, track: Track | None) -> View:
 
 def _reason(found: View | Unsuited) -> Unsuited | None:
     return found if isinstance(found, Unsuited) else None
+
+
+def _background(scene: Scene) -> dict[str, Any]:
+    """What the rest of the shot shows behind the object, where it does."""
+    return {"background": scene.clip.background} if scene.clip.background else {}
 
 
 def _with_attached(scene: Scene, track: Track, alive: slice) -> dict[str, Any]:

@@ -26,6 +26,7 @@ from catalog.errors import BadInput
 from experts.annotate.motion.camera import camera_path
 from experts.base import EditRequest, EditResult, Frames, Masks
 from experts.edit.remover.background_flow import MeasuredFlow, measure
+from experts.edit.remover.background_picture import shows_the_object
 from experts.edit.remover.fills.along_flows import coarse_fill, fill_along_flows
 from experts.edit.remover.fills.gather import disc
 from experts.edit.remover.fills.migan import Migan
@@ -70,10 +71,13 @@ class Remover:
     `params`: `others`, the masks [T, H, W] of objects that stay; one that the removed object
     occludes is restored (see `occlusion`). `context`, a :class:`TemporalContext` whose frames are
     sampled, too, since longer footage shows more of the background; `others` are then masks of the
-    context's frames.
+    context's frames. `background`, RGBA [H, W, 4] of the frames' size, is what stands still behind
+    all that moves, transparent where that is not known: of a camera that stands, and from more of
+    its shot than these frames. One that shows the object itself is not used.
 
     `info`: shares of the changed pixels, which add up to 1: `by_flow` from frames between which the
-    background moved, `by_median` from frames in which it was static, `by_migan` inpainted,
+    background moved, `by_median` from frames in which it was static or from `background`,
+    `by_migan` inpainted,
     `by_others` restored objects, `by_telea` specks left over. `shadow` is the share that is the
     object's shadow, `dilation_px` how far both were grown. `fill_error` is how far off the fill is
     expected to be within the hole, in dB: 20·log10(RMSE / 255), so −40 is excellent and −15 bad.
@@ -158,7 +162,12 @@ class Remover:
         rim = dilated(holes, self.settings.feather_px)
         wanted[own], wide[own] = holes[own], (holes | rim & ~beside)[own]
 
-        fill = StackedFill(frames, rim | excluded, unseen, measured, self._threads, self.settings)
+        background = request.params.get("background")
+        if background is not None and shows_the_object(background, frames, masks):
+            background = None
+        fill = StackedFill(
+            frames, rim | excluded, unseen, measured, self._threads, self.settings, background
+        )
         fill.learn(wide)
         filled, visible, shares, error = fill.fill(wide)
         visible &= wanted  # the rim shows in its own frame

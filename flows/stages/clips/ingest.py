@@ -5,14 +5,16 @@ A content is cut once, whatever its files are named.
 
 from __future__ import annotations
 
-import dataclasses
 from collections.abc import Sequence
+from dataclasses import replace
 from itertools import islice
 
 from catalog import media
 from catalog.errors import BadInput
 from catalog.keys import digest
+from catalog.media.image import Transparent, write_transparent
 from catalog.records import Clip, Source, from_row, to_row
+from experts.annotate.motion.still_background import ShotBackgrounds
 from flows.recipe import Clips
 from flows.runtime.context import Context, checked
 from flows.runtime.results import journal
@@ -22,7 +24,7 @@ from flows.stages.clips.fetch import path_of
 from flows.stages.clips.look import Look
 
 STAGE = "ingest"
-VERSION = "3"
+VERSION = "4"
 """Rises whenever the same file may give other clips, or a document is written otherwise."""
 
 CLIP_CRF = 15
@@ -47,7 +49,7 @@ def run(ctx: Context, shard: Sequence[Look]) -> list[Clip]:
         source = look.source
         sources[source.source_id] = [source]
         for row in document["clips"]:
-            clip = dataclasses.replace(
+            clip = replace(
                 from_row(Clip, row),
                 uri=source.uri,
                 licence=source.licence,
@@ -107,8 +109,15 @@ def _cut(ctx: Context, look: Look) -> Document:
     pieces = cuts(look.shots, rules)
     if not pieces:
         raise _too_short(look, rules)
-    clips = []
-    frames = checked(media.iter_frames(path), ctx.check_stop)
+    clips, backgrounds = [], dict[int, str]()
+
+    def found(behind: list[tuple[int, int]], background: Transparent) -> None:
+        with ctx.catalog.media.writing(".png") as out:
+            write_transparent(out.path, background)
+        backgrounds.update({first: out.ref for first, _ in behind})
+
+    watched = ShotBackgrounds(look.shots, pieces, look.source.fps, found)
+    frames = watched.watching(checked(media.iter_frames(path), ctx.check_stop))
     position = 0
     for first, count in pieces:
         ctx.check_stop()
@@ -117,6 +126,8 @@ def _cut(ctx: Context, look: Look) -> Document:
             media.write_video(out.path, wanted, look.source.fps, crf=CLIP_CRF)
         position = first + count
         clips.append(_stored(ctx, look.source, out.ref, first, count))
+    watched.finish()
+    clips = [replace(c, background=backgrounds.get(c.first_frame, "")) for c in clips]
     return {"clips": [to_row(clip) for clip in clips]}
 
 

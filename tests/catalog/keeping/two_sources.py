@@ -102,11 +102,12 @@ def _fill(at: Catalog, source: str, shared: str) -> set[str]:
     name = "first.mp4" if source == FIRST else "second.mp4"
     clip = clip_id(source)
     video, masks, target = (store(at.storage, f"{what} of {name}") for what in ("c", "m", "t"))
+    background = store(at.storage, f"b of {name}", ".png")
     refused = store(at.storage, f"an edit of {name} that no row names")
     track, plan = digest("track", source), digest("plan", source)
     tables = at.tables
     tables.put("sources", {source: [record(Source, source_id=source, name=name, uri=f"u/{name}")]})
-    row = record(Clip, clip_id=clip, source_id=source, video=video)
+    row = record(Clip, clip_id=clip, source_id=source, video=video, background=background)
     tables.put("clips", {clip: [row]})
     tables.put("tracks", {clip: [record(Track, track_id=track, clip_id=clip, masks=masks)]})
     tables.put("plans", {clip: [record(Plan, plan_id=plan, clip_id=clip)]})
@@ -121,7 +122,7 @@ def _fill(at: Catalog, source: str, shared: str) -> set[str]:
         {digest("e", clip): made, digest("r", clip): {"made": {"video": refused}}}
     )
     products.put("ingest", digest("i", source), {"source": {"source_id": source}, "clips": []})
-    return {video, masks, target, refused}
+    return {video, masks, target, refused, background}
 
 
 def _pair(source: str, number: int, target: str) -> Pair:

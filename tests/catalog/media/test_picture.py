@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 
 from catalog.errors import BadInput
-from catalog.media.image import read_image, write_png
+from catalog.media.image import read_image, read_transparent, write_png, write_transparent
 from catalog.media.isolation import picture
 from catalog.media.isolation.picture import decoded, palette_indices
 
@@ -38,6 +38,15 @@ def test_a_picture_is_what_it_was(tmp_path: Path) -> None:
     indices = palette_indices(tmp_path / "p.png")
     assert indices is not None and indices.tolist() == [[1, 0], [0, 1]]
     assert palette_indices(tmp_path / "a.png") is None
+
+
+def test_what_is_transparent_stays_so(tmp_path: Path) -> None:
+    shown = np.random.default_rng(1).integers(0, 256, (40, 60, 4), np.uint8)
+    write_transparent(tmp_path / "a.png", shown)
+    assert np.array_equal(read_transparent(tmp_path / "a.png"), shown)
+    write_png(tmp_path / "b.png", shown[..., :3])
+    with pytest.raises(BadInput, match="no PNG with transparency; restore the file"):
+        read_transparent(tmp_path / "b.png")
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,7 @@ import pytest
 
 import catalog
 from catalog import media
+from catalog.media.image import write_transparent
 from catalog.records import Clip, Plan
 from experts.edit.job import DecodedClip, Job
 
@@ -58,3 +59,18 @@ def test_a_clip_is_gone_before_the_next_is_decoded(
         assert frames.shape == (4, *size, 3) and np.abs(frames.astype(int) - value).max() <= 2
         del frames
     assert len(decoded) == 2
+
+
+def test_a_plan_sees_of_the_background_what_it_shows_of_the_clip(tmp_path: Path) -> None:
+    dataset = catalog.open(tmp_path, create=True)
+    job, _ = jobs(dataset, (24, 16))
+    picture = np.zeros((HEIGHT, WIDTH, 4), np.uint8)
+    picture[..., :3], picture[:, WIDTH // 2 :, 3] = 90, 255
+    with dataset.media.writing(".png") as out:
+        write_transparent(out.path, picture)
+    crop = [WIDTH // 4, 0, WIDTH // 2, HEIGHT]
+    plan = replace(job.plan, crop=crop, params={"background": out.ref})
+    shown = DecodedClip(dataset, dataset.media).background(replace(job, plan=plan))
+    assert shown.shape == (24, 16, 4) and (shown[..., :3] == 90).all()
+    assert (shown[:, :8, 3] == 0).all() and (shown[:, 8:, 3] == 255).all()
+    assert out.ref in replace(job, plan=plan).media and out.ref not in job.media

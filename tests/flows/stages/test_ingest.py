@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from catalog import media
+from catalog.media.image import read_transparent
 from catalog.records import Clip
 from flows.recipe import parse
 from flows.runtime.context import Context, context
@@ -160,3 +161,31 @@ def test_a_section_may_ask_for_more_or_shorter_clips(
         ("v.mp4", 34),
         ("w.mp4", 40),
     ]
+
+
+def test_what_the_shot_shows_behind_a_clips_objects_is_stored_once(
+    tmp_path: Path, write, scene, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    without_cuts(monkeypatch)
+    folder = tmp_path / "footage"
+    folder.mkdir()
+    still = scene(90, 96, 400)  # which a block crosses
+    rng = np.random.default_rng(0)
+    canvas = rng.integers(0, 255, (96, 600, 3), dtype=np.uint8)
+    panned = np.stack([canvas[:, 4 * t : 4 * t + 128] for t in range(90)])
+    for name, frames in (("still", still), ("panned", panned)):
+        shutil.move(write(f"{name}.mp4", frames), folder / f"{name}.mp4")
+    recipe = parse(RECIPE.format(folder=folder), "test")
+    ctx = context(tmp_path / "out", recipe)
+    clips = _clips(ctx, local_files(recipe.sources))
+    found = {clip.uri: {c.background for c in clips if c.uri == clip.uri} for clip in clips}
+    assert found["panned.mp4"] == {""} and len(found["still.mp4"]) == 1
+    shown = read_transparent(ctx.catalog.path(found["still.mp4"].pop()))
+    empty = scene(1, 96, 400)[0]
+    empty[16:40, :16] = empty[40:41, :16]  # where the block is in the first frame
+    known = shown[..., 3] == 255
+    assert known.mean() > 0.95
+    off = np.abs(shown[..., :3].astype(int) - empty)[known]
+    assert np.quantile(off, 0.99) < 30 and off.mean() < 3  # the coding of its smooth ramp
+    again = context(tmp_path / "out", recipe)
+    assert _clips(again, local_files(recipe.sources)) == clips

@@ -5,6 +5,7 @@
 - `camera`, `camera_nearest`: the same along the camera's motion over a flat, static scene;
 - `median`: at the same place of the picture, the median over all frames that show it;
 - `nearest`: at the same place, the nearest frames before and after;
+- `background`: what a picture of the still background shows there, if there is one;
 - `spatial`: what the hole's rim spreads inside, smoothly, from this frame alone.
 
 Which one to believe is not decided here (see `stacking`).
@@ -17,6 +18,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from catalog.media.image import Transparent
 from experts.base import Frames, Masks
 from experts.edit.remover.background_flow import BackgroundFlow
 from experts.edit.remover.fills.diffuse import diffuse
@@ -24,19 +26,21 @@ from experts.edit.remover.fills.gather import PixelSamples, PixelSet, gather
 from experts.edit.remover.merge import merge
 from experts.edit.remover.seam import match_rim
 
-NAMES = ("flow", "flow_nearest", "camera", "camera_nearest", "median", "nearest", "spatial")
+CANDIDATES = 7
+"""How many there are without a picture of the background."""
 
 ALONG_FLOWS = (slice(0, 2), slice(2, 4))
-"""Of NAMES: those along the completed flow, and along the camera's."""
+"""Those along the completed flow, and along the camera's."""
 
-SPATIAL = 6
+SPATIAL = -1
+"""The last one: what it says no frame shows."""
 
 
 @dataclass(frozen=True, slots=True)
 class FillCandidates:
     """What the candidates say of N pixels of a frame."""
 
-    colour: NDArray[np.float32]  # [C, N, 3], in the order of NAMES
+    colour: NDArray[np.float32]  # [C, N, 3], in the order of the list above
     found: NDArray[np.bool_]  # [C, N]: whether it has anything to say about the pixel
 
 
@@ -83,9 +87,11 @@ def candidates(
     hidden: Masks,
     flows: tuple[BackgroundFlow, BackgroundFlow],
     static: StaticBackground,
+    background: Transparent | None,
     offsets: tuple[int, ...],
 ) -> FillCandidates:
-    """What the candidates say of the `pixels` of frame `t`, which others show outside `hidden`."""
+    """What the candidates say of the `pixels` of frame `t`, which others show outside `hidden`;
+    `background` [H, W, 4] is of the frames' size."""
     colour, found = [], []
     for flow in flows:
         samples = gather(t, pixels, frames, hidden, flow, offsets)
@@ -94,8 +100,15 @@ def candidates(
             colour.append(match_rim(frames[t], pixels, one, seen))
             found.append(seen)
     median, nearest, seen = static.at(t, pixels)
-    colour += [median, nearest, _spatial(frames[t], pixels)]
-    found += [seen, seen, np.ones_like(seen)]
+    colour += [median, nearest]
+    found += [seen, seen]
+    if background is not None:
+        shown = background[pixels.y.astype(int), pixels.x.astype(int)]
+        known = shown[:, 3] == 255
+        colour.append(match_rim(frames[t], pixels, shown[:, :3].astype(np.float32), known))
+        found.append(known)
+    colour.append(_spatial(frames[t], pixels))
+    found.append(np.ones_like(seen))
     return FillCandidates(np.stack(colour), np.stack(found))
 
 

@@ -15,11 +15,12 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
+from catalog.media.image import Transparent
 from experts.base import Frames, Masks
 from experts.edit.remover.background_flow import BackgroundFlow, MeasuredFlow
 from experts.edit.remover.fills.candidates import (
     ALONG_FLOWS,
-    NAMES,
+    CANDIDATES,
     SPATIAL,
     StaticBackground,
     candidates,
@@ -55,10 +56,15 @@ class StackedFill:
         measured: MeasuredFlow,
         threads: int,
         settings: RemoverSettings,
+        background: Transparent | None = None,
     ) -> None:
+        """`background` [H, W, 4]: what is known of it from elsewhere, if the camera stands."""
+        self._background = background
         self._frames, self._hidden, self._unseen = frames, hidden, unseen
         self._measured, self._threads, self._settings = measured, threads, settings
-        self._errors = ErrorGrid(frames.shape[:3], len(NAMES), settings.grid)
+        self._errors = ErrorGrid(
+            frames.shape[:3], CANDIDATES + (background is not None), settings.grid
+        )
 
     @cached_property
     def flows(self) -> tuple[BackgroundFlow, BackgroundFlow]:
@@ -80,7 +86,14 @@ class StackedFill:
         def errors(t: int) -> tuple[PixelSet, NDArray[np.float32], NDArray[np.bool_]]:
             pixels = hole_and_ring(held[t], self._hidden[t], lattice)
             said = candidates(
-                t, pixels, self._frames, hidden, flows, static, self._settings.offsets
+                t,
+                pixels,
+                self._frames,
+                hidden,
+                flows,
+                static,
+                self._background,
+                self._settings.offsets,
             )
             truth = self._frames[t][pixels.y.astype(int), pixels.x.astype(int)]
             return pixels, said.colour - truth, said.found
@@ -114,7 +127,14 @@ class StackedFill:
         def fill(t: int) -> None:
             pixels = hole_and_ring(holes[t])
             said = candidates(
-                t, pixels, frames, self._hidden, self.flows, static, self._settings.offsets
+                t,
+                pixels,
+                frames,
+                self._hidden,
+                self.flows,
+                static,
+                self._background,
+                self._settings.offsets,
             )
             n, found = pixels.hidden, said.found[:, : pixels.hidden]
             x, y = pixels.x[:n], pixels.y[:n]
@@ -127,7 +147,7 @@ class StackedFill:
             filled[t][place] = np.clip(np.rint(colour), 0, 255)
             expected[t][place] = error
             visible[t][place] = found[:SPATIAL].any(axis=0)
-            at = np.ones((n, SPATIAL), np.float32)
+            at = np.ones((n, len(found) - 1), np.float32)
             for columns, along in zip(ALONG_FLOWS, standing, strict=True):
                 at[:, columns] = along[t][place][:, None]
             temporal = weights[:, :SPATIAL]

@@ -1,0 +1,128 @@
+"""What stands still behind all that moves, over a stretch of a shot whose camera stands.
+
+A clip of some seconds shows little of what its objects hide; the shot around it, which may last for
+minutes, shows nearly all. The median over frames far apart in time is what stood there for most of
+it (as in background subtraction: Lo and Velastin, ISIMP 2001).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+
+import numpy as np
+from numpy.typing import NDArray
+
+from catalog.media.image import Transparent
+
+Frame = NDArray[np.uint8]
+
+SAMPLES = 15
+"""Frames that the median is taken over."""
+
+LEAST_SAMPLES = 8
+"""Of fewer, one object that pauses could be the median."""
+
+STRETCH = 60.0
+"""Seconds that one background holds for at most: light changes."""
+
+TOLERANCE = 12
+"""Levels of 255 in any channel by which a frame may be off the median and still show it: noise and
+coding."""
+
+AGREEING = 0.6
+"""Share of the samples that must show the median for it to be background."""
+
+STANDING = 0.8
+"""Share of the picture that must be background for the camera to have stood."""
+
+LONGER = 2.0
+"""Times a clip's length that a stretch must have to show more than the clip itself."""
+
+_LOOK = 4  # every so many rows and columns tell whether the camera stood
+_ROWS = 64  # sorted at once
+
+
+def still_background(samples: NDArray[np.uint8]) -> Transparent | None:
+    """The median of `samples` [N, H, W, 3], transparent where too few of them show it; None where
+    the camera moved."""
+    if _agreeing(samples[:, ::_LOOK, ::_LOOK])[1].mean() < STANDING:
+        return None
+    out = np.empty((*samples.shape[1:3], 4), np.uint8)
+    for row in range(0, len(out), _ROWS):
+        rows = slice(row, row + _ROWS)
+        median, agreeing = _agreeing(samples[:, rows])
+        out[rows, :, :3], out[rows, :, 3] = median, np.where(agreeing, 255, 0)
+    return out
+
+
+def _agreeing(samples: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """The median [H, W, 3], and where enough of the samples show it [H, W]."""
+    median = np.partition(samples, len(samples) // 2, axis=0)[len(samples) // 2]
+    off = np.maximum(samples, median) - np.minimum(samples, median)
+    return median, (off.max(axis=-1) <= TOLERANCE).mean(axis=0) >= AGREEING
+
+
+@dataclass(frozen=True, slots=True)
+class _Stretch:
+    """Frames of one shot up to `end`, the clips in it as (first frame, frames), and the frames that
+    are sampled."""
+
+    end: int
+    clips: list[tuple[int, int]]
+    sampled: frozenset[int]
+
+
+class ShotBackgrounds:
+    """The backgrounds of a video's clips, from frames that pass by anyway while they are cut.
+
+    Holds :data:`SAMPLES` frames at most.
+    """
+
+    def __init__(
+        self,
+        shots: Sequence[tuple[int, int]],
+        clips: Sequence[tuple[int, int]],
+        fps: float,
+        found: Callable[[list[tuple[int, int]], Transparent], None],
+    ) -> None:
+        """`shots` are (first frame, end), `clips` (first frame, frames), both in order. `found` is
+        told of each background, and of the clips that it is the background of."""
+        self._stretches = [each for shot in shots for each in _stretches(*shot, clips, fps)]
+        self._found = found
+        self._samples: list[Frame] = []
+
+    def watching(self, frames: Iterator[Frame]) -> Iterator[Frame]:
+        """The same frames, from the video's first on."""
+        for number, frame in enumerate(frames):
+            while self._stretches and number >= self._stretches[0].end:
+                self.finish()
+            if self._stretches and number in self._stretches[0].sampled:
+                self._samples.append(frame.copy())
+            yield frame
+
+    def finish(self) -> None:
+        """No more frames of this stretch are coming."""
+        if not self._stretches:
+            return
+        clips, samples = self._stretches.pop(0).clips, self._samples
+        self._samples = []
+        if len(samples) >= LEAST_SAMPLES:
+            background = still_background(np.stack(samples))
+            if background is not None:
+                self._found(clips, background)
+
+
+def _stretches(
+    first: int, end: int, clips: Sequence[tuple[int, int]], fps: float
+) -> Iterator[_Stretch]:
+    """The shot in parts of at most :data:`STRETCH`, those that have clips and last longer."""
+    count = max(1, math.ceil((end - first) / fps / STRETCH))
+    bounds = np.linspace(first, end, count + 1).round().astype(int).tolist()
+    for low, high in pairwise(bounds):
+        own = [clip for clip in clips if low <= clip[0] + clip[1] // 2 < high]
+        if own and high - low >= LONGER * max(frames for _, frames in own):
+            middles = low + (np.arange(SAMPLES) + 0.5) * (high - low) / SAMPLES
+            yield _Stretch(high, own, frozenset(middles.astype(int).tolist()))
