@@ -78,3 +78,4 @@ class Track:
     rivals: list[float] = field(default_factory=list)
     """Others that might be taken for it and that no track follows, where the detector saw them:
     frame, x0, y0, x1, y1 each, flattened, px."""
+    uncovered: bool = False  # whether the clip's `background` shows what is behind it

@@ -12,6 +12,8 @@ import numpy as np
 
 from catalog import media
 from catalog.keys import digest
+from catalog.media.geometry import crop_resize
+from catalog.media.image import Transparent
 from catalog.records import Clip, Track
 from catalog.storage.media import MediaStore
 from experts.annotate.captions.labels import (
@@ -23,6 +25,7 @@ from experts.annotate.captions.labels import (
 from experts.annotate.captions.subject import relative_focus, unfollowed_share
 from experts.annotate.frame_stream import Frame, FrameStream
 from experts.annotate.motion.camera import camera_path
+from experts.annotate.motion.still_background import EVERY, uncovers
 from experts.annotate.preview import Preview
 from experts.annotate.rules import Annotate
 from experts.annotate.tracking.kinds import alike, counted
@@ -83,13 +86,15 @@ def annotate(
     tracker: Tracker,
     rules: Annotate,
     keep_all: bool = False,
+    background: Transparent | None = None,
     check_stop: Callable[[], None] = lambda: None,
 ) -> Annotation:
     """The annotation of a clip from its `frames` [H, W, 3], which are read once, as far as they are
     needed at a time; masks are written to `store`.
 
     Tracks of labels outside `clip.labels` are left out unless `keep_all`; those that might be taken
-    for a kept one, a doubtful truck for a car, are among its rivals. `check_stop` is called
+    for a kept one, a doubtful truck for a car, are among its rivals. `background` [H, W, 4] is what
+    `clip.background` shows; it tells which objects it uncovers. `check_stop` is called
     between objects and keyframes and may raise. Raises BadInput where there are fewer frames than
     the clip's.
     """
@@ -108,11 +113,21 @@ def annotate(
         with store.writing(".mkv") as out:
             media.write_masks(out.path, found.masks, clip.fps)
         rivals = (*found.rivals, *_like(found, left_out, interval))
-        tracks.append(_row(clip, i, dataclasses.replace(found, rivals=rivals), out.ref))
+        row = _row(clip, i, dataclasses.replace(found, rivals=rivals), out.ref)
+        uncovered = background is not None and _uncovered(background, preview, found)
+        tracks.append(dataclasses.replace(row, uncovered=uncovered))
     moving = Union([found.masks for found in kept]) if kept else None
     path = camera_path(preview.frames, moving, preview.size)
     camera = [round(float(v), 2) for v in path.ravel()]
     return Annotation(tracks, describe(seen, preview, labels or None), camera)
+
+
+def _uncovered(background: Transparent, preview: Preview, found: TrackedObject) -> bool:
+    """Whether the background shows what is behind the object; at the preview's size."""
+    size = preview.frames.shape[1:3]
+    some = range(found.first, found.last + 1, EVERY)
+    masks = [crop_resize(found.masks[t][None], size)[0] for t in some]
+    return uncovers(crop_resize(background[None], size)[0], preview.frames[list(some)], masks)
 
 
 def describe(

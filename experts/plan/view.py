@@ -40,10 +40,6 @@ STEADY = 0.4
 MOSTLY_CUT = 0.5
 """Share of the frames in which the picture's edge may cut what a grounding shows."""
 
-STILL_THERE = 0.5
-"""Share of the smaller of an object's first and last box within the other: above it, the object
-does not move enough to be told from what stands there."""
-
 CLOSER = (0.8, 0.64)
 """Sides of smaller edits over the usual one's."""
 
@@ -253,9 +249,8 @@ def _phrase(
         return Unsuited.OUT_OF_VIEW
     if task.uncovers:
         seen = removal_context(track, alive, rules)
-        passing = boxes_of(track)[seen]
-        known = _known_behind(clip, passing)
-        if not known and _invents(clip, passing, seen, crop) > rules.max_invented:
+        invented = _invents(clip, boxes_of(track)[seen], seen, crop)
+        if not track.uncovered and invented > rules.max_invented:
             return Unsuited.NEVER_UNCOVERED
     phrase = refer_to(crop, alive) if refer_to else refer(track, tracks, clip, crop, alive)
     return phrase or Unsuited.NOT_TOLD_APART
@@ -274,17 +269,6 @@ def _lost(label: str, tracks: Sequence[Track], crop: Crop, alive: slice) -> bool
         if late or early:
             return True
     return False
-
-
-def _known_behind(clip: Clip, boxes: Boxes) -> bool:
-    """Whether the rest of the shot shows what is behind the object. One that hardly moves may have
-    stood there all the time."""
-    if not clip.background:
-        return False
-    low, high = np.maximum(boxes[0, :2], boxes[-1, :2]), np.minimum(boxes[0, 2:], boxes[-1, 2:])
-    both = float(np.clip(high - low, 0, None).prod())
-    first, last = area_of(boxes[[0, -1]])
-    return both <= STILL_THERE * min(first, last)
 
 
 def _invents(clip: Clip, boxes: Boxes, alive: slice, crop: Crop) -> float:

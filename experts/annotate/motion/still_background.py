@@ -8,7 +8,7 @@ it (as in background subtraction: Lo and Velastin, ISIMP 2001).
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -18,6 +18,7 @@ from numpy.typing import NDArray
 from catalog.media.image import Transparent
 
 Frame = NDArray[np.uint8]
+Mask = NDArray[np.bool_]
 
 SAMPLES = 15
 """Frames that the median is taken over."""
@@ -41,14 +42,27 @@ STANDING = 0.8
 LONGER = 2.0
 """Times a clip's length that a stretch must have to show more than the clip itself."""
 
-_LOOK = 4  # every so many rows and columns tell whether the camera stood
+ALIKE = 20
+"""Levels of 255 in every channel within which an object and the background show the same."""
+
+MOST_ALIKE = 0.5
+"""Share of the object's pixels: above it, the object stood there most of the time and is part of
+the background."""
+
+MOST_KNOWN = 0.9
+"""Share of the pixels behind an object that must be known to say that it is uncovered."""
+
+EVERY = 4
+"""Of so many rows and columns one tells whether the camera stood, of so many frames one whether an
+object did."""
+
 _ROWS = 64  # sorted at once
 
 
 def still_background(samples: NDArray[np.uint8]) -> Transparent | None:
     """The median of `samples` [N, H, W, 3], transparent where too few of them show it; None where
     the camera moved."""
-    if _agreeing(samples[:, ::_LOOK, ::_LOOK])[1].mean() < STANDING:
+    if _agreeing(samples[:, ::EVERY, ::EVERY])[1].mean() < STANDING:
         return None
     out = np.empty((*samples.shape[1:3], 4), np.uint8)
     for row in range(0, len(out), _ROWS):
@@ -63,6 +77,36 @@ def _agreeing(samples: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np
     median = np.partition(samples, len(samples) // 2, axis=0)[len(samples) // 2]
     off = np.maximum(samples, median) - np.minimum(samples, median)
     return median, (off.max(axis=-1) <= TOLERANCE).mean(axis=0) >= AGREEING
+
+
+def shows_object(background: Transparent, frames: Iterable[Frame], masks: Iterable[Mask]) -> bool:
+    """Whether the object of `masks`, [H, W] of each of the frames [H, W, 3], seems to be part of
+    `background` [H, W, 4]."""
+    alike, compared, _ = _compared(background, frames, masks)
+    return alike > MOST_ALIKE * compared
+
+
+def uncovers(background: Transparent, frames: Iterable[Frame], masks: Iterable[Mask]) -> bool:
+    """Whether `background` shows what is behind the object, in nearly all places."""
+    alike, compared, hidden = _compared(background, frames, masks)
+    return compared >= MOST_KNOWN * hidden and alike <= MOST_ALIKE * compared
+
+
+def _compared(
+    background: Transparent, frames: Iterable[Frame], masks: Iterable[Mask]
+) -> tuple[int, int, int]:
+    """Of an object's pixels: those that look like the background, those where
+    that is known, and all."""
+    alike = compared = hidden = 0
+    known, colour = background[..., 3] == 255, background[..., :3]
+    for frame, mask in zip(frames, masks, strict=True):
+        inside = mask & known
+        there, behind = frame[inside], colour[inside]
+        off = np.maximum(there, behind) - np.minimum(there, behind)
+        alike += int(np.count_nonzero(off.max(axis=-1, initial=0) <= ALIKE))
+        compared += len(there)
+        hidden += int(np.count_nonzero(mask))
+    return alike, compared, hidden
 
 
 @dataclass(frozen=True, slots=True)

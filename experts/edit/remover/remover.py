@@ -24,9 +24,9 @@ from numpy.typing import NDArray
 
 from catalog.errors import BadInput
 from experts.annotate.motion.camera import camera_path
+from experts.annotate.motion.still_background import EVERY, shows_object
 from experts.base import EditRequest, EditResult, Frames, Masks
 from experts.edit.remover.background_flow import MeasuredFlow, measure
-from experts.edit.remover.background_picture import shows_the_object
 from experts.edit.remover.fills.along_flows import coarse_fill, fill_along_flows
 from experts.edit.remover.fills.gather import disc
 from experts.edit.remover.fills.migan import Migan
@@ -163,7 +163,7 @@ class Remover:
         wanted[own], wide[own] = holes[own], (holes | rim & ~beside)[own]
 
         background = request.params.get("background")
-        if background is not None and shows_the_object(background, frames, masks):
+        if background is not None and shows_object(background, frames[::EVERY], masks[::EVERY]):
             background = None
         fill = StackedFill(
             frames, rim | excluded, unseen, measured, self._threads, self.settings, background

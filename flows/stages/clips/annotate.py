@@ -10,6 +10,7 @@ from pathlib import Path
 from catalog.errors import EditmillError
 from catalog.keys import digest
 from catalog.media import iter_frames
+from catalog.media.image import Transparent, read_transparent
 from catalog.records import Clip, Track, from_row, to_row
 from experts.annotate.clip import AnnotatedClip, annotate, tracker_for
 from experts.annotate.frame_stream import Frame
@@ -81,6 +82,7 @@ def key(ctx: Context, clip: Clip) -> str:
         clip.labels,
         recipe.records is not None,
         *([clip.phrases] if clip.phrases else ()),
+        *([clip.background] if clip.background else ()),
     )
 
 
@@ -97,6 +99,10 @@ def _annotated(clip: Clip, document: Document) -> AnnotatedClip:
     return AnnotatedClip(found, [from_row(Track, row) for row in document["tracks"]])
 
 
+def _background(ctx: Context, clip: Clip) -> Transparent | None:
+    return read_transparent(ctx.catalog.path(clip.background)) if clip.background else None
+
+
 def _document(ctx: Context, clip: Clip, frames: Iterator[Frame], tracker: Tracker) -> Document:
     with using(tracker):
         found = annotate(
@@ -106,6 +112,7 @@ def _document(ctx: Context, clip: Clip, frames: Iterator[Frame], tracker: Tracke
             tracker,
             ctx.recipe.annotate,
             keep_all=ctx.recipe.records is not None,
+            background=_background(ctx, clip),
             check_stop=ctx.check_stop,
         )
     return {

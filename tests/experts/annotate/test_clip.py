@@ -53,3 +53,16 @@ def test_what_may_be_taken_for_a_car_is_among_its_rivals(
     car = annotation.tracks[0]
     assert (car.label, car.rivals) == ("car", rivals)
     assert len(annotation.tracks) == (1 if labels else 3)
+
+
+def test_what_the_background_shows_behind_an_object_is_told(tmp_path: Path) -> None:
+    clip = Clip("c", "s", "u", "MIT", "v", 0, FRAMES, 25.0, WIDTH, HEIGHT)
+    frames = np.full((FRAMES, HEIGHT, WIDTH, 3), 90, np.uint8)
+    frames[:, 40:70, 100:130] = 200  # the car came; the vehicle is as grey as the ground
+    background = np.full((HEIGHT, WIDTH, 4), 90, np.uint8)
+    background[..., 3] = 255
+    store = catalog.open(tmp_path / "set", create=True).media
+    objects = tracked("car", 100), tracked("vehicle", 160)
+    for given, uncovered in ((background, [True, False]), (None, [False, False])):
+        found = annotate(clip, iter(frames), store, Found(*objects), Annotate(), background=given)
+        assert [track.uncovered for track in found.tracks] == uncovered

@@ -14,7 +14,9 @@ from experts.annotate.motion.still_background import (
     LEAST_SAMPLES,
     SAMPLES,
     ShotBackgrounds,
+    shows_object,
     still_background,
+    uncovers,
 )
 
 HEIGHT, WIDTH = 96, 128
@@ -59,6 +61,22 @@ def test_a_place_that_is_hidden_half_of_the_time_is_not_known() -> None:
 def test_a_camera_that_moves_has_none() -> None:
     panned = np.stack([np.roll(texture(), 3 * t, axis=1) for t in range(SAMPLES)])
     assert still_background(panned) is None
+
+
+def test_an_object_that_stood_there_is_told_from_one_that_came() -> None:
+    parked = texture()
+    parked[20:50, 90:120] = (220, 30, 30)
+    frames = np.repeat(parked[None], SAMPLES, axis=0)
+    found = still_background(frames)
+    assert found is not None
+    came = frames[:4].copy()
+    came[:, 60:90, 10:40] = (20, 20, 200)
+    masks = np.zeros((2, 4, HEIGHT, WIDTH), bool)
+    masks[0, :, 20:50, 90:120] = masks[1, :, 60:90, 10:40] = True
+    assert [shows_object(found, came, each) for each in masks] == [True, False]
+    assert [uncovers(found, came, each) for each in masks] == [False, True]
+    found[60:70, :, 3] = 0  # a third of what is behind it
+    assert not uncovers(found, came, masks[1]) and not shows_object(found, came, masks[1])
 
 
 Found = list[tuple[list[tuple[int, int]], NDArray[np.uint8]]]
