@@ -71,7 +71,9 @@ class Track:
     masks: str  # media reference, one mask per frame of the clip (empty where the track is not)
     first_frame: int
     last_frame: int
-    confidence: list[float]  # 0–1 per frame of the clip; 0 outside the track
+    confidence: list[float]
+    """0–1 per frame of the clip, 0 outside the track: of the tracker or, of an object that is
+    `uncovered`, how well the mask covers what differs from the background, if that is more."""
     area: float  # mean share of the frame covered while alive, 0–1
     boxes: list[float]  # x0, y0, x1, y1 per frame of the clip, flattened, px; zeros where absent
     mean_score: float | None = None  # over the keyframes in its life, 0 where it was not detected

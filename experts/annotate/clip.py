@@ -12,7 +12,6 @@ import numpy as np
 
 from catalog import media
 from catalog.keys import digest
-from catalog.media.geometry import crop_resize
 from catalog.media.image import Transparent
 from catalog.records import Clip, Track
 from catalog.storage.media import MediaStore
@@ -25,7 +24,7 @@ from experts.annotate.captions.labels import (
 from experts.annotate.captions.subject import relative_focus, unfollowed_share
 from experts.annotate.frame_stream import Frame, FrameStream
 from experts.annotate.motion.camera import camera_path
-from experts.annotate.motion.still_background import EVERY, uncovers
+from experts.annotate.motion.foreground import Foreground
 from experts.annotate.preview import Preview
 from experts.annotate.rules import Annotate
 from experts.annotate.tracking.kinds import alike, counted
@@ -94,13 +93,16 @@ def annotate(
 
     Tracks of labels outside `clip.labels` are left out unless `keep_all`; those that might be taken
     for a kept one, a doubtful truck for a car, are among its rivals. `background` [H, W, 4] is what
-    `clip.background` shows; it tells which objects it uncovers. `check_stop` is called
+    `clip.background` shows: it tells which objects it uncovers, and how surely their masks cover
+    what came before it. `check_stop` is called
     between objects and keyframes and may raise. Raises BadInput where there are fewer frames than
     the clip's.
     """
     interval = max(1, round(rules.keyframe_seconds * clip.fps))
     preview = Preview(clip.frames, clip.height, clip.width)
-    stream = FrameStream(preview.watch(frames), (clip.frames, clip.height, clip.width, 3))
+    foreground = Foreground(background) if background is not None else None
+    passing = preview.watch(foreground.watch(frames) if foreground else frames)
+    stream = FrameStream(passing, (clip.frames, clip.height, clip.width, 3))
     seen = list(tracker.track(stream, interval, check_stop, clip.phrases))
     stream.finish()
     labels = clip.labels
@@ -113,21 +115,16 @@ def annotate(
         with store.writing(".mkv") as out:
             media.write_masks(out.path, found.masks, clip.fps)
         rivals = (*found.rivals, *_like(found, left_out, interval))
-        row = _row(clip, i, dataclasses.replace(found, rivals=rivals), out.ref)
-        uncovered = background is not None and _uncovered(background, preview, found)
-        tracks.append(dataclasses.replace(row, uncovered=uncovered))
+        found = dataclasses.replace(found, rivals=rivals)
+        uncovered = foreground is not None and foreground.uncovers(found.masks)
+        if foreground is not None and uncovered:
+            surer = np.maximum(found.confidence, foreground.agreement(found.masks))
+            found = dataclasses.replace(found, confidence=surer)
+        tracks.append(dataclasses.replace(_row(clip, i, found, out.ref), uncovered=uncovered))
     moving = Union([found.masks for found in kept]) if kept else None
     path = camera_path(preview.frames, moving, preview.size)
     camera = [round(float(v), 2) for v in path.ravel()]
     return Annotation(tracks, describe(seen, preview, labels or None), camera)
-
-
-def _uncovered(background: Transparent, preview: Preview, found: TrackedObject) -> bool:
-    """Whether the background shows what is behind the object; at the preview's size."""
-    size = preview.frames.shape[1:3]
-    some = range(found.first, found.last + 1, EVERY)
-    masks = [crop_resize(found.masks[t][None], size)[0] for t in some]
-    return uncovers(crop_resize(background[None], size)[0], preview.frames[list(some)], masks)
 
 
 def describe(

@@ -49,9 +49,6 @@ MOST_ALIKE = 0.5
 """Share of the object's pixels: above it, the object stood there most of the time and is part of
 the background."""
 
-MOST_KNOWN = 0.9
-"""Share of the pixels behind an object that must be known to say that it is uncovered."""
-
 EVERY = 4
 """Of so many rows and columns one tells whether the camera stood, of so many frames one whether an
 object did."""
@@ -82,22 +79,7 @@ def _agreeing(samples: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np
 def shows_object(background: Transparent, frames: Iterable[Frame], masks: Iterable[Mask]) -> bool:
     """Whether the object of `masks`, [H, W] of each of the frames [H, W, 3], seems to be part of
     `background` [H, W, 4]."""
-    alike, compared, _ = _compared(background, frames, masks)
-    return alike > MOST_ALIKE * compared
-
-
-def uncovers(background: Transparent, frames: Iterable[Frame], masks: Iterable[Mask]) -> bool:
-    """Whether `background` shows what is behind the object, in nearly all places."""
-    alike, compared, hidden = _compared(background, frames, masks)
-    return compared >= MOST_KNOWN * hidden and alike <= MOST_ALIKE * compared
-
-
-def _compared(
-    background: Transparent, frames: Iterable[Frame], masks: Iterable[Mask]
-) -> tuple[int, int, int]:
-    """Of an object's pixels: those that look like the background, those where
-    that is known, and all."""
-    alike = compared = hidden = 0
+    alike = compared = 0
     known, colour = background[..., 3] == 255, background[..., :3]
     for frame, mask in zip(frames, masks, strict=True):
         inside = mask & known
@@ -105,8 +87,7 @@ def _compared(
         off = np.maximum(there, behind) - np.minimum(there, behind)
         alike += int(np.count_nonzero(off.max(axis=-1, initial=0) <= ALIKE))
         compared += len(there)
-        hidden += int(np.count_nonzero(mask))
-    return alike, compared, hidden
+    return alike > MOST_ALIKE * compared
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -62,7 +63,13 @@ def test_what_the_background_shows_behind_an_object_is_told(tmp_path: Path) -> N
     background = np.full((HEIGHT, WIDTH, 4), 90, np.uint8)
     background[..., 3] = 255
     store = catalog.open(tmp_path / "set", create=True).media
-    objects = tracked("car", 100), tracked("vehicle", 160)
+    objects = [
+        replace(tracked(label, x), confidence=np.full(FRAMES, 0.5, np.float32))
+        for label, x in (("car", 100), ("vehicle", 160))
+    ]
     for given, uncovered in ((background, [True, False]), (None, [False, False])):
         found = annotate(clip, iter(frames), store, Found(*objects), Annotate(), background=given)
         assert [track.uncovered for track in found.tracks] == uncovered
+        assert [min(track.confidence) for track in found.tracks] == pytest.approx(
+            [1.0 if each else 0.5 for each in uncovered], abs=0.01
+        )

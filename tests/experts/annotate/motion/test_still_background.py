@@ -16,7 +16,6 @@ from experts.annotate.motion.still_background import (
     ShotBackgrounds,
     shows_object,
     still_background,
-    uncovers,
 )
 
 HEIGHT, WIDTH = 96, 128
@@ -74,9 +73,6 @@ def test_an_object_that_stood_there_is_told_from_one_that_came() -> None:
     masks = np.zeros((2, 4, HEIGHT, WIDTH), bool)
     masks[0, :, 20:50, 90:120] = masks[1, :, 60:90, 10:40] = True
     assert [shows_object(found, came, each) for each in masks] == [True, False]
-    assert [uncovers(found, came, each) for each in masks] == [False, True]
-    found[60:70, :, 3] = 0  # a third of what is behind it
-    assert not uncovers(found, came, masks[1]) and not shows_object(found, came, masks[1])
 
 
 Found = list[tuple[list[tuple[int, int]], NDArray[np.uint8]]]
