@@ -21,7 +21,10 @@ Frame = NDArray[np.uint8]
 Mask = NDArray[np.bool_]
 
 SAMPLES = 15
-"""Frames that the median is taken over."""
+"""Frames that the median is taken over, if they are not too large."""
+
+HELD_BYTES = 256 << 20
+"""Of frames that are held for it: ten of 2160p."""
 
 LEAST_SAMPLES = 8
 """Of fewer, one object that pauses could be the median."""
@@ -56,15 +59,15 @@ object did."""
 _ROWS = 64  # sorted at once
 
 
-def still_background(samples: NDArray[np.uint8]) -> Transparent | None:
-    """The median of `samples` [N, H, W, 3], transparent where too few of them show it; None where
-    the camera moved."""
-    if _agreeing(samples[:, ::EVERY, ::EVERY])[1].mean() < STANDING:
+def still_background(samples: Sequence[Frame]) -> Transparent | None:
+    """The median of `samples`, [H, W, 3] each, transparent where too few of them show it; None
+    where the camera moved."""
+    if _agreeing(np.stack([each[::EVERY, ::EVERY] for each in samples]))[1].mean() < STANDING:
         return None
-    out = np.empty((*samples.shape[1:3], 4), np.uint8)
+    out = np.empty((*samples[0].shape[:2], 4), np.uint8)
     for row in range(0, len(out), _ROWS):
         rows = slice(row, row + _ROWS)
-        median, agreeing = _agreeing(samples[:, rows])
+        median, agreeing = _agreeing(np.stack([each[rows] for each in samples]))
         out[rows, :, :3], out[rows, :, 3] = median, np.where(agreeing, 255, 0)
     return out
 
@@ -101,21 +104,23 @@ class _Stretch:
 
 
 class ShotBackgrounds:
-    """The backgrounds of a video's clips, from frames that pass by anyway while they are cut.
-
-    Holds :data:`SAMPLES` frames at most.
-    """
+    """The backgrounds of a video's clips, from frames that pass by anyway while they are cut."""
 
     def __init__(
         self,
         shots: Sequence[tuple[int, int]],
         clips: Sequence[tuple[int, int]],
         fps: float,
+        size: tuple[int, int],
         found: Callable[[list[tuple[int, int]], Transparent], None],
     ) -> None:
-        """`shots` are (first frame, end), `clips` (first frame, frames), both in order. `found` is
-        told of each background, and of the clips that it is the background of."""
-        self._stretches = [each for shot in shots for each in _stretches(*shot, clips, fps)]
+        """`shots` are (first frame, end), `clips` (first frame, frames), both in order; `size` is
+        the frames' (height, width). `found` is told of each background, and of the clips that it is
+        the background of."""
+        samples = min(SAMPLES, HELD_BYTES // (3 * size[0] * size[1]))
+        self._stretches = [
+            each for shot in shots for each in _stretches(*shot, clips, fps, samples)
+        ]
         self._found = found
         self._samples: list[Frame] = []
 
@@ -135,13 +140,13 @@ class ShotBackgrounds:
         clips, samples = self._stretches.pop(0).clips, self._samples
         self._samples = []
         if len(samples) >= LEAST_SAMPLES:
-            background = still_background(np.stack(samples))
+            background = still_background(samples)
             if background is not None:
                 self._found(clips, background)
 
 
 def _stretches(
-    first: int, end: int, clips: Sequence[tuple[int, int]], fps: float
+    first: int, end: int, clips: Sequence[tuple[int, int]], fps: float, samples: int
 ) -> Iterator[_Stretch]:
     """The shot in parts of at most :data:`STRETCH`, those that have clips and last longer."""
     count = max(1, math.ceil((end - first) / fps / STRETCH))
@@ -149,5 +154,5 @@ def _stretches(
     for low, high in pairwise(bounds):
         own = [clip for clip in clips if low <= clip[0] + clip[1] // 2 < high]
         if own and high - low >= LONGER * max(frames for _, frames in own):
-            middles = low + (np.arange(SAMPLES) + 0.5) * (high - low) / SAMPLES
+            middles = low + (np.arange(samples) + 0.5) * (high - low) / samples
             yield _Stretch(high, own, frozenset(middles.astype(int).tolist()))

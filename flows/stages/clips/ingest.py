@@ -116,7 +116,8 @@ def _cut(ctx: Context, look: Look) -> Document:
             write_transparent(out.path, background)
         backgrounds.update({first: out.ref for first, _ in behind})
 
-    watched = ShotBackgrounds(look.shots, pieces, look.source.fps, found)
+    size = look.source.height, look.source.width
+    watched = ShotBackgrounds(look.shots, pieces, look.source.fps, size, found)
     frames = watched.watching(checked(media.iter_frames(path), ctx.check_stop))
     position = 0
     for first, count in pieces:

@@ -39,10 +39,12 @@ def background(name: str, first: int) -> Transparent | None:
     """As a build cuts the sample, in one shot with one clip."""
     path = fetch(name)
     found: list[Transparent] = []
+    info = media.probe(path)
     watched = ShotBackgrounds(
-        [(0, media.probe(path).frames)],
+        [(0, info.frames)],
         [(first, FRAMES)],
-        media.probe(path).fps,
+        info.fps,
+        (info.height, info.width),
         lambda clips, picture: found.append(picture),
     )
     for _ in watched.watching(media.iter_frames(path)):

@@ -20,6 +20,7 @@ from experts.annotate.motion.still_background import (
 
 HEIGHT, WIDTH = 96, 128
 FPS = 10.0
+SIZE = HEIGHT, WIDTH
 
 
 def texture(seed: int = 0) -> NDArray[np.uint8]:
@@ -82,7 +83,7 @@ def watched(
     shots: list[tuple[int, int]], clips: list[tuple[int, int]], frames: NDArray[np.uint8]
 ) -> Found:
     found: Found = []
-    backgrounds = ShotBackgrounds(shots, clips, FPS, lambda *one: found.append(one))
+    backgrounds = ShotBackgrounds(shots, clips, FPS, SIZE, lambda *one: found.append(one))
     assert sum(1 for _ in backgrounds.watching(iter(frames))) == len(frames)
     backgrounds.finish()
     return found
@@ -120,7 +121,7 @@ def test_no_more_frames_are_held_than_are_sampled_at_once(
     shots = list(pairwise(bounds))
     clips = [(f, length) for low, high in shots for f in range(low, high - length, length)]
     told: list[tuple[int, int]] = []
-    backgrounds = ShotBackgrounds(shots, clips, fps, lambda own, _: told.extend(own))
+    backgrounds = ShotBackgrounds(shots, clips, fps, SIZE, lambda own, _: told.extend(own))
     small = np.zeros((8, 8, 3), np.uint8)
     for _ in backgrounds.watching(small for _ in range(bounds[-1])):
         assert len(backgrounds._samples) <= SAMPLES
@@ -128,12 +129,25 @@ def test_no_more_frames_are_held_than_are_sampled_at_once(
     assert len(told) == len(set(told)) and set(told) <= set(clips)
 
 
+@pytest.mark.parametrize(("height", "held"), [(2160, 10), (4320, 0)])
+def test_of_large_frames_fewer_are_held_and_of_huge_ones_none(height: int, held: int) -> None:
+    told: list[object] = []
+    backgrounds = ShotBackgrounds(
+        [(0, 60)], [(0, 8)], FPS, (height, height * 16 // 9), lambda *one: told.append(one)
+    )
+    most = 0
+    for _ in backgrounds.watching(iter(walking(60, 1))):  # small ones: their size is only told
+        most = max(most, len(backgrounds._samples))
+    backgrounds.finish()
+    assert most <= 10 and len(told) == (held >= LEAST_SAMPLES)
+
+
 def test_a_long_shot_has_several_since_light_changes() -> None:
     dark = np.clip(texture().astype(int) - 60, 0, 255).astype(np.uint8)
     frames = (each for each in [texture()] * 600 + [dark] * 600)
     found: Found = []
     clips = [(100, 20), (900, 20)]
-    backgrounds = ShotBackgrounds([(0, 1200)], clips, FPS, lambda *one: found.append(one))
+    backgrounds = ShotBackgrounds([(0, 1200)], clips, FPS, SIZE, lambda *one: found.append(one))
     for _ in backgrounds.watching(frames):
         pass
     backgrounds.finish()
