@@ -27,6 +27,7 @@ from experts.annotate.motion.camera import camera_path
 from experts.annotate.motion.foreground import Foreground
 from experts.annotate.preview import Preview
 from experts.annotate.rules import Annotate
+from experts.annotate.tracking.completed import completed
 from experts.annotate.tracking.kinds import alike, counted
 from experts.annotate.tracking.segment import Segmenter
 from experts.annotate.tracking.tracker import TrackedObject, Tracker
@@ -93,10 +94,9 @@ def annotate(
 
     Tracks of labels outside `clip.labels` are left out unless `keep_all`; those that might be taken
     for a kept one, a doubtful truck for a car, are among its rivals. `background` [H, W, 4] is what
-    `clip.background` shows: it tells which objects it uncovers, and how surely their masks cover
-    what came before it. `check_stop` is called
-    between objects and keyframes and may raise. Raises BadInput where there are fewer frames than
-    the clip's.
+    `clip.background` shows: it tells which objects it uncovers, and completes their masks.
+    `check_stop` is called between objects and keyframes and may raise. Raises BadInput where there
+    are fewer frames than the clip's.
     """
     interval = max(1, round(rules.keyframe_seconds * clip.fps))
     preview = Preview(clip.frames, clip.height, clip.width)
@@ -112,15 +112,15 @@ def annotate(
     tracks = []
     for i, found in enumerate(kept):
         check_stop()
+        uncovered = foreground is not None and foreground.uncovers(found.masks)
+        if foreground is not None and uncovered:
+            others = [other for other in seen if other is not found]
+            found = kept[i] = completed(found, others, foreground)
         with store.writing(".mkv") as out:
             media.write_masks(out.path, found.masks, clip.fps)
         rivals = (*found.rivals, *_like(found, left_out, interval))
-        found = dataclasses.replace(found, rivals=rivals)
-        uncovered = foreground is not None and foreground.uncovers(found.masks)
-        if foreground is not None and uncovered:
-            surer = np.maximum(found.confidence, foreground.agreement(found.masks))
-            found = dataclasses.replace(found, confidence=surer)
-        tracks.append(dataclasses.replace(_row(clip, i, found, out.ref), uncovered=uncovered))
+        row = _row(clip, i, dataclasses.replace(found, rivals=rivals), out.ref)
+        tracks.append(dataclasses.replace(row, uncovered=uncovered))
     moving = Union([found.masks for found in kept]) if kept else None
     path = camera_path(preview.frames, moving, preview.size)
     camera = [round(float(v), 2) for v in path.ravel()]

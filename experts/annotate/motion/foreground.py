@@ -15,15 +15,21 @@ from numpy.typing import NDArray
 
 from catalog.media.image import Transparent
 from experts.annotate.motion.still_background import ALIKE, MOST_ALIKE
-from experts.masks.geometry import Mask
+from experts.masks.geometry import Mask, box_of
 from experts.masks.packed import PackedMasks
 
 MOST_KNOWN = 0.9
 """Share of the pixels behind an object that must be known to say that it is uncovered."""
 
-NEAR = 0.008
-"""How far around a mask what differs may be the object's, as a share of the picture's longer side:
-as far as a removal's hole is grown."""
+REACH = 0.4
+"""How far around a mask what differs may be the object's, in widths and heights of its box."""
+
+SHADOW = (0.5, 0.95)
+"""What darkens the background to between these shares, all channels alike, is a shadow (as in
+Horprasert et al., ICCV Frame-Rate Workshop 1999)."""
+
+TINT = 0.1
+"""How far these shares of the channels may lie apart in a shadow."""
 
 _SPECK = 3  # px, the median's side: differences of a pixel or two are noise
 
@@ -34,9 +40,7 @@ class Foreground:
     def __init__(self, background: Transparent) -> None:
         self._colour, self._known = background[..., :3], background[..., 3] == 255
         height, width = self._known.shape
-        self._changed = PackedMasks(height, width)
-        radius = max(1, round(NEAR * max(height, width)))
-        self._near = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * radius + 1,) * 2)
+        self._changed, self._solid = (PackedMasks(height, width) for _ in range(2))
 
     def watch(self, frames: Iterable[NDArray[np.uint8]]) -> Iterator[NDArray[np.uint8]]:
         """`frames` [H, W, 3], each compared."""
@@ -44,6 +48,7 @@ class Foreground:
             off = cv2.absdiff(frame, self._colour).max(axis=-1)
             changed = ((off > ALIKE) & self._known).astype(np.uint8)
             self._changed[number] = cv2.medianBlur(changed, _SPECK) > 0
+            self._solid[number] = self._changed[number] & ~self._shadow(frame)
             yield frame
 
     def uncovers(self, masks: Sequence[Mask]) -> bool:
@@ -57,13 +62,32 @@ class Foreground:
                 changed += int(np.count_nonzero(mask & self._changed[number]))
         return known >= MOST_KNOWN * hidden and changed >= (1 - MOST_ALIKE) * known > 0
 
-    def agreement(self, masks: Sequence[Mask]) -> NDArray[np.float32]:
-        """How well each mask covers what differs in and near it: their IoU, [T]; 0 where it is
-        empty."""
-        found = np.zeros(len(masks), np.float32)
-        for number, mask in enumerate(masks):
-            if mask.any():
-                near = cv2.dilate(mask.astype(np.uint8), self._near) > 0
-                changed = self._changed[number] & near
-                found[number] = np.count_nonzero(mask & changed) / np.count_nonzero(mask | changed)
+    def around(self, number: int, mask: Mask, taken: Mask) -> Mask:
+        """All of frame `number` that differs in and close around the object of `mask` [H, W] and
+        hangs together with it, but for shadows and what other objects have `taken`; with the mask.
+        """
+        box = box_of(mask)
+        if box is None:
+            return mask
+        x0, y0, x1, y1 = box
+        width, height = REACH * (x1 - x0), REACH * (y1 - y0)
+        rows = slice(max(0, int(y0 - height)), int(y1 + height))
+        columns = slice(max(0, int(x0 - width)), int(x1 + width))
+        part = (self._solid[number][rows, columns] & ~taken[rows, columns]) | mask[rows, columns]
+        _, labels = cv2.connectedComponents(part.astype(np.uint8))
+        own = np.unique(labels[mask[rows, columns]])
+        found = mask.copy()
+        found[rows, columns] |= np.isin(labels, own[own > 0])
         return found
+
+    def agreement(self, number: int, mask: Mask, around: Mask) -> float:
+        """How well the mask covers what differs `around` it: their IoU."""
+        changed = (self._changed[number] & mask) | (around & ~mask)
+        union = np.count_nonzero(mask | changed)
+        return float(np.count_nonzero(mask & changed) / union) if union else 0.0
+
+    def _shadow(self, frame: NDArray[np.uint8]) -> Mask:
+        share = frame / np.maximum(self._colour, 1).astype(np.float32)
+        least, most = share.min(axis=-1), share.max(axis=-1)
+        shadow: Mask = (least >= SHADOW[0]) & (most <= SHADOW[1]) & (most - least <= TINT)
+        return shadow

@@ -34,15 +34,46 @@ def watched(background: NDArray[np.uint8], came: NDArray[np.bool_]) -> Foregroun
     return foreground
 
 
-def test_a_mask_that_is_right_agrees_and_one_that_is_half_as_large_does_half() -> None:
+NOBODY = np.zeros((HEIGHT, WIDTH), bool)
+
+
+def agreement(foreground: Foreground, mask: NDArray[np.bool_]) -> float:
+    return foreground.agreement(0, mask, foreground.around(0, mask, NOBODY))
+
+
+def test_a_mask_that_is_right_agrees_and_one_that_is_not_does_less() -> None:
     foreground = watched(opaque(texture()), square())
-    assert foreground.agreement(square()) == pytest.approx(1, abs=0.01)
-    half = square()
-    half[:, :, 52:] = False  # 12 of 30 columns; what is left lies further off than what is near
-    assert foreground.agreement(half) == pytest.approx(12 / 13, abs=0.01)
-    wide = square(34, 42)
-    assert foreground.agreement(wide) == pytest.approx((30 * 30) / (42 * 42), abs=0.02)
-    assert (foreground.agreement(square() & False) == 0).all()
+    assert agreement(foreground, square()[0]) == pytest.approx(1, abs=0.01)
+    most = square()[0]
+    most[:, 64:] = False  # 24 of 30 columns
+    assert agreement(foreground, most) == pytest.approx(24 / 30, abs=0.01)
+    wide = square(34, 42)[0]
+    assert agreement(foreground, wide) == pytest.approx((30 * 30) / (42 * 42), abs=0.02)
+    assert agreement(foreground, NOBODY) == 0
+
+
+def test_around_a_mask_is_what_hangs_together_with_it_and_nobody_else_has() -> None:
+    came = square()
+    came[:, 45:50, 70:76] = True  # an arm
+    came[:, 10:20, 100:110] = True  # somebody else, further off
+    foreground = watched(opaque(texture()), came)
+    whole = square()[0]
+    whole[45:50, 70:76] = True
+    around = foreground.around(0, square()[0], NOBODY)
+    assert np.count_nonzero(around ^ whole) <= 4  # corners
+    taken = NOBODY.copy()
+    taken[45:50, 70:76] = True
+    assert np.count_nonzero(foreground.around(0, square()[0], taken) ^ square()[0]) <= 4
+
+
+def test_a_shadow_is_not_part_of_it() -> None:
+    foreground = Foreground(opaque(texture()))
+    frame = texture()
+    frame[60:68, 40:70] = np.rint(frame[60:68, 40:70] * 0.7)
+    frame[square()[0]] = 240
+    list(foreground.watch([frame]))
+    added = foreground.around(0, square()[0], NOBODY) & ~square()[0]
+    assert added[60:68, 40:70].mean() < 0.1
 
 
 def test_what_stood_there_is_not_uncovered() -> None:
