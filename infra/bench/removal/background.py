@@ -7,7 +7,8 @@ which is made from the footage's own other frames and may have changed since. Of
 camera moves there is none. PSNR within the mask, the share that had to be invented, and by how many
 dB the remover expects to be off.
 
-    python infra/bench/removal/background.py           # all samples, by the split's tables
+    python infra/bench/removal/background.py                # all samples, by the split's tables
+    python infra/bench/removal/background.py clip_park      # some
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ def main() -> None:
     print(f"{'sample':<22}{'known':>6}{'PSNR':>7}{'with':>7}{'by_migan':>10}{'with':>6}", end="")
     print(f"{'expected':>10}{'with':>7}")
     for table in (split().tuned_on, split().reported_on):
-        for name in table:
+        for name in sorted(table.keys() & set(sys.argv[1:] or table)):
             first = max(0, media.probe(fetch(name)).frames // 2 - FRAMES // 2)
             known = background(name, first)
             if known is None:
