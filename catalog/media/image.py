@@ -36,11 +36,18 @@ def write_png(path: Path, picture: Picture) -> None:
 
 
 def read_transparent(path: Path) -> Transparent:
-    """What :func:`write_transparent` has written, decoded in a process of its own. Raises
-    EditmillError where it cannot be read."""
-    found = decoded(path, cv2.IMREAD_UNCHANGED)
+    """What :func:`write_transparent` has written, decoded in a process of its own. Raises BadInput
+    (`unreadable_file`, not final) where it is missing or damaged."""
+    try:
+        found = decoded(path, cv2.IMREAD_UNCHANGED)
+    except BadInput:
+        found = np.empty(0)
     if found.ndim != 3 or found.shape[2] != 4 or found.dtype != np.uint8:
-        raise BadInput("corrupt_image", f"{path}: is no PNG with transparency; restore the file")
+        raise BadInput(
+            "unreadable_file",
+            f"{path}: is missing or no PNG with transparency; restore the file",
+            final=False,
+        )
     return np.ascontiguousarray(found[..., [2, 1, 0, 3]])
 
 

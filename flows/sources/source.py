@@ -13,10 +13,10 @@ from catalog.errors import BadInput
 from catalog.validated import Part
 
 MAX_FRAMES = 500
+"""Longer sources are cut (Señorita-2M, video pre-processing)."""
 
 MOST_OF_A_SOURCE = 1_000_000
 """Clips: more than a year of footage gives."""
-"""Longer sources are cut (Señorita-2M, video pre-processing)."""
 
 
 class Section(Part):

@@ -42,6 +42,10 @@ AGREEING = 0.6
 STANDING = 0.8
 """Share of the picture that must be background for the camera to have stood."""
 
+FITTING = 0.85
+"""Share of the background that a clip's own frames must show: fewer do where the light has changed
+or the camera was knocked (measured, infra/bench/results/removal.md); the rest may be objects."""
+
 LONGER = 2.0
 """Times a clip's length that a stretch must have to show more than the clip itself."""
 
@@ -93,14 +97,23 @@ def shows_object(background: Transparent, frames: Iterable[Frame], masks: Iterab
     return alike > MOST_ALIKE * compared
 
 
+def fits(background: Transparent, frame: Frame) -> bool:
+    """Whether the frame shows the background, but for some objects; both of one size."""
+    off = np.maximum(frame, background[..., :3]) - np.minimum(frame, background[..., :3])
+    known = background[..., 3] == 255
+    shown = (off.max(axis=-1) <= TOLERANCE) & known
+    return int(np.count_nonzero(shown)) >= FITTING * int(np.count_nonzero(known))
+
+
 @dataclass(frozen=True, slots=True)
 class _Stretch:
-    """Frames of one shot up to `end`, the clips in it as (first frame, frames), and the frames that
-    are sampled."""
+    """Frames of one shot up to `end`, the clips in it as (first frame, frames), the frames that are
+    sampled, and those by which it is seen whether the background is the clips'."""
 
     end: int
     clips: list[tuple[int, int]]
     sampled: frozenset[int]
+    looked_at: frozenset[int]
 
 
 class ShotBackgrounds:
@@ -123,6 +136,7 @@ class ShotBackgrounds:
         ]
         self._found = found
         self._samples: list[Frame] = []
+        self._small: dict[int, Frame] = {}  # by number, every few rows and columns
 
     def watching(self, frames: Iterator[Frame]) -> Iterator[Frame]:
         """The same frames, from the video's first on."""
@@ -131,18 +145,33 @@ class ShotBackgrounds:
                 self.finish()
             if self._stretches and number in self._stretches[0].sampled:
                 self._samples.append(frame.copy())
+            if self._stretches and number in self._stretches[0].looked_at:
+                self._small[number] = frame[::EVERY, ::EVERY].copy()
             yield frame
 
     def finish(self) -> None:
         """No more frames of this stretch are coming."""
         if not self._stretches:
             return
-        clips, samples = self._stretches.pop(0).clips, self._samples
-        self._samples = []
-        if len(samples) >= LEAST_SAMPLES:
-            background = still_background(samples)
-            if background is not None:
-                self._found(clips, background)
+        clips, samples, small = self._stretches.pop(0).clips, self._samples, self._small
+        self._samples, self._small = [], {}
+        background = still_background(samples) if len(samples) >= LEAST_SAMPLES else None
+        if background is None:
+            return
+        shown = background[::EVERY, ::EVERY]
+        fitting = [
+            clip
+            for clip in clips
+            if all(fits(shown, small[number]) for number in _looks(clip) if number in small)
+        ]
+        if fitting:
+            self._found(fitting, background)
+
+
+def _looks(clip: tuple[int, int]) -> tuple[int, int, int]:
+    """The numbers of a clip's first, middle and last frame."""
+    first, count = clip
+    return first, first + count // 2, first + count - 1
 
 
 def _stretches(
@@ -155,4 +184,5 @@ def _stretches(
         own = [clip for clip in clips if low <= clip[0] + clip[1] // 2 < high]
         if own and high - low >= LONGER * max(frames for _, frames in own):
             middles = low + (np.arange(samples) + 0.5) * (high - low) / samples
-            yield _Stretch(high, own, frozenset(middles.astype(int).tolist()))
+            looks = frozenset(number for clip in own for number in _looks(clip))
+            yield _Stretch(high, own, frozenset(middles.astype(int).tolist()), looks)

@@ -111,13 +111,14 @@ def _cut(ctx: Context, look: Look) -> Document:
         raise _too_short(look, rules)
     clips, backgrounds = [], dict[int, str]()
 
+    height, width = look.source.height, look.source.width
+
     def found(behind: list[tuple[int, int]], background: Transparent) -> None:
-        with ctx.catalog.media.writing(".png") as out:
-            write_transparent(out.path, background)
+        with ctx.catalog.media.writing(".png") as out:  # clips have even sides
+            write_transparent(out.path, background[: height // 2 * 2, : width // 2 * 2])
         backgrounds.update({first: out.ref for first, _ in behind})
 
-    size = look.source.height, look.source.width
-    watched = ShotBackgrounds(look.shots, pieces, look.source.fps, size, found)
+    watched = ShotBackgrounds(look.shots, pieces, look.source.fps, (height, width), found)
     frames = watched.watching(checked(media.iter_frames(path), ctx.check_stop))
     position = 0
     for first, count in pieces:

@@ -45,8 +45,11 @@ def test_what_is_transparent_stays_so(tmp_path: Path) -> None:
     write_transparent(tmp_path / "a.png", shown)
     assert np.array_equal(read_transparent(tmp_path / "a.png"), shown)
     write_png(tmp_path / "b.png", shown[..., :3])
-    with pytest.raises(BadInput, match="no PNG with transparency; restore the file"):
-        read_transparent(tmp_path / "b.png")
+    (tmp_path / "c.png").write_bytes((tmp_path / "a.png").read_bytes()[:5000])
+    for name in ("b", "c", "missing"):
+        with pytest.raises(BadInput, match="no PNG with transparency; restore the file") as told:
+            read_transparent(tmp_path / f"{name}.png")
+        assert not told.value.final
 
 
 @pytest.mark.parametrize(

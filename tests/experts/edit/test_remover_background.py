@@ -55,3 +55,11 @@ def test_one_that_shows_the_object_itself_is_not_used() -> None:
     frames, _, _ = scene(speed=1.0)
     stood = removed(opaque(frames[0]))
     assert (stood.frames == removed(None).frames).all() and stood.info == removed(None).info
+
+
+def test_what_has_gone_since_does_not_come_back_where_frames_show_the_place() -> None:
+    _, masks, truth = scene(speed=5.0)  # 50 px in all: each place is seen in some frame
+    stood = truth[0].copy()
+    stood[40:70, 20:60] = (30, 200, 30)
+    result = removed(opaque(stood), speed=5.0)
+    assert psnr(result.frames, truth, masks) > 30

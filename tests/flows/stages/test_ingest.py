@@ -169,19 +169,21 @@ def test_what_the_shot_shows_behind_a_clips_objects_is_stored_once(
     without_cuts(monkeypatch)
     folder = tmp_path / "footage"
     folder.mkdir()
-    still = scene(90, 96, 400)  # which a block crosses
+    still = scene(90, 97, 401)  # which a block crosses; clips have even sides
     rng = np.random.default_rng(0)
     canvas = rng.integers(0, 255, (96, 600, 3), dtype=np.uint8)
     panned = np.stack([canvas[:, 4 * t : 4 * t + 128] for t in range(90)])
-    for name, frames in (("still", still), ("panned", panned)):
-        shutil.move(write(f"{name}.mp4", frames), folder / f"{name}.mp4")
+    shutil.move(write("panned.mp4", panned), folder / "panned.mp4")
+    odd = write("still.mkv", still, codec="ffv1", pix_fmt="bgr0")
+    shutil.move(odd, folder / "still.mkv")
     recipe = parse(RECIPE.format(folder=folder), "test")
     ctx = context(tmp_path / "out", recipe)
     clips = _clips(ctx, local_files(recipe.sources))
     found = {clip.uri: {c.background for c in clips if c.uri == clip.uri} for clip in clips}
-    assert found["panned.mp4"] == {""} and len(found["still.mp4"]) == 1
-    shown = read_transparent(ctx.catalog.path(found["still.mp4"].pop()))
-    empty = scene(1, 96, 400)[0]
+    assert found["panned.mp4"] == {""} and len(found["still.mkv"]) == 1
+    shown = read_transparent(ctx.catalog.path(found["still.mkv"].pop()))
+    assert shown.shape == (96, 400, 4)
+    empty = scene(1, 97, 401)[0][:96, :400].copy()
     empty[16:40, :16] = empty[40:41, :16]  # where the block is in the first frame
     known = shown[..., 3] == 255
     assert known.mean() > 0.95

@@ -19,6 +19,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalog.media.image import Transparent
+from experts.annotate.motion.still_background import ALIKE
 from experts.base import Frames, Masks
 from experts.edit.remover.background_flow import BackgroundFlow
 from experts.edit.remover.fills.diffuse import diffuse
@@ -104,8 +105,11 @@ def candidates(
     found += [seen, seen]
     if background is not None:
         shown = background[pixels.y.astype(int), pixels.x.astype(int)]
-        known = shown[:, 3] == 255
-        colour.append(match_rim(frames[t], pixels, shown[:, :3].astype(np.float32), known))
+        colours = shown[:, :3].astype(np.float32)
+        # Where frames show the place, they say whether what stood there then is there now.
+        gone = seen & (np.abs(median - colours).max(axis=-1) > ALIKE)
+        known = (shown[:, 3] == 255) & ~gone
+        colour.append(match_rim(frames[t], pixels, colours, known))
         found.append(known)
     colour.append(_spatial(frames[t], pixels))
     found.append(np.ones_like(seen))

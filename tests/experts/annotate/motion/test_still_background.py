@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from itertools import pairwise
 
 import numpy as np
@@ -127,6 +128,25 @@ def test_no_more_frames_are_held_than_are_sampled_at_once(
         assert len(backgrounds._samples) <= SAMPLES
     backgrounds.finish()
     assert len(told) == len(set(told)) and set(told) <= set(clips)
+
+
+CHANGES = {
+    "lighter": lambda frame: np.clip(frame * 1.25 + 5, 0, 255),
+    "darker": lambda frame: frame * 0.75,
+    "warmer": lambda frame: np.clip(frame * np.array([1.15, 1, 0.8]), 0, 255),
+    "knocked": lambda frame: np.roll(frame, (6, 9), (0, 1)),
+}
+
+
+@pytest.mark.parametrize("change", CHANGES.values(), ids=CHANGES.keys())
+def test_a_clip_that_does_not_show_it_has_none(
+    change: Callable[[NDArray[np.uint8]], NDArray[np.floating]],
+) -> None:
+    frames = walking(60, 2)
+    frames[40:] = np.stack([change(frame).astype(np.uint8) for frame in frames[40:]])
+    before, across, behind = (4, 10), (35, 10), (46, 10)
+    ((clips, _),) = watched([(0, 60)], [before, across, behind], frames)
+    assert clips == [before]
 
 
 @pytest.mark.parametrize(("height", "held"), [(2160, 10), (4320, 0)])
