@@ -45,10 +45,13 @@ class Foreground:
     def watch(self, frames: Iterable[NDArray[np.uint8]]) -> Iterator[NDArray[np.uint8]]:
         """`frames` [H, W, 3], each compared."""
         for number, frame in enumerate(frames):
-            off = cv2.absdiff(frame, self._colour).max(axis=-1)
-            changed = ((off > ALIKE) & self._known).astype(np.uint8)
-            self._changed[number] = cv2.medianBlur(changed, _SPECK) > 0
-            self._solid[number] = self._changed[number] & ~self._shadow(frame)
+            red, green, blue = cv2.split(cv2.absdiff(frame, self._colour))
+            off = cv2.max(cv2.max(red, green), blue)  # numpy's takes ten times as long
+            different = ((off > ALIKE) & self._known).astype(np.uint8)
+            changed = cv2.medianBlur(different, _SPECK) > 0
+            solid = changed.copy()
+            solid[changed] = ~_shadow(frame[changed], self._colour[changed])
+            self._changed[number], self._solid[number] = changed, solid
             yield frame
 
     def uncovers(self, masks: Sequence[Mask]) -> bool:
@@ -57,9 +60,9 @@ class Foreground:
         hidden = known = changed = 0
         for number, mask in enumerate(masks):
             if mask.any():
+                changed += int(np.count_nonzero(self._changed[number][mask]))
+                known += int(np.count_nonzero(self._known[mask]))
                 hidden += int(np.count_nonzero(mask))
-                known += int(np.count_nonzero(mask & self._known))
-                changed += int(np.count_nonzero(mask & self._changed[number]))
         return known >= MOST_KNOWN * hidden and changed >= (1 - MOST_ALIKE) * known > 0
 
     def around(self, number: int, mask: Mask, taken: Mask) -> Mask:
@@ -86,8 +89,10 @@ class Foreground:
         union = np.count_nonzero(mask | changed)
         return float(np.count_nonzero(mask & changed) / union) if union else 0.0
 
-    def _shadow(self, frame: NDArray[np.uint8]) -> Mask:
-        share = frame / np.maximum(self._colour, 1).astype(np.float32)
-        least, most = share.min(axis=-1), share.max(axis=-1)
-        shadow: Mask = (least >= SHADOW[0]) & (most <= SHADOW[1]) & (most - least <= TINT)
-        return shadow
+
+def _shadow(colour: NDArray[np.uint8], background: NDArray[np.uint8]) -> NDArray[np.bool_]:
+    """Which pixels [N, 3] are the background's under a shadow."""
+    share = colour / np.maximum(background, 1).astype(np.float32)
+    least, most = share.min(axis=-1), share.max(axis=-1)
+    shadow: NDArray[np.bool_] = (least >= SHADOW[0]) & (most <= SHADOW[1]) & (most - least <= TINT)
+    return shadow
