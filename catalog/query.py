@@ -17,7 +17,6 @@ import polars as pl
 
 from catalog.delta.key_index import KeyIndex
 from catalog.errors import EditmillError
-from catalog.keeping.erased import kept_path
 from catalog.records import (
     LOCAL_EDIT_TASKS,
     PAIR_TASKS,
@@ -175,8 +174,8 @@ class Queries:
         return self.table("sources")
 
     def path(self, ref: str) -> Path:
-        """The file behind a media reference; BadInput for what was erased with its source."""
-        return kept_path(self.media)(ref)
+        """The file behind a media reference; it need not exist."""
+        return self.media.path(ref)
 
     def sql(self, query: str) -> pl.DataFrame:
         """The result of an SQL query (polars' dialect) over all tables at this ref.

@@ -150,7 +150,7 @@ def test_random_pairs_as_one_picture(editmill, refused, root: Path, tmp_path: Pa
     )
     assert not set(rejected["pairs"]) & set(kept) and rejected["pairs"]
     assert "name it *.png" in refused("sheet", "--out", tmp_path / "x.jpg", "--catalog", root)
-    assert "'debur'; there are" in refused(
+    assert "'debur'; did you mean deblur?" in refused(
         "sheet", "--out", one, "--task", "debur", "--catalog", root
     )
     assert "no rejected pair of deblur" in refused(
