@@ -276,7 +276,7 @@ def test_a_dry_run_counts_and_writes_nothing(editmill, recipe: Path, tmp_path: P
     assert all(model["licence"] for model in told["models"])
     shown = editmill("build", recipe, "--out", out, "--dry-run")
     assert " edits, 3 to 15 as objects suit" in shown and "the judgement decides" in shown
-    assert re.search(r"object_removal +3 +0 to 6", shown)
+    assert re.search(r"object_removal +4 +0 to 6", shown)
     assert "2 sources" in shown and "3 clips" in shown and "Apache-2.0" in shown
     assert sorted(tmp_path.rglob("*")) == before
 
