@@ -6,7 +6,9 @@ only the branch holds of a source would appear there although it was forgotten, 
 
 from __future__ import annotations
 
-from catalog.keeping.forget import FOLDER, Forgotten, erase, take_out, trace
+from dataclasses import replace
+
+from catalog.keeping.forget import FOLDER, Forgotten, erase, remember, take_out, trace
 from catalog.layout import document, parsed
 from catalog.storage.location import Storage, Versioned
 
@@ -18,21 +20,21 @@ def forget_as_main_did(branch: Versioned, main: Storage) -> list[Forgotten]:
     Interrupted and called again, it goes on: a source counts as forgotten on the branch from when
     main's own document of it is there.
     """
-    known = {each.key: branch.read(each.key) for each in branch.list(FOLDER)}
     done = []
     for key in (each.key for each in main.list(FOLDER)):
-        noted = main.read(key)
-        if noted is None or noted == known.get(key):
+        noted, known = document(main, key), document(branch, key)
+        if noted is None or noted == known:
             continue
-        source = parsed(main, key, Forgotten, document(main, key) or {})
-        erasing, source.erased = source.erased, False  # not yet here
-        if key in known:  # an interrupted call noted there what nothing else may name by now
-            source.media += parsed(branch, key, Forgotten, document(branch, key) or {}).media
+        forgotten = parsed(main, key, Forgotten, noted)
+        source = replace(forgotten, erased=False)  # not yet here
+        if known is not None:  # an interrupted call noted there what nothing else may name by now
+            there = parsed(branch, key, Forgotten, known)
+            source.media = [*source.media, *there.media]
         trace(branch, source)
         take_out(branch, source)
-        if erasing:
+        if forgotten.erased:
             erase(branch, source, kept=main.exists)
-        branch.write(key, noted)
+        remember(branch, forgotten)
         done.append(source)
     if done:
         branch.commit("Forget what main has forgotten", {})

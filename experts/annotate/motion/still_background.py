@@ -79,8 +79,7 @@ def still_background(samples: Sequence[Frame]) -> Transparent | None:
 def _agreeing(samples: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
     """The median [H, W, 3], and where enough of the samples show it [H, W]."""
     median = np.partition(samples, len(samples) // 2, axis=0)[len(samples) // 2]
-    off = np.maximum(samples, median) - np.minimum(samples, median)
-    return median, (off.max(axis=-1) <= TOLERANCE).mean(axis=0) >= AGREEING
+    return median, (_difference(samples, median) <= TOLERANCE).mean(axis=0) >= AGREEING
 
 
 def shows_object(background: Transparent, frames: Iterable[Frame], masks: Iterable[Mask]) -> bool:
@@ -90,19 +89,23 @@ def shows_object(background: Transparent, frames: Iterable[Frame], masks: Iterab
     known, colour = background[..., 3] == 255, background[..., :3]
     for frame, mask in zip(frames, masks, strict=True):
         inside = mask & known
-        there, behind = frame[inside], colour[inside]
-        off = np.maximum(there, behind) - np.minimum(there, behind)
-        alike += int(np.count_nonzero(off.max(axis=-1, initial=0) <= ALIKE))
-        compared += len(there)
+        off = _difference(frame[inside], colour[inside])
+        alike += int(np.count_nonzero(off <= ALIKE))
+        compared += len(off)
     return alike > MOST_ALIKE * compared
 
 
 def fits(background: Transparent, frame: Frame) -> bool:
     """Whether the frame shows the background, but for some objects; both of one size."""
-    off = np.maximum(frame, background[..., :3]) - np.minimum(frame, background[..., :3])
     known = background[..., 3] == 255
-    shown = (off.max(axis=-1) <= TOLERANCE) & known
+    shown = (_difference(frame, background[..., :3]) <= TOLERANCE) & known
     return int(np.count_nonzero(shown)) >= FITTING * int(np.count_nonzero(known))
+
+
+def _difference(one: NDArray[np.uint8], other: NDArray[np.uint8]) -> NDArray[np.uint8]:
+    """Levels by which the colours [..., 3] differ, in the channel in which they do most."""
+    most: NDArray[np.uint8] = (np.maximum(one, other) - np.minimum(one, other)).max(axis=-1)
+    return most
 
 
 @dataclass(frozen=True, slots=True)

@@ -110,7 +110,6 @@ def _cut(ctx: Context, look: Look) -> Document:
     if not pieces:
         raise _too_short(look, rules)
     clips, backgrounds = [], dict[int, str]()
-
     height, width = look.source.height, look.source.width
 
     def found(behind: list[tuple[int, int]], background: Transparent) -> None:

@@ -9,7 +9,7 @@ import pytest
 
 import catalog
 from catalog.keeping.branch import forget_as_main_did
-from catalog.keeping.forget import erase, find, forgotten_sources, remember, take_out, trace
+from catalog.keeping.forget import forgotten_sources
 from catalog.keys import digest
 from catalog.policy import Policy
 from catalog.products import Products
@@ -17,19 +17,10 @@ from catalog.records import Clip, Source
 from catalog.storage import open_storage
 from catalog.storage.location import Storage, Versioned
 from tests.catalog.keeping import two_sources
-from tests.catalog.keeping.two_sources import FIRST, SECOND, clip_id, record
+from tests.catalog.keeping.two_sources import FIRST, SECOND, clip_id, forget, record
 
 ONLY_THERE = "c" * 16
 """A selection that the stopped build alone has."""
-
-
-def forget(storage: Storage, erasing: bool) -> None:
-    source = find(storage, FIRST)
-    trace(storage, source)
-    remember(storage, source)
-    take_out(storage, source)
-    if erasing:
-        erase(storage, source)
 
 
 @pytest.fixture
@@ -71,7 +62,7 @@ def resumed(main: Versioned, selection: str = ONLY_THERE) -> pl.DataFrame:
 @pytest.mark.parametrize("erasing", [False, True])
 def test_it_does_not_come_back_with_the_build(main: Versioned, erasing: bool) -> None:
     made = stopped(main)
-    forget(main, erasing)
+    forget(main, FIRST, erasing)
     main.commit("forgotten", {})
     clips = resumed(main)
     assert clips["source_id"].to_list() == [SECOND]
@@ -90,7 +81,7 @@ def test_what_main_still_has_stays(main: Versioned) -> None:
     catalog.open(branch).select(ONLY_THERE, "recipe 3", Policy(), "1").tables.put(
         "clips", {clip: [record(Clip, clip_id=clip, source_id=FIRST, video=same)]}
     )
-    forget(main, erasing=True)
+    forget(main, FIRST, erasing=True)
     main.commit("forgotten", {})
     resumed(main)
     assert main.exists(same)
@@ -100,7 +91,7 @@ def test_it_is_done_once_and_goes_on_where_it_was_interrupted(
     main: Versioned, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     made = stopped(main)
-    forget(main, erasing=True)
+    forget(main, FIRST, erasing=True)
     main.commit("forgotten", {})
     branch = main.at("build-1")
     deleted: Callable[..., None] = type(branch).delete

@@ -14,12 +14,9 @@ import catalog
 from catalog import trained
 from catalog.errors import EditmillError
 from catalog.keeping.forget import (
-    Forgotten,
-    erase,
     find,
     forgotten_sources,
     remember,
-    take_out,
     trace,
 )
 from catalog.keys import digest
@@ -27,24 +24,13 @@ from catalog.labels import add, holding, labelled
 from catalog.products import Products
 from catalog.storage import open_storage
 from catalog.storage.folder import FolderStorage
-from catalog.storage.location import Storage
 from catalog.tables import Tables
 from tests.catalog.keeping import two_sources
-from tests.catalog.keeping.two_sources import FIRST, SECOND, SELECTIONS, Made
+from tests.catalog.keeping.two_sources import FIRST, SECOND, SELECTIONS, Made, forget
 
 TABLES = ("sources", "clips", "tracks", "plans", "pairs", "local_edits", "failures")
 LEFT = dict(zip(TABLES, (1, 1, 1, 1, 2, 1, 2), strict=True))
 """Rows of each selection that have nothing of the first source."""
-
-
-def forget(storage: Storage, wanted: str, erasing: bool = False) -> Forgotten:
-    source = find(storage, wanted)
-    trace(storage, source)
-    remember(storage, source)
-    take_out(storage, source)
-    if erasing:
-        erase(storage, source)
-    return source
 
 
 def rows(uri: str, selection: str) -> dict[str, int]:

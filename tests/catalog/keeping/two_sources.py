@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 import catalog
+from catalog.keeping.forget import Forgotten, erase, find, remember, take_out, trace
 from catalog.keys import digest
 from catalog.policy import Policy
 from catalog.products import Products
@@ -70,6 +71,17 @@ def record(kind: type, **values: Any) -> Any:
     }
     none = {k: None for k in required if k.endswith("_score")}
     return kind(**required | none | values)
+
+
+def forget(storage: Storage, wanted: str, erasing: bool = False) -> Forgotten:
+    """As the command does it."""
+    source = find(storage, wanted)
+    trace(storage, source)
+    remember(storage, source)
+    take_out(storage, source)
+    if erasing:
+        erase(storage, source)
+    return source
 
 
 def clip_id(source: str) -> str:

@@ -5,14 +5,13 @@ from __future__ import annotations
 import pytest
 
 import catalog
-from catalog.keeping.forget import erase, find, remember, take_out, trace
 from catalog.records import Source
 from catalog.storage import open_storage
 from catalog.storage.location import Versioned
 from flows.recipe import parse
 from flows.runtime.context import context
 from flows.runtime.results.branch import on_branch
-from tests.catalog.keeping.two_sources import FIRST, SECOND, record, store
+from tests.catalog.keeping.two_sources import FIRST, SECOND, forget, record, store
 
 RECIPE = "name: tiny\nsources: [{kind: folder, path: v}]\nplan: {weights: {deblur: 1}}\n"
 
@@ -33,11 +32,7 @@ def test_what_was_erased_while_the_build_stood_still_does_not_come_back(lakefs_u
     with on_branch(other):
         row = record(Source, source_id=FIRST, name=FIRST, media=store(other.catalog.storage, FIRST))
         other.catalog.tables.put("sources", {FIRST: [row]})
-    source = find(main, FIRST)
-    trace(main, source)
-    remember(main, source)
-    take_out(main, source)
-    erase(main, source)
+    forget(main, FIRST, erasing=True)
     main.commit("forgotten", {})
     ctx = context(lakefs_uri, parse(RECIPE, "tiny"))
     with on_branch(ctx):
