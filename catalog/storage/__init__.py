@@ -15,9 +15,14 @@ def open_storage(uri: str | Path) -> Storage:
     """The storage that `uri` names: a folder (its path, or `file://…`), `s3://bucket[/prefix]` or
     `lakefs://repository[/branch]`.
 
-    Nothing is asked of a remote one yet. Raises EditmillError for another scheme, and where the
-    settings that say how to reach it (docs/storage.md) are missing or wrong.
+    Nothing is asked of a remote one yet. Raises EditmillError for a blank name or another scheme,
+    and where the settings that say how to reach it (docs/storage.md) are missing or wrong.
     """
+    if not str(uri).strip():
+        raise EditmillError(
+            "the catalog's name is blank; name a folder, s3://… or lakefs://… (--catalog, --out, "
+            "or EDITMILL_CATALOG)"
+        )
     found = re.match(r"([A-Za-z][A-Za-z0-9+.-]+)://", str(uri))
     scheme = found[1].lower() if found and isinstance(uri, str) else ""
     if not scheme:

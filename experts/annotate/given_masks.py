@@ -12,6 +12,7 @@ import numpy as np
 from catalog import media
 from catalog.errors import BadInput, EditmillError
 from catalog.media.sides import one_shape
+from catalog.wording import counted
 from experts.annotate.rules import Annotate
 from experts.annotate.tracking.detect import Detection, Detector
 from experts.annotate.tracking.segment import Segmenter
@@ -133,6 +134,14 @@ def _tracked(frames: Frames, fps: float, detector: object, asked: str, label: st
         others = f"; seen: {', '.join(seen)}" if seen else ""
         other = "--mask" if asked.startswith("--box") else "--mask or --box"
         raise EditmillError(f"{asked}: no such object found in the video{others}; give {other}")
+    crowded = {frame for f in found for frame, _ in f.rivals} if label else set()
+    if crowded:
+        log.warning(
+            "%s: in %s more of them are seen than could be followed, and these stay as they are; "
+            "look at the result, or give --mask",
+            asked,
+            counted(len(crowded), "frame"),
+        )
     masks: Masks = np.stack(Union([f.masks for f in found]))
     followed = int(masks.any((1, 2)).sum())
     if followed < len(masks):

@@ -51,12 +51,15 @@ def quotas(rules: Planning) -> tuple[int, int]:
 
     A clip of few objects is not filled up with edits of the whole picture, or these would outnumber
     the others in a build of such clips, whatever `local_share` asks for. One edit, at least, is
-    made of every clip. Where no weight asks for edits of one object, all are of the whole picture.
+    made of every clip, and of two or more one is of the whole picture unless `local_share` is 1.
+    Where no weight asks for edits of one object, all are of the whole picture.
     """
     tasks = [TASKS[name] for name, weight in rules.weights.items() if weight]
     if not any(task.local and not planner_of(task).from_bank for task in tasks):
         return 0, rules.edits_per_clip
     local = math.ceil(rules.local_share * rules.edits_per_clip)
+    if rules.local_share < 1 < rules.edits_per_clip:
+        local = min(local, rules.edits_per_clip - 1)
     return local, max(1, rules.edits_per_clip - local)
 
 

@@ -27,7 +27,7 @@ class Planning(Part):
     # Of them edit one object; a clip of fewer objects has fewer edits (experts.plan.draw.quotas).
     local_share: float = Field(default=0.6, ge=0, le=1)
     # Beside these, where other clips have donors.
-    swaps_per_clip: int = Field(default=2, ge=1, le=1000)
+    swaps_per_clip: int = Field(default=2, ge=0, le=1000)
     # Attempts at each edit that an expert paints from a seed; `models.judge` finds the best.
     best_of: int = Field(default=1, ge=1, le=1000, exclude_if=lambda count: count == 1)
     weights: dict[str, Annotated[float, Field(ge=0, le=1e6)]] = Field(

@@ -155,3 +155,9 @@ def test_a_folder_loads_nothing_that_only_a_bucket_needs():
     env = {**os.environ, "PYTHONPATH": str(ROOT)}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=env)
     assert done.stdout == "[]\n", done.stderr
+
+
+@pytest.mark.parametrize("name", ["", "  "])
+def test_a_blank_name_is_refused(name):
+    with pytest.raises(EditmillError, match="name is blank"):
+        open_storage(name)

@@ -240,3 +240,22 @@ def test_an_object_that_was_lost_is_told(monkeypatch, caplog, scene):
         np.testing.assert_array_equal(given_masks.from_box(frames, "10,10,30,30", "", 25), masks)
     assert "found in 2 of 6 frames" in caplog.text
     assert caplog.text.rstrip().endswith("give --object or --mask")
+
+
+def test_objects_that_no_track_follows_are_told(monkeypatch, caplog, scene):
+    frames = scene(6, 64, 80)
+    masks = np.zeros(frames.shape[:3], bool)
+    masks[:, 10:30, 10:30] = True
+    box = (50.0, 10.0, 60.0, 30.0)
+    found = [
+        SimpleNamespace(label="person", masks=MaskTrack(masks, masks.shape[1:]), rivals=rivals)
+        for rivals in [(), ((0, box), (5, box)), ((5, box),)]
+    ]
+    monkeypatch.setattr(given_masks, "loaded", lambda kind: None)
+    for count in (1, 3):
+        tracker = SimpleNamespace(track=lambda *_, few=found[:count]: few)
+        monkeypatch.setattr(given_masks, "Tracker", lambda *_, one=tracker, **__: one)
+        given_masks.from_label(frames, "person", 25)
+    told = [r.message for r in caplog.records if "could be followed" in r.message]
+    assert len(told) == 1
+    assert told[0].startswith("--object person: in 2 frames more of them are seen")

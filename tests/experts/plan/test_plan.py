@@ -390,6 +390,10 @@ def test_edits_of_the_whole_picture_keep_to_their_share_where_objects_are_few(se
     drawn = [plan.task for plan in draw(Scene(CLIP, [track("t1", 400)], rules), seed)]
     assert len(drawn) == 2
     assert "object_removal" in drawn
+    local = {"object_removal": 0.1, "local_style_transfer": 0.1}
+    few = rules.model_copy(update={"edits_per_clip": 2, "weights": maps | local})
+    both = {TASKS[plan.task].local for plan in draw(Scene(CLIP, [track("t1", 400)], few), seed)}
+    assert both == {True, False}  # .8 of two edits is one, not two
     every = rules.model_copy(update={"local_share": 1.0})
     assert len(draw(Scene(CLIP, [], every), seed)) == 1  # of every clip something is made
     none = rules.model_copy(update={"weights": maps | {"object_swap": 1.0}})
