@@ -1,6 +1,7 @@
 """The registry of editing tasks: which expert serves one, at what size, on which side of the pair.
 
-A task is data: adding one is adding a row here and a class that honours `experts.base.Expert`.
+A task is a row here and a class that honours `experts.base.Expert`; docs/extend.md says where its
+words and its judgement belong.
 """
 
 from __future__ import annotations
