@@ -8,6 +8,8 @@ from contextlib import contextmanager
 from typing import Any
 from weakref import WeakKeyDictionary, WeakSet
 
+from prefect.exceptions import UnfinishedRun
+
 from catalog.errors import EditmillError
 from flows.runtime.context import BuildRun, Context, Stopped, findable
 from flows.runtime.every import every
@@ -57,8 +59,9 @@ class Work:
         try:
             made = future.result()
         except Exception as error:
-            if self.ctx.stop.is_set() and self.runner.remote:  # what an interrupted task raises
-                raise Stopped from None
+            never_begun = isinstance(error, UnfinishedRun)  # a task that it waits for ended badly
+            if self.ctx.stop.is_set() and (never_begun or self.runner.remote):
+                raise Stopped from None  # remote: what an interrupted task raises
             told = self._told(future, error)
             self.ctx.fail(told)
             raise told from error

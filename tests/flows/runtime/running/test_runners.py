@@ -128,6 +128,35 @@ def test_a_stop_lets_go_of_tasks_that_run_and_of_those_that_wait(
     assert ctx.error is None
 
 
+def test_a_stop_before_a_task_could_begin_is_no_error(ctx: Context, tmp_path: Path) -> None:
+    began = tmp_path / "began"
+
+    def driver(work: Work) -> None:
+        first = work.submit(task(stages.waiting), [began])
+        then = work.submit(task(stages.doubled), first)
+        while not began.exists():
+            threading.Event().wait(0.05)
+        ctx.stop.set()
+        work.records(then)  # and the first is not asked for
+
+    with pytest.raises(Stopped):
+        drive(ctx, driver)
+    assert ctx.error is None
+
+
+def test_an_error_before_a_task_could_begin_is_told_in_its_own_words(ctx: Context) -> None:
+    def driver(work: Work) -> None:
+        first = work.submit(task(stages.refusing), of(1))
+        then = work.submit(task(stages.doubled), first)
+        try:
+            work.records(then)
+        except Exception as error:
+            raise (ctx.error or error) from None  # as a build does
+
+    with pytest.raises(EditmillError, match=r"^no disk is left; make room$"):
+        drive(ctx, driver)
+
+
 def test_a_worker_that_dies_loses_and_repeats_nothing(tmp_path: Path) -> None:
     ctx = context(tmp_path / "catalog", recipe("ray"))
     mark = tmp_path / "died"
