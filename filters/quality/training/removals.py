@@ -10,6 +10,7 @@ from dataclasses import dataclass
 
 import cv2
 import numpy as np
+from numpy.typing import NDArray
 
 from experts.base import EditRequest, Frames, Masks
 from experts.edit.tasks import expert_for
@@ -58,13 +59,15 @@ class Composites:
         return removal, PairFrames("object_addition", clean, pasted, masks, made="source")
 
     def swap(self, frames: Frames, rng: np.random.Generator) -> PairFrames:
-        """One pasted object for another one of the same motion, no larger."""
+        """One pasted object for another, as a swap makes it: the other one has its own outline,
+        which sways, and stands in the first one's place; around it shows what is behind both."""
         masks = self._masks(frames, rng)
-        real = paste(frames, masks, rng)
-        shrunk = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, [2 * int(rng.integers(0, 4)) + 1] * 2)
-        smaller = np.stack([cv2.erode(m.astype(np.uint8), shrunk) for m in masks]) > 0
-        other = paste(frames, smaller if smaller.any((1, 2)).all() else masks, rng)
-        return PairFrames("object_swap", other, real, widened(masks, rng), made="source")
+        real = paste(frames, masks, rng, tracked=True)
+        outline = object_masks(frames[:1], rng, areas=self.areas)[0]
+        others = in_place_of(masks, outline, rng)
+        behind = frames if rng.random() < 0.5 else self._slightly_off(frames, masks, rng)
+        made = paste(behind, others, rng, tracked=True)
+        return PairFrames("object_swap", made, real, widened(masks | others, rng), made="source")
 
     def removed(self, frames: Frames, rng: np.random.Generator) -> tuple[PairFrames, bool | None]:
         """A remover's result, and whether it is right; None where nobody could say."""
@@ -106,20 +109,53 @@ def widened(masks: Masks, rng: np.random.Generator) -> Masks:
     return np.stack([cv2.dilate(m.astype(np.uint8), brush) for m in masks]) > 0
 
 
-def paste(frames: Frames, masks: Masks, rng: np.random.Generator) -> Frames:
+def in_place_of(masks: Masks, outline: NDArray[np.bool_], rng: np.random.Generator) -> Masks:
+    """The object of `outline` [h, w] where that of `masks` [T, h, w] is, foot on foot, as high and
+    wide within 15 %. It leans to and fro as what walks does, by up to a sixth of its width."""
+    ys, xs = np.nonzero(outline)
+    piece = outline[ys.min() : ys.max() + 1, xs.min() : xs.max() + 1].astype(np.float32)
+    height, width = np.ptp(np.argwhere(masks[0]), axis=0) + 1
+    scale_y, scale_x = rng.uniform(0.85, 1.15, 2) * (height, width) / piece.shape
+    lean, phase = rng.uniform(0, 0.16) * width, rng.uniform(0, 2 * np.pi)
+    pace = 2 * np.pi / rng.uniform(5, 12)  # frames
+    out = np.zeros_like(masks)
+    for t, mask in enumerate(masks):
+        rows, columns = np.nonzero(mask)
+        shear = lean * np.sin(pace * t + phase) / piece.shape[0]
+        middle = (columns.min() + columns.max()) / 2 - scale_x * piece.shape[1] / 2
+        bottom = rows.max() + 1 - scale_y * piece.shape[0]
+        matrix = np.array([[scale_x, shear, middle], [0, scale_y, bottom]], np.float32)
+        out[t] = cv2.warpAffine(piece, matrix, masks.shape[:0:-1]) > 0.5
+    return out if out.any((1, 2)).all() else masks
+
+
+def paste(
+    frames: Frames, masks: Masks, rng: np.random.Generator, *, tracked: bool = False
+) -> Frames:
     """Frames [T, h, w, 3] with an object laid over them inside the masks, with a soft edge.
 
     The object is the footage itself upside down, enlarged, backwards in time and in other colours,
-    now and then dark as clothes are. Another clip's pixels would tie the two clips, and one might
-    be trained on, the other tested.
+    now and then dark as clothes are. If `tracked`, it moves along with the masks, and two of three
+    keep the footage's colours, as the objects of a swap do. Another clip's pixels would tie the two
+    clips, and one might be trained on, the other tested.
     """
     gain, order = rng.uniform(0.7, 1.3, 3), rng.permutation(3)
     gain *= rng.choice([1.0, 1.0, 0.4])
+    if tracked and rng.random() < 2 / 3:
+        gain, order = np.full(3, gain.mean()), np.arange(3)
     size = frames.shape[2], frames.shape[1]
+    steps = _steps(masks) if tracked else np.zeros((len(masks), 2), int)
     out = []
-    for frame, mask, other in zip(frames, masks, frames[::-1], strict=True):
+    for frame, mask, other, step in zip(frames, masks, frames[::-1], steps, strict=True):
         middle = other[size[1] // 4 : -size[1] // 4, size[0] // 4 : -size[0] // 4]
         piece = cv2.resize(middle[::-1, :, order], size).astype(np.float32) * gain
+        piece = np.roll(piece, step, (0, 1))
         soft = (cv2.blur(mask.astype(np.float32), (3, 3)) * mask)[..., None]
         out.append(np.clip(np.rint(frame + soft * (piece - frame)), 0, 255).astype(np.uint8))
     return np.stack(out)
+
+
+def _steps(masks: Masks) -> NDArray[np.int64]:
+    """[T, 2], px down and across: how far masks [T, h, w] have moved since the first."""
+    middles = np.array([np.argwhere(m).mean(0) for m in masks])
+    return np.rint(middles - middles[0]).astype(np.int64)

@@ -33,6 +33,10 @@ from filters.quality.training.breakages import BREAKAGES, Breakage
 
 GOOD = "good"
 
+BROKEN_SWAPS = 4
+"""So many broken ones are made of a good swap, of other edits two: choices. With two, some kinds
+come up a handful of times, and swaps fail both as fills do and in what is put there."""
+
 LABELLED_GOOD, LABELLED_BAD = "labelled_good", "labelled_bad"
 """Kinds of a build's pairs, by what people said of them (filters.quality.training.labelled)."""
 
@@ -84,7 +88,8 @@ def training_set(
     rows: list[NDArray[np.float32]] = []
     facts: list[tuple[str, str, str, str]] = []
     for clip, kind, pair in pairs:
-        versions = with_broken(pair, rng, queue) if kind == GOOD else [(kind, stored(pair))]
+        count = BROKEN_SWAPS if pair.task == "object_swap" else 2
+        versions = with_broken(pair, rng, queue, count) if kind == GOOD else [(kind, stored(pair))]
         samples = [sample for _, sample in versions]
         rows += described(samples, encoder)
         facts += [(kind, pair.task, pair.source_id, clip) for kind, _ in versions]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from filters.quality.training.removals import Composites, in_place_of
 from filters.quality.training.synthetic_masks import AREAS, object_masks, translated_masks
 
 FRAMES = 17
@@ -55,3 +56,36 @@ def test_a_pasted_object_is_static_or_drifts_and_is_never_lost():
         assert masks.any(axis=(1, 2)).all() and np.array_equal(masks[0], mask)
         moved += not np.array_equal(masks[-1], mask)
     assert 10 < moved < 20  # a quarter stands still
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_another_object_stands_where_the_first_one_does_and_sways(seed):
+    rng = np.random.default_rng(seed)
+    first, outline = np.zeros((2, 120, 200), bool)
+    first[40:90, 60:85] = True
+    outline[10:40, 100:130] = np.tri(30, dtype=bool)
+    masks = translated_masks(first, FRAMES, rng, fastest=0.01, static=0)
+    others = in_place_of(masks, outline, rng)
+    for mask, other in zip(masks, others, strict=True):
+        ours, theirs = np.argwhere(mask), np.argwhere(other)
+        assert abs(ours.max(0)[0] - theirs.max(0)[0]) <= 1  # foot on foot
+        assert abs(ours.mean(0)[1] - theirs.mean(0)[1]) < 20
+        height, width = (np.ptp(theirs, axis=0) + 1) / (np.ptp(ours, axis=0) + 1)
+        assert 0.8 < height < 1.2 and 0.6 < width < 1.4
+    at_rest = [
+        np.roll(o, -(m.argmax() - masks[0].argmax())) for o, m in zip(others, masks, strict=True)
+    ]
+    assert any(not np.array_equal(at_rest[0], later) for later in at_rest[1:])
+
+
+@pytest.mark.parametrize("seed", range(6))
+def test_a_swap_shows_what_is_behind_both_objects(seed, panning):
+    pair = Composites().swap(panning, np.random.default_rng(seed))
+    real, made = pair.sides
+    assert made is pair.source and pair.mask is not None
+    outside = ~pair.mask
+    np.testing.assert_array_equal(made[outside], panning[outside])
+    np.testing.assert_array_equal(real[outside], panning[outside])
+    first, other = ((np.abs(side.astype(int) - panning) > 20).any(-1) for side in (real, made))
+    assert first.any() and other.any()
+    assert (first ^ other).any()  # another outline
