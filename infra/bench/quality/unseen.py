@@ -2,15 +2,15 @@
 neither its training nor its thresholds saw. The result is in infra/bench/results/quality.md.
 
     python infra/bench/quality/unseen.py [--only tuned_on reported_on rendered]
-        [--footage VIDEO ...] [--windows 3] [--model FILE] [--sheets FOLDER] [--tasks TASK ...]
+        [--footage VIDEO ...] [--windows 3] [--models FILE ...] [--sheets FOLDER] [--tasks TASK ...]
 
 Cases are those of infra/bench/quality/{cases,styles}.py, judged by the real filter and the model it
 ships: removals of all windows, the same read backwards as additions, and of each real source's
 first window a swap, a style of all and one of the object. Sources of `tuned_on`
 (infra/bench/split.toml) are judged by the folds that were not trained on them, so each is held out
 in turn; those of `reported_on`, videos given by --footage and the rendered scenes no training saw.
-A breakage that does not show on a case is left out of it. A case takes 12 core-seconds, for the
-most part to write and read its sixteen videos.
+A breakage that does not show on a case is left out of it. Several models judge the same pairs. A
+case takes 12 core-seconds, for the most part to write and read its sixteen videos.
 """
 
 from __future__ import annotations
@@ -37,6 +37,7 @@ from experts.base import Frames
 from experts.weights import fetch
 from filters.base import FRAMES, PairFrames, Verdict
 from filters.encoder.embedded import EmbeddedEncoder
+from filters.features import describe
 from filters.quality.filter import QualityFilter
 from filters.quality.model import SHIPPED
 from filters.samples import LONG_SIDE, pair_sample
@@ -205,12 +206,13 @@ def main() -> None:
     parser.add_argument("--footage", type=Path, nargs="*", default=[], metavar="VIDEO")
     parser.add_argument("--windows", type=int, default=3)
     parser.add_argument("--tasks", nargs="*", choices=TASKS, default=TASKS)
-    parser.add_argument("--model", type=Path, default=SHIPPED)
+    parser.add_argument("--models", type=Path, nargs="*", default=[SHIPPED])
     parser.add_argument("--sheets", type=Path)
     options = parser.parse_args()
-    judge = QualityFilter(EmbeddedEncoder(), options.model)
+    encoder = EmbeddedEncoder()
+    judges = {path: QualityFilter(encoder, path) for path in options.models}
     for part in options.only:
-        rows: list[tuple[str, str, str, bool]] = []
+        rows: dict[Path, list[tuple[str, str, str, bool]]] = {path: [] for path in judges}
         for name, source_id, own in sources(part, options.footage, options.windows):
             start = time.process_time()
             for i, task, case, made in own:
@@ -220,12 +222,18 @@ def main() -> None:
                 if task == REMOVAL:
                     found[ADDITION] = additions(found[REMOVAL])
                 for kind_of, pairs in found.items():
-                    verdicts = dict(zip(pairs, judge.judge(list(pairs.values())), strict=True))
-                    rows += [(kind_of, name, kind, v.keep) for kind, v in verdicts.items()]
+                    features = describe(list(pairs.values()), encoder)
+                    for path, judge in judges.items():
+                        judged = judge.verdicts(list(pairs.values()), features)
+                        verdicts = dict(zip(pairs, judged, strict=True))
+                        rows[path] += [
+                            (kind_of, name, kind, v.keep) for kind, v in verdicts.items()
+                        ]
                 if options.sheets:
                     sheet(pairs, verdicts, options.sheets / f"{name}-{i}-{task}.png")
             print(f"{part} {name}: {time.process_time() - start:.0f} core-s", flush=True)
-        report(part, rows)
+        for path, judged_by in rows.items():
+            report(f"{part}, by {path.stem}", judged_by)
 
 
 if __name__ == "__main__":
