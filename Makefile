@@ -11,11 +11,13 @@ export PYTHONDONTWRITEBYTECODE :=
 export GLIBC_TUNABLES := glibc.malloc.hugetlb=1:glibc.malloc.mmap_threshold=67108864:$\
 	glibc.malloc.trim_threshold=67108864:glibc.malloc.arena_max=2
 
-.PHONY: demo test check bench lakefs clean
+.PHONY: demo test setup check bench lakefs clean
 
 demo: .venv/.ready  ## build a small real dataset into editmill-demo/
 	$(BIN)/editmill models --fetch
 	$(BIN)/editmill build embedded --out editmill-demo
+
+setup: .venv/.ready  ## the environment alone: . .venv/bin/activate puts editmill on the path
 
 # No worker is started again: where a library crashes one, xdist's others can wait for ever.
 test: .venv/.ready  ## everything but the end-to-end build of .ci/run
@@ -41,7 +43,7 @@ clean:  ## leaves the download cache alone
 	@command -v uv >/dev/null 2>&1 || test -x .uv/bin/uv || \
 		($(PYTHON) -m venv .uv && .uv/bin/python -m pip install --quiet uv) || \
 		$(PYTHON) -m pip install --quiet --target .uv uv
-	$(UV) venv --quiet --allow-existing --python ">=3.11,<3.14" .venv
+	$(UV) venv --quiet --seed --allow-existing --python ">=3.11,<3.14" .venv  # with pip, for extras
 	SAM2_BUILD_CUDA=0 $(UV) pip install --quiet --python $(BIN)/python --constraint constraints.txt \
 		--build-constraints constraints.txt --editable ".[dev]"
 	@touch $@
