@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import copyreg
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 from catalog.delta.integrity import damaged, newest
@@ -56,6 +58,15 @@ def open(root: str | Path | Storage, ref: str = MAIN, create: bool = False) -> C
         release.selection, release.recipe, release.code, "", tuple(release.decided_by)
     )
     return Catalog(storage, ref, selection, policy, release, layout)
+
+
+def _reopened(opened: Catalog) -> tuple[Callable[[str, str], Catalog], tuple[str, str]]:
+    """How a pickled catalog comes back, in a DataLoader's worker for one: it is opened anew."""
+    folder = isinstance(opened.storage, FolderStorage)
+    return open, (str(opened.root.absolute()) if folder else opened.uri, opened.ref)
+
+
+copyreg.pickle(Catalog, _reopened)
 
 
 def _refuse_if_lost(storage: Storage) -> None:

@@ -1,6 +1,7 @@
 """A catalog is the same in a folder, in a bucket and on a lakeFS branch."""
 
 import os
+import pickle
 import subprocess
 import sys
 from collections.abc import Callable
@@ -413,3 +414,12 @@ def test_a_release_that_holds_trained_experts_is_no_damage(storage_uri: str, els
     at.release("v1")
     for ref in ("main", "v1"):
         assert elsewhere(ref).trained().collect()["model_id"].to_list() == ["m@1"]
+
+
+def test_it_can_be_pickled(storage_uri: str, elsewhere) -> None:
+    catalog.open(storage_uri, create=True).tables.put("clips", by_key([clip("a", caption="a street")]))
+    for opened in (elsewhere(), pickle.loads(pickle.dumps(elsewhere()))):
+        assert captions(opened) == {"a": "a street"}  # what was read already is not pickled
+        again = pickle.loads(pickle.dumps(opened))
+        assert (again.uri, again.ref) == (opened.uri, "main")
+        assert captions(again) == {"a": "a street"}
