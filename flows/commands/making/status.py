@@ -95,4 +95,6 @@ def _read(root: str) -> Status:
             f"{root}: no catalog there; name a build's output folder with --catalog, or make one "
             "with: editmill build"
         )
-    raise EditmillError(f"{root}: no build has run here; start one with: editmill build")
+    raise EditmillError(
+        f"{root}: no build has run here, or one is just starting; start one with: editmill build"
+    )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import dataclasses
 import json
 import re
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -27,6 +28,7 @@ from flows.commands.making.init import _clock, recipe_name
 from flows.commands.making.recipe_text import OF_CLIPS, OF_OBJECTS, recipe_text
 from flows.commands.making.tasks import MADE
 from flows.recipe import load, parse
+from flows.runtime.monitoring.status import FILE, Status
 from flows.sources.source import SourceFile
 
 
@@ -360,7 +362,13 @@ def test_a_dry_run_tells_new_footage_from_known_and_from_forgotten(
     assert (told["known"], told["forgotten"]) == (["short.mp4"], [])
     assert told["new_seconds"] == 6.0  # of long.mp4: 150 frames at 25 a second
     shown = editmill("build", recipe, "--out", root, "--dry-run")
-    assert "By name, 1 of the 2 sources are in it, 1 new" in shown
+    assert "By name, 1 of the 2 sources are in it, 1 new" in shown and "did not finish" not in shown
+    now = datetime.now(UTC)
+    for state in ("stopped", "finished"):
+        last = Status("tiny", state, now, now, 1.0, "host", 1, 0.0, [], {}, 0)
+        dataset.storage.write(FILE, json.dumps(dataclasses.asdict(last), default=str).encode())
+        shown = editmill("build", recipe, "--out", root, "--dry-run")
+        assert ("the last build, which did not finish, has left" in shown) == (state == "stopped")
     dataset.tables.put("sources", {"a": []})
     remember(dataset.storage, Forgotten("a" * 64, ["short.mp4"]))
     told = json.loads(editmill("build", recipe, "--out", root, "--dry-run", "--json"))

@@ -26,6 +26,7 @@ from flows.commands.making.known import Known, known
 from flows.needs import files, needed
 from flows.recipe import Recipe
 from flows.request import recipe_for
+from flows.runtime.monitoring import status as build_status
 from flows.runtime.pinned import pinned
 from flows.runtime.servers.models import served_models
 from flows.sources.stock.section import StockSection
@@ -65,6 +66,7 @@ def _document(recipe: Recipe, out: str, expected: Forecast) -> dict[str, Any]:
         "known": had.sources,
         "forgotten": had.forgotten,
         "new_seconds": round(_new_seconds(expected, had), 1),
+        "unfinished": bool(any(had.rows.values())) and _unfinished(out),
         "sources": len(expected.footage.videos),
         "source_seconds": round(expected.footage.seconds, 1),
         "refused": expected.footage.refused,
@@ -215,6 +217,12 @@ def _weights_line(sizes: dict[str, int]) -> str:
     return f"Weights: {sizes['bytes'] / GB:.1f} GB on disk{unknown}, {fetched}."
 
 
+def _unfinished(out: str) -> bool:
+    """Whether the last build in the catalog did not come to its end, as far as is known."""
+    last = build_status.read(out)
+    return last is not None and last.state != "finished"
+
+
 def _new_seconds(expected: Forecast, had: Known) -> float:
     """Seconds of footage that the catalog neither has nor refuses."""
     old = {*had.sources, *had.forgotten}
@@ -236,6 +244,8 @@ def _there(expected: Forecast, document: dict[str, Any]) -> list[str]:
             f"; what is finished is not made again, so of the time below about {spent:.0f} "
             "core-minutes are for what is new, if the recipe stayed the same"
         )
+        if document["unfinished"]:
+            lines[0] += " (and more for what the last build, which did not finish, has left)"
     lines[0] += "."
     if gone:
         named = ", ".join(gone[:REFUSALS]) + (" …" if len(gone) > REFUSALS else "")
