@@ -417,7 +417,9 @@ def test_a_release_that_holds_trained_experts_is_no_damage(storage_uri: str, els
 
 
 def test_it_can_be_pickled(storage_uri: str, elsewhere) -> None:
-    catalog.open(storage_uri, create=True).tables.put("clips", by_key([clip("a", caption="a street")]))
+    catalog.open(storage_uri, create=True).tables.put(
+        "clips", by_key([clip("a", caption="a street")])
+    )
     for opened in (elsewhere(), pickle.loads(pickle.dumps(elsewhere()))):
         assert captions(opened) == {"a": "a street"}  # what was read already is not pickled
         again = pickle.loads(pickle.dumps(opened))

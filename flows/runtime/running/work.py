@@ -60,6 +60,8 @@ class Work:
             made = future.result()
         except Exception as error:
             never_begun = isinstance(error, UnfinishedRun)  # a task that it waits for ended badly
+            if never_begun and self.runner.remote:
+                self._poll()  # that one says why
             if self.ctx.stop.is_set() and (never_begun or self.runner.remote):
                 raise Stopped from None  # remote: what an interrupted task raises
             told = self._told(future, error)
