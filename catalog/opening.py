@@ -62,8 +62,7 @@ def open(root: str | Path | Storage, ref: str = MAIN, create: bool = False) -> C
 
 def _reopened(opened: Catalog) -> tuple[Callable[[str, str], Catalog], tuple[str, str]]:
     """How a pickled catalog comes back, in a DataLoader's worker for one: it is opened anew."""
-    folder = isinstance(opened.storage, FolderStorage)
-    return open, (str(opened.root.absolute()) if folder else opened.uri, opened.ref)
+    return open, (opened.address, opened.ref)
 
 
 copyreg.pickle(Catalog, _reopened)

@@ -101,6 +101,13 @@ class Catalog(Queries):
         raise EditmillError(f"{self.uri}: is no folder; this needs a catalog in one")
 
     @property
+    def address(self) -> str:
+        """What another process opens it by, wherever that works: `uri`, of a folder the absolute
+        path."""
+        folder = isinstance(self.storage, FolderStorage)
+        return str(self.root.absolute()) if folder else self.uri
+
+    @property
     def workspace(self) -> Path:
         """A local folder for what can be made again at any time; it may not exist yet."""
         if isinstance(self.storage, FolderStorage):

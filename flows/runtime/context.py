@@ -116,8 +116,7 @@ def context(uri: str | Path, recipe: Recipe, named: str = "") -> Context:
     """A context for one run of the build of `recipe`, by default called by its own name, in the
     catalog at `uri`."""
     opened = catalog.open(str(uri), create=True)
-    at = str(opened.root.absolute()) if "://" not in opened.uri else opened.uri
-    run = BuildRun(str(uri), recipe, at, named)
+    run = BuildRun(str(uri), recipe, opened.address, named)
     return Context(run, opened.storage, opened, Stats(workers=recipe.run.workers))
 
 

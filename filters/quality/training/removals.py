@@ -144,12 +144,13 @@ def paste(
     if tracked and rng.random() < 2 / 3:
         gain, order = np.full(3, gain.mean()), np.arange(3)
     size = frames.shape[2], frames.shape[1]
-    steps = _steps(masks) if tracked else np.zeros((len(masks), 2), int)
+    steps = _steps(masks) if tracked else None
     out = []
-    for frame, mask, other, step in zip(frames, masks, frames[::-1], steps, strict=True):
+    for t, (frame, mask, other) in enumerate(zip(frames, masks, frames[::-1], strict=True)):
         middle = other[size[1] // 4 : -size[1] // 4, size[0] // 4 : -size[0] // 4]
         piece = cv2.resize(middle[::-1, :, order], size).astype(np.float32) * gain
-        piece = np.roll(piece, step, (0, 1))
+        if steps is not None:
+            piece = np.roll(piece, steps[t], (0, 1))
         soft = (cv2.blur(mask.astype(np.float32), (3, 3)) * mask)[..., None]
         out.append(np.clip(np.rint(frame + soft * (piece - frame)), 0, 255).astype(np.uint8))
     return np.stack(out)

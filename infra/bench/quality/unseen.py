@@ -222,10 +222,10 @@ def main() -> None:
                 if task == REMOVAL:
                     found[ADDITION] = additions(found[REMOVAL])
                 for kind_of, pairs in found.items():
-                    features = describe(list(pairs.values()), encoder)
+                    every = list(pairs.values())
+                    features = describe(every, encoder)
                     for path, judge in judges.items():
-                        judged = judge.verdicts(list(pairs.values()), features)
-                        verdicts = dict(zip(pairs, judged, strict=True))
+                        verdicts = dict(zip(pairs, judge.verdicts(every, features), strict=True))
                         rows[path] += [
                             (kind_of, name, kind, v.keep) for kind, v in verdicts.items()
                         ]

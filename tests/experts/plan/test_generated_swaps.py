@@ -30,6 +30,8 @@ def swaps(scene: Scene, seed: int = 0) -> list[Plan]:
 
 def test_no_donor_is_needed_and_the_name_is_one_of_its_kind() -> None:
     assert swaps(Scene(CLIP, [track("a", 400)], RULES)) == []  # the embedded one pastes a donor
+    none = RULES.model_copy(update={"swaps_per_clip": 0})
+    assert swaps(Scene(CLIP, [track("a", 400)], none, generated=GENERATED)) == []
     (plan,) = swaps(Scene(CLIP, [track("a", 400)], RULES, generated=GENERATED))
     assert plan.task == "object_swap" and plan.track_id == "a" and "donor" not in plan.params
     assert plan.params["replacement"] in replaceable_by("car") == ("truck", "bus")

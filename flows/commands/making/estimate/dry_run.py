@@ -66,7 +66,7 @@ def _document(recipe: Recipe, out: str, expected: Forecast) -> dict[str, Any]:
         "known": had.sources,
         "forgotten": had.forgotten,
         "new_seconds": round(_new_seconds(expected, had), 1),
-        "unfinished": bool(any(had.rows.values())) and _unfinished(out),
+        "unfinished": any(had.rows.values()) and _unfinished(out),
         "sources": len(expected.footage.videos),
         "source_seconds": round(expected.footage.seconds, 1),
         "refused": expected.footage.refused,
