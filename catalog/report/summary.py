@@ -49,6 +49,17 @@ class StageLine:
 
 
 @dataclass(frozen=True, slots=True)
+class FailureLine:
+    """How many records of one stage could not be made for one reason, and some of the messages,
+    which name the record."""
+
+    stage: str
+    reason: str
+    count: int
+    messages: list[str]
+
+
+@dataclass(frozen=True, slots=True)
 class ModelLine:
     """A model or file that took part, with its licence."""
 
@@ -86,6 +97,7 @@ class Summary:
     recipe: str
     tasks: list[TaskLine] = field(default_factory=list)
     stages: list[StageLine] = field(default_factory=list)
+    failures: list[FailureLine] = field(default_factory=list)
     models: list[ModelLine] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
     thresholds: list[ThresholdLine] = field(default_factory=list)

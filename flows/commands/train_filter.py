@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from catalog.errors import EditmillError
+from catalog.storage.files import check_writable
 from flows.runtime.orchestration.server import OrchestrationServer
 from flows.runtime.stopping import signals
 from flows.training.filters.encoders import EMBEDDED, from_option
@@ -40,6 +41,8 @@ def main(
         raise EditmillError(
             "train: the shipped model is the embedded encoder's; give --check without --encoder"
         )
+    if out is not None:
+        check_writable(out)
     reports_to = OrchestrationServer(server)
     # Imported late: this takes seconds, and the command's errors need none of it.
     from flows.runtime.orchestration.client import using

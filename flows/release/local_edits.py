@@ -19,7 +19,7 @@ from flows.release.pairs import (
     summary_of,
     summary_so_far,
     totals,
-    with_stages_and_models,
+    with_stages_failures_and_models,
 )
 from flows.release.tag import publish_release
 from flows.runtime.context import Context
@@ -106,7 +106,7 @@ def _write(ctx: Context, edits: list[LocalEdit], bars: list[Statistic], summary:
             _to_show(edits),
             ctx.catalog,
             bars,
-            with_stages_and_models(ctx, summary),
+            with_stages_failures_and_models(ctx, summary),
             cache=ctx.workspace / "previews",
         )
     return report_uri(ctx)

@@ -59,11 +59,19 @@ class Outcome:
     def line(self) -> str:
         """What came of it, for whoever reads one line."""
         if not self.release:
-            return f"{self.catalog}: nothing was made, so nothing was released; see its failures"
+            return (
+                f"{self.catalog}: nothing was made, so nothing was released. {self.why_nothing()}"
+            )
         told = f"{counted(self.totals['kept'], self._one)} kept of {self.totals['made']} made"
         state = "holds the same as before" if self.unchanged else "released"
         failures = counted(self.totals["failures"], "failure")
         return f"{self.catalog}: {self.release} {state}, {told}, {failures}"
+
+    def why_nothing(self) -> str:
+        """Where to read why nothing was made."""
+        if self.totals["failures"]:
+            return "The failures say why."
+        return f"No clip suits a task; why not: editmill objects --catalog {self.catalog}"
 
     @property
     def _one(self) -> str:

@@ -11,7 +11,14 @@ import polars as pl
 
 from catalog.records import Pair, Release, from_row
 from catalog.report.build import write_report
-from catalog.report.summary import ModelLine, StageLine, Summary, TaskLine, threshold_lines
+from catalog.report.summary import (
+    FailureLine,
+    ModelLine,
+    StageLine,
+    Summary,
+    TaskLine,
+    threshold_lines,
+)
 from experts.edit.tasks import TASKS
 from experts.providers import chosen
 from experts.write.variety import distinct
@@ -26,6 +33,10 @@ from flows.runtime.context import Context
 
 REPORT_PAIRS = 150
 """Pairs shown in the report; a page that holds their videos must still open."""
+
+
+REPORT_FAILURES = 5
+"""Messages shown in the report of the failures of one stage and reason; the rest is counted."""
 
 
 def task_lines(ctx: Context) -> list[TaskLine]:
@@ -81,6 +92,16 @@ def stage_lines(ctx: Context) -> list[StageLine]:
     ]
 
 
+def failure_lines(ctx: Context) -> list[FailureLine]:
+    """What could not be made, by stage and reason, with the first messages."""
+    found = ctx.catalog.failures().sort("stage", "reason", "record")
+    shown = pl.col("message").head(REPORT_FAILURES)
+    groups = found.group_by("stage", "reason", maintain_order=True).agg(
+        count=pl.len(), messages=shown
+    )
+    return [FailureLine(**row) for row in groups.collect().iter_rows(named=True)]
+
+
 def publish(ctx: Context, tag: str | None, without: Sequence[str] = ()) -> Outcome:
     """Writes the models table, the release and the report; returns what to show. Where nothing was
     made, there is no release."""
@@ -126,12 +147,13 @@ def summary_so_far(ctx: Context, tasks: list[TaskLine], reload_seconds: int) -> 
     return Summary(title, _now(), ctx.recipe.name, tasks, reload_seconds=reload_seconds)
 
 
-def with_stages_and_models(ctx: Context, summary: Summary) -> Summary:
-    """The summary that also says what the stages took, and which models took part."""
+def with_stages_failures_and_models(ctx: Context, summary: Summary) -> Summary:
+    """The summary that also says what the stages took, what failed, and which models took part."""
     models = ctx.catalog.models().sort("model_id").collect()
     return dataclasses.replace(
         summary,
         stages=stage_lines(ctx),
+        failures=failure_lines(ctx),
         models=[
             ModelLine(r["name"], r["version"], r["licence"], r["origin"])
             for r in models.iter_rows(named=True)
@@ -147,7 +169,8 @@ def _write(ctx: Context, summary: Summary) -> str:
             [from_row(Pair, row) for row in rows.iter_rows(named=True)],
             ctx.catalog.path,
             dataclasses.replace(
-                with_stages_and_models(ctx, summary), thresholds=threshold_lines(ctx.catalog.policy)
+                with_stages_failures_and_models(ctx, summary),
+                thresholds=threshold_lines(ctx.catalog.policy),
             ),
             cache=ctx.workspace / "previews",
         )

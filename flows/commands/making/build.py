@@ -80,7 +80,7 @@ def _show(console: Console, outcome: Outcome, as_json: bool, headline: str) -> N
     for note in outcome.notes:
         console.print(note, highlight=False, markup=False)
     if not totals["made"]:
-        headline = "Nothing was made, so nothing was released. The failures say why."
+        headline = f"Nothing was made, so nothing was released. {outcome.why_nothing()}"
     elif outcome.unchanged:
         headline = headline or f"No pair or record changed: {outcome.release} is still the release."
     if headline:

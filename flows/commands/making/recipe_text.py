@@ -141,6 +141,8 @@ def _plan(found: ReadableVideos, objects: Objects) -> Iterator[str]:
     yield _key("edits_per_clip", edits, "at most; drawn by weight, each at most once a clip")
     if objects.videos:
         yield _key("local_share", usual.local_share, "of them edit one object, if any suit")
+        swaps = usual.swaps_per_clip
+        yield _key("swaps_per_clip", swaps, "beside these, where other clips have fitting objects")
     if max(max(v.info.width, v.info.height) for v in found.videos) > LARGEST:
         yield _key("long_side", LARGEST, "px; else up to the papers' 1984, at 2.4 times the work")
     yield f"  # Local edits come out at {_edit_size(found, LOCAL)}, the others at up to"

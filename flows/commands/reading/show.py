@@ -104,7 +104,7 @@ def describe(pair: Pair, way: Provenance, files: dict[str, str]) -> Iterator[str
     yield from _named("source", _source(pair, way["source"]))
     yield from _named("clip", _clip(pair, way["clip"]))
     yield from _named("object", _object(pair, way["track"]))
-    yield from _named("plan", _plan(way["plan"]))
+    yield from _named("plan", _plan(pair, way["plan"]))
     yield from _named("edit", _edit(pair))
     yield from _named("instruction", _instruction(pair))
 
@@ -162,7 +162,7 @@ def _object(pair: Pair, track: ObjectProvenance | None) -> list[str]:
     ]
 
 
-def _plan(plan: EditPlan | None) -> list[str]:
+def _plan(pair: Pair, plan: EditPlan | None) -> list[str]:
     if plan is None:
         return []
     x, y, width, height = plan["crop"]
@@ -173,7 +173,7 @@ def _plan(plan: EditPlan | None) -> list[str]:
     ]
     said = (
         ("object", plan["phrase"]),
-        ("prompt", plan["prompt"]),
+        (f"prompt of the {pair.expert}", plan["prompt"]),
         ("not", plan["negative_prompt"]),
     )
     lines += [", ".join(f"{what}: {text}" for what, text in said if text)]

@@ -43,9 +43,11 @@ def edit(given: EditArguments) -> dict[str, Any]:
     if given.mask != "none":
         masks = given_masks.read(given.mask, len(frames), height, width, info.frames)
     elif given.box is not None:
+        tell("following the object", 0, 0)
         masks = given_masks.from_box(frames, given.box, given.label, info.fps)
     elif editor.needs_mask if editor else TASKS[given.task].needs_track:
         arguments.check_label(given.label)
+        tell("finding the objects", 0, 0)
         masks = given_masks.from_label(frames, given.label, info.fps)
     if editor:
         first = given.first_frame

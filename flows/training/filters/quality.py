@@ -9,6 +9,7 @@ from typing import Any
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
+from catalog.storage.files import check_writable
 from filters.quality.model import SHIPPED, QualityModel
 from filters.quality.training import train
 from filters.quality.training.ensemble import MLPS
@@ -95,6 +96,8 @@ def train_quality(
         encoder: The filters' encoder whose features the model is to judge by, as a recipe's
             `models.encode` has it. A model judges with that encoder only.
     """
+    if out is not None:
+        check_writable(out)  # else it would be told once all is made
     known = None if compare_with is None else QualityModel.load(compare_with)
     examples = make_training_pairs(samples, windows, seed, encoder=encoder)
     model = fit(examples, samples, seed, mlps_per_fold, encoder=encoder)

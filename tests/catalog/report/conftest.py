@@ -12,7 +12,14 @@ import pytest
 
 from catalog.media import MediaStore, write_masks, write_video
 from catalog.records import Pair
-from catalog.report import ModelLine, StageLine, Summary, TaskLine, ThresholdLine
+from catalog.report import (
+    FailureLine,
+    ModelLine,
+    StageLine,
+    Summary,
+    TaskLine,
+    ThresholdLine,
+)
 
 BAR = 0.1
 """The bar's width as a share of the picture's."""
@@ -153,6 +160,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
                 besides=1.5,
             )
         ],
+        failures=[FailureLine("ingest", "unreadable", 7, ["a<b>.mp4: is no video", "c.mp4: too"])],
         models=[ModelLine("some_model", "1+ff", "MIT", "pkg:npm/some@1")],
         notes=["A note with <b>markup</b> and `plan.<name>`."],
         thresholds=[

@@ -176,6 +176,14 @@ def test_a_pair_with_unreadable_media_keeps_its_card(made, tmp_path) -> None:
     assert any("broken.mp4" in text for text in page.text)
 
 
+def test_failures_are_named_and_the_rest_is_counted(made, tmp_path) -> None:
+    text = write_report(tmp_path / "r.html", [], made.media, made.summary).read_text()
+    assert "a&lt;b&gt;.mp4: is no video<br>c.mp4: too<br>and 5 more" in text
+    without = dataclasses.replace(made.summary, failures=[])
+    text = write_report(tmp_path / "s.html", [], made.media, without).read_text()
+    assert "Failures" not in text
+
+
 def test_no_pairs(tmp_path) -> None:
     summary = Summary(
         "nothing", "2026-01-02T03:04:05+00:00", "test", models=[ModelLine("m", "1", "MIT", "here")]

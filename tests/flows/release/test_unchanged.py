@@ -86,4 +86,7 @@ def test_nothing_made_is_no_release(tmp_path: Path, recipe: str, product: object
     json.dumps(dataclasses.asdict(outcome))
     page = outcome_page(ctx.catalog, outcome, made_by(ctx.catalog, outcome))
     assert page.startswith("# No release") and "1 failure," in page
-    assert (tmp_path / "catalog" / "report.html").exists()
+    assert "v.mp4: is black" in (tmp_path / "catalog" / "report.html").read_text()
+    assert "failures say why" in outcome.line()
+    outcome.totals["failures"] = 0
+    assert outcome.line().endswith(f"editmill objects --catalog {outcome.catalog}")

@@ -31,6 +31,26 @@ def test_a_training_that_would_leave_nothing_says_what_to_give(name):
         CliRunner().invoke(app, ["train", name], catch_exceptions=False)
 
 
+@pytest.mark.parametrize("training", [quality.train_quality, alignment.train_alignment])
+def test_where_the_model_cannot_go_is_told_before_anything_is_made(
+    training, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object, **__: object) -> None:
+        raise AssertionError("made")
+
+    for name in ("make_training_pairs", "paint_and_fit"):
+        monkeypatch.setattr(f"{training.fn.__module__}.{name}", refuse, raising=False)
+    name = training.fn.__name__.removeprefix("train_")
+    for out, remedy in (
+        (tmp_path, "is a folder"),
+        (tmp_path / "no" / "m.safetensors", "create it"),
+    ):
+        with pytest.raises(EditmillError, match=remedy):
+            training.fn(out)
+        with pytest.raises(EditmillError, match=remedy):
+            CliRunner().invoke(app, ["train", name, "--out", str(out)], catch_exceptions=False)
+
+
 @pytest.mark.weights
 def test_the_command_writes_probes_and_compares_them(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
