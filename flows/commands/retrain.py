@@ -34,9 +34,10 @@ def main(
     # Imported late: this takes seconds, and the command's errors need none of it.
     from flows.runtime.orchestration.client import using
     from flows.runtime.orchestration.run_log import tell
-    from flows.training.retrain import retrain
+    from flows.training.retrain import checked, retrain
     from flows.training.retraining import Retraining
 
+    checked(root, name, recipe, config)
     connection = reports_to.connect(threading.Event(), tell)
     with using(connection), signals.handled(signals.interrupt):
         try:

@@ -16,9 +16,10 @@ from prefect.states import Completed
 import catalog
 from catalog.releases import Catalog
 from catalog.storage.location import Versioned
-from flows.recipe import load
+from flows.recipe import Recipe, load
 from flows.runtime.orchestration.run_log import tell
 from flows.runtime.parameters import Described
+from flows.training.experts import settings
 from flows.training.experts.retraining import retrained_expert
 from flows.training.filters.candidates import CANDIDATES, FilterSettings
 from flows.training.filters.encoders import of_release
@@ -81,6 +82,20 @@ BaseFolder: TypeAlias = Annotated[
 ]
 
 
+def checked(
+    out: str, expert: str, recipe: str | None, config: Path | None
+) -> tuple[Catalog, Recipe | None]:
+    """The catalog, and the recipe if one is named. Raises EditmillError where one of them, or the
+    settings' file, cannot be read: told before a server is started."""
+    dataset = catalog.open(out)
+    asked = None if recipe is None else load(recipe)
+    if expert in CANDIDATES:
+        FilterSettings.load(config)
+    else:
+        settings.load(expert, config)
+    return dataset, asked
+
+
 @flow(name="retrain", flow_run_name="retrain {expert} in {out}", persist_result=False)
 def retrain(
     out: Out,
@@ -97,8 +112,7 @@ def retrain(
     Otherwise it is kept, unpromoted, with its metrics. The next build of a recipe that says
     `cogvideox@latest`, or `latest` for a filter's model, uses the promoted one.
     """
-    dataset = catalog.open(out)
-    asked = None if recipe is None else load(recipe)
+    dataset, asked = checked(out, expert, recipe, config)
     name = None if asked is None else asked.name
     release = newest_release(dataset, name)
     if release is None:

@@ -13,6 +13,7 @@ import pytest
 import yaml
 from prefect.flows import load_flow_from_entrypoint
 from prefect.states import State
+from typer.testing import CliRunner
 
 import catalog
 from catalog import trained
@@ -29,6 +30,7 @@ from filters.quality.training.good_edits import GoodEdits
 from filters.quality.training.labelled import LabelComparison
 from filters.rules import Filters
 from filters.trained import NAMED_BY, labels_learnt, pinned
+from flows.cli import app
 from flows.runtime.orchestration.client import using
 from flows.runtime.orchestration.server import OrchestrationServer
 from flows.training import retrain as module
@@ -53,6 +55,30 @@ def outcome(state: State[Any]) -> dict[str, Any]:
     assert state.is_completed()
     found: dict[str, Any] = state.data
     return found
+
+
+@pytest.mark.parametrize(
+    ("model", "option", "value"),
+    [
+        ("quality", "--catalog", "nowhere"),
+        ("quality", "--recipe", "none-such"),
+        ("quality", "--config", "none.yaml"),
+        ("remover", "--config", "none.yaml"),
+    ],
+)
+def test_what_cannot_be_read_is_told_before_a_server_is_started(
+    model: str, option: str, value: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise AssertionError("a server was started")
+
+    monkeypatch.setattr(OrchestrationServer, "connect", refuse)
+    monkeypatch.chdir(tmp_path)
+    catalog.open("dataset", create=True)
+    asked = {"--catalog": "dataset"} | {option: value}
+    arguments = ["retrain", model, *(part for pair in asked.items() for part in pair)]
+    with pytest.raises(EditmillError, match=value):
+        CliRunner().invoke(app, arguments, catch_exceptions=False)
 
 
 def test_a_servers_page_describes_every_parameter() -> None:
