@@ -39,6 +39,10 @@ coding."""
 AGREEING = 0.6
 """Share of the samples that must show the median for it to be background."""
 
+EARLY_AND_LATE = 0.4
+"""Share of the first third of the samples, and of the last, that must show it as well: what has
+left, or has come to stay, is shown by most samples but not by these."""
+
 STANDING = 0.8
 """Share of the picture that must be background for the camera to have stood."""
 
@@ -64,22 +68,33 @@ _ROWS = 64  # sorted at once
 
 
 def still_background(samples: Sequence[Frame]) -> Transparent | None:
-    """The median of `samples`, [H, W, 3] each, transparent where too few of them show it; None
-    where the camera moved."""
-    if _agreeing(np.stack([each[::EVERY, ::EVERY] for each in samples]))[1].mean() < STANDING:
+    """The median of `samples`, [H, W, 3] each in their order, transparent where too few of them
+    show it, or it was not there at the beginning or the end; None where the camera moved."""
+    _, shown = _median(np.stack([each[::EVERY, ::EVERY] for each in samples]))
+    if (shown.mean(axis=0) >= AGREEING).mean() < STANDING:
         return None
+    third = len(samples) // 3
+    # One in which most of the picture is another, as the light changed, tells nothing of a place.
+    ends = [
+        end
+        for end in (slice(third), slice(len(samples) - third, None))
+        if (shown[end].mean(axis=0) >= EARLY_AND_LATE).mean() >= STANDING
+    ]
     out = np.empty((*samples[0].shape[:2], 4), np.uint8)
     for row in range(0, len(out), _ROWS):
         rows = slice(row, row + _ROWS)
-        median, agreeing = _agreeing(np.stack([each[rows] for each in samples]))
-        out[rows, :, :3], out[rows, :, 3] = median, np.where(agreeing, 255, 0)
+        median, shown = _median(np.stack([each[rows] for each in samples]))
+        known = shown.mean(axis=0) >= AGREEING
+        for end in ends:
+            known &= shown[end].mean(axis=0) >= EARLY_AND_LATE
+        out[rows, :, :3], out[rows, :, 3] = median, np.where(known, 255, 0)
     return out
 
 
-def _agreeing(samples: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
-    """The median [H, W, 3], and where enough of the samples show it [H, W]."""
+def _median(samples: NDArray[np.uint8]) -> tuple[NDArray[np.uint8], NDArray[np.bool_]]:
+    """The median [H, W, 3], and which samples show it [N, H, W]."""
     median = np.partition(samples, len(samples) // 2, axis=0)[len(samples) // 2]
-    return median, (_difference(samples, median) <= TOLERANCE).mean(axis=0) >= AGREEING
+    return median, _difference(samples, median) <= TOLERANCE
 
 
 def shows_object(background: Transparent, frames: Iterable[Frame], masks: Iterable[Mask]) -> bool:

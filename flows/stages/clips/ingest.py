@@ -24,7 +24,7 @@ from flows.stages.clips.fetch import path_of
 from flows.stages.clips.look import Look
 
 STAGE = "ingest"
-VERSION = "4"
+VERSION = "5"
 """Rises whenever the same file may give other clips, or a document is written otherwise."""
 
 CLIP_CRF = 15

@@ -59,6 +59,23 @@ def test_a_place_that_is_hidden_half_of_the_time_is_not_known() -> None:
     assert (found[70:80, 100:110, 3] == 0).all() and found[..., 3].mean() > 250
 
 
+@pytest.mark.parametrize("there", [slice(0, 11), slice(4, None)], ids=["left", "came"])
+def test_what_stood_there_most_of_the_time_and_no_longer_is_not_in_it(there: slice) -> None:
+    frames = walking()
+    frames[there, 70:80, 100:110] = (255, 0, 0)
+    found = still_background(frames)
+    assert found is not None
+    assert (found[70:80, 100:110, 3] == 0).all() and found[..., 3].mean() > 250
+
+
+def test_what_is_hidden_for_a_while_is_in_it() -> None:
+    frames = walking()
+    frames[5:10, 70:80, 100:110] = (255, 0, 0)
+    found = still_background(frames)
+    assert found is not None
+    assert (found[..., 3] == 255).all() and (found[..., :3] == texture()).all()
+
+
 def test_a_camera_that_moves_has_none() -> None:
     panned = np.stack([np.roll(texture(), 3 * t, axis=1) for t in range(SAMPLES)])
     assert still_background(panned) is None
