@@ -1,7 +1,8 @@
 """Contact sheets: pairs as still pictures, to be looked at without a player.
 
 One pair is a picture of three rows, source, target and mask, at frames spread evenly over it. Many
-pairs are blocks of two frames each, two pairs to a line. Text is in OpenCV's own strokes, so that a
+pairs are blocks of two frames each, two pairs to a line, the second frame enlarged around a small
+object. Text is in OpenCV's own strokes, so that a
 sheet is the same on every machine; they are ASCII alone.
 """
 
@@ -12,18 +13,25 @@ import unicodedata
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeAlias
 
 import cv2
 import numpy as np
 from numpy.typing import NDArray
 
 from catalog.errors import BadInput, EditmillError
-from catalog.media.decode import read_masks, sample_frames
+from catalog.media.decode import read_masks, sample_frames, sample_masks
 from catalog.media.image import Picture
 from catalog.records import Pair
 
 CELL = (200, 356)
 """Height and width of a frame in a sheet of many pairs, px; other shapes are fitted in."""
+
+ENLARGED = 2.0
+"""Sides of the object's box that the part of a frame which is enlarged has."""
+
+WORTH_ENLARGING = 0.7
+"""Of the frame's width or height: a part that is as large is no better seen by itself."""
 
 CELL_LETTERS = 36
 """Letters to a line of the words in a cell without a frame."""
@@ -38,6 +46,11 @@ MARGIN = 8
 """px around text and between pairs."""
 
 PAPER, INK, EMPTY = (255, 255, 255), (20, 20, 20), (120, 120, 120)
+Part: TypeAlias = tuple[float, float, float, float]
+"""Of a frame: top, left, height and width, as shares of its height and width."""
+
+WHOLE: Part = (0.0, 0.0, 1.0, 1.0)
+
 KEPT, REJECTED = (206, 240, 206), (250, 208, 204)
 """RGB behind the words about a pair."""
 
@@ -62,7 +75,8 @@ def strips(pair: Pair, media: Callable[[str], Path], count: int, long_side: int)
     def side(name: str, ref: str) -> Strip:
         origin = "made" if name == pair.generated_side else "footage"
         return _strip(
-            f"{name} ({origin})", lambda: _fitted(sample_frames(media(ref), count), long_side)
+            f"{name} ({origin})",
+            lambda: _fitted(sample_frames(media(ref), count), (long_side, long_side)),
         )
 
     found = [side("source", pair.source_video), side("target", pair.target_video)]
@@ -107,7 +121,7 @@ def pair_strip(
 
 def many_sheet(pairs: Sequence[Pair], media: Callable[[str], Path]) -> Picture:
     """Several pairs as RGB [H, W, 3], two to a line: source and target at the first frame, then at
-    two thirds of the way."""
+    two thirds of the way, where a small object that is edited is seen close by."""
     blocks = [_block(pair, media) for pair in pairs]
     if len(blocks) > 1 and len(blocks) % 2:
         blocks.append(np.full_like(blocks[0], 255))
@@ -119,16 +133,47 @@ def many_sheet(pairs: Sequence[Pair], media: Callable[[str], Path]) -> Picture:
 
 
 def _block(pair: Pair, media: Callable[[str], Path]) -> Picture:
-    width = 4 * CELL[1]
-    sides = strips(pair, media, 4, CELL[1])[:2]
-    cells = [
-        _cell(side.frames[k] if not side.error else None, side.error)
-        for k in (0, 2)  # of four: the first, and two thirds of the way
+    sides = [
+        _strip("source", lambda: sample_frames(media(pair.source_video), 4)),
+        _strip("target", lambda: sample_frames(media(pair.target_video), 4)),
+    ]
+    later = 2  # of four: two thirds of the way
+    part = _around_object(pair, media, later)
+    cells = [_cell(side.frames[0] if not side.error else None, side.error) for side in sides]
+    cells += [
+        _cell(_cut_out(side.frames[later], part) if not side.error else None, side.error)
         for side in sides
     ]
     words = f"{pair.pair_id[:8]}  {pair.task}  {_verdict(pair)}  {pair.instruction}"
+    width = len(cells) * CELL[1]
     gap = np.full((MARGIN, width, 3), 255, np.uint8)
     return np.concatenate([_line(words, width, _paper(pair)), np.concatenate(cells, axis=1), gap])
+
+
+def _around_object(pair: Pair, media: Callable[[str], Path], number: int) -> Part:
+    """What to show of one of four frames: around its mask, in a cell's shape; all of it where there
+    is no mask, or the object is large."""
+    try:
+        mask = sample_masks(media(pair.mask), 4)[number] if pair.mask else np.zeros((1, 1), bool)
+    except BadInput:  # a sheet of one pair says why
+        return WHOLE
+    rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
+    if not len(rows):
+        return WHOLE
+    (height, width), shape = mask.shape, CELL[1] / CELL[0]
+    high = ENLARGED * max(np.ptp(rows) + 1, (np.ptp(columns) + 1) / shape)
+    part = high / height, high * shape / width
+    if max(part) > WORTH_ENLARGING:
+        return WHOLE
+    middle = (rows[0] + rows[-1] + 1) / 2 / height, (columns[0] + columns[-1] + 1) / 2 / width
+    top, left = (min(max(m - p / 2, 0.0), 1 - p) for m, p in zip(middle, part, strict=True))
+    return top, left, *part
+
+
+def _cut_out(frame: Picture, part: Part) -> Picture:
+    height, width = frame.shape[:2]
+    top, left = round(part[0] * height), round(part[1] * width)
+    return frame[top : top + round(part[2] * height), left : left + round(part[3] * width)]
 
 
 def _strip(name: str, frames: Callable[[], NDArray[np.uint8]]) -> Strip:
@@ -142,14 +187,14 @@ def _mask_frames(path: Path, count: int, long_side: int) -> NDArray[np.uint8]:
     masks = read_masks(path)
     picked = masks[np.rint(np.linspace(0, len(masks) - 1, count)).astype(int)]
     white = np.repeat(picked[..., None], 3, axis=3).astype(np.uint8) * 255
-    return _fitted(white, long_side)
+    return _fitted(white, (long_side, long_side))
 
 
-def _fitted(frames: NDArray[np.uint8], long_side: int) -> NDArray[np.uint8]:
-    """The frames scaled to `long_side` px on their longer side; small ones are enlarged, so that
-    rows of one pair line up."""
+def _fitted(frames: NDArray[np.uint8], box: tuple[int, int]) -> NDArray[np.uint8]:
+    """The frames scaled to just fit in a box of (height, width) px; small ones are enlarged, so
+    that rows of one pair line up."""
     height, width = frames.shape[1:3]
-    scale = long_side / max(height, width)
+    scale = min(box[0] / height, box[1] / width)
     size = max(1, round(width * scale)), max(1, round(height * scale))
     how = cv2.INTER_AREA if scale < 1 else cv2.INTER_LINEAR
     return np.stack([cv2.resize(frame, size, interpolation=how) for frame in frames])
@@ -164,10 +209,8 @@ def _cell(frame: Picture | None, error: str) -> Picture:
             cell[k * BAR : (k + 1) * BAR] = _line(line, CELL[1], EMPTY)
         return cell
     cell = np.full((*CELL, 3), 225, np.uint8)  # grey: holes and maps are black
-    scale = min(1.0, CELL[0] / frame.shape[0])
-    size = max(1, round(frame.shape[1] * scale)), max(1, round(frame.shape[0] * scale))
-    small = cv2.resize(frame, size, interpolation=cv2.INTER_AREA)
-    cell[: small.shape[0], : small.shape[1]] = small
+    fitted = _fitted(frame[None], CELL)[0]
+    cell[: fitted.shape[0], : fitted.shape[1]] = fitted
     return cell
 
 

@@ -6,10 +6,12 @@ import dataclasses
 import json
 from pathlib import Path
 
+import cv2
 import numpy as np
 import pytest
 
 import catalog
+from catalog import media
 from catalog.errors import BadInput
 from catalog.keeping.erased import kept_path
 from catalog.media.image import read_image
@@ -124,6 +126,26 @@ def test_the_sheet_of_a_pair_shows_its_sides_and_mask(editmill, masked: Path, tm
     # and the disc moves: it is elsewhere in the last frame
     first, last = mask[:, :FRAME_WIDTH], mask[:, -FRAME_WIDTH:]
     assert np.abs(np.argwhere(first > 215).mean(0) - np.argwhere(last > 215).mean(0)).max() > 10
+
+
+def test_a_small_object_is_seen_close_by_in_a_sheet_of_many(root: Path):
+    dataset, pair = catalog.open(root), _pair(root)
+    masks = np.zeros((pair.target_frames, HEIGHT, WIDTH), bool)
+    masks[:, HEIGHT // 2 : HEIGHT // 2 + HEIGHT // 8, : WIDTH // 8] = True
+    with dataset.media.writing(".mkv") as draft:
+        media.write_masks(draft.path, masks, 25)
+    close, far = (
+        many_sheet([dataclasses.replace(pair, mask=mask)], dataset.path)[BAR : BAR + CELL[0]]
+        for mask in (draft.ref, "")
+    )
+    first, later = slice(0, 2 * CELL[1]), slice(2 * CELL[1], 3 * CELL[1])
+    assert (close[:, first] == far[:, first]).all()
+    part = far[:, later][int(0.4375 * CELL[0]) : int(0.6875 * CELL[0]), : CELL[1] // 4]
+    expected = cv2.resize(part, (CELL[1], CELL[0]))
+    assert np.abs(close[:, later].astype(int) - expected).mean() < 12
+    assert np.abs(far[:, later].astype(int) - expected).mean() > 20
+    gone = dataclasses.replace(pair, mask=f"media/00/{'0' * 64}.mkv")
+    assert (many_sheet([gone], dataset.path)[BAR : BAR + CELL[0]] == far).all()
 
 
 def test_missing_media_are_told_in_the_picture(root: Path):
