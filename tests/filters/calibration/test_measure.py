@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from pathlib import Path
 
@@ -19,6 +20,7 @@ from filters.calibration.measure import (
 )
 from filters.encoder.clip import OpenClipEncoder
 from filters.encoder.embedded import EmbeddedEncoder
+from filters.quality.training.good_edits import GoodEdits
 from filters.rules import Filters
 
 
@@ -48,10 +50,12 @@ def test_the_embedded_encoder_is_refused() -> None:
 
 
 @pytest.mark.weights
-def test_a_random_clip_knows_no_words(tmp_path: Path) -> None:
+def test_a_random_clip_knows_no_words(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("open_clip")
     from tests.checkpoints.open_clip import make
 
+    small = functools.partial(GoodEdits, crops=1, long_side=128)
+    monkeypatch.setattr("filters.calibration.measure.GoodEdits", small)
     clip = OpenClipEncoder(checkpoint=str(make(tmp_path)), device="cpu")
     told: list[str] = []
     found = measure(clip, ("clip_city",), frames=1, tell=told.append)
