@@ -29,8 +29,8 @@ def texture(seed: int = 0) -> NDArray[np.uint8]:
     return rng.integers(30, 220, (HEIGHT, WIDTH, 3), dtype=np.uint8)
 
 
-def walking(count: int = SAMPLES, step: int = 8) -> NDArray[np.uint8]:
-    """A square that crosses the texture, once per `count` frames."""
+def walking(count: int = SAMPLES, step: int = 24) -> NDArray[np.uint8]:
+    """A square that crosses the texture."""
     frames = np.repeat(texture()[None], count, axis=0)
     for t in range(count):
         frames[t, 30:60, step * t : step * t + 20] = 255
@@ -59,12 +59,31 @@ def test_a_place_that_is_hidden_half_of_the_time_is_not_known() -> None:
     assert (found[70:80, 100:110, 3] == 0).all() and found[..., 3].mean() > 250
 
 
-@pytest.mark.parametrize("there", [slice(0, 11), slice(4, None)], ids=["left", "came"])
+@pytest.mark.parametrize(
+    "there", [slice(0, 11), slice(0, 12), slice(4, None), slice(3, None), slice(3, 12)]
+)
 def test_what_stood_there_most_of_the_time_and_no_longer_is_not_in_it(there: slice) -> None:
     frames = walking()
     frames[there, 70:80, 100:110] = (255, 0, 0)
     found = still_background(frames)
     assert found is not None
+    assert (found[70:80, 100:110, 3] == 0).all() and found[..., 3].mean() > 250
+
+
+def test_where_the_light_changes_what_left_before_is_not_in_it_either() -> None:
+    frames = walking()
+    frames[:9, 70:80, 100:110] = (255, 0, 0)
+    frames[12:] = frames[12:] // 2
+    found = still_background(frames)
+    assert found is not None
+    assert (found[70:80, 100:110, 3] == 0).all() and found[..., 3].mean() > 250
+
+
+def test_what_comes_and_goes_as_often_as_it_is_looked_at_is_not_in_it() -> None:
+    frames = np.repeat(texture()[None], 600, axis=0)
+    for t in range(0, 600, 40):  # there for half of each fifteenth of the time
+        frames[t + 10 : t + 30, 70:80, 100:110] = (255, 0, 0)
+    ((_, found),) = watched([(0, 600)], [(0, 8)], frames)
     assert (found[70:80, 100:110, 3] == 0).all() and found[..., 3].mean() > 250
 
 
