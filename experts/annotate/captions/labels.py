@@ -13,7 +13,7 @@ from catalog.errors import BadInput
 from experts.annotate.captions.description import Description
 from experts.annotate.tracking.kinds import VEHICLE
 from experts.base import Frames
-from experts.write.language.nouns import indefinite, several
+from experts.write.language.nouns import indefinite, plural, several
 
 MOST = 4
 """Kinds of object named: more reads like a stock list, and is no longer short."""
@@ -109,8 +109,8 @@ def is_the_subject(named: float, beside: float, focus: float) -> bool:
 def caption(counts: Mapping[str, int], more: Container[str] = ()) -> str:
     """`{"person": 2, "bus": 1}` → `two people and a bus`; empty for no object.
 
-    Counts are of instances seen at once; labels in `more` have others that come or go, so that
-    nobody would give a number. The most numerous kinds come first, ties in the
+    Counts are of instances seen at once; labels in `more` have others that come or go, or that
+    may be there, so that nobody would give a number, nor "several": there may be two. The most numerous kinds come first, ties in the
     alphabet's order, so that equal detections make equal captions.
     """
     seen = sorted((-count, label) for label, count in counts.items() if count > 0)[:MOST]
@@ -121,4 +121,6 @@ def caption(counts: Mapping[str, int], more: Container[str] = ()) -> str:
 
 
 def _phrase(label: str, count: int, more: bool) -> str:
-    return several(label) if more or count > COUNTED else indefinite(label, count)
+    if count > COUNTED:
+        return several(label)
+    return plural(label) if more else indefinite(label, count)

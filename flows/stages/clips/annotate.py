@@ -23,7 +23,7 @@ from flows.runtime.results.journal import Document
 from flows.stages.clips import caption
 
 STAGE = "annotate"
-VERSION = "5"
+VERSION = "6"
 """Rises whenever the same tracks may give another caption or camera path."""
 
 CAPTION_BY = "labels"

@@ -63,7 +63,7 @@ def test_a_caption_says_what_fills_the_picture_or_nothing(seen, labels, told):
 
 def test_what_passes_by_is_not_named_but_counted():
     cars = [tracked("car", 0.9, (0, 0, 20, 20)), tracked("car", 0.9, (40, 0, 60, 20), last=2)]
-    assert describe(cars, PLAIN) == "several cars"
+    assert describe(cars, PLAIN) == "cars"
     assert describe(cars[1:], PLAIN) == ""
 
 
