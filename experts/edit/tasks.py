@@ -54,7 +54,9 @@ class Task:
     `planner` is the `module:Class` that draws the task's edits (`experts.plan.planners`), and
     `generated` the one that does so where its expert paints what it is told, if that differs. A
     `plural` task means every object of a kind in the picture. One that `uncovers` shows what its
-    object hides, which other frames must have seen.
+    object hides, which other frames must have seen. One `from_bank` takes an object from another
+    clip, and so waits until all are annotated; a swap waits even where it need not, so that a
+    clip's swaps are one part of the tables.
     """
 
     name: str
@@ -70,6 +72,7 @@ class Task:
     generated: str = ""
     plural: bool = False
     uncovers: bool = False
+    from_bank: bool = False
 
     @property
     def local(self) -> bool:
@@ -141,6 +144,7 @@ TASKS: dict[str, Task] = {
             "Swap {other} for {label}",
             alignment=True,
             trained="inpainter",
+            from_bank=True,
             planner=f"{_PLANNERS}SwapPlanner",
             generated=f"{_PLANNERS}GeneratedSwapPlanner",
         ),

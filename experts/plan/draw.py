@@ -55,7 +55,7 @@ def quotas(rules: Planning) -> tuple[int, int]:
     Where no weight asks for edits of one object, all are of the whole picture.
     """
     tasks = [TASKS[name] for name, weight in rules.weights.items() if weight]
-    if not any(task.local and not planner_of(task).from_bank for task in tasks):
+    if not any(task.local and not task.from_bank for task in tasks):
         return 0, rules.edits_per_clip
     local = math.ceil(rules.local_share * rules.edits_per_clip)
     if rules.local_share < 1 < rules.edits_per_clip:
@@ -81,7 +81,7 @@ def _choices(scene: Scene, from_bank: bool) -> list[_Choice]:
     for name, weight in scene.rules.weights.items():
         task = TASKS[name]
         planner = planner_of(task, name in scene.generated)
-        if weight and planner.from_bank == from_bank:
+        if weight and task.from_bank == from_bank:
             objects = planner.objects(scene, task)
             found += [_Choice(task, track, weight / len(objects)) for track in objects]
     return found

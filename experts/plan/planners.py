@@ -12,7 +12,7 @@ import importlib
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
@@ -72,10 +72,6 @@ class EditDraft:
 
 class Planner:
     """Plans edits of the whole picture, which need neither object nor prompt."""
-
-    from_bank: ClassVar[bool] = False
-    """Whether an edit takes an object from another clip, and so waits until all are annotated; a
-    swap waits even where it need not, so that a clip's swaps are one part of the tables."""
 
     def unsuited(self, scene: Scene, task: Task, track: Track) -> Unsuited | None:
         """Why the task may not be drawn for an object of the scene; None where it may."""
@@ -161,8 +157,6 @@ class SwapPlanner(_OneObject):
     """Another clip's object takes the place of one: the source shows the other, the target is the
     footage."""
 
-    from_bank = True
-
     def unsuited(self, scene: Scene, task: Task, track: Track) -> Unsuited | None:
         if self._replacements(scene, task, track):
             return None
@@ -199,8 +193,6 @@ class SwapPlanner(_OneObject):
 
 class GeneratedSwapPlanner(_OneObject):
     """Something that is only named takes the place of an object: an image editor paints it."""
-
-    from_bank = True
 
     def unsuited(self, scene: Scene, task: Task, track: Track) -> Unsuited | None:
         tried = self._tried(scene, task, track).values()

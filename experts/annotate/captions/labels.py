@@ -110,8 +110,9 @@ def caption(counts: Mapping[str, int], more: Container[str] = ()) -> str:
     """`{"person": 2, "bus": 1}` → `two people and a bus`; empty for no object.
 
     Counts are of instances seen at once; labels in `more` have others that come or go, or that
-    may be there, so that nobody would give a number, nor "several": there may be two. The most numerous kinds come first, ties in the
-    alphabet's order, so that equal detections make equal captions.
+    may be there, so that nobody would give a number, nor "several": there may be two. The most
+    numerous kinds come first, ties in the alphabet's order, so that equal detections make equal
+    captions.
     """
     seen = sorted((-count, label) for label, count in counts.items() if count > 0)[:MOST]
     phrases = [_phrase(label, -negative, label in more) for negative, label in seen]

@@ -28,7 +28,8 @@ def edit(
     task: Annotated[
         str,
         typer.Argument(
-            help="A task's name, as in a recipe, or an editor's, or editor@version.",
+            help="A task's name, as in a recipe (but a swap's, which takes a build), or an "
+            "editor's, or editor@version.",
             autocompletion=completion.tasks_and_editors,
         ),
     ],

@@ -62,6 +62,11 @@ def check(given: EditArguments) -> None:
             raise EditmillError(
                 f"{given.out}: would replace {path}, which is read; give another --out"
             )
+    if not given.editor and TASKS[given.task].from_bank:
+        raise EditmillError(
+            f"{given.task} puts an object of another clip there, which only a build of several "
+            "clips finds: editmill build"
+        )
     check_files(*given.inputs)
     check_writable(given.out)  # else it would be told once all is made
     if not given.editor:

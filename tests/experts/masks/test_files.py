@@ -258,4 +258,4 @@ def test_objects_that_no_track_follows_are_told(monkeypatch, caplog, scene):
         given_masks.from_label(frames, "person", 25)
     told = [r.message for r in caplog.records if "could be followed" in r.message]
     assert len(told) == 1
-    assert told[0].startswith("--object person: in 2 frames more of them are seen")
+    assert told[0].startswith("--object person: at 2 of the 2 moments looked at more of them")

@@ -36,6 +36,7 @@ def known(monkeypatch: pytest.MonkeyPatch) -> None:
         ("senorita_editor", ["--prompt", "x", "--catalog", "none"], "none: no catalog there"),
         ("deblur", ["--first-frame", "x.png"], "takes no first frame"),
         ("deblur", ["--mask", "none.mkv"], "none.mkv: cannot be found"),
+        ("object_swap", ["--object", "car"], "only a build of several clips finds"),
         ("object_removal", [], "no object given; add --object, --box or --mask"),
         ("object_removal", ["--object", "carr"], "did you mean car"),
         ("object_removal", ["--object", "squirrel"], "it knows: car, cat, person"),

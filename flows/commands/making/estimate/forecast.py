@@ -14,7 +14,6 @@ from catalog.errors import BadInput
 from catalog.records import Clip
 from experts.edit.tasks import LOCAL, TASKS, Task
 from experts.plan.draw import quotas
-from experts.plan.planners import planner_of
 from experts.plan.rules import Planning
 from experts.plan.view import edit_size
 from experts.serving import EMBEDDED, provider_of
@@ -118,7 +117,7 @@ def expected_edits(
     swaps by themselves; of the others first those that edit one object, then the rest. `suited` is
     how many objects of a clip suit each task that needs one."""
     tasks = {TASKS[name]: weight for name, weight in rules.weights.items() if weight}
-    swaps = {task for task in tasks if planner_of(task).from_bank}
+    swaps = {task for task in tasks if task.from_bank}
     candidates = {task: suited.get(task.name, 1.0) for task in tasks}
     # A task's weight is shared by the objects of a clip that suit it.
     rates = {task: weight / max(1.0, candidates[task]) for task, weight in tasks.items()}
