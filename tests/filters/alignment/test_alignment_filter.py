@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+import functools
+
 import numpy as np
 import pytest
 
 from catalog.errors import EditmillError
 from filters.alignment import filter as alignment
 from filters.alignment.filter import AlignmentFilter, Calibration
-from filters.alignment.style_examples import styles
+from filters.alignment.style_examples import StyleExamples, styles
 from filters.alignment.style_probe import REGION, SHIPPED, ProbeDiscrimination, StyleProbes, fit
 from filters.alignment.train import agreement, describe_metrics, train
 from filters.base import ABSTAINED, PairFrames
@@ -90,7 +92,9 @@ def test_probes_of_another_encoder_are_refused(encoder, made):
 
 
 @pytest.mark.weights
-def test_a_small_training_makes_measured_probes_that_come_out_again(encoder, tmp_path):
+def test_a_small_training_makes_measured_probes_that_come_out_again(encoder, tmp_path, monkeypatch):
+    small = functools.partial(StyleExamples, long_side=128)  # a style shows at half the size
+    monkeypatch.setattr("filters.alignment.train.StyleExamples", small)
     clips = ("clip_city", "clip_bikes")
     probes, painted = train(encoder, clips, frames=2)
     for task, of in probes.metrics.items():

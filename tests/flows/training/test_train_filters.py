@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from pathlib import Path
 
@@ -9,6 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from catalog.errors import EditmillError
+from filters.alignment.style_examples import StyleExamples
 from filters.alignment.style_probe import StyleProbes
 from flows.cli import app
 from flows.training.filters import alignment, quality
@@ -61,6 +63,8 @@ def test_the_command_writes_probes_and_compares_them(
         "train_alignment",
         lambda out, known: small(out, known, samples=("clip_city", "clip_bikes"), frames=2),
     )
+    painted = functools.partial(StyleExamples, long_side=128)
+    monkeypatch.setattr("filters.alignment.train.StyleExamples", painted)
     out = tmp_path / "probes.safetensors"
     run = CliRunner().invoke(app, ["train", "alignment", "--out", str(out), "--check", "--json"])
     found = json.loads(run.stdout)
