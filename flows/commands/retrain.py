@@ -37,7 +37,7 @@ def main(
     from flows.training.retrain import checked, retrain
     from flows.training.retraining import Retraining
 
-    checked(root, name, recipe, config)
+    checked(root, name, recipe, config, margin)
     connection = reports_to.connect(threading.Event(), tell)
     with using(connection), signals.handled(signals.interrupt):
         try:

@@ -231,8 +231,9 @@ def retrain(
     margin: Annotated[
         float | None,
         typer.Option(
+            min=0,
             help="By how much it must be better: a share of the loss, or the AUC's difference "
-            "(default .005)."
+            "(default .005).",
         ),
     ] = None,
     config: Annotated[

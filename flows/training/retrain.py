@@ -6,6 +6,7 @@ prefect flow serve flows/training/retrain.py:retrain --name weekly --cron "0 3 *
 from __future__ import annotations
 
 import dataclasses
+import math
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeAlias
 
@@ -14,6 +15,7 @@ from prefect.client.schemas.objects import State
 from prefect.states import Completed
 
 import catalog
+from catalog.errors import EditmillError
 from catalog.releases import Catalog
 from catalog.storage.location import Versioned
 from flows.recipe import Recipe, load
@@ -83,10 +85,12 @@ BaseFolder: TypeAlias = Annotated[
 
 
 def checked(
-    out: str, expert: str, recipe: str | None, config: Path | None
+    out: str, expert: str, recipe: str | None, config: Path | None, margin: float | None
 ) -> tuple[Catalog, Recipe | None]:
     """The catalog, and the recipe if one is named. Raises EditmillError where one of them, or the
-    settings' file, cannot be read: told before a server is started."""
+    settings' file, cannot be read, or the margin means nothing: told before a server is started."""
+    if margin is not None and not (math.isfinite(margin) and margin >= 0):
+        raise EditmillError(f"a margin of {margin:g} means nothing; give a number from 0 on")
     dataset = catalog.open(out)
     asked = None if recipe is None else load(recipe)
     if expert in CANDIDATES:
@@ -112,7 +116,7 @@ def retrain(
     Otherwise it is kept, unpromoted, with its metrics. The next build of a recipe that says
     `cogvideox@latest`, or `latest` for a filter's model, uses the promoted one.
     """
-    dataset, asked = checked(out, expert, recipe, config)
+    dataset, asked = checked(out, expert, recipe, config, margin)
     name = None if asked is None else asked.name
     release = newest_release(dataset, name)
     if release is None:

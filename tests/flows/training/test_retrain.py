@@ -64,6 +64,7 @@ def outcome(state: State[Any]) -> dict[str, Any]:
         ("quality", "--recipe", "none-such"),
         ("quality", "--config", "none.yaml"),
         ("remover", "--config", "none.yaml"),
+        ("remover", "--margin", "inf"),
     ],
 )
 def test_what_cannot_be_read_is_told_before_a_server_is_started(
@@ -79,6 +80,14 @@ def test_what_cannot_be_read_is_told_before_a_server_is_started(
     arguments = ["retrain", model, *(part for pair in asked.items() for part in pair)]
     with pytest.raises(EditmillError, match=value):
         CliRunner().invoke(app, arguments, catch_exceptions=False)
+
+
+@pytest.mark.parametrize("margin", [-1.0, float("nan"), float("inf")])
+def test_a_margin_that_is_no_number_from_0_on_is_refused(margin: float, tmp_path: Path) -> None:
+    with pytest.raises(EditmillError, match=r"a margin of .+ means"):
+        retrain.fn(str(tmp_path), "quality", margin=margin)
+    ended = CliRunner().invoke(app, ["retrain", "quality", "--margin", str(margin)])
+    assert ended.exit_code != 0
 
 
 def test_a_servers_page_describes_every_parameter() -> None:
