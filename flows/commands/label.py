@@ -58,11 +58,12 @@ def main(
         said = [PairVerdict("", visible(pair), verdict or "", by, note) for pair in pairs]
     if not said:
         raise EditmillError(f"{file}: has no rows" if file else "name the pairs, by their ids")
-    for each in said:
-        if each.label not in (GOOD, BAD):
-            raise EditmillError(f"{each.where}{each.label!r} is no label; say {GOOD} or {BAD}")
     dataset = catalog.open(uri, ref=ref)
-    wanted, tasks = _by_pair(dataset, said)
+    try:
+        wanted, tasks = _by_pair(dataset, said)
+    except EditmillError as error:
+        of_others = "; none was labelled" if len(said) > 1 else ""
+        raise EditmillError(f"{error}{of_others}") from None
     labels = [labelled(pair, one.label == GOOD, one.by, one.note) for pair, one in wanted.items()]
     stored = add(dataset, labels)
     if stored and isinstance(dataset.storage, Versioned):
@@ -103,7 +104,10 @@ def _by_pair(
     dataset: Queries, said: Sequence[PairVerdict]
 ) -> tuple[dict[str, PairVerdict], set[str]]:
     """What was said of each pair, by its whole id, and the tasks of all. Raises EditmillError for a
-    pair that is not there, and one that was called both good and bad."""
+    label that is none, a pair that is not there, and one that was called both good and bad."""
+    for each in said:
+        if each.label not in (GOOD, BAD):
+            raise EditmillError(f"{each.where}{each.label!r} is no label; say {GOOD} or {BAD}")
     names = {each.pair for each in said}
     rows = dataset.pairs().filter(pl.col("pair_id").is_in(list(names))).select("pair_id", "task")
     known = rows.collect()  # at once: a file may name thousands

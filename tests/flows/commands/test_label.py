@@ -94,6 +94,7 @@ def test_a_file_is_read(editmill, root: Path, tmp_path: Path, suffix: str):
     [
         ("a.csv", "pair_id,label\nffff,good\nzzzz,good\n", "a.csv, line 3: 'zzzz': no pair"),
         ("a.csv", "pair_id,label\nffff,good\nffff,fine\n", "line 3: 'fine' is no label; say good"),
+        ("a.csv", "pair_id,label\nffff,good\nffff,fine\n", "say good or bad; none was labelled"),
         ("a.csv", "pair_id,label\nffff,good\nfffff,bad\n", "line 3: pair fffff is good and bad"),
         ("a.csv", "pair_id,label\nffff\n", "line 2: '' is no label"),
         ("a.csv", "pair,label\nffff,good\n", "a.csv: has no pair_id; expected pair_id, label"),
@@ -126,6 +127,7 @@ def test_where_one_row_is_wrong_none_is_stored(
         (("good",), "name the pairs"),
         (("ffff", "good"), "'ffff' is no label; say good or bad"),
         (("good", "ffff", "zzzz"), "'zzzz': no pair begins"),
+        (("good", "ffff", "zzzz"), "; none was labelled"),
         (("good", "ffff", ""), "several pairs begin"),
     ],
 )
