@@ -8,13 +8,15 @@ import time
 from contextlib import suppress
 from datetime import UTC
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.live import Live
 from rich.text import Text
 
 from catalog.errors import EditmillError
 from catalog.layout import MARKER
 from catalog.storage import open_storage
+from flows.commands import tables
+from flows.commands.making.build import FAILED
 from flows.commands.releasing.log import LogEntry, entries, said
 from flows.runtime.monitoring import status as build_status
 from flows.runtime.monitoring.progress import clock, kept_line, memory, stage_table
@@ -33,20 +35,20 @@ def main(root: str, *, watch: bool, as_json: bool) -> None:
         since = [dataclasses.asdict(entry) for entry in later]
         print(json.dumps({**build_status.as_json(status), "since": since}))
         return
-    console = Console()
+    console = tables.console()
     if not (watch and alive(status)):
-        console.print(describe(status))
+        console.print(describe(status, root))
         for entry in later:
             console.print(Text(f"Since then: {entry.what} ({said(entry)})"))
         return
     with (
         suppress(signals.Signalled),  # whoever stops watching stops no build
-        Live(describe(status), console=console, auto_refresh=False) as screen,
+        Live(describe(status, root), console=console, auto_refresh=False) as screen,
     ):
         while alive(status):
             time.sleep(SECONDS)
             status = _read(root)
-            screen.update(describe(status), refresh=True)
+            screen.update(describe(status, root), refresh=True)
 
 
 def _since(root: str, status: Status) -> list[LogEntry]:
@@ -60,14 +62,18 @@ def _since(root: str, status: Status) -> list[LogEntry]:
     return []
 
 
-def describe(status: Status) -> RenderableType:
-    """The status for a person."""
+def describe(status: Status, root: str) -> RenderableType:
+    """The status for a person, of the build in the catalog at `root`."""
     head = [f"{status.recipe}: {_state(status)}", clock(status.seconds)]
     if alive(status) and status.seconds_left:
         head.append(f"about {clock(status.seconds_left)} left of what is known")
     head += memory(status.peak_memory_mb)
     kept = kept_line(status.tasks, status.state != "finished")
+    failed = [f"{each.name} {each.failed} of {each.total}" for each in status.stages if each.failed]
     below = [Text(kept)] if kept else []
+    if failed:
+        why = f'editmill query "{FAILED}" --catalog {root}'
+        below.append(Text(f"Failed: {', '.join(failed)}; why: {why}"))
     return Group(Text(" · ".join(head)), stage_table(status.stages), *below)
 
 

@@ -140,6 +140,34 @@ def test_the_command_says_it(ctx: Context, capsys: pytest.CaptureFixture[str]) -
     assert (found["state"], found["kept"], found["alive"]) == ("finished", 1, False)
 
 
+def test_no_line_is_broken_where_nobody_watches(
+    ctx: Context, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("COLUMNS", "30")
+    ctx.stats.judged("global_style_transfer", True)
+    ctx.stats.peak_memory_mb = 5400.0
+    with kept_up(ctx) as ending:
+        ending.release = "v3"
+    for watch in (False, True):
+        command.main(ctx.uri, watch=watch, as_json=False)
+        told = capsys.readouterr().out.splitlines()
+        assert told[0] == "tiny: finished, release v3 · 0:00 · 5.3 GiB of memory at most"
+        assert told[-1] == "1 of 1 kept: global_style_transfer 1"
+
+
+def test_what_failed_is_said_with_where_to_read_why(
+    ctx: Context, capsys: pytest.CaptureFixture[str]
+) -> None:
+    ctx.stats.expect("look", 5)
+    ctx.stats.count("look", done=4, failed=1)
+    with kept_up(ctx):
+        pass
+    command.main(ctx.uri, watch=False, as_json=False)
+    last = capsys.readouterr().out.splitlines()[-1]
+    assert last.startswith('Failed: look 1 of 5; why: editmill query "select')
+    assert last.endswith(f"--catalog {ctx.uri}")
+
+
 def test_what_happened_since_is_said(ctx: Context, capsys: pytest.CaptureFixture[str]) -> None:
     with kept_up(ctx):
         pass
