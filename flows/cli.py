@@ -3,6 +3,9 @@ work lies in a module of its own, imported when asked for, so that `--help` answ
 
 from __future__ import annotations
 
+from importlib.metadata import version
+from typing import Annotated
+
 import typer
 
 from flows.commands import entry, training
@@ -26,6 +29,22 @@ for group in (making, reading, releasing, keeping, video, machine):
     app.add_typer(group.app)
 app.add_typer(training.app, name="train", rich_help_panel="Train")
 app.add_typer(training.top)
+
+
+def _say_version(asked: bool) -> None:
+    if asked:
+        print(f"editmill {version('editmill')}")
+        raise typer.Exit
+
+
+@app.callback()
+def _editmill(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_say_version, is_eager=True, help="Print the version."),
+    ] = False,
+) -> None:
+    """Declares what stands before a command; the text above is its help."""
 
 
 def main() -> None:

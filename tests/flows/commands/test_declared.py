@@ -7,7 +7,9 @@ from typing import Any
 
 import pytest
 import typer
+from typer.testing import CliRunner
 
+import editmill
 from flows.cli import app
 
 
@@ -31,6 +33,13 @@ def test_all_are_there():
         "train quality", "train alignment", "train expert", "label", "retrain", "upgrade", "forget",
         "collect",
     }  # fmt: skip
+
+
+def test_the_version_is_the_packages():
+    told = CliRunner().invoke(app, ["--version"])
+    assert (told.exit_code, told.stdout) == (0, f"editmill {editmill.__version__}\n")
+    shown = CliRunner().invoke(app, ["--help"]).stdout
+    assert "--version" in shown and "A dataset factory for instruction-based" in shown
 
 
 @pytest.mark.parametrize("path", COMMANDS)
