@@ -16,7 +16,7 @@ from catalog.errors import EditmillError, visible
 from catalog.releases import Catalog
 from catalog.wording import counted
 from experts.annotate.clip import AnnotatedClip
-from experts.edit.tasks import TASKS
+from experts.edit.tasks import TASKS, Task
 from experts.plan.bank import Bank
 from experts.plan.planners import NO_DONORS, Scene, planner_of
 from experts.plan.view import Unsuited
@@ -87,11 +87,7 @@ def suitability(dataset: Catalog, recipe: Recipe, most: int) -> Suitability:
             "of pairs; name a recipe for pairs with --recipe, or list the objects with `editmill "
             f'query "select label, count(*) n from tracks group by label" --catalog {dataset.uri}`'
         )
-    tasks = [
-        TASKS[name]
-        for name, weight in recipe.plan.weights.items()
-        if weight and TASKS[name].needs_track
-    ]
+    tasks = _tasks(recipe)
     if not tasks:
         raise EditmillError(
             f"recipe {recipe.name} plans no edits of objects; name another with --recipe"
@@ -119,6 +115,23 @@ def suitability(dataset: Catalog, recipe: Recipe, most: int) -> Suitability:
                     unsuited[task.name][reason] += 1
     labels = Counter(each.label for annotated in shown for each in annotated.tracks)
     return Suitability(len(shown), len(ids), labels, suited, unsuited)
+
+
+def choices(dataset: Catalog, recipe: Recipe) -> dict[str, dict[str, int]]:
+    """By the clip's id, how many edits of objects could be drawn for each task of the recipe."""
+    return {
+        scene.clip.clip_id: {
+            task.name: len(planner_of(task, task.name in scene.generated).objects(scene, task))
+            for task in _tasks(recipe)
+        }
+        for scene in _scenes(dataset, recipe, annotated_clips(dataset))
+    }
+
+
+def _tasks(recipe: Recipe) -> list[Task]:
+    """Those of the recipe that need an object."""
+    weights = recipe.plan.weights.items()
+    return [TASKS[name] for name, weight in weights if weight and TASKS[name].needs_track]
 
 
 def _scenes(dataset: Catalog, recipe: Recipe, clips: Sequence[AnnotatedClip]) -> Iterator[Scene]:

@@ -46,16 +46,6 @@ Local edits have 336×592 at most, there as here."""
 
 EDIT_FRAMES = 64
 
-OBJECTS = {
-    "object_removal": 13 / 11,
-    "object_addition": 13 / 11,
-    "object_swap": 9 / 11,
-    "local_style_transfer": 25 / 11,
-    "object_grounding": 1 / 11,
-}
-"""Edits per clip that suited an object: the eleven clips of the demo's six samples, of people and
-of traffic (infra/bench/results/demo.md)."""
-
 MEMORY_GIB = 5
 """At most, with two workers."""
 

@@ -22,6 +22,7 @@ from experts.weights import WeightsEntry
 from flows.commands.machine.recipe_models import provider_table
 from flows.commands.making.estimate import costs, placement
 from flows.commands.making.estimate.forecast import Forecast, forecast, whole
+from flows.commands.making.estimate.planned import planned
 from flows.commands.making.known import Known, known
 from flows.needs import files, needed
 from flows.recipe import Recipe
@@ -40,7 +41,7 @@ def show(recipe_name: str, out: str, *, source: Path | None, as_json: bool) -> N
     """Prints the estimate. Raises EditmillError for a recipe, folder or sample that is not there,
     and where `out` is a catalog that cannot be read."""
     recipe = recipe_for(recipe_name, source)
-    expected = forecast(recipe)
+    expected = forecast(recipe, planned(out, recipe))
     document = _document(recipe, out, expected)
     if as_json:
         print(json.dumps(document))
@@ -74,6 +75,7 @@ def _document(recipe: Recipe, out: str, expected: Forecast) -> dict[str, Any]:
         "left_out": expected.notes,
         "problems": _problems(recipe, out),
         "clips": expected.clips,
+        "planned_clips": expected.planned,
         "edits": whole(expected.edits),
         "edits_between": {
             task: expected.between(task) for task in expected.edits if TASKS[task].needs_track
@@ -192,8 +194,13 @@ def _lines(recipe: Recipe, expected: Forecast, document: dict[str, Any]) -> list
         asked = (f"{s['slot']}: {s['model']} at {s['address']}" for s in document["servers"])
         lines.append(f"Servers that are asked: {', '.join(asked)}.")
     lines += document["gpu"]
+    as_before = (
+        f"the edits per clip were those that this recipe planned for {expected.planned} clips of "
+        f"{document['out']}"
+    )
     lines.append(
-        "Estimated as if each video were one shot and as many objects suited as on the samples; "
+        "Estimated as if each video were one shot and "
+        f"{as_before if expected.planned else 'as many objects suited as on the samples'}; "
         "times were measured on two cores (infra/bench/results). How many of the edits are kept, "
         "the judgement decides."
     )
@@ -202,7 +209,7 @@ def _lines(recipe: Recipe, expected: Forecast, document: dict[str, Any]) -> list
 
 def _edits(expected: Forecast) -> str:
     """How many, and between which bounds where it depends on the objects that suit."""
-    about = sum(whole(expected.edits).values())
+    about = round(sum(expected.edits.values()))
     least, most = (round(sum(each.values())) for each in (expected.without, expected.with_many))
     if least == most:
         return counted(about, "edit")

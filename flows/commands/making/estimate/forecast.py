@@ -1,12 +1,14 @@
 """What a build of a recipe would make and take, estimated without making any of it.
 
-Each video is taken as one shot, since finding its cuts means decoding it; which objects suit, from
-how many did on the samples. So these are estimates, and each says what it was made from.
+Each video is taken as one shot, since finding its cuts means decoding it; how many objects suit,
+from clips of the samples, or how many edits a clip has, from those that the recipe planned before.
+So these are estimates, and each says what it was made from.
 """
 
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -17,7 +19,8 @@ from experts.plan.draw import quotas
 from experts.plan.rules import Planning
 from experts.plan.view import edit_size
 from experts.serving import EMBEDDED, provider_of
-from flows.commands.making.estimate import costs
+from flows.commands.making.estimate import costs, objects
+from flows.commands.making.estimate.planned import Planned
 from flows.commands.making.footage import ReadableVideos, Video, probed
 from flows.recipe import Recipe
 from flows.sources import samples
@@ -31,7 +34,7 @@ from flows.stages.clips.ingest import cuts, rules_for
 class Forecast:
     """Estimates for one build; `edits` and `seconds` are core-seconds by task, both unrounded.
     `without` and `with_many` are the edits where no object suits, and where as many do as a clip
-    may have edits.
+    may have edits. They follow from the `planned` clips that the recipe had before, if it had any.
 
     `absent` are the samples that must be fetched before anything about them is known; they are in
     no other figure. `unmeasured` are tasks whose time nobody measured, and which `seconds` leaves
@@ -42,6 +45,7 @@ class Forecast:
     absent: list[str]
     notes: list[str]
     clips: int
+    planned: int
     edits: dict[str, float]
     without: dict[str, float]
     with_many: dict[str, float]
@@ -61,8 +65,8 @@ class Forecast:
         return sum(self.seconds.values())
 
 
-def forecast(recipe: Recipe) -> Forecast:
-    """What `recipe` asks for.
+def forecast(recipe: Recipe, before: Planned | None = None) -> Forecast:
+    """What `recipe` asks for; `before` is what it planned of other clips.
 
     Raises EditmillError for a folder that is not there or has no video, and for unknown samples.
     """
@@ -80,10 +84,10 @@ def forecast(recipe: Recipe) -> Forecast:
     size = sum(costs.CLIP_BYTES * c.width * c.height * c.frames for c in clips)
     records = 0.0
     if recipe.records is None:
-        drawn = expected_edits(recipe.plan)
-        none = dict.fromkeys(costs.OBJECTS, 0.0)
-        many = dict.fromkeys(costs.OBJECTS, float(recipe.plan.edits_per_clip))
-        least, most = (expected_edits(recipe.plan, suited) for suited in (none, many))
+        drawn = expected_edits(recipe.plan) | (before.per_clip if before else {})
+        none = dict.fromkeys(objects.TASKS, 0.0)
+        many = dict.fromkeys(objects.TASKS, float(recipe.plan.edits_per_clip))
+        least, most = (expected_edits(recipe.plan, [suited]) for suited in (none, many))
         edits, without, with_many = (
             {task: count * len(clips) for task, count in each.items()}
             for each in (drawn, least, most)
@@ -100,6 +104,7 @@ def forecast(recipe: Recipe) -> Forecast:
         absent=absent,
         notes=notes,
         clips=len(clips),
+        planned=before.clips if before else 0,
         edits=edits,
         without=without,
         with_many=with_many,
@@ -111,11 +116,23 @@ def forecast(recipe: Recipe) -> Forecast:
 
 
 def expected_edits(
-    rules: Planning, suited: Mapping[str, float] = costs.OBJECTS
+    rules: Planning, clips: Sequence[Mapping[str, float]] | None = None
 ) -> dict[str, float]:
+    """Edits of each task that are drawn for a clip, on average over `clips`: of each, how many
+    objects suit each task that needs one; None: as on the samples."""
+    clips = objects.suited(rules) if clips is None else clips
+    alike = Counter(tuple(sorted(clip.items())) for clip in clips)
+    drawn = [(times, _edits_of(rules, dict(suited))) for suited, times in alike.items()]
+    return {
+        name: sum(times * edits[name] for times, edits in drawn) / len(clips)
+        for name, weight in rules.weights.items()
+        if weight
+    }
+
+
+def _edits_of(rules: Planning, suited: Mapping[str, float]) -> dict[str, float]:
     """Edits of each task that are drawn for a clip, on average, as `experts.plan.draw` draws them:
-    swaps by themselves; of the others first those that edit one object, then the rest. `suited` is
-    how many objects of a clip suit each task that needs one."""
+    swaps by themselves; of the others first those that edit one object, then the rest."""
     tasks = {TASKS[name]: weight for name, weight in rules.weights.items() if weight}
     swaps = {task for task in tasks if task.from_bank}
     candidates = {task: suited.get(task.name, 1.0) for task in tasks}
