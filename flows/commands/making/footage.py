@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 
@@ -44,12 +43,21 @@ class ReadableVideos:
 
 
 @dataclass(frozen=True, slots=True)
+class Sighting:
+    """The video in which a label was seen, and the detector's highest score for it there."""
+
+    video: str
+    score: float
+
+
+@dataclass(frozen=True, slots=True)
 class Objects:
     """What the detector saw: in how many of the `looked_at` videos each label was, commonest
-    first."""
+    first. `doubtful` are the labels that one of several videos had, and not surely."""
 
     looked_at: int
     videos: dict[str, int] = field(default_factory=dict)
+    doubtful: dict[str, Sighting] = field(default_factory=dict)
 
 
 def probed(files: Iterable[SourceFile]) -> ReadableVideos:
@@ -77,13 +85,14 @@ def objects_in(videos: Sequence[Video], min_score: float) -> Objects:
 
     Raises EditmillError where its weights cannot be had.
     """
+    from experts.annotate.captions.labels import SURE
     from experts.annotate.tracking.detect import Detector
 
     detector = Detector(threshold=min_score)
     detector.load()
     step = max(1.0, len(videos) / LOOKED_AT)
     chosen = [videos[int(k * step)] for k in range(min(LOOKED_AT, len(videos)))]
-    counts: Counter[str] = Counter()
+    seen: dict[str, list[Sighting]] = {}
     looked_at = 0
     for video in chosen:
         try:
@@ -91,7 +100,16 @@ def objects_in(videos: Sequence[Video], min_score: float) -> Objects:
         except BadInput:  # damaged further on; the build will say where
             continue
         looked_at += 1
-        counts.update({one.label for found in detector.detect([*frames]) for one in found})
+        best: dict[str, float] = {}
+        for one in (one for found in detector.detect([*frames]) for one in found):
+            best[one.label] = max(one.score, best.get(one.label, 0.0))
+        for label, score in best.items():
+            seen.setdefault(label, []).append(Sighting(video.file.name, score))
     detector.close()
-    ordered = dict(sorted(counts.items(), key=lambda seen: (-seen[1], seen[0])))
-    return Objects(looked_at, ordered)
+    ordered = sorted(seen, key=lambda label: (-len(seen[label]), label))
+    doubtful = {
+        label: seen[label][0]
+        for label in ordered
+        if len(seen[label]) == 1 < looked_at and seen[label][0].score < SURE
+    }
+    return Objects(looked_at, {label: len(seen[label]) for label in ordered}, doubtful)

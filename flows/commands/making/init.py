@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import json
 import re
 from pathlib import Path
@@ -9,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.progress import track
 
-from catalog.errors import EditmillError, one_line
+from catalog.errors import EditmillError, one_line, visible
 from catalog.storage.files import write_bytes
 from catalog.wording import counted
 from experts.plan.rules import Planning
@@ -72,7 +73,7 @@ def document(
         ],
         "refused": found.refused,
         "left_out": listed.notes,
-        "objects": {"looked_at": objects.looked_at, "videos": objects.videos},
+        "objects": dataclasses.asdict(objects),
     }
 
 
@@ -91,6 +92,7 @@ def _tell(out: Path, listed: Listing, found: ReadableVideos, objects: Objects) -
         *([f"  and {len(found.refused) - REFUSALS} more"] if len(found.refused) > REFUSALS else []),
         *listed.notes,
         _seen(objects),
+        *_doubtful(objects),
         f"{out}: written; edit it as you like, then",
         f"  editmill build {out} --out DATASET --dry-run    what it would make and take",
         f"  editmill build {out} --out DATASET",
@@ -105,6 +107,15 @@ def _seen(objects: Objects) -> str:
     return f"Objects, by how many {of}: " + ", ".join(
         f"{label} {count}" for label, count in objects.videos.items()
     )
+
+
+def _doubtful(objects: Objects) -> list[str]:
+    """A line for each label that one video had, and not surely."""
+    return [
+        f"  {label} in {visible(one.video)} alone, with a score of {one.score:.2f}; if it is none, "
+        "take the label out of the recipe"
+        for label, one in objects.doubtful.items()
+    ]
 
 
 def _sizes(found: ReadableVideos) -> str:

@@ -13,7 +13,7 @@ from pathlib import Path
 
 import yaml
 
-from catalog.errors import BadInput
+from catalog.errors import BadInput, visible
 from catalog.media import fit_size
 from catalog.wording import counted
 from experts.edit.tasks import CONDITIONAL, LOCAL, TASKS, Size
@@ -36,6 +36,9 @@ KEYFRAME_EVERY = 21
 
 LARGEST = 1280
 """px: above this a conditional edit takes up to 2.4 times as long, at the paper's 1984."""
+
+LONGEST_NAME = 40
+"""Characters of a video's name in a comment."""
 
 COMMENT_AT = 36
 """Column of the comments."""
@@ -98,6 +101,9 @@ def _labels(found: ReadableVideos, objects: Objects) -> Iterator[str]:
         f"of {counted(len(found.videos), 'video')}"
     )
     yield "    # (" + ", ".join(f"{k} in {n}" for k, n in objects.videos.items()) + ")."
+    for label, one in objects.doubtful.items():
+        where = _short(visible(one.video))
+        yield f"    # {label}: in {where} alone, with a score of {one.score:.2f}; is it one?"
     names = ", ".join(_quoted(label) if " " in label else label for label in objects.videos)
     if objects.looked_at == len(found.videos):
         yield "    # Take out what was seen by mistake; without this line all that the detector"
@@ -138,7 +144,7 @@ def _plan(found: ReadableVideos, objects: Objects) -> Iterator[str]:
     usual = load("embedded").plan
     yield "plan:"
     edits = usual.edits_per_clip if objects.videos else EDITS_WITHOUT_OBJECTS
-    yield _key("edits_per_clip", edits, "at most; drawn by weight, each at most once a clip")
+    yield _key("edits_per_clip", edits, "at most, by weight; a task again only for another object")
     if objects.videos:
         yield _key("local_share", usual.local_share, "of them edit one object, if any suit")
         swaps = usual.swaps_per_clip
@@ -187,6 +193,11 @@ def _edit_size(found: ReadableVideos, size: Size) -> str:
     except BadInput:
         return "no size: the videos are too small"
     return f"{width}×{height}"
+
+
+def _short(name: str) -> str:
+    """The end of a long name."""
+    return name if len(name) <= LONGEST_NAME else f"…{name[-LONGEST_NAME:]}"
 
 
 def _quoted(text: str) -> str:

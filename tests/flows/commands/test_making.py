@@ -22,7 +22,7 @@ from experts.plan.draw import quotas
 from experts.plan.rules import Planning
 from flows.commands.making import footage
 from flows.commands.making.estimate import costs
-from flows.commands.making.footage import Objects, probed
+from flows.commands.making.footage import Objects, Sighting, probed
 from flows.commands.making.init import _clock, recipe_name
 from flows.commands.making.recipe_text import OF_CLIPS, OF_OBJECTS, recipe_text
 from flows.commands.making.tasks import MADE
@@ -43,9 +43,10 @@ def folder(write, scene, tmp_path: Path) -> Path:
 
 @pytest.fixture
 def detector(monkeypatch: pytest.MonkeyPatch):
-    """`detector({frame width: [labels]})`: stands in for the network; frames it saw are counted."""
+    """`detector({frame width: [labels]})`: stands in for the network; frames it saw are counted.
+    Scores are .9 but for those that are given, by label."""
 
-    def install(labels: dict[int, list[str]]) -> list[int]:
+    def install(labels: dict[int, list[str]], scores: dict[str, float] | None = None) -> list[int]:
         seen: list[int] = []
 
         class Stub:
@@ -58,7 +59,10 @@ def detector(monkeypatch: pytest.MonkeyPatch):
 
             def detect(self, frames, phrases=()):
                 seen.extend(f.shape[1] for f in frames)
-                found = [Detection(n, 0.9, (0, 0, 9, 9)) for n in labels[frames[0].shape[1]]]
+                found = [
+                    Detection(n, (scores or {}).get(n, 0.9), (0, 0, 9, 9))
+                    for n in labels[frames[0].shape[1]]
+                ]
                 return [found for _ in frames]
 
         monkeypatch.setattr("experts.annotate.tracking.detect.Detector", Stub)
@@ -73,7 +77,11 @@ def test_init_writes_a_recipe_for_what_it_saw(editmill, detector, folder: Path, 
     told = json.loads(editmill("init", folder, "--out", out, "--json"))
     assert sorted(seen) == [96] * 3 + [160] * 3
     assert [v["frames"] for v in told["videos"]] == [150, 40]
-    assert told["objects"] == {"looked_at": 2, "videos": {"car": 2, "person": 1}}
+    assert told["objects"] == {
+        "looked_at": 2,
+        "videos": {"car": 2, "person": 1},
+        "doubtful": {},
+    }
     assert len(told["refused"]) == 2 and "camera raw" in " ".join(told["refused"])
     recipe = load(str(out))
     (source,) = recipe.sources
@@ -83,6 +91,29 @@ def test_init_writes_a_recipe_for_what_it_saw(editmill, detector, folder: Path, 
     assert quotas(recipe.plan) == quotas(load("embedded").plan)
     for line in out.read_text().splitlines():
         assert len(line) <= 100 or "path:" in line
+
+
+def test_a_label_of_one_video_alone_and_of_no_high_score_is_named(
+    editmill, detector, folder: Path, tmp_path: Path
+):
+    detector({160: ["car", "frisbee"], 96: ["car"]}, {"frisbee": 0.79, "car": 0.7})
+    said = editmill("init", folder, "--out", tmp_path / "my.yaml")
+    assert "frisbee in long.mp4 alone, with a score of 0.79; if it is none" in said
+    text = (tmp_path / "my.yaml").read_text()
+    assert "    # frisbee: in long.mp4 alone, with a score of 0.79; is it one?\n" in text
+    assert "car in long" not in said + text  # both videos have cars
+    hostile = Objects(2, {"frisbee": 1}, {"frisbee": Sighting("a\nplan: 1" + 90 * "x", 0.7)})
+    found = probed([SourceFile(folder / "long.mp4", n, n, "") for n in ("a", "b")])
+    recipe = recipe_text("x", folder, found, hostile)
+    assert parse(recipe, "x").plan == parse(text, "x").plan
+    assert all(len(line) <= 100 or "path:" in line for line in recipe.splitlines())
+
+
+def test_a_label_of_the_only_video_is_not_called_doubtful(detector, folder: Path):
+    detector({160: ["frisbee"]}, {"frisbee": 0.7})
+    found = probed([SourceFile(folder / "long.mp4", "a", "a", "")])
+    objects = footage.objects_in(found.videos, Planning.model_fields["min_score"].default)
+    assert objects == Objects(1, {"frisbee": 1})
 
 
 def test_every_setting_is_explained(editmill, detector, folder: Path, tmp_path: Path):
