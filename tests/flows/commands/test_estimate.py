@@ -123,6 +123,15 @@ def recipe(write, scene, tmp_path: Path) -> Path:
     return path
 
 
+def test_a_source_is_cut_as_its_section_asks(editmill, recipe: Path, tmp_path: Path):
+    asked = ("build", recipe, "--out", tmp_path / "out", "--dry-run", "--json")
+    assert json.loads(editmill(*asked))["clips"] == 1
+    recipe.write_text((RECIPE % tmp_path).replace("kind:", "max_frames: 40, kind:"))
+    assert json.loads(editmill(*asked))["clips"] == 3
+    recipe.write_text((RECIPE % tmp_path).replace("kind:", "max_frames: 40, per_source: 2, kind:"))
+    assert json.loads(editmill(*asked))["clips"] == 2
+
+
 def test_what_the_recipe_planned_before_is_the_estimate(editmill, recipe: Path, tmp_path: Path):
     _write(tmp_path / "out", parse(recipe.read_text(), "r"))
     asked = ("build", recipe, "--out", tmp_path / "out", "--dry-run")

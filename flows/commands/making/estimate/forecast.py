@@ -7,6 +7,7 @@ So these are estimates, and each says what it was made from.
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
@@ -180,15 +181,16 @@ def _files(recipe: Recipe) -> tuple[list[SourceFile], list[str], list[str]]:
     absent: list[str] = []
     notes: list[str] = []
     for section in recipe.sources:
+        found: list[SourceFile] = []
         if isinstance(section, SampleSources):
             for name in section.names:
                 if samples.entry_of(name).present:
-                    files += samples.find(section.model_copy(update={"names": (name,)}))
+                    found += samples.find(section.model_copy(update={"names": (name,)}))
                 else:
                     absent.append(name)
         elif isinstance(section, LocalSection):
             listed = section.find()
-            files += listed.files
+            found = listed.files
             notes += listed.notes
         elif isinstance(section, RemoteSection):
             try:
@@ -197,6 +199,7 @@ def _files(recipe: Recipe) -> tuple[list[SourceFile], list[str], list[str]]:
                 if len(recipe.sources) == 1:
                     raise
                 notes.append(f"Would be left out: {error}")
+        files += [dataclasses.replace(file, section=section) for file in found]
     return files, absent, notes
 
 
