@@ -9,6 +9,7 @@ from pathlib import Path
 import catalog
 from catalog.policy import Policy
 from catalog.records import Clip, Track
+from flows.commands.reading.objects import WHY
 from flows.recipe import load
 from tests.parts import by_key
 
@@ -61,6 +62,12 @@ def test_each_task_says_how_many_suit_it_and_why_the_others_do_not(editmill, tmp
     assert (few["clips"], few["clips_in_all"]) == (1, 3)
     assert few["objects"] == {"car": 1, "dog": 1}
     assert editmill(*asked, "--clips", 1).startswith("2 objects in 1 of 3 clips")
+
+
+def test_the_docs_say_of_each_reason_what_to_change():
+    page = (Path(__file__).parents[3] / "docs" / "own-footage.md").read_text()
+    for reason in WHY.values():
+        assert f"| {reason.partition(' (')[0]} | " in page
 
 
 def test_what_it_cannot_say_is_one_line(refused, tmp_path: Path):
