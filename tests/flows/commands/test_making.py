@@ -89,6 +89,7 @@ def test_init_writes_a_recipe_for_what_it_saw(editmill, detector, folder: Path, 
     assert recipe.clips.max_frames == 64 and recipe.clips.per_source is None
     assert recipe.plan.weights["object_removal"] == load("embedded").plan.weights["object_removal"]
     assert quotas(recipe.plan) == quotas(load("embedded").plan)
+    assert "at most, by weight; a task again only for another object" in out.read_text()
     for line in out.read_text().splitlines():
         assert len(line) <= 100 or "path:" in line
 
