@@ -2,8 +2,8 @@
 
 One pair is a picture of three rows, source, target and mask, at frames spread evenly over it. Many
 pairs are blocks of two frames each, two pairs to a line, the second frame enlarged around a small
-object. Text is in OpenCV's own strokes, so that a
-sheet is the same on every machine; they are ASCII alone.
+object. Text is in OpenCV's own strokes, so that a sheet is the same on every machine; they are
+ASCII alone.
 """
 
 from __future__ import annotations
@@ -46,13 +46,13 @@ MARGIN = 8
 """px around text and between pairs."""
 
 PAPER, INK, EMPTY = (255, 255, 255), (20, 20, 20), (120, 120, 120)
+KEPT, REJECTED = (206, 240, 206), (250, 208, 204)
+"""RGB behind the words about a pair."""
+
 Part: TypeAlias = tuple[float, float, float, float]
 """Of a frame: top, left, height and width, as shares of its height and width."""
 
 WHOLE: Part = (0.0, 0.0, 1.0, 1.0)
-
-KEPT, REJECTED = (206, 240, 206), (250, 208, 204)
-"""RGB behind the words about a pair."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -138,10 +138,9 @@ def _block(pair: Pair, media: Callable[[str], Path]) -> Picture:
         _strip("target", lambda: sample_frames(media(pair.target_video), 4)),
     ]
     later = 2  # of four: two thirds of the way
-    part = _around_object(pair, media, later)
-    cells = [_cell(side.frames[0] if not side.error else None, side.error) for side in sides]
-    cells += [
-        _cell(_cut_out(side.frames[later], part) if not side.error else None, side.error)
+    cells = [
+        _cell(_cut_out(side.frames[k], part) if not side.error else None, side.error)
+        for k, part in ((0, WHOLE), (later, _around_object(pair, media, later)))
         for side in sides
     ]
     words = f"{pair.pair_id[:8]}  {pair.task}  {_verdict(pair)}  {pair.instruction}"
@@ -153,8 +152,10 @@ def _block(pair: Pair, media: Callable[[str], Path]) -> Picture:
 def _around_object(pair: Pair, media: Callable[[str], Path], number: int) -> Part:
     """What to show of one of four frames: around its mask, in a cell's shape; all of it where there
     is no mask, or the object is large."""
+    if not pair.mask:
+        return WHOLE
     try:
-        mask = sample_masks(media(pair.mask), 4)[number] if pair.mask else np.zeros((1, 1), bool)
+        mask = sample_masks(media(pair.mask), 4)[number]
     except BadInput:  # a sheet of one pair says why
         return WHOLE
     rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))

@@ -89,8 +89,8 @@ def still_background(samples: Sequence[Frame]) -> Transparent | None:
         rows = slice(row, row + _ROWS)
         median, shown = _median(np.stack([each[rows] for each in samples]))
         known = shown.mean(axis=0) >= AGREEING
-        known &= shown[same_view][:OUTERMOST].any(axis=0)
-        known &= shown[same_view][-OUTERMOST:].any(axis=0)
+        alike = shown[same_view]
+        known &= alike[:OUTERMOST].any(axis=0) & alike[-OUTERMOST:].any(axis=0)
         out[rows, :, :3], out[rows, :, 3] = median, np.where(known, 255, 0)
     return out
 

@@ -13,6 +13,7 @@ from catalog.errors import EditmillError
 from catalog.layout import MARKER
 from catalog.releases import Catalog
 from catalog.storage import open_storage
+from experts.edit.tasks import TASKS
 from flows.recipe import Recipe
 from flows.runtime.pinned import as_built
 
@@ -45,15 +46,16 @@ def planned(out: str, recipe: Recipe) -> Planned | None:
         return None
     # Of a clip that is planned twice from several seeds the edit is the same.
     edits = dataset.sql("select distinct clip_id, task, track_id from plans")
-    if dataset.unfinished:  # swaps are planned last, and a clip without edits is not told from
-        edits = edits.filter(pl.col("task") != "object_swap")  # one that is not planned yet
+    later: set[str] = set()
+    if dataset.unfinished:  # a clip without edits is not told from one that is not planned yet
+        later = {task.name for task in TASKS.values() if task.from_bank}
+        edits = edits.filter(~pl.col("task").is_in(later))
         clips = edits["clip_id"].n_unique()
     else:
         clips = int(dataset.clips().select(pl.len()).collect().item())
     if clips < FEWEST:
         return None
     counts = dict(edits.group_by("task").len().rows())
-    later = {"object_swap"} if dataset.unfinished else set()
     tasks = [task for task, weight in recipe.plan.weights.items() if weight and task not in later]
     return Planned(clips, {task: counts.get(task, 0) / clips for task in tasks})
 
