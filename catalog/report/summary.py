@@ -50,13 +50,14 @@ class StageLine:
 
 @dataclass(frozen=True, slots=True)
 class FailureLine:
-    """How many records of one stage could not be made for one reason, and some of the messages,
-    which name the record."""
+    """How many records of one stage could not be made for one reason, and some of the different
+    messages, most of which name their record; `more` are the others."""
 
     stage: str
     reason: str
     count: int
     messages: list[str]
+    more: int = 0
 
 
 @dataclass(frozen=True, slots=True)

@@ -36,7 +36,7 @@ REPORT_PAIRS = 150
 
 
 REPORT_FAILURES = 5
-"""Messages shown in the report of the failures of one stage and reason; the rest is counted."""
+"""Different messages shown in the report per stage and reason of a failure; others are counted."""
 
 
 def task_lines(ctx: Context) -> list[TaskLine]:
@@ -95,9 +95,11 @@ def stage_lines(ctx: Context) -> list[StageLine]:
 def failure_lines(ctx: Context) -> list[FailureLine]:
     """What could not be made, by stage and reason, with the first messages."""
     found = ctx.catalog.failures().sort("stage", "reason", "record")
-    shown = pl.col("message").head(REPORT_FAILURES)
+    different = pl.col("message").unique(maintain_order=True)
     groups = found.group_by("stage", "reason", maintain_order=True).agg(
-        count=pl.len(), messages=shown
+        count=pl.len(),
+        messages=different.head(REPORT_FAILURES),
+        more=different.len() - different.head(REPORT_FAILURES).len(),
     )
     return [FailureLine(**row) for row in groups.collect().iter_rows(named=True)]
 

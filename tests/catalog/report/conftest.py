@@ -160,7 +160,9 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Made:
                 besides=1.5,
             )
         ],
-        failures=[FailureLine("ingest", "unreadable", 7, ["a<b>.mp4: is no video", "c.mp4: too"])],
+        failures=[
+            FailureLine("ingest", "unreadable", 7, ["a<b>.mp4: is no video", "c.mp4: too"], 5)
+        ],
         models=[ModelLine("some_model", "1+ff", "MIT", "pkg:npm/some@1")],
         notes=["A note with <b>markup</b> and `plan.<name>`."],
         thresholds=[

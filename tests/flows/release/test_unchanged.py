@@ -13,9 +13,11 @@ import catalog
 from catalog.policy import Policy
 from catalog.records import Failure, Pair, Release, from_row
 from catalog.releases import Catalog
+from catalog.report import FailureLine
 from flows.recipe import parse
 from flows.release import local_edits, pairs
 from flows.release.outcome_page import outcome_page
+from flows.release.pairs import failure_lines
 from flows.release.since import made_by
 from flows.release.unchanged import unchanged
 from flows.runtime.context import Context, context
@@ -75,11 +77,22 @@ def test_another_policy_makes_a_release(root: Path) -> None:
     assert unchanged(dataset, "recipe") is None
 
 
+def test_failures_of_one_message_are_told_once(tmp_path: Path) -> None:
+    ctx: Context = context(tmp_path / "catalog", parse(RECIPE, "tiny"))
+    said = ["it is black"] * 3 + [f"v{k}.mp4: is black" for k in range(7)]
+    failed = [Failure(f"f{k}", "look", str(k), "black", text) for k, text in enumerate(said)]
+    ctx.catalog.tables.put("failures", by_key(failed))
+    (line,) = failure_lines(ctx)
+    assert line.messages == [said[0], *said[3:7]]
+    assert (line.count, line.more) == (10, 3)
+
+
 @pytest.mark.parametrize(("recipe", "product"), [(RECIPE, pairs), (RECORDS, local_edits)])
 def test_nothing_made_is_no_release(tmp_path: Path, recipe: str, product: object) -> None:
     ctx: Context = context(tmp_path / "catalog", parse(recipe, "tiny"))
     failed = Failure("f", "look", "v.mp4", "black", "v.mp4: is black")
     ctx.catalog.tables.put("failures", by_key([failed]))
+    assert failure_lines(ctx) == [FailureLine("look", "black", 1, ["v.mp4: is black"])]
     outcome = product.publish(ctx, None)  # type: ignore[attr-defined]
     assert (outcome.release, ctx.catalog.releases()) == ("", [])
     assert "nothing was made" in outcome.line()
