@@ -11,13 +11,16 @@ import json
 import uuid
 from contextlib import suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
 
 from catalog.keys import digest
 from experts.weights import cache_dir, entry, fetch
-from filters.encoder.minilm import MiniLM
+
+if TYPE_CHECKING:
+    from filters.encoder.minilm import MiniLM
 
 NAMES = "imagenet_classes"
 

@@ -29,8 +29,6 @@ _STAGES = (
 LEVELS = (0, 2, 4, 10)
 """Blocks whose output is a feature level: 16, 24, 40 and 112 channels at stride 2, 4, 8 and 16."""
 
-LEVEL_CHANNELS = (16, 24, 40, 112)
-
 EMBEDDING = 1280
 """Channels of the penultimate layer."""
 

@@ -16,33 +16,27 @@ import threading
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import cv2
 import numpy as np
-import torch
 from numpy.typing import NDArray
-from safetensors.torch import load_file
-from torch import Tensor
-from torch.nn import functional as F
 
 from experts.base import Frames, Masks
 from experts.threads import one_for_torch
 from experts.weights import entry, fetch
 from filters.encoder.base import Encoding, View
 from filters.encoder.class_texts import class_names, class_texts
-from filters.encoder.efficientnet import LEVEL_CHANNELS as NETWORK_CHANNELS
-from filters.encoder.efficientnet import EfficientNetLite0
-from filters.encoder.minilm import TEXT_WIDTH, MiniLM
 from filters.encoder.views import crop, view_boxes
+
+if TYPE_CHECKING:  # they import torch, which takes seconds: a build that finds all done needs none
+    from filters.encoder.image_network import ImageNetwork
+    from filters.encoder.minilm import MiniLM
 
 VIEW_PIXELS = 160 * 160
 """Size of the network's input, px; the aspect is the view's. Class names still come out at it."""
 
 _STRIDE = 32  # of the network: sides are multiples of it
-_MEAN, _SCALE = 127.0, 128.0
-"""The lite models' input scaling. On sample frames its classes were surer and saner than under
-ImageNet's usual mean and deviation (news reader: "bow tie" .86 against "seat belt" .27)."""
-
 CONSE_CLASSES = 10
 """Classes that make up an image's ConSE embedding (Norouzi et al. 2014 use T = 10)."""
 
@@ -52,7 +46,8 @@ REGIONS = ("view", "inside", "outside")
 COLOURS = ("r", "g", "b", *(f"hue {45 * i}°" for i in range(8)), "white", "grey", "black")
 """Level 0: the pixels themselves, 0–1, and how far each is of a hue, white, grey or black."""
 
-LEVEL_CHANNELS = (len(COLOURS), *NETWORK_CHANNELS)
+LEVEL_CHANNELS = (len(COLOURS), 16, 24, 40, 112)
+"""Level 0's, then those of the network's four (filters.encoder.efficientnet.LEVELS)."""
 
 LEVEL_WIDTH = 2 * sum(LEVEL_CHANNELS)
 """Level by level, channel means, then channel deviations."""
@@ -84,7 +79,7 @@ class EmbeddedEncoder:
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
-        self._image: EfficientNetLite0 | None = None
+        self._image: ImageNetwork | None = None
         self._text: MiniLM | None = None
         self._class_texts: NDArray[np.float32] | None = None
         self._known_texts: dict[str, NDArray[np.float32]] = {}
@@ -105,12 +100,14 @@ class EmbeddedEncoder:
             if self._image is not None:
                 return
             image, text, tokenizer, _ = (Path(fetch(slot)) for slot in self.slots)
+            from filters.encoder.image_network import ImageNetwork
+            from filters.encoder.minilm import MiniLM
+
             one_for_torch()
-            self._text = MiniLM(load_file(text), tokenizer)
+            self._text = MiniLM(text, tokenizer)
             self.class_names = class_names()
             self._class_texts = class_texts(self._text)
-            weights = torch.load(image, map_location="cpu", weights_only=True)
-            self._image = EfficientNetLite0.from_weights(weights)
+            self._image = ImageNetwork(image)
 
     def close(self) -> None:
         """Frees the networks; `load` opens them again."""
@@ -144,19 +141,11 @@ class EmbeddedEncoder:
         batch = np.stack(
             [cv2.resize(f, (width, height), interpolation=cv2.INTER_AREA) for f in frames]
         )
-        x = torch.from_numpy(batch).permute(0, 3, 1, 2).float().sub_(_MEAN).div_(_SCALE)
-        weight = None
-        if masks is not None:
-            weight = torch.from_numpy(np.stack(masks)).float()[:, None]
-        with torch.inference_mode():
-            levels, embedding, logits = self._image(x.contiguous(memory_format=torch.channels_last))
-            pooled = _pool([_colours(batch), *levels], weight)
-            return EmbeddedEncoding(
-                embedding=embedding.numpy(),
-                levels=pooled.contiguous().numpy(),
-                maps=levels[-1].contiguous().numpy(),
-                classes=logits.softmax(-1).numpy(),
-            )
+        planes = _colours(batch)
+        weight = None if masks is None else np.stack(masks).astype(np.float32)
+        levels, maps, embedding, classes = self._image(batch, planes, weight)
+        levels = np.repeat(levels, len(REGIONS) // levels.shape[1], axis=1)
+        return EmbeddedEncoding(embedding=embedding, levels=levels, maps=maps, classes=classes)
 
     def texts(self, texts: Sequence[str]) -> NDArray[np.float32]:
         """[n, 384], rows of length one. Each text is embedded alone and only once.
@@ -164,12 +153,12 @@ class EmbeddedEncoder:
         Padding to a batch's longest would move the last digits, and so tie a score to its company.
         """
         self.load()
-        assert self._text is not None
+        assert self._text is not None and self._class_texts is not None
         for text in texts:
             if text not in self._known_texts:
                 self._known_texts[text] = self._text.embed([text])[0]
         rows = [self._known_texts[text] for text in texts]
-        return np.stack(rows) if rows else np.zeros((0, TEXT_WIDTH), np.float32)
+        return np.stack(rows) if rows else self._class_texts[:0]
 
     def class_texts(self) -> NDArray[np.float32]:
         """[1000, 384]: the class names as texts."""
@@ -195,7 +184,7 @@ def view_size(height: int, width: int) -> tuple[int, int]:
     return rows * _STRIDE, columns * _STRIDE
 
 
-def _colours(frames: NDArray[np.uint8]) -> Tensor:
+def _colours(frames: NDArray[np.uint8]) -> NDArray[np.float32]:
     """RGB [N, h, w, 3] → [N, 14, h, w]: see COLOURS."""
     planes = np.empty((len(frames), len(COLOURS), *frames.shape[1:3]), np.float32)
     for frame, own in zip(frames, planes, strict=True):  # one frame's planes fit the cache
@@ -213,23 +202,4 @@ def _colours(frames: NDArray[np.uint8]) -> Tensor:
             np.abs(value - np.float32(tone), out=plane)
             np.maximum(1 - np.float32(2.5) * plane, 0, out=plane)
             plane *= 1 - chroma
-    return torch.from_numpy(planes)
-
-
-def _pool(levels: Sequence[Tensor], mask: Tensor | None) -> Tensor:
-    """[N, 3, 2·ΣC]: per region the channels' means and deviations, weighted by the region."""
-    parts = []
-    for level in levels:
-        count, channels, height, width = level.shape
-        # Cells by channels, which is how the network's channels-last tensors lie in memory
-        cells = level.permute(0, 2, 3, 1).reshape(count, height * width, channels)
-        regions = level.new_ones(count, 1, height * width)
-        if mask is not None:
-            # A mask thinner than a cell still weighs in by the share of the cell it covers
-            inside = F.adaptive_avg_pool2d(mask, (height, width)).reshape(count, 1, -1)
-            regions = torch.cat([regions, inside, 1 - inside], dim=1)
-        weight = regions / regions.sum(-1, keepdim=True).clamp_min(1e-4)
-        mean = weight @ cells
-        variance = weight @ cells.square() - mean.square()
-        parts += [mean, variance.clamp_min(0).sqrt()]
-    return torch.cat(parts, dim=2).expand(-1, len(REGIONS), -1)
+    return planes

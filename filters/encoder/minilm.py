@@ -6,12 +6,13 @@ scaled to length one, as in Sentence-BERT (Reimers & Gurevych 2019).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors.torch import load_file
 from tokenizers import Tokenizer
 from torch import Tensor, nn
 from torch.nn import functional as F
@@ -19,9 +20,6 @@ from torch.nn import functional as F
 _WIDTH, _LAYERS, _HEADS, _HIDDEN = 384, 6, 12, 1536
 _VOCABULARY, _POSITIONS = 30522, 512
 _EPSILON = 1e-12  # BERT's layer norm
-
-TEXT_WIDTH = _WIDTH
-"""Length of a text embedding."""
 
 MAX_TOKENS = 128
 """Longer texts are cut; a prompt has a few dozen tokens."""
@@ -126,11 +124,11 @@ class _Bert(nn.Module):
 class MiniLM:
     """Texts → embeddings. Thread-safe: the weights are only read."""
 
-    def __init__(self, weights: Mapping[str, Tensor], tokenizer: Path) -> None:
+    def __init__(self, weights: Path, tokenizer: Path) -> None:
         # The pooler belongs to BERT's next-sentence task; position_ids are 0, 1, 2 …
         kept = {
             name: value
-            for name, value in weights.items()
+            for name, value in load_file(weights).items()
             if not name.startswith("pooler.") and name != "embeddings.position_ids"
         }
         self._bert = _Bert()

@@ -11,17 +11,19 @@ import math
 import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.exceptions import ConvergenceWarning
-from sklearn.neural_network import MLPClassifier
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
 from catalog.errors import EditmillError
 from filters.quality.descriptor import AGREEMENT_COLUMNS, BY_MEASURES, GROUP_NAMES
 from filters.quality.model import Fold, Matrix, Mlp, QualityModel, group_index, inputs
 from filters.rules import QUALITY_THRESHOLD
+
+if TYPE_CHECKING:
+    from sklearn.neural_network import MLPClassifier
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,6 +114,10 @@ def fit_mlp(
     epochs: int,
 ) -> tuple[Mlp, MLPClassifier]:
     """One MLP on a balanced bootstrap of `rows`, and the scikit-learn classifier that it is."""
+    # Imported late: judging needs none of it.
+    from sklearn.exceptions import ConvergenceWarning
+    from sklearn.neural_network import MLPClassifier
+
     columns = _drawn_columns(settings, x, rng)
     rows = _of_groups(settings.groups, x, rows)
     good, failed = rows[labels[rows]], rows[~labels[rows]]
