@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -13,8 +14,10 @@ import catalog
 from catalog import media
 from catalog.errors import EditmillError
 from catalog.policy import Policy
+from flows.pipelines import make_local_edits, make_pairs
 from flows.release.flow import release
 from flows.request import request
+from flows.runtime.running.batches import batch
 from tests.flows.deployments.prefect_server import SETTINGS, migrated
 
 REPOSITORY = Path(__file__).parents[2]
@@ -44,6 +47,12 @@ def test_a_deployment_finds_the_flow_and_its_described_parameters(
         assert parameter.get("description"), name
         assert "default" in parameter, name
     assert not schema.required
+
+
+@pytest.mark.parametrize("made_within", [make_pairs, make_local_edits, batch])
+def test_a_builds_own_flows_do_not_describe_its_whole_recipe(made_within: Any) -> None:
+    """Which Prefect would do anew each time that one of them begins."""
+    assert not made_within.parameters.definitions
 
 
 @pytest.fixture(scope="module")
