@@ -76,12 +76,12 @@ class Segmenter:
         return f"3+{digest(*map(derived.version, self.slots))[:8]}"
 
     def load(self) -> None:
-        """Fetch and open the decoder, and the encoder of pictures that are not tall, which most
-        are; nothing to do the second time."""
+        """Fetch both networks and open the decoder; nothing to do the second time. To open the
+        encoder takes a core-second, and where there is nothing to segment it is not needed."""
         with self._lock:
             if self._decoder is None:
+                derived.encoder(tall=False)
                 self._decoder = self.open_decoder()
-                self._encoders[False] = self.open_encoder(tall=False)
 
     def open_encoder(self, tall: bool) -> ort.InferenceSession:
         """The encoder's network; a bench puts another in its place."""

@@ -99,3 +99,14 @@ def test_close_frees_and_the_next_call_loads_again(scene: Scene, segmenter: Segm
     segmenter.close()
     segmenter.load()
     assert segmenter.encode(scene[0]).image_embed.shape == (1, 64, 64, 256)
+
+
+def test_where_nothing_is_segmented_the_encoder_stays_closed(monkeypatch):
+    def refuse(*_: object) -> None:
+        raise AssertionError("opened")
+
+    segmenter = Segmenter()
+    monkeypatch.setattr(segmenter, "open_encoder", refuse)
+    segmenter.load()
+    with pytest.raises(AssertionError, match="opened"):
+        segmenter.encode(np.zeros((8, 8, 3), np.uint8))
