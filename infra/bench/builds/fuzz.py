@@ -149,7 +149,7 @@ def bombs() -> dict[str, bytes]:
     made = {
         "y4m of 16000x16000": b"YUV4MPEG2 W16000 H16000 F25:1 Ip A1:1 C420\nFRAME\n" + b"\0" * 5000,
         "y4m of 2^31 px a side": b"YUV4MPEG2 W2147483647 H2147483647 F25:1\nFRAME\n",
-        "y4m of a million frames": b"YUV4MPEG2 W2 H2 F25:1 C420\n" + b"FRAME\n123456" * 1_000_000,
+        "y4m of 200 000 frames": b"YUV4MPEG2 W2 H2 F25:1 C420\n" + b"FRAME\n123456" * 200_000,
         "gif of 65535x65535": b"GIF89a"
         + b"\xff" * 4
         + b"\0\0\0,\0\0\0\0"
@@ -172,7 +172,7 @@ def apng(side: int) -> bytes:
             struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data))
         )
 
-    packer = zlib.compressobj()
+    packer = zlib.compressobj(zlib.Z_BEST_SPEED)
     rows = b"".join(packer.compress(bytes(side + 1)) for _ in range(side)) + packer.flush()
     head = struct.pack(">IIBBBBB", side, side, 8, 0, 0, 0, 0)
     control = struct.pack(">IIIIIHHBB", 0, side, side, 0, 0, 1, 25, 0, 0)
