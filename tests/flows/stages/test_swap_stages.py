@@ -25,17 +25,17 @@ from flows.stages.recorded import ClipReference, recorded
 
 pytestmark = pytest.mark.weights
 
-HEIGHT, WIDTH, FRAMES, FPS = 192, 320, 17, 10
+HEIGHT, WIDTH, FRAMES, FPS = 192, 320, 9, 5
 TOP, TALL, WIDE = 70, 84, 36
 RECIPE = """
 name: tiny
 sources: [{kind: folder, path: v}]
-plan: {weights: {object_swap: 1}, edits_per_clip: 1, max_invented: 1, frames: 16}
+plan: {weights: {object_swap: 1}, edits_per_clip: 1, max_invented: 1, frames: 8}
 """
 
 
 def known_clip(ctx: Context, name: str, colour: tuple[int, int, int]) -> AnnotatedClip:
-    """A block as tall as a person that goes 4 px a frame before a street of soft noise; each place
+    """A block as tall as a person that goes 8 px a frame before a street of soft noise; each place
     behind it is seen in some frame, so nothing is inpainted."""
     rng = np.random.default_rng(len(name))
     street = cv2.GaussianBlur(rng.normal(120, 90, (HEIGHT, WIDTH, 3)), (0, 0), 1.5)
@@ -44,7 +44,7 @@ def known_clip(ctx: Context, name: str, colour: tuple[int, int, int]) -> Annotat
     boxes: list[float] = []
     stripes = (np.arange(TALL)[:, None, None] // 6 % 2) * 30 - 15
     for k in range(FRAMES):
-        left = 110 + 4 * k
+        left = 110 + 8 * k
         masks[k, TOP : TOP + TALL, left : left + WIDE] = True
         boxes += [left, TOP, left + WIDE, TOP + TALL]
         frames[k, TOP : TOP + TALL, left : left + WIDE] = np.clip(colour + stripes, 0, 255)
