@@ -1,13 +1,12 @@
 """Evaluating: pairs with known truth, a tiny catalog, and what is refused."""
 
 import json
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
 import pytest
+from typer.testing import CliRunner
 
 import catalog
 from catalog import media
@@ -20,6 +19,7 @@ from filters.metrics import pair as measuring
 from filters.metrics.pair import Instruments, Subject, measure
 from filters.metrics.published import PUBLISHED, beside
 from filters.metrics.similarity import ImageEmbeddings
+from flows.cli import app
 from flows.commands.reading.evaluate import EvaluationReport, evaluate_catalog, evaluate_pair, show
 from tests.parts import by_key
 
@@ -255,19 +255,11 @@ def tiny_catalog(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return root
 
 
-def editmill(*args: object) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(
-        [sys.executable, "-m", "flows.cli", "evaluate", *map(str, args)],
-        capture_output=True,
-        text=True,
-        timeout=280,
-    )
-
-
 @pytest.mark.weights
 def test_a_catalog_through_the_command(tiny_catalog: Path) -> None:
-    done = editmill(tiny_catalog, "--ref", "v1", "--json")
-    assert done.returncode == 0, done.stderr
+    args = ["evaluate", str(tiny_catalog), "--ref", "v1", "--json"]
+    done = CliRunner().invoke(app, args, catch_exceptions=False)
+    assert done.exit_code == 0, done.stderr
     told = json.loads(done.stdout)
     assert [row["pair_id"] for row in told["pairs"]] == ["p1", "p2"]
     assert list(told["failures"]) == ["p3"] and told["encoder"]["is_clip"] is False
@@ -329,10 +321,6 @@ def test_one_pair_with_a_mask_of_the_users(tiny_catalog: Path) -> None:
 def test_what_cannot_be_is_one_line(
     tiny_catalog: Path, tmp_path: Path, args: list[str], told: str
 ) -> None:
-    from typer.testing import CliRunner
-
-    from flows.cli import app
-
     filled = [arg.format(set=tiny_catalog, out=tmp_path) for arg in args]
     if told.startswith("no CLIP"):
         pytest.importorskip("open_clip")
