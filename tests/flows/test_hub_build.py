@@ -48,6 +48,9 @@ import gc, json, sys
 from pathlib import Path
 
 from flows.build import build
+
+assert "torch" not in sys.modules  # it takes seconds, and a build that finds all done needs none
+
 from tests.checkpoints import qwen_image_edit
 
 gc.freeze()
