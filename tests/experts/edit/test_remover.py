@@ -19,7 +19,7 @@ from experts.edit.remover.never_visible import fill_never_visible
 from experts.progress import heard_by
 
 SIZE = (112, 160)
-COUNT = 11
+COUNT = 7
 
 
 def texture(height: int, width: int, seed: int = 0) -> np.ndarray:
@@ -28,12 +28,14 @@ def texture(height: int, width: int, seed: int = 0) -> np.ndarray:
     return np.clip(128 + grain, 0, 255).astype(np.uint8)
 
 
-def scene(pan: float = 0.0, speed: float = 9.0, light: float = 0.0) -> tuple[Frames, Masks, Frames]:
+def scene(
+    pan: float = 0.0, speed: float = 9.0, light: float = 0.0, count: int = COUNT
+) -> tuple[Frames, Masks, Frames]:
     """Frames with a square on them, its masks, and the truth; `pan` and `speed` in px a frame."""
     height, width = SIZE
     canvas = texture(height, width + 64)
-    truth, masks = [], np.zeros((COUNT, height, width), bool)
-    for t in range(COUNT):
+    truth, masks = [], np.zeros((count, height, width), bool)
+    for t in range(count):
         move = np.array([[1, 0, -pan * t], [0, 1, 0]], np.float64)
         view = cv2.warpAffine(canvas, move, (width, height), flags=cv2.INTER_CUBIC)
         truth.append(np.clip(view.astype(np.float32) + light * t, 0, 255).astype(np.uint8))
@@ -79,8 +81,8 @@ def test_brings_back_what_other_frames_saw(
 
 
 def test_samples_the_background_before_and_after_the_edit_too() -> None:
-    frames, masks, truth = scene(speed=4.0)  # a square of 30 px uncovers nothing within 5 frames
-    own = slice(3, 8)
+    frames, masks, truth = scene(speed=6.0)  # a square of 30 px uncovers nothing within 3 frames
+    own = slice(2, 5)
     alone = remove(frames[own], masks[own])
     context = {"context": TemporalContext(frames, masks, own.start)}
     request = EditRequest("object_removal", frames[own], masks[own], params=context)

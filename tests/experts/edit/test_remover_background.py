@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from experts.base import EditRequest, EditResult
-from tests.experts.edit.test_remover import REMOVER, psnr, scene
+from tests.experts.edit.test_remover import COUNT, REMOVER, psnr, scene
 
 
 def opaque(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
@@ -16,8 +16,8 @@ def opaque(picture: NDArray[np.uint8]) -> NDArray[np.uint8]:
     return np.dstack([picture, np.full(picture.shape[:2], 255, np.uint8)])
 
 
-def removed(background: NDArray[np.uint8], speed: float = 1.0) -> EditResult:
-    frames, masks, _ = scene(speed=speed)  # a square of 30 px that moves 10 px in all
+def removed(background: NDArray[np.uint8], speed: float = 1.0, count: int = COUNT) -> EditResult:
+    frames, masks, _ = scene(speed=speed, count=count)  # a square of 30 px that moves 6 px in all
     params = {"background": background}
     return REMOVER.edit(EditRequest("object_removal", frames, masks, params=params))
 
@@ -67,8 +67,8 @@ def test_one_that_shows_the_object_itself_is_not_used() -> None:
 
 
 def test_what_has_gone_since_does_not_come_back_where_frames_show_the_place() -> None:
-    _, masks, truth = scene(speed=5.0)  # 50 px in all: each place is seen in some frame
+    _, masks, truth = scene(speed=5.0, count=11)  # 50 px in all: each place is seen in some frame
     stood = truth[0].copy()
     stood[40:70, 20:60] = (30, 200, 30)
-    result = removed(opaque(stood), speed=5.0)
+    result = removed(opaque(stood), speed=5.0, count=11)
     assert psnr(result.frames, truth, masks) > 30

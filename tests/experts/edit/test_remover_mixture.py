@@ -130,7 +130,7 @@ def test_in_one_place_the_median_and_the_nearest_frames_count() -> None:
 def street(kind: str, seed: int) -> tuple[Frames, Masks, Frames]:
     """A square glides over footage of a `kind`; frames, masks and truth."""
     random = np.random.default_rng(seed)
-    count, height, width = 13, 120, 200
+    count, height, width = 9, 120, 200
     grain = random.normal(size=(height, width + 80, 3)).astype(np.float32)
     ground = (
         128 + 180 * cv2.GaussianBlur(grain, (0, 0), 2) + 600 * cv2.GaussianBlur(grain, (0, 0), 9)
