@@ -311,7 +311,7 @@ LOSS = {"first_block": 45, "taylorseer": 40, "taylorseer_lite": 30, "faster": 30
 
 
 def test_what_a_trained_remover_loses(base: Callable[..., Any], tmp_path: Path) -> None:
-    learned = _learn("remover", 150, base, tmp_path, num_layers=3)
+    learned = _learn("remover", 100, base, tmp_path, num_layers=3)
     items = [learned.examples[k] for k in range(4)]
     batch = {name: torch.stack([item[name] for item in items]) for name in items[0]}
     empty = learned.examples.empty_prompt().expand(4, -1, -1)

@@ -38,7 +38,7 @@ def _learn(
     steps: int,
     base: Callable[..., Any],
     folder: Path,
-    learning_rate: float = 2e-3,
+    learning_rate: float = 3e-3,
     **sizes: Any,
 ) -> Learned:
     torch.set_num_threads(1)
@@ -77,12 +77,12 @@ def _learn(
 
 @pytest.mark.parametrize("name", ["global_stylizer", "local_stylizer", "inpainter"])
 def test_expert_learns_its_clips(base, tmp_path: Path, name: str):
-    losses = _learn(name, 100, base, tmp_path, 3e-3, num_layers=2).losses
+    losses = _learn(name, 80, base, tmp_path, 4e-3, num_layers=2).losses
     assert np.mean(losses[:10]) > FALL[name] * np.mean(losses[-20:])
 
 
 def test_remover_paints_what_belongs_there(base, tmp_path: Path):
-    learned = _learn("remover", 400, base, tmp_path, num_attention_heads=4, num_layers=3)
+    learned = _learn("remover", 300, base, tmp_path, num_attention_heads=4, num_layers=2)
     assert np.mean(learned.losses[:10]) > FALL["remover"] * np.mean(learned.losses[-20:])
 
     rows = [k for k, row in enumerate(learned.examples.rows) if row.kind == "unrelated"][:6]
