@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import os
 import re
@@ -45,6 +46,7 @@ _asked_in: int | None = None
 """The process whose requests obstore sends, with threads that a forked process has not."""
 
 
+@functools.lru_cache(maxsize=32)  # each new one reads all of the machine's root certificates
 def s3_store(bucket: str, prefix: str, access: Access, retry_seconds: float) -> S3Store:
     """The store of a bucket's objects below `prefix`. Nothing is asked of the service yet."""
     settings: dict[str, object] = {"region": access.region}

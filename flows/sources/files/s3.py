@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import functools
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, TypeVar
 
 from catalog.errors import BadInput, EditmillError
-from catalog.storage.access import Access, s3_access
+from catalog.storage.access import s3_access
 from catalog.storage.faults import error_code, may_pass, storage_error
 from flows.sources.files.file import CheckStop, FileState, Unreachable, changed
 
@@ -148,11 +147,6 @@ def _asked(uri: str, request: Callable[[], T]) -> T:
 
 
 def _store(bucket: str) -> S3Store:
-    return _opened(bucket, s3_access(), RETRY_SECONDS)
-
-
-@functools.lru_cache(maxsize=32)
-def _opened(bucket: str, access: Access, retry_seconds: float) -> S3Store:
     from catalog.storage.objects import s3_store
 
-    return s3_store(bucket, "", access, retry_seconds)
+    return s3_store(bucket, "", s3_access(), RETRY_SECONDS)

@@ -12,7 +12,7 @@ from catalog.storage import open_storage
 from catalog.storage.access import Access, lakefs_access, s3_access
 from catalog.storage.folder import FolderStorage
 from catalog.storage.location import Storage, Versioned
-from catalog.storage.objects import ObjectStorage
+from catalog.storage.objects import ObjectStorage, s3_store
 from catalog.storage.versioned import LakefsStorage
 
 ROOT = Path(__file__).parents[3]
@@ -161,3 +161,9 @@ def test_a_folder_loads_nothing_that_only_a_bucket_needs():
 def test_a_blank_name_is_refused(name):
     with pytest.raises(EditmillError, match="name is blank"):
         open_storage(name)
+
+
+def test_the_same_place_with_the_same_keys_shares_one_store():
+    opened = s3_store("bucket", "team", Access(key_id="a", secret="b"), 1)
+    assert s3_store("bucket", "team", Access(key_id="a", secret="b"), 1) is opened
+    assert s3_store("bucket", "team", Access(key_id="a", secret="c"), 1) is not opened
