@@ -6,6 +6,8 @@ import gc
 import logging
 import os
 
+import certifi
+
 if "PYTEST_XDIST_WORKER" in os.environ:
     # To free all objects and libraries at a worker's end takes five core-seconds, and what it found
     # is told: end at once, after all that others have registered.
@@ -13,6 +15,11 @@ if "PYTEST_XDIST_WORKER" in os.environ:
 
 if "PYTEST_XDIST_WORKER" in os.environ:  # workers share the cores: read as torch is imported
     os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+# Each client of a storage reads all certificates anew, and from a folder of one file for each that
+# takes ten times as long; no server of the tests needs more than these.
+os.environ.pop("SSL_CERT_DIR", None)
+os.environ.setdefault("SSL_CERT_FILE", certifi.where())
 
 from collections.abc import Callable, Iterator
 from fractions import Fraction
