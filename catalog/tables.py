@@ -26,7 +26,7 @@ from catalog.delta.contention import committed
 from catalog.delta.disk_dict import DiskDict
 from catalog.delta.parts import EMPTY, MANY_COMMITS, fingerprint
 from catalog.delta.rows import as_read, columns, completed, frame_of, refuse_other_types, rows_of
-from catalog.delta.table import StoredTable
+from catalog.delta.table import OpenTable, StoredTable
 from catalog.delta.writing import PART, WRITER
 from catalog.errors import EditmillError
 from catalog.records import TABLES, from_row, key_column, schema
@@ -96,6 +96,7 @@ class Tables:
 
         def attempt() -> int:
             stored = self._at(table)
+            delta: DeltaTable | None
             delta = self._open(table, check=False)  # no row is read, so no file must be whole
             if delta is None and any(value != EMPTY for value in wanted.values()):
                 stored.refuse_if_full(0)
@@ -303,9 +304,7 @@ class Tables:
 
         return committed(self._at(table), alone)
 
-    def _open(
-        self, table: str, version: int | None = None, check: bool = True
-    ) -> DeltaTable | None:
+    def _open(self, table: str, version: int | None = None, check: bool = True) -> OpenTable | None:
         """See :meth:`StoredTable.open`. On lakeFS what is there may not be found while a commit
         moves it from the uncommitted objects to the committed ones, so it is looked for twice."""
         stored = self._at(table)

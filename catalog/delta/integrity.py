@@ -12,6 +12,7 @@ from __future__ import annotations
 import functools
 import json
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -66,10 +67,10 @@ def check_log(table: Path, version: int | None = None) -> None:
         _check_commit(path, status.st_size, status.st_mtime_ns)
 
 
-def check_data(table: Path, delta: DeltaTable) -> None:
-    """Raises EditmillError for a data file that is missing or was cut short."""
-    files = pl.DataFrame(delta.get_add_actions()).select("path", "size_bytes")
-    for name, size in files.iter_rows():
+def check_data(table: Path, files: Mapping[str, int]) -> None:
+    """Raises EditmillError for one of these data files (bytes by name) that is missing or was cut
+    short."""
+    for name, size in files.items():
         status = _stat(table / name)
         if status.st_size != size:
             raise damaged(table / name, f"has {status.st_size} bytes where {size} were written")

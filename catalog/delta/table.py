@@ -33,8 +33,20 @@ CONFIGURATION: dict[str, str] = {
 }
 
 
-class _ReadablyNamed(DeltaTable):
+class OpenTable(DeltaTable):
     """Names its files as polars opens them: Delta's names are URLs, in which a blank is `%20`."""
+
+    _data_files: tuple[int, dict[str, int]] | None = None
+
+    @property
+    def data_files(self) -> dict[str, int]:
+        """Bytes by name. Delta makes a table of all it knows of them each time, and each scan asks;
+        of one version they never change."""
+        version = self.version()
+        if self._data_files is None or self._data_files[0] != version:
+            files = pl.DataFrame(self.get_add_actions()).select("path", "size_bytes")
+            self._data_files = version, dict(files.iter_rows())
+        return self._data_files[1]
 
     def file_uris(self, *args: Any, **kwargs: Any) -> list[str]:
         return [unquote(uri) for uri in super().file_uris(*args, **kwargs)]
@@ -46,7 +58,7 @@ class StoredTable:
     def __init__(self, storage: Storage, name: str) -> None:
         self._storage = storage
         self._name = name
-        self._opened: dict[int | None, DeltaTable] = {}  # by version; None is the newest
+        self._opened: dict[int | None, OpenTable] = {}  # by version; None is the newest
         self._parts: Parts | None = None
         self._looked = -1  # the stretch of versions in which its files were looked at
 
@@ -67,7 +79,7 @@ class StoredTable:
             return self._storage.root / "tables" / self._name
         return None
 
-    def open(self, version: int | None = None, check: bool = True) -> DeltaTable | None:
+    def open(self, version: int | None = None, check: bool = True) -> OpenTable | None:
         """The table, its files known to be whole; None where there is none.
 
         The newest state is read from the log once, then only what was added to it. Without `check`
@@ -89,7 +101,7 @@ class StoredTable:
                 return None
             self._opened[version] = delta
         if check and self.folder is not None:
-            check_data(self.folder, delta)
+            check_data(self.folder, delta.data_files)
         return delta
 
     def create(self, columns: pl.Schema) -> DeltaTable:
@@ -110,12 +122,12 @@ class StoredTable:
                 return made
             raise
 
-    def scan(self, delta: DeltaTable, files: Collection[str] | None = None) -> pl.LazyFrame:
+    def scan(self, delta: OpenTable, files: Collection[str] | None = None) -> pl.LazyFrame:
         """All rows of the opened table, or those of data files that some version of it has."""
         if self.folder is None and files is None:
             return pl.scan_delta(delta)
         columns = pl.Schema(delta.schema())
-        names = pl.DataFrame(delta.get_add_actions())["path"] if files is None else files
+        names = delta.data_files if files is None else files
         # Polars takes the percent signs of a file's URL for a part of its name.
         location = self._storage.table(self._name)
         paths = [f"{self.folder or location.uri}/{name}" for name in names]
@@ -165,7 +177,7 @@ class StoredTable:
         if shutil.disk_usage(there).free < size + SPARE:
             raise unwritable(folder, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
 
-    def _open_anew(self, version: int | None) -> DeltaTable | None:
+    def _open_anew(self, version: int | None) -> OpenTable | None:
         if self.folder is not None:
             check_log(self.folder, version)
         try:
@@ -178,12 +190,12 @@ class StoredTable:
             check_objects(self._storage, self.key, delta)
         return delta
 
-    def _read_log(self, version: int | None) -> DeltaTable:
+    def _read_log(self, version: int | None) -> OpenTable:
         location = self._storage.table(self._name)
         options = dict(location.options) or None
         for again in (True, False):
             try:
-                return _ReadablyNamed(location.uri, version=version, storage_options=options)
+                return OpenTable(location.uri, version=version, storage_options=options)
             except TableNotFoundError:
                 raise
             except (DeltaError, OSError) as error:
