@@ -41,6 +41,9 @@ MISNAMED = {"clip_squirrel": "squirrel", "clip_bigbuckbunny": "rabbit"}
 ABSENT = ("dog", "cat", "bird", "horse", "boat", "airplane", "chair", "umbrella")
 """Objects that are in no sample clip."""
 
+LOOKED_AT = 8
+"""Frames of each sample in which the detector looks for objects."""
+
 LEAST_SCORE = 0.45
 """Of a detection that is taken for true."""
 
@@ -161,7 +164,7 @@ def _labelled(
     detector.load()
     try:
         for clip, path in clips:
-            frames = sample_frames(path, 8, 640)
+            frames = sample_frames(path, LOOKED_AT, 640)
             for frame, detections in zip(frames, detector.detect(list(frames)), strict=True):
                 least = LEAST_AREA * frame.shape[0] * frame.shape[1]
                 labels = set()

@@ -56,6 +56,7 @@ def test_a_random_clip_knows_no_words(tmp_path: Path, monkeypatch: pytest.Monkey
 
     small = functools.partial(GoodEdits, crops=1, long_side=128)
     monkeypatch.setattr("filters.calibration.measure.GoodEdits", small)
+    monkeypatch.setattr("filters.calibration.measure.LOOKED_AT", 2)
     clip = OpenClipEncoder(checkpoint=str(make(tmp_path)), device="cpu")
     told: list[str] = []
     found = measure(clip, ("clip_city",), frames=1, tell=told.append)
