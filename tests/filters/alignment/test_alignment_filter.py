@@ -95,6 +95,8 @@ def test_probes_of_another_encoder_are_refused(encoder, made):
 def test_a_small_training_makes_measured_probes_that_come_out_again(encoder, tmp_path, monkeypatch):
     small = functools.partial(StyleExamples, long_side=128)  # a style shows at half the size
     monkeypatch.setattr("filters.alignment.train.StyleExamples", small)
+    # Each makes another text of every local style.
+    monkeypatch.setattr("filters.alignment.style_examples.LABELS", ("car", "dog"))
     clips = ("clip_city", "clip_bikes")
     probes, painted = train(encoder, clips, frames=2)
     for task, of in probes.metrics.items():
