@@ -30,7 +30,7 @@ POLL_SECONDS = 1.0
 def first_pair(out: Path, started: float, found: list[float], ended: threading.Event) -> None:
     """Appends the seconds after which the first judged pair was in the catalog."""
     while not ended.wait(POLL_SECONDS):
-        if list((out / "tables" / "pairs").glob("*.parquet")):
+        if list((out / "tables").glob("**/pairs/*.parquet")):
             found.append(time.monotonic() - started)
             return
 
