@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
 from time import monotonic
@@ -153,7 +154,10 @@ def at_once(call: Callable[[], T]) -> T:
 def _deliver_events(seconds: float) -> None:
     """Lets Prefect send what it has yet to send, and not for minutes at exit if nobody answers."""
     senders = [(worker._loop, worker._task) for worker in EventsWorker._instances.values()]  # type: ignore[misc]
-    ended = EventsWorker.drain_all(timeout=seconds)
+    # In a thread of its own: within an event loop, as in a notebook, Prefect leaves the waiting to
+    # the caller.
+    with ThreadPoolExecutor(1) as aside:
+        ended = aside.submit(EventsWorker.drain_all, timeout=seconds).result()
     if isinstance(ended, tuple) and ended[1]:
         for loop, task in senders:
             if loop is not None and task is not None:
