@@ -16,6 +16,7 @@ from experts.edit.remover.fills.diffuse import diffuse
 from experts.edit.remover.fills.gather import PixelSamples
 from experts.edit.remover.merge import merge
 from experts.edit.remover.never_visible import fill_never_visible
+from experts.edit.remover.remover import _feather
 from experts.progress import heard_by
 
 SIZE = (112, 160)
@@ -130,6 +131,16 @@ def test_a_halo_around_the_mask_leaves_no_outline() -> None:
     assert np.abs(made - truth)[halo].mean() < 7  # of 16
     steps = np.abs(np.diff(made - truth, axis=2)).mean(-1)[halo[:, :, 1:]]
     assert np.quantile(steps, 0.9) < 8
+
+
+def test_what_is_filled_fades_into_the_frame() -> None:
+    frames, holes = np.full((1, 40, 60, 3), 100, np.uint8), np.zeros((1, 40, 60), bool)
+    holes[0, 8:32, 10:50] = True
+    filled = np.where(holes[..., None], np.uint8(160), frames)
+    _feather(filled, frames, holes, width=3)
+    across = filled[0, 20, :30, 0].astype(int)
+    assert (across[:10] == 100).all() and (across[14:] == 160).all()
+    assert np.diff(across).min() >= 0 and np.diff(across).max() <= 60 / 4 + 1
 
 
 def test_who_walks_beside_the_hole_loses_nothing_to_its_fading_rim() -> None:
