@@ -96,8 +96,8 @@ class Tables:
 
         def attempt() -> int:
             stored = self._at(table)
-            delta: DeltaTable | None
-            delta = self._open(table, check=False)  # no row is read, so no file must be whole
+            # No row is read, so no file must be whole.
+            delta: DeltaTable | None = self._open(table, check=False)
             if delta is None and any(value != EMPTY for value in wanted.values()):
                 stored.refuse_if_full(0)
                 delta = stored.create(columns(table))  # or another writer did, and wrote to it

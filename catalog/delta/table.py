@@ -34,14 +34,15 @@ CONFIGURATION: dict[str, str] = {
 
 
 class OpenTable(DeltaTable):
-    """Names its files as polars opens them: Delta's names are URLs, in which a blank is `%20`."""
+    """An opened table. Names its files as polars opens them: Delta's names are URLs, in which
+    a blank is `%20`."""
 
     _data_files: tuple[int, dict[str, int]] | None = None
 
     @property
     def data_files(self) -> dict[str, int]:
-        """Bytes by name. Delta makes a table of all it knows of them each time, and each scan asks;
-        of one version they never change."""
+        """Bytes by name, of this version. Kept, since Delta makes a table of all it knows of them
+        each time, and each scan asks."""
         version = self.version()
         if self._data_files is None or self._data_files[0] != version:
             files = pl.DataFrame(self.get_add_actions()).select("path", "size_bytes")

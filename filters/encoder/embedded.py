@@ -37,6 +37,7 @@ VIEW_PIXELS = 160 * 160
 """Size of the network's input, px; the aspect is the view's. Class names still come out at it."""
 
 _STRIDE = 32  # of the network: sides are multiples of it
+
 CONSE_CLASSES = 10
 """Classes that make up an image's ConSE embedding (Norouzi et al. 2014 use T = 10)."""
 
