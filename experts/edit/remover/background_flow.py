@@ -10,6 +10,7 @@ and added to the homography again.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from itertools import pairwise
 
 import cv2
@@ -30,12 +31,24 @@ RESIDUAL_NOISE_PX = 0.15
 """Under a camera that stands, flow shorter than this is noise."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class BackgroundFlow:
     """Between neighbours: `forward[t]` t → t+1, `backward[t]` t+1 → t, each [H, W, 2] in px."""
 
     forward: list[Flow]
     backward: list[Flow]
+
+    def step(self, t: int, sign: int) -> tuple[Flow, bool]:
+        """From frame `t` to the next one (`sign` 1) or the one before (-1), and whether nothing
+        moves: nothing does under a camera that stands, which most do."""
+        if sign > 0:
+            return self.forward[t], self._still[0][t]
+        return self.backward[t - 1], self._still[1][t - 1]
+
+    @cached_property
+    def _still(self) -> tuple[list[bool], list[bool]]:
+        forward, backward = ([not f.any() for f in way] for way in (self.forward, self.backward))
+        return forward, backward
 
     def static(self, shape: tuple[int, ...]) -> Masks:
         """Where the background does not move to either neighbour, bool of `shape` (T, H, W)."""
@@ -56,7 +69,7 @@ class BackgroundFlow:
         return BackgroundFlow(*([resize(f) for f in way] for way in (self.forward, self.backward)))
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class MeasuredFlow:
     """What is measured between neighbours, before anything is completed: `there` t → t+1, `back`
     t+1 → t, each [H, W, 2] px, and the `camera`'s motion as over a flat, static scene."""
@@ -65,15 +78,23 @@ class MeasuredFlow:
     back: list[Flow]
     camera: BackgroundFlow
 
+    @cached_property
+    def _trusted(self) -> list[tuple[NDArray[np.bool_], NDArray[np.bool_]]]:
+        """Where both ways agree, of `there` and `back`: completed several times, found once."""
+        ways = zip(self.there, self.back, strict=True)
+        return [(consistent(there, back), consistent(back, there)) for there, back in ways]
+
     def completed(self, holes: Masks) -> BackgroundFlow:
         """The background's flow, also behind the `holes` [T, H, W]."""
         margin = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * FLOW_MARGIN + 1,) * 2)
         wide = [cv2.dilate(h.astype(np.uint8), margin) > 0 for h in holes]
         out = BackgroundFlow([], [])
-        ways = over(zip(self.there, self.back, strict=True), "completing motion", len(self.there))
-        for t, (there, back) in enumerate(ways):
-            out.forward.append(_complete(there, back, self.camera.forward[t], wide[t]))
-            out.backward.append(_complete(back, there, self.camera.backward[t], wide[t + 1]))
+        for t, (ahead, behind) in enumerate(
+            over(self._trusted, "completing motion", len(self.there))
+        ):
+            camera = self.camera.forward[t], self.camera.backward[t]
+            out.forward.append(_complete(self.there[t], ahead & ~wide[t], camera[0]))
+            out.backward.append(_complete(self.back[t], behind & ~wide[t + 1], camera[1]))
         return out
 
 
@@ -117,9 +138,8 @@ def _homography(
     )
 
 
-def _complete(there: Flow, back: Flow, camera: Flow, wide: NDArray[np.bool_]) -> Flow:
-    trusted = consistent(there, back) & ~wide
-    residual = diffuse(there - camera, trusted.astype(np.float32))
+def _complete(measured: Flow, trusted: NDArray[np.bool_], camera: Flow) -> Flow:
+    residual = diffuse(measured - camera, trusted.astype(np.float32))
     if not camera.any():
         residual *= (cv2.magnitude(*cv2.split(residual)) > RESIDUAL_NOISE_PX)[..., None]
     return camera + residual

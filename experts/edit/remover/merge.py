@@ -45,10 +45,10 @@ def _median(samples: PixelSamples) -> NDArray[np.float32]:
     """Per channel the median of the nearest seen samples, [N, 3]; 0 where there is none."""
     rank = np.cumsum(samples.seen, axis=0, dtype=np.int16)
     nearest, n = min(NEAREST, len(rank)), rank.shape[1]
-    values = np.full((nearest + 1, n, 3), np.inf, np.float32)
-    slot = np.where(samples.seen & (rank <= nearest), rank - 1, nearest)
-    np.put_along_axis(values, slot[..., None], samples.colour, axis=0)
-    values = np.sort(values[:nearest], axis=0)
+    values = np.full((nearest, n, 3), np.inf, np.float32)
+    sample, pixel = np.nonzero(samples.seen & (rank <= nearest))
+    values[rank[sample, pixel] - 1, pixel] = samples.colour[sample, pixel]
+    values.sort(axis=0)
     count = np.minimum(rank[-1], nearest)
     pixel = np.arange(n)
     low, high = values[np.maximum(count - 1, 0) // 2, pixel], values[count // 2 % nearest, pixel]

@@ -146,6 +146,7 @@ def gather(
     target = sample(frames[t], pixels.x[ring], pixels.y[ring], cv2.INTER_NEAREST)
     gradient = _gradient(frames[t], pixels.x[ring], pixels.y[ring])
     basis = _affine_basis(pixels)
+    system = _drift_system(basis[ring], gradient)
     found: list[tuple[int, NDArray[np.float32], NDArray[np.bool_], float]] = []  # by offset
     for sign in (1, -1):
         x, y = pixels.x, pixels.y
@@ -154,9 +155,10 @@ def gather(
             s = t + sign * k
             if not 0 <= s < len(frames):
                 break
-            flow = background.forward[s - 1] if sign > 0 else background.backward[s]
-            step = sample(flow, x, y, cv2.INTER_LINEAR)
-            x, y = x + step[:, 0], y + step[:, 1]
+            flow, still = background.step(t + sign * (k - 1), sign)
+            if not still:
+                step = sample(flow, x, y, cv2.INTER_LINEAR)
+                x, y = x + step[:, 0], y + step[:, 1]
             inside &= inside_frame(x, y, frames.shape[1:3])
             if not inside.any():
                 break
@@ -164,11 +166,11 @@ def gather(
                 continue
             hidden = sample(holes[s].view(np.uint8) * np.uint8(255), x, y, cv2.INTER_LINEAR)[:, 0]
             seen = inside & (hidden <= 255 * MAX_MASKED)
-            colour = sample(frames[s], x, y, cv2.INTER_CUBIC)
-            drift = _drift(_luma(target - colour[ring]), gradient, seen[ring], basis, ring)
+            on_ring = sample(frames[s], x[ring], y[ring], cv2.INTER_CUBIC)
+            drift = _drift(_luma(target - on_ring), seen[ring], system, basis)
             if np.abs(drift).max() > MIN_DRIFT_PX:
                 x, y = x + drift[:, 0], y + drift[:, 1]
-                colour = sample(frames[s], x, y, cv2.INTER_CUBIC)
+            colour = sample(frames[s], x, y, cv2.INTER_CUBIC)
             change, error = _brightness_change((target - colour[ring])[seen[ring]])
             found.append((sign * k, colour + change, seen, error))
     found.sort(key=lambda sample: abs(sample[0]))
@@ -200,12 +202,19 @@ def _affine_basis(pixels: PixelSet) -> NDArray[np.float32]:
     return np.stack([*centred, np.ones_like(pixels.x)], axis=1)
 
 
+def _drift_system(
+    basis: NDArray[np.float32], gradient: NDArray[np.float32]
+) -> NDArray[np.float32]:
+    """How luma at M points changes with each of six numbers of an affine displacement and with
+    brightness, [M, 7], by their `basis` [M, 3] and `gradient` [M, 2]."""
+    return np.concatenate([basis * gradient[:, :1], basis * gradient[:, 1:], basis[:, 2:]], axis=1)
+
+
 def _drift(
     difference: NDArray[np.float32],
-    gradient: NDArray[np.float32],
     seen: NDArray[np.bool_],
+    system: NDArray[np.float32],
     basis: NDArray[np.float32],
-    ring: slice,
 ) -> NDArray[np.float32]:
     """An affine displacement of the whole set, [N, 2] px, that makes the ring fit better.
 
@@ -218,8 +227,7 @@ def _drift(
     use = seen & (np.abs(difference - np.median(difference[seen])) < OUTLIER)
     if use.sum() < MIN_RING_PIXELS:
         return none
-    b, g = basis[ring][use], gradient[use]
-    system = np.concatenate([b * g[:, :1], b * g[:, 1:], b[:, 2:]], axis=1)
+    system = system[use]
     normal = system.T @ system
     normal[range(6), range(6)] += DRIFT_PRIOR
     solution = np.linalg.solve(normal, system.T @ difference[use]).astype(np.float32)
