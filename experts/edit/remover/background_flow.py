@@ -27,6 +27,9 @@ FLOW_MARGIN = 8
 """px around a hole without trusted flow: DIS matches patches of 8 px, which mix object and
 background there."""
 
+AGAIN_PX = 48
+"""px around a filled hole in which flow is measured again; the outer half only leads up to it."""
+
 RESIDUAL_NOISE_PX = 0.15
 """Under a camera that stands, flow shorter than this is noise."""
 
@@ -98,14 +101,51 @@ class MeasuredFlow:
         return out
 
 
-def measure(frames: Frames, holes: Masks, camera: BackgroundFlow | None = None) -> MeasuredFlow:
+def measure(frames: Frames, holes: Masks) -> MeasuredFlow:
     """Optical flow between all neighbours of `frames` [T, H, W, 3], and the camera's, estimated
-    outside of the `holes` [T, H, W] unless it is known."""
+    outside of the `holes` [T, H, W]."""
     grays = [cv2.cvtColor(f, cv2.COLOR_RGB2GRAY) for f in frames]
     steps = len(grays) - 1
     there = [flow(a, b) for a, b in over(pairwise(grays), "measuring motion", steps)]
     back = [flow(b, a) for a, b in over(pairwise(grays), "measuring motion back", steps)]
-    return MeasuredFlow(there, back, camera or _camera(grays, holes))
+    return MeasuredFlow(there, back, _camera(grays, holes))
+
+
+def measure_again(measured: MeasuredFlow, frames: Frames, changed: Masks) -> MeasuredFlow:
+    """The flow of `frames` [T, H, W, 3] that differ where they were `changed` [T, H, W] from those
+    of `measured`, whose arrays it takes over: flows are the most that a removal holds."""
+    grays = [cv2.cvtColor(f, cv2.COLOR_RGB2GRAY) for f in frames]
+    steps = over(pairwise(grays), "measuring motion again", len(grays) - 1)
+    for t, (before, after) in enumerate(steps):
+        hole = changed[t] | changed[t + 1]
+        if not hole.any():
+            continue
+        reach = _reach(hole, measured.camera.forward[t])
+        outer, inner = _box(hole, reach), _box(hole, reach // 2)
+        for field, one, other in (
+            (measured.there[t], before, after),
+            (measured.back[t], after, before),
+        ):
+            within = np.zeros(hole.shape, bool)
+            within[inner] = True
+            field[inner] = flow(one[outer], other[outer])[within[outer]].reshape(field[inner].shape)
+    return MeasuredFlow(measured.there, measured.back, measured.camera)
+
+
+def _reach(hole: NDArray[np.bool_], camera: Flow) -> int:
+    """How far around a `hole` [H, W] flow is measured again, px: DIS starts from frames in which
+    the largest motion is a few px, and a small picture cannot be shrunk as often."""
+    return AGAIN_PX + 2 * int(np.abs(camera[hole]).max())
+
+
+def _box(hole: NDArray[np.bool_], reach: int) -> tuple[slice, slice]:
+    """Rows and columns up to `reach` px around all of the `hole` [H, W]."""
+    sides = (np.flatnonzero(hole.any(axis=axis)) for axis in (1, 0))
+    rows, columns = (
+        slice(max(0, int(at[0]) - reach), min(size, int(at[-1]) + 1 + reach))
+        for at, size in zip(sides, hole.shape, strict=True)
+    )
+    return rows, columns
 
 
 def _camera(grays: list[NDArray[np.uint8]], holes: Masks) -> BackgroundFlow:

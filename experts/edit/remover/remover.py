@@ -26,7 +26,7 @@ from catalog.errors import BadInput
 from experts.annotate.motion.camera import camera_path
 from experts.annotate.motion.still_background import EVERY, shows_object
 from experts.base import EditRequest, EditResult, Frames, Masks
-from experts.edit.remover.background_flow import MeasuredFlow, measure
+from experts.edit.remover.background_flow import MeasuredFlow, measure, measure_again
 from experts.edit.remover.fills.along_flows import coarse_fill, fill_along_flows
 from experts.edit.remover.fills.gather import disc
 from experts.edit.remover.fills.migan import Migan
@@ -155,8 +155,7 @@ class Remover:
             shadow = self.settings.shadow.detect(frames, holes, measured.camera, kept)
         holes |= dilated(shadow, radius)
         coarse, unseen = self._coarse_fill(frames, holes, excluded, measured)
-        del measured  # flows are the most that a removal holds: two such sets need not be there
-        measured = measure(coarse, unseen)
+        measured = measure_again(measured, coarse, holes)
         del coarse
         wanted, wide = np.zeros_like(holes), np.zeros_like(holes)
         rim = dilated(holes, self.settings.feather_px)
