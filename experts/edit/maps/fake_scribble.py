@@ -57,7 +57,7 @@ class FakeScribbleMap:
     @property
     def version(self) -> str:
         """Of the strokes, and the edge detector's."""
-        return f"1+{self._hed.version}"
+        return f"2+{self._hed.version}"
 
     def load(self) -> None:
         """Opens HED."""

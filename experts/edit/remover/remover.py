@@ -93,7 +93,7 @@ class Remover:
     def __init__(self, threads: int | None = None, settings: RemoverSettings | None = None) -> None:
         self.threads = threads
         self.settings = settings or RemoverSettings()
-        self.version = version_with(f"9+{entry('migan').sha256[:8]}", self.settings)
+        self.version = version_with(f"10+{entry('migan').sha256[:8]}", self.settings)
         self._migan = Migan(threads)
 
     @property

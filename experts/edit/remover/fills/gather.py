@@ -202,9 +202,7 @@ def _affine_basis(pixels: PixelSet) -> NDArray[np.float32]:
     return np.stack([*centred, np.ones_like(pixels.x)], axis=1)
 
 
-def _drift_system(
-    basis: NDArray[np.float32], gradient: NDArray[np.float32]
-) -> NDArray[np.float32]:
+def _drift_system(basis: NDArray[np.float32], gradient: NDArray[np.float32]) -> NDArray[np.float32]:
     """How luma at M points changes with each of six numbers of an affine displacement and with
     brightness, [M, 7], by their `basis` [M, 3] and `gradient` [M, 2]."""
     return np.concatenate([basis * gradient[:, :1], basis * gradient[:, 1:], basis[:, 2:]], axis=1)
