@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import flows
+from catalog.errors import EditmillError
 from catalog.keys import digest, file_digest
 from catalog.layout import release_key
 from catalog.releases import check_tag
@@ -53,7 +54,7 @@ def request(
     """
     if tag is not None:
         check_tag(tag)
-    recipe = recipe_for(recipe_name, source)
+    recipe = recipe_for(recipe_name, source, out)
     if server is not None:
         run = recipe.run.model_copy(update={"server": server})
         recipe = recipe.model_copy(update={"run": run})
@@ -63,17 +64,33 @@ def request(
     return BuildRequest(recipe, str(out), tag, sources, _key(recipe, sources, tag))
 
 
-def recipe_for(recipe_name: str, source: Path | None) -> Recipe:
-    """The recipe, built from the folder `source` where one is given.
+def recipe_for(recipe_name: str, source: Path | None, out: str | Path) -> Recipe:
+    """The recipe, built from the folder `source` where one is given, into the catalog `out`.
 
-    Raises EditmillError where it is no recipe, or where a file that it names as a filter's model is
-    something else.
+    Raises EditmillError where it is no recipe, where a file that it names as a filter's model is
+    something else, or where its footage lies where the catalog is to be.
     """
     recipe = load(recipe_name)
     _check_models(recipe)
-    if source is None:
-        return recipe
-    return recipe.model_copy(update={"sources": (FolderSources(kind="folder", path=source),)})
+    if source is not None:
+        own = FolderSources(kind="folder", path=source)
+        recipe = recipe.model_copy(update={"sources": (own,)})
+    for section in recipe.sources:
+        if isinstance(section, FolderSources) and _is_same_folder(section.path, out):
+            raise EditmillError(
+                f"{out}: the footage lies there, and a build would take its own videos for footage; "
+                "name another folder with --out, below it if you like"
+            )
+    return recipe
+
+
+def _is_same_folder(footage: Path, out: str | Path) -> bool:
+    if "://" in str(out):
+        return False
+    try:
+        return footage.expanduser().samefile(Path(out).expanduser())
+    except (OSError, RuntimeError):  # one of them is not there
+        return False
 
 
 def _check_models(recipe: Recipe) -> None:

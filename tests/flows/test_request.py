@@ -1,4 +1,4 @@
-"""What a finished build's key depends on, beyond its recipe and sources."""
+"""What a build is asked for, and what a finished one depends on beyond its recipe and sources."""
 
 from pathlib import Path
 from typing import Any
@@ -7,7 +7,7 @@ import pytest
 import yaml
 
 from catalog.errors import EditmillError
-from flows.request import request
+from flows.request import recipe_for, request
 from tests.checkpoints import controlnet_hed
 
 
@@ -43,3 +43,14 @@ def test_another_controlnet_in_the_same_folder_is_another_build(tmp_path: Path) 
     assert key(own) != before
     with pytest.raises(EditmillError, match="there is no such folder; set `controlnet`"):
         key(tmp_path / "gone")
+
+
+def test_a_dataset_does_not_go_into_the_folder_of_its_footage(tmp_path: Path) -> None:
+    (tmp_path / "footage").mkdir()
+    (tmp_path / "link").symlink_to("footage")
+    for out in ("footage", "link", "footage/../footage/"):
+        with pytest.raises(EditmillError, match="footage lies there") as told:
+            recipe_for("embedded", tmp_path / "footage", tmp_path / out)
+        assert "\n" not in str(told.value)
+    for out in (tmp_path / "footage" / "dataset", "s3://bucket/footage"):
+        assert recipe_for("embedded", tmp_path / "footage", out).sources[0].kind == "folder"

@@ -40,7 +40,7 @@ REFUSALS = 5
 def show(recipe_name: str, out: str, *, source: Path | None, as_json: bool) -> None:
     """Prints the estimate. Raises EditmillError for a recipe, folder or sample that is not there,
     and where `out` is a catalog that cannot be read."""
-    recipe = recipe_for(recipe_name, source)
+    recipe = recipe_for(recipe_name, source, out)
     expected = forecast(recipe, planned(out, recipe))
     document = _document(recipe, out, expected)
     if as_json:
