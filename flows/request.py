@@ -78,7 +78,7 @@ def recipe_for(recipe_name: str, source: Path | None, out: str | Path) -> Recipe
     for section in recipe.sources:
         if isinstance(section, FolderSources) and _is_same_folder(section.path, out):
             raise EditmillError(
-                f"{out}: the footage lies there, and a build would take its own videos for footage; "
+                f"{out}: the footage lies there, and a build would take its own videos for it; "
                 "name another folder with --out, below it if you like"
             )
     return recipe

@@ -9,7 +9,7 @@ import pytest
 from experts.annotate.motion.camera import camera_path, fit_transform, track_corners
 from experts.annotate.motion.flow import flow
 from experts.edit.remover import RemoverSettings
-from experts.edit.remover.background_flow import measure
+from experts.edit.remover.background_flow import camera_flow, camera_steps
 from experts.edit.remover.remover import dilated
 from experts.edit.remover.shadow import ShadowDetector
 from infra.bench.rendered.load import RenderedScene, scene
@@ -74,7 +74,8 @@ def test_what_is_taken_for_a_shadow_is_one() -> None:
     made = scene("newsreel")
     radius = max(1, round(RemoverSettings().dilation * made.masks.shape[2]))
     holes = dilated(made.masks, radius)
-    camera = measure(made.with_object, holes).camera
+    steps = camera_steps(made.with_object, holes)
+    camera = camera_flow(steps, holes.shape[1:])
     found = ShadowDetector().detect(made.with_object, holes, camera, holes & False)
     shadow = made.affected() & ~holes
     assert (found & shadow).sum() > 0.8 * found.sum()

@@ -9,6 +9,7 @@ and added to the homography again.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -101,14 +102,29 @@ class MeasuredFlow:
         return out
 
 
-def measure(frames: Frames, holes: Masks) -> MeasuredFlow:
-    """Optical flow between all neighbours of `frames` [T, H, W, 3], and the camera's, estimated
-    outside of the `holes` [T, H, W]."""
+def camera_steps(frames: Frames, holes: Masks) -> list[Transform]:
+    """The camera's homographies from each of `frames` [T, H, W, 3] to the next, estimated outside
+    of the `holes` [T, H, W]."""
+    margin = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * FLOW_MARGIN + 1,) * 2)
+    wide = [cv2.dilate(hole.astype(np.uint8), margin) > 0 for hole in holes[:-1]]
+    grays = [cv2.cvtColor(f, cv2.COLOR_RGB2GRAY) for f in frames]
+    return [_homography(*pair, hole) for pair, hole in zip(pairwise(grays), wide, strict=True)]
+
+
+def camera_flow(steps: Sequence[Transform], size: tuple[int, int]) -> BackgroundFlow:
+    """What the camera's `steps` give a flat, static scene of `size` (H, W)."""
+    back = [np.asarray(np.linalg.inv(step), np.float64) for step in steps]
+    forward, backward = ([transform_flow(one, size) for one in way] for way in (steps, back))
+    return BackgroundFlow(forward, backward)
+
+
+def measure(frames: Frames, camera: BackgroundFlow) -> MeasuredFlow:
+    """Optical flow between all neighbours of `frames` [T, H, W, 3], whose camera's is known."""
     grays = [cv2.cvtColor(f, cv2.COLOR_RGB2GRAY) for f in frames]
     steps = len(grays) - 1
     there = [flow(a, b) for a, b in over(pairwise(grays), "measuring motion", steps)]
     back = [flow(b, a) for a, b in over(pairwise(grays), "measuring motion back", steps)]
-    return MeasuredFlow(there, back, _camera(grays, holes))
+    return MeasuredFlow(there, back, camera)
 
 
 def measure_again(measured: MeasuredFlow, frames: Frames, changed: Masks) -> MeasuredFlow:
@@ -146,18 +162,6 @@ def _box(hole: NDArray[np.bool_], reach: int) -> tuple[slice, slice]:
         for at, size in zip(sides, hole.shape, strict=True)
     )
     return rows, columns
-
-
-def _camera(grays: list[NDArray[np.uint8]], holes: Masks) -> BackgroundFlow:
-    margin = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * FLOW_MARGIN + 1,) * 2)
-    camera = BackgroundFlow([], [])
-    for (before, after), hole in zip(pairwise(grays), holes[:-1], strict=True):
-        matrix = _homography(before, after, cv2.dilate(hole.astype(np.uint8), margin) > 0)
-        inverse = np.asarray(np.linalg.inv(matrix), np.float64)
-        size = before.shape[0], before.shape[1]
-        camera.forward.append(transform_flow(matrix, size))
-        camera.backward.append(transform_flow(inverse, size))
-    return camera
 
 
 def _homography(

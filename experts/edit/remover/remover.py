@@ -26,14 +26,14 @@ from catalog.errors import BadInput
 from experts.annotate.motion.camera import camera_path
 from experts.annotate.motion.still_background import EVERY, shows_object
 from experts.base import EditRequest, EditResult, Frames, Masks
-from experts.edit.remover.background_flow import MeasuredFlow, measure, measure_again
-from experts.edit.remover.fills.along_flows import coarse_fill, fill_along_flows
+from experts.edit.remover.background_flow import camera_flow, camera_steps
 from experts.edit.remover.fills.gather import disc
 from experts.edit.remover.fills.migan import Migan
-from experts.edit.remover.fills.stacked_fill import EXACT, StackedFill, decibels
-from experts.edit.remover.never_visible import fill_never_visible
+from experts.edit.remover.fills.stacked_fill import EXACT, decibels
 from experts.edit.remover.occlusion import OccludedObject, occluded_objects, restore_occluded
 from experts.edit.remover.settings import RemoverSettings
+from experts.edit.remover.two_passes import FillMasks, fill_in_two_passes
+from experts.edit.remover.view import view_of
 from experts.edit.settings import version_with
 from experts.licences import of_weights
 from experts.threads import per_call
@@ -148,51 +148,32 @@ class Remover:
             [dilated(one.masks, radius) for one in occluded] or [holes & False]
         )
         beside = np.logical_or.reduce([holes & False, *others])  # these stay as they are
-        measured = measure(frames, holes | excluded)
+        steps = camera_steps(frames, holes | excluded)
         shadow = np.zeros_like(holes)
         if not keep_shadow:
             kept = dilated(beside, radius)
-            shadow = self.settings.shadow.detect(frames, holes, measured.camera, kept)
+            camera = camera_flow(steps, frames.shape[1:3])
+            shadow = self.settings.shadow.detect(frames, holes, camera, kept)
         holes |= dilated(shadow, radius)
-        coarse, unseen = self._coarse_fill(frames, holes, excluded, measured)
-        measured = measure_again(measured, coarse, holes)
-        del coarse
-        wanted, wide = np.zeros_like(holes), np.zeros_like(holes)
         rim = dilated(holes, self.settings.feather_px)
-        wanted[own], wide[own] = holes[own], (holes | rim & ~beside)[own]
-
+        places = FillMasks(
+            holes, excluded, rim, _only(own, holes), _only(own, holes | rim & ~beside)
+        )
         background = request.params.get("background")
         if background is not None and shows_object(background, frames[::EVERY], masks[::EVERY]):
             background = None
-        fill = StackedFill(
-            frames, rim | excluded, unseen, measured, self._threads, self.settings, background
-        )
-        fill.learn(wide)
-        filled, visible, shares, error = fill.fill(wide)
-        visible &= wanted  # the rim shows in its own frame
-        # Samples from within the rim are better than inpainting.
-        again = wanted & (wanted & ~visible).any(axis=(1, 2), keepdims=True)
-        if again.any():
-            close, late = fill_along_flows(
-                frames,
-                again,
-                holes | excluded,
-                fill.flows,
-                self.settings.offsets,
-                self.settings.agreement_px,
-                self._threads,
-            )
-            late &= ~visible
-            filled[late] = close[late]
-            visible |= late
-        filled, inpainted = fill_never_visible(
-            filled,
-            wanted & ~visible,
-            fill.flows[0],
+        view = view_of(holes, steps)
+        fill = fill_in_two_passes(
+            view.of(frames),
+            places.within(view),
+            view.steps(steps),
+            None if background is None else view.of(background[None])[0],
             self._migan.paint,
-            max_frames=self.settings.painted_frames,
-        )
-        restored = restore_occluded(filled, frames, wanted, occluded)
+            self.settings,
+            self._threads,
+        ).placed(view, frames)
+        filled, visible, inpainted, error = fill.frames, fill.visible, fill.inpainted, fill.error
+        restored = restore_occluded(filled, frames, places.wanted, occluded)
         filled, holes, shadow, rim = filled[own], holes[own], shadow[own], rim[own]
         visible, restored, inpainted = visible[own], restored[own], inpainted[own]
         visible, inpainted = visible & ~restored, inpainted & ~restored
@@ -202,30 +183,21 @@ class Remover:
         info["fill_error"] = round(decibels(float(error[own][holes].mean())), 2)
         info["shadow"] = int(shadow.sum()) / area
         for key, part in (
-            ("by_median", shares[own] * visible),
-            ("by_flow", (1 - shares[own]) * visible),
+            ("by_median", fill.static[own] * visible),
+            ("by_flow", (1 - fill.static[own]) * visible),
             ("by_migan", inpainted),
             ("by_others", restored),
             ("by_telea", holes & ~visible & ~inpainted & ~restored),
         ):
             info[key] = float(part.sum()) / area
-        return RemovalResult(filled, wide[own], inpainted, error[own], info)
+        return RemovalResult(filled, places.wide[own], inpainted, error[own], info)
 
-    def _coarse_fill(
-        self, frames: Frames, holes: Masks, excluded: Masks, measured: MeasuredFlow
-    ) -> tuple[Frames, Masks]:
-        """The first pass: frames filled coarsely, for the flow to be measured on them, and where
-        even those show no background, [T, H, W]."""
-        coarse, visible = coarse_fill(
-            frames,
-            holes,
-            holes | excluded,
-            (measured.completed(holes | excluded), measured.camera),
-            self.settings.coarse_offsets,
-            self.settings.agreement_px,
-            self._threads,
-        )
-        return coarse, (holes & ~visible) | excluded
+
+def _only(own: slice, masks: Masks) -> Masks:
+    """`masks` [T, H, W] of these frames; nothing in the others."""
+    kept = np.zeros_like(masks)
+    kept[own] = masks[own]
+    return kept
 
 
 def _occluded(frames: Frames, holes: Masks, others: list[Masks]) -> list[OccludedObject]:
