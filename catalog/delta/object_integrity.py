@@ -8,9 +8,8 @@ replaced shows in one listing of the table. Content is not read, as it is in a f
 from __future__ import annotations
 
 import re
-
-import polars as pl
-from deltalake import DeltaTable
+from collections.abc import Mapping
+from typing import Protocol
 
 from catalog.errors import EditmillError
 from catalog.storage.location import Storage
@@ -19,12 +18,21 @@ _COMMIT = re.compile(r"_delta_log/(\d{20})\.json")
 _CHECKPOINT = re.compile(r"_delta_log/(\d{20})\.checkpoint\.parquet")
 
 
-def check_objects(storage: Storage, key: str, delta: DeltaTable | None) -> None:
+class Opened(Protocol):
+    """A table that is opened at a version; bytes of its data files by name."""
+
+    @property
+    def data_files(self) -> Mapping[str, int]: ...
+
+    def version(self) -> int: ...
+
+
+def check_objects(storage: Storage, key: str, opened: Opened | None) -> None:
     """Raises EditmillError, naming the object and the remedy, where a reader of the table at `key`
     would miss a commit or, once it is opened, a data file; and where the keys may not read it."""
     sizes = {each.key.removeprefix(f"{key}/"): each.size for each in storage.list(key)}
     commits = {int(m[1]): size for name, size in sizes.items() if (m := _COMMIT.fullmatch(name))}
-    last = max(commits, default=-1) if delta is None else delta.version()
+    last = max(commits, default=-1) if opened is None else opened.version()
     checkpoints = [
         int(m[1]) for name, size in sizes.items() if size and (m := _CHECKPOINT.fullmatch(name))
     ]
@@ -36,12 +44,11 @@ def check_objects(storage: Storage, key: str, delta: DeltaTable | None) -> None:
         # A listing may have gone past a commit's place before it came, and then seen the next one.
         if v not in commits and not storage.exists(commit):
             raise damaged_object(storage, commit, "is missing")
-    if delta is None:
+    if opened is None:
         if last in commits:
             storage.read(f"{key}/_delta_log/{last:020}.json")  # keys that may only list fail here
         return
-    files = pl.DataFrame(delta.get_add_actions()).select("path", "size_bytes")
-    for name, size in files.iter_rows():
+    for name, size in opened.data_files.items():
         if sizes.get(name) != size:
             there = f"has {sizes[name]} bytes" if name in sizes else "is missing"
             raise damaged_object(storage, f"{key}/{name}", f"{there}; {size} bytes were written")
