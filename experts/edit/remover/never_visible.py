@@ -29,8 +29,8 @@ TELEA_RADIUS = 5.0
 SLIVER_PX = 3
 """A place that no disc of this radius fits into is a sliver."""
 
-Inpaint = Callable[[NDArray[np.uint8], NDArray[np.bool_]], NDArray[np.uint8]]
-"""(frame [H, W, 3], hole [H, W]) → the frame with the hole filled."""
+Inpaint = Callable[[int, NDArray[np.uint8], NDArray[np.bool_]], NDArray[np.uint8]]
+"""(number of the frame, frame [H, W, 3], hole [H, W]) → the frame with the hole filled."""
 
 
 def fill_never_visible(
@@ -55,7 +55,7 @@ def fill_never_visible(
         if areas[t] < MIN_INPAINTED_PX:
             break
         surroundings = telea(frames[t], never_visible[t] & ~inpainted[t])
-        frames[t] = inpaint(surroundings, left[t])
+        frames[t] = inpaint(t, surroundings, left[t])
         inpainted[t] |= left[t]
         left[t] = False
         for s in np.flatnonzero(left.any(axis=(1, 2))):

@@ -163,12 +163,17 @@ class Remover:
         if background is not None and shows_object(background, frames[::EVERY], masks[::EVERY]):
             background = None
         view = view_of(holes, steps)
+
+        def paint(t: int, part: NDArray[np.uint8], hole: NDArray[np.bool_]) -> NDArray[np.uint8]:
+            picture, open_part = view.placed(part, frames[t]), view.placed(hole, holes[t] & False)
+            return view.of(self._migan.paint(picture, open_part)[None])[0]  # sees all around it
+
         fill = fill_in_two_passes(
             view.of(frames),
             places.within(view),
             view.steps(steps),
             None if background is None else view.of(background[None])[0],
-            self._migan.paint,
+            paint,
             self.settings,
             self._threads,
         ).placed(view, frames)

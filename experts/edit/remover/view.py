@@ -44,6 +44,12 @@ class View:
         """Its part of `pictures` [T, H, W, …], not copied."""
         return pictures[:, self.top : self.bottom, self.left : self.right]
 
+    def placed(self, part: NDArray[P], picture: NDArray[P]) -> NDArray[P]:
+        """A copy of the `picture` [H, W, …] that shows the `part` there."""
+        whole = picture.copy()
+        self.of(whole[None])[0] = part
+        return whole
+
     def steps(self, steps: Sequence[Transform]) -> list[Transform]:
         """The camera's transforms between neighbouring pictures, in px of the view."""
         there, back = np.eye(3), np.eye(3)

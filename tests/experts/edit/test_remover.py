@@ -285,8 +285,8 @@ def test_what_is_painted_once_travels_with_the_background() -> None:
     ahead[..., 0] = -2
     calls: list[int] = []
 
-    def paint(frame: np.ndarray, hole: np.ndarray) -> np.ndarray:
-        t = next(i for i in range(5) if np.array_equal(hole, never_visible[i]))
+    def paint(t: int, frame: np.ndarray, hole: np.ndarray) -> np.ndarray:
+        assert np.array_equal(hole, never_visible[t])
         calls.append(t)
         return np.where(hole[..., None], truth[t], frame)
 
