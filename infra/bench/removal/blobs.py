@@ -10,6 +10,7 @@ remover believes to be off by, with what it really is, by their rank correlation
     python infra/bench/removal/blobs.py                          # both halves of the split
     python infra/bench/removal/blobs.py --footage dance.mp4 promenade.mp4  # reported on as well
     python infra/bench/removal/blobs.py --only waves --sheets out/
+    python infra/bench/removal/blobs.py --size 0.45                       # an object further away
     python infra/bench/removal/blobs.py --half rendered_reported_on rendered_tuned_on
 
 Rows of the sources that things were chosen on and of those that are only reported on are kept
@@ -73,9 +74,9 @@ def window(path: Path) -> Frames:
     return crop_resize(frames, fit_size(frames.shape[2], frames.shape[1], *SIZE))
 
 
-def blob(clip: Frames, donor: Frames, seed: int) -> tuple[Frames, Masks]:
-    """`clip` [T, H, W, 3] with a blob of `donor`'s texture on it, and its masks; measures are those
-    for frames 592 px wide and grow with the frame."""
+def blob(clip: Frames, donor: Frames, seed: int, size: float = 1.0) -> tuple[Frames, Masks]:
+    """`clip` [T, H, W, 3] with a blob of `donor`'s texture on it, `size` times the usual one, and
+    its masks; measures are those for frames 592 px wide and grow with the frame."""
     random = np.random.default_rng(seed)
     count, height, width, _ = clip.shape
     y, x = np.mgrid[:height, :width]
@@ -83,7 +84,7 @@ def blob(clip: Frames, donor: Frames, seed: int) -> tuple[Frames, Masks]:
     masks, frames = np.zeros((count, height, width), bool), clip.copy()
     centre = random.uniform(0.25, 0.4) * width, random.uniform(0.4, 0.6) * height
     speed = random.uniform(3, 7) * scale, random.uniform(-1.5, 1.5) * scale
-    radii = random.uniform(35, 50) * scale, random.uniform(60, 85) * scale
+    radii = random.uniform(35, 50) * scale * size, random.uniform(60, 85) * scale * size
     for t in range(count):
         at_x, at_y = (c + v * t for c, v in zip(centre, speed, strict=True))
         if seed % 2:
@@ -104,7 +105,9 @@ def sources_of(half: str) -> dict[str, str]:
     return {name.removeprefix("clip_"): name for name in getattr(split(), half)}
 
 
-def case(half: str, name: str, sources: Mapping[str, str]) -> tuple[Frames, Frames, Masks, Masks]:
+def case(
+    half: str, name: str, sources: Mapping[str, str], size: float = 1.0
+) -> tuple[Frames, Frames, Masks, Masks]:
     """Truth, frames, masks and what the object changes, of a source of the `half`."""
     if half.startswith(RENDERED):
         made = scene(name)
@@ -117,7 +120,7 @@ def case(half: str, name: str, sources: Mapping[str, str]) -> tuple[Frames, Fram
         window(path if (path := Path(source)).exists() else Path(fetch(source)))
         for source in (sources[name], sources[names[(seed + 1) % len(names)]])
     )
-    frames, masks = blob(clip, donor, seed)
+    frames, masks = blob(clip, donor, seed, size)
     return clip, frames, masks, masks
 
 
@@ -176,6 +179,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__.split("\n")[0])
     parser.add_argument("--footage", type=Path, nargs="*", default=[], help="videos, reported on")
     parser.add_argument("--only", default="", help="only the sources whose name holds this text")
+    parser.add_argument("--size", type=float, default=1.0, help="of the blob; 0.45: a passer-by")
     parser.add_argument("--half", choices=HALVES, nargs="+", default=HALVES)
     parser.add_argument("--sheets", type=Path, help="write contact sheets into this folder")
     args = parser.parse_args()
@@ -189,7 +193,7 @@ def main() -> None:
         if wanted:
             print(f"{half:<18}  telea  median   ours   gain  expected  whole  covered  core-s")
         for name in wanted:
-            one = score(name, *case(half, name, sources), remover, args.sheets)
+            one = score(name, *case(half, name, sources, args.size), remover, args.sheets)
             done.setdefault(half, []).append(one)
             print(row(one), flush=True)
     every = [one for rows in done.values() for one in rows]
