@@ -22,13 +22,13 @@ from experts.annotate.captions.labels import (
     tells_the_scene,
 )
 from experts.annotate.captions.subject import relative_focus, unfollowed_share
+from experts.annotate.detection.kinds import alike, counted
 from experts.annotate.frame_stream import Frame, FrameStream
 from experts.annotate.motion.camera import camera_path
 from experts.annotate.motion.foreground import Foreground
 from experts.annotate.preview import Preview
 from experts.annotate.rules import Annotate
 from experts.annotate.tracking.completed import completed
-from experts.annotate.tracking.kinds import alike, counted
 from experts.annotate.tracking.segment import Segmenter
 from experts.annotate.tracking.tracker import TrackedObject, Tracker
 from experts.instances import shared

@@ -13,8 +13,8 @@ from catalog import media
 from catalog.errors import BadInput, EditmillError
 from catalog.media.sides import one_shape
 from catalog.wording import counted
+from experts.annotate.detection.detect import Detection, Detector
 from experts.annotate.rules import Annotate
-from experts.annotate.tracking.detect import Detection, Detector
 from experts.annotate.tracking.segment import Segmenter
 from experts.annotate.tracking.tracker import Tracker, keyframes
 from experts.base import Frames, Masks

@@ -17,7 +17,7 @@ from typing import Any
 import numpy as np
 
 from catalog.records import Clip, Track
-from experts.annotate.tracking.kinds import alike
+from experts.annotate.detection.kinds import alike
 from experts.edit.style.adjectives import local_adjectives
 from experts.edit.style.styles import global_style
 from experts.edit.swap.matching import replaceable_by

@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalog.records import Clip, Track
-from experts.annotate.tracking.kinds import VEHICLE, alike
+from experts.annotate.detection.kinds import VEHICLE, alike
 from experts.plan.attached import MOUNTS
 from experts.plan.framing import Boxes, Crop, area_of, boxes_of, present
 from experts.write.language.nouns import GOING

@@ -10,7 +10,7 @@ import numpy as np
 from catalog.records import Clip, Track
 from experts.annotate.captions.labels import caption, surely_named, tells_the_scene
 from experts.annotate.clip import MASK_OF_BOX
-from experts.annotate.tracking.kinds import alike, counted
+from experts.annotate.detection.kinds import alike, counted
 from experts.plan.framing import Crop, area_of, boxes_of
 
 BY = "labels"

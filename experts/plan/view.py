@@ -15,7 +15,7 @@ import numpy as np
 
 from catalog.media import fit_size
 from catalog.records import Clip, Track
-from experts.annotate.tracking.kinds import alike
+from experts.annotate.detection.kinds import alike
 from experts.edit.remover.settings import RemoverSettings
 from experts.edit.tasks import Task
 from experts.plan.framing import Boxes, Crop, area_of, around, boxes_of, never_uncovered, widest

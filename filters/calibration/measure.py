@@ -19,7 +19,7 @@ import numpy as np
 from catalog.errors import EditmillError
 from catalog.media import sample_frames
 from experts import weights
-from experts.annotate.tracking.detect import Detector
+from experts.annotate.detection.detect import Detector
 from filters.alignment.clip import text_similarity
 from filters.alignment.filter import ABSTAIN_BELOW
 from filters.alignment.style_examples import StyleExamples, styles

@@ -13,7 +13,7 @@ import numpy as np
 from ai_edge_litert.interpreter import Interpreter
 from numpy.typing import NDArray
 
-from experts.annotate.tracking.detect import no_notice, tiles
+from experts.annotate.detection.detect import no_notice, tiles
 from experts.threads import per_call
 from experts.weights import entry, fetch
 

@@ -36,9 +36,9 @@ from numpy.typing import NDArray
 sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 
 from catalog import media
+from experts.annotate.detection.detect import Detector
 from experts.annotate.motion.camera import camera_path
 from experts.annotate.sam2 import derived
-from experts.annotate.tracking.detect import Detector
 from experts.annotate.tracking.segment import Segmenter
 from experts.annotate.tracking.tracker import TrackedObject, Tracker
 from experts.base import Frames

@@ -13,10 +13,10 @@ import pytest
 import torch
 
 from experts import threads
+from experts.annotate.detection import detect
+from experts.annotate.detection.detect import Detector
 from experts.annotate.maps.edges import Hed
 from experts.annotate.shots import ShotDetector
-from experts.annotate.tracking import detect
-from experts.annotate.tracking.detect import Detector
 from experts.annotate.tracking.segment import Segmenter
 from experts.edit.remover.remover import Remover
 from experts.edit.style.global_stylizer import GlobalStylizer

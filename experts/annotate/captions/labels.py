@@ -11,7 +11,7 @@ from collections.abc import Collection, Container, Mapping, Sequence
 
 from catalog.errors import BadInput
 from experts.annotate.captions.description import Description
-from experts.annotate.tracking.kinds import VEHICLE
+from experts.annotate.detection.kinds import VEHICLE
 from experts.base import Frames
 from experts.write.language.nouns import indefinite, plural, several
 

@@ -10,7 +10,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from experts.annotate.tracking.kinds import alike, named
+from experts.annotate.detection.kinds import alike, named
 from experts.annotate.tracking.settings import TrackLimits
 from experts.annotate.tracking.sightings import Sightings, mean_score, unfollowed
 from experts.masks.geometry import Box, Mask, box_of

@@ -11,8 +11,8 @@ from collections.abc import Mapping, Sequence
 import numpy as np
 from numpy.typing import NDArray
 
+from experts.annotate.detection.kinds import alike
 from experts.annotate.tracking.association import Detected
-from experts.annotate.tracking.kinds import alike
 from experts.masks.geometry import Box, box_iou
 
 Sightings = Mapping[int, Sequence[Detected]]

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from experts.annotate.colours import GREYS, named_colours
-from experts.annotate.tracking.kinds import VEHICLE, VEHICLES
+from experts.annotate.detection.kinds import VEHICLE, VEHICLES
 from experts.edit.image_statistics import Picture, lab
 from experts.masks.geometry import Mask, box_of, dilate
 

@@ -9,7 +9,7 @@ import cv2
 import numpy as np
 from numpy.typing import NDArray
 
-from experts.annotate.tracking.kinds import VEHICLE, alike
+from experts.annotate.detection.kinds import VEHICLE, alike
 from experts.edit.swap.pose import Pose
 
 VEHICLES = {"car": 1.8, "vehicle": 1.9, "truck": 1.95, "bus": 2.4}

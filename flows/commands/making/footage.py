@@ -86,7 +86,7 @@ def objects_in(videos: Sequence[Video], min_score: float) -> Objects:
     Raises EditmillError where its weights cannot be had.
     """
     from experts.annotate.captions.labels import SURE
-    from experts.annotate.tracking.detect import Detector
+    from experts.annotate.detection.detect import Detector
 
     detector = Detector(threshold=min_score)
     detector.load()

@@ -119,7 +119,7 @@ def check_label(label: str) -> None:
     whole video first."""
     if not label:
         raise EditmillError("no object given; add --object, --box or --mask")
-    from experts.annotate.tracking.detect import known_labels
+    from experts.annotate.detection.detect import known_labels
 
     known = known_labels()
     if label not in known:

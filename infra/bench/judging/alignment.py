@@ -17,7 +17,7 @@ import cv2
 import numpy as np
 
 from catalog.media import sample_frames
-from experts.annotate.tracking.detect import Detector
+from experts.annotate.detection.detect import Detector
 from experts.weights import fetch
 from filters.alignment.filter import object_score
 from filters.alignment.train import FALSE_REJECTIONS, SAMPLES, describe_metrics, train

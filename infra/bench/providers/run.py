@@ -40,7 +40,7 @@ import torch
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
-from experts.annotate.tracking.detect import Detection
+from experts.annotate.detection.detect import Detection
 from experts.annotate.tracking.settings import TrackLimits
 from experts.annotate.tracking.tracker import keyframes
 from experts.base import EditRequest, Frames, Masks

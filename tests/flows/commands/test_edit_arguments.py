@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from experts.annotate.tracking import detect
+from experts.annotate.detection import detect
 from flows.cli import app
 from flows.commands.video import arguments
 from flows.commands.video import edit as edit_one

@@ -16,7 +16,7 @@ from catalog.errors import BadInput
 from catalog.keeping.forget import Forgotten, remember
 from catalog.records import Source
 from experts import weights
-from experts.annotate.tracking.detect import Detection
+from experts.annotate.detection.detect import Detection
 from experts.edit.tasks import TASKS
 from experts.plan.draw import quotas
 from experts.plan.rules import Planning
@@ -65,7 +65,7 @@ def detector(monkeypatch: pytest.MonkeyPatch):
                 ]
                 return [found for _ in frames]
 
-        monkeypatch.setattr("experts.annotate.tracking.detect.Detector", Stub)
+        monkeypatch.setattr("experts.annotate.detection.detect.Detector", Stub)
         return seen
 
     return install

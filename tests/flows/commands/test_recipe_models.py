@@ -27,7 +27,7 @@ from tests.hub import COMMIT, FILES, REPO, Hub
 ENTRY = """
 [dino]
 what = "A detector of phrases, which is named at length so that it would not fit into a narrow cell"
-implementation = "experts.annotate.tracking.grounding_dino:GroundingDino"
+implementation = "experts.annotate.detection.grounding_dino:GroundingDino"
 licence = "Apache-2.0"
 licence_from = "the model card"
 output = { name = "Apache-2.0", may_train = true, source = "the model card" }

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from experts.annotate.tracking.detect import Detection
+from experts.annotate.detection.detect import Detection
 from experts.annotate.tracking.sightings import mean_score, unfollowed
 
 BOX = (10.0, 10.0, 50.0, 90.0)

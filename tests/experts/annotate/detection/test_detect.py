@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from catalog.media import read_video
-from experts.annotate.tracking.detect import (
+from experts.annotate.detection.detect import (
     Detection,
     Detector,
     drop_doubles,

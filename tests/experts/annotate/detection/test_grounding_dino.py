@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 
 from catalog.errors import BadInput, EditmillError
-from experts.annotate.tracking.grounding_dino import GroundingDino
+from experts.annotate.detection.grounding_dino import GroundingDino
 from experts.providers.choice import choice_of
 from tests.checkpoints import grounding_dino
 
@@ -123,7 +123,7 @@ def test_a_box_has_the_phrase_whose_token_fits_best(detector: GroundingDino) -> 
 def test_of_one_label_a_second_box_round_the_same_object_is_dropped(checkpoint: Path) -> None:
     everything = GroundingDino(checkpoint=str(checkpoint), threshold=0.0, text_threshold=0.0)
     (found,) = everything.detect(FRAMES[:1], ("car",))
-    from experts.annotate.tracking.detect import SAME_OBJECT_IOU, iou
+    from experts.annotate.detection.detect import SAME_OBJECT_IOU, iou
 
     pairs = [(a.box, b.box) for i, a in enumerate(found) for b in found[:i]]
     assert pairs and all(iou(a, b) <= SAME_OBJECT_IOU for a, b in pairs)

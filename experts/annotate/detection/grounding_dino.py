@@ -19,7 +19,7 @@ from pydantic import PositiveInt
 
 from catalog.errors import BadInput, EditmillError
 from catalog.keys import digest
-from experts.annotate.tracking.detect import Detection, drop_doubles
+from experts.annotate.detection.detect import Detection, drop_doubles
 from experts.batching import Batches
 from experts.providers.bounds import Dtype, Share
 from experts.providers.hub_model import AUTO, HubModel

@@ -7,8 +7,8 @@ from typing import Any
 import numpy as np
 import pytest
 
-from experts.annotate.tracking.detect import Detector
-from experts.annotate.tracking.grounding_dino import GroundingDino
+from experts.annotate.detection.detect import Detector
+from experts.annotate.detection.grounding_dino import GroundingDino
 from experts.base import Model
 from experts.providers import providers
 from tests.checkpoints import grounding_dino

@@ -1,4 +1,4 @@
-from experts.annotate.tracking.kinds import alike, counted, named
+from experts.annotate.detection.kinds import alike, counted, named
 
 
 def test_a_doubtful_bus_is_a_vehicle_and_a_sure_one_a_bus() -> None:
