@@ -177,6 +177,8 @@ def test_too_much_memory(tmp_path, write, numbered, pool):
 
 
 SPIN = """
+import resource
+resource.setrlimit(resource.RLIMIT_CORE, (0, 0))
 from catalog.media.isolation.limits import METER, DecodingLimits
 METER.hold(DecodingLimits(stall=1), lambda: None)
 METER.begin("a.mp4")
