@@ -151,9 +151,9 @@ class Remover:
         steps = camera_steps(frames, holes | excluded)
         shadow = np.zeros_like(holes)
         if not keep_shadow:
-            kept = dilated(beside, radius)
-            camera = camera_flow(steps, frames.shape[1:3])
-            shadow = self.settings.shadow.detect(frames, holes, camera, kept)
+            shadow = self.settings.shadow.detect(  # the whole picture's flow is freed with it
+                frames, holes, camera_flow(steps, frames.shape[1:3]), dilated(beside, radius)
+            )
         holes |= dilated(shadow, radius)
         rim = dilated(holes, self.settings.feather_px)
         places = FillMasks(
