@@ -9,7 +9,7 @@ and added to the homography again.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from itertools import pairwise
@@ -113,9 +113,13 @@ def camera_steps(frames: Frames, holes: Masks) -> list[Transform]:
 
 def camera_flow(steps: Sequence[Transform], size: tuple[int, int]) -> BackgroundFlow:
     """What the camera's `steps` give a flat, static scene of `size` (H, W)."""
-    back = [np.asarray(np.linalg.inv(step), np.float64) for step in steps]
-    forward, backward = ([transform_flow(one, size) for one in way] for way in (steps, back))
-    return BackgroundFlow(forward, backward)
+    still = np.zeros((*size, 2), np.float32)  # one for all steps at which the camera stands
+
+    def flows(ways: Iterable[Transform]) -> list[Flow]:
+        return [transform_flow(each, size) if (each != np.eye(3)).any() else still for each in ways]
+
+    back = (np.asarray(np.linalg.inv(step), np.float64) for step in steps)
+    return BackgroundFlow(flows(steps), flows(back))
 
 
 def measure(frames: Frames, camera: BackgroundFlow) -> MeasuredFlow:
