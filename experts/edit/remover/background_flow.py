@@ -34,6 +34,9 @@ AGAIN_PX = 48
 RESIDUAL_NOISE_PX = 0.15
 """Under a camera that stands, flow shorter than this is noise."""
 
+Box = tuple[slice, slice]
+"""Rows and columns."""
+
 
 @dataclass(frozen=True)
 class BackgroundFlow:
@@ -90,25 +93,21 @@ class MeasuredFlow:
 
     def completed(self, holes: Masks) -> BackgroundFlow:
         """The background's flow, also behind the `holes` [T, H, W]."""
-        margin = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * FLOW_MARGIN + 1,) * 2)
-        wide = [cv2.dilate(h.astype(np.uint8), margin) > 0 for h in holes]
+        wide = _with_margin(holes)
         out = BackgroundFlow([], [])
-        for t, (ahead, behind) in enumerate(
-            over(self._trusted, "completing motion", len(self.there))
-        ):
-            camera = self.camera.forward[t], self.camera.backward[t]
-            out.forward.append(_complete(self.there[t], ahead & ~wide[t], camera[0]))
-            out.backward.append(_complete(self.back[t], behind & ~wide[t + 1], camera[1]))
+        trusted = over(self._trusted, "completing motion", len(self.there))
+        for t, (ahead, behind) in enumerate(trusted):
+            there, back = self.camera.step(t, 1), self.camera.step(t + 1, -1)
+            out.forward.append(_complete(self.there[t], ahead & ~wide[t], *there))
+            out.backward.append(_complete(self.back[t], behind & ~wide[t + 1], *back))
         return out
 
 
 def camera_steps(frames: Frames, holes: Masks) -> list[Transform]:
     """The camera's homographies from each of `frames` [T, H, W, 3] to the next, estimated outside
     of the `holes` [T, H, W]."""
-    margin = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * FLOW_MARGIN + 1,) * 2)
-    wide = [cv2.dilate(hole.astype(np.uint8), margin) > 0 for hole in holes[:-1]]
-    grays = [cv2.cvtColor(f, cv2.COLOR_RGB2GRAY) for f in frames]
-    return [_homography(*pair, hole) for pair, hole in zip(pairwise(grays), wide, strict=True)]
+    pairs, wide = pairwise(_grays(frames)), _with_margin(holes[:-1])
+    return [_homography(*pair, hole) for pair, hole in zip(pairs, wide, strict=True)]
 
 
 def camera_flow(steps: Sequence[Transform], size: tuple[int, int]) -> BackgroundFlow:
@@ -124,7 +123,7 @@ def camera_flow(steps: Sequence[Transform], size: tuple[int, int]) -> Background
 
 def measure(frames: Frames, camera: BackgroundFlow) -> MeasuredFlow:
     """Optical flow between all neighbours of `frames` [T, H, W, 3], whose camera's is known."""
-    grays = [cv2.cvtColor(f, cv2.COLOR_RGB2GRAY) for f in frames]
+    grays = _grays(frames)
     steps = len(grays) - 1
     there = [flow(a, b) for a, b in over(pairwise(grays), "measuring motion", steps)]
     back = [flow(b, a) for a, b in over(pairwise(grays), "measuring motion back", steps)]
@@ -134,7 +133,7 @@ def measure(frames: Frames, camera: BackgroundFlow) -> MeasuredFlow:
 def measure_again(measured: MeasuredFlow, frames: Frames, changed: Masks) -> MeasuredFlow:
     """The flow of `frames` [T, H, W, 3] that differ where they were `changed` [T, H, W] from those
     of `measured`, whose arrays it takes over: flows are the most that a removal holds."""
-    grays = [cv2.cvtColor(f, cv2.COLOR_RGB2GRAY) for f in frames]
+    grays = _grays(frames)
     steps = over(pairwise(grays), "measuring motion again", len(grays) - 1)
     for t, (before, after) in enumerate(steps):
         hole = changed[t] | changed[t + 1]
@@ -142,14 +141,20 @@ def measure_again(measured: MeasuredFlow, frames: Frames, changed: Masks) -> Mea
             continue
         reach = _reach(hole, measured.camera.forward[t])
         outer, inner = _box(hole, reach), _box(hole, reach // 2)
-        for field, one, other in (
-            (measured.there[t], before, after),
-            (measured.back[t], after, before),
-        ):
-            within = np.zeros(hole.shape, bool)
-            within[inner] = True
-            field[inner] = flow(one[outer], other[outer])[within[outer]].reshape(field[inner].shape)
+        part = _relative(inner, outer)
+        measured.there[t][inner] = flow(before[outer], after[outer])[part]
+        measured.back[t][inner] = flow(after[outer], before[outer])[part]
     return MeasuredFlow(measured.there, measured.back, measured.camera)
+
+
+def _grays(frames: Frames) -> list[NDArray[np.uint8]]:
+    return [np.asarray(cv2.cvtColor(f, cv2.COLOR_RGB2GRAY), np.uint8) for f in frames]
+
+
+def _with_margin(holes: Masks) -> list[NDArray[np.bool_]]:
+    """The `holes` [T, H, W], each with the FLOW_MARGIN around it."""
+    margin = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (2 * FLOW_MARGIN + 1,) * 2)
+    return [cv2.dilate(hole.astype(np.uint8), margin) > 0 for hole in holes]
 
 
 def _reach(hole: NDArray[np.bool_], camera: Flow) -> int:
@@ -158,12 +163,20 @@ def _reach(hole: NDArray[np.bool_], camera: Flow) -> int:
     return AGAIN_PX + 2 * int(np.abs(camera[hole]).max())
 
 
-def _box(hole: NDArray[np.bool_], reach: int) -> tuple[slice, slice]:
+def _box(hole: NDArray[np.bool_], reach: int) -> Box:
     """Rows and columns up to `reach` px around all of the `hole` [H, W]."""
     sides = (np.flatnonzero(hole.any(axis=axis)) for axis in (1, 0))
     rows, columns = (
         slice(max(0, int(at[0]) - reach), min(size, int(at[-1]) + 1 + reach))
         for at, size in zip(sides, hole.shape, strict=True)
+    )
+    return rows, columns
+
+
+def _relative(inner: Box, outer: Box) -> Box:
+    """Where the box `inner` lies within the box `outer`."""
+    rows, columns = (
+        slice(a.start - b.start, a.stop - b.start) for a, b in zip(inner, outer, strict=True)
     )
     return rows, columns
 
@@ -186,8 +199,8 @@ def _homography(
     )
 
 
-def _complete(measured: Flow, trusted: NDArray[np.bool_], camera: Flow) -> Flow:
+def _complete(measured: Flow, trusted: NDArray[np.bool_], camera: Flow, still: bool) -> Flow:
     residual = diffuse(measured - camera, trusted.astype(np.float32))
-    if not camera.any():
+    if still:
         residual *= (cv2.magnitude(*cv2.split(residual)) > RESIDUAL_NOISE_PX)[..., None]
     return camera + residual

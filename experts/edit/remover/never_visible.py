@@ -17,7 +17,7 @@ from numpy.typing import NDArray
 
 from experts.base import Frames, Masks
 from experts.edit.remover.background_flow import BackgroundFlow
-from experts.edit.remover.fills.gather import disc, hole_and_ring, inside_frame, sample
+from experts.edit.remover.fills.gather import disc, followed, hole_and_ring, inside_frame, sample
 from experts.edit.remover.seam import match_rim
 
 MIN_INPAINTED_PX = 64
@@ -88,10 +88,9 @@ def _propagate(
     pixels = hole_and_ring(left)
     x, y = pixels.x, pixels.y
     reached = np.ones(len(x), bool)
-    for k in range(abs(t - s)):
-        flow = background.forward[s + k] if t > s else background.backward[s - k - 1]
-        step = sample(flow, x, y, cv2.INTER_LINEAR)
-        x, y = x + step[:, 0], y + step[:, 1]
+    sign = 1 if t > s else -1
+    for k in range(s, t, sign):
+        x, y = followed(background, k, sign, x, y)
         reached &= inside_frame(x, y, frames.shape[1:3])
     colour = match_rim(frames[s], pixels, sample(frames[t], x, y, cv2.INTER_CUBIC), reached)
     return pixels.put(frames[s], colour, reached)

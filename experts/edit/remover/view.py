@@ -6,7 +6,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -66,8 +66,9 @@ def view_of(holes: Masks, steps: Sequence[Transform]) -> View:
     boxes = np.array([box_of(holes[t]) for t in alive], np.float64)  # [N, 4]: x, y, x, y
     margin = LEAST_MARGIN_PX + MARGIN * float(np.median((boxes[:, 2:] - boxes[:, :2]).max(axis=1)))
     boxes += margin * np.array([-1, -1, 1, 1])
-    corners = np.stack([boxes[:, [0, 2, 0, 2]], boxes[:, [1, 1, 3, 3]]], axis=1)  # [N, 2, 4]
-    first = np.linalg.inv(path := accumulate(steps))[alive] @ _homogeneous(corners)
+    x, y = boxes[:, [0, 2, 0, 2]], boxes[:, [1, 1, 3, 3]]  # of the four corners
+    homogeneous = np.stack([x, y, np.ones_like(x)], axis=1)  # [N, 3, 4]
+    first = np.linalg.inv(path := accumulate(steps))[alive] @ homogeneous
     placed = path[:, None] @ first  # [T, N, 3, 4]: where each frame shows what a hole hides
     x, y = placed[..., 0, :] / placed[..., 2, :], placed[..., 1, :] / placed[..., 2, :]
     left, right, top, bottom = x.min(-1), x.max(-1), y.min(-1), y.max(-1)
@@ -78,12 +79,6 @@ def view_of(holes: Masks, steps: Sequence[Transform]) -> View:
     )
     area = (view.bottom - view.top) * (view.right - view.left)
     return view if area < WORTH_IT * height * width else View(0, height, 0, width)
-
-
-def _homogeneous(points: NDArray[np.float64]) -> NDArray[np.float64]:
-    """[N, 2, K] → [N, 3, K]."""
-    ones: NDArray[Any] = np.ones_like(points[:, :1])
-    return np.concatenate([points, ones], axis=1)
 
 
 def _aligned(low: float, high: float, size: int) -> tuple[int, int]:

@@ -12,6 +12,7 @@ from experts.edit.remover import Remover
 from experts.edit.remover import remover as removal
 from experts.edit.remover.background_flow import camera_flow, camera_steps, measure, measure_again
 from experts.edit.remover.view import ALIGNED_PX, LEAST_MARGIN_PX, View, view_of
+from tests.experts.edit.test_remover import psnr, texture
 
 HEIGHT, WIDTH, COUNT = 240, 400, 6
 WHOLE = View(0, HEIGHT, 0, WIDTH)
@@ -74,18 +75,9 @@ def test_a_camera_moves_in_it_as_in_the_whole_picture() -> None:
     assert not standing.any()
 
 
-def texture(seed: int = 0) -> np.ndarray:
-    noise = np.random.default_rng(seed).normal(size=(HEIGHT, WIDTH + 200, 3)).astype(np.float32)
-    grain = cv2.GaussianBlur(noise, (0, 0), 2.0) * 200 + cv2.GaussianBlur(noise, (0, 0), 12.0) * 900
-    return np.clip(128 + grain, 0, 255).astype(np.uint8)
-
-
 def panned(speed: int) -> Frames:
-    return np.stack([texture()[:, speed * t : speed * t + WIDTH] for t in range(COUNT)])
-
-
-def psnr(a: Frames, b: Frames) -> float:
-    return float(10 * np.log10(255**2 / max(np.mean((a.astype(float) - b) ** 2), 1.0)))
+    canvas = texture(HEIGHT, WIDTH + 200)
+    return np.stack([canvas[:, speed * t : speed * t + WIDTH] for t in range(COUNT)])
 
 
 @pytest.mark.weights
@@ -110,8 +102,8 @@ def test_a_fill_is_as_good_as_with_the_whole_picture(
     whole = Remover().remove(request)
     assert (part.holes == whole.holes).all() and (part.inpainted == whole.inpainted).all()
     assert (part.frames[~part.holes] == frames[~part.holes]).all()
-    where = part.holes
-    assert psnr(part.frames[where], truth[where]) > psnr(whole.frames[where], truth[where]) - 0.5
+    as_good = psnr(whole.frames, truth, part.holes) - 0.5
+    assert psnr(part.frames, truth, part.holes) > as_good
     assert part.info["fill_error"] == pytest.approx(whole.info["fill_error"], abs=1.0)
 
 
@@ -120,7 +112,7 @@ def test_flow_is_measured_again_around_what_changed_alone(speed: int) -> None:
     truth, changed = panned(speed), holes()
     frames = truth.copy()
     for t in range(COUNT):  # what moves there has a texture of its own
-        frames[t][changed[t]] = texture(1)[:24, :24].reshape(-1, 3)
+        frames[t][changed[t]] = texture(24, 24, seed=1).reshape(-1, 3)
     steps = camera_steps(frames, changed)
     before = measure(frames, camera_flow(steps, (HEIGHT, WIDTH)))
     there = [each.copy() for each in before.there]

@@ -132,6 +132,22 @@ def inside_frame(
     return (x >= 0) & (x <= size[1] - 1) & (y >= 0) & (y <= size[0] - 1)
 
 
+def followed(
+    background: BackgroundFlow,
+    t: int,
+    sign: int,
+    x: NDArray[np.float32],
+    y: NDArray[np.float32],
+) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
+    """Where the points (x, y) [N] of frame `t` lie in the next one (`sign` 1) or the one before
+    (-1)."""
+    flow, still = background.step(t, sign)
+    if still:
+        return x, y
+    step = sample(flow, x, y, cv2.INTER_LINEAR)
+    return x + step[:, 0], y + step[:, 1]
+
+
 def gather(
     t: int,
     pixels: PixelSet,
@@ -155,10 +171,7 @@ def gather(
             s = t + sign * k
             if not 0 <= s < len(frames):
                 break
-            flow, still = background.step(t + sign * (k - 1), sign)
-            if not still:
-                step = sample(flow, x, y, cv2.INTER_LINEAR)
-                x, y = x + step[:, 0], y + step[:, 1]
+            x, y = followed(background, s - sign, sign, x, y)
             inside &= inside_frame(x, y, frames.shape[1:3])
             if not inside.any():
                 break
