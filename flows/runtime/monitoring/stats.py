@@ -20,6 +20,7 @@ from dataclasses import dataclass, field
 import psutil
 
 from flows.runtime.every import every
+from flows.runtime.monitoring.memory_use import MemoryUse
 
 ORDER = (
     *("fetch", "look", "ingest", "caption", "annotate", "ideas", "plan", "draw"),
@@ -88,6 +89,7 @@ class Stats:
     _covered: float = 0.0  # until when tasks of other processes were counted, `time.time()`
     _own_core: float = 0.0  # core-seconds of threads while they were at work
     _working: dict[int, float] = field(default_factory=dict)  # threads at work: their time before
+    _memory: MemoryUse = field(default_factory=MemoryUse)
     _sampled: float | None = None  # core-seconds of everything else at the last sample
     _local: threading.local = field(default_factory=threading.local)
     _lock: threading.RLock = field(default_factory=threading.RLock)
@@ -231,7 +233,7 @@ class Stats:
 
     def _sample(self, process: psutil.Process, others: Collection[psutil.Process]) -> None:
         children = process.children(recursive=True)
-        used = sum(each.memory_info().rss for each in (process, *children))
+        used = self._memory.of([process, *children])
         core = _core_seconds(process, [each for each in children if each not in others])
         with self._lock:
             at_work = [self.stage(name) for name, workers in self._at_work.items() if workers]
