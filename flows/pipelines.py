@@ -6,15 +6,16 @@
 Shards run side by side on `run.workers` threads: the heavy calls all release the interpreter lock,
 and so share one copy of every model. Nothing but small records passes between tasks.
 
-A worker that takes up a task waits for the tasks it depends on, so tasks are submitted in the order
-in which they can run: a clip goes through all its stages before the next ones begin, and the first
-pairs are judged while most clips are not annotated yet.
+Of the tasks that can begin, a worker takes up the one submitted first: a clip goes through all its
+stages before the next ones begin, and the first pairs are judged while most clips are not annotated
+yet.
 """
 
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from itertools import islice
 from typing import Any, TypeVar
 
@@ -38,7 +39,6 @@ from flows.stages.clips.look import Look
 from flows.stages.donor_index import DonorIndex
 from flows.stages.local_edits import draw, local_edit
 from flows.stages.local_edits.mask_index import BorrowingClip, MaskIndex
-from flows.stages.recorded import ClipReference
 from flows.stages.tasks import (
     annotate_shard,
     bank_shard,
@@ -126,16 +126,6 @@ def _pairs(work: Work) -> None:
                 banked.append(work.submit(bank_shard, annotated))
                 bank_next(IN_LINE * work.runner.workers)
 
-        def finish() -> None:
-            line.judge_all()
-            bank_next(0)
-            line.finish()
-
-        in_batches(work, "clips", _clips(work), take, finish)
-        if not donated:
-            return
-        # A donor may come from any clip, so these are planned once all have been looked at.
-        sample = bank.keep_sample(ctx, index.sample())
         planned: deque[Any] = deque()
 
         def follow_planned(most: int) -> None:
@@ -144,15 +134,26 @@ def _pairs(work: Work) -> None:
                 if any(clip.plans for clip in work.records(swaps)):  # most have none
                     line.follow(swaps)
 
-        def take_swaps(given: tuple[Shard[ClipReference], list[ClipReference]]) -> None:
-            planned.append(work.submit(plan_donated_swaps_shard, (*given, sample)))
+        def take_swaps(given: tuple[Any, ...]) -> None:
+            planned.append(work.submit(plan_donated_swaps_shard, given))
             follow_planned(work.runner.workers)
 
-        def finish_swaps() -> None:
+        def steps() -> Iterator[Callable[[], None]]:
+            for shard in _clips(work):
+                yield partial(take, shard)
+            if donated:
+                # A donor may come from any clip, so these are planned once all have been looked at.
+                bank_next(0)
+                sample = bank.keep_sample(ctx, index.sample())
+                for given in index.shards():
+                    yield partial(take_swaps, (*given, sample))
+
+        def finish() -> None:
+            bank_next(0)
             follow_planned(0)
             line.finish()
 
-        in_batches(work, "swaps", index.shards(), take_swaps, finish_swaps)
+        in_batches(work, "clips", steps(), lambda step: step(), finish)
 
 
 @flow(name="local-edits", persist_result=False, validate_parameters=False)
@@ -265,39 +266,23 @@ def _results(work: Work, submitted: Iterator[Any]) -> Iterator[Any]:
 
 class _Line:
     """Submits what follows a shard of plans: edit, instruct, judge; a bounded number of shards is
-    in it.
-
-    The writer works on one core. Its turn comes a few shards later, and so it shares the time with
-    the experts instead of holding up a worker that has nothing else to do.
-    """
+    in it."""
 
     def __init__(self, work: Work) -> None:
         self._work = work
-        self._lag = work.runner.workers - 1
         self._most = IN_LINE * work.runner.workers
-        self._edited: deque[Any] = deque()
         self._judged: deque[Any] = deque()
 
     def follow(self, planned: Any) -> None:
         """The stages after a shard of plans, given its future. Waits where the line is full; raises
         what a task raised."""
-        self._edited.append(self._work.submit(edit_shard, planned))
-        if len(self._edited) > self._lag:
-            self._judge(self._edited.popleft())
+        edited = self._work.submit(edit_shard, planned)
+        instructed = self._work.submit(instruct_shard, edited)
+        self._judged.append(self._work.submit(judge_shard, instructed))
         if len(self._judged) > self._most:
             self._work.records(self._judged.popleft())
 
-    def judge_all(self) -> None:
-        """Submits what is left of the stages, for the workers to do while others are waited for."""
-        while self._edited:
-            self._judge(self._edited.popleft())
-
     def finish(self) -> None:
         """Waits for everything. Raises what the first failed task raised."""
-        self.judge_all()
         while self._judged:
             self._work.records(self._judged.popleft())
-
-    def _judge(self, edited: Any) -> None:
-        instructed = self._work.submit(instruct_shard, edited)
-        self._judged.append(self._work.submit(judge_shard, instructed))

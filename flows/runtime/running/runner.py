@@ -11,11 +11,12 @@ from collections.abc import Iterable, Sequence
 from contextlib import AbstractContextManager, nullcontext
 from typing import Any, Protocol
 
-from prefect.task_runners import TaskRunner, ThreadPoolTaskRunner
+from prefect.task_runners import TaskRunner
 
 from catalog.errors import EditmillError
 from flows.recipe import Recipe
 from flows.runtime.running.resources import Resources
+from flows.runtime.running.threads import ReadyTaskRunner
 
 
 class Runner(Protocol):
@@ -55,7 +56,7 @@ class Threads:
 
     def __init__(self, workers: int) -> None:
         self.workers = workers
-        self.tasks: TaskRunner[Any] = ThreadPoolTaskRunner(max_workers=workers)
+        self.tasks: TaskRunner[Any] = ReadyTaskRunner(max_workers=workers)
 
     def asking_for(self, resources: Resources) -> AbstractContextManager[object]:
         return nullcontext()

@@ -98,6 +98,20 @@ def test_tasks_have_their_turns_in_the_order_in_which_they_were_submitted(
     assert max(abs(turn - n) for n, turn in enumerate(turns)) <= 2
 
 
+def test_a_task_whose_turn_has_not_come_keeps_no_worker_waiting(
+    ctx: Context, tmp_path: Path
+) -> None:
+    def driver(work: Work) -> None:
+        first = work.submit(task(stages.following), [tmp_path / "first"])
+        then = work.submit(task(stages.noting), first)
+        other = work.submit(task(stages.noting), [tmp_path / "other"])
+        for future in (first, then, other):
+            work.records(future)
+
+    drive(ctx, driver)
+    assert (tmp_path / "turns").read_text().split() == ["other", "first"]
+
+
 def test_an_error_of_one_task_ends_the_build_in_its_own_words(ctx: Context) -> None:
     def driver(work: Work) -> None:
         futures = [work.submit(task(s), of(1)) for s in (stages.refusing, stages.doubled)]
