@@ -104,14 +104,9 @@ def _pairs(work: Work) -> None:
     ctx, recipe = work.ctx, work.ctx.recipe
     swaps = bool(recipe.plan.weights.get("object_swap"))
     painted = swaps and generates(recipe.experts, "object_swap", recipe.models)
-    donated = swaps and not painted
     line = _Line(work)
     with DonorIndex() as index:
-        banked: deque[Any] = deque()
-
-        def bank_next(most: int) -> None:
-            while len(banked) > most:
-                index.add(work.records(banked.popleft()))
+        donated = _DonatedSwaps(work, line, index) if swaps and not painted else None
 
         def take(shard: Shard[Clip]) -> None:
             if not shard:
@@ -122,35 +117,17 @@ def _pairs(work: Work) -> None:
             if painted:
                 line.follow(work.submit(plan_swaps_shard, annotated))
             if donated:
-                ctx.stats.expect(bank.STAGE, len(shard))
-                banked.append(work.submit(bank_shard, annotated))
-                bank_next(IN_LINE * work.runner.workers)
-
-        planned: deque[Any] = deque()
-
-        def follow_planned(most: int) -> None:
-            while len(planned) > most:
-                swaps = planned.popleft()
-                if any(clip.plans for clip in work.records(swaps)):  # most have none
-                    line.follow(swaps)
-
-        def take_swaps(given: tuple[Any, ...]) -> None:
-            planned.append(work.submit(plan_donated_swaps_shard, given))
-            follow_planned(work.runner.workers)
+                donated.bank(annotated, len(shard))
 
         def steps() -> Iterator[Callable[[], None]]:
             for shard in _clips(work):
                 yield partial(take, shard)
             if donated:
-                # A donor may come from any clip, so these are planned once all have been looked at.
-                bank_next(0)
-                sample = bank.keep_sample(ctx, index.sample())
-                for given in index.shards():
-                    yield partial(take_swaps, (*given, sample))
+                yield from donated.steps()
 
         def finish() -> None:
-            bank_next(0)
-            follow_planned(0)
+            if donated:
+                donated.finish()
             line.finish()
 
         in_batches(work, "clips", steps(), lambda step: step(), finish)
@@ -286,3 +263,45 @@ class _Line:
         """Waits for everything. Raises what the first failed task raised."""
         while self._judged:
             self._work.records(self._judged.popleft())
+
+
+class _DonatedSwaps:
+    """Plans swaps with objects of other clips, which are banked as clips are annotated."""
+
+    def __init__(self, work: Work, line: _Line, index: DonorIndex) -> None:
+        self._work, self._line, self._index = work, line, index
+        self._banked: deque[Any] = deque()
+        self._planned: deque[Any] = deque()
+
+    def bank(self, annotated: Any, clips: int) -> None:
+        """Submits the banking of so many clips, given the future of their shard."""
+        self._work.ctx.stats.expect(bank.STAGE, clips)
+        self._banked.append(self._work.submit(bank_shard, annotated))
+        self._add(IN_LINE * self._work.runner.workers)
+
+    def steps(self) -> Iterator[Callable[[], None]]:
+        """Each plans the swaps of a shard. A donor may come from any clip, so the first is there
+        once all clips are banked; their edits may still be in line."""
+        self._add(0)
+        sample = bank.keep_sample(self._work.ctx, self._index.sample())
+        for given in self._index.shards():
+            yield partial(self._plan, (*given, sample))
+
+    def finish(self) -> None:
+        """Waits for what is submitted here; what the plans ask for is in line then."""
+        self._add(0)
+        self._follow(0)
+
+    def _plan(self, given: tuple[Any, ...]) -> None:
+        self._planned.append(self._work.submit(plan_donated_swaps_shard, given))
+        self._follow(self._work.runner.workers)
+
+    def _add(self, left: int) -> None:
+        while len(self._banked) > left:
+            self._index.add(self._work.records(self._banked.popleft()))
+
+    def _follow(self, left: int) -> None:
+        while len(self._planned) > left:
+            swaps = self._planned.popleft()
+            if any(clip.plans for clip in self._work.records(swaps)):  # most have none
+                self._line.follow(swaps)

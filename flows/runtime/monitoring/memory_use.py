@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 import psutil
 
-SHARED_SECONDS = 2.0
+SHARED_SECONDS = 10.0
 """Between two looks at how much is shared: the kernel goes through all pages for it."""
 
 
