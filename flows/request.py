@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import dataclasses
+import hashlib
 from dataclasses import dataclass
 from pathlib import Path
 
 import flows
 from catalog.errors import EditmillError
 from catalog.keys import digest, file_digest
-from catalog.layout import release_key
+from catalog.layout import POINTER, release_key
 from catalog.releases import check_tag
 from experts.edit.tasks import TASKS, expert_for
 from experts.providers import Choice
@@ -17,6 +18,7 @@ from experts.providers.requirements import checkpoint_version
 from flows.needs import versions_beside
 from flows.recipe import Recipe, load
 from flows.release.outcome import REPORT, Outcome
+from flows.release.page import report_uri
 from flows.runtime.context import Context
 from flows.runtime.pinned import pinned
 from flows.sources import listing
@@ -105,19 +107,19 @@ def _check_models(recipe: Recipe) -> None:
 
 
 def finished(ctx: Context, asked: BuildRequest) -> Outcome | None:
-    """What the same request came to before, if all of it is still there, and nothing can have been
-    added elsewhere."""
+    """What the same request came to before, if all of it is still there and is what `main` and the
+    report show, and nothing can have been added elsewhere."""
     if has_remote_sources(asked.recipe):
         return None
     found = ctx.catalog.products.get(STAGE, asked.key)
-    if found is None:
+    if found is None or found["shown"] != _shown(ctx):
         return None
-    outcome = Outcome(**found)
-    # Whoever removed the tables or the report wants them back.
-    storage = ctx.catalog.storage
-    if not (storage.exists(release_key(outcome.release)) and storage.exists(REPORT)):
-        return None
-    return dataclasses.replace(outcome, notes=[*outcome.notes, *asked.sources.notes])
+    outcome = Outcome(**found["outcome"])
+    if not ctx.catalog.storage.exists(release_key(outcome.release)):
+        return None  # whoever removed it wants it back
+    notes = [*outcome.notes, *asked.sources.notes]
+    # The catalog may have been moved or copied.
+    return dataclasses.replace(outcome, catalog=ctx.uri, report=report_uri(ctx), notes=notes)
 
 
 def has_remote_sources(recipe: Recipe) -> bool:
@@ -128,7 +130,15 @@ def has_remote_sources(recipe: Recipe) -> bool:
 def remember(ctx: Context, asked: BuildRequest, outcome: Outcome) -> None:
     """The same request need not be carried out again, unless some record is worth another try."""
     if not ctx.worth_retrying:
-        ctx.catalog.products.put(STAGE, asked.key, dataclasses.asdict(outcome))
+        made = {"outcome": dataclasses.asdict(outcome), "shown": _shown(ctx)}
+        ctx.catalog.products.put(STAGE, asked.key, made)
+
+
+def _shown(ctx: Context) -> str:
+    """A digest of which selection `main` is, and of the report: the build of another recipe
+    replaces both, one that is stopped the report alone."""
+    pointer, report = (ctx.storage.read(key) or b"" for key in (POINTER, REPORT))
+    return digest(pointer.decode(), hashlib.blake2b(report).hexdigest())
 
 
 def _key(recipe: Recipe, sources: Listing[Footage], tag: str | None) -> str:

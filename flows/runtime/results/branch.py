@@ -2,7 +2,8 @@
 
 A build commits there once per batch of shards (:mod:`flows.runtime.results.commits`), and what it
 made appears in `main` at once, when all of it is there. Two builds never wait for each other. In a
-folder or a bucket, rows appear in the build's selection as they are made.
+folder or a bucket, rows appear in the build's selection as they are made; `main` is that selection
+from the start where it holds nothing of another recipe, else from the build's end.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ import catalog
 from catalog.errors import EditmillError
 from catalog.keeping.branch import forget_as_main_did
 from catalog.keys import digest
+from catalog.releases import Catalog
 from catalog.storage.location import Versioned
 from flows.runtime.context import Context
 from flows.runtime.results.commits import Commits
@@ -32,9 +34,12 @@ def on_branch(ctx: Context) -> Iterator[None]:
     """
     main = ctx.storage
     if not isinstance(main, Versioned):
-        ctx.catalog = select(ctx.catalog, ctx.recipe)
-        ctx.catalog.become_main()
+        before = ctx.catalog
+        ctx.catalog = select(before, ctx.recipe)
+        if before.selection.name == ctx.catalog.selection.name or not _holds_any(before):
+            ctx.catalog.become_main()
         yield
+        ctx.catalog.become_main()
         return
     name = f"build-{digest(ctx.recipe.decisions())[:NAME_LENGTH]}"
     if main.has_branch(name):  # of a stopped build: it holds what main was told to forget since
@@ -54,6 +59,11 @@ def on_branch(ctx: Context) -> Iterator[None]:
         branch.delete_branch()
     ctx.catalog = select(catalog.open(main), ctx.recipe)
     ctx.catalog.become_main()
+
+
+def _holds_any(opened: Catalog) -> bool:
+    """Whether a build made pairs or local-editing records there, which somebody may be reading."""
+    return any(opened.tables.parts(product) for product in ("pairs", "local_edits"))
 
 
 def committed(ctx: Context, tag: str) -> None:
