@@ -112,8 +112,8 @@ def _seen(objects: Objects) -> str:
 def _doubtful(objects: Objects) -> list[str]:
     """A line for each label that one video had, and not surely."""
     return [
-        f"  {label} in {visible(one.video)} alone, with a score of {one.score:.2f}; if it is none, "
-        "take the label out of the recipe"
+        f"  {label} in {visible(one.video)} alone, with a score of {one.score:.2f}: is it one? "
+        "See the labels in the recipe"
         for label, one in objects.doubtful.items()
     ]
 

@@ -104,10 +104,11 @@ def _labels(found: ReadableVideos, objects: Objects) -> Iterator[str]:
     for label, one in objects.doubtful.items():
         where = _short(visible(one.video))
         yield f"    # {label}: in {where} alone, with a score of {one.score:.2f}; is it one?"
-    names = ", ".join(_quoted(label) if " " in label else label for label in objects.videos)
+    sure = [label for label in objects.videos if label not in objects.doubtful]
+    names = ", ".join(_quoted(each) if " " in each else each for each in sure or objects.videos)
     if objects.looked_at == len(found.videos):
-        yield "    # Take out what was seen by mistake; without this line all that the detector"
-        yield "    # knows counts (COCO's 80 kinds)."
+        yield "    # Take out what was seen by mistake, and add what was in doubt and is right;"
+        yield "    # without this line all that the detector knows counts (COCO's 80 kinds)."
         yield f"    labels: [{names}]"
     else:
         yield "    # To edit these alone, take away the `#`; without it all that the detector knows"
