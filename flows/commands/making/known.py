@@ -15,16 +15,20 @@ from flows.commands.making.footage import Video
 
 TABLES = ("sources", "clips", "pairs", "local_edits")
 
+REFUSING = ("look", "ingest")
+"""Stages in which a source is refused as a whole."""
+
 
 @dataclass(frozen=True, slots=True)
 class Known:
     """`rows` of the catalog by table; names of the videos that are its sources already, or were
-    forgotten, so that a build refuses them. Videos are known by name or URI here; a build looks at
-    their content."""
+    forgotten or refused, so that a build refuses them again. Videos are known by name or URI here;
+    a build looks at their content."""
 
     rows: dict[str, int] = field(default_factory=dict)
     sources: list[str] = field(default_factory=list)
     forgotten: list[str] = field(default_factory=list)
+    refused: list[str] = field(default_factory=list)
 
 
 def known(out: str, videos: Sequence[Video]) -> Known:
@@ -40,8 +44,10 @@ def known(out: str, videos: Sequence[Video]) -> Known:
     found = dataset.sources().select("name", "names", "uri").collect()
     have = {*found["name"], *found["uri"], *found["names"].explode().drop_nulls()}
     gone = {name for source in noted(storage) for name in source.names}
+    failed = dataset.failures().filter(pl.col("stage").is_in(REFUSING)).select("record").collect()
+    refused = {*failed["record"]} - have - gone
     forgotten = _named(gone - have, videos)
-    return Known(rows, _named(have, videos), forgotten)
+    return Known(rows, _named(have, videos), forgotten, _named(refused, videos))
 
 
 def _named(names: set[str], videos: Sequence[Video]) -> list[str]:

@@ -14,7 +14,7 @@ import yaml
 import catalog
 from catalog.errors import BadInput
 from catalog.keeping.forget import Forgotten, remember
-from catalog.records import Source
+from catalog.records import Failure, Source, failure_id
 from experts import weights
 from experts.annotate.detection.detect import Detection
 from experts.edit.tasks import TASKS
@@ -99,10 +99,11 @@ def test_a_label_of_one_video_alone_and_of_no_high_score_is_named(
 ):
     detector({160: ["car", "frisbee"], 96: ["car"]}, {"frisbee": 0.79, "car": 0.7})
     said = editmill("init", folder, "--out", tmp_path / "my.yaml")
-    assert "frisbee in long.mp4 alone, with a score of 0.79; if it is none" in said
+    assert "frisbee in long.mp4 alone, with a score of 0.79: is it one?" in said
     text = (tmp_path / "my.yaml").read_text()
     assert "    # frisbee: in long.mp4 alone, with a score of 0.79; is it one?\n" in text
     assert "car in long" not in said + text  # both videos have cars
+    assert parse(text, "x").sources[0].labels == ("car",)  # what is in doubt is left out
     hostile = Objects(2, {"frisbee": 1}, {"frisbee": Sighting("a\nplan: 1" + 90 * "x", 0.7)})
     found = probed([SourceFile(folder / "long.mp4", n, n, "") for n in ("a", "b")])
     recipe = recipe_text("x", folder, found, hostile)
@@ -408,6 +409,13 @@ def test_a_dry_run_tells_new_footage_from_known_and_from_forgotten(
     shown = editmill("build", recipe, "--out", root, "--dry-run")
     assert "0 of the 2 sources are in it, 1 new" in shown
     assert "Forgotten, so the build refuses them: short.mp4" in shown
+    name = failure_id("look", "long.mp4")
+    failure = Failure(name, "look", "long.mp4", "screen_recording", "long.mp4: …")
+    dataset.tables.put("failures", {"look/long.mp4": [failure]})
+    told = json.loads(editmill("build", recipe, "--out", root, "--dry-run", "--json"))
+    assert (told["refused_before"], told["new_seconds"]) == (["long.mp4"], 0.0)
+    shown = editmill("build", recipe, "--out", root, "--dry-run")
+    assert "are in it, 0 new, 1 refused before (its failures say why)" in shown
 
 
 def test_a_dry_run_of_records_counts_those(editmill, folder: Path, tmp_path: Path):

@@ -66,6 +66,7 @@ def _document(recipe: Recipe, out: str, expected: Forecast) -> dict[str, Any]:
         "there": had.rows,
         "known": had.sources,
         "forgotten": had.forgotten,
+        "refused_before": had.refused,
         "new_seconds": round(_new_seconds(expected, had), 1),
         "unfinished": any(had.rows.values()) and _unfinished(out),
         "sources": len(expected.footage.videos),
@@ -186,8 +187,8 @@ def _lines(recipe: Recipe, expected: Forecast, document: dict[str, Any]) -> list
         lines += _there(expected, document)
     lines.append(_time(recipe, expected, document))
     lines.append(
-        f"Disk: about {expected.bytes / MB:.0f} MB of media in {document['out']}. Memory: up to "
-        f"{costs.MEMORY_GIB} GiB with two workers."
+        f"Disk: about {expected.bytes / MB:.0f} MB of media in {document['out']}. Memory: "
+        f"{costs.MEMORY_GIB[0]} to {costs.MEMORY_GIB[1]} GiB with two workers."
     )
     lines.append(_weights_line(document["weights"]))
     if document["servers"]:
@@ -232,7 +233,7 @@ def _unfinished(out: str) -> bool:
 
 def _new_seconds(expected: Forecast, had: Known) -> float:
     """Seconds of footage that the catalog neither has nor refuses."""
-    old = {*had.sources, *had.forgotten}
+    old = {*had.sources, *had.forgotten, *had.refused}
     videos = expected.footage.videos
     return float(sum(video.info.duration for video in videos if video.file.name not in old))
 
@@ -241,9 +242,12 @@ def _there(expected: Forecast, document: dict[str, Any]) -> list[str]:
     """What of it is there already, what is new, and what will be refused."""
     there = ", ".join(f"{count} {table}" for table, count in document["there"].items() if count)
     had, gone = len(document["known"]), document["forgotten"]
-    new = document["sources"] - had - len(gone)
+    refused = len(document["refused_before"])
+    new = document["sources"] - had - len(gone) - refused
     lines = [f"{document['out']} holds {there or 'nothing'} already. "]
     lines[0] += f"By name, {had} of the {document['sources']} sources are in it, {new} new"
+    if refused:
+        lines[0] += f", {refused} refused before (its failures say why)"
     if had and expected.footage.seconds:
         share = document["new_seconds"] / expected.footage.seconds
         spent = share * expected.core_seconds / 60
