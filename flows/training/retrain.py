@@ -19,7 +19,7 @@ from catalog.errors import EditmillError
 from catalog.releases import Catalog
 from catalog.storage.location import Versioned
 from flows.recipe import Recipe, load
-from flows.runtime.orchestration.run_log import tell
+from flows.runtime.orchestration.run_log import log
 from flows.runtime.parameters import Described
 from flows.training.experts import settings
 from flows.training.experts.retraining import retrained_expert
@@ -134,7 +134,7 @@ def retrain(
 
 def _ended(dataset: Catalog, found: Retraining) -> State[dict[str, Any]]:
     line = found.line()
-    tell(line)
+    log(line)  # the command prints it
     if found.model_id and isinstance(dataset.storage, Versioned):
         dataset.storage.commit(line, {})
     return Completed(message=line, data=dataclasses.asdict(found))

@@ -21,16 +21,23 @@ FLOW_RUNS, TASK_RUNS, ENGINE = "prefect.flow_runs", "prefect.task_runs", "prefec
 """Prefect's loggers (3.8) of what goes on in a run's process; that of tasks comes first."""
 
 
-def tell(line: str) -> None:
-    """The line in the log of the Prefect run that it is told in; on stderr where there is none, or
+def log(line: str) -> bool:
+    """The line in the log of the Prefect run that it is told in; False where there is none, or
     where its log is off, as it is for a server of our own."""
     try:
         logger = get_run_logger()
     except MissingContextError:
-        logger = None
-    if logger is not None and logger.isEnabledFor(logging.INFO):
+        return False
+    if kept := logger.isEnabledFor(logging.INFO):
         logger.info(line)
-    elif as_json():
+    return kept
+
+
+def tell(line: str) -> None:
+    """The line in the run's log (:func:`log`), else on stderr."""
+    if log(line):
+        return
+    if as_json():
         LOG.info(line)
     else:
         sys.stderr.write(f"{line}\n")
