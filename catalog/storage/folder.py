@@ -23,14 +23,15 @@ _NO_TABLES = re.compile(r"%[0-9A-Fa-f]{2}|[\[\]|^\\]")
 
 
 class FolderStorage:
-    """The :class:`~catalog.storage.location.Storage` of a folder, which need not exist yet."""
+    """The :class:`~catalog.storage.location.Storage` of a folder, which need not exist yet. It
+    stays that folder when the process goes to another one (`os.chdir`)."""
 
     def __init__(self, root: str | Path) -> None:
-        self.root = Path(root)
-
-    @property
-    def uri(self) -> str:
-        return str(self.root)
+        self.uri = str(Path(root))
+        try:
+            self.root = Path(root).absolute()
+        except OSError:  # the folder that the process is in was removed
+            self.root = Path(root)
 
     def read(self, key: str) -> bytes | None:
         path = self.root / key

@@ -210,3 +210,13 @@ def test_local_edits_open_too(dataset):
     assert edit.captions[0] == "a bar"
     with pytest.raises(editmill.EditmillError, match="no record begins with that id"):
         dataset.local_edit("xyz")
+
+
+def test_a_catalog_stays_the_same_when_the_process_goes_elsewhere(root, tmp_path, monkeypatch):
+    monkeypatch.chdir(root.parent)
+    here = editmill.open(root.name)
+    monkeypatch.chdir(tmp_path)
+    assert here.uri == root.name
+    (pair,) = here.sample(n=1)
+    assert pair.source.ndim == 4
+    assert here.pairs().collect().height > 0
