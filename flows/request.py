@@ -137,8 +137,10 @@ def remember(ctx: Context, asked: BuildRequest, outcome: Outcome) -> None:
 def _shown(ctx: Context) -> str:
     """A digest of which selection `main` is, and of the report: the build of another recipe
     replaces both, one that is stopped the report alone."""
-    pointer, report = (ctx.storage.read(key) or b"" for key in (POINTER, REPORT))
-    return digest(pointer.decode(), hashlib.blake2b(report).hexdigest())
+    both = hashlib.blake2b()
+    for key in (POINTER, REPORT):
+        both.update(ctx.storage.read(key) or b"")
+    return both.hexdigest()
 
 
 def _key(recipe: Recipe, sources: Listing[Footage], tag: str | None) -> str:

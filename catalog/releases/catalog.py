@@ -105,7 +105,7 @@ class Catalog(Queries):
         """What another process opens it by, wherever that works: `uri`, of a folder the absolute
         path."""
         folder = isinstance(self.storage, FolderStorage)
-        return str(self.root.absolute()) if folder else self.uri
+        return str(self.root) if folder else self.uri
 
     @property
     def workspace(self) -> Path:
