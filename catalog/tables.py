@@ -32,6 +32,7 @@ from catalog.errors import EditmillError
 from catalog.records import TABLES, from_row, key_column, schema
 from catalog.storage.folder import FolderStorage
 from catalog.storage.location import Storage, Versioned
+from catalog.storage.presence import Presence
 
 KEEP_HOURS = 24
 """Files of unpinned old versions stay this long, for readers that still have them open."""
@@ -71,11 +72,13 @@ class Tables:
         self._written: dict[str, DiskDict] = {}  # fingerprints by table and part
         self._tables: dict[str, StoredTable] = {}
         self._lock = threading.RLock()  # writers of one process wait instead of losing races
+        self.presence = Presence(self.storage)
 
     def pinned_at(self, versions: Mapping[str, int], without: Collection[str]) -> Tables:
         """The same tables as a release holds them; what is open here is not opened again."""
         held = Tables(self.storage, self.selection, versions, without)
         held._tables, held._lock = self._tables, self._lock
+        held.presence = self.presence
         return held
 
     def put(
@@ -307,6 +310,7 @@ class Tables:
     def _open(self, table: str, version: int | None = None, check: bool = True) -> OpenTable | None:
         """See :meth:`StoredTable.open`. On lakeFS what is there may not be found while a commit
         moves it from the uncommitted objects to the committed ones, so it is looked for twice."""
+        self.presence.refuse_if_gone()
         stored = self._at(table)
         if isinstance(self.storage, Versioned):
             with suppress(EditmillError):

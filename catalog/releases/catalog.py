@@ -144,6 +144,7 @@ class Catalog(Queries):
 
     def releases(self) -> list[Release]:
         """All releases, the oldest first."""
+        self.tables.presence.refuse_if_gone()
         return releases_in(self.storage, self.format)
 
     def newest_releases(self) -> Iterator[Release]:
@@ -227,8 +228,9 @@ class Catalog(Queries):
             "policy": self.policy.document(),
             "recipe": self.selection.recipe,
         }
-        if json.dumps(pointer, sort_keys=True).encode() != self.storage.read(POINTER):
-            self._write(POINTER, pointer)
+        document = json.dumps(pointer, sort_keys=True).encode()
+        if document != self.storage.read(POINTER):
+            self.storage.write(POINTER, document)
 
     def release(
         self,
@@ -338,9 +340,6 @@ class Catalog(Queries):
         held = Catalog(self.storage, release.tag, selection, policy, release)
         held.tables = self.tables.pinned_at(release.tables, release.without)
         return held
-
-    def _write(self, key: str, document: Mapping[str, Any]) -> None:
-        self.storage.write(key, json.dumps(document, sort_keys=True).encode())
 
     def refuse_old_format(self) -> None:
         """Raises EditmillError where the catalog must be upgraded before anything is written."""

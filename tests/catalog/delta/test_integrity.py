@@ -190,3 +190,20 @@ def test_files_are_opened_once(at, monkeypatch):
     monkeypatch.setattr("catalog.delta.integrity.pl.read_parquet_schema", read.append)
     assert isinstance(at.tables, Tables) and at.tables.version("clips") == 4
     assert not read
+
+
+@pytest.mark.parametrize("ref", ["main", "v1"])
+@pytest.mark.parametrize("read_before", [False, True])
+@pytest.mark.parametrize(
+    ("lost", "said"), [("", "set: is no longer there; it was renamed"), ("tables", "is no longer")]
+)
+def test_a_folder_that_went_after_it_was_opened_is_told(at, ref, read_before, lost, said):
+    at.release("v1")
+    opened = catalog.open(at.root, ref)
+    if read_before:
+        assert opened.clips().collect().height == 4
+    shutil.move(at.root / lost, at.root.parent / "elsewhere")
+    message = told(opened.clips)
+    assert said in message and "remove" not in message.replace("removed", "")
+    assert told(opened.releases) == message
+    assert told(lambda: at.tables.put("clips", by_key([clip(9)]))) == message
