@@ -102,7 +102,7 @@ class Tables:
             # No row is read, so no file must be whole.
             delta: DeltaTable | None = self._open(table, check=False)
             if delta is None and any(value != EMPTY for value in wanted.values()):
-                stored.refuse_if_full(0)
+                stored.refuse_if_unwritable()
                 delta = stored.create(columns(table))  # or another writer did, and wrote to it
             if delta is None:
                 return 0
@@ -114,7 +114,7 @@ class Tables:
             frame = frame_of(table, {part: rows[part] for part in stale})
             if derive is not None:
                 frame = derive(frame.lazy()).collect()
-            stored.refuse_if_full(frame.estimated_size())
+            stored.refuse_if_unwritable(frame.estimated_size())
             if any(known.get(part, EMPTY) != EMPTY for part in stale):
                 writing.replace(delta, frame, stale)
             else:
@@ -157,6 +157,7 @@ class Tables:
             known = self._at(table).parts(delta).of(given, delta.version())
             gone = sorted(part for part, value in known.items() if value != EMPTY)
             if gone:
+                self._at(table).refuse_if_unwritable()
                 writing.empty(delta, gone)
             return len(gone)
 
@@ -185,6 +186,7 @@ class Tables:
             left = marked.filter(pl.col(PART).is_in(touched), ~pl.col(key).is_in(keys))
             others = set(left.select(PART).unique().collect()[PART])
             changed = {p: _no_fingerprint() if p in others else EMPTY for p in touched}
+            self._at(table).refuse_if_unwritable()
             writing.remove(delta, key, keys, changed)
             return len(keys)
 
@@ -266,7 +268,7 @@ class Tables:
         with self._lock:
             delta = self._open(table, version, check=False)
             assert delta is not None, table
-            return pl.DataFrame(delta.get_add_actions()).select(_FILE)
+            return pl.DataFrame(delta.get_add_actions()).select("path", "size_bytes", "num_records")
 
     def find_damage(self, table: str) -> None:
         """Read all of the table; raises EditmillError, naming the file, where one cannot be read.
@@ -281,12 +283,12 @@ class Tables:
         not in `pins` (by table)."""
         self._refuse_if_pinned()
         for table in VERSIONED:
-            if self._open(table) is None:
-                continue
 
             def attempt(table: str = table) -> None:
                 delta = self._open(table)
-                assert delta is not None
+                if delta is None:
+                    return
+                self._at(table).refuse_if_unwritable()
                 delta.optimize.compact(writer_properties=WRITER)
                 delta.vacuum(
                     retention_hours=int(keep_hours),
@@ -329,9 +331,6 @@ class Tables:
         if _known(table) not in self._tables:
             self._tables[table] = StoredTable(self.storage, place_of(self.selection, table))
         return self._tables[table]
-
-
-_FILE = ("path", "size_bytes", "num_records")
 
 
 def place_of(selection: str, table: str) -> str:

@@ -18,7 +18,7 @@ from catalog.delta import writing
 from catalog.delta.integrity import check_data, check_log, check_rows, damaged
 from catalog.delta.object_integrity import check_objects, damaged_object
 from catalog.delta.parts import FORGETS, Parts
-from catalog.storage.files import unwritable
+from catalog.storage.files import beside, unwritable
 from catalog.storage.folder import FolderStorage
 from catalog.storage.location import Storage
 
@@ -170,13 +170,19 @@ class StoredTable:
         else:
             check_objects(self._storage, self.key, None)
 
-    def refuse_if_full(self, size: float) -> None:
-        """Delta's writer panics on a full disk, with a trace on the terminal: ask beforehand."""
+    def refuse_if_unwritable(self, size: float = 0) -> None:
+        """Delta's writer panics on a full disk and where it may not write, with a trace on the
+        terminal: ask beforehand. `size` is that of the rows to come, in bytes."""
         if (folder := self.folder) is None:
             return
         there = next(path for path in (folder, *folder.parents) if path.exists())
         if shutil.disk_usage(there).free < size + SPARE:
             raise unwritable(folder, OSError(errno.ENOSPC, os.strerror(errno.ENOSPC)))
+        with beside(there / "part") as temporary:
+            try:
+                temporary.touch()
+            except OSError as error:
+                raise unwritable(folder, error) from None
 
     def _open_anew(self, version: int | None) -> OpenTable | None:
         if self.folder is not None:

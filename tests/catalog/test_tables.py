@@ -1,6 +1,7 @@
 """The tables: merging, versions, growth, and many writers at once."""
 
 import dataclasses
+import errno
 import multiprocessing
 import random
 from concurrent.futures import ThreadPoolExecutor
@@ -402,3 +403,22 @@ def test_whole_numbers_are_read_as_fractions(tmp_path):
     assert at.records("clips") == [clip]
     with pytest.raises(EditmillError, match="column fps holds Int64"):  # 23.98 would become 23
         at.put("clips", {"d": [dataclasses.replace(clip, clip_id="d", fps=23.98)]})
+
+
+def test_a_folder_that_takes_no_files_is_told_before_delta_panics(tmp_path, monkeypatch):
+    at = Tables(tmp_path)
+    at.put("failures", by_key([failure("a")]))
+
+    def denied(path: Path) -> None:
+        raise PermissionError(errno.EACCES, "Permission denied", path)
+
+    monkeypatch.setattr(Path, "touch", denied)
+    for write in (
+        lambda: at.compact({}),
+        lambda: at.put("failures", by_key([failure("b")])),
+        lambda: at.drop("failures", at.parts("failures")),
+        lambda: at.remove("failures", pl.lit(True)),
+    ):
+        with pytest.raises(EditmillError, match=r"tables/failures: cannot be written: permission"):
+            write()
+    assert at.put("failures", by_key([failure("a")])) == 0  # nothing is new, so nothing is written
