@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from catalog.columns import meant
 from catalog.delta.key_index import KeyIndex
 from catalog.errors import EditmillError
 from catalog.records import (
@@ -47,6 +48,10 @@ on its own view of the tables alone, and answer as if they had been changed."""
 
 _NO_VERB = re.compile(r"(?:\s|\(|--[^\n]*(?:\n|$)|/\*.*?\*/)*", re.DOTALL)
 """Blanks, opening brackets and comments, at the beginning."""
+
+_UNKNOWN_COLUMN = re.compile(r"""(?:unable to find column|column named) ["'](.*?)["']""")
+_UNKNOWN_TABLE = re.compile(r"relation '.*' was not found")
+"""As polars says it."""
 
 
 class Queries:
@@ -180,7 +185,8 @@ class Queries:
     def sql(self, query: str) -> pl.DataFrame:
         """The result of an SQL query (polars' dialect) over all tables at this ref.
 
-        Raises EditmillError, in one line with the tables and columns there are, where it fails.
+        Raises EditmillError where it fails, in one line; it tells the tables, or the columns whose
+        names are near, where a name is unknown.
         """
         verb = first_word(query)
         if verb not in READING:
@@ -193,7 +199,7 @@ class Queries:
             raise EditmillError("SQL: the query is no UTF-8 text; write it anew") from None
         except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
             for table in named:
-                self.tables.find_damage(table)
+                self.tables.find_damage("pairs" if table == VIEW else table)
             raise EditmillError(_explain(str(error), frames)) from None
 
     def _row(self, table: str, noun: str, prefix: str) -> dict[str, Any]:
@@ -232,8 +238,8 @@ class Queries:
         if task in known or task in self.pairs().select("task").unique().collect()["task"]:
             return
         near = difflib.get_close_matches(task, known, 1, 0.5)
-        meant = f"; did you mean {near[0]}?" if near else f"; there are: {', '.join(known)}"
-        raise EditmillError(f"no task is called {task!r}{meant}")
+        remedy = f"; did you mean {near[0]}?" if near else f"; there are: {', '.join(known)}"
+        raise EditmillError(f"no task is called {task!r}{remedy}")
 
 
 def sql(catalog: Queries, query: str) -> pl.DataFrame:
@@ -263,14 +269,13 @@ def _refusal(verb: str) -> str:
 
 
 def _explain(message: str, frames: dict[str, pl.LazyFrame]) -> str:
-    """One line: what is wrong, and the columns of the tables named (all tables' names if none)."""
+    """One line: what is wrong, and where a name is unknown, the columns or tables there are."""
     what = " ".join(message.split("\n\n")[0].split())
-    what = what.partition("; valid columns: [")[0]  # they follow, by table
-    if frames:
-        there = "; ".join(
-            f"{table} has {', '.join(frame.collect_schema().names())}"
-            for table, frame in frames.items()
-        )
-    else:
-        there = f"the tables are {', '.join(QUERYABLE)}"
-    return f"SQL: {what}; {there}"
+    what = what.partition("; valid columns: [")[0]
+    if unknown := _UNKNOWN_COLUMN.search(what):
+        columns = {table: frame.collect_schema().names() for table, frame in frames.items()}
+        if columns:
+            return f"SQL: {what}; {meant([unknown[1]], columns)}"
+    if not frames or _UNKNOWN_TABLE.search(what):
+        return f"SQL: {what}; the tables are {', '.join(QUERYABLE)}"
+    return f"SQL: {what}"

@@ -57,14 +57,18 @@ def test_sql_at_a_release(at):
 @pytest.mark.parametrize(
     ("query", "told"),
     [
-        ("SELECT captoin FROM clips", ["captoin", "clips has clip_id", "caption"]),
+        ("SELECT captoin FROM clips", ["captoin", "mean caption", '"select * from clips limit 1"']),
+        ("SELECT c.captoin FROM clips c JOIN pairs p ON c.clip_id = p.clip_id", ["mean caption"]),
+        ("SELECT nowhere FROM scores", ["nowhere", '"select * from scores limit 1"']),
+        ("SELECT frames, frames FROM clips", ["duplicate output name 'frames'"]),
         ("SELECT * FROM clip", ["'clip'", *TABLES, "scores"]),
+        ("SELECT * FROM clips c JOIN pair p ON c.clip_id = p.clip_id", ["'pair'", "tables are"]),
         ("SELEC * FROM clips", ["SELEC"]),
         ("SELECT '\udc80' FROM clips", ["no UTF-8"]),  # from a terminal
         ("", ["no query", "the tables are"]),
         (" -- only a comment", ["no query"]),
         (";", ["SQL:"]),
-        ("SELECT nothing_like_it(frames) FROM clips", ["nothing_like_it", "clips has clip_id"]),
+        ("SELECT nothing_like_it(frames) FROM clips", ["nothing_like_it"]),
         ("SELECT 1 + " + "(" * 3000 + "1" + ")" * 3000 + " FROM clips", ["recursion"]),
         ("SELECT * FROM read_parquet('/nowhere.parquet')", ["/nowhere.parquet"]),
         ("SELECT frames FROM clips; DELETE FROM clips", ["only one) statement"]),
@@ -75,7 +79,7 @@ def test_a_wrong_query_is_one_line_that_helps(at, query, told):
         at.sql(query)
     message = str(caught.value)
     assert "\n" not in message
-    assert message.count("clip_id, ") <= 1  # the columns are told once
+    assert "clip_id, " not in message  # 65 columns hide what is wrong
     assert all(word in message for word in told), message
 
 

@@ -7,12 +7,16 @@ from dataclasses import dataclass
 
 import polars as pl
 
+from catalog.columns import meant
 from catalog.errors import EditmillError
 from catalog.export.format import Rows
 from catalog.export.pairs.preferred import preferred
 from catalog.export.pairs.splits import MADE_OF
 from catalog.query import Queries
 from catalog.records import key_column
+
+EXAMPLES = {"pairs": "task = 'object_swap' and quality_score > 0.7", "local_edits": "frames > 32"}
+"""A condition on a table's columns that works."""
 
 _SLICE = 10_000
 """Rows written to the digest together."""
@@ -60,7 +64,7 @@ def select(dataset: Queries, rows: Rows, where: str | None) -> ExportSelection:
         dataset.tables.find_damage(table)
         if not where:
             raise
-        raise _bad_condition(where, str(error), table, columns) from None
+        raise _bad_condition(where, str(error), table) from None
     if rows == "preferences":
         frame = preferred(frame)
     if not len(frame):
@@ -73,18 +77,19 @@ def _condition(where: str, table: str, columns: list[str]) -> pl.Expr:
     try:
         condition = pl.sql_expr(where)
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, UnicodeError) as error:
-        raise _bad_condition(where, str(error), table, columns) from None
+        raise _bad_condition(where, str(error), table) from None
     unknown = sorted(set(condition.meta.root_names()) - set(columns))
     if unknown:
-        raise _bad_condition(where, f"there is no column {', '.join(unknown)}", table, columns)
+        what = f"there is no column {', '.join(unknown)}"
+        raise EditmillError(f"--where {where!r}: {what}; {meant(unknown, {table: columns})}")
     return condition
 
 
-def _bad_condition(where: str, message: str, table: str, columns: list[str]) -> EditmillError:
+def _bad_condition(where: str, message: str, table: str) -> EditmillError:
     what = " ".join(message.split("\n\n")[0].split())
     return EditmillError(
-        f"--where {where!r}: {what}; it is an SQL condition on the columns of {table}: "
-        f"{', '.join(columns)}"
+        f"--where {where!r}: {what}; it is an SQL condition on the columns of {table}, as: "
+        f"{EXAMPLES[table]}"
     )
 
 
