@@ -16,7 +16,7 @@ from catalog.wording import counted
 from experts.annotate.detection.detect import Detection, Detector
 from experts.annotate.rules import Annotate
 from experts.annotate.tracking.segment import Segmenter
-from experts.annotate.tracking.tracker import Tracker, keyframes
+from experts.annotate.tracking.tracker import Tracker
 from experts.base import Frames, Masks
 from experts.instances import loaded
 from experts.masks import files as mask_files
@@ -137,12 +137,11 @@ def _tracked(frames: Frames, fps: float, detector: object, asked: str, label: st
     crowded = {frame for f in found for frame, _ in f.rivals} if label else set()
     if crowded:
         log.warning(
-            "%s: at %d of the %s looked at more of them are seen than could be followed; these "
+            "%s: at %s more of them are seen than could be followed; these "
             "stay as they are, and a removal of the others may show them as ghosts: look at the "
             "result, or give --mask",
             asked,
-            len(crowded),
-            counted(len(keyframes(len(frames), interval)), "moment"),
+            counted(len(crowded), "moment"),
         )
     masks: Masks = np.stack(Union([f.masks for f in found]))
     followed = int(masks.any((1, 2)).sum())

@@ -249,7 +249,7 @@ def test_objects_that_no_track_follows_are_told(monkeypatch, caplog, scene):
     box = (50.0, 10.0, 60.0, 30.0)
     found = [
         SimpleNamespace(label="person", masks=MaskTrack(masks, masks.shape[1:]), rivals=rivals)
-        for rivals in [(), ((0, box), (5, box)), ((5, box),)]
+        for rivals in [(), ((0, box), (5, box)), ((2, box), (5, box))]  # 2: half-way
     ]
     monkeypatch.setattr(given_masks, "loaded", lambda kind: None)
     for count in (1, 3):
@@ -258,4 +258,4 @@ def test_objects_that_no_track_follows_are_told(monkeypatch, caplog, scene):
         given_masks.from_label(frames, "person", 25)
     told = [r.message for r in caplog.records if "could be followed" in r.message]
     assert len(told) == 1
-    assert told[0].startswith("--object person: at 2 of the 2 moments looked at more of them")
+    assert told[0].startswith("--object person: at 3 moments more of them")
