@@ -5,6 +5,6 @@ alone means another model tomorrow. A commit is looked for in the folders of `ED
 among those fetched before and in the hub's own cache, and only then asked of the hub.
 """
 
-from experts.checkpoint.kind import Kind
+from experts.checkpoint.kind import Kind, NotHadError
 
-__all__ = ["Kind"]
+__all__ = ["Kind", "NotHadError"]

@@ -18,6 +18,14 @@ from experts.checkpoint.places import candidates, offline
 _ON_THE_HUB = re.compile(r"(?P<name>\w[\w.-]*/\w[\w.-]*)@(?P<commit>[0-9a-f]{40})")
 
 
+class NotHadError(EditmillError):
+    """A checkpoint is neither here nor to be had; `reason` is why, in a few words."""
+
+    def __init__(self, message: str, reason: str) -> None:
+        super().__init__(message)
+        self.reason = reason
+
+
 @dataclass(frozen=True, slots=True)
 class Kind:
     """What a checkpoint must be: `what` it is called, the `files` that are read of it (patterns of
@@ -55,13 +63,13 @@ class Kind:
             return here
         repo, commit = self._commit(named)
         if offline():
-            raise self._not_had(named, "is not on this machine, and EDITMILL_OFFLINE is set")
+            why = "is not on this machine, and EDITMILL_OFFLINE is set"
+            raise self._not_had(named, why, "EDITMILL_OFFLINE is set")
         try:
             fetched = download.fetch(repo, commit, self.patterns, report)
         except (download.UnavailableError, OSError) as error:
-            raise self._not_had(
-                named, f"is neither here nor to be had from the hub ({error})"
-            ) from None
+            why = f"is neither here nor to be had from the hub ({error})"
+            raise self._not_had(named, why, str(error)) from None
         return self._whole(fetched)
 
     def present(self, named: str | Path) -> Path | None:
@@ -134,11 +142,12 @@ class Kind:
             )
         return found["name"], found["commit"]
 
-    def _not_had(self, named: str | Path, why: str) -> EditmillError:
-        return EditmillError(
+    def _not_had(self, named: str | Path, why: str, reason: str) -> NotHadError:
+        return NotHadError(
             f"{self.what} {named}: {why}; set {self.option} to the folder of a downloaded one, "
             f"EDITMILL_MIRROR to a folder with {self._commit(named)[0]} in it, or {self.option} to "
-            f"{self.hub_example}"
+            f"{self.hub_example}",
+            reason,
         )
 
     def _holds(self, folder: Path) -> bool:

@@ -16,6 +16,7 @@ from concurrent.futures import ThreadPoolExecutor
 from catalog.errors import EditmillError
 from catalog.releases import Catalog
 from experts import weights
+from experts.checkpoint import NotHadError
 from experts.checkpoint.places import offline
 from experts.providers.requirements import Requirement
 from flows.needs import STAGES, fetch, files, needed, slots_from, slots_of
@@ -109,11 +110,13 @@ class Readiness:
     def _had(self, each: Requirement) -> tuple[str, str] | None:
         """Name and fault of a checkpoint that cannot be had."""
         if each.fault:
-            return each.checkpoint, each.fault
+            return each.name, each.fault
         try:
             fetch(each, lambda *_: self._check_stop())
+        except NotHadError as error:
+            return each.name, error.reason
         except EditmillError as error:
-            return each.checkpoint, str(error)
+            return each.name, str(error)
         return None
 
     def _fetched(self, entry: weights.WeightsEntry) -> tuple[str, str] | None:
@@ -125,7 +128,7 @@ class Readiness:
         return None
 
     def _cannot(self, faults: list[tuple[str, str]]) -> str:
-        names = ", ".join(name for name, _ in faults)
+        names = ", ".join(dict.fromkeys(name for name, _ in faults))
         return (
             f"weights that the build needs are neither here nor to be had: {names}; the first: "
             f"{faults[0][1]}; with a connection, bring them with: editmill models --recipe "
