@@ -9,8 +9,11 @@ from __future__ import annotations
 
 import logging
 import shutil
+import socket
 import threading
 import time
+import urllib.parse
+import urllib.request
 from collections.abc import Callable, Collection, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
@@ -92,6 +95,7 @@ def _ask_for_listing(repo: str, commit: str) -> dict[str, Listed]:
     import huggingface_hub
     from huggingface_hub.hf_api import RepoFile
 
+    _refuse_if_without_network()
     try:
         with _silent():
             tree = huggingface_hub.HfApi().list_repo_tree(repo, revision=commit, recursive=True)
@@ -102,6 +106,20 @@ def _ask_for_listing(repo: str, commit: str) -> dict[str, Listed]:
             }
     except Exception as error:  # as above
         raise UnavailableError(_reason(repo, error)) from None
+
+
+def _refuse_if_without_network() -> None:
+    """Raises UnavailableError where the hub's name is not known: its client would try again for
+    half a minute. A proxy knows names that are not known here."""
+    import huggingface_hub
+
+    hub = urllib.parse.urlsplit(huggingface_hub.constants.ENDPOINT)
+    if hub.hostname is None or urllib.request.getproxies().get(hub.scheme):
+        return
+    try:
+        socket.getaddrinfo(hub.hostname, None)
+    except OSError as error:
+        raise UnavailableError(f"{hub.hostname}: {error.strerror}") from None
 
 
 @contextmanager

@@ -10,7 +10,6 @@ import threading
 from pathlib import Path
 
 from experts.diffusion.specs import EXPERTS
-from experts.diffusion.training import steps
 from experts.diffusion.training.run import TrainingResult
 from flows.runtime.orchestration.server import OrchestrationServer
 from flows.runtime.stopping import signals
@@ -34,8 +33,11 @@ def main(
     if result is not None:
         _show(result, as_json, "Nothing was left to do: this training has ended.")
         return
-    # Imported late: this takes seconds, and a training that has ended needs none of it.
+    # Imported late: this takes half a minute on a busy machine, and a training that has ended, or
+    # lacks its records or its base, needs none of it.
     from transformers.utils import logging
+
+    from experts.diffusion.training import steps
 
     logging.disable_progress_bar()
     if int(os.environ.get("RANK", "0")) > 0:  # the first process of several runs the flow

@@ -123,21 +123,21 @@ def train_expert(
     held-out ones, register it, and promote it if it is better. Run it again to continue."""
     try:
         from flows.commands import train_expert as command
+
+        command.main(
+            name,
+            catalog_uri,
+            ref=ref,
+            config=config,
+            base=base,
+            encode_only=encode,
+            server=server,
+            as_json=json_,
+        )
     except ImportError as error:
         raise EditmillError(
             f"training needs {error.name}; in the checkout, pip install -e '.[gpu]'"
         ) from None
-
-    command.main(
-        name,
-        catalog_uri,
-        ref=ref,
-        config=config,
-        base=base,
-        encode_only=encode,
-        server=server,
-        as_json=json_,
-    )
 
 
 @top.command(

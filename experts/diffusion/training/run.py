@@ -157,13 +157,13 @@ def open_run(
 ) -> TrainingRun:
     """The training by `recipe` on the catalog at `root`, read at the release `ref` or at `main`.
 
-    base: folder of the base checkpoint in diffusers' layout; None takes its environment variable's.
+    base: folder of the base checkpoint in diffusers' layout, or `owner/name@<commit>` of the hub;
+    None takes its environment variable's. It is looked for last, since it may have to be fetched.
     Raises EditmillError where the base, the records or their videos are not there.
     """
     data, evaluation = data or RecordSelection(), evaluation or EvaluationSettings()
     serving = serving or ServingSettings()
     spec = recipe.spec
-    folder = base_folder(spec.base, base_named(spec.base, given=base))
     dataset = catalog.open(root, ref)
     found = COLLECT[spec.learns_from](dataset, spec, data, f"{root} at {ref}")
     train_records, held_out_records = split(found, data.held_out)
@@ -174,6 +174,7 @@ def open_run(
             f"{root}: {len(gone)} of {len(videos)} videos are gone, the first is {gone[0]}; "
             "build again from the same sources to bring it back"
         )
+    folder = base_folder(spec.base, base_named(spec.base, given=base))  # perhaps fetched
     encoders = fingerprint(folder, ENCODERS)
     key = digest(
         _settings(recipe, init_from, data, evaluation, serving),

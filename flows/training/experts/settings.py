@@ -7,7 +7,7 @@ from pathlib import Path
 
 from catalog.errors import EditmillError
 from catalog.validated import Part, mapping, validated
-from experts.diffusion.model.bases import base_folder, base_named
+from experts.diffusion.model.bases import base_named
 from experts.diffusion.serving import ServingSettings
 from experts.diffusion.specs import expert_named
 from experts.diffusion.training.comparison import EvaluationSettings
@@ -77,7 +77,7 @@ def opened(
         root,
         recipe,
         ref=ref,
-        base=base_folder(recipe.spec.base, base_named(recipe.spec.base, settings.base, base)),
+        base=Path(base_named(recipe.spec.base, settings.base, base)),
         data=settings.data,
         evaluation=evaluation,
         serving=settings.serve,

@@ -180,6 +180,16 @@ def test_no_server(hub: Hub, monkeypatch: pytest.MonkeyPatch) -> None:
     assert "neither here nor to be had" in refused()
 
 
+def test_without_a_network_the_hub_is_not_tried_for_long(
+    hub: Hub, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("huggingface_hub.constants.ENDPOINT", "http://hub.invalid")
+    waits: list[float] = []
+    monkeypatch.setattr(time, "sleep", waits.append)
+    assert "(hub.invalid: " in refused()
+    assert not waits
+
+
 @pytest.mark.parametrize("variable", ["EDITMILL_OFFLINE", "HF_HUB_OFFLINE"])
 def test_offline_opens_no_connection(
     hub: Hub, variable: str, monkeypatch: pytest.MonkeyPatch
