@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import difflib
 import re
+from numbers import Integral
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -61,6 +62,7 @@ class Queries:
     """
 
     storage: Storage
+    ref: str
     media: MediaStore
     tables: Tables
 
@@ -104,7 +106,8 @@ class Queries:
         """
         from catalog.samples import PairSample  # which imports PyAV
 
-        return PairSample(from_row(Pair, self._row("pairs", "pair", pair_id)), self.media)
+        row = from_row(Pair, self._row("pairs", "pair", pair_id))
+        return PairSample(row, self.media, self.ref)
 
     def sample(
         self, task: str | None = None, n: int = 8, seed: int = 0, keep: bool | None = True
@@ -113,13 +116,15 @@ class Queries:
 
         `keep` chooses among the kept pairs, the rejected ones (False) or both (None). The same seed
         over the same pairs gives the same list; it is empty where a task has no pairs. Raises
-        EditmillError for a task that is none.
+        EditmillError for a task that is none, and for an `n` that is no number of pairs.
         """
         from catalog.samples import PairSample
         from catalog.samples.choose import choose
 
-        if n < 0:
-            raise EditmillError(f"there is no sample of {n} pairs; n is 0 or more")
+        if not isinstance(n, Integral) or n < 0:
+            raise EditmillError(
+                f"there is no sample of {n!r} pairs; n is a whole number, 0 or more"
+            )
         pairs = self.pairs()
         if task is not None:
             self._refuse_unknown_task(task)
@@ -129,7 +134,8 @@ class Queries:
         chosen = choose(pairs.select("pair_id").collect()["pair_id"], n, seed)
         found = pairs.filter(pl.col("pair_id").is_in(chosen)).collect()
         rows = {row["pair_id"]: row for row in found.iter_rows(named=True)}
-        return [PairSample(from_row(Pair, rows[pair_id]), self.media) for pair_id in chosen]
+        records = [from_row(Pair, rows[pair_id]) for pair_id in chosen]
+        return [PairSample(record, self.media, self.ref) for record in records]
 
     def local_edits(self) -> pl.LazyFrame:
         """The local-editing records (`LocalEdit`); :meth:`local_edit` opens one."""

@@ -24,7 +24,8 @@ Part = Literal["source", "target", "mask", "difference"]
 
 @dataclass(frozen=True, eq=False, repr=False)
 class PairSample:
-    """A pair: `record` is its row, `media` knows where its videos lie.
+    """A pair: `record` is its row at `ref`, `media` knows where its videos lie. Two are equal that
+    are the same pair of the same catalog at the same ref.
 
     `source`, `target`, `mask` and `difference` decode the whole video on first use and keep it as
     long as the sample lives. :meth:`frames` and :meth:`tensor` keep nothing. All of them raise
@@ -33,6 +34,17 @@ class PairSample:
 
     record: Pair
     media: MediaStore
+    ref: str = "main"
+
+    @property
+    def _identity(self) -> tuple[str, str, str]:
+        return self.id, self.media.storage.uri, self.ref
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, PairSample) and self._identity == other._identity
+
+    def __hash__(self) -> int:
+        return hash(self._identity)
 
     @property
     def id(self) -> str:

@@ -220,3 +220,18 @@ def test_a_catalog_stays_the_same_when_the_process_goes_elsewhere(root, tmp_path
     (pair,) = here.sample(n=1)
     assert pair.source.ndim == 4
     assert here.pairs().collect().height > 0
+
+
+@pytest.mark.parametrize("n", [1.5, "3", None, -1])
+def test_a_sample_of_no_whole_number_is_refused_in_one_line(dataset, n):
+    with pytest.raises(editmill.EditmillError, match=r"no sample of .*; n is a whole number"):
+        dataset.sample(n=n)
+    assert len(dataset.sample(n=np.int64(1))) == 1
+
+
+def test_a_pair_equals_itself_however_it_was_opened(dataset, root):
+    pair = one(dataset, "object_removal")
+    again = editmill.open(root, "v1").pair(pair.id)
+    assert pair == again and len({pair, again}) == 1
+    assert pair != one(dataset, "upscaling") and pair != pair.id
+    assert pair != editmill.open(root).pair(pair.id)
