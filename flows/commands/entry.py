@@ -6,6 +6,7 @@ Whatever is expected to go wrong is one line on stderr.
 from __future__ import annotations
 
 import atexit
+import codecs
 import gc
 import io
 import os
@@ -18,6 +19,9 @@ from typing import Any, NoReturn
 
 from catalog.errors import EditmillError, one_line
 from flows.runtime.stopping import signals
+
+PLAIN = {"≥": ">=", "≤": "<=", "×": "x", "−": "-", "…": "...", "→": "->", "·": "-", "’": "'"}
+"""What our sentences hold beyond ASCII, as a stream that lacks the character gets it."""
 
 
 def run(app: Callable[..., object]) -> NoReturn:
@@ -80,13 +84,23 @@ def _misused(error: Any) -> int:
 
 
 def _print_anything() -> None:
-    """A terminal or a pipe that lacks a character gets an escape for it, not a UnicodeError; what
-    is said to a stream that is closed is lost."""
+    """A terminal or a pipe that lacks a character gets it in plain ones, or an escape for it, not a
+    UnicodeError; what is said to a stream that is closed is lost."""
+    codecs.register_error("plain", _plain)
     sys.stdout = sys.stdout or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
     sys.stderr = sys.stderr or Path(os.devnull).open("w", encoding="utf-8")  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
+            stream.reconfigure(errors="plain")
+
+
+def _plain(error: UnicodeError) -> tuple[str | bytes, int]:
+    """As codecs' `backslashreplace`, but for the characters of PLAIN."""
+    if not isinstance(error, UnicodeEncodeError):
+        return codecs.backslashreplace_errors(error)
+    lacking = error.object[error.start : error.end]
+    shown = (PLAIN.get(c) or c.encode("ascii", "backslashreplace").decode() for c in lacking)
+    return "".join(shown), error.end
 
 
 def _leave_garbage() -> None:
