@@ -86,15 +86,15 @@ def _show(console: Console, outcome: Outcome, as_json: bool, headline: str) -> N
     if headline:
         console.print(f"[bold]{headline}[/bold]")
     named = f"release {outcome.release}" if outcome.release else "no release"
-    where = f"--catalog {outcome.catalog} --ref {outcome.release or MAIN}"
+    # A release that stayed may not have this build's failures.
+    ref = MAIN if outcome.unchanged else outcome.release or MAIN
+    where = f"--catalog {outcome.catalog} --ref {ref}"
     lines = [
         f"catalog  {outcome.catalog} ({named})",
         f"report   {outcome.report}",
     ]
     if totals["failures"]:
-        # A release that stayed may not have this build's.
-        ref = MAIN if outcome.unchanged else outcome.release or MAIN
-        lines.append(f'failures editmill query "{FAILED}" --catalog {outcome.catalog} --ref {ref}')
+        lines.append(f'failures editmill query "{FAILED}" {where}')
     if totals["made"]:
         lines.append(f'next     editmill query "{QUESTIONS[outcome.product]}" {where}')
     for line in lines:

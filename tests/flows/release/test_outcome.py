@@ -38,10 +38,11 @@ def test_local_editing_records_are_called_records() -> None:
 
 
 @pytest.mark.parametrize(("unchanged", "ref"), [(False, "v1"), (True, "main")])
-def test_the_failures_are_asked_for_where_this_builds_are(
+def test_what_is_asked_next_is_asked_where_this_builds_failures_are(
     unchanged: bool, ref: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     outcome = Outcome("v1", "my-set", "", [], [], TOTALS, unchanged=unchanged)
     _show(Console(), outcome, False, "")
-    (failures,) = (s for s in capsys.readouterr().out.splitlines() if s.startswith("failures "))
-    assert failures.endswith(f"--catalog my-set --ref {ref}")
+    asked = [s for s in capsys.readouterr().out.splitlines() if "editmill query" in s]
+    assert [line.split()[0] for line in asked] == ["failures", "next"]
+    assert all(line.endswith(f"--catalog my-set --ref {ref}") for line in asked)
