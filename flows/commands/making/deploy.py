@@ -16,6 +16,10 @@ from catalog.errors import EditmillError
 from flows.recipe import load
 from flows.runtime.orchestration import settings as prefect_settings
 
+STARTING_SECONDS = 15.0
+"""How long a server is waited for that was started just before, in the background: it listens some
+seconds later."""
+
 
 def main(
     recipe: str,
@@ -61,7 +65,7 @@ def main(
         least_kept=least_kept,
         prefix=prefix,
     )
-    check(url, "or name another with --server")
+    check(url, "or name another with --server", STARTING_SECONDS)
     cpu = pools.PoolPlan(pool, kind, concurrency)
     gpu = pools.gpu_pool(cpu, gpus)
     own_file = Path(recipe).is_absolute()

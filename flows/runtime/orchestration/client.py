@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from contextvars import ContextVar, copy_context
-from time import monotonic
+from time import monotonic, sleep
 from typing import TYPE_CHECKING, Any, TypeVar
 
 import anyio
@@ -164,11 +164,28 @@ def _deliver_events(seconds: float) -> None:
                 loop.call_soon_threadsafe(task.cancel)
 
 
-def check(url: str, otherwise: str = "or leave out --server") -> None:
+def check(url: str, otherwise: str = "or leave out --server", patience: float = 0) -> None:
     """Raises EditmillError, in seconds, where no Prefect server answers at `url` or it refuses.
 
-    `otherwise` is what else the user may do than start it.
+    `otherwise` is what else the user may do than start it. For `patience` seconds a server that
+    does not listen is tried again.
     """
+    until, pause = monotonic() + patience, 0.5
+    while True:
+        try:
+            return _ask(url, otherwise)
+        except _NotListening:
+            if monotonic() + pause > until:
+                raise
+        sleep(pause)
+        pause = min(2 * pause, LONGEST_PAUSE)
+
+
+class _NotListening(EditmillError):
+    """No connection could be made."""
+
+
+def _ask(url: str, otherwise: str) -> None:
     settings = {"timeout": httpx.Timeout(ANSWER_SECONDS)}
     try:
         with orchestration.get_client(httpx_settings=settings, sync_client=True) as client:
@@ -181,7 +198,8 @@ def check(url: str, otherwise: str = "or leave out --server") -> None:
                 "PREFECT_API_KEY, or PREFECT_API_AUTH_STRING"
             ) from None
         why = f"{response.status_code}" if response is not None else str(error)
-        raise EditmillError(
+        kind = _NotListening if isinstance(error, httpx.ConnectError) else EditmillError
+        raise kind(
             f"no Prefect server answers at {url} ({why or type(error).__name__}); start it "
             f"(prefect server start) {otherwise}"
         ) from None

@@ -165,7 +165,10 @@ def test_a_wrong_wish_is_one_line_with_what_helps(
         assert not [each for each in client.read_deployments() if each.name.startswith("wrong")]
 
 
-def test_without_a_recipe_or_a_server(server: PrefectServer, tmp_path: Path) -> None:
+def test_without_a_recipe_or_a_server(
+    server: PrefectServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(command, "STARTING_SECONDS", 0)
     with pytest.raises(EditmillError, match=r"gone.yaml: the recipe can't be read"):
         command.main(str(tmp_path / "gone.yaml"), "out", **{"server": server.url} | GIVEN)
     before = dict(os.environ)

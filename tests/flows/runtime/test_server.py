@@ -10,6 +10,7 @@ import threading
 import time
 from collections.abc import Callable
 from pathlib import Path
+from unittest.mock import MagicMock
 
 import httpx
 import psutil
@@ -327,3 +328,26 @@ def test_a_dead_server_of_the_users_is_one_line() -> None:
 
     with pytest.raises(EditmillError, match=r"no Prefect server answers at http://127.0.0.1:9/api"):
         check("http://127.0.0.1:9/api")
+
+
+@pytest.mark.usefixtures("prefect")
+def test_a_server_that_has_just_been_started_is_waited_for(monkeypatch: pytest.MonkeyPatch) -> None:
+    from flows.runtime.orchestration import client as prefect_client
+
+    asked: list[int] = []
+
+    def client(**_: object) -> MagicMock:
+        asked.append(1)
+        if len(asked) < 3:
+            raise httpx.ConnectError("refused")
+        return MagicMock()
+
+    pauses: list[float] = []
+    monkeypatch.setattr(prefect_client.orchestration, "get_client", client)
+    monkeypatch.setattr(prefect_client, "sleep", pauses.append)
+    prefect_client.check("http://127.0.0.1:9/api", patience=5)
+    assert pauses == [0.5, 1.0]
+    asked.clear()
+    with pytest.raises(EditmillError, match="no Prefect server answers"):
+        prefect_client.check("http://127.0.0.1:9/api", patience=0.4)
+    assert len(asked) == 1
