@@ -314,6 +314,8 @@ def test_a_dry_run_counts_and_writes_nothing(editmill, recipe: Path, tmp_path: P
     assert "as many objects suited as on the samples" in shown
     assert "2 sources" in shown and "3 clips" in shown and "Apache-2.0" in shown
     assert sorted(tmp_path.rglob("*")) == before
+    shown = editmill("build", "vivid-embedded", "--out", out, "--dry-run")
+    assert "two cores" in shown and "judgement" not in shown  # which makes records only
 
 
 def test_a_dry_run_says_what_of_footage_elsewhere_it_counts(editmill, refused, tmp_path: Path):

@@ -202,8 +202,8 @@ def _lines(recipe: Recipe, expected: Forecast, document: dict[str, Any]) -> list
     lines.append(
         "Estimated as if each video were one shot and "
         f"{as_before if expected.planned else 'as many objects suited as on the samples'}; "
-        "times were measured on two cores (infra/bench/results). How many of the edits are kept, "
-        "the judgement decides."
+        "times were measured on two cores (infra/bench/results)."
+        + (" How many of the edits are kept, the judgement decides." if expected.edits else "")
     )
     return lines
 
