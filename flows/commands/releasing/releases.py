@@ -6,7 +6,6 @@ import json
 from pathlib import Path
 from typing import Any
 
-from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
@@ -14,6 +13,7 @@ import catalog
 from catalog.errors import EditmillError, visible
 from catalog.records import Release
 from catalog.report.release_card import release_card
+from flows.commands import tables
 
 
 def release_rows(root: str | Path) -> list[dict[str, Any]]:
@@ -62,7 +62,7 @@ def show(root: str | Path, as_json: bool) -> None:
     if as_json:
         print(json.dumps(rows))
         return
-    console = Console()
+    console = tables.console()
     if not rows:
         console.print(
             f"{root}: no release yet; a build that ends makes one: editmill build … --out {root}",
@@ -77,8 +77,12 @@ def show(root: str | Path, as_json: bool) -> None:
     used = [name for name in columns if name == "tag" or any(row[name] for row in rows)]
     for name in used:
         numeric = isinstance(rows[0][name], int)
-        table.add_column(columns[name], justify="right" if numeric else "left")
+        table.add_column(
+            columns[name],
+            justify="right" if numeric else "left",
+            no_wrap=name in ("tag", "created_at"),
+        )
     for row in rows:
         shown = {**row, "created_at": row["created_at"][:19]}
         table.add_row(*(escape(visible(str(shown[name]))) for name in used))
-    console.print(table)
+    tables.print_table(console, table)

@@ -28,6 +28,13 @@ def test_each_release_says_what_it_holds(editmill, root: Path):
     assert "v1" in shown and "pairs kept" in shown and "local edits" not in shown
 
 
+def test_a_narrow_terminal_breaks_no_time(editmill, root: Path, monkeypatch):
+    monkeypatch.setenv("COLUMNS", "40")
+    rows = json.loads(editmill("releases", "--catalog", root, "--json"))
+    shown = editmill("releases", "--catalog", root)
+    assert all(row["created_at"][:19] in shown for row in rows)
+
+
 def test_the_environment_names_the_catalog(editmill, refused, root: Path, tmp_path, monkeypatch):
     monkeypatch.setenv("EDITMILL_CATALOG", str(root))
     assert [row["tag"] for row in json.loads(editmill("releases", "--json"))] == ["v1", "v2"]
