@@ -79,6 +79,14 @@ def temporary_unwritable(why: object, variable: str) -> EditmillError:
     )
 
 
+def make_folder(folder: Path) -> None:
+    """Make the folder if absent. Raises EditmillError, with the remedy, where it cannot be made."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise unwritable(folder, error) from None
+
+
 def check_writable(path: Path) -> None:
     """Raises EditmillError, with the remedy, where a file could not be written there."""
     if path.is_dir():

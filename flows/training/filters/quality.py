@@ -9,7 +9,7 @@ from typing import Any
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
-from catalog.storage.files import check_writable
+from catalog.storage.files import check_writable, make_folder
 from filters.quality.model import SHIPPED, QualityModel
 from filters.quality.training import train
 from filters.quality.training.ensemble import MLPS
@@ -97,6 +97,7 @@ def train_quality(
             `models.encode` has it. A model judges with that encoder only.
     """
     if out is not None:
+        make_folder(out.parent)
         check_writable(out)  # else it would be told once all is made
     known = None if compare_with is None else QualityModel.load(compare_with)
     examples = make_training_pairs(samples, windows, seed, encoder=encoder)

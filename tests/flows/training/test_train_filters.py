@@ -43,14 +43,18 @@ def test_where_the_model_cannot_go_is_told_before_anything_is_made(
     for name in ("make_training_pairs", "paint_and_fit"):
         monkeypatch.setattr(f"{training.fn.__module__}.{name}", refuse, raising=False)
     name = training.fn.__name__.removeprefix("train_")
+    (tmp_path / "file").touch()
     for out, remedy in (
         (tmp_path, "is a folder"),
-        (tmp_path / "no" / "m.safetensors", "create it"),
+        (tmp_path / "file" / "m.safetensors", "not a folder"),
     ):
         with pytest.raises(EditmillError, match=remedy):
             training.fn(out)
         with pytest.raises(EditmillError, match=remedy):
             CliRunner().invoke(app, ["train", name, "--out", str(out)], catch_exceptions=False)
+    with pytest.raises(AssertionError, match="made"):
+        training.fn(tmp_path / "new" / "m.safetensors")
+    assert (tmp_path / "new").is_dir()
 
 
 @pytest.mark.weights
