@@ -34,7 +34,7 @@ def edit(
         ),
     ],
     video: Annotated[Path, typer.Argument(help="The video to edit.")],
-    out: Annotated[Path, typer.Option(help="Where the edited video goes (.mp4).")],
+    out: Annotated[Path, typer.Option(help="Where the edited video goes (.mp4), without sound.")],
     mask: Annotated[
         str, typer.Option(help="A mask video (.mkv), a folder of mask images, or none.")
     ] = "none",

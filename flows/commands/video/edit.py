@@ -138,7 +138,7 @@ def describe(result: dict[str, Any]) -> str:
     cut = f", cut to {result['frames']} frames" if result["cut"] else ""
     return (
         f"{result['out']}: {role} ({counted(result['frames'], 'frame')}, "
-        f"{result['width']}×{result['height']}, {result['codec']}{cut})\n"
+        f"{result['width']}×{result['height']}, {result['codec']}{cut}; without sound)\n"
         f"{_facts(result['info'])}"
     )
 

@@ -58,3 +58,9 @@ def test_nobody_is_told_afterwards():
         assert list(progress.over("ab", "reading", 2)) == ["a", "b"]
     progress.tell("reading", 0, 1)
     assert heard == [("reading", 0, 2), ("reading", 1, 2), ("reading", 2, 2)]
+
+
+def test_the_result_is_said_to_have_no_sound() -> None:
+    result = {"side": "target", "out": "o.mp4", "frames": 5, "width": 96, "height": 64}
+    said = edit_one.describe(result | {"codec": "h264", "cut": True, "info": {}})
+    assert "cut to 5 frames; without sound)" in said
