@@ -27,12 +27,17 @@ def main() -> None:
     parser.add_argument("--rejected", action="store_true", help="what was not kept instead")
     options = parser.parse_args()
     dataset = catalog.open(options.catalog)
+    drawn_pairs = 0
     for task in sorted(set(dataset.pairs().select("task").collect()["task"])):
         drawn = dataset.sample(task, options.pairs, options.seed, keep=not options.rejected)
         if drawn:
             path = options.out / f"{task}.png"
             write_png(path, many_sheet([each.record for each in drawn], dataset.path))
+            drawn_pairs += len(drawn)
             print(f"{path}: {len(drawn)}", flush=True)
+    if not drawn_pairs:
+        kind = "rejected" if options.rejected else "kept"
+        sys.exit(f"{options.catalog}: no {kind} pair at main; build it to its end first")
 
 
 if __name__ == "__main__":
