@@ -5,13 +5,14 @@ from pathlib import Path
 import pytest
 
 import catalog
+from catalog.errors import EditmillError
 from catalog.records import ModelRow
 from experts.diffusion.conditioning.controls import Controls
 from experts.diffusion.specs import EXPERTS, TRAINABLE
 from experts.diffusion.training.comparison import EvaluationSettings, Scores, compare
 from experts.diffusion.training.data.catalog_clips import CatalogClip, collect, data_ref, split
 from experts.diffusion.training.data.selection import RecordSelection
-from flows.training.experts.settings import load
+from flows.training.experts.settings import load, opened
 from tests.flows.tiny_training import write_catalog
 
 CURRENT = ModelRow("remover@1", "remover", "1", "", "", {})
@@ -84,3 +85,15 @@ def test_what_was_read_is_named(tmp_path: Path) -> None:
     dataset = catalog.open(write_catalog(tmp_path / "c", sources=2).root)
     assert data_ref(dataset, "v3") == "v3"
     assert data_ref(dataset, "main") == "main@clips=1,tracks=1"
+
+
+def test_a_base_is_fetched_only_once_the_records_are_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fetched(*_: object) -> Path:
+        raise AssertionError("fetched")
+
+    monkeypatch.delenv("EDITMILL_COGVIDEOX_2B", raising=False)
+    monkeypatch.setattr("experts.checkpoint.Kind.folder", fetched)
+    with pytest.raises(EditmillError, match="is not a catalog"):
+        opened(tmp_path, "remover")
