@@ -50,7 +50,7 @@ class LocalStylizer:
     name = "local_stylizer"
     slots = (NETWORK,)
     output_licence = of_weights(*slots)
-    version = f"3+{entry(NETWORK).sha256[:8]}"
+    version = f"4+{entry(NETWORK).sha256[:8]}"
 
     def __init__(self, threads: int | None = None) -> None:
         self._painter = Painter(threads)
@@ -117,7 +117,8 @@ class LocalStylizer:
         self, crop: Frames, inside: Masks, look: str, label: str
     ) -> tuple[NDArray, dict[str, Any]]:
         casting = Casting(look, _sample(crop, inside))
-        return np.stack([casting.paint(frame) for frame in over(crop, "painting", len(crop))]), {}
+        pairs = over(zip(crop, inside, strict=True), "painting", len(crop))
+        return np.stack([casting.paint(*pair) for pair in pairs]), {}
 
     def _style(
         self, crop: Frames, inside: Masks, look: str, label: str

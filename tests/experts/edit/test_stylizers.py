@@ -147,6 +147,42 @@ def test_nothing_changes_outside_the_mask(params: dict[str, str]) -> None:
     assert (stylizer.edit(request(frames, masks, **params)).frames == result.frames).all()
 
 
+def dressed(frames: int = 2) -> tuple[np.ndarray, np.ndarray]:
+    """Somebody in a white shirt and black trousers, both with folds, before grey."""
+    clip = np.full((frames, 120, 90, 3), 120, np.uint8)
+    folds = 14 * np.sin(np.arange(40) / 3)
+    clip[:, 20:60, 25:65] = np.rint(205 + folds)[None, None, :, None]
+    clip[:, 60:105, 25:65] = np.rint(22 + folds)[None, None, :, None]
+    masks = np.zeros(clip.shape[:3], bool)
+    masks[:, 20:105, 25:65] = True
+    return clip, masks
+
+
+@pytest.mark.parametrize("material", sorted(MATERIALS))
+def test_a_statue_is_of_one_material_whatever_was_worn(material: str) -> None:
+    """Shirt and trousers come nearer to each other than half, and both keep their folds."""
+    clip, masks = dressed()
+    made = LocalStylizer().edit(request(clip, masks, kind="material", material=material)).frames
+    before, after = (np.linalg.norm(f[0, :, 30:60].astype(float), axis=-1) for f in (clip, made))
+    shirt, trousers = np.s_[28:52], np.s_[68:97]
+    assert after[shirt].mean() > after[trousers].mean()
+    assert np.ptp([after[part].mean() for part in (shirt, trousers)]) < 0.5 * np.ptp(
+        [before[part].mean() for part in (shirt, trousers)]
+    )
+    for part in (shirt, trousers):
+        columns = [lights[part].mean(axis=0) for lights in (before, after)]
+        assert np.corrcoef(columns)[0, 1] > 0.9
+
+
+def test_a_statue_does_not_depend_on_what_is_around_it() -> None:
+    clip, masks = dressed()
+    other = np.where(masks[..., None], clip, np.uint8(0))
+    core = cv2.erode(masks[0].astype(np.uint8), np.ones((17, 17))).astype(bool)
+    params = {"kind": "material", "material": "golden"}
+    one, two = (LocalStylizer().edit(request(f, masks, **params)).frames[0] for f in (clip, other))
+    assert np.abs(one[core].astype(int) - two[core]).max() <= 4
+
+
 def test_a_clip_of_one_look_keeps_it_when_the_object_shrinks() -> None:
     """The body colour is found over the clip: a frame with little of it is painted alike."""
     frames, masks = lit_disc((210, 30, 30), frames=2)
