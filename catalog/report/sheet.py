@@ -27,6 +27,9 @@ from catalog.records import Pair
 CELL = (200, 356)
 """Height and width of a frame in a sheet of many pairs, px; other shapes are fitted in."""
 
+TALL_CELL = (400, 356)
+"""The same of a frame that is higher than wide."""
+
 ENLARGED = 2.0
 """Sides of the object's box that the part of a frame which is enlarged has."""
 
@@ -123,13 +126,9 @@ def many_sheet(pairs: Sequence[Pair], media: Callable[[str], Path]) -> Picture:
     """Several pairs as RGB [H, W, 3], two to a line: source and target at the first frame, then at
     two thirds of the way, where a small object that is edited is seen close by."""
     blocks = [_block(pair, media) for pair in pairs]
-    if len(blocks) > 1 and len(blocks) % 2:
-        blocks.append(np.full_like(blocks[0], 255))
-    lines = [
-        np.concatenate([blocks[i], *(_gapped(block) for block in blocks[i + 1 : i + 2])], axis=1)
-        for i in range(0, len(blocks), 2)
-    ]
-    return np.concatenate(lines)
+    lines = [_side_by_side(blocks[i : i + 2]) for i in range(0, len(blocks), 2)]
+    width = max(line.shape[1] for line in lines)
+    return np.concatenate([_padded(line, width) for line in lines])
 
 
 def _block(pair: Pair, media: Callable[[str], Path]) -> Picture:
@@ -138,20 +137,24 @@ def _block(pair: Pair, media: Callable[[str], Path]) -> Picture:
         _strip("target", lambda: sample_frames(media(pair.target_video), 4)),
     ]
     later = 2  # of four: two thirds of the way
+    tall = any(side.frames.shape[1] > side.frames.shape[2] for side in sides)
+    shape = TALL_CELL if tall else CELL
     cells = [
-        _cell(_cut_out(side.frames[k], part) if not side.error else None, side.error)
-        for k, part in ((0, WHOLE), (later, _around_object(pair, media, later)))
+        _cell(_cut_out(side.frames[k], part) if not side.error else None, side.error, shape)
+        for k, part in ((0, WHOLE), (later, _around_object(pair, media, later, shape)))
         for side in sides
     ]
     words = f"{pair.pair_id[:8]}  {pair.task}  {_verdict(pair)}  {pair.instruction}"
-    width = len(cells) * CELL[1]
+    width = len(cells) * shape[1]
     gap = np.full((MARGIN, width, 3), 255, np.uint8)
     return np.concatenate([_line(words, width, _paper(pair)), np.concatenate(cells, axis=1), gap])
 
 
-def _around_object(pair: Pair, media: Callable[[str], Path], number: int) -> Part:
-    """What to show of one of four frames: around its mask, in a cell's shape; all of it where there
-    is no mask, or the object is large."""
+def _around_object(
+    pair: Pair, media: Callable[[str], Path], number: int, cell: tuple[int, int]
+) -> Part:
+    """What to show of one of four frames: around its mask, in the cell's shape; all of it where
+    there is no mask, or the object is large."""
     if not pair.mask:
         return WHOLE
     try:
@@ -161,7 +164,7 @@ def _around_object(pair: Pair, media: Callable[[str], Path], number: int) -> Par
     rows, columns = (np.flatnonzero(mask.any(axis=axis)) for axis in (1, 0))
     if not len(rows):
         return WHOLE
-    (height, width), shape = mask.shape, CELL[1] / CELL[0]
+    (height, width), shape = mask.shape, cell[1] / cell[0]
     high = ENLARGED * max(np.ptp(rows) + 1, (np.ptp(columns) + 1) / shape)
     part = high / height, high * shape / width
     if max(part) > WORTH_ENLARGING:
@@ -201,16 +204,16 @@ def _fitted(frames: NDArray[np.uint8], box: tuple[int, int]) -> NDArray[np.uint8
     return np.stack([cv2.resize(frame, size, interpolation=how) for frame in frames])
 
 
-def _cell(frame: Picture | None, error: str) -> Picture:
+def _cell(frame: Picture | None, error: str, shape: tuple[int, int]) -> Picture:
     """A frame in the top left corner of a cell, or a grey cell that says why there is none."""
     if frame is None:
-        cell = np.full((*CELL, 3), EMPTY, np.uint8)
-        lines = textwrap.wrap(error, CELL_LETTERS)[: CELL[0] // BAR]
+        cell = np.full((*shape, 3), EMPTY, np.uint8)
+        lines = textwrap.wrap(error, CELL_LETTERS)[: shape[0] // BAR]
         for k, line in enumerate(lines):
-            cell[k * BAR : (k + 1) * BAR] = _line(line, CELL[1], EMPTY)
+            cell[k * BAR : (k + 1) * BAR] = _line(line, shape[1], EMPTY)
         return cell
-    cell = np.full((*CELL, 3), 225, np.uint8)  # grey: holes and maps are black
-    fitted = _fitted(frame[None], CELL)[0]
+    cell = np.full((*shape, 3), 225, np.uint8)  # grey: holes and maps are black
+    fitted = _fitted(frame[None], shape)[0]
     cell[: fitted.shape[0], : fitted.shape[1]] = fitted
     return cell
 
@@ -236,9 +239,15 @@ def _padded(strip: Picture, width: int) -> Picture:
     return out
 
 
-def _gapped(block: Picture) -> Picture:
-    gap = np.full((block.shape[0], MARGIN, 3), 255, np.uint8)
-    return np.concatenate([gap, block], axis=1)
+def _side_by_side(blocks: Sequence[Picture]) -> Picture:
+    """One or two blocks on a white line that is as high as the higher one."""
+    height = max(block.shape[0] for block in blocks)
+    cells: list[Picture] = []
+    for block in blocks:
+        whole = np.full((height, block.shape[1], 3), 255, np.uint8)
+        whole[: block.shape[0]] = block
+        cells += [np.full((height, MARGIN, 3), 255, np.uint8), whole] if cells else [whole]
+    return np.concatenate(cells, axis=1)
 
 
 def _paper(pair: Pair) -> tuple[int, int, int]:

@@ -17,7 +17,7 @@ from catalog.keeping.erased import kept_path
 from catalog.media.image import read_image
 from catalog.provenance import provenance
 from catalog.records import Pair
-from catalog.report.sheet import BAR, CELL, EMPTY, FRAME_WIDTH, many_sheet, pair_sheet
+from catalog.report.sheet import BAR, CELL, EMPTY, FRAME_WIDTH, TALL_CELL, many_sheet, pair_sheet
 from catalog.report.terminal import half_blocks
 from flows.commands.reading.judgements import judgements, thresholds_of
 from tests.flows.tiny_training import HEIGHT, WIDTH
@@ -146,6 +146,20 @@ def test_a_small_object_is_seen_close_by_in_a_sheet_of_many(root: Path):
     assert np.abs(far[:, later].astype(int) - expected).mean() > 20
     gone = dataclasses.replace(pair, mask=f"media/00/{'0' * 64}.mkv")
     assert (many_sheet([gone], dataset.path)[BAR : BAR + CELL[0]] == far).all()
+
+
+def test_a_tall_pair_is_shown_as_large_as_a_wide_one(root: Path):
+    """Also beside a wide one, and in a block of its own height."""
+    dataset, wide = catalog.open(root), _pair(root)
+    with dataset.media.writing(".mp4") as draft:
+        media.write_video(draft.path, np.full((8, 2 * WIDTH, WIDTH, 3), 40, np.uint8), 25)
+    tall = dataclasses.replace(wide, source_video=draft.ref, target_video=draft.ref, mask="")
+    sheet = many_sheet([wide, tall], dataset.path)
+    assert sheet.shape[0] == many_sheet([tall], dataset.path).shape[0]
+    block = sheet[BAR:, -4 * TALL_CELL[1] :]
+    shown = np.argwhere((block[:, : TALL_CELL[1]] < 60).all(axis=-1))
+    assert (np.ptp(shown, axis=0) + 1 == (TALL_CELL[0], TALL_CELL[0] // 2)).all()
+    assert (sheet[: BAR + CELL[0], : 4 * CELL[1]] == many_sheet([wide], dataset.path)[:-8]).all()
 
 
 def test_missing_media_are_told_in_the_picture(root: Path):
