@@ -22,7 +22,6 @@ from typing import Any, TypeVar
 from prefect import flow
 
 from catalog.records import Clip
-from experts.serving import generates
 from flows.runtime.context import BuildRun
 from flows.runtime.results.answers import KeptAnswers
 from flows.runtime.running.batches import in_batches
@@ -102,11 +101,11 @@ def make_pairs(build: BuildRun) -> None:
 
 def _pairs(work: Work) -> None:
     ctx, recipe = work.ctx, work.ctx.recipe
-    swaps = bool(recipe.plan.weights.get("object_swap"))
-    painted = swaps and generates(recipe.experts, "object_swap", recipe.models)
+    donors = plan.needs_donors(recipe)
+    painted = plan.has_swaps(recipe) and not donors
     line = _Line(work)
     with DonorIndex() as index:
-        donated = _DonatedSwaps(work, line, index) if swaps and not painted else None
+        donated = _DonatedSwaps(work, line, index) if donors else None
 
         def take(shard: Shard[Clip]) -> None:
             if not shard:

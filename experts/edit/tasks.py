@@ -56,7 +56,9 @@ class Task:
     `plural` task means every object of a kind in the picture. One that `uncovers` shows what its
     object hides, which other frames must have seen. One `from_bank` takes an object from another
     clip, and so waits until all are annotated; a swap waits even where it need not, so that a
-    clip's swaps are one part of the tables.
+    clip's swaps are one part of the tables. Where a model paints what it is told, `ideas` says what
+    a language model is asked for about each kind of object (`experts.write.ideas`): what may
+    replace it, or looks it could take on.
     """
 
     name: str
@@ -73,6 +75,7 @@ class Task:
     plural: bool = False
     uncovers: bool = False
     from_bank: bool = False
+    ideas: Literal["", "replacements", "looks"] = ""
 
     @property
     def local(self) -> bool:
@@ -145,6 +148,7 @@ TASKS: dict[str, Task] = {
             alignment=True,
             trained="inpainter",
             from_bank=True,
+            ideas="replacements",
             planner=f"{_PLANNERS}SwapPlanner",
             generated=f"{_PLANNERS}GeneratedSwapPlanner",
         ),
@@ -157,6 +161,7 @@ TASKS: dict[str, Task] = {
             "Make {label} {prompt}",
             alignment=True,
             trained="local_stylizer",
+            ideas="looks",
             planner=f"{_PLANNERS}LocalStylePlanner",
         ),
         Task(

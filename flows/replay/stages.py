@@ -14,7 +14,6 @@ from catalog.errors import EditmillError
 from catalog.records import Plan, from_row
 from experts.local_edits.draw import DraftedClip
 from experts.plan.bank import Bank
-from experts.serving import generates
 from flows.replay.inputs import annotated_clips
 from flows.replay.target import Target
 from flows.runtime.context import Context
@@ -46,9 +45,8 @@ def run_plan(ctx: Context, what: Target) -> None:
     recipe = ctx.recipe
     shard = annotated_clips(ctx.catalog, what.clips)
     plan.run(ctx, shard)
-    if recipe.plan.weights.get("object_swap"):
-        donated = not generates(recipe.experts, "object_swap", recipe.models)
-        clips = annotated_clips(ctx.catalog) if donated else []
+    if plan.has_swaps(recipe):
+        clips = annotated_clips(ctx.catalog) if plan.needs_donors(recipe) else []
         kept = {each.clip.clip_id for each in bank.run(ctx, clips)}
         donors = bank.candidates(ctx, [each for each in clips if each.clip.clip_id in kept])
         plan.run_swaps(ctx, shard, Bank(donors))

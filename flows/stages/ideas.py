@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from catalog.keys import digest
 from experts.annotate.clip import AnnotatedClip
+from experts.edit.tasks import TASKS
 from experts.memory import using
 from experts.providers import chosen
 from experts.write.ideas import Ideas
@@ -22,9 +23,6 @@ from flows.runtime.results.journal import Document
 STAGE = "ideas"
 PER_LABEL = 3
 """Asked for with as many seeds for each kind of object of a clip, so that edits differ."""
-
-TASKS = {"object_swap": "replacements", "local_style_transfer": "looks"}
-"""The tasks with ideas, and what those are."""
 
 Named = dict[str, list[str]]
 """By label."""
@@ -43,7 +41,7 @@ def run(
 ) -> dict[str, ClipIdeas]:
     """By clip id; empty where no task of `generated` has ideas or the model is not capable."""
     chat = chosen(ctx.recipe.models.write, threads=ctx.recipe.run.threads)
-    wanted = [TASKS[task] for task in TASKS if task in generated]
+    wanted = [task.ideas for task in TASKS.values() if task.ideas and task.name in generated]
     if not (wanted and chat.structured):
         return {}
     ideas = Ideas(chat)

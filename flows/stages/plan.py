@@ -13,11 +13,13 @@ from dataclasses import dataclass
 
 from catalog.records import Clip, Plan, Track
 from experts.annotate.clip import AnnotatedClip
+from experts.edit.tasks import TASKS
 from experts.plan.attempts import attempts
 from experts.plan.bank import Bank
 from experts.plan.draw import draw, draw_swaps
 from experts.plan.planners import NO_DONORS, Scene
 from experts.serving import EMBEDDED, generates, provider_of
+from flows.recipe import Recipe
 from flows.runtime.context import Context
 from flows.stages import bank, ideas
 from flows.stages.recorded import ClipReference, recorded
@@ -66,10 +68,23 @@ def run_donated_swaps(
     return run_swaps(ctx, [clips[each.clip.clip_id] for each in shard], donors)
 
 
+def has_swaps(recipe: Recipe) -> bool:
+    """Whether the recipe has tasks that are planned apart, when all clips are annotated."""
+    return any(TASKS[task].from_bank for task, weight in recipe.plan.weights.items() if weight)
+
+
+def needs_donors(recipe: Recipe) -> bool:
+    """Whether one of those takes its object from another clip: a model that paints needs none."""
+    return any(
+        weight and TASKS[task].from_bank and not generates(recipe.experts, task, recipe.models)
+        for task, weight in recipe.plan.weights.items()
+    )
+
+
 def part(plan: Plan) -> str:
     """The part of the tables that a plan and its pair belong to. A clip's swaps are planned apart,
     and so they are a part of their own."""
-    return plan.clip_id + (SWAPS if plan.task == "object_swap" else "")
+    return plan.clip_id + (SWAPS if TASKS[plan.task].from_bank else "")
 
 
 def _attempts_at(ctx: Context, plan: Plan) -> int:

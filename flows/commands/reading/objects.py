@@ -24,7 +24,7 @@ from experts.serving import generates
 from flows.commands.tables import console, print_table
 from flows.recipe import Recipe
 from flows.replay.inputs import annotated_clips, context_of, recipe_of
-from flows.stages import bank
+from flows.stages import bank, plan
 
 WHY: Mapping[Unsuited, str] = {
     Unsuited.LABEL_IN_DOUBT: "of no sure label (min_score, min_mean_score)",
@@ -140,7 +140,7 @@ def _scenes(dataset: Catalog, recipe: Recipe, clips: Sequence[AnnotatedClip]) ->
         task for task in recipe.plan.weights if generates(recipe.experts, task, recipe.models)
     ]
     donors = NO_DONORS
-    if recipe.plan.weights.get("object_swap") and "object_swap" not in generated:
+    if plan.needs_donors(recipe):
         donors = Bank(bank.candidates(context_of(dataset, recipe), clips))
     for each in clips:
         yield Scene(each.clip, each.tracks, recipe.plan, donors, generated)
