@@ -95,7 +95,7 @@ class QualityFilter:
         """Changes with the model, with the encoder that its features come from, and with limits
         that are not the usual ones."""
         limits = "" if self.limits == LIMITS else f"+{digest(dataclasses.astuple(self.limits))[:8]}"
-        return f"4+{self.encoder.version}+{self.model_version}{limits}"
+        return f"5+{self.encoder.version}+{self.model_version}{limits}"
 
     @property
     def cut(self) -> Threshold:

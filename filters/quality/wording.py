@@ -27,11 +27,12 @@ FLAT_STYLES = frozenset(
     (
         "cartoon", "comic", "cutout", "drawing", "engraving", "etching", "flat", "linocut",
         "pencil", "pixel", "poster", "posterised", "posterized", "print", "silhouette", "sketch",
-        "stencil", "woodblock", "woodcut",
+        "statue", "stencil", "woodblock", "woodcut",
     )
 )  # fmt: skip
 """Techniques that put evenly coloured shapes beside each other (relief prints, stencils, cut paper,
-what is drawn for print and screen) or leave much of the paper bare. "pop art" is two words."""
+what is drawn for print and screen), leave much of the paper bare, or cast all in one material.
+"pop art" is two words."""
 
 
 def means_few_tones(prompt: str) -> bool:

@@ -143,6 +143,7 @@ def test_prompts_that_mean_few_tones() -> None:
     assert means_few_tones("a woodcut print in olive and cream")
     assert means_few_tones("Pop art with flat pink shapes")
     assert means_few_tones("an object drawn like a graphite pencil sketch")
+    assert means_few_tones("a golden statue of a person")
     assert not means_few_tones("an impressionist painting in lavender and gold")
     assert not means_few_tones("a popular artist, printed")
 
