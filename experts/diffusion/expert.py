@@ -45,6 +45,7 @@ from experts.edit.video.painting import GROW, painted_frame, painting, replaceme
 from experts.licences import EDITMILL, OutputLicence, combined
 from experts.masks.feather import dilated, pasted
 from experts.memory import GIB
+from experts.threads import one_for_torch
 
 ALGORITHM = 1
 """Increased whenever the same weights may give another output."""
@@ -155,6 +156,7 @@ class CogVideoXExpert:
             cache = self._cache or serving.cache
             check(cache, serving.solver)
             dtype = torch.bfloat16 if serving.precision == "bf16" else torch.float32
+            one_for_torch()
             editor = open_expert(self._folder, dtype, base).to(self._device)
             compiled = (
                 serving.compile and self._device.type == "cuda" and cache not in WITHIN_BLOCKS

@@ -15,6 +15,7 @@ from experts.checkpoint import Kind
 from experts.licences import OutputLicence
 from experts.providers.bounds import Dtype
 from experts.providers.registry import Provider, provider
+from experts.threads import one_for_torch
 
 AUTO: Final = "auto"
 
@@ -111,10 +112,7 @@ class HubModel(ABC):
             kind = self._kind()
             kind.installed()
             folder = kind.folder(self.checkpoint)
-            if self.device == "cpu":
-                from experts.threads import one_for_torch
-
-                one_for_torch()
+            one_for_torch()
             if kind.library == "transformers":
                 import transformers
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import cv2
 from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
@@ -14,11 +16,13 @@ def limit_threads(threads: int) -> None:
 
     Torch gets one all the same, and so does NumPy's linear algebra: another number would change
     the last bits of their results (`experts.threads`), and small matrices on two threads spend
-    most of their time waiting for each other.
+    most of their time waiting for each other. To import torch for that takes two seconds that a
+    build which finds all done does not need: whoever opens a network of torch sets it, too.
     """
     experts_threads.limit(threads)
     cv2.setNumThreads(threads)
-    experts_threads.one_for_torch()
+    if "torch" in sys.modules:
+        experts_threads.one_for_torch()
     threadpool_limits(1)
 
 

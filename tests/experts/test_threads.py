@@ -1,5 +1,6 @@
 """A recipe's number of threads reaches every network, and changes no byte."""
 
+import sys
 import threading
 from collections.abc import Iterator
 from pathlib import Path
@@ -90,6 +91,18 @@ def test_torch_has_one_thread_whatever_the_recipe_says(numbers: None) -> None:
     thread.start()
     thread.join()
     assert found == [(4, 4, 1)]
+
+
+def test_torch_is_not_imported_for_a_build_that_opens_no_network_of_it(
+    numbers: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[None] = []
+    monkeypatch.setattr(threads, "one_for_torch", lambda: asked.append(None))
+    worker.limit_threads(2)
+    assert asked == [None]
+    monkeypatch.delitem(sys.modules, "torch")
+    worker.limit_threads(2)
+    assert asked == [None]
 
 
 @pytest.mark.weights
