@@ -23,7 +23,8 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[PrefectServer]:
     running = PrefectServer(f"http://127.0.0.1:{port}/api", folder)
     process = running.prefect("server", "start", "--host", "127.0.0.1", "--port", str(port))
     try:
-        until(lambda: process.poll() is None and answers(running.url))
+        until(lambda: process.poll() is not None or answers(running.url))
+        assert process.poll() is None, (folder / "server.log").read_text()[-2000:]
         prefect_settings.apply(running.url)
         yield running
     finally:

@@ -29,6 +29,7 @@ SETTINGS = {
     "PREFECT_SERVER_MEMOIZE_BLOCK_AUTO_REGISTRATION": "false",  # imports all of Kubernetes'
     "PREFECT_SERVER_SERVICES_SCHEDULER_LOOP_SECONDS": "3",
     "PREFECT_SERVER_SERVICES_SCHEDULER_RECENT_DEPLOYMENTS_LOOP_SECONDS": "1",
+    "PREFECT_SERVER_EVENTS_PROACTIVE_GRANULARITY": "PT1S",  # between looks for a silent run
     "PREFECT_WORKER_QUERY_SECONDS": "1",
     "PREFECT_SERVER_REGISTER_BLOCKS_ON_START": "false",  # who saves one registers its type
     # What no test looks at, and keeps a database in a file busy.
@@ -55,7 +56,7 @@ def until(found: Callable[[], T | None], seconds: float = PATIENCE) -> T:
     while time.monotonic() < end:
         if answer := found():
             return answer
-        time.sleep(0.5)
+        time.sleep(0.2)
     raise AssertionError(f"not within {seconds:.0f} s")
 
 

@@ -147,10 +147,10 @@ def test_a_run_whose_worker_is_killed_goes_on_and_computes_nothing_twice(
         until(lambda: list(out.glob("work/edit/*/*/*.json")))
         kill(worker)
     made = {path: path.stat().st_mtime_ns for path in out.glob("work/*/*/*/*.json")}
-    until(lambda: any(name == "Crashed" for name, _ in history(server, run.id)))
-    with server.client() as client:  # what is left may take longer
-        automations.ensure(client, str(out), automations.rules(str(out), every))
-    with server.worker("mortal"):
+    with server.worker("mortal"):  # it is ready by the time that the run is missed
+        until(lambda: any(name == "Crashed" for name, _ in history(server, run.id)))
+        with server.client() as client:  # what is left may take longer
+            automations.ensure(client, str(out), automations.rules(str(out), every))
         last = ended(server, run.id)
     assert last.run_count == 2
     assert {path: path.stat().st_mtime_ns for path in made} == made
