@@ -24,6 +24,7 @@ from flows.release.outcome import Outcome
 from flows.release.since import made_since
 from flows.runtime.context import Context, context
 from flows.runtime.monitoring.status import StageStatus
+from flows.runtime.orchestration import client as prefect_client
 from flows.runtime.orchestration.client import Connection
 from flows.runtime.orchestration.server import OrchestrationServer
 from tests.flows.tiny_training import release_footage, write_pairs
@@ -177,6 +178,7 @@ def test_a_server_that_is_away_ends_no_build_and_is_told_once(
     ctx: Context, told: list[str], url: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(artifacts, "UPDATE_SECONDS", 0.02)
+    monkeypatch.setattr(prefect_client, "DELIVERY_SECONDS", 0.5)
     away = Connection("http://127.0.0.1:9/api", threading.Event(), told.append)
     began = time.monotonic()
     with temporary_settings({PREFECT_API_URL: away.url}):
