@@ -196,21 +196,6 @@ def test_of_two_attempts_the_judge_keeps_one(built: Built) -> None:
     assert scored.select(pl.len()).collect().item() == len(pairs) * len(VLM_SCORES)
 
 
-def test_tokens_are_counted(built: Built) -> None:
-    outcomes = {name: built.outcome(name)[0] for name in NAMES}
-    spent = {name: outcome["totals"]["models"] for name, outcome in outcomes.items()}
-    assert spent["serverless"] == {}
-    for name in ("pairs", "records"):
-        (used,) = spent[name].values()
-        assert used["prompt_tokens"] == 100 * used["requests"]
-        assert any(note.startswith("scripted: ") for note in outcomes[name]["notes"])
-    asked = sum(spent[name]["scripted"]["requests"] for name in ("pairs", "records"))
-    assert asked == built.server.asked.total()  # so nothing by a build again
-    assert set(built.server.asked) == {
-        *("caption", "region", "replacement", "look", "instruction", "judgement", "comparison")
-    }
-
-
 COMMIT = re.compile(r"^[^:]+/[^:]+@[0-9a-f]{40}$")
 SERVED = "that of the model which the server serves"
 USED = {
@@ -259,6 +244,21 @@ def test_another_build_asks_for_and_makes_nothing(built: Built, name: str) -> No
     computed = {"plan", "bank", "draw", "report"}  # drawn anew at no cost
     for stage, line in stages.items():
         assert stage in computed or line["reused"] == line["records"] > 0, stage
+
+
+def test_tokens_are_counted(built: Built) -> None:
+    outcomes = {name: built.outcome(name)[0] for name in NAMES}
+    spent = {name: outcome["totals"]["models"] for name, outcome in outcomes.items()}
+    assert spent["serverless"] == {}
+    for name in ("pairs", "records"):
+        (used,) = spent[name].values()
+        assert used["prompt_tokens"] == 100 * used["requests"]
+        assert any(note.startswith("scripted: ") for note in outcomes[name]["notes"])
+    asked = sum(spent[name]["scripted"]["requests"] for name in ("pairs", "records"))
+    assert asked == built.server.asked.total()  # so nothing by a build again
+    assert set(built.server.asked) == {
+        *("caption", "region", "replacement", "look", "instruction", "judgement", "comparison")
+    }
 
 
 def test_a_model_without_words_is_asked_for_no_object(built: Built) -> None:
