@@ -16,6 +16,7 @@ with a tenth hidden take 8–14 s of one core, spread over `threads`; flows hold
 from __future__ import annotations
 
 import dataclasses
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import cv2
@@ -23,7 +24,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from catalog.errors import BadInput
-from experts.annotate.motion.camera import camera_path
+from catalog.media.image import Transparent
+from experts.annotate.motion.camera import Transform, camera_path
 from experts.annotate.motion.still_background import EVERY, shows_object
 from experts.base import EditRequest, EditResult, Frames, Masks
 from experts.edit.remover.background_flow import camera_flow, camera_steps
@@ -32,7 +34,7 @@ from experts.edit.remover.fills.migan import Migan
 from experts.edit.remover.fills.stacked_fill import EXACT, decibels
 from experts.edit.remover.occlusion import OccludedObject, occluded_objects, restore_occluded
 from experts.edit.remover.settings import RemoverSettings
-from experts.edit.remover.two_passes import FillMasks, fill_in_two_passes
+from experts.edit.remover.two_passes import FillMasks, TwoPassFill, fill_in_two_passes
 from experts.edit.remover.view import view_of
 from experts.edit.settings import version_with
 from experts.licences import of_weights
@@ -162,13 +164,43 @@ class Remover:
         background = request.params.get("background")
         if background is not None and shows_object(background, frames[::EVERY], masks[::EVERY]):
             background = None
-        view = view_of(holes, steps)
+        fill = self._fill(frames, places, steps, background)
+        filled, visible, inpainted, error = fill.frames, fill.visible, fill.inpainted, fill.error
+        restored = restore_occluded(filled, frames, places.wanted, occluded)
+        filled, holes, shadow, rim = filled[own], holes[own], shadow[own], rim[own]
+        visible, restored, inpainted = visible[own], restored[own], inpainted[own]
+        visible, inpainted = visible & ~restored, inpainted & ~restored
+        _feather(filled, frames[own], rim, self.settings.feather_px)
+
+        info["fill_error"] = round(decibels(float(error[own][holes].mean())), 2)
+        shares = {
+            "shadow": shadow,
+            "by_median": fill.static[own] * visible,
+            "by_flow": (1 - fill.static[own]) * visible,
+            "by_migan": inpainted,
+            "by_others": restored,
+            "by_telea": holes & ~visible & ~inpainted & ~restored,
+        }
+        area = max(1, int(holes.sum()))
+        info |= {name: float(part.sum()) / area for name, part in shares.items()}
+        return RemovalResult(filled, places.wide[own], inpainted, error[own], info)
+
+    def _fill(
+        self,
+        frames: Frames,
+        places: FillMasks,
+        steps: Sequence[Transform],
+        background: Transparent | None,
+    ) -> TwoPassFill:
+        """The holes of `places` filled, by what the part of the picture that this needs shows."""
+        view = view_of(places.holes, steps)
 
         def paint(t: int, part: NDArray[np.uint8], hole: NDArray[np.bool_]) -> NDArray[np.uint8]:
-            picture, open_part = view.placed(part, frames[t]), view.placed(hole, holes[t] & False)
+            picture = view.placed(part, frames[t])
+            open_part = view.placed(hole, places.holes[t] & False)
             return view.of(self._migan.paint(picture, open_part)[None])[0]  # sees all around it
 
-        fill = fill_in_two_passes(
+        return fill_in_two_passes(
             view.of(frames),
             places.within(view),
             view.steps(steps),
@@ -177,25 +209,6 @@ class Remover:
             self.settings,
             self._threads,
         ).placed(view, frames)
-        filled, visible, inpainted, error = fill.frames, fill.visible, fill.inpainted, fill.error
-        restored = restore_occluded(filled, frames, places.wanted, occluded)
-        filled, holes, shadow, rim = filled[own], holes[own], shadow[own], rim[own]
-        visible, restored, inpainted = visible[own], restored[own], inpainted[own]
-        visible, inpainted = visible & ~restored, inpainted & ~restored
-        _feather(filled, frames[own], rim, self.settings.feather_px)
-
-        area = max(1, int(holes.sum()))
-        info["fill_error"] = round(decibels(float(error[own][holes].mean())), 2)
-        info["shadow"] = int(shadow.sum()) / area
-        for key, part in (
-            ("by_median", fill.static[own] * visible),
-            ("by_flow", (1 - fill.static[own]) * visible),
-            ("by_migan", inpainted),
-            ("by_others", restored),
-            ("by_telea", holes & ~visible & ~inpainted & ~restored),
-        ):
-            info[key] = float(part.sum()) / area
-        return RemovalResult(filled, places.wide[own], inpainted, error[own], info)
 
 
 def _only(own: slice, masks: Masks) -> Masks:
