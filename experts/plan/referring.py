@@ -55,6 +55,9 @@ NEARER = 0.15
 LOOKS_NEARER = 1.2
 """Least area ratio of the foremost object and any other: of like things the near one is larger."""
 
+FOREGROUND = 0.8
+"""Least height, from the top, of the lower edge of what anybody calls the foreground."""
+
 GOES = 0.08
 """Widths that an object must travel to be said to go somewhere; half of it is standing."""
 
@@ -138,7 +141,8 @@ class _Instance:
             if self._is_beyond(sign, 0.5 - SIDE) and self._leads(sign, APART, APART / 2):
                 yield f"{label} on the {side}"
         if self._is_nearest():
-            yield f"{label} in the foreground"
+            low = _foot(self.own) >= FOREGROUND
+            yield f"{label} {'in the foreground' if low else 'closest to the camera'}"
         if label != "person" and self._is_largest():
             yield f"large {label}"
         for side, sign in (("left", -1), ("right", 1)):

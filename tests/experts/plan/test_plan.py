@@ -193,7 +193,7 @@ def test_movement_and_nearness_tell_instances_apart() -> None:
     near = track("n", 420)
     for t in range(64):
         near.boxes[4 * t + 3] += 75
-    assert refer(near, [still, near], CLIP, whole, alive) == "car in the foreground"
+    assert refer(near, [still, near], CLIP, whole, alive) == "car closest to the camera"
 
 
 def test_the_far_side_is_far_and_nobody_is_a_large_person() -> None:

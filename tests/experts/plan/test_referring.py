@@ -85,7 +85,8 @@ def test_an_expression_fits_its_object_and_no_other(places, pan):
                 for other in others:
                     gone = middles(other)[-1] - middles(other)[0]
                     assert max(sign * gone, sign * (gone - moved)) < 0.05
-        if rest == "in the foreground":
+        if rest in ("in the foreground", "closest to the camera"):
+            assert (rest == "in the foreground") == (np.median(feet(own)) >= 0.8 * HEIGHT)
             assert all(feet(own).mean() > feet(t).mean() for t in others)
             assert all(areas(own) > areas(t) for t in others)
         if rest == "large":
@@ -175,8 +176,10 @@ def test_nobody_walks_who_rides_or_runs(label, speed):
 
 
 def test_a_near_thing_is_not_large_and_a_speck_is_no_rival():
-    near = track("n", 300, foot=340, height=130)
-    assert refer(near, [near, track("o", 330)], CLIP, WHOLE, ALIVE) == "car in the foreground"
+    for foot, place in ((280, "closest to the camera"), (340, "in the foreground")):
+        near = track("n", 300, foot=foot, height=130)
+        other = track("o", 330, foot=foot - 80)
+        assert refer(near, [near, other], CLIP, WHOLE, ALIVE) == f"car {place}"
     big = track("b", 300, foot=250, height=130)
     assert refer(big, [big, track("o", 330)], CLIP, WHOLE, ALIVE) == "large car"
     speck = track("o", 100, height=30)

@@ -23,6 +23,7 @@ LABELS = (
     "person walking to the right",
     "scissors on the left",
     "car in the foreground",
+    "truck closest to the camera",
     "bicycle on the far right",
     "large vehicle",
 )
