@@ -48,7 +48,8 @@ _COCO_WORDS = frozenset(word for c in COCO_LABELS for n in (1, 2) for word in na
 
 _ATTRIBUTES = word_set(
     "red orange yellow green turquoise blue purple pink brown white gray grey black golden silver"
-    " leftmost rightmost closest nearest foreground large larger largest small smaller smallest big tall"
+    " leftmost rightmost closest nearest foreground large larger largest small smaller smallest big"
+    " tall"
 )
 _SIDE = re.compile(r"\b(?:the|far) (left|right)\b")
 """By which one of several objects is told from the others, and must not be at will."""
