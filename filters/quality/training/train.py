@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -19,6 +20,7 @@ from filters.quality.model import QualityModel
 from filters.quality.training.ensemble import MLPS, MlpSettings, fit
 from filters.quality.training.evaluation import evaluate
 from filters.quality.training.good_edits import MADE_BY_EXPERTS, GoodEdits
+from filters.quality.training.kept_sets import KeptSets
 from filters.quality.training.labelled import LabelledPair, labelled_examples
 from filters.quality.training.training_set import TrainingSet, joined, training_set
 
@@ -50,23 +52,27 @@ def sample_pairs(
     footage: Sequence[tuple[str, Path]] = (),
     labelled: Sequence[LabelledPair] = (),
     edits: GoodEdits | None = None,
+    keep_in: Path | None = None,
     tell: Callable[[str], None] = lambda line: None,
 ) -> TrainingSet:
     """The training pairs that `edits`, by default GoodEdits, makes from sample clips, and from
     more `footage` (source ids and video files), with the pairs that people `labelled`.
 
-    `tell` gets a line now and then; what it raises ends the work. Raises EditmillError where a
-    sample or a model that makes edits cannot be had.
+    What `keep_in`, a folder, has of a source's pairs is not made again, and what is made is kept
+    there (`filters.quality.training.kept_sets`). `tell` gets a line now and then; what it raises
+    ends the work. Raises EditmillError where a sample or a model that makes edits cannot be had.
     """
     videos = [(weights.entry(name).sha256, weights.fetch(name)) for name in samples]
     own = {source for source, _ in videos}
     videos += [video for video in footage if video[0] not in own]
     made = edits or GoodEdits()
+    kept = None if keep_in is None else KeptSets(keep_in, seed, made, encoder)
     synthetic = []
     for number, video in enumerate(videos, start=1):
         source = f"source {number} of {len(videos)} ({video[0][:8]})"
         pairs = _counted(made.pairs([video], seed), source, tell)
-        synthetic.append(training_set(pairs, seed, encoder))
+        make = partial(training_set, pairs, seed, encoder)
+        synthetic.append(make() if kept is None else kept.of(video[0], make))
     return joined([*synthetic, *labelled_examples(labelled, encoder, tell)])
 
 

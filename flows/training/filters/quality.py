@@ -11,7 +11,7 @@ from prefect.cache_policies import NO_CACHE
 
 from catalog.storage.files import check_writable, make_folder
 from filters.quality.model import SHIPPED, QualityModel
-from filters.quality.training import train
+from filters.quality.training import kept_sets, train
 from filters.quality.training.ensemble import MLPS
 from filters.quality.training.evaluation import agreement, describe_metrics
 from filters.quality.training.good_edits import GoodEdits
@@ -33,9 +33,11 @@ def make_training_pairs(
     footage: Footage = (),
     labelled: Sequence[LabelledPair] = (),
     encoder: Named = EMBEDDED,
+    anew: bool = False,
 ) -> TrainingSet:
     """Good edits of samples and footage, the same edits broken on purpose, and labelled pairs, as
-    descriptors."""
+    descriptors. Unless they are to be made `anew`, those of a source that an earlier training made
+    are taken from the user's cache."""
     return train.sample_pairs(
         encoder_named(encoder),
         samples,
@@ -43,6 +45,7 @@ def make_training_pairs(
         footage=footage,
         labelled=labelled,
         edits=GoodEdits(windows=windows),
+        keep_in=None if anew else kept_sets.own_folder(),
         tell=tell,
     )
 
@@ -86,8 +89,8 @@ def train_quality(
     Args:
         out: The safetensors file to write the model to. A recipe judges with it by
             `filters: {quality_model: FILE}`.
-        compare_with: A model's file. Both models judge the training pairs, and how far they agree
-            is returned.
+        compare_with: A model's file. Both models judge the training pairs, which are made anew
+            for it, and how far they agree is returned.
         samples: Video clips, by slot of experts/weights/weights.toml, that the training pairs are
             made from; at least two. Each is held out once.
         windows: Clips taken from each video.
@@ -100,7 +103,7 @@ def train_quality(
         make_folder(out.parent)
         check_writable(out)  # else it would be told once all is made
     known = None if compare_with is None else QualityModel.load(compare_with)
-    examples = make_training_pairs(samples, windows, seed, encoder=encoder)
+    examples = make_training_pairs(samples, windows, seed, encoder=encoder, anew=known is not None)
     model = fit(examples, samples, seed, mlps_per_fold, encoder=encoder)
     if out is not None:
         model.save(out)

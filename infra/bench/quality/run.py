@@ -10,13 +10,10 @@ again. How the filter fares on footage of no training: infra/bench/quality/unsee
 from __future__ import annotations
 
 import argparse
-import dataclasses
 import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-
-import numpy as np
 
 sys.path.insert(0, str(Path(__file__).resolve().parents[3]))
 
@@ -24,6 +21,7 @@ from filters.encoder.embedded import EmbeddedEncoder
 from filters.quality.descriptor import BY_MEASURES
 from filters.quality.training import ensemble, train
 from filters.quality.training.ensemble import STYLES, MlpSettings
+from filters.quality.training.kept_sets import load, save
 from filters.quality.training.training_set import TrainingSet
 
 
@@ -44,10 +42,8 @@ VARIANTS: dict[str, Sequence[MlpSettings]] = {
 def kept(path: Path, make: Callable[[], TrainingSet]) -> TrainingSet:
     """The training set in the file, made first if there is none."""
     if not path.is_file():
-        np.savez(path, **dataclasses.asdict(make()))
-    with np.load(path) as file:
-        names = ("kinds", "tasks", "sources", "clips")
-        return TrainingSet(file["x"], *(tuple(map(str, file[name])) for name in names))
+        save(path, make())
+    return load(path)
 
 
 def main() -> None:
