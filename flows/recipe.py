@@ -76,8 +76,8 @@ class Run(Part):
     runner: Literal["threads", "ray"] = "threads"  # of this process, or a Ray cluster's workers
     ray_address: str | None = Field(default=None, min_length=1)  # of a cluster to join, such as
     # `ray://head:10001` or `auto`; None starts one on this machine
-    # Per model call; torch has one (experts.threads).
-    threads: int = Field(default=1, ge=1, le=10_000)
+    # Per model call; torch has one (experts.threads). More than there are cores only costs memory.
+    threads: int = Field(default=1, ge=1, le=256)
     # GiB of each GPU; None: nearly all of it.
     gpu_memory: float | None = Field(default=None, gt=0, le=1e6)
     log: LogLayout = "lines"  # on stderr; json: an object a line (flows.runtime.monitoring.logs)

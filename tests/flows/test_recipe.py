@@ -77,6 +77,11 @@ def test_numbers_have_bounds(where: str, key: str) -> None:
         recipe.parse(json.dumps(values), "t")
 
 
+def test_no_network_is_asked_for_thousands_of_threads() -> None:
+    with pytest.raises(EditmillError, match=r"`run.threads`: .*less than or equal to 256"):
+        recipe.parse(MINIMAL + "run: {threads: 257}\n", "t")
+
+
 def test_a_task_of_next_to_no_weight_is_refused() -> None:
     with pytest.raises(EditmillError, match=r"deblur has next to no weight; give 0, or at least"):
         recipe.parse(MINIMAL.replace("deblur: 1", "upscaling: 1, deblur: 5.0e-324"), "t")
