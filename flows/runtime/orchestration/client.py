@@ -39,6 +39,13 @@ is over by then, and what is computed meanwhile is kept either way."""
 LONGEST_PAUSE = 15.0
 """Seconds between two tries at most; they begin at one and double."""
 
+REQUEST_SECONDS = 30.0
+"""Seconds a server may take to answer a request: a busy one with SQLite takes some."""
+
+REQUEST_SECONDS_AWAY = 10.0
+"""The same of one that did not answer the request before: it may hang, and a build that shall stop
+meanwhile waits for no more than this."""
+
 NOT_READY = (408, 429)
 """HTTP states, besides its own errors from 500 on, of a server that is there but not ready."""
 
@@ -106,6 +113,17 @@ class Connection:
                     f"waiting up to {PATIENCE / 60:.0f} minutes for it."
                 )
             return min(2.0 ** (self._failures - 1), LONGEST_PAUSE)
+
+    def prepare(self, request: httpx.Request) -> None:
+        """Bounds how long the request waits for its answer. Raises what :meth:`pause_after` does
+        where it would only wait in vain: as a flow ends, Prefect sends several more."""
+        with self._lock:
+            if self.lost is not None:
+                raise self.lost
+            if self._failures and self._stop.is_set():
+                raise Stopped
+            seconds = REQUEST_SECONDS_AWAY if self._failures else REQUEST_SECONDS
+        request.extensions["timeout"] = httpx.Timeout(seconds).as_dict()
 
     def answered(self) -> None:
         """The server is there."""
@@ -221,6 +239,7 @@ class _SyncClient(PrefectHttpxSyncClient):
         if connection is None:
             return super().send(request, *args, **kwargs)
         while True:
+            connection.prepare(request)
             try:
                 answer = super().send(request, *args, **kwargs)
             except (httpx.TransportError, PrefectHTTPStatusError) as error:
@@ -239,6 +258,7 @@ class _AsyncClient(PrefectHttpxAsyncClient):
         if connection is None:
             return await super().send(request, *args, **kwargs)
         while True:
+            connection.prepare(request)
             try:
                 answer = await super().send(request, *args, **kwargs)
             except (httpx.TransportError, PrefectHTTPStatusError) as error:

@@ -313,6 +313,29 @@ def test_waiting_ends_when_the_build_shall_stop() -> None:
 
 
 @pytest.mark.usefixtures("prefect")
+def test_a_server_that_hangs_is_away_and_keeps_no_build_that_shall_stop(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It takes connections, and never answers; Prefect's own client would wait for a minute each
+    time, and sends several requests as a flow ends."""
+    from flows.runtime.orchestration import client as prefect_client
+
+    monkeypatch.setattr(prefect_client, "REQUEST_SECONDS", 0.3)
+    monkeypatch.setattr(prefect_client, "REQUEST_SECONDS_AWAY", 0.1)
+    stop = threading.Event()
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        url = f"http://127.0.0.1:{listening.getsockname()[1]}/api"
+        client = prefect_client.orchestration.PrefectHttpxSyncClient(base_url=url)
+        with prefect_client.using(_connected(Lines(), stop)):
+            began = time.monotonic()
+            threading.Timer(0.5, stop.set).start()
+            for _ in range(5):
+                with pytest.raises(Stopped):
+                    client.get("/flows")
+            assert time.monotonic() - began < 5
+
+
+@pytest.mark.usefixtures("prefect")
 def test_an_answer_is_an_answer() -> None:
     from prefect.exceptions import PrefectHTTPStatusError
 
