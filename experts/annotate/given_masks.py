@@ -15,17 +15,23 @@ from catalog.media.sides import one_shape
 from catalog.wording import counted
 from experts.annotate.detection.detect import Detection, Detector
 from experts.annotate.rules import Annotate
+from experts.annotate.tracking.results import TrackedObject
 from experts.annotate.tracking.segment import Segmenter
+from experts.annotate.tracking.settings import TrackerSettings
 from experts.annotate.tracking.tracker import Tracker
 from experts.base import Frames, Masks
 from experts.instances import loaded
 from experts.masks import files as mask_files
+from experts.masks.geometry import Box, box_iou
 from experts.masks.packed import Union
 
 log = logging.getLogger("editmill")
 
 ALL = 50
 """Objects tracked when a label asks for all there are."""
+
+SAME = 0.5
+"""Box IoU from which two boxes are of one object (the usual one of detection benchmarks)."""
 
 CHANGED = 24
 """Levels of 255: above what compression does to footage that was not edited."""
@@ -85,22 +91,31 @@ def from_change(source: Frames, target: Frames) -> Masks:
     return np.stack([cv2.morphologyEx(c, cv2.MORPH_CLOSE, kernel) > 0 for c in opened])
 
 
-class _GivenBox:
-    """Stands in for the detector: the object is where the user says, in the first frame."""
+class _FromBox:
+    """The detector, told where one object is in the first frame. What it finds there itself gives
+    the object its kind, by which later detections continue the track."""
 
-    version = "given"
-
-    def __init__(self, box: tuple[float, float, float, float], label: str) -> None:
-        self._first: Detection | None = Detection(label or "object", 1.0, box)
+    def __init__(self, detector: Detector, box: Box, label: str) -> None:
+        self._detector, self._box, self._label = detector, box, label
+        self._begun = False
+        self.version = detector.version
 
     def detect(
         self, frames: Sequence[np.ndarray], phrases: Sequence[str] = ()
     ) -> list[list[Detection]]:
-        found: list[list[Detection]] = [[] for _ in frames]
-        if self._first is not None:
-            found[0].append(self._first)
-            self._first = None
+        found = self._detector.detect(frames, phrases)
+        if not self._begun:
+            self._begun = True
+            found[0] = self._with_box(found[0])
         return found
+
+    def _with_box(self, found: Sequence[Detection]) -> list[Detection]:
+        overlaps = [box_iou(one.box, self._box) for one in found]
+        label = self._label or "object"
+        if found and max(overlaps) >= SAME:
+            label = found[int(np.argmax(overlaps))].label
+        others = [one for one, o in zip(found, overlaps, strict=True) if o < SAME]
+        return [Detection(label, 1.0, self._box), *others]
 
 
 def from_box(frames: Frames, text: str, label: str, fps: float) -> Masks:
@@ -114,7 +129,16 @@ def from_box(frames: Frames, text: str, label: str, fps: float) -> Masks:
     height, width = frames.shape[1:3]
     if not (0 <= x0 < x1 <= width and 0 <= y0 < y1 <= height):
         raise EditmillError(f"--box {text}: not a box inside the {width}×{height} picture")
-    return _tracked(frames, fps, _GivenBox((x0, y0, x1, y1), label), f"--box {text}")
+    box = x0, y0, x1, y1
+    found = _track(frames, fps, _FromBox(loaded(Detector), box, label))
+    begun = [f for f in found if f.first == 0 and box_iou(f.boxes[0], box) >= SAME]
+    begun.sort(key=lambda f: -box_iou(f.boxes[0], box))
+    if not begun:
+        raise EditmillError(
+            f"--box {text}: nothing in it could be followed; draw it tightly around one object, or "
+            "give --mask"
+        )
+    return _masks(begun[:1], len(frames), f"--box {text}", "--object or --mask")
 
 
 def from_label(frames: Frames, label: str, fps: float) -> Masks:
@@ -122,20 +146,16 @@ def from_label(frames: Frames, label: str, fps: float) -> Masks:
     detector = loaded(Detector)
     if not label:
         raise EditmillError("no object given; add --object, --box or --mask")
-    return _tracked(frames, fps, detector, f"--object {label}", label)
-
-
-def _tracked(frames: Frames, fps: float, detector: object, asked: str, label: str = "") -> Masks:
-    interval = max(1, round(Annotate().keyframe_seconds * fps))
-    found = Tracker(detector, loaded(Segmenter), max_objects=ALL).track(frames, interval)  # type: ignore[arg-type]
-    seen = sorted({f.label for f in found})
-    found = [f for f in found if not label or f.label == label]
+    asked = f"--object {label}"
+    every = _track(frames, fps, detector)
+    found = [f for f in every if f.label == label]
     if not found:
+        seen = sorted({f.label for f in every})
         others = f"; seen: {', '.join(seen)}" if seen else ""
-        other = "--mask" if asked.startswith("--box") else "--mask or --box"
-        raise EditmillError(f"{asked}: no such object found in the video{others}; give {other}")
-    crowded = {frame for f in found for frame, _ in f.rivals} if label else set()
-    if crowded:
+        raise EditmillError(
+            f"{asked}: no such object found in the video{others}; give --mask or --box"
+        )
+    if crowded := {frame for f in found for frame, _ in f.rivals}:
         log.warning(
             "%s: at %s more of them are seen than could be followed; these "
             "stay as they are, and a removal of the others may show them as ghosts: look at the "
@@ -143,17 +163,28 @@ def _tracked(frames: Frames, fps: float, detector: object, asked: str, label: st
             asked,
             counted(len(crowded), "moment"),
         )
+    return _masks(found, len(frames), asked, "--mask")
+
+
+def _track(frames: Frames, fps: float, detector: Detector | _FromBox) -> list[TrackedObject]:
+    """All objects, also those that are followed for a few frames only."""
+    interval = max(1, round(Annotate().keyframe_seconds * fps))
+    few = 1 if isinstance(detector, _FromBox) else TrackerSettings.min_frames
+    tracker = Tracker(detector, loaded(Segmenter), max_objects=ALL, min_frames=few)  # type: ignore[arg-type]
+    return tracker.track(frames, interval)
+
+
+def _masks(found: Sequence[TrackedObject], frames: int, asked: str, other: str) -> Masks:
+    """Where any of them is; says where none is, and what `other` option may help."""
     masks: Masks = np.stack(Union([f.masks for f in found]))
     followed = int(masks.any((1, 2)).sum())
-    if followed < len(masks):
-        # A label is looked for at every keyframe, a box is only followed from the first frame.
-        other = "--object or --mask" if asked.startswith("--box") else "--mask"
+    if followed < frames:
         log.warning(
             "%s: found in %d of %d frames, and only these are edited; where it is to be seen in "
             "others too, give %s",
             asked,
             followed,
-            len(masks),
+            frames,
             other,
         )
     return masks

@@ -12,8 +12,9 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from catalog.errors import BadInput
+from catalog.errors import BadInput, EditmillError
 from experts.annotate import given_masks
+from experts.annotate.detection.detect import Detection
 from experts.masks.files import from_images
 from experts.masks.packed import MaskTrack
 
@@ -232,14 +233,49 @@ def test_an_object_that_was_lost_is_told(monkeypatch, caplog, scene):
     frames = scene(6, 64, 80)
     masks = np.zeros(frames.shape[:3], bool)
     masks[:2, 10:30, 10:30] = True
-    found = SimpleNamespace(label="object", masks=MaskTrack(masks, masks.shape[1:]))
-    tracker = SimpleNamespace(track=lambda *_: [found])
+    boxes = np.tile(np.float32([10, 10, 30, 30]), (6, 1))
+    found = SimpleNamespace(
+        label="object", masks=MaskTrack(masks, masks.shape[1:]), first=0, boxes=boxes
+    )
+    beside = SimpleNamespace(label="object", masks=None, first=0, boxes=boxes + 30)
+    tracker = SimpleNamespace(track=lambda *_: [beside, found])
     monkeypatch.setattr(given_masks, "Tracker", lambda *_, **__: tracker)
-    monkeypatch.setattr(given_masks, "loaded", lambda kind: None)
+    monkeypatch.setattr(given_masks, "loaded", lambda kind: SimpleNamespace(version="1"))
     with caplog.at_level(logging.WARNING, "editmill"):
         np.testing.assert_array_equal(given_masks.from_box(frames, "10,10,30,30", "", 25), masks)
     assert "found in 2 of 6 frames" in caplog.text
     assert caplog.text.rstrip().endswith("give --object or --mask")
+
+
+class Found:
+    """A detector that sees these, in every frame."""
+
+    version = "found"
+
+    def __init__(self, *found: Detection) -> None:
+        self.found = found
+
+    def detect(self, frames, phrases=()):
+        return [list(self.found) for _ in frames]
+
+
+@pytest.mark.parametrize("label", ["", "man"])
+def test_a_box_is_followed_by_what_the_detector_finds_of_it(monkeypatch, scene, label):
+    frames, asked = scene(6, 64, 80), []
+    seen = Detection("person", 0.7, (11, 10, 31, 30)), Detection("dog", 0.6, (50, 40, 60, 50))
+
+    def track(detector, *_, **__):
+        asked.extend(detector.detect([frame])[0] for frame in frames[:2])
+        return SimpleNamespace(track=lambda *_: [])
+
+    monkeypatch.setattr(given_masks, "Tracker", track)
+    for found, kind in ((Found(*seen), "person"), (Found(seen[1]), label or "object")):
+        asked.clear()
+        monkeypatch.setattr(given_masks, "loaded", lambda _, found=found: found)
+        with pytest.raises(EditmillError, match="--box 10,10,30,30: nothing in it could be follow"):
+            given_masks.from_box(frames, "10,10,30,30", label, 25)
+        given = Detection(kind, 1.0, (10, 10, 30, 30))
+        assert asked == [[given, seen[1]], list(found.found)]
 
 
 def test_objects_that_no_track_follows_are_told(monkeypatch, caplog, scene):
