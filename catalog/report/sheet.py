@@ -139,15 +139,19 @@ def _block(pair: Pair, media: Callable[[str], Path]) -> Picture:
     later = 2  # of four: two thirds of the way
     tall = any(side.frames.shape[1] > side.frames.shape[2] for side in sides)
     shape = TALL_CELL if tall else CELL
+    close = _around_object(pair, media, later, shape)
+    moments = ((0, WHOLE, "first frame"), (later, close, "later" if close == WHOLE else "enlarged"))
     cells = [
         _cell(_cut_out(side.frames[k], part) if not side.error else None, side.error, shape)
-        for k, part in ((0, WHOLE), (later, _around_object(pair, media, later, shape)))
+        for k, part, _ in moments
         for side in sides
     ]
+    names = [_line(f"{side.name}, {what}", shape[1]) for *_, what in moments for side in sides]
     words = f"{pair.pair_id[:8]}  {pair.task}  {_verdict(pair)}  {pair.instruction}"
     width = len(cells) * shape[1]
+    lines = [_line(words, width, _paper(pair)), np.concatenate(names, axis=1)]
     gap = np.full((MARGIN, width, 3), 255, np.uint8)
-    return np.concatenate([_line(words, width, _paper(pair)), np.concatenate(cells, axis=1), gap])
+    return np.concatenate([*lines, np.concatenate(cells, axis=1), gap])
 
 
 def _around_object(

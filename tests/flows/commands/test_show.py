@@ -135,7 +135,9 @@ def test_a_small_object_is_seen_close_by_in_a_sheet_of_many(root: Path):
     with dataset.media.writing(".mkv") as draft:
         media.write_masks(draft.path, masks, 25)
     close, far = (
-        many_sheet([dataclasses.replace(pair, mask=mask)], dataset.path)[BAR : BAR + CELL[0]]
+        many_sheet([dataclasses.replace(pair, mask=mask)], dataset.path)[
+            2 * BAR : 2 * BAR + CELL[0]
+        ]
         for mask in (draft.ref, "")
     )
     first, later = slice(0, 2 * CELL[1]), slice(2 * CELL[1], 3 * CELL[1])
@@ -145,7 +147,7 @@ def test_a_small_object_is_seen_close_by_in_a_sheet_of_many(root: Path):
     assert np.abs(close[:, later].astype(int) - expected).mean() < 12
     assert np.abs(far[:, later].astype(int) - expected).mean() > 20
     gone = dataclasses.replace(pair, mask=f"media/00/{'0' * 64}.mkv")
-    assert (many_sheet([gone], dataset.path)[BAR : BAR + CELL[0]] == far).all()
+    assert (many_sheet([gone], dataset.path)[2 * BAR : 2 * BAR + CELL[0]] == far).all()
 
 
 def test_a_tall_pair_is_shown_as_large_as_a_wide_one(root: Path):
@@ -156,10 +158,12 @@ def test_a_tall_pair_is_shown_as_large_as_a_wide_one(root: Path):
     tall = dataclasses.replace(wide, source_video=draft.ref, target_video=draft.ref, mask="")
     sheet = many_sheet([wide, tall], dataset.path)
     assert sheet.shape[0] == many_sheet([tall], dataset.path).shape[0]
-    block = sheet[BAR:, -4 * TALL_CELL[1] :]
+    block = sheet[2 * BAR :, -4 * TALL_CELL[1] :]
     shown = np.argwhere((block[:, : TALL_CELL[1]] < 60).all(axis=-1))
     assert (np.ptp(shown, axis=0) + 1 == (TALL_CELL[0], TALL_CELL[0] // 2)).all()
-    assert (sheet[: BAR + CELL[0], : 4 * CELL[1]] == many_sheet([wide], dataset.path)[:-8]).all()
+    assert (
+        sheet[: 2 * BAR + CELL[0], : 4 * CELL[1]] == many_sheet([wide], dataset.path)[:-8]
+    ).all()
 
 
 def test_missing_media_are_told_in_the_picture(root: Path):
@@ -168,7 +172,7 @@ def test_missing_media_are_told_in_the_picture(root: Path):
     whole, partly = pair_sheet(pair, dataset.path), pair_sheet(gone, dataset.path)
     assert partly.shape[1] == whole.shape[1] and partly.shape[0] < whole.shape[0]
     assert many_sheet([gone], dataset.path).shape == many_sheet([pair], dataset.path).shape
-    below = slice(2 * BAR, 4 * BAR)  # the words about the pair, and a line of why, come before
+    below = slice(3 * BAR, 5 * BAR)  # words about the pair, names, and a line of why come before
     told = many_sheet([gone], dataset.path)[below, CELL[1] : 2 * CELL[1]]
     assert (told != EMPTY).any()  # all of why, not only the file's name
 
