@@ -7,7 +7,6 @@ from typing import Annotated
 
 import typer
 
-from flows.commands import completion
 from flows.commands.options import DEFAULT_OUT, CatalogUri, Json, RecipeName, Server
 
 PANEL = "Make a dataset"
@@ -38,15 +37,10 @@ def init(
     rich_help_panel=PANEL,
     epilog="Examples:\n\n"
     "`editmill tasks` · as the embedded recipe has them\n\n"
-    "`editmill tasks --recipe recipe.yaml --json`",
+    "`editmill tasks recipe.yaml --json`",
 )
 def tasks(
-    recipe: Annotated[
-        str,
-        typer.Option(
-            help="A shipped recipe's name or a YAML file.", autocompletion=completion.recipes
-        ),
-    ] = "embedded",
+    recipe: RecipeName = "embedded",
     json_: Json = False,
 ) -> None:
     """List the eighteen editing tasks: what each makes, what it needs, whether it is on."""

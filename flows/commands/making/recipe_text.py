@@ -147,7 +147,9 @@ def _plan(found: ReadableVideos, objects: Objects) -> Iterator[str]:
     edits = usual.edits_per_clip if objects.videos else EDITS_WITHOUT_OBJECTS
     yield _key("edits_per_clip", edits, "at most, by weight; a task again only for another object")
     if objects.videos:
-        yield _key("local_share", usual.local_share, "of them edit one object, if any suit")
+        yield _key(
+            "local_share", usual.local_share, "of them edit one object; fewer objects, fewer edits"
+        )
         swaps = usual.swaps_per_clip
         yield _key("swaps_per_clip", swaps, "beside these, where other clips have fitting objects")
     if max(max(v.info.width, v.info.height) for v in found.videos) > LARGEST:

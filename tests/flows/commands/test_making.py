@@ -266,16 +266,16 @@ def test_tasks_follow_the_recipe(editmill, tmp_path: Path, monkeypatch):
     text = "name: x\nsources: [{kind: folder, path: v}]\nplan: {weights: {deblur: 1, %s: %s}}\n"
     path.write_text(text % ("depth_detection", 1))
     monkeypatch.delenv("EDITMILL_DEPTH", raising=False)
-    rows = {r["task"]: r for r in json.loads(editmill("tasks", "--recipe", path, "--json"))}
+    rows = {r["task"]: r for r in json.loads(editmill("tasks", path, "--json"))}
     assert [t for t, r in rows.items() if r["on"]] == ["deblur"]
     assert rows["upscaling"]["why"] == "no weight in the recipe"
     monkeypatch.setenv("EDITMILL_DEPTH", "somewhere")
-    rows = {r["task"]: r for r in json.loads(editmill("tasks", "--recipe", path, "--json"))}
+    rows = {r["task"]: r for r in json.loads(editmill("tasks", path, "--json"))}
     assert [t for t, r in rows.items() if r["on"]] == ["depth_detection", "deblur"]
     path.write_text(text % ("upscaling", 0))
-    rows = {r["task"]: r for r in json.loads(editmill("tasks", "--recipe", path, "--json"))}
+    rows = {r["task"]: r for r in json.loads(editmill("tasks", path, "--json"))}
     assert rows["upscaling"]["why"] == "its weight is 0"
-    rows = json.loads(editmill("tasks", "--recipe", "vivid-embedded", "--json"))
+    rows = json.loads(editmill("tasks", "vivid-embedded", "--json"))
     assert not any(r["on"] for r in rows)
 
 
