@@ -186,6 +186,8 @@ def _edit(pair: Pair) -> list[str]:
         train = {True: "may train a model", False: "may not train a model", None: ""}
         said = (f"output under {pair.output_licence}", train[pair.may_train])
         lines.append(", ".join(filter(None, said)))
+    if pair.fill_error is not None:
+        lines.append(f"expected error of the fill: {pair.fill_error:.1f} dB of full scale")
     if pair.params:
         lines.append(json.dumps(pair.params, ensure_ascii=False, sort_keys=True))
     return lines
