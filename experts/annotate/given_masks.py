@@ -15,6 +15,7 @@ from catalog.media.sides import one_shape
 from catalog.wording import counted
 from experts.annotate.detection.detect import Detection, Detector
 from experts.annotate.rules import Annotate
+from experts.annotate.tracking.association import similarity
 from experts.annotate.tracking.results import TrackedObject
 from experts.annotate.tracking.segment import Segmenter
 from experts.annotate.tracking.settings import TrackerSettings
@@ -118,6 +119,22 @@ class _FromBox:
         return [Detection(label, 1.0, self._box), *others]
 
 
+class _OfLabel:
+    """The detector, asked for one kind of object: what nobody asked for need not be followed."""
+
+    def __init__(self, detector: Detector, label: str) -> None:
+        self._detector, self._label = detector, label
+        self.labels: set[str] = set()  # of all that was detected
+        self.version = detector.version
+
+    def detect(
+        self, frames: Sequence[np.ndarray], phrases: Sequence[str] = ()
+    ) -> list[list[Detection]]:
+        found = self._detector.detect(frames, phrases)
+        self.labels.update(one.label for each in found for one in each)
+        return [[one for one in each if similarity(one.label, self._label, 1.0)] for each in found]
+
+
 def from_box(frames: Frames, text: str, label: str, fps: float) -> Masks:
     """The object inside the box `x0,y0,x1,y1` (px) of the first frame, tracked over all frames."""
     try:
@@ -143,15 +160,13 @@ def from_box(frames: Frames, text: str, label: str, fps: float) -> Masks:
 
 def from_label(frames: Frames, label: str, fps: float) -> Masks:
     """Every object of that label the detector finds, tracked over all frames."""
-    detector = loaded(Detector)
     if not label:
         raise EditmillError("no object given; add --object, --box or --mask")
+    detector = _OfLabel(loaded(Detector), label)
     asked = f"--object {label}"
-    every = _track(frames, fps, detector)
-    found = [f for f in every if f.label == label]
+    found = [f for f in _track(frames, fps, detector) if f.label == label]
     if not found:
-        seen = sorted({f.label for f in every})
-        others = f"; seen: {', '.join(seen)}" if seen else ""
+        others = f"; seen: {', '.join(sorted(detector.labels))}" if detector.labels else ""
         raise EditmillError(
             f"{asked}: no such object found in the video{others}; give --mask or --box"
         )
@@ -166,7 +181,7 @@ def from_label(frames: Frames, label: str, fps: float) -> Masks:
     return _masks(found, len(frames), asked, "--mask")
 
 
-def _track(frames: Frames, fps: float, detector: Detector | _FromBox) -> list[TrackedObject]:
+def _track(frames: Frames, fps: float, detector: _OfLabel | _FromBox) -> list[TrackedObject]:
     """All objects, also those that are followed for a few frames only."""
     interval = max(1, round(Annotate().keyframe_seconds * fps))
     few = 1 if isinstance(detector, _FromBox) else TrackerSettings.min_frames

@@ -278,6 +278,21 @@ def test_a_box_is_followed_by_what_the_detector_finds_of_it(monkeypatch, scene, 
         assert asked == [[given, seen[1]], list(found.found)]
 
 
+def test_of_a_label_only_its_like_is_followed_and_all_that_was_seen_is_told(monkeypatch, scene):
+    frames, asked = scene(6, 64, 80), []
+    car, truck, dog = (Detection(name, 0.7, (1, 1, 9, 9)) for name in ("car", "truck", "dog"))
+
+    def track(detector, *_, **__):
+        asked.extend(detector.detect(frames[:1]))
+        return SimpleNamespace(track=lambda *_: [])
+
+    monkeypatch.setattr(given_masks, "Tracker", track)
+    monkeypatch.setattr(given_masks, "loaded", lambda _: Found(car, truck, dog))
+    with pytest.raises(EditmillError, match=r"no such object .*; seen: car, dog, truck; give"):
+        given_masks.from_label(frames, "car", 25)
+    assert asked == [[car, truck]]  # a truck may be a car that was mistaken in one frame
+
+
 def test_objects_that_no_track_follows_are_told(monkeypatch, caplog, scene):
     frames = scene(6, 64, 80)
     masks = np.zeros(frames.shape[:3], bool)
@@ -287,7 +302,7 @@ def test_objects_that_no_track_follows_are_told(monkeypatch, caplog, scene):
         SimpleNamespace(label="person", masks=MaskTrack(masks, masks.shape[1:]), rivals=rivals)
         for rivals in [(), ((0, box), (5, box)), ((2, box), (5, box))]  # 2: half-way
     ]
-    monkeypatch.setattr(given_masks, "loaded", lambda kind: None)
+    monkeypatch.setattr(given_masks, "loaded", lambda kind: Found())
     for count in (1, 3):
         tracker = SimpleNamespace(track=lambda *_, few=found[:count]: few)
         monkeypatch.setattr(given_masks, "Tracker", lambda *_, one=tracker, **__: one)
