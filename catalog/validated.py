@@ -18,6 +18,13 @@ class Part(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
+    def check_order(self, low: str, high: str) -> None:
+        """Raises ValueError that names both fields where the value of `low` is above that of
+        `high`; None bounds nothing."""
+        least, most = getattr(self, low), getattr(self, high)
+        if least is not None and most is not None and least > most:
+            raise ValueError(f"`{low}` is {least}, above `{high}`, {most}")
+
 
 M = TypeVar("M", bound=BaseModel)
 

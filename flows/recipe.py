@@ -55,6 +55,11 @@ class Clips(Part):
     per_source: int | None = Field(default=None, ge=1, le=MOST_OF_A_SOURCE)
     shot_threshold: float = Field(default=0.5, gt=0, lt=1)  # TransNetV2's own default
 
+    @model_validator(mode="after")
+    def _some_length(self) -> Clips:
+        self.check_order("min_frames", "max_frames")
+        return self
+
 
 NO_PAIRS = Planning.model_construct(weights={})
 """What stands in for `plan` in a recipe for records."""
@@ -143,6 +148,16 @@ class Recipe(Part):
                 "a recipe has either `plan`, for pairs, or `records`, for local edits; give one of "
                 "them, as flows/recipes/embedded.yaml does"
             )
+        return self
+
+    @model_validator(mode="after")
+    def _sources_have_clips(self) -> Recipe:
+        for k, source in enumerate(self.sources):
+            if source.max_frames is not None and source.max_frames < self.clips.min_frames:
+                raise ValueError(
+                    f"`sources.{k}.max_frames` is {source.max_frames}, below `clips.min_frames`, "
+                    f"{self.clips.min_frames}: no clip would be cut there; change one of them"
+                )
         return self
 
     @model_validator(mode="after")

@@ -4,12 +4,14 @@ from __future__ import annotations
 
 from typing import Annotated, Literal
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from catalog.validated import Part
 from experts.masks.kinds import KINDS
 
 Share = Annotated[float, Field(ge=0, le=1e6)]
+NotNegative = Annotated[float, Field(ge=0, le=1000)]
+Positive = Annotated[float, Field(gt=0, le=1000)]
 
 
 class Records(Part):
@@ -30,11 +32,14 @@ class Records(Part):
     background_share: float = Field(
         default=0.5, ge=0, le=1
     )  # of deletions, rest by trajectory; ours
-    grow: tuple[float, float] = (0.04, 0.2)  # `expand` over the object's mean side; ours
-    paste_scale: tuple[float, float] = (0.6, 1.2)  # of a pasted mask against its own picture; ours
-    min_area: float = Field(default=0.004, gt=0)  # share of the picture; ours, as are those below
-    max_area: float = Field(default=0.35, le=1)
-    max_masked: float = Field(default=0.6, le=1)  # of the picture, after augmentation
+    # `expand` over the object's mean side; ours.
+    grow: tuple[NotNegative, NotNegative] = (0.04, 0.2)
+    # Of a pasted mask against its own picture; ours.
+    paste_scale: tuple[Positive, Positive] = (0.6, 1.2)
+    # Share of the picture; ours, as are those below.
+    min_area: float = Field(default=0.004, gt=0, le=1)
+    max_area: float = Field(default=0.35, gt=0, le=1)
+    max_masked: float = Field(default=0.6, gt=0, le=1)  # of the picture, after augmentation
     min_score: float = Field(default=0.5, ge=0, le=1)  # the detector's; below, posters turn people
     min_confidence: float = Field(default=0.6, ge=0, le=1)  # the tracker's, mean over the window
 
@@ -44,3 +49,17 @@ class Records(Part):
         if not any(weights.values()):
             raise ValueError("at least one needs a weight above 0")
         return weights
+
+    @field_validator("grow", "paste_scale")
+    @classmethod
+    def _rising(cls, given: tuple[float, float]) -> tuple[float, float]:
+        low, high = given
+        if low > high:
+            raise ValueError(f"goes from {low} to {high}; give the lower one first")
+        return given
+
+    @model_validator(mode="after")
+    def _possible(self) -> Records:
+        self.check_order("min_area", "max_area")
+        self.check_order("min_area", "max_masked")
+        return self

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Annotated
 
-from pydantic import Field, field_validator
+from pydantic import Field, field_validator, model_validator
 
 from catalog.validated import Part
 from experts.annotate.captions.labels import STEADY
@@ -34,9 +34,10 @@ class Planning(Part):
         min_length=1,
         description="how often each task is drawn, as {deblur: 1}; `editmill tasks` lists them",
     )
-    min_area: float = Field(default=0.004, gt=0)  # share of the frame; below, nobody sees the edit
-    wanted_area: float = Field(default=0.02, gt=0)  # share that makes an object worth looking at
-    max_area: float = Field(default=0.30, le=1)  # of a removal; above, too little is left around it
+    min_area: float = Field(default=0.004, gt=0, le=1)  # of the frame; below, nobody sees the edit
+    wanted_area: float = Field(default=0.02, gt=0, le=1)  # of an object worth looking at
+    # Of a removal; above, too little is left around it.
+    max_area: float = Field(default=0.30, gt=0, le=1)
     max_invented: float = Field(default=0.003, ge=0, le=1)  # of the frame, painted unseen by anyone
     # dB, 20·log10(RMSE / 255): how far off a removal's fill may be expected to be. Looked at on the
     # sources to tune on: above -20 most are broken (infra/bench/results/removal.md).
@@ -68,3 +69,15 @@ class Planning(Part):
         if not any(weights.values()):
             raise ValueError("at least one task needs a weight above 0")
         return weights
+
+    @model_validator(mode="after")
+    def _possible(self) -> Planning:
+        self.check_order("min_area", "max_area")
+        self.check_order("shortest_frames", "frames")
+        self.check_order("smallest_long_side", "long_side")
+        drawn = [task for task, weight in self.weights.items() if weight]
+        if self.swaps_per_clip == 0 and all(TASKS[task].from_bank for task in drawn):
+            raise ValueError(
+                f"`swaps_per_clip` is 0, and `weights` draws nothing but {', '.join(drawn)}"
+            )
+        return self

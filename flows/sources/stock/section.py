@@ -62,10 +62,9 @@ class StockSection(RemoteSection):
 
     @model_validator(mode="after")
     def _ordered(self) -> StockSection:
-        if (self.min_duration or 0) > (self.max_duration or float("inf")):
-            raise ValueError("`min_duration` is above `max_duration`; swap them")
-        if self.smallest_side > self.short_side:
-            raise ValueError("`smallest_side` is above `short_side`; lower it")
+        self.check_order("min_duration", "max_duration")
+        self.check_order("smallest_side", "short_side")
+        self.check_order("smallest_side", "largest_side")
         return self
 
     def check_key(self) -> None:

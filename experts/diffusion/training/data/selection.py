@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from catalog.validated import Part
 from experts.diffusion.training.recipe import Share
@@ -16,3 +16,8 @@ class RecordSelection(Part):
     min_score: Share = 0.5  # of an object's track: the detector's confidence
     min_area: Share = 0.004  # of the frame: the mean area of a track's mask, as in a build
     max_area: Share = 0.35
+
+    @model_validator(mode="after")
+    def _possible(self) -> RecordSelection:
+        self.check_order("min_area", "max_area")
+        return self
