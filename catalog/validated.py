@@ -6,17 +6,32 @@ from collections.abc import Iterator, Sequence
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
 import yaml
-from pydantic import BaseModel, ConfigDict, ValidationError
+from pydantic import BaseModel, ConfigDict, ValidationError, model_validator
 from pydantic.fields import FieldInfo
 
 from catalog.errors import EditmillError
 
 
 class Part(BaseModel):
-    """A section of a file: unknown keys are errors, numbers are finite, and nothing changes after
-    loading."""
+    """A section of a file: unknown keys are errors, numbers are finite and no booleans, and nothing
+    changes after loading."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _no_boolean_for_a_number(cls, values: Any) -> Any:
+        # Pydantic would read 1 where `yes` is written. Its strict mode refuses more than that: a
+        # list for a tuple, and `1e-4`, which YAML takes for a text. A validator of each field could
+        # not stand on the one that tells the members of a union apart.
+        for name, field in cls.model_fields.items() if isinstance(values, dict) else ():
+            kinds = set(_kinds(field.annotation))
+            if kinds & {int, float} and bool not in kinds:
+                for place in _booleans(values.get(name), name):
+                    raise ValueError(
+                        f"`{place}` needs a number, and yes, no, true and false are none"
+                    )
+        return values
 
     def check_order(self, low: str, high: str) -> None:
         """Raises ValueError that names both fields where the value of `low` is above that of
@@ -156,10 +171,25 @@ def _fields(model: type[BaseModel], loc: Sequence[int | str]) -> dict[str, Field
 
 
 def _models(annotation: Any) -> Iterator[type[BaseModel]]:
-    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+    return (kind for kind in _kinds(annotation) if issubclass(kind, BaseModel))
+
+
+def _kinds(annotation: Any) -> Iterator[type]:
+    """The classes that an annotation names: of `dict[str, float] | None`, str, float and None's."""
+    arguments = get_args(annotation)
+    if isinstance(annotation, type) and not arguments:
         yield annotation
-    for argument in get_args(annotation):
-        yield from _models(argument)
+    for argument in arguments:
+        yield from _kinds(argument)
+
+
+def _booleans(value: Any, place: str) -> Iterator[str]:
+    """Where booleans are in the value at `place`, as `weights.deblur`."""
+    if isinstance(value, bool):
+        yield place
+    elif isinstance(value, dict | list | tuple):
+        for key, each in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _booleans(each, f"{place}.{key}")
 
 
 def _tags(model: type[BaseModel]) -> set[Any]:

@@ -137,4 +137,6 @@ def _checked(kind: type, options: dict[str, Any], name: str) -> dict[str, Any]:
         if first["type"] == "extra_forbidden":
             known = ", ".join(sorted(model.model_fields)) or "none"
             raise ValueError(f"{name} has no option `{key}`; there are: {known}") from None
-        raise ValueError(f"option `{key}` of {name}: {first['msg']}") from None
+        message = first["msg"].removeprefix("Value error, ")
+        option = f"option `{key}` of {name}" if key else name
+        raise ValueError(f"{option}: {message}") from None

@@ -14,6 +14,8 @@ from catalog.validated import Part, mapping, validated
 class Cat(Part):
     kind: Literal["cat"]
     lives: int = Field(default=9, ge=1)
+    claws: bool = True
+    weight: float | None = None  # kg
 
 
 class Dog(Part):
@@ -25,6 +27,7 @@ class House(Part):
     street: str = Field(description="where the house stands")
     pets: tuple[Annotated[Cat | Dog, Field(discriminator="kind")], ...] = ()
     rooms: dict[str, Dog] = Field(default_factory=dict)
+    areas: dict[str, Annotated[float, Field(ge=0)]] = Field(default_factory=dict)  # m²
 
 
 def read(text: str) -> House:
@@ -41,10 +44,16 @@ def test_reads() -> None:
     [
         ("street: [", "not valid YAML"),
         ("- 1", "a house is a mapping"),
-        ("street: Elm\nroof: red", "unknown key `roof`; this place knows: pets, rooms, street"),
+        (
+            "street: Elm\nroof: red",
+            "unknown key `roof`; this place knows: areas, pets, rooms, street",
+        ),
         ("roof: red", "unknown key `roof`"),  # and not the missing street
         ("roof: red", "(and 1 more)"),
-        ("street: Elm\npets: [{kind: cat, trick: sit}]", "this place knows: kind, lives"),
+        (
+            "street: Elm\npets: [{kind: cat, trick: sit}]",
+            "this place knows: claws, kind, lives, weight",
+        ),
         ("street: Elm\nrooms: {hall: {kind: dog, lives: 1}}", "this place knows: kind, trick"),
         ("street: Elm\npets: [{kind: cat, lives: 0}]", "`pets.0.cat.lives`: "),
         ("pets: []", "`street` is missing; add it: where the house stands"),
@@ -55,6 +64,28 @@ def test_one_line_names_the_place(text: str, says: str) -> None:
         read(text)
     assert str(told.value).startswith("house.yaml: ") and "\n" not in str(told.value)
     assert says in str(told.value)
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("pets: [{kind: cat, lives: yes}]", "`pets.0.cat`: `lives` needs a number, and yes, no, "),
+        ("pets: [{kind: cat, weight: true}]", "`weight` needs a number"),
+        ("areas: {hall: no}", "house.yaml: `areas.hall` needs a number"),
+    ],
+)
+def test_a_boolean_is_no_number(text: str, says: str) -> None:
+    with pytest.raises(EditmillError) as told:
+        read(f"street: Elm\n{text}")
+    assert says in str(told.value)
+
+
+def test_numbers_and_booleans_are_read_where_they_belong() -> None:
+    house = read(
+        "street: Elm\npets: [{kind: cat, claws: no, weight: 4}]\nareas: {hall: 9, shed: 1e-1}"
+    )
+    assert house.pets == (Cat(kind="cat", claws=False, weight=4.0),)
+    assert house.areas == {"hall": 9.0, "shed": 0.1}  # `1e-1` is a text in YAML
 
 
 def test_a_key_that_stands_twice_is_refused_and_not_overwritten() -> None:

@@ -61,6 +61,13 @@ def of_records(fields: str) -> str:
             "`min_duration` is 7.0, above `max_duration`, 3.0",
         ),
         (PEXELS % "largest_side: 700", "`smallest_side` is 720, above `largest_side`, 700"),
+        (of_plan("edits_per_clip: yes"), "`plan`: `edits_per_clip` needs a number"),
+        (of_plan("frames: 9", "deblur: yes"), "`plan`: `weights.deblur` needs a number"),
+        (
+            HEAD + "plan: {weights: {deblur: 1}}\nmodels: {detect: {provider: grounding_dino, "
+            "batch: yes}}",
+            "`models.detect`: grounding_dino: `batch` needs a number",
+        ),
     ],
 )
 def test_fields_that_exclude_each_other_are_named(text: str, says: str) -> None:
