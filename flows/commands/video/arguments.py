@@ -7,15 +7,14 @@ not wait for either, so this module imports little, and each check imports only 
 from __future__ import annotations
 
 import difflib
-import re
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 from catalog.errors import EditmillError
 from catalog.storage import open_storage
 from catalog.storage.files import check_writable
 from experts.edit.tasks import EDITORS, TASKS
+from flows.commands.video.looks import look
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,33 +84,6 @@ def check_files(video: Path, *others: Path) -> None:
     for path in others:
         if not path.exists():
             raise EditmillError(f"{path}: cannot be found; check the path")
-
-
-def look(task: str, prompt: str) -> dict[str, Any]:
-    """The stylizers' parameters for a prompt that names a colour, a material or a style; empty for
-    other tasks.
-
-    Raises EditmillError naming what there is, where it names none.
-    """
-    if not task.endswith("style_transfer"):
-        return {}
-    from experts.edit.style.materials import MATERIALS
-    from experts.edit.style.recolor import COLOURS
-    from experts.edit.style.styles import STYLES
-
-    words = set(re.findall(r"[a-z_]+", prompt.lower()))
-    styles = [style.name for style in STYLES if style.name in words or style.prompt in prompt]
-    if task == "global_style_transfer" and styles:
-        return {"style": styles[0]}
-    if task == "local_style_transfer":
-        for kind, known in (("color", COLOURS), ("material", MATERIALS), ("style", styles)):
-            named = [name for name in known if name in words or kind == "style"]
-            if named:
-                return {"kind": kind, kind: named[0]}
-    looks = [style.name for style in STYLES]
-    if task == "local_style_transfer":
-        looks = [*COLOURS, *MATERIALS, *looks]
-    raise EditmillError(f"--prompt {prompt!r} names no look; use one of: {', '.join(looks)}")
 
 
 def check_label(label: str) -> None:

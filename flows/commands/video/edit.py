@@ -20,6 +20,7 @@ from filters.construction.grey import GreyCopies
 from filters.construction.verdict import NO_COLOUR
 from flows.commands.video import arguments, edit_trained
 from flows.commands.video.arguments import EditArguments
+from flows.commands.video.looks import look
 from flows.recipe import MAX_FRAMES
 
 log = logging.getLogger("editmill")
@@ -55,7 +56,7 @@ def edit(given: EditArguments) -> dict[str, Any]:
         if first is not None:
             params = {"first_frame": edit_trained.read_first_frame(first, (height, width))}
     else:
-        params = arguments.look(given.task, given.prompt)
+        params = look(given.task, given.prompt)
     expert = editor.expert if editor else embedded(given.task)
     tell(given.task, 0, 0)
     result = expert.edit(
