@@ -52,8 +52,10 @@ def check(given: EditArguments) -> None:
     """Raises EditmillError, in one line with the remedy, for what cannot work."""
     if given.editor:
         _check_editor(given)
-    elif given.first_frame is not None:
-        raise EditmillError(f"{given.task} takes no first frame; leave out --first-frame")
+    else:
+        _check_task(given)
+    if given.mask != "none" and given.box is not None:
+        raise EditmillError("--mask and --box both say where the object is; give one of them")
     if given.out.suffix.lower() != ".mp4":
         raise EditmillError(f"{given.out}: the result is an MP4; name it *.mp4")
     for path in given.inputs:
@@ -100,6 +102,25 @@ def check_label(label: str) -> None:
         raise EditmillError(
             f"--object {label}: the detector knows no such object; {there} For any other object "
             "give --mask or --box"
+        )
+
+
+def _check_task(given: EditArguments) -> None:
+    """Refuses what the task would leave unused: who gave it expects another result."""
+    task = TASKS[given.task]
+    if given.first_frame is not None:
+        raise EditmillError(f"{given.task} takes no first frame; leave out --first-frame")
+    if given.prompt and not given.task.endswith("style_transfer"):
+        raise EditmillError(f"{given.task} takes no prompt; leave out --prompt")
+    of_object = {
+        "--mask": given.mask != "none",
+        "--box": given.box is not None,
+        "--object": bool(given.label),
+    }
+    unused = [option for option, named in of_object.items() if named]
+    if unused and not task.needs_track:
+        raise EditmillError(
+            f"{given.task} edits the whole picture and no object; leave out {' and '.join(unused)}"
         )
 
 

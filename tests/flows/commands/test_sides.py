@@ -189,7 +189,7 @@ def test_an_edit_never_replaces_what_it_reads(called, role: str, write, scene, t
     read = {"video": video, "mask": mask}[role]
     before = read.read_bytes()
     with pytest.raises(EditmillError, match=r"would replace .* give another --out"):
-        edit_one.edit(EditArguments("deblur", video, called(read), mask=str(mask)))
+        edit_one.edit(EditArguments("object_removal", video, called(read), mask=str(mask)))
     assert read.read_bytes() == before
 
 
