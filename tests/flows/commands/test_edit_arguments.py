@@ -59,7 +59,7 @@ def test_arguments_that_cannot_work(refused, known, video, tmp_path, task, optio
 @pytest.mark.parametrize(
     ("out", "says"),
     [
-        ("none/out.mp4", "its folder does not exist; create it"),
+        ("in.mp4/out.mp4", "a part of the path is not a folder"),
         ("folder.mp4", "it is a folder; choose another name"),
         pytest.param(
             "/proc/out.mp4",
@@ -72,6 +72,14 @@ def test_a_result_that_cannot_be_written(refused, video, tmp_path, monkeypatch, 
     (tmp_path / "folder.mp4").mkdir()
     monkeypatch.setattr(edit_one, "edit", None)  # before anything is made
     assert says in refused("edit", "deblur", video, "--out", tmp_path / out)
+
+
+def test_the_results_folder_is_made_once_all_else_is_right(refused, video, tmp_path):
+    out = tmp_path / "new" / "deep" / "out.mp4"
+    told = refused("edit", "global_style_transfer", video, "--out", out, "--prompt", "nice")
+    assert "names no look" in told and not (tmp_path / "new").exists()
+    arguments.check(arguments.EditArguments("deblur", video, out))
+    assert out.parent.is_dir() and not list(out.parent.iterdir())
 
 
 def test_a_seed_is_no_negative_number(video, tmp_path):
