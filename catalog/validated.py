@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import difflib
 from collections.abc import Iterator, Sequence
 from typing import Any, Literal, TypeVar, get_args, get_origin
 
@@ -52,6 +53,9 @@ MOST_DEPTH = 50
 
 MOST_VALUES = 100_000
 """With each alias counted as what it stands for: a kilobyte of them can stand for 10^11."""
+
+MISSPELT = 0.7
+"""Similarity (difflib's ratio) of keys from which one may stand for the other: `evalute`."""
 
 
 class _Loader(yaml.SafeLoader):
@@ -146,8 +150,10 @@ def _first_problem(model: type[BaseModel], error: ValidationError) -> str:
     key = ".".join(str(part) for part in first["loc"])
     more = f" (and {error.error_count() - 1} more)" if error.error_count() > 1 else ""
     if first["type"] == "extra_forbidden":
-        known = ", ".join(sorted(_fields(model, first["loc"])))
-        return f"unknown key `{key}`; this place knows: {known}{more}"
+        known = sorted(_fields(model, first["loc"]))
+        near = difflib.get_close_matches(str(first["loc"][-1]), known, 1, MISSPELT)
+        meant = f" (did you mean `{near[0]}`?)" if near else ""
+        return f"unknown key `{key}`{meant}; this place knows: {', '.join(known)}{more}"
     if first["type"] == "missing":
         field = _fields(model, first["loc"]).get(str(first["loc"][-1]))
         what = f": {field.description}" if field is not None and field.description else ""

@@ -50,6 +50,7 @@ def test_reads() -> None:
         ),
         ("roof: red", "unknown key `roof`"),  # and not the missing street
         ("roof: red", "(and 1 more)"),
+        ("street: Elm\nroom: {}", "unknown key `room` (did you mean `rooms`?); this place knows"),
         (
             "street: Elm\npets: [{kind: cat, trick: sit}]",
             "this place knows: claws, kind, lives, weight",

@@ -153,7 +153,7 @@ def test_credentials_are_on_and_a_line_switches_them_off(tmp_path: Path) -> None
     ("text", "says"),
     [
         (MINIMAL + "speed: 3\n", "unknown key `speed`"),
-        (MINIMAL + "clips: {max_frame: 3}\n", "unknown key `clips.max_frame`; this place knows: "),
+        (MINIMAL + "clips: {max_frame: 3}\n", "max_frame` (did you mean `max_frames`?); this "),
         (MINIMAL + "run: {gpu_memory: .inf}\n", "`run.gpu_memory`"),
         (MINIMAL + "clips: {max_frames: 900}\n", "`clips.max_frames`"),
         (MINIMAL.replace("deblur", "debblur"), "no task is called 'debblur'"),
