@@ -28,6 +28,10 @@ class Settings(Part):
     serve: ServingSettings = ServingSettings()
 
 
+class _File(TrainingRecipe, Settings):
+    """All keys of the file: what is wrong with one is told beside all that there are."""
+
+
 def load(name: str, path: Path | None = None) -> tuple[TrainingRecipe, Settings]:
     """The settings of an expert's or editor's training: those of the file, or the shipped ones.
 
@@ -41,6 +45,7 @@ def load(name: str, path: Path | None = None) -> tuple[TrainingRecipe, Settings]
     except (OSError, UnicodeDecodeError) as error:
         raise EditmillError(f"{where}: can't be read ({error}); check the path") from None
     values = mapping(text, where, "a training recipe is a mapping of keys, `stages` first")
+    validated(_File, {"expert": name} | values, where)
     others = {key: values.pop(key) for key in Settings.model_fields if key in values}
     recipe = validated(TrainingRecipe, {"expert": name} | values, where)
     if recipe.expert != name:
