@@ -6,7 +6,9 @@ import json
 import os
 import re
 import shutil
+import signal
 import subprocess
+import time
 from pathlib import Path
 from typing import Any
 
@@ -85,8 +87,48 @@ def reader(tmp_path_factory: pytest.TempPathFactory) -> Path:
         pytest.skip("needs Go")
     made = tmp_path_factory.mktemp("compose") / "compose_config"
     source = Path(__file__).parent / "compose_config"
-    subprocess.run(["go", "build", "-o", made, "."], cwd=source, check=True)
+    _compiled(["go", "build", "-o", str(made), "."], source)
     return made
+
+
+def _compiled(command: list[str], folder: Path, seconds: float = 120) -> None:
+    """Runs a compiler, at most `seconds` and once more if it took longer: Go's has hung, together
+    with the linker it had started, which is why the whole process group is killed."""
+    for last in (False, True):
+        running = subprocess.Popen(command, cwd=folder, start_new_session=True)
+        try:
+            code = running.wait(seconds)
+        except subprocess.TimeoutExpired:
+            if last:
+                raise
+        else:
+            if code:
+                raise subprocess.CalledProcessError(code, command)
+            return
+        finally:
+            if running.poll() is None:  # too slow, or the test was stopped
+                os.killpg(running.pid, signal.SIGKILL)
+                running.wait()
+
+
+def test_a_compiler_that_hangs_is_ended_with_what_it_started(tmp_path: Path) -> None:
+    hangs_once = "test -e child && exit; sleep 60 & echo $! > child; wait"
+    _compiled(["sh", "-c", hangs_once], tmp_path, seconds=0.5)
+    child = int((tmp_path / "child").read_text())
+    until = time.monotonic() + 5
+    while _alive(child) and time.monotonic() < until:
+        time.sleep(0.01)
+    assert not _alive(child)
+    with pytest.raises(subprocess.CalledProcessError):
+        _compiled(["sh", "-c", "exit 3"], tmp_path)
+
+
+def _alive(process: int) -> bool:
+    """Whether it runs; one that nobody has waited for yet is ended."""
+    told = subprocess.run(
+        ["ps", "-o", "stat=", "-p", str(process)], capture_output=True, text=True
+    ).stdout.strip()
+    return bool(told) and not told.startswith("Z")
 
 
 def _variables(*names: str) -> dict[str, str]:
