@@ -18,6 +18,7 @@ from typing import Any, Literal, Protocol
 from catalog.errors import EditmillError
 from catalog.export.shapes import Shape
 from catalog.storage.files import beside, copy_file, replacing
+from catalog.storage.media import is_whole
 
 White = Literal["edited", "kept"]
 """What white means in a mask: the region that the edit makes, or the one it leaves alone."""
@@ -41,13 +42,22 @@ class Media:
     credentials: Signs | None = None
 
     def find(self, ref: str) -> Path:
-        """The local file. Raises EditmillError where it is missing."""
+        """The local file. Raises EditmillError where it is missing or its bytes are others than its
+        name says: a decoder need not notice, and a copy or a link would hand the damage on.
+
+        Whoever reads it next has it from memory: on the disk it is read once.
+        """
         path = self.path(ref)
         if not path.is_file():
-            raise EditmillError(
-                f"{path}: is missing; restore it, or leave its pair out with --where"
-            )
-        return path
+            what = "is missing"
+        else:
+            try:
+                if is_whole(path, ref):
+                    return path
+                what = "is damaged (its SHA-256 is not the one in its name)"
+            except OSError as error:
+                what = f"cannot be read ({error.strerror})"
+        raise EditmillError(f"{path}: {what}; restore it, or leave its pair out with --where")
 
     @property
     def signs(self) -> Signs:

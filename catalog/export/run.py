@@ -110,8 +110,8 @@ def export(
     Interrupted, the same call goes on; finished, it finds nothing to do.
 
     Raises EditmillError for a bad condition, an empty selection, a folder that holds something
-    else or lies inside the catalog, a medium that is missing, what cannot be signed, and what
-    cannot be written.
+    else or lies inside the catalog, a medium that is missing or damaged, what cannot be signed, and
+    what cannot be written.
     """
     _refuse_inside(dataset, out)
     selection = select(dataset, format.rows, where)

@@ -58,8 +58,7 @@ class MediaStore:
             )
         tmp_path = Path(tmp_path)
         try:
-            with tmp_path.open("rb") as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
+            digest = _sha256(tmp_path)
         except OSError as error:
             raise unwritable(tmp_path, error) from None
         ref = _checked(f"media/{digest[:2]}/{digest}{suffix}")
@@ -85,6 +84,17 @@ class MediaStore:
         finally:
             with suppress(OSError):
                 draft.path.unlink()
+
+
+def is_whole(path: Path, ref: str) -> bool:
+    """Whether the file has the bytes that its reference names, so that no copy cut it short and no
+    disk lost some. Raises OSError."""
+    return _sha256(path) == Path(ref).stem
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
 
 
 def _checked(ref: str) -> str:

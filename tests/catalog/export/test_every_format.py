@@ -173,6 +173,19 @@ def test_a_missing_medium_is_one_line(
     assert "\n" not in str(told.value)
 
 
+@every_format
+@pytest.mark.parametrize("link", [True, False])
+def test_a_damaged_medium_is_one_line(
+    name: str, link: bool, dataset: Catalog, tmp_path: Path
+) -> None:
+    root = Path(shutil.copytree(dataset.root, tmp_path / "set"))
+    for path in root.glob("media/*/*"):
+        path.write_bytes(path.read_bytes() + b"\0")  # which no decoder minds
+    with pytest.raises(EditmillError, match=r"is damaged.*restore it, or leave its pair") as told:
+        export(catalog.open(root, ref="v1"), format_named(name), tmp_path / "out", link=link)
+    assert "\n" not in str(told.value) and str(root) in str(told.value)
+
+
 def test_a_full_disk_is_one_line(
     run: Export, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
