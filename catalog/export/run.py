@@ -27,7 +27,7 @@ from catalog.keys import digest
 from catalog.provenance import provenances
 from catalog.releases import Catalog
 from catalog.storage.files import sweep, write_bytes
-from catalog.storage.folder import FolderStorage
+from catalog.storage.folder import FolderStorage, refuse_inside
 
 STATE = ".editmill-export.json"
 """What the folder is an export of; hidden, since loaders look through the folder."""
@@ -113,7 +113,7 @@ def export(
     else or lies inside the catalog, a medium that is missing or damaged, what cannot be signed, and
     what cannot be written.
     """
-    _refuse_inside(dataset, out)
+    refuse_inside(dataset.storage, out)
     selection = select(dataset, format.rows, where)
     frame, left_out = _fitting(with_splits(selection.frame, splits), format)
     signer = identity_for(dataset.selection.recipe, format)
@@ -236,15 +236,6 @@ def _claim(out: Path, state: dict[str, Any]) -> None:
             f"{', where ' + there['where'] if there.get('where') else ''}); name another folder"
         )
     sweep_all(out)
-
-
-def _refuse_inside(dataset: Catalog, out: Path) -> None:
-    if isinstance(dataset.storage, FolderStorage):
-        root = dataset.storage.root.resolve()
-        if out.resolve().is_relative_to(root):
-            raise EditmillError(
-                f"{out}: lies inside the catalog {root}; export into a folder outside of it"
-            )
 
 
 def _is_folder(dataset: Catalog) -> bool:

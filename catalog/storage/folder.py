@@ -16,7 +16,7 @@ from catalog.storage.files import (
     write_bytes,
     write_durably,
 )
-from catalog.storage.location import Stored, TableLocation
+from catalog.storage.location import Storage, Stored, TableLocation
 
 _NO_TABLES = re.compile(r"%[0-9A-Fa-f]{2}|[\[\]|^\\]")
 """What Delta's reader decodes in a path, or takes for a mistake (deltalake 1.6)."""
@@ -118,6 +118,17 @@ class FolderStorage:
                 "name; choose another"
             )
         return TableLocation(path.as_uri())
+
+
+def refuse_inside(storage: Storage, out: Path) -> None:
+    """Raises EditmillError where `out`, a folder for somebody's results, lies inside the catalog's
+    folder: what does not belong to a catalog would be taken for a part of it."""
+    if isinstance(storage, FolderStorage):
+        root = storage.root.resolve()
+        if out.resolve().is_relative_to(root):
+            raise EditmillError(
+                f"{out}: lies inside the catalog {root}; name a folder outside of it"
+            )
 
 
 def _raise_unless_missing(error: OSError) -> None:

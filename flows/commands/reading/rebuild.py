@@ -22,6 +22,7 @@ from catalog.errors import EditmillError
 from catalog.keeping.erased import refuse_erased
 from catalog.query import Queries
 from catalog.records import Clip, Pair, Plan, Track, from_row
+from catalog.storage.folder import refuse_inside
 from catalog.storage.media import MediaStore
 from experts import threads
 from experts.edit.job import DecodedClip, Job, carry_out, store_masks, store_video
@@ -58,10 +59,13 @@ def rebuild(
 ) -> Rebuilt:
     """Makes the pair of that id (or of the only one that begins so) again, into `out` if given.
 
-    Raises EditmillError where there is no such pair, or its clip's footage is gone.
+    Raises EditmillError where there is no such pair, its clip's footage is gone, or `out` lies
+    inside the catalog or cannot be written.
     """
     worker.limit_threads(threads.USUAL)
     dataset = catalog.open(root, ref=ref)
+    if out is not None:
+        refuse_inside(dataset.storage, out)
     pair = dataset.pair(pair_id).record
     job = _job(dataset, pair)
     expert = that_made(dataset, pair)
