@@ -7,7 +7,6 @@ experts are the same and the machine computes the same sums.
 
 from __future__ import annotations
 
-import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -22,6 +21,7 @@ from catalog.errors import EditmillError
 from catalog.keeping.erased import refuse_erased
 from catalog.query import Queries
 from catalog.records import Clip, Pair, Plan, Track, from_row
+from catalog.storage.files import copy_file, replacing
 from catalog.storage.folder import refuse_inside
 from catalog.storage.media import MediaStore
 from experts import threads
@@ -166,19 +166,22 @@ def _scratch(out: Path | None) -> Iterator[Path]:
     try:
         if out is not None:
             out.mkdir(parents=True, exist_ok=True)
-        with tempfile.TemporaryDirectory(dir=out, prefix=".rebuild-") as folder:
-            yield Path(folder)
+        made = tempfile.TemporaryDirectory(dir=out, prefix=".rebuild-")
     except OSError as error:
         raise EditmillError(
             f"{out or tempfile.gettempdir()}: cannot be written ({error.strerror}); "
             "name another folder with --out"
         ) from None
+    with made as folder:
+        yield Path(folder)
 
 
 def _hand_out(store: MediaStore, out: Path | None, parts: dict[str, str]) -> dict[str, str]:
     files = {}
     for part, ref in parts.items():
         if out is not None and ref:
-            files[part] = str(out / f"{part}{Path(ref).suffix}")
-            shutil.copyfile(store.path(ref), files[part])
+            final = out / f"{part}{Path(ref).suffix}"
+            with replacing(final) as temporary:
+                copy_file(store.path(ref), temporary)
+            files[part] = str(final)
     return files
