@@ -52,6 +52,7 @@ _NO_VERB = re.compile(r"(?:\s|\(|--[^\n]*(?:\n|$)|/\*.*?\*/)*", re.DOTALL)
 
 _UNKNOWN_COLUMN = re.compile(r"""(?:unable to find column|column named) ["'](.*?)["']""")
 _UNKNOWN_TABLE = re.compile(r"relation '.*' was not found")
+_UNKNOWN_STATEMENT = "statement type is not supported"
 """As polars says it."""
 
 
@@ -204,6 +205,8 @@ class Queries:
         except UnicodeError:
             raise EditmillError("SQL: the query is no UTF-8 text; write it anew") from None
         except (pl.exceptions.PolarsError, pl.exceptions.PanicException, OSError) as error:
+            if _UNKNOWN_STATEMENT in str(error):  # and then what polars made of it, as code
+                raise EditmillError(_refusal(_first_words(query, verb))) from None
             for table in named:
                 self.tables.find_damage("pairs" if table == VIEW else table)
             raise EditmillError(_explain(str(error), frames)) from None
@@ -261,16 +264,23 @@ def first_word(query: str) -> str:
     return first_word(bare[len(word) :]) or word if word == "explain" else word
 
 
-def _refusal(verb: str) -> str:
-    if not verb:
+def _first_words(query: str, verb: str) -> str:
+    """The verb and the word behind it, as `show columns`."""
+    found = re.search(rf"\b{verb}\b(\s+\w+)?", query, re.IGNORECASE)
+    return " ".join(found[0].lower().split()) if found else verb
+
+
+def _refusal(statement: str) -> str:
+    """Of what begins with these words."""
+    if not statement:
         return f"SQL: there is no query; the tables are {', '.join(QUERYABLE)}"
-    if verb in ("describe", "desc", "pragma"):
+    if statement.startswith(("describe", "desc", "pragma", "show")):
         remedy = "a table's columns are shown by: select * from pairs limit 1"
     else:
         remedy = "what the tables hold changes by building"
     return (
         f"SQL: a query only reads: it is one SELECT, WITH … SELECT, EXPLAIN or SHOW TABLES, not "
-        f"{verb.upper()}; {remedy}"
+        f"{statement.upper()}; {remedy}"
     )
 
 

@@ -97,6 +97,10 @@ def test_a_wrong_query_is_one_line_that_helps(at, query, told):
         ("alter table clips add column c int", "ALTER"),
         ("explain delete from clips", "DELETE"),
         ("describe clips", "DESCRIBE"),
+        ("show columns from clips", "SHOW COLUMNS; a table's columns"),
+        ("-- which?\nShow Create Table clips", "SHOW CREATE; a table's columns"),
+        ("show databases", "SHOW DATABASES;"),
+        ("show clips", "SHOW CLIPS;"),
     ],
 )
 def test_a_query_only_reads(at, query, verb):
@@ -104,9 +108,10 @@ def test_a_query_only_reads(at, query, verb):
         at.sql(query)
 
 
-def test_who_asks_for_a_tables_columns_is_told_how(at):
-    with pytest.raises(EditmillError, match="not DESCRIBE") as refused:
-        at.sql("describe clips")
+@pytest.mark.parametrize("query", ["describe clips", "show columns from clips"])
+def test_who_asks_for_a_tables_columns_is_told_how(at, query):
+    with pytest.raises(EditmillError, match=r"not (DESCRIBE|SHOW COLUMNS);") as refused:
+        at.sql(query)
     remedy = str(refused.value).rpartition(": ")[2]
     assert "pair_id" in at.sql(remedy).columns
 
