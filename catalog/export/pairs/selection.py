@@ -41,13 +41,13 @@ def select(dataset: Queries, rows: Rows, where: str | None) -> ExportSelection:
     Of pairs the kept ones, unless the condition itself names `keep`. Of preferences all that meet
     it, kept or not, and of these the kept that have a rejected counterpart.
 
-    Raises EditmillError for a condition that is none, and where nothing is left.
+    Raises EditmillError for a condition that is none or empty, and where nothing is left.
     """
     table = "local_edits" if rows == "local_edits" else "pairs"
     key = key_column(table)
     scan = dataset.table(table)
     columns = scan.collect_schema().names()
-    condition = _condition(where, table, columns) if where else None
+    condition = None if where is None else _condition(where, table, columns)
     names_keep = condition is not None and "keep" in condition.meta.root_names()
     if rows == "pairs" and not names_keep:
         scan = scan.filter(pl.col("keep"))
@@ -74,6 +74,8 @@ def select(dataset: Queries, rows: Rows, where: str | None) -> ExportSelection:
 
 
 def _condition(where: str, table: str, columns: list[str]) -> pl.Expr:
+    if not where.strip():
+        raise _bad_condition(where, "is empty", table)
     try:
         condition = pl.sql_expr(where)
     except (pl.exceptions.PolarsError, pl.exceptions.PanicException, UnicodeError) as error:

@@ -41,7 +41,7 @@ def show(
     Raises EditmillError for a name that is no format's, and as :func:`catalog.export.run.export`.
     """
     format = format_named(format_name)
-    shares = parse_splits(splits) if splits else WHOLE
+    shares = WHOLE if splits is None else parse_splits(splits)
     done = export(
         catalog.open(uri, ref=ref), format, out, where=where, splits=shares, link=not copy
     )

@@ -53,6 +53,8 @@ def test_a_condition_is_sql_on_the_columns_of_pairs(
     ("where", "told"),
     [
         ("quality_score >", "SQL condition"),
+        ("", "is empty; it is an SQL condition"),  # a shell's variable that is not set
+        (" \n", "is empty; it is an SQL condition"),
         ("qualty_score > 0.5", "no column qualty_score; did you mean quality_score"),
         ("task", "Boolean"),
         ("task > 3", "SQL condition"),

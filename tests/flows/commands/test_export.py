@@ -48,5 +48,7 @@ def test_what_is_wrong_is_one_line(refused: Callable[..., str], root: Path, tmp_
     assert "did you mean 'webdataset'" in refused("export", "webdatasets", *out)
     assert "no ref 'v9'" in refused("export", "vefx", "--ref", "v9", *out)
     assert "SQL condition" in refused("export", "vefx", "--where", "keep >", *out)
+    assert "is empty" in refused("export", "vefx", "--where", "", *out)
     assert "--splits" in refused("export", "vefx", "--splits", "train=2", *out)
+    assert "--splits" in refused("export", "vefx", "--splits", "", *out)
     assert not (tmp_path / "out").exists()
