@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args, overload
+from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, overload
 
 import numpy as np
 from numpy.typing import NDArray
@@ -19,6 +19,8 @@ from catalog.storage.media import MediaStore
 if TYPE_CHECKING:
     import torch
 
+Scalar = TypeVar("Scalar", bound=np.generic)
+
 Part = Literal["source", "target", "mask", "difference"]
 
 
@@ -28,7 +30,8 @@ class PairSample:
     are the same pair of the same catalog at the same ref.
 
     `source`, `target`, `mask` and `difference` decode the whole video on first use and keep it as
-    long as the sample lives. :meth:`frames` and :meth:`tensor` keep nothing. All of them raise
+    long as the sample lives; so they are read-only, and `.copy()` is one's own. :meth:`frames` and
+    :meth:`tensor` keep nothing. All of them raise
     BadInput, with the file's name, where a video is missing, damaged or erased with its source.
     """
 
@@ -81,23 +84,23 @@ class PairSample:
     @cached_property
     def source(self) -> NDArray[np.uint8]:
         """The video before the edit, uint8 [T, H, W, 3] RGB."""
-        return self.frames("source")
+        return _read_only(self.frames("source"))
 
     @cached_property
     def target(self) -> NDArray[np.uint8]:
         """The video after the edit, uint8 [T, H, W, 3] RGB."""
-        return self.frames("target")
+        return _read_only(self.frames("target"))
 
     @cached_property
     def mask(self) -> NDArray[np.bool_]:
         """Where the edit is, bool [T, H, W]. Raises EditmillError for a pair without a mask."""
-        return self.frames("mask")
+        return _read_only(self.frames("mask"))
 
     @cached_property
     def difference(self) -> NDArray[np.uint8]:
         """|source − target| per channel, uint8 [T, H, W, 3]. Raises EditmillError where the two
         sides differ in size."""
-        return self._difference(self.source, self.target)
+        return _read_only(self._difference(self.source, self.target))
 
     @overload
     def frames(
@@ -172,6 +175,11 @@ class PairSample:
         from catalog.notebook.cells import pair_cell
 
         return pair_cell(self.record, self.media)
+
+
+def _read_only(frames: NDArray[Scalar]) -> NDArray[Scalar]:
+    frames.setflags(write=False)
+    return frames
 
 
 def _size(frames: NDArray[np.uint8]) -> str:

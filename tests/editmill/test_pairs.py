@@ -88,6 +88,14 @@ def test_a_slice_decodes_only_what_it_needs(dataset, monkeypatch):
     assert decoded == [3, FRAMES]
 
 
+def test_what_is_kept_is_read_only_and_what_is_not_is_the_callers(dataset):
+    pair = one(dataset, "object_removal")
+    for part in ("source", "target", "mask", "difference"):
+        with pytest.raises(ValueError, match="read-only"):
+            getattr(pair, part)[0] = 0
+        pair.frames(part, 0, 1)[0] = 0
+
+
 def test_tensors_are_the_frames_with_channels_first(dataset):
     torch = pytest.importorskip("torch")
     pair = one(dataset, "object_removal")
