@@ -24,7 +24,7 @@ from catalog.policy import Policy
 from catalog.records import Release
 from catalog.releases import MAIN, Catalog
 from catalog.releases.pins import all_there, commit_key
-from catalog.storage import open_storage
+from catalog.storage import storage_at
 from catalog.storage.folder import FolderStorage
 from catalog.storage.location import Storage, Versioned
 from catalog.tables import VERSIONED, place_of
@@ -35,9 +35,9 @@ def open(root: str | Path | Storage, ref: str = MAIN, create: bool = False) -> C
     tag.
 
     `create` makes an empty one where there is none. Raises EditmillError where `root` is no
-    catalog, is of a newer format, or does not know `ref`.
+    catalog, nor what can name one, is of a newer format, or does not know `ref`.
     """
-    storage = open_storage(root) if isinstance(root, str | Path) else root
+    storage = storage_at(root)
     if create and storage.read(MARKER) is None and not any(storage.list("tables")):
         storage.create(MARKER, json.dumps({"format": FORMAT}).encode())
         if isinstance(storage, Versioned):  # branches start from what is committed

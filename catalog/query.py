@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import difflib
 import re
-from numbers import Integral
 from pathlib import Path
+from types import NoneType
 from typing import TYPE_CHECKING, Any
 
 import polars as pl
 
+from catalog.arguments import expect, whole_number
 from catalog.columns import meant
 from catalog.delta.key_index import KeyIndex
 from catalog.errors import EditmillError
@@ -117,15 +118,14 @@ class Queries:
 
         `keep` chooses among the kept pairs, the rejected ones (False) or both (None). The same seed
         over the same pairs gives the same list; it is empty where a task has no pairs. Raises
-        EditmillError for a task that is none, and for an `n` that is no number of pairs.
+        EditmillError for a task that is none, and for a value of another type.
         """
         from catalog.samples import PairSample
         from catalog.samples.choose import choose
 
-        if not isinstance(n, Integral) or n < 0:
-            raise EditmillError(
-                f"there is no sample of {n!r} pairs; n is a whole number, 0 or more"
-            )
+        n, seed = whole_number(n, "n", 0), whole_number(seed, "seed")
+        expect(task, "task", "the name of a task or None", str, NoneType)
+        expect(keep, "keep", "True, False or None", bool, NoneType)
         pairs = self.pairs()
         if task is not None:
             self._refuse_unknown_task(task)
@@ -192,9 +192,10 @@ class Queries:
     def sql(self, query: str) -> pl.DataFrame:
         """The result of an SQL query (polars' dialect) over all tables at this ref.
 
-        Raises EditmillError where it fails, in one line; it tells the tables, or the columns whose
-        names are near, where a name is unknown.
+        Raises EditmillError where it is no text or fails, in one line; it tells the tables, or the
+        columns whose names are near, where a name is unknown.
         """
+        expect(query, "a query", "SQL as a text", str)
         verb = first_word(query)
         if verb not in READING:
             raise EditmillError(_refusal(verb))
@@ -213,6 +214,7 @@ class Queries:
 
     def _row(self, table: str, noun: str, prefix: str) -> dict[str, Any]:
         """The only row of the table whose key begins so; `noun` is what a row is called."""
+        expect(prefix, f"the id of a {noun}", "a text, of which the beginning will do", str)
         key = key_column(table)
         begins = pl.col(key).str.starts_with(prefix)
         numbers = self._numbers(table, key, prefix)

@@ -23,7 +23,7 @@ from catalog.layout import FORMAT, MARKER, release_key
 from catalog.products import FORMAT_1, UPGRADED
 from catalog.records import ModelRow, from_row
 from catalog.releases import Catalog
-from catalog.storage import open_storage
+from catalog.storage import storage_at
 from catalog.storage.folder import FolderStorage
 from catalog.storage.location import Storage, Versioned
 from catalog.tables import VERSIONED
@@ -48,7 +48,7 @@ def upgrade(root: str | Path | Storage, check_stop: Callable[[], None] = lambda:
     `check_stop` is called now and then, and may raise. Raises EditmillError where `root` is no
     catalog, or a table of it is damaged.
     """
-    storage = open_storage(root) if isinstance(root, str | Path) else root
+    storage = storage_at(root)
     old = opening.open(storage)
     done = Upgrade(before=old.format)
     if old.format == FORMAT:

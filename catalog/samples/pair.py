@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Literal, TypeVar, get_args, overload
 import numpy as np
 from numpy.typing import NDArray
 
+from catalog.arguments import whole_number
 from catalog.errors import EditmillError
 from catalog.keeping.erased import kept_path
 from catalog.media.decode import read_masks, read_video
@@ -119,8 +120,11 @@ class PairSample:
         """Frames `first`, `first + 1`, …: at most `count`, and none past the end.
 
         Only these are decoded, from the keyframe before them on. Shapes are those of the attribute
-        of that name. Raises EditmillError for a part that the pair does not have.
+        of that name. Raises EditmillError for a part that the pair does not have, and for what is
+        no number of frames.
         """
+        first = whole_number(first, "first", 0)
+        count = None if count is None else whole_number(count, "count", 0)
         if part == "difference":
             return self._difference(
                 self.frames("source", first, count), self.frames("target", first, count)

@@ -6,17 +6,31 @@ import re
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
+from catalog.arguments import expect
 from catalog.errors import EditmillError
 from catalog.storage.folder import FolderStorage
 from catalog.storage.location import Storage
+
+
+def storage_at(root: str | Path | Storage) -> Storage:
+    """What `root` names, or is.
+
+    Raises EditmillError for what is neither a name nor a storage, and as :func:`open_storage`.
+    """
+    if isinstance(root, str | Path):
+        return open_storage(root)
+    if not hasattr(root, "uri"):
+        expect(root, "a catalog", "a folder, s3://… or lakefs://…", str, Path)
+    return root
 
 
 def open_storage(uri: str | Path) -> Storage:
     """The storage that `uri` names: a folder (its path, or `file://…`), `s3://bucket[/prefix]` or
     `lakefs://repository[/branch]`.
 
-    Nothing is asked of a remote one yet. Raises EditmillError for a blank name or another scheme,
-    and where the settings that say how to reach it (docs/storage.md) are missing or wrong.
+    Nothing is asked of a remote one yet. Raises EditmillError for a blank name, one that no
+    folder can have, or another scheme, and where the settings that say how to reach it
+    (docs/storage.md) are missing or wrong.
     """
     if not str(uri).strip():
         raise EditmillError(

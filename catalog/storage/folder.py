@@ -27,6 +27,9 @@ class FolderStorage:
     stays that folder when the process goes to another one (`os.chdir`)."""
 
     def __init__(self, root: str | Path) -> None:
+        """Raises EditmillError for a name that no folder can have."""
+        if "\0" in str(root):
+            raise EditmillError(f"{str(root)!r}: no folder's name has a NUL in it; name another")
         self.uri = str(Path(root))
         try:
             self.root = Path(root).absolute()
