@@ -67,6 +67,15 @@ class Strip:
     error: str = ""
 
 
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """The picture, RGB [H, W, 3], and why it lacks what it lacks: of one pair by part (`source`,
+    `target`, `mask`), of many by the pair's id."""
+
+    picture: Picture
+    unreadable: dict[str, str]
+
+
 def strips(pair: Pair, media: Callable[[str], Path], count: int, long_side: int) -> list[Strip]:
     """Source, target and, where there is one, mask of a pair at `count` frames from its first to
     its last, each frame's longer side at most `long_side` px.
@@ -88,8 +97,8 @@ def strips(pair: Pair, media: Callable[[str], Path], count: int, long_side: int)
     return found
 
 
-def pair_sheet(pair: Pair, media: Callable[[str], Path], count: int = 5) -> Picture:
-    """One pair as RGB [H, W, 3]: what it is, then a row of `count` frames for each of its files."""
+def pair_sheet(pair: Pair, media: Callable[[str], Path], count: int = 5) -> Sheet:
+    """One pair: what it is, then a row of `count` frames for each of its files."""
     rows = strips(pair, media, count, FRAME_WIDTH)
     width = max(count * FRAME_WIDTH, *(row.frames.shape[0] * row.frames.shape[2] for row in rows))
     numbers = np.rint(np.linspace(0, max(pair.target_frames - 1, 0), count)).astype(int)
@@ -104,7 +113,8 @@ def pair_sheet(pair: Pair, media: Callable[[str], Path], count: int = 5) -> Pict
             continue
         parts.append(_padded(np.concatenate([*row.frames], axis=1), width))
     parts.append(_line("frames " + ", ".join(map(str, numbers)), width))
-    return np.concatenate(parts)
+    unreadable = {row.name.partition(" ")[0]: row.error for row in rows if row.error}
+    return Sheet(np.concatenate(parts), unreadable)
 
 
 def pair_strip(
@@ -122,20 +132,30 @@ def pair_strip(
     return np.concatenate([_padded(row, max(each.shape[1] for each in across)) for row in across])
 
 
-def many_sheet(pairs: Sequence[Pair], media: Callable[[str], Path]) -> Picture:
-    """Several pairs as RGB [H, W, 3], two to a line: source and target at the first frame, then at
-    two thirds of the way, where a small object that is edited is seen close by."""
-    blocks = [_block(pair, media) for pair in pairs]
+def many_sheet(pairs: Sequence[Pair], media: Callable[[str], Path]) -> Sheet:
+    """Several pairs, two to a line: source and target at the first frame, then at two thirds of the
+    way, where a small object that is edited is seen close by."""
+    unreadable: dict[str, str] = {}
+    blocks = []
+    for pair in pairs:
+        sides = _sides(pair, media)
+        blocks.append(_block(pair, sides, media))
+        if why := next((side.error for side in sides if side.error), ""):
+            unreadable[pair.pair_id] = why
     lines = [_side_by_side(blocks[i : i + 2]) for i in range(0, len(blocks), 2)]
     width = max(line.shape[1] for line in lines)
-    return np.concatenate([_padded(line, width) for line in lines])
+    return Sheet(np.concatenate([_padded(line, width) for line in lines]), unreadable)
 
 
-def _block(pair: Pair, media: Callable[[str], Path]) -> Picture:
-    sides = [
+def _sides(pair: Pair, media: Callable[[str], Path]) -> list[Strip]:
+    """Four frames of source and target each."""
+    return [
         _strip("source", lambda: sample_frames(media(pair.source_video), 4)),
         _strip("target", lambda: sample_frames(media(pair.target_video), 4)),
     ]
+
+
+def _block(pair: Pair, sides: list[Strip], media: Callable[[str], Path]) -> Picture:
     later = 2  # of four: two thirds of the way
     tall = any(side.frames.shape[1] > side.frames.shape[2] for side in sides)
     shape = TALL_CELL if tall else CELL

@@ -32,7 +32,7 @@ def main() -> None:
         drawn = dataset.sample(task, options.pairs, options.seed, keep=not options.rejected)
         if drawn:
             path = options.out / f"{task}.png"
-            write_png(path, many_sheet([each.record for each in drawn], dataset.path))
+            write_png(path, many_sheet([each.record for each in drawn], dataset.path).picture)
             drawn_pairs += len(drawn)
             print(f"{path}: {len(drawn)}", flush=True)
     if not drawn_pairs:

@@ -24,7 +24,7 @@ def show(
     ref: str,
     as_json: bool,
 ) -> None:
-    """Writes the picture and says what is on it.
+    """Writes the picture and says what is on it, and of how many pairs a video cannot be read.
 
     Raises EditmillError where there is no such pair, and where `out` is no PNG or cannot be
     written.
@@ -40,8 +40,14 @@ def show(
             f"{root}: has no {which} pair{f' of {task}' if task else ''} at {ref}; `editmill "
             'query "select task, keep, count(*) n from pairs group by task, keep"` counts them'
         )
-    write_png(out, many_sheet(pairs, kept_path(dataset.media)))
+    sheet = many_sheet(pairs, kept_path(dataset.media))
+    write_png(out, sheet.picture)
     if as_json:
-        print(json.dumps({"out": str(out), "pairs": [p.pair_id for p in pairs]}))
-    else:
-        print(f"{out}: {counted(len(pairs), f'{which} pair')}")
+        ids = [p.pair_id for p in pairs]
+        print(json.dumps({"out": str(out), "pairs": ids, "unreadable": sheet.unreadable}))
+        return
+    grey = ""
+    if sheet.unreadable:
+        first = next(iter(sheet.unreadable.values()))
+        grey = f", {len(sheet.unreadable)} with grey cells for want of a video; the first: {first}"
+    print(f"{out}: {counted(len(pairs), f'{which} pair')}{grey}")

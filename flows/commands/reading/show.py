@@ -50,8 +50,10 @@ def show(
     """
     dataset = catalog.open(root, ref=ref)
     pair = dataset.pair(pair_id).record
+    sheet = None
     if png is not None:
-        write_png(png, pair_sheet(pair, kept_path(dataset.media)))
+        sheet = pair_sheet(pair, kept_path(dataset.media))
+        write_png(png, sheet.picture)
     way = provenance(dataset, pair.pair_id)
     if as_provenance:
         print(visible_json(json.dumps(way, ensure_ascii=False, indent=None if as_json else 2)))
@@ -70,6 +72,7 @@ def show(
                     "label": None if label is None else to_row(label),
                     "filters": [{**f, **j} for f, j in zip(way["filters"], judged, strict=True)],
                     "png": None if png is None else str(png),
+                    "unreadable": None if sheet is None else sheet.unreadable,
                 }
             )
         )
@@ -85,8 +88,10 @@ def show(
     print(f"{'verdict':<12}{verdict(pair)}")
     if label is not None:
         print(f"{'label':<12}{visible(said(label))}")
-    if png is not None:
-        print(f"{'sheet':<12}{png}")
+    if sheet is not None:
+        lacks = [f"no {part}: {why}" for part, why in sheet.unreadable.items()]
+        for line in _named("sheet", [str(png), *lacks]):
+            print(line)
 
 
 def _file(dataset: Catalog, ref: str) -> str:

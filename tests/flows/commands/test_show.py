@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import json
+import re
 from pathlib import Path
 
 import cv2
@@ -135,7 +136,7 @@ def test_a_small_object_is_seen_close_by_in_a_sheet_of_many(root: Path):
     with dataset.media.writing(".mkv") as draft:
         media.write_masks(draft.path, masks, 25)
     close, far = (
-        many_sheet([dataclasses.replace(pair, mask=mask)], dataset.path)[
+        many_sheet([dataclasses.replace(pair, mask=mask)], dataset.path).picture[
             2 * BAR : 2 * BAR + CELL[0]
         ]
         for mask in (draft.ref, "")
@@ -147,7 +148,7 @@ def test_a_small_object_is_seen_close_by_in_a_sheet_of_many(root: Path):
     assert np.abs(close[:, later].astype(int) - expected).mean() < 12
     assert np.abs(far[:, later].astype(int) - expected).mean() > 20
     gone = dataclasses.replace(pair, mask=f"media/00/{'0' * 64}.mkv")
-    assert (many_sheet([gone], dataset.path)[2 * BAR : 2 * BAR + CELL[0]] == far).all()
+    assert (many_sheet([gone], dataset.path).picture[2 * BAR :][: CELL[0]] == far).all()
 
 
 def test_a_tall_pair_is_shown_as_large_as_a_wide_one(root: Path):
@@ -156,25 +157,40 @@ def test_a_tall_pair_is_shown_as_large_as_a_wide_one(root: Path):
     with dataset.media.writing(".mp4") as draft:
         media.write_video(draft.path, np.full((8, 2 * WIDTH, WIDTH, 3), 40, np.uint8), 25)
     tall = dataclasses.replace(wide, source_video=draft.ref, target_video=draft.ref, mask="")
-    sheet = many_sheet([wide, tall], dataset.path)
-    assert sheet.shape[0] == many_sheet([tall], dataset.path).shape[0]
+    sheet = many_sheet([wide, tall], dataset.path).picture
+    assert sheet.shape[0] == many_sheet([tall], dataset.path).picture.shape[0]
     block = sheet[2 * BAR :, -4 * TALL_CELL[1] :]
     shown = np.argwhere((block[:, : TALL_CELL[1]] < 60).all(axis=-1))
     assert (np.ptp(shown, axis=0) + 1 == (TALL_CELL[0], TALL_CELL[0] // 2)).all()
-    assert (
-        sheet[: 2 * BAR + CELL[0], : 4 * CELL[1]] == many_sheet([wide], dataset.path)[:-8]
-    ).all()
+    alone = many_sheet([wide], dataset.path).picture[:-8]
+    assert (sheet[: 2 * BAR + CELL[0], : 4 * CELL[1]] == alone).all()
 
 
 def test_missing_media_are_told_in_the_picture(root: Path):
     dataset, pair = catalog.open(root), _pair(root)
     gone = dataclasses.replace(pair, target_video=f"media/00/{'0' * 64}.mp4")
-    whole, partly = pair_sheet(pair, dataset.path), pair_sheet(gone, dataset.path)
+    whole, partly = pair_sheet(pair, dataset.path).picture, pair_sheet(gone, dataset.path).picture
     assert partly.shape[1] == whole.shape[1] and partly.shape[0] < whole.shape[0]
-    assert many_sheet([gone], dataset.path).shape == many_sheet([pair], dataset.path).shape
+    assert (
+        many_sheet([gone], dataset.path).picture.shape
+        == many_sheet([pair], dataset.path).picture.shape
+    )
     below = slice(3 * BAR, 5 * BAR)  # words about the pair, names, and a line of why come before
-    told = many_sheet([gone], dataset.path)[below, CELL[1] : 2 * CELL[1]]
+    told = many_sheet([gone], dataset.path).picture[below, CELL[1] : 2 * CELL[1]]
     assert (told != EMPTY).any()  # all of why, not only the file's name
+
+
+def test_missing_media_are_told_beside_the_picture(editmill, root: Path, tmp_path: Path):
+    dataset, pair = catalog.open(root), _pair(root)
+    lost = dataset.path(pair.target_video)
+    sheet, out = ("sheet", "--catalog", root, "--out", tmp_path / "a.png"), tmp_path / "b.png"
+    show = ("show", KNOWN, "--catalog", root, "--png", out)
+    assert "grey" not in editmill(*sheet) and editmill(*show).endswith(f"{out}\n")
+    lost.unlink()
+    assert re.search(rf"2 kept pairs, 1 with grey cells .* first: {lost}: .*\n", editmill(*sheet))
+    assert str(lost) in json.loads(editmill(*sheet, "--json"))["unreadable"][KNOWN]
+    assert re.search(rf"{out}\n +no target: {lost}: .*\n\Z", editmill(*show))
+    assert list(json.loads(editmill(*show, "--json"))["unreadable"]) == ["target"]
 
 
 def test_random_pairs_as_one_picture(editmill, refused, root: Path, tmp_path: Path):
@@ -241,10 +257,10 @@ def test_media_that_were_erased_with_their_source(editmill, root: Path, tmp_path
 
     one, several = tmp_path / "one.png", tmp_path / "several.png"
     editmill("show", KNOWN, "--catalog", root, "--ref", "v2", "--png", one)
-    assert np.array_equal(read_image(one), pair_sheet(pair, path))
-    assert not np.array_equal(read_image(one), pair_sheet(pair, dataset.path))
+    assert np.array_equal(read_image(one), pair_sheet(pair, path).picture)
+    assert not np.array_equal(read_image(one), pair_sheet(pair, dataset.path).picture)
     editmill("sheet", "--out", several, "--catalog", root, "--ref", "v2", "--n", 20)
     pairs = dataset.pairs().filter(keep=True).sort("task", "pair_id").collect()
     records = [dataset.pair(each).record for each in pairs["pair_id"]]
-    assert np.array_equal(read_image(several), many_sheet(records, path))
-    assert not np.array_equal(read_image(several), many_sheet(records, dataset.path))
+    assert np.array_equal(read_image(several), many_sheet(records, path).picture)
+    assert not np.array_equal(read_image(several), many_sheet(records, dataset.path).picture)
