@@ -86,7 +86,7 @@ def test_an_expression_fits_its_object_and_no_other(places, pan):
                     gone = middles(other)[-1] - middles(other)[0]
                     assert max(sign * gone, sign * (gone - moved)) < 0.05
         if rest in ("in the foreground", "closest to the camera"):
-            assert (rest == "in the foreground") == (np.median(feet(own)) >= 0.8 * HEIGHT)
+            assert (rest == "in the foreground") == (np.median(feet(own)) >= 0.8)
             assert all(feet(own).mean() > feet(t).mean() for t in others)
             assert all(areas(own) > areas(t) for t in others)
         if rest == "large":
