@@ -10,6 +10,7 @@ import os
 import platform
 import re
 import shutil
+import stat
 import sys
 import time
 import uuid
@@ -91,6 +92,7 @@ def check_writable(path: Path) -> None:
     """Raises EditmillError, with the remedy, where a file could not be written there."""
     if path.is_dir():
         raise unwritable(path, IsADirectoryError(errno.EISDIR, ""))
+    _refuse_special(path)
     with beside(path) as temporary:
         try:
             temporary.touch()
@@ -98,13 +100,23 @@ def check_writable(path: Path) -> None:
             raise unwritable(path, error) from None
 
 
+def _refuse_special(path: Path) -> None:
+    """A device or a pipe would be gone from the system: a file takes its place, and who is root may
+    do that to /dev/null."""
+    with suppress(OSError):
+        if not stat.S_ISREG(mode := path.stat().st_mode) and not stat.S_ISDIR(mode):
+            raise EditmillError(f"{path}: is a device or a pipe; name a file")
+
+
 @contextmanager
 def replacing(path: str | Path) -> Iterator[Path]:
     """Give a temporary path beside `path`; rename it to `path` on success, remove it on an error.
 
-    Raises EditmillError, naming `path` and the remedy, for any OSError within.
+    Raises EditmillError, naming `path` and the remedy, for any OSError within, and where there is
+    something else than a file.
     """
     path = Path(path)
+    _refuse_special(path)
     temporary = path.with_name(temporary_name(".tmp"))
     try:
         yield temporary

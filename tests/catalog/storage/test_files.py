@@ -10,7 +10,7 @@ import pytest
 
 from catalog.errors import EditmillError
 from catalog.storage import files
-from catalog.storage.files import replacing, unwritable, write_bytes
+from catalog.storage.files import check_writable, replacing, unwritable, write_bytes
 from catalog.storage.folder import FolderStorage
 
 
@@ -48,6 +48,20 @@ def test_a_folder_in_the_way(tmp_path):
     (tmp_path / "a").mkdir()
     with pytest.raises(EditmillError, match="cannot be written"):
         write_bytes(tmp_path / "a", b"x")
+
+
+@pytest.mark.parametrize("linked", [False, True])
+def test_a_pipe_or_a_device_stays_what_it_is(tmp_path, linked):
+    """Who is root would have a file in the place of /dev/null else."""
+    pipe = path = tmp_path / "pipe"
+    os.mkfifo(pipe)
+    if linked:  # as /dev/stdout is
+        path = tmp_path / "link"
+        path.symlink_to(pipe)
+    for write in (lambda: write_bytes(path, b"data"), lambda: check_writable(path)):
+        with pytest.raises(EditmillError, match=r": is a device or a pipe; name a file"):
+            write()
+    assert pipe.is_fifo() and path.is_symlink() == linked
 
 
 @pytest.mark.parametrize("by_kernel", [True, False])
