@@ -32,8 +32,8 @@ class PairSample:
 
     `source`, `target`, `mask` and `difference` decode the whole video on first use and keep it as
     long as the sample lives; so they are read-only, and `.copy()` is one's own. :meth:`frames` and
-    :meth:`tensor` keep nothing. All of them raise
-    BadInput, with the file's name, where a video is missing, damaged or erased with its source.
+    :meth:`tensor` keep nothing. All of them raise BadInput, with the file's name, where a video is
+    missing, damaged or erased with its source.
     """
 
     record: Pair

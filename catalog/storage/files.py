@@ -80,14 +80,6 @@ def temporary_unwritable(why: object, variable: str) -> EditmillError:
     )
 
 
-def make_folder(folder: Path) -> None:
-    """Make the folder if absent. Raises EditmillError, with the remedy, where it cannot be made."""
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise unwritable(folder, error) from None
-
-
 def check_writable(path: Path) -> None:
     """Raises EditmillError, with the remedy, where a file could not be written there."""
     if path.is_dir():
@@ -98,6 +90,16 @@ def check_writable(path: Path) -> None:
             temporary.touch()
         except OSError as error:
             raise unwritable(path, error) from None
+
+
+def make_writable(path: Path) -> None:
+    """Make the file's folder if absent. Raises EditmillError where it cannot be made, and as
+    :func:`check_writable`."""
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise unwritable(path.parent, error) from None
+    check_writable(path)
 
 
 def _refuse_special(path: Path) -> None:

@@ -147,7 +147,7 @@ def from_box(frames: Frames, text: str, label: str, fps: float) -> Masks:
     if not (0 <= x0 < x1 <= width and 0 <= y0 < y1 <= height):
         raise EditmillError(f"--box {text}: not a box inside the {width}×{height} picture")
     box = x0, y0, x1, y1
-    found = _track(frames, fps, _FromBox(loaded(Detector), box, label))
+    found = _track(frames, fps, _FromBox(loaded(Detector), box, label), min_frames=1)
     begun = [f for f in found if f.first == 0 and box_iou(f.boxes[0], box) >= SAME]
     begun.sort(key=lambda f: -box_iou(f.boxes[0], box))
     if not begun:
@@ -181,11 +181,15 @@ def from_label(frames: Frames, label: str, fps: float) -> Masks:
     return _masks(found, len(frames), asked, "--mask")
 
 
-def _track(frames: Frames, fps: float, detector: _OfLabel | _FromBox) -> list[TrackedObject]:
-    """All objects, also those that are followed for a few frames only."""
+def _track(
+    frames: Frames,
+    fps: float,
+    detector: _OfLabel | _FromBox,
+    min_frames: int = TrackerSettings.min_frames,
+) -> list[TrackedObject]:
+    """All objects that are followed for `min_frames` at least."""
     interval = max(1, round(Annotate().keyframe_seconds * fps))
-    few = 1 if isinstance(detector, _FromBox) else TrackerSettings.min_frames
-    tracker = Tracker(detector, loaded(Segmenter), max_objects=ALL, min_frames=few)  # type: ignore[arg-type]
+    tracker = Tracker(detector, loaded(Segmenter), max_objects=ALL, min_frames=min_frames)  # type: ignore[arg-type]
     return tracker.track(frames, interval)
 
 

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any, Literal
 
 from catalog.errors import EditmillError
-from catalog.storage.files import check_writable, make_folder
+from catalog.storage.files import make_writable
 from flows.runtime.orchestration.server import OrchestrationServer
 from flows.runtime.stopping import signals
 from flows.training.filters.encoders import EMBEDDED, from_option
@@ -42,8 +42,7 @@ def main(
             "train: the shipped model is the embedded encoder's; give --check without --encoder"
         )
     if out is not None:
-        make_folder(out.parent)
-        check_writable(out)
+        make_writable(out)
     reports_to = OrchestrationServer(server)
     # Imported late: this takes seconds, and the command's errors need none of it.
     from flows.runtime.orchestration.client import using

@@ -70,15 +70,18 @@ def run_donated_swaps(
 
 def has_swaps(recipe: Recipe) -> bool:
     """Whether the recipe has tasks that are planned apart, when all clips are annotated."""
-    return any(TASKS[task].from_bank for task, weight in recipe.plan.weights.items() if weight)
+    return bool(_swaps(recipe))
 
 
 def needs_donors(recipe: Recipe) -> bool:
     """Whether one of those takes its object from another clip: a model that paints needs none."""
-    return any(
-        weight and TASKS[task].from_bank and not generates(recipe.experts, task, recipe.models)
-        for task, weight in recipe.plan.weights.items()
-    )
+    return not all(generates(recipe.experts, task, recipe.models) for task in _swaps(recipe))
+
+
+def _swaps(recipe: Recipe) -> list[str]:
+    return [
+        task for task, weight in recipe.plan.weights.items() if weight and TASKS[task].from_bank
+    ]
 
 
 def part(plan: Plan) -> str:

@@ -36,6 +36,11 @@ MADE_BY_EXPERTS = ("global_style_transfer", "local_style_transfer", "object_remo
 _COLOURS = ("red", "blue", "green", "yellow", "purple", "turquoise")
 
 
+def expert_versions() -> dict[str, str]:
+    """By task of MADE_BY_EXPERTS, its expert's version."""
+    return {task: expert_for(task).version for task in MADE_BY_EXPERTS}
+
+
 @dataclass(frozen=True, slots=True)
 class GoodEdits:
     """Makes pairs from videos. All figures are choices, made so that the pairs resemble those of a

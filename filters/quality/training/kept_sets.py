@@ -19,11 +19,10 @@ import numpy as np
 from catalog.errors import EditmillError
 from catalog.keys import digest, file_digest
 from catalog.storage.files import write_bytes
-from experts.edit.tasks import expert_for
 from experts.weights import cache_dir
 from filters.encoder.base import Encoder
 from filters.quality.descriptor import features_version
-from filters.quality.training.good_edits import MADE_BY_EXPERTS, GoodEdits
+from filters.quality.training.good_edits import GoodEdits, expert_versions
 from filters.quality.training.training_set import TrainingSet
 
 FACTS = ("kinds", "tasks", "sources", "clips")
@@ -41,9 +40,9 @@ class KeptSets:
     def __init__(self, folder: Path, seed: int, edits: GoodEdits, encoder: Encoder) -> None:
         self._folder = folder
         code = [file_digest(path) for path in sorted(Path(__file__).parent.glob("*.py"))]
-        experts = {task: expert_for(task).version for task in MADE_BY_EXPERTS}
         given = dataclasses.asdict(edits)
-        self._made_by = digest(seed, given, features_version(encoder), experts, code)
+        made_with = features_version(encoder), expert_versions(), code
+        self._made_by = digest(seed, given, *made_with)
 
     def of(self, source_id: str, make: Callable[[], TrainingSet]) -> TrainingSet:
         """The source's set, made where no file has it whole, and then kept."""

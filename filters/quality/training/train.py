@@ -13,13 +13,12 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from experts import weights
-from experts.edit.tasks import expert_for
 from filters.encoder.base import Encoder
 from filters.quality.descriptor import features_version
 from filters.quality.model import QualityModel
 from filters.quality.training.ensemble import MLPS, MlpSettings, fit
 from filters.quality.training.evaluation import evaluate
-from filters.quality.training.good_edits import MADE_BY_EXPERTS, GoodEdits
+from filters.quality.training.good_edits import GoodEdits, expert_versions
 from filters.quality.training.kept_sets import KeptSets
 from filters.quality.training.labelled import LabelledPair, labelled_examples
 from filters.quality.training.training_set import TrainingSet, joined, training_set
@@ -118,5 +117,5 @@ def trained_with(samples: Sequence[str] = SAMPLES, seed: int = 0) -> dict[str, A
     return {
         "seed": seed,
         "samples": {name: weights.entry(name).sha256[:12] for name in samples},
-        "experts": {task: expert_for(task).version for task in MADE_BY_EXPERTS},
+        "experts": expert_versions(),
     }

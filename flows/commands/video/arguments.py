@@ -12,7 +12,7 @@ from pathlib import Path
 
 from catalog.errors import EditmillError
 from catalog.storage import open_storage
-from catalog.storage.files import check_writable, make_folder
+from catalog.storage.files import make_writable
 from experts.edit.tasks import EDITORS, TASKS
 from flows.commands.video.looks import look
 
@@ -75,8 +75,7 @@ def check(given: EditArguments) -> None:
         _check_box(given)
     elif given.mask == "none" and not given.editor and TASKS[given.task].needs_track:
         check_label(given.label)
-    make_folder(given.out.parent)
-    check_writable(given.out)  # else it would be told once all is made
+    make_writable(given.out)  # else it would be told once all is made
 
 
 def check_files(video: Path, *others: Path) -> None:

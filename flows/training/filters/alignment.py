@@ -9,7 +9,7 @@ from typing import Any
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
-from catalog.storage.files import check_writable, make_folder
+from catalog.storage.files import make_writable
 from experts.instances import loaded
 from filters.alignment import train
 from filters.alignment.style_examples import StyleExample
@@ -55,8 +55,7 @@ def train_alignment(
         seed: Of everything that is drawn.
     """
     if out is not None:
-        make_folder(out.parent)
-        check_writable(out)  # else it would be told once all is made
+        make_writable(out)  # else it would be told once all is made
     known = None if compare_with is None else StyleProbes.load(compare_with)
     probes, painted = paint_and_fit(samples, frames, seed)
     if out is not None:

@@ -9,7 +9,7 @@ from typing import Any
 from prefect import flow, task
 from prefect.cache_policies import NO_CACHE
 
-from catalog.storage.files import check_writable, make_folder
+from catalog.storage.files import make_writable
 from filters.quality.model import SHIPPED, QualityModel
 from filters.quality.training import kept_sets, train
 from filters.quality.training.ensemble import MLPS
@@ -100,8 +100,7 @@ def train_quality(
             `models.encode` has it. A model judges with that encoder only.
     """
     if out is not None:
-        make_folder(out.parent)
-        check_writable(out)  # else it would be told once all is made
+        make_writable(out)  # else it would be told once all is made
     known = None if compare_with is None else QualityModel.load(compare_with)
     examples = make_training_pairs(samples, windows, seed, encoder=encoder, anew=known is not None)
     model = fit(examples, samples, seed, mlps_per_fold, encoder=encoder)
